@@ -1,0 +1,168 @@
+"""The seams between layers: small protocols that agents, backends, detectors and scorers implement.
+
+Built-in and outside implementations go through the same seam, and lower layers receive them as arguments.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Protocol, runtime_checkable
+
+from PIL import Image
+
+from imagewright.schemas import (
+    Candidate,
+    Categories,
+    Choice,
+    Detection,
+    Flow,
+    Layout,
+    ParsedPrompt,
+    Planned,
+    Readiness,
+    Region,
+    Verdict,
+)
+
+Picture = Image.Image
+
+
+@dataclass(frozen=True)
+class Redraw:
+    """Change only the inside of some boxes of an earlier picture."""
+
+    image: Picture
+    regions: tuple[Region, ...]
+    """The boxes to draw anew; everything else is kept."""
+    strength: float = 1.0
+    """How far to go back toward noise inside the boxes: 1 draws anew, 0 changes nothing."""
+
+
+@dataclass(frozen=True)
+class Job:
+    """One picture to make: a flow with its slots filled, and the layout beside the graph.
+
+    ``None`` leaves the value that the flow's graph states.
+    """
+
+    flow: Flow
+    prompt: str
+    negative: str | None = None
+    seed: int = 0
+    width: int | None = None
+    height: int | None = None
+    steps: int | None = None
+    guidance: float | None = None
+    regions: tuple[Region, ...] = ()
+    region_share: float | None = None
+    """The share of the steps, from the first, that obey the regions; None for the backend's default."""
+    redraw: Redraw | None = None
+
+
+@dataclass(frozen=True)
+class Step:
+    """Progress of one job: ``step`` of ``total`` is done; sometimes with a small preview."""
+
+    step: int
+    total: int
+    preview: Picture | None = None
+
+
+@dataclass(frozen=True)
+class Drawn:
+    """A finished picture and the facts that a trace needs."""
+
+    image: Picture
+    seconds: float
+    facts: dict[str, str] = field(default_factory=dict)
+    """Device, dtype, library versions, model hashes, fallbacks: plain strings."""
+
+
+OnStep = Callable[[Step], None]
+IsCancelled = Callable[[], bool]
+
+
+@runtime_checkable
+class Backend(Protocol):
+    """What runs a flow."""
+
+    name: str
+
+    def check(self, flow: Flow) -> Readiness:
+        """Say whether ``flow`` can run here, now, and if not what is missing. Loads nothing; takes milliseconds."""
+        ...
+
+    def limits(self, flow: Flow, prompt: str, parsed: ParsedPrompt) -> tuple[str, ...]:
+        """The words of ``prompt`` that the flow's model is known not to draw; empty for an open-world model."""
+        ...
+
+    def draw(self, job: Job, on_step: OnStep, is_cancelled: IsCancelled) -> Drawn:
+        """Make one picture. Raises ``Cancelled`` between two steps when ``is_cancelled()`` turns true."""
+        ...
+
+
+class Categorizer(Protocol):
+    """Labels a prompt."""
+
+    def categorize(self, prompt: str, parsed: ParsedPrompt) -> Categories:
+        """The categories of ``prompt``, best first; never empty."""
+        ...
+
+
+class Selector(Protocol):
+    """Chooses among runnable candidates."""
+
+    def select(self, prompt: str, categories: Categories, candidates: Sequence[Candidate]) -> Choice:
+        """One of ``candidates``, all of which can run here."""
+        ...
+
+
+class LayoutPlanner(Protocol):
+    """Reads a prompt and places what it names."""
+
+    def plan(self, prompt: str) -> Planned:
+        """The parsed prompt and a layout without overlaps; works for any nouns."""
+        ...
+
+
+class Detector(Protocol):
+    """Finds things in a picture."""
+
+    labels: frozenset[str]
+    """The objects (singular nouns) that it knows."""
+    colours: frozenset[str]
+    """The colour words that it can tell apart."""
+
+    def detect(self, image: Picture) -> tuple[Detection, ...]:
+        """What it sees, surest first."""
+        ...
+
+
+class Critic(Protocol):
+    """Judges a picture against what was asked and proposes one repair."""
+
+    def judge(self, image: Picture, prompt: str, parsed: ParsedPrompt, layout: Layout | None, tried: Sequence[Verdict]) -> Verdict:
+        """The verdict; ``tried`` holds the verdicts of this run so far, so that a repair is not proposed twice in vain."""
+        ...
+
+
+class Embedder(Protocol):
+    """Turns texts into unit vectors."""
+
+    name: str
+    dimension: int
+
+    def embed(self, texts: Sequence[str]) -> list[list[float]]:
+        """One unit vector of ``dimension`` floats a text."""
+        ...
+
+
+class Scorer(Protocol):
+    """Turns a prompt and a picture into a number; what scores evidence is never the critic nor the judge."""
+
+    name: str
+
+    def score(self, prompt: str, parsed: ParsedPrompt, image: Picture) -> float:
+        """The score; higher is better."""
+        ...

@@ -1,0 +1,40 @@
+"""Name → implementation. Built-ins stand in tables of ``module:attribute``; outsiders use entry points.
+
+Entry point groups: ``imagewright.backends``, ``imagewright.scorers``, ``imagewright.critics``.
+"""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Mapping
+from importlib import metadata
+from typing import Any
+
+from imagewright.errors import BadInput
+
+BUILT_IN: Mapping[str, Mapping[str, str]] = {
+    "backends": {"diffusers": "imagewright.t2i_backends.diffusers_local:DiffusersBackend"},
+    "scorers": {"detector": "imagewright.tools.scorers.detector:DetectorScorer"},
+    "critics": {"detector": "imagewright.agents.rules.critic:DetectorCritic"},
+}
+
+
+def names(group: str) -> tuple[str, ...]:
+    """Every known name of ``group``, sorted: built-ins and installed plugins."""
+    return tuple(sorted({*BUILT_IN[group], *(p.name for p in metadata.entry_points(group=f"imagewright.{group}"))}))
+
+
+def load(group: str, name: str) -> Any:
+    """The class or factory registered as ``name``; imported only now.
+
+    Raises:
+        BadInput: there is no such name.
+    """
+    target = BUILT_IN[group].get(name)
+    if target is not None:
+        module, _, attribute = target.partition(":")
+        return getattr(importlib.import_module(module), attribute)
+    for plugin in metadata.entry_points(group=f"imagewright.{group}"):
+        if plugin.name == name:
+            return plugin.load()
+    raise BadInput(f"no {group[:-1]} is called {name!r}", f"known: {', '.join(names(group))}")

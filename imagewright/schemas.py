@@ -1,0 +1,362 @@
+"""The values that cross layers, in the words of the design: flow, card, slot, evidence, layout, verdict, run.
+
+Every value is immutable and serialisable. Boxes are ``x, y, width, height`` as fractions of the canvas with the
+origin at the top left. Pictures never appear here, only their content hashes.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+SlotName = Literal[
+    "positive", "negative", "seed", "width", "height", "steps", "guidance", "batch", "input_image", "mask", "denoise"
+]
+Kind = Literal["text-to-image", "image-to-image", "inpaint", "upscale", "video", "audio", "3d", "api", "other"]
+RelationName = Literal["left", "right", "above", "below", "inside", "near", "behind", "in-front"]
+RepairKind = Literal["move_box", "new_seed", "reprompt", "redraw", "next_flow"]
+
+
+class Value(BaseModel):
+    """The base of all our values: frozen, and strict about unknown fields."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+# --- flows ----------------------------------------------------------------------------------
+
+
+class SlotBinding(Value):
+    """Where a slot enters a graph: an input of a node."""
+
+    node: str
+    input: str
+
+
+class ModelFile(Value):
+    """A file (or diffusers folder) that a flow needs, and the folder under a model root that it belongs in."""
+
+    name: str
+    folder: str
+    """ComfyUI's folder names: ``checkpoints``, ``diffusion_models``, ``text_encoders``, ``vae``, ``loras``…"""
+    url: str | None = None
+
+
+class Card(Value):
+    """What the index knows of a flow."""
+
+    title: str
+    description: str = ""
+    tags: tuple[str, ...] = ()
+    kind: Kind = "text-to-image"
+    base_model: str = ""
+    """The model that the flow draws with, as people name it: ``mini``, ``FLUX.1-dev``, ``SDXL 1.0``."""
+    family: str = ""
+    """The architecture: ``flux``, ``sdxl``, ``sd15``, ``sd3``…"""
+    models: tuple[ModelFile, ...] = ()
+    loras: tuple[str, ...] = ()
+    samplers: tuple[str, ...] = ()
+    node_classes: tuple[str, ...] = ()
+    slots: dict[SlotName, tuple[SlotBinding, ...]] = Field(default_factory=dict)
+    licence: str = ""
+    cost: float | None = None
+    """Measured seconds for one picture on the backend that holds its evidence, where known."""
+    benchmarks: dict[str, float] = Field(default_factory=dict)
+    """Published figures by benchmark name; they order flows without evidence and never enter an estimate."""
+    source: str = ""
+    duplicate_of: str | None = None
+
+
+class Flow(Value):
+    """A text-to-image workflow: a ComfyUI API-format graph ``{id: {class_type, inputs}}`` and its card."""
+
+    id: str
+    graph: dict[str, dict[str, Any]]
+    card: Card
+
+
+class Problem(Value):
+    """One reason why a flow cannot run here, and what would cure it."""
+
+    kind: Literal["node", "model", "memory", "family", "backend", "world", "kind", "slot"]
+    name: str
+    """The node class, the file, the word: what is missing."""
+    remedy: str
+    """One line: what to do, with the folder where a file belongs."""
+
+
+class Readiness(Value):
+    """The answer of ``Backend.check``: whether a flow can run here, now."""
+
+    problems: tuple[Problem, ...] = ()
+
+    @property
+    def runnable(self) -> bool:
+        """Whether nothing is missing."""
+        return not self.problems
+
+    @property
+    def why_not(self) -> str:
+        """All problems in one line; empty when there are none."""
+        return "; ".join(p.remedy for p in self.problems)
+
+
+class Evidence(Value):
+    """One measured score of one flow on one prompt on one backend."""
+
+    flow: str
+    prompt: str
+    backend: str
+    scorer: str
+    value: float
+    seed: int
+    seconds: float | None = None
+    when: str
+    """ISO 8601, UTC."""
+    source: Literal["sweep", "person", "critic"] = "sweep"
+    graph_hash: str = ""
+    """Content hash of the graph that was scored, so that an edited flow does not inherit its old scores."""
+
+
+class Candidate(Value):
+    """A flow offered for a prompt, with its estimated score, an interval, and whether it can run here."""
+
+    flow: str
+    title: str
+    estimate: float
+    low: float
+    high: float
+    evidence: int = 0
+    """How many measured scores stand behind the estimate (0: cold start)."""
+    runnable: bool
+    why_not: str = ""
+    cost: float | None = None
+    base_model: str = ""
+
+
+# --- prompts and layouts --------------------------------------------------------------------
+
+
+class ParsedGroup(Value):
+    """Like things named together: "two red circles"."""
+
+    object: str
+    """The singular noun, without attributes: ``circle``, ``fire hydrant``."""
+    attributes: tuple[str, ...] = ()
+    """Adjectives in the order written: ``("small", "red")``."""
+    count: int = 1
+    caption: str = ""
+    """The prompt of one of them, singular, with article and attributes: ``a red circle``."""
+    position: RelationName | Literal["top", "bottom", "middle", ""] = ""
+    """An absolute place ("on the left", "at the top"); empty when none is stated."""
+
+
+class ParsedRelation(Value):
+    """``groups[subject]`` stands in ``relation`` to ``groups[object]``."""
+
+    subject: int
+    relation: RelationName
+    object: int
+
+
+class ParsedPrompt(Value):
+    """What a prompt says: groups of things, relations, background, style and what must not appear."""
+
+    groups: tuple[ParsedGroup, ...] = ()
+    relations: tuple[ParsedRelation, ...] = ()
+    background: str = ""
+    negative: tuple[str, ...] = ()
+    """Singular nouns that must not appear."""
+    style: tuple[str, ...] = ()
+
+
+class Box(Value):
+    """One captioned box of a layout."""
+
+    caption: str
+    object: str
+    attributes: tuple[str, ...] = ()
+    x: float
+    y: float
+    width: float
+    height: float
+
+    @property
+    def centre(self) -> tuple[float, float]:
+        """``(x, y)`` of the middle."""
+        return (self.x + self.width / 2, self.y + self.height / 2)
+
+
+class Layout(Value):
+    """Where things go: captioned boxes, a background prompt and a negative prompt."""
+
+    boxes: tuple[Box, ...] = ()
+    background: str = ""
+    negative: str = ""
+
+
+class Categories(Value):
+    """The labels of a prompt, best first."""
+
+    labels: tuple[str, ...]
+    decided_by: str = "rules"
+
+
+class Choice(Value):
+    """The selector's decision."""
+
+    flow: str
+    reason: str
+    decided_by: str = "rules"
+
+
+class Planned(Value):
+    """The layout agent's decision: what it read and where it puts things."""
+
+    parsed: ParsedPrompt
+    layout: Layout
+    decided_by: str = "rules"
+
+
+class Plan(Value):
+    """What ``imagewright plan`` says of a prompt, before anything is drawn."""
+
+    prompt: str
+    categories: tuple[str, ...]
+    candidates: tuple[Candidate, ...]
+    layout: Layout
+    notes: tuple[str, ...] = ()
+    """Things that the person should know: words outside the model's world, fallbacks taken."""
+
+
+# --- pictures and verdicts ------------------------------------------------------------------
+
+
+class Detection(Value):
+    """One thing that a detector saw."""
+
+    object: str
+    attributes: tuple[str, ...] = ()
+    """What the detector can tell of it: its colour, for mini's."""
+    score: float
+    x: float
+    y: float
+    width: float
+    height: float
+
+
+class Check(Value):
+    """One question that the critic asked of a picture."""
+
+    name: str
+    """``count``, ``attribute``, ``relation``, ``absent``, ``background``, ``present``."""
+    passed: bool
+    detail: str
+    """What was wanted and what was seen, in words."""
+    box: int | None = None
+    """The index of the layout's box that it is about, where there is one."""
+
+
+class Repair(Value):
+    """The one thing that the critic would change next."""
+
+    kind: RepairKind
+    reason: str
+    box: int | None = None
+    moved: Box | None = None
+    """The new box of ``move_box`` and ``redraw``."""
+    prompt: str | None = None
+    """The new prompt of ``reprompt``."""
+
+
+class Verdict(Value):
+    """What the critic found: whether to accept, a score in [0, 1], the checks, and one repair."""
+
+    accepted: bool
+    score: float
+    checks: tuple[Check, ...] = ()
+    repair: Repair | None = None
+    decided_by: str = "detector"
+
+
+class Region(Value):
+    """A box with the prompt that governs it."""
+
+    caption: str
+    x: float
+    y: float
+    width: float
+    height: float
+
+
+class Round(Value):
+    """One picture of a run: how it was made and what the critic said."""
+
+    image: str
+    """SHA-256 of the PNG in the artifact store."""
+    flow: str
+    seed: int
+    prompt: str
+    layout: Layout | None
+    verdict: Verdict | None = None
+    repair: Repair | None = None
+    """The repair that led to *this* picture; none for the first."""
+    seconds: float = 0.0
+
+
+class RunEvent(Value):
+    """One line of progress, the same for every interface."""
+
+    kind: Literal[
+        "run", "node", "note", "fallback", "categories", "flow", "layout", "step", "preview", "image", "verdict",
+        "repair", "delivered", "error",
+    ]  # fmt: skip
+    run: str
+    text: str
+    step: int | None = None
+    total: int | None = None
+    image: str | None = None
+
+
+class RunResult(Value):
+    """A delivered run: what ``draw`` returns."""
+
+    run: str
+    prompt: str
+    path: str
+    """Where the PNG was written."""
+    image: str
+    """Its SHA-256 in the artifact store."""
+    seed: int
+    flow: str
+    categories: tuple[str, ...]
+    candidates: tuple[Candidate, ...]
+    layout: Layout | None
+    rounds: tuple[Round, ...]
+    images: int
+    seconds: float
+    notes: tuple[str, ...] = ()
+    trace: str = ""
+    """Where the trace was written."""
+
+
+class DrawRequest(Value):
+    """One request from prompt to delivered picture. ``None`` means: let imagewright decide."""
+
+    prompt: str
+    seed: int | None = None
+    width: int | None = None
+    height: int | None = None
+    flow: str | None = None
+    backend: str | None = None
+    use_layout: bool = True
+    use_critic: bool = True
+    max_images: int = 4
+    max_seconds: float | None = None
+    thread: str | None = None
+    llm: str | None = None
+    """``provider:model`` or ``provider:model@base_url``; None for the rules agents."""
+    out: str | None = None
+    anyway: bool = False
+    """Draw what can be drawn of a prompt outside the model's world."""
