@@ -1,0 +1,77 @@
+"""What a small-world model can draw: read from ``world.json`` beside its weights, before anything is drawn."""
+
+from __future__ import annotations
+
+import functools
+import json
+import re
+from pathlib import Path
+
+from pydantic import BaseModel, ConfigDict
+
+from imagewright.errors import Fault
+from imagewright.schemas import ParsedPrompt
+
+WORLD_FILE = "world.json"
+
+
+class World(BaseModel):
+    """A model's own statement of its world."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    objects: tuple[str, ...]
+    """Singular nouns that it draws."""
+    attributes: tuple[str, ...]
+    """Adjectives that it obeys or that change nothing: colours, sizes, "plain"."""
+    backgrounds: tuple[str, ...]
+    """Words that may describe a background."""
+    most_things: int
+    """How many things in one picture it was trained on."""
+    filler: tuple[str, ...]
+    """Other words that it understands or that ask for nothing."""
+
+
+@functools.cache
+def _read(path: Path, _changed: float) -> World:
+    try:
+        return World.model_validate(json.loads(path.read_text("utf-8")))
+    except (OSError, ValueError) as error:
+        raise Fault(f"{path} cannot be read: {error}", "reinstall imagewright, or put the model's folder back") from error
+
+
+def world_of(folder: Path) -> World | None:
+    """The world stated in ``folder``, or None for a model without such a statement."""
+    path = folder / WORLD_FILE
+    return _read(path, path.stat().st_mtime) if path.is_file() else None
+
+
+def unknown_words(folder: Path, prompt: str, parsed: ParsedPrompt) -> tuple[str, ...]:
+    """The words of ``prompt`` that the model in ``folder`` is known not to draw, in the prompt's order.
+
+    Objects, attributes and backgrounds that the grammar found are looked up first; then any other word of the prompt
+    that the model never saw. What must *not* appear needs no drawing. A count beyond the model's reach is said as
+    "12 things (it draws up to 4)".
+    """
+    world = world_of(folder)
+    if world is None:
+        return ()
+    known = {*world.objects, *world.attributes, *world.backgrounds, *world.filler, *map(_plural, world.objects)}
+    excused = {word for noun in parsed.negative for word in (*noun.split(), *_plural(noun).split())}
+    found = [word for word in _words(prompt) if word not in known and word not in excused]
+    able = {*world.attributes}
+    found += [f"{a} {g.object}" for g in parsed.groups for a in g.attributes if a in world.backgrounds and a not in able]
+    total = sum(group.count for group in parsed.groups)
+    if total > world.most_things:
+        found.append(f"{total} things (it draws up to {world.most_things})")
+    if not found and not any(group.object in world.objects for group in parsed.groups):
+        found.append(f"nothing that it knows (it knows {', '.join(map(_plural, world.objects))})")
+    return tuple(dict.fromkeys(found))
+
+
+def _words(prompt: str) -> list[str]:
+    return re.findall(r"[^\W_]+(?:['’-][^\W_]+)*", prompt.lower())
+
+
+def _plural(noun: str) -> str:
+    return noun + ("es" if noun.endswith(("s", "x", "ch", "sh")) else "s")
