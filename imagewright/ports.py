@@ -17,10 +17,12 @@ from imagewright.schemas import (
     Choice,
     Detection,
     Flow,
+    Intent,
     Layout,
     ParsedPrompt,
     Planned,
     Readiness,
+    Reference,
     Region,
     Verdict,
 )
@@ -99,6 +101,14 @@ class Backend(Protocol):
 
     def draw(self, job: Job, on_step: OnStep, is_cancelled: IsCancelled) -> Drawn:
         """Make one picture. Raises ``Cancelled`` between two steps when ``is_cancelled()`` turns true."""
+        ...
+
+
+class Interpreter(Protocol):
+    """Reads what the person wants."""
+
+    def interpret(self, prompt: str, references: Sequence[Reference]) -> Intent:
+        """What ``prompt`` asks for, given the thread's earlier pictures, newest last."""
         ...
 
 

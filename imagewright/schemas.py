@@ -15,7 +15,11 @@ SlotName = Literal[
 ]
 Kind = Literal["text-to-image", "image-to-image", "inpaint", "upscale", "video", "audio", "3d", "api", "other"]
 RelationName = Literal["left", "right", "above", "below", "inside", "near", "behind", "in-front"]
+PlaceName = (
+    RelationName | Literal["top", "bottom", "middle", "top-left", "top-right", "bottom-left", "bottom-right", ""]
+)
 RepairKind = Literal["move_box", "new_seed", "reprompt", "redraw", "next_flow"]
+IntentKind = Literal["create", "unclear"]
 
 
 class Value(BaseModel):
@@ -148,7 +152,7 @@ class ParsedGroup(Value):
     count: int = 1
     caption: str = ""
     """The prompt of one of them, singular, with article and attributes: ``a red circle``."""
-    position: RelationName | Literal["top", "bottom", "middle", ""] = ""
+    position: PlaceName = ""
     """An absolute place ("on the left", "at the top"); empty when none is stated."""
 
 
@@ -194,6 +198,28 @@ class Layout(Value):
     boxes: tuple[Box, ...] = ()
     background: str = ""
     negative: str = ""
+
+
+class Reference(Value):
+    """An earlier picture of the same thread, so that a prompt may refer to it."""
+
+    run: str
+    prompt: str
+    image: str
+    """SHA-256 of the PNG in the artifact store."""
+    flow: str
+    seed: int
+
+
+class Intent(Value):
+    """The interpreter's decision: what the person wants, and the prompt to draw where there is one."""
+
+    kind: IntentKind
+    prompt: str = ""
+    parsed: ParsedPrompt = ParsedPrompt()
+    reason: str = ""
+    """Why it is ``unclear``; empty otherwise."""
+    decided_by: str = "rules"
 
 
 class Categories(Value):

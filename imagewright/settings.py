@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import platformdirs
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, SecretStr
 
 from imagewright.errors import BadInput
 
@@ -25,6 +25,8 @@ class Settings(BaseModel):
     """``auto``, ``cpu``, ``cuda``, ``cuda:1``, ``mps`` (``IMAGEWRIGHT_DEVICE``)."""
     llm: str | None = None
     """``provider:model`` or ``provider:model@base_url`` (``IMAGEWRIGHT_LLM``); none for the rules agents."""
+    llm_key: SecretStr | None = None
+    """The key for a server named by ``@base_url`` (``IMAGEWRIGHT_LLM_KEY``); providers read their own variables."""
     model_cache: int = 2
     """How many loaded pipelines stay in memory (``IMAGEWRIGHT_MODEL_CACHE``)."""
     learn_critic: bool = False
@@ -65,6 +67,7 @@ def load_settings(environ: Mapping[str, str] | None = None) -> Settings:
         model_roots=(*roots, home / "models"),
         device=env.get("IMAGEWRIGHT_DEVICE") or "auto",
         llm=env.get("IMAGEWRIGHT_LLM") or None,
+        llm_key=SecretStr(env["IMAGEWRIGHT_LLM_KEY"]) if env.get("IMAGEWRIGHT_LLM_KEY") else None,
         model_cache=_whole(env, "IMAGEWRIGHT_MODEL_CACHE", 2),
         learn_critic=env.get("IMAGEWRIGHT_LEARN_CRITIC", "").lower() in ("1", "true", "yes", "on"),
     )

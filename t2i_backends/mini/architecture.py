@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import torch
@@ -76,6 +77,13 @@ def build_pipeline(autoencoder: AutoencoderKL) -> FluxPipeline:
 
 
 def export(pipeline: FluxPipeline, folder: Path) -> None:
-    """Save ``pipeline`` as bf16 safetensors in the standard diffusers layout."""
+    """Save ``pipeline`` as bf16 safetensors in the standard diffusers layout, with its card.
+
+    transformers loads a model in the type that its config names and diffusers in float32, so the text encoders'
+    configs say float32: a plain ``from_pretrained(folder)`` then gives one type throughout.
+    """
     pipeline.to(torch.bfloat16).save_pretrained(folder, safe_serialization=True)
+    for part in ("text_encoder", "text_encoder_2"):
+        config = folder / part / "config.json"
+        config.write_text(json.dumps({**json.loads(config.read_text("utf-8")), "dtype": "float32"}, indent=2), "utf-8")
     card.write(folder, MAX_LENGTH)

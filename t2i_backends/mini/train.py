@@ -179,7 +179,7 @@ def loss_of(model: Model, data: Scenes, plan: Plan, step: int, device: torch.dev
     rng = random.Random(plan.seed * 7_919_003 + step)
     noise_source = torch.Generator().manual_seed(plan.seed * 104_729 + step)
     with_regions = step >= plan.regions_from * plan.steps and rng.random() < plan.region_share
-    things = rng.choice((1, 2, 2, 3, 3, 4)) if with_regions else None
+    things = rng.choice((1, 2, 2, 3, 3)) if with_regions else None
     chosen = data.batch(rng, plan.batch, things)
     scenes = [data.scenes[i] for i in chosen]
     clean = data.latents[chosen].float().to(device)
@@ -262,12 +262,12 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--work", type=Path, default=Path(".mini-work"))
     parser.add_argument("--out", type=Path, default=Path(__file__).parent / "weights" / "pipeline")
-    parser.add_argument("--steps", type=int, default=3000)
+    parser.add_argument("--steps", type=int, default=3100)
     parser.add_argument("--batch", type=int, default=64)
     parser.add_argument("--scenes", type=int, default=60000)
     parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--regions-from", type=float, default=0.6)
-    parser.add_argument("--region-share", type=float, default=0.4)
+    parser.add_argument("--regions-from", type=float, default=0.7)
+    parser.add_argument("--region-share", type=float, default=0.35)
     parser.add_argument("--device")
     parser.add_argument("--no-compile", action="store_true")
     parser.add_argument("--export-only", action="store_true", help="write the pipeline from the checkpoint and stop")

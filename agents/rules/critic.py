@@ -1,0 +1,115 @@
+"""The critic by rules: asks a detector what is in the picture and compares it with what was asked.
+
+The checks follow GenEval's questions (Ghosh et al. 2023: presence, count, colour, position by box centres). What the
+detector does not know is listed as not judged and never fails.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from imagewright.agents.critic import failures, not_judged, verdict
+from imagewright.agents.rules.repair import proposed
+from imagewright.agents.rules.sight import Sight, Wanted, iou, placed, see, stands
+from imagewright.ports import Detector, Picture
+from imagewright.schemas import Check, Layout, ParsedPrompt, Verdict
+
+
+@dataclass(frozen=True)
+class DetectorCritic:
+    """Judges what its detector can see."""
+
+    detector: Detector
+
+    def judge(
+        self, image: Picture, prompt: str, parsed: ParsedPrompt, layout: Layout | None, tried: Sequence[Verdict]
+    ) -> Verdict:
+        """The verdict on ``image``, with the first repair of the fitting ladder that ``tried`` has not used up."""
+        sight = see(self.detector.detect(image), parsed, self.detector.labels, self.detector.colours)
+        checks = (*_kinds(sight), *_colours(sight), *_relations(sight, parsed), *_absent(sight, parsed))
+        checks = (*checks, *_others(sight, parsed), *_background(sight, parsed), *_layout(sight, layout))
+        repair = proposed(sight, parsed, layout, failures(checks), tried)
+        return verdict(checks, repair, "detector")
+
+
+def _kinds(sight: Sight) -> Iterator[Check]:
+    """Presence and number of each kind of thing."""
+    for name in dict.fromkeys(wanted.object for wanted in sight.wanted):
+        if name not in sight.labels:
+            yield not_judged("present", f"this critic does not know {name!r}")
+            continue
+        asked = sum(wanted.count for wanted in sight.wanted if wanted.object == name)
+        seen = len(sight.of_kind(name))
+        yield Check(name="present", passed=seen > 0, detail=f"{name}: wanted, {seen or 'none'} seen")
+        yield Check(name="count", passed=seen == asked, detail=f"{name}: {asked} wanted, {seen} seen")
+
+
+def _colours(sight: Sight) -> Iterator[Check]:
+    for wanted in sight.wanted:
+        if wanted.colour and wanted.object in sight.labels:
+            seen = len(sight.matching(wanted))
+            detail = f"{wanted.name}: {wanted.count} wanted, {seen} seen"
+            yield Check(name="attribute", passed=seen == wanted.count, detail=detail)
+        for word in wanted.unknown:
+            yield not_judged("attribute", f"this critic cannot tell whether a {wanted.object} is {word}")
+
+
+def _relations(sight: Sight, parsed: ParsedPrompt) -> Iterator[Check]:
+    for relation in parsed.relations:
+        subject, other = sight.wanted[relation.subject], sight.wanted[relation.object]
+        words = f"{subject.name} {relation.relation} {other.name}"
+        known = {subject.object, other.object} <= sight.labels
+        answer = stands(relation.relation, sight.matching(subject), sight.matching(other)) if known else None
+        yield _place(answer, words)
+    for wanted, group in zip(sight.wanted, parsed.groups, strict=True):
+        if group.position:
+            known = wanted.object in sight.labels
+            answer = placed(group.position, sight.matching(wanted)) if known else None
+            yield _place(answer, f"{wanted.name} at the {group.position}")
+
+
+def _place(answer: bool | None, words: str) -> Check:
+    if answer is None:
+        return not_judged("relation", words)
+    return Check(name="relation", passed=answer, detail=words if answer else f"{words}: not so")
+
+
+def _absent(sight: Sight, parsed: ParsedPrompt) -> Iterator[Check]:
+    for name in parsed.negative:
+        if name in sight.labels:
+            seen = len(sight.of_kind(name))
+            yield Check(name="absent", passed=not seen, detail=f"{name}: none wanted, {seen or 'none'} seen")
+        else:
+            yield not_judged("absent", f"this critic does not know {name!r}")
+
+
+def _others(sight: Sight, parsed: ParsedPrompt) -> Iterator[Check]:
+    """Things that nobody asked for count only where the detector knows all that was asked for."""
+    if parsed.groups and sight.knows_all:
+        extra = [f"{thing.colour} {thing.object}".strip() for thing in sight.unasked]
+        yield Check(
+            name="absent", passed=not extra, detail=f"nothing else wanted, {', '.join(extra) or 'nothing'} seen"
+        )
+
+
+def _background(sight: Sight, parsed: ParsedPrompt) -> Iterator[Check]:
+    """Only a plain colour can be judged."""
+    words = parsed.background.lower().replace("grey", "gray").split()
+    asked = [word for word in words if word in sight.colours or word == sight.background]
+    if asked and sight.background:
+        detail = f"a {asked[0]} background wanted, {sight.background} seen"
+        yield Check(name="background", passed=asked[0] == sight.background, detail=detail)
+    elif parsed.background:
+        yield not_judged("background", f"this critic cannot judge {parsed.background!r}")
+
+
+def _layout(sight: Sight, layout: Layout | None) -> Iterator[Check]:
+    """How well the picture keeps to the plan; told, never counted."""
+    for number, box in enumerate(layout.boxes if layout else ()):
+        if box.object not in sight.labels:
+            continue
+        wanted = Wanted.of(box.object, box.attributes, 1, sight.colours)
+        overlap = max((iou(box, thing.box) for thing in sight.matching(wanted)), default=0.0)
+        detail = f"{box.caption}: overlap with its box {overlap:.2f}"
+        yield Check(name="layout", passed=True, detail=detail, box=number)

@@ -1,0 +1,185 @@
+"""What a detector saw, set against what a prompt wants, and the geometry of boxes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from imagewright.schemas import Detection, ParsedPrompt
+
+BACKGROUND = "background"
+"""What a detector calls the detection that is the whole canvas."""
+MARGIN = 0.1
+"""How far centres must lie apart along an axis, as a share of the two sides together (GenEval's threshold)."""
+MAIN_DIRECTION = 0.5
+"""The least share of the distance that must run along the axis (GenEval's direction test)."""
+NEAR = 0.2
+"""The widest gap between boxes that are near each other, as a share of the canvas."""
+
+
+class Rectangle(Protocol):
+    """Anything with a place on the canvas, in fractions of it."""
+
+    @property
+    def x(self) -> float: ...
+    @property
+    def y(self) -> float: ...
+    @property
+    def width(self) -> float: ...
+    @property
+    def height(self) -> float: ...
+
+
+@dataclass(frozen=True)
+class Thing:
+    """One detection with its colour picked out."""
+
+    object: str
+    colour: str
+    box: Detection
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """One group of the prompt as the detector can look for it."""
+
+    object: str
+    colour: str
+    count: int
+    unknown: tuple[str, ...] = ()
+    """Attributes that the detector cannot tell."""
+
+    @classmethod
+    def of(cls, name: str, attributes: Sequence[str], count: int, colours: frozenset[str]) -> Wanted:
+        """What to look for, given the attributes as written."""
+        known = [word for word in attributes if word in colours]
+        unknown = tuple(word for word in attributes if word not in colours)
+        return cls(name, known[0] if known else "", count, unknown)
+
+    @property
+    def name(self) -> str:
+        """In words: ``red circle``."""
+        return f"{self.colour} {self.object}".strip()
+
+
+@dataclass(frozen=True)
+class Sight:
+    """The detections and the groups that were asked for."""
+
+    things: tuple[Thing, ...]
+    wanted: tuple[Wanted, ...]
+    labels: frozenset[str]
+    colours: frozenset[str]
+    background: str = ""
+    """The background's colour, where the detector tells it."""
+
+    @property
+    def knows_all(self) -> bool:
+        """Whether the detector knows every object that was asked for."""
+        return all(wanted.object in self.labels for wanted in self.wanted)
+
+    @property
+    def unasked(self) -> tuple[Thing, ...]:
+        """Things of kinds that nobody asked for."""
+        kinds = {wanted.object for wanted in self.wanted}
+        return tuple(thing for thing in self.things if thing.object not in kinds)
+
+    def of_kind(self, name: str) -> tuple[Thing, ...]:
+        """The things of one kind, whatever their colour."""
+        return tuple(thing for thing in self.things if thing.object == name)
+
+    def matching(self, wanted: Wanted) -> tuple[Thing, ...]:
+        """The things that may be meant by ``wanted``; without a colour, those that no other group claims."""
+        if wanted.colour:
+            return tuple(thing for thing in self.of_kind(wanted.object) if thing.colour == wanted.colour)
+        claimed = {other.colour for other in self.wanted if other.object == wanted.object and other.colour}
+        return tuple(thing for thing in self.of_kind(wanted.object) if thing.colour not in claimed)
+
+
+def see(
+    detections: Sequence[Detection], parsed: ParsedPrompt, labels: frozenset[str], colours: frozenset[str]
+) -> Sight:
+    """Set what was detected against what ``parsed`` wants; a detection of ``background`` is no thing."""
+    things = tuple(
+        Thing(found.object, next((word for word in found.attributes if word in colours), ""), found)
+        for found in detections
+        if found.object != BACKGROUND
+    )
+    papers = [" ".join(found.attributes) for found in detections if found.object == BACKGROUND]
+    wanted = tuple(Wanted.of(group.object, group.attributes, group.count, colours) for group in parsed.groups)
+    return Sight(things, wanted, labels - {BACKGROUND}, colours, papers[0] if papers else "")
+
+
+def iou(a: Rectangle, b: Rectangle) -> float:
+    """Intersection over union of two boxes, in [0, 1]."""
+    both = intersection(a, b)
+    union = a.width * a.height + b.width * b.height - both
+    return both / union if union > 0 else 0.0
+
+
+def intersection(a: Rectangle, b: Rectangle) -> float:
+    """The area that two boxes share, as a fraction of the canvas."""
+    width = min(a.x + a.width, b.x + b.width) - max(a.x, b.x)
+    height = min(a.y + a.height, b.y + b.height) - max(a.y, b.y)
+    return width * height if width > 0 and height > 0 else 0.0
+
+
+def gap(a: Rectangle, b: Rectangle) -> float:
+    """How far apart two boxes lie along the axis that parts them most; negative where they overlap."""
+    across = max(a.x, b.x) - min(a.x + a.width, b.x + b.width)
+    down = max(a.y, b.y) - min(a.y + a.height, b.y + b.height)
+    return max(across, down)
+
+
+def stands(relation: str, subjects: Sequence[Thing], others: Sequence[Thing]) -> bool | None:
+    """Whether every subject stands in ``relation`` to every other; None where boxes cannot tell."""
+    if relation in ("behind", "in-front"):
+        return None
+    return bool(subjects and others) and all(_pair(relation, a.box, b.box) for a in subjects for b in others)
+
+
+def placed(position: str, subjects: Sequence[Thing]) -> bool | None:
+    """Whether every subject's centre lies in that part of the canvas; None for a place that is not known."""
+    if position not in _PARTS:
+        return None
+    (left, right), (top, bottom) = _PARTS[position]
+    centres = [_centre(thing.box) for thing in subjects]
+    return bool(centres) and all(left <= x <= right and top <= y <= bottom for x, y in centres)
+
+
+_ALL, _FIRST, _SECOND, _MIDDLE = (0.0, 1.0), (0.0, 0.5), (0.5, 1.0), (0.3, 0.7)
+_PARTS: dict[str, tuple[tuple[float, float], tuple[float, float]]] = {
+    "left": (_FIRST, _ALL),
+    "right": (_SECOND, _ALL),
+    "above": (_ALL, _FIRST),
+    "top": (_ALL, _FIRST),
+    "below": (_ALL, _SECOND),
+    "bottom": (_ALL, _SECOND),
+    "middle": (_MIDDLE, _MIDDLE),
+    "top-left": (_FIRST, _FIRST),
+    "top-right": (_SECOND, _FIRST),
+    "bottom-left": (_FIRST, _SECOND),
+    "bottom-right": (_SECOND, _SECOND),
+}
+"""Ranges of x and y."""
+
+
+def _centre(box: Rectangle) -> tuple[float, float]:
+    return (box.x + box.width / 2, box.y + box.height / 2)
+
+
+def _pair(relation: str, a: Rectangle, b: Rectangle) -> bool:
+    if relation == "near":
+        return gap(a, b) <= NEAR
+    if relation == "inside":
+        return intersection(a, b) >= 0.8 * a.width * a.height
+    (ax, ay), (bx, by) = _centre(a), _centre(b)
+    dx, dy = bx - ax, by - ay
+    along, margin = {
+        "left": (dx, MARGIN * (a.width + b.width)),
+        "right": (-dx, MARGIN * (a.width + b.width)),
+        "above": (dy, MARGIN * (a.height + b.height)),
+        "below": (-dy, MARGIN * (a.height + b.height)),
+    }[relation]
+    return along > margin and along >= MAIN_DIRECTION * (dx * dx + dy * dy) ** 0.5

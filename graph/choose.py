@@ -1,0 +1,102 @@
+"""Choosing a flow among those that can run here and can draw the prompt, and saying why where none can.
+
+``draw`` and ``plan`` share this; the graph's node and the plan differ only in what they do about a prompt that
+nothing here can draw.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from imagewright.errors import CannotDraw
+from imagewright.graph.parts import Parts
+from imagewright.schemas import Candidate, Categories, Choice, DrawRequest, ParsedPrompt, Value
+
+
+class Ranked(Value):
+    """The index's answer for one prompt, and what the backend says of it."""
+
+    candidates: tuple[Candidate, ...]
+    """Every flow, best first."""
+    offered: tuple[Candidate, ...]
+    """Those that may be chosen from; all can run here."""
+    limits: Mapping[str, tuple[str, ...]]
+    """For each offered flow the words that its model cannot draw."""
+
+    @property
+    def able(self) -> tuple[Candidate, ...]:
+        """The offered flows whose models can draw all of the prompt."""
+        return tuple(candidate for candidate in self.offered if not self.limits[candidate.flow])
+
+    @property
+    def elsewhere(self) -> Candidate | None:
+        """The flow of the index that would serve best of those that cannot run here."""
+        return next((candidate for candidate in self.candidates if not candidate.runnable), None)
+
+
+def ranked(parts: Parts, prompt: str, parsed: ParsedPrompt, categories: Categories) -> Ranked:
+    """Rank the index for ``prompt`` and ask the backend what the offered flows cannot draw of it."""
+    candidates = parts.catalogue.rank(prompt, parsed, categories)
+    return _limited(parts, prompt, parsed, candidates, parts.catalogue.offered(candidates))
+
+
+def _limited(
+    parts: Parts, prompt: str, parsed: ParsedPrompt, candidates: tuple[Candidate, ...], offered: Sequence[Candidate]
+) -> Ranked:
+    limits = {c.flow: parts.backend.limits(parts.catalogue.flow(c.flow), prompt, parsed) for c in offered}
+    return Ranked(candidates=candidates, offered=tuple(offered), limits=limits)
+
+
+def named(parts: Parts, request: DrawRequest, found: Ranked, parsed: ParsedPrompt) -> Ranked:
+    """``found`` narrowed to the flow that the request names, which may be one that is never offered.
+
+    Raises:
+        BadInput: there is no such flow.
+        CannotDraw: the flow cannot run here.
+    """
+    if request.flow is None:
+        return found
+    flow = parts.catalogue.flow(request.flow)
+    readiness = parts.backend.check(flow)
+    if not readiness.runnable:
+        raise CannotDraw(f"flow {flow.id} cannot run here: {readiness.why_not}", "or leave --flow out")
+    mine = [c for c in found.candidates if c.flow == flow.id] or [
+        Candidate(flow=flow.id, title=flow.card.title, estimate=0.0, low=0.0, high=0.0, runnable=True)
+    ]
+    return _limited(parts, request.prompt, parsed, found.candidates, mine)
+
+
+def insist_on_able(found: Ranked, anyway: bool) -> tuple[Candidate, ...]:
+    """The candidates to choose from.
+
+    Raises:
+        CannotDraw: nothing can run here, or no flow here can draw all of the prompt and ``anyway`` is off.
+    """
+    if not found.offered:
+        raise CannotDraw("no flow of the index can run here", why_elsewhere(found) or "add one: imagewright flows add")
+    if found.able or anyway:
+        return found.able or found.offered
+    remedy = "; ".join(part for part in (why_elsewhere(found), "--anyway draws what it can") if part)
+    raise CannotDraw(cannot_draw(found), remedy)
+
+
+def cannot_draw(found: Ranked) -> str:
+    """Which words the best flow that can run here does not know; empty where some flow knows them all."""
+    if found.able or not found.offered:
+        return ""
+    first = found.offered[0]
+    words = ", ".join(repr(word) for word in found.limits[first.flow])
+    return f"{first.base_model or first.flow} cannot draw {words}"
+
+
+def why_elsewhere(found: Ranked) -> str:
+    """Which flow that cannot run here would serve best, and what it needs; empty where there is none."""
+    other = found.elsewhere
+    return f"{other.title} ({other.flow}) would serve best; it needs: {other.why_not}" if other else ""
+
+
+def chosen(parts: Parts, request: DrawRequest, categories: Categories, among: Sequence[Candidate]) -> Choice:
+    """The selector's choice, or the one that the request names."""
+    if request.flow is not None:
+        return Choice(flow=request.flow, reason="asked for by name", decided_by="person")
+    return parts.selector.select(request.prompt, categories, among)

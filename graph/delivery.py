@@ -1,0 +1,127 @@
+"""Handing over a picture exactly once: the file, the trace beside it, and the row that says so."""
+
+from __future__ import annotations
+
+import json
+import platform
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+from imagewright.errors import BadInput, Fault
+from imagewright.flow_format import bind, graph_hash
+from imagewright.graph.budget import best
+from imagewright.graph.parts import Parts
+from imagewright.graph.state import State
+from imagewright.memory.artifacts import with_text, write_whole
+from imagewright.schemas import Flow, Round, RunResult
+
+TRACE_FORMAT = 1
+_PACKAGES = ("imagewright", "langgraph", "torch", "diffusers", "transformers", "chromadb", "sentence-transformers")
+
+
+def deliver(parts: Parts, state: State) -> RunResult:
+    """Write the best picture and its trace, then record the delivery; a run delivered before is left as it is.
+
+    Killed at any point, it can be done again: the same bytes are put under the same names, and only one row exists.
+
+    Raises:
+        BadInput: the file cannot be written.
+    """
+    if (before := parts.runs.delivered(state.run)) is not None:
+        return before
+    if not state.rounds:
+        raise Fault("deliver was reached without a picture")
+    result = result_of(state, best(state.rounds))
+    trace = trace_of(parts, state, result)
+    png = parts.store.get(result.image).read_bytes()
+    try:
+        write_whole(Path(result.path), with_text(png, texts_of(parts, state, best(state.rounds))))
+        write_whole(Path(result.trace), json.dumps(trace, ensure_ascii=False, indent=1).encode())
+    except BadInput as error:
+        remedy = f"the picture is kept; make room there, then: imagewright runs resume {state.run}"
+        raise BadInput(str(error), remedy) from error
+    parts.runs.deliver(result, trace)
+    parts.store.drop_previews(state.run)
+    return result
+
+
+def result_of(state: State, made: Round) -> RunResult:
+    """What the run comes to when ``made`` is delivered."""
+    return RunResult(
+        run=state.run,
+        prompt=state.request.prompt,
+        path=state.out,
+        image=made.image,
+        seed=made.seed,
+        flow=made.flow,
+        categories=state.categories.labels if state.categories else (),
+        candidates=state.candidates,
+        layout=made.layout,
+        rounds=state.rounds,
+        images=len(state.rounds),
+        seconds=round(state.spent.seconds, 3),
+        notes=state.notes,
+        trace=str(trace_path(Path(state.out))),
+    )
+
+
+def trace_path(out: Path) -> Path:
+    """Where the trace of a picture at ``out`` stands: beside it, as JSON."""
+    return out.with_suffix(".json")
+
+
+def texts_of(parts: Parts, state: State, made: Round) -> dict[str, str]:
+    """The PNG's text chunks: ComfyUI's ``prompt`` (the graph as run) and ours; no path and no key."""
+    flow = parts.catalogue.flow(made.flow)
+    ours = {"run": state.run, "flow": made.flow, "seed": made.seed, "prompt": made.prompt}
+    return {"prompt": json.dumps(graph_as_run(state, flow, made)), "imagewright": json.dumps(ours)}
+
+
+def graph_as_run(state: State, flow: Flow, made: Round) -> dict[str, dict[str, Any]]:
+    """The flow's graph with the slots filled as they were for ``made``."""
+    width, height = state.request.width, state.request.height
+    return bind(flow, {"positive": made.prompt, "seed": made.seed, "width": width, "height": height})
+
+
+def trace_of(parts: Parts, state: State, result: RunResult) -> dict[str, Any]:
+    """All that is needed to understand the run and to replay it, as plain JSON."""
+    return {
+        "imagewright": TRACE_FORMAT,
+        **result.model_dump(mode="json"),
+        "request": state.request.model_dump(mode="json", exclude={"out"}),
+        "first_seed": state.seed,
+        "thread": state.request.thread,
+        "intent": _plain(state.intent),
+        "categorised": _plain(state.categories),
+        "choice": _plain(state.choice),
+        "generation": state.generation,
+        "rejected": {c.flow: c.why_not for c in state.candidates if not c.runnable},
+        "parsed": _plain(state.planned.parsed if state.planned else None),
+        "planned_by": state.planned.decided_by if state.planned else "",
+        "spent": _plain(state.spent),
+        "backend": parts.backend.name,
+        "flows": {name: _flow_facts(parts, name) for name in dict.fromkeys(made.flow for made in state.rounds)},
+        "facts": [made.facts if (made := parts.store.made(key)) else {} for key in state.keys],
+        "versions": versions(),
+    }
+
+
+def _plain(value: Any) -> Any:
+    return None if value is None else value.model_dump(mode="json")
+
+
+def _flow_facts(parts: Parts, name: str) -> dict[str, Any]:
+    flow = parts.catalogue.flow(name)
+    return {"title": flow.card.title, "graph_hash": graph_hash(flow.graph), "graph": flow.graph}
+
+
+def versions() -> dict[str, str]:
+    """Python, the platform and the packages that a picture depends on."""
+    found = {"python": platform.python_version(), "platform": platform.platform()}
+    for name in _PACKAGES:
+        try:
+            found[name] = metadata.version(name)
+        except metadata.PackageNotFoundError:
+            found[name] = ""
+    return found

@@ -1,0 +1,87 @@
+"""Making one picture, once: the same job is known by its content key and its picture is used again."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from imagewright.errors import Cancelled
+from imagewright.flow_format import find_slots, graph_hash
+from imagewright.graph.budget import seconds_left
+from imagewright.graph.parts import Parts
+from imagewright.graph.refine import redraw_of, region
+from imagewright.graph.state import Attempt, State
+from imagewright.memory.artifacts import Made, content_key
+from imagewright.ports import Job, OnStep, Redraw
+from imagewright.schemas import Flow
+
+Stop = Callable[[], bool]
+
+
+class OutOfTime(Exception):
+    """The run's seconds ended in the middle of a picture."""
+
+
+def key_of(state: State, attempt: Attempt, flow: Flow, backend: str) -> str:
+    """The content key of the picture that ``attempt`` stands for in round ``len(state.rounds)`` of the run."""
+    return content_key(
+        {
+            "run": state.run,
+            "round": len(state.rounds),
+            "backend": backend,
+            "graph": graph_hash(flow.graph),
+            "size": [state.request.width, state.request.height],
+            "attempt": attempt.model_dump(mode="json", exclude={"repair": {"reason"}}),
+        }
+    )
+
+
+def make(parts: Parts, state: State, attempt: Attempt, on_step: OnStep) -> tuple[str, Made]:
+    """The picture of ``attempt`` and its content key: the one made before where there is one, else drawn and stored.
+
+    Raises:
+        Cancelled: the person stopped the run.
+        OutOfTime: the run's seconds ended before the picture was done.
+    """
+    flow = parts.catalogue.flow(attempt.flow)
+    key = key_of(state, attempt, flow, parts.backend.name)
+    if (before := parts.store.made(key)) is not None:
+        return key, before
+    deadline = parts.clock() + seconds_left(state)
+    try:
+        drawn = parts.backend.draw(job_of(parts, state, attempt, flow), on_step, _stop(parts, deadline))
+    except Cancelled:
+        if parts.stop.is_set() or state.request.max_seconds is None:
+            raise
+        raise OutOfTime from None
+    made = Made(image=parts.store.put_image(drawn.image), seconds=drawn.seconds, facts=dict(drawn.facts))
+    parts.store.put_made(key, made)
+    return key, made
+
+
+def _stop(parts: Parts, deadline: float) -> Stop:
+    return lambda: parts.stop.is_set() or parts.clock() > deadline
+
+
+def job_of(parts: Parts, state: State, attempt: Attempt, flow: Flow) -> Job:
+    """The backend's job: the attempt, the flow's own settings, and the layout's boxes as regions."""
+    layout = attempt.layout
+    base = Redraw(parts.store.open(attempt.base), ()) if attempt.base else None
+    return Job(
+        flow=flow,
+        prompt=attempt.prompt,
+        negative=negative_of(flow, layout.negative if layout else ""),
+        seed=attempt.seed,
+        width=state.request.width,
+        height=state.request.height,
+        regions=tuple(region(box) for box in layout.boxes) if layout else (),
+        redraw=redraw_of(attempt, base),
+    )
+
+
+def negative_of(flow: Flow, wanted: str) -> str | None:
+    """The layout's negative prompt joined to the flow's own; None leaves what the flow states."""
+    bindings = find_slots(flow.graph).get("negative", ())
+    if not wanted or not bindings:
+        return None
+    own = flow.graph[bindings[0].node]["inputs"].get(bindings[0].input)
+    return f"{own}, {wanted}" if isinstance(own, str) and own.strip() else wanted

@@ -1,0 +1,60 @@
+"""Telling the person how it goes: typed events on LangGraph's custom stream, the same for every interface."""
+
+from __future__ import annotations
+
+from langgraph.config import get_stream_writer
+
+from imagewright.agents.critic import unchecked
+from imagewright.graph.state import State
+from imagewright.schemas import Candidate, RunEvent, Verdict
+
+
+def tell(event: RunEvent) -> None:
+    """Put ``event`` on the stream of the graph that is running."""
+    get_stream_writer()(event)
+
+
+def tell_node(state: State, node: str) -> None:
+    """Say that a node begins."""
+    tell(RunEvent(kind="node", run=state.run, text=node))
+
+
+def tell_notes(state: State, notes: tuple[str, ...]) -> None:
+    """Say things that the person should know."""
+    for note in notes:
+        tell(RunEvent(kind="note", run=state.run, text=note))
+
+
+def in_words(verdict: Verdict) -> str:
+    """A verdict in one line."""
+    if silent := unchecked(verdict):
+        return f"not checked: {silent}"
+    failed = [check.detail for check in verdict.checks if not check.passed]
+    head = "accepted" if verdict.accepted else "not yet"
+    return f"{head}, score {verdict.score:.2f}" + (f": {'; '.join(failed)}" if failed else "")
+
+
+def flow_in_words(flow: str, reason: str, candidates: tuple[Candidate, ...], able: tuple[str, ...]) -> str:
+    """The choice of a flow: its estimate and interval, the runner-up, and what would have been chosen otherwise."""
+    known = {candidate.flow: candidate for candidate in candidates}
+    parts = [f"{_estimate(known[flow])}: {reason}" if flow in known else f"{flow}: {reason}"]
+    others = [known[name] for name in able if name != flow and name in known]
+    if others:
+        parts.append(f"runner-up {_estimate(others[0])}")
+    if flow in known and (better := _better_elsewhere(known[flow], candidates)):
+        parts.append(f"{better.title} ({better.flow}) would be preferred, but {better.why_not}")
+    return "; ".join(parts)
+
+
+def _estimate(candidate: Candidate) -> str:
+    return f"{candidate.flow} {candidate.estimate:.2f} ({candidate.low:.2f} to {candidate.high:.2f})"
+
+
+def _better_elsewhere(chosen: Candidate, candidates: tuple[Candidate, ...]) -> Candidate | None:
+    """The first flow that ranks before the chosen one and cannot run here."""
+    for candidate in candidates:
+        if candidate.flow == chosen.flow:
+            return None
+        if not candidate.runnable:
+            return candidate
+    return None

@@ -1,0 +1,228 @@
+"""The nodes: each reads the state, does one thing with the parts of the run, and returns what it sets."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from typing import TypeVar
+
+from langgraph.runtime import Runtime
+
+from imagewright.agents.critic import unchecked
+from imagewright.agents.interpreter import insist
+from imagewright.errors import Cancelled, Fault, ImagewrightError
+from imagewright.graph import choose, delivery, draw
+from imagewright.graph.budget import best, insist_on_room, why_stop
+from imagewright.graph.events import flow_in_words, in_words, tell, tell_node, tell_notes
+from imagewright.graph.parts import Parts
+from imagewright.graph.refine import refined
+from imagewright.graph.state import Attempt, Spent, State, Update
+from imagewright.ports import Step
+from imagewright.schemas import Intent, Layout, Reference, Round, RunEvent
+
+MAX_REFERENCES = 8
+"""How many earlier pictures of a thread are kept in mind."""
+T = TypeVar("T")
+Node = Callable[[State, Runtime[Parts]], Update]
+
+
+def node(work: Callable[[State, Parts], Update]) -> Node:
+    """Make a node of ``work``: it is announced, it can be stopped, and what it spends is counted."""
+
+    @functools.wraps(work)
+    def run(state: State, runtime: Runtime[Parts]) -> Update:
+        parts = runtime.context
+        if parts.stop.is_set():
+            raise Cancelled("the run was stopped", f"go on with: imagewright runs resume {state.run}")
+        tell_node(state, work.__name__)
+        began = parts.clock()
+        update = _with_fallbacks(state, parts, work(state, parts))
+        return {**update, "spent": _spent(state, parts, parts.clock() - began)}
+
+    run.__annotations__ = {"state": State, "runtime": Runtime[Parts], "return": Update}
+    del run.__wrapped__  # LangGraph reads the signature to know what to pass
+    return run
+
+
+def _with_fallbacks(state: State, parts: Parts, update: Update) -> Update:
+    """Tell what a language model left to the rules, and note it for the trace."""
+    fallbacks = parts.take_fallbacks()
+    for text in fallbacks:
+        tell(RunEvent(kind="fallback", run=state.run, text=text))
+    return {**update, "notes": (*update.get("notes", state.notes), *fallbacks)} if fallbacks else update
+
+
+def _spent(state: State, parts: Parts, seconds: float) -> Spent:
+    read, written = parts.meter.take()
+    before = state.spent
+    return Spent(
+        seconds=before.seconds + seconds, tokens_in=before.tokens_in + read, tokens_out=before.tokens_out + written
+    )
+
+
+def _there(value: T | None, name: str) -> T:
+    """A field that an earlier node has set."""
+    if value is None:
+        raise Fault(f"the state has no {name} yet")
+    return value
+
+
+def _intent(state: State) -> Intent:
+    return _there(state.intent, "intent")
+
+
+def _noted(state: State, *notes: str) -> tuple[str, ...]:
+    """The notes with new ones, which are told."""
+    tell_notes(state, notes)
+    return (*state.notes, *notes)
+
+
+# --- before drawing -------------------------------------------------------------------------
+
+
+@node
+def recall(state: State, parts: Parts) -> Update:
+    """Bring back the thread's earlier pictures that are still kept."""
+    kept = tuple(turn for turn in state.turns if parts.store.has(turn.image))
+    return {"references": kept[-MAX_REFERENCES:]}
+
+
+@node
+def interpret(state: State, parts: Parts) -> Update:
+    """Read what the person wants."""
+    return {"intent": insist(parts.interpreter.interpret(state.request.prompt, state.references))}
+
+
+@node
+def categorize(state: State, parts: Parts) -> Update:
+    """Label the prompt."""
+    intent = _intent(state)
+    categories = parts.categorizer.categorize(intent.prompt, intent.parsed)
+    tell(RunEvent(kind="categories", run=state.run, text=", ".join(categories.labels)))
+    return {"categories": categories}
+
+
+@node
+def select_flow(state: State, parts: Parts) -> Update:
+    """Choose the flow that has best served prompts like this one and can draw it here."""
+    insist_on_room(state)
+    intent, categories = _intent(state), _there(state.categories, "categories")
+    generation = parts.catalogue.generation()
+    found = choose.ranked(parts, intent.prompt, intent.parsed, categories)
+    found = choose.named(parts, state.request, found, intent.parsed)
+    among = choose.insist_on_able(found, state.request.anyway)
+    choice = choose.chosen(parts, state.request, categories, among)
+    able = tuple(candidate.flow for candidate in among)
+    text = flow_in_words(choice.flow, choice.reason, found.candidates, able)
+    tell(RunEvent(kind="flow", run=state.run, text=text))
+    warning = choose.cannot_draw(found)
+    notes = _noted(state, f"{warning}; drawn anyway") if warning else state.notes
+    return {
+        "generation": generation,
+        "candidates": found.candidates,
+        "choice": choice,
+        "able": able,
+        "notes": notes,
+    }
+
+
+@node
+def plan_layout(state: State, parts: Parts) -> Update:
+    """Place what the prompt names, and set up the first picture."""
+    prompt = _intent(state).prompt
+    planned = parts.planner.plan(prompt)
+    layout = planned.layout if state.request.use_layout and planned.layout.boxes else None
+    tell(RunEvent(kind="layout", run=state.run, text=_layout_in_words(layout)))
+    flow = _there(state.choice, "choice").flow
+    return {"planned": planned, "attempt": Attempt(flow=flow, seed=state.seed, prompt=prompt, layout=layout)}
+
+
+def _layout_in_words(layout: Layout | None) -> str:
+    if layout is None:
+        return "no boxes; the model places things itself"
+    return "; ".join(f"{b.caption} at {b.x:.2f},{b.y:.2f} ({b.width:.2f} x {b.height:.2f})" for b in layout.boxes)
+
+
+# --- drawing and judging --------------------------------------------------------------------
+
+
+@node
+def generate(state: State, parts: Parts) -> Update:
+    """Draw the attempt, or take the picture that it made before; keep what there is when a later round fails."""
+    insist_on_room(state)
+    attempt = _there(state.attempt, "attempt")
+    try:
+        key, made = draw.make(parts, state, attempt, lambda step: _tell_step(state, parts, step))
+    except draw.OutOfTime:
+        return _ended(state, parts, f"the budget of {state.request.max_seconds:g} seconds is used")
+    except ImagewrightError as error:
+        if isinstance(error, Cancelled) or not state.rounds:
+            raise
+        return {"stopped": str(error), "notes": _noted(state, f"stopped: {error}")}
+    number = len(state.rounds) + 1
+    tell(RunEvent(kind="image", run=state.run, text=f"picture {number}, seed {attempt.seed}", image=made.image))
+    drawn = Round(
+        image=made.image,
+        flow=attempt.flow,
+        seed=attempt.seed,
+        prompt=attempt.prompt,
+        layout=attempt.layout,
+        repair=attempt.repair,
+        seconds=round(made.seconds, 3),
+    )
+    return {"rounds": (*state.rounds, drawn), "keys": (*state.keys, key)}
+
+
+def _ended(state: State, parts: Parts, reason: str) -> Update:
+    """The seconds ended in the middle of a picture: deliver what there is."""
+    if not state.rounds:
+        insist_on_room(state.model_copy(update={"spent": Spent(seconds=float("inf"))}))
+    return {"stopped": reason, "notes": _noted(state, f"stopped: {reason}")}
+
+
+def _tell_step(state: State, parts: Parts, step: Step) -> None:
+    text = f"step {step.step} of {step.total}"
+    tell(RunEvent(kind="step", run=state.run, text=text, step=step.step, total=step.total))
+    if step.preview is not None:
+        preview = parts.store.put_preview(state.run, step.preview)
+        tell(RunEvent(kind="preview", run=state.run, text=text, step=step.step, total=step.total, image=preview))
+
+
+@node
+def critique(state: State, parts: Parts) -> Update:
+    """Judge the last picture, and say why no further one is made where none is."""
+    last = state.rounds[-1]
+    if parts.critic is None:
+        raise Fault("critique was reached without a critic")
+    tried = tuple(made.verdict for made in state.rounds[:-1] if made.verdict)
+    parsed = _there(state.planned, "plan").parsed
+    critic = parts.critic(parts.catalogue.flow(last.flow))
+    verdict = critic.judge(parts.store.open(last.image), _intent(state).prompt, parsed, last.layout, tried)
+    tell(RunEvent(kind="verdict", run=state.run, text=in_words(verdict), image=last.image))
+    rounds = (*state.rounds[:-1], last.model_copy(update={"verdict": verdict}))
+    judged = state.model_copy(update={"rounds": rounds})
+    reason = "" if verdict.accepted else why_stop(judged)
+    silent = unchecked(verdict)
+    notes = [f"stopped: {reason}; the best picture is delivered"] if reason else []
+    notes += [f"the picture was not checked: {silent}"] if silent else []
+    return {"rounds": rounds, "stopped": reason, "notes": _noted(state, *notes)}
+
+
+@node
+def refine(state: State, parts: Parts) -> Update:
+    """Apply the verdict's repair to the next attempt."""
+    canonical = parts.canonical_prompt(_there(state.planned, "plan").parsed)
+    attempt = refined(state, canonical)
+    repair = _there(attempt.repair, "repair")
+    tell(RunEvent(kind="repair", run=state.run, text=f"{repair.kind.replace('_', ' ')}: {repair.reason}"))
+    return {"attempt": attempt}
+
+
+@node
+def deliver(state: State, parts: Parts) -> Update:
+    """Deliver the best picture, once."""
+    result = delivery.deliver(parts, state)
+    made = best(state.rounds)
+    turn = Reference(run=state.run, prompt=state.request.prompt, image=made.image, flow=made.flow, seed=made.seed)
+    tell(RunEvent(kind="delivered", run=state.run, text=result.path, image=result.image))
+    return {"result": result, "turns": (*(t for t in state.turns if t.run != state.run), turn)}

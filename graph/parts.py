@@ -1,0 +1,82 @@
+"""What the nodes work with: the agents, the index, a backend and the memory, handed in by the container."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from imagewright.memory.artifacts import ArtifactStore
+from imagewright.memory.runs import RunLog
+from imagewright.ports import Backend, Categorizer, Critic, Interpreter, LayoutPlanner, Selector
+from imagewright.schemas import Candidate, Categories, Flow, ParsedPrompt
+
+
+class Catalogue(Protocol):
+    """The index as the graph sees it."""
+
+    def flow(self, name: str) -> Flow:
+        """The flow with this id. Raises ``BadInput`` when there is none."""
+        ...
+
+    def generation(self) -> int:
+        """The number that every change of flows or evidence raises."""
+        ...
+
+    def rank(self, prompt: str, parsed: ParsedPrompt, categories: Categories) -> tuple[Candidate, ...]:
+        """Every flow that makes pictures from text, best estimate first, runnable here or not."""
+        ...
+
+    def offered(self, candidates: Sequence[Candidate]) -> tuple[Candidate, ...]:
+        """The few of them that the selector may choose from; all can run here."""
+        ...
+
+
+class Meter:
+    """Counts what language models have read and written."""
+
+    def __init__(self) -> None:
+        self.tokens_in = 0
+        self.tokens_out = 0
+
+    def add(self, tokens_in: int, tokens_out: int) -> None:
+        """Count one call."""
+        self.tokens_in += tokens_in
+        self.tokens_out += tokens_out
+
+    def take(self) -> tuple[int, int]:
+        """What was read and written since the last call."""
+        taken = self.tokens_in, self.tokens_out
+        self.tokens_in = self.tokens_out = 0
+        return taken
+
+
+@dataclass(frozen=True, kw_only=True)
+class Parts:
+    """What one run works with. LangGraph hands it to the nodes; it never enters a checkpoint."""
+
+    interpreter: Interpreter
+    categorizer: Categorizer
+    selector: Selector
+    planner: LayoutPlanner
+    critic: Callable[[Flow], Critic] | None
+    """The critic for the pictures of a flow; None when the person wants none."""
+    catalogue: Catalogue
+    backend: Backend
+    store: ArtifactStore
+    runs: RunLog
+    canonical_prompt: Callable[[ParsedPrompt], str]
+    fallbacks: list[str] = field(default_factory=list)
+    """What was not done as planned since the last look: agents that left it to the rules, an index that was busy."""
+    meter: Meter = field(default_factory=Meter)
+    stop: threading.Event = field(default_factory=threading.Event)
+    """Set when the person stops the run."""
+    clock: Callable[[], float] = time.monotonic
+
+    def take_fallbacks(self) -> tuple[str, ...]:
+        """What has been left to the rules since the last call."""
+        taken = tuple(self.fallbacks)
+        self.fallbacks.clear()
+        return taken

@@ -1,0 +1,59 @@
+"""``plan``: the graph's decisions without its pictures."""
+
+from __future__ import annotations
+
+from imagewright.agents.interpreter import insist
+from imagewright.errors import CannotDraw
+from imagewright.graph import choose
+from imagewright.graph.parts import Parts
+from imagewright.schemas import Candidate, Categories, DrawRequest, Intent, Plan
+
+
+def planned(parts: Parts, prompt: str, flow: str | None = None) -> Plan:
+    """What ``prompt`` would be drawn with, what else there is, and where things would go.
+
+    A prompt that nothing here can draw is no error: the notes say so.
+
+    Raises:
+        BadInput: the prompt is empty or not text, or there is no flow called ``flow``.
+    """
+    intent = insist(parts.interpreter.interpret(prompt, ()))
+    categories = parts.categorizer.categorize(intent.prompt, intent.parsed)
+    found = choose.ranked(parts, intent.prompt, intent.parsed, categories)
+    notes = list(_notes(parts, found, intent, flow))
+    candidates = found.candidates
+    if (first := _chosen(parts, found, prompt, flow, categories)) is not None:
+        candidates = (first, *(c for c in candidates if c.flow != first.flow))
+    layout = parts.planner.plan(intent.prompt).layout
+    return Plan(
+        prompt=prompt,
+        categories=categories.labels,
+        candidates=candidates,
+        layout=layout,
+        notes=(*notes, *parts.take_fallbacks()),
+    )
+
+
+def _chosen(
+    parts: Parts, found: choose.Ranked, prompt: str, flow: str | None, categories: Categories
+) -> Candidate | None:
+    """The candidate that would draw; None when nothing here can run."""
+    if flow is not None:
+        return next((c for c in found.candidates if c.flow == flow), None)
+    among = found.able or found.offered
+    if not among:
+        return None
+    choice = choose.chosen(parts, DrawRequest(prompt=prompt), categories, among)
+    return next(c for c in among if c.flow == choice.flow)
+
+
+def _notes(parts: Parts, found: choose.Ranked, intent: Intent, flow: str | None) -> tuple[str, ...]:
+    """What the person should know before drawing this."""
+    try:
+        found = choose.named(parts, DrawRequest(prompt=intent.prompt, flow=flow), found, intent.parsed)
+    except CannotDraw as error:
+        return (str(error),)
+    if not found.offered:
+        return ("no flow of the index can run here", choose.why_elsewhere(found))
+    warning = choose.cannot_draw(found)
+    return tuple(note for note in (warning, choose.why_elsewhere(found)) if note) if warning else ()

@@ -1,0 +1,86 @@
+"""What must be right about a request before anything is done for it: checked here, once, for every interface."""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+import tempfile
+from pathlib import Path
+
+from imagewright.agents.rules.interpreter import why_unclear
+from imagewright.errors import BadInput
+from imagewright.schemas import DrawRequest
+
+MAX_SEED = 2**64 - 1
+"""The largest seed that ComfyUI and torch take."""
+SIDES = (16, 8192)
+"""The smallest and the largest side of a picture, in pixels."""
+MAX_THREAD = 200
+
+
+def check(request: DrawRequest) -> None:
+    """Refuse a request that cannot be carried out as it stands.
+
+    Raises:
+        BadInput: the prompt is empty or not text; the seed, a side, a budget or the thread cannot be used.
+    """
+    if reason := why_unclear(request.prompt):
+        raise BadInput(reason, 'say what to draw, such as "a red circle above a blue square"')
+    if request.seed is not None and not 0 <= request.seed <= MAX_SEED:
+        raise BadInput(f"the seed {request.seed} cannot be used", f"a seed is a whole number from 0 to {MAX_SEED}")
+    for name, side in (("width", request.width), ("height", request.height)):
+        if side is not None and not SIDES[0] <= side <= SIDES[1]:
+            raise BadInput(f"the {name} {side} cannot be used", f"a side has {SIDES[0]} to {SIDES[1]} pixels")
+    _check_budget(request)
+    if request.thread is not None and not (0 < len(request.thread.strip()) <= MAX_THREAD):
+        raise BadInput("the thread's name cannot be used", f"name it in 1 to {MAX_THREAD} characters")
+
+
+def _check_budget(request: DrawRequest) -> None:
+    if request.max_images < 0:
+        raise BadInput(f"{request.max_images} is not a number of images", "allow at least one")
+    seconds = request.max_seconds
+    if seconds is not None and (math.isnan(seconds) or seconds < 0):
+        raise BadInput(f"{seconds} is not a number of seconds", "allow more than 0, or leave the limit out")
+
+
+def out_path(request: DrawRequest, run: str, folder: Path) -> Path:
+    """Where the picture of ``run`` goes: what the request says, else ``imagewright-<run>.png`` in ``folder``.
+
+    A request may name a folder; a name without a suffix gets ``.png``. The path is absolute.
+
+    Raises:
+        BadInput: the place cannot be written, is not a PNG, or its trace would overwrite a file that is not a trace.
+    """
+    name = f"imagewright-{run}.png"
+    wanted = Path(os.path.abspath(folder / Path(request.out).expanduser())) if request.out else folder / name
+    path = wanted / name if wanted.is_dir() else wanted.with_suffix(wanted.suffix or ".png")
+    if path.suffix.lower() != ".png":
+        raise BadInput(f"{path.name} is not the name of a PNG", "pictures are written as PNG: name a .png file")
+    _try_writing(path)
+    _check_trace(path.with_suffix(".json"))
+    return path
+
+
+def _try_writing(path: Path) -> None:
+    if path.is_dir():
+        raise BadInput(f"{path} is a folder", "name another file")
+    try:
+        with tempfile.NamedTemporaryFile(dir=path.parent, prefix=".imagewright-"):
+            pass
+    except (OSError, ValueError) as error:
+        reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
+        raise BadInput(f"cannot write {path}: {reason}", "choose a folder that exists and can be written") from None
+
+
+def _check_trace(path: Path) -> None:
+    """A trace may replace an older trace, and nothing else."""
+    if not path.exists():
+        return
+    try:
+        ours = "imagewright" in json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError, TypeError):
+        ours = False
+    if not ours:
+        raise BadInput(f"the trace would overwrite {path}, which is not a trace", "choose another name for the picture")

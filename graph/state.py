@@ -1,0 +1,106 @@
+"""The state of a run: small, typed and serialisable. Pictures are named by their hash and never stand here.
+
+Everything but ``turns`` belongs to one run and is set anew when the next run of the thread begins.
+"""
+
+from __future__ import annotations
+
+from typing import TypedDict
+
+from imagewright.schemas import (
+    Candidate,
+    Categories,
+    Choice,
+    DrawRequest,
+    Intent,
+    Layout,
+    Planned,
+    Reference,
+    Repair,
+    Round,
+    RunResult,
+    Value,
+)
+
+
+class Attempt(Value):
+    """What ``generate`` is to draw next."""
+
+    flow: str
+    seed: int
+    prompt: str
+    layout: Layout | None = None
+    repair: Repair | None = None
+    """The repair that led here; none for the first picture."""
+    base: str | None = None
+    """SHA-256 of the picture that ``redraw`` changes one region of."""
+
+
+class Spent(Value):
+    """What a run has used so far, over all the processes that worked on it."""
+
+    seconds: float = 0.0
+    tokens_in: int = 0
+    tokens_out: int = 0
+
+
+class State(Value):
+    """What the nodes read. They return an ``Update`` and never change it."""
+
+    run: str
+    request: DrawRequest
+    seed: int
+    out: str
+    """Where the picture goes: an absolute path."""
+    turns: tuple[Reference, ...] = ()
+    """What this thread has delivered, oldest first; the one field that outlives a run."""
+    references: tuple[Reference, ...] = ()
+    intent: Intent | None = None
+    categories: Categories | None = None
+    generation: int = 0
+    """The index's generation when the flow was chosen."""
+    candidates: tuple[Candidate, ...] = ()
+    able: tuple[str, ...] = ()
+    """The flows that may draw this prompt here, best first: where ``next_flow`` looks."""
+    choice: Choice | None = None
+    planned: Planned | None = None
+    attempt: Attempt | None = None
+    rounds: tuple[Round, ...] = ()
+    keys: tuple[str, ...] = ()
+    """The content key of each round's picture in the artifact store."""
+    spent: Spent = Spent()
+    notes: tuple[str, ...] = ()
+    stopped: str = ""
+    """Why the loop ended before a picture was accepted; empty while it goes on."""
+    result: RunResult | None = None
+
+
+class Update(TypedDict, total=False):
+    """What a node returns: the fields that it sets."""
+
+    references: tuple[Reference, ...]
+    intent: Intent
+    categories: Categories
+    generation: int
+    candidates: tuple[Candidate, ...]
+    able: tuple[str, ...]
+    choice: Choice
+    planned: Planned
+    attempt: Attempt
+    rounds: tuple[Round, ...]
+    keys: tuple[str, ...]
+    spent: Spent
+    notes: tuple[str, ...]
+    stopped: str
+    turns: tuple[Reference, ...]
+    result: RunResult
+
+
+OWN_TYPES: tuple[type, ...] = (State, Attempt, Spent)
+"""What a checkpoint may rebuild beside the values of ``schemas``."""
+
+
+def fresh(run: str, request: DrawRequest, seed: int, out: str) -> dict[str, object]:
+    """The input of a new run: every field but ``turns``, so that nothing of the thread's last run is left."""
+    state = State(run=run, request=request, seed=seed, out=out)
+    return {name: getattr(state, name) for name in State.model_fields if name != "turns"}

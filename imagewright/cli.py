@@ -1,0 +1,159 @@
+"""The ``imagewright`` command. Nothing heavy is imported before a command needs it."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from imagewright import cli_flows, cli_runs
+from imagewright.cli_boundary import guard
+from imagewright.cli_options import (
+    LARGEST_SEED,
+    MOST_IMAGES,
+    DeviceOption,
+    JsonFlag,
+    LlmOption,
+    ModelsOption,
+    QuietFlag,
+    parents_of,
+    read_out,
+    read_prompt,
+    read_prompts,
+    read_seconds,
+    read_size,
+    read_whole,
+)
+from imagewright.cli_text import emit, emit_json, render
+from imagewright.errors import BadInput
+
+if TYPE_CHECKING:
+    from imagewright.schemas import DrawRequest
+
+app = typer.Typer(
+    name="imagewright",
+    help="Finds the text-to-image workflow that has measurably served prompts like yours best, and runs it.",
+    no_args_is_help=True,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+)
+app.add_typer(cli_flows.app, name="flows")
+app.add_typer(cli_runs.app, name="runs")
+
+PromptArgument = Annotated[str, typer.Argument(metavar="PROMPT", help="What to draw; - reads standard input.")]
+EnginesOption = Annotated[str | None, typer.Option(metavar="NAME", help="The backend that draws.")]
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        from imagewright import __version__
+
+        emit(f"imagewright {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def root(
+    version: Annotated[bool, typer.Option("--version", callback=_version, is_eager=True, help="Print it.")] = False,
+) -> None:
+    """Say what to draw; the best flow for it that can run here is chosen, laid out, drawn, checked and repaired."""
+
+
+@app.command()
+def draw(
+    prompt: PromptArgument,
+    out: Annotated[str | None, typer.Option(metavar="PATH", help="A .png file, or a folder for a new one.")] = None,
+    seed: Annotated[str | None, typer.Option(metavar="N", help="The same seed draws the same picture.")] = None,
+    size: Annotated[str | None, typer.Option(metavar="WxH", help="In pixels: 64, or 96x64.")] = None,
+    flow: Annotated[str | None, typer.Option(metavar="ID", help="The flow to draw with.")] = None,
+    backend: EnginesOption = None,
+    layout: Annotated[bool, typer.Option("--layout/--no-layout", help="Plan where things go.")] = True,
+    critic: Annotated[bool, typer.Option("--critic/--no-critic", help="Check the picture and repair it.")] = True,
+    max_images: Annotated[str, typer.Option(metavar="N", help="Pictures to make at most.")] = "4",
+    max_seconds: Annotated[str | None, typer.Option(metavar="S", help="Seconds to take at most.")] = None,
+    thread: Annotated[str | None, typer.Option(metavar="NAME", help="The conversation that the run joins.")] = None,
+    llm: LlmOption = None,
+    anyway: Annotated[bool, typer.Option("--anyway", help="Draw what can be drawn of the prompt.")] = False,
+    models: ModelsOption = None,
+    device: DeviceOption = None,
+    as_json: JsonFlag = False,
+    quiet: QuietFlag = False,
+) -> None:
+    """Draw PROMPT and tell how it came about."""
+    text = read_prompt(prompt)
+    width, height = read_size(size)
+    whole_seed = None if seed is None else read_whole("--seed", seed, LARGEST_SEED)
+    images, seconds = read_whole("--max-images", max_images, MOST_IMAGES), read_seconds(max_seconds)
+    path = read_out(out, text)
+    from imagewright.schemas import DrawRequest
+
+    request = DrawRequest(
+        prompt=text,
+        seed=whole_seed,
+        width=width,
+        height=height,
+        flow=flow,
+        backend=backend,
+        use_layout=layout,
+        use_critic=critic,
+        max_images=images,
+        max_seconds=seconds,
+        thread=thread,
+        llm=llm,
+        out=str(path),
+        anyway=anyway,
+    )
+    _draw(request, path, models, device, as_json=as_json, quiet=quiet)
+
+
+def _draw(
+    request: DrawRequest, path: Path, models: list[Path] | None, device: str | None, *, as_json: bool, quiet: bool
+) -> None:
+    with parents_of(path), cli_runs.engine(models, device) as engine:
+        if request.flow is not None:
+            engine.index.get(request.flow)
+        result = cli_runs.follow(lambda listen: engine.draw(request, on_event=listen), quiet=quiet)
+    cli_runs.show_result(result, as_json=as_json, quiet=quiet)
+
+
+@app.command()
+def plan(
+    prompt: Annotated[str | None, typer.Argument(metavar="PROMPT", help="- reads standard input.")] = None,
+    from_file: Annotated[str | None, typer.Option(metavar="FILE", help="One prompt a line; - is stdin.")] = None,
+    llm: LlmOption = None,
+    models: ModelsOption = None,
+    device: DeviceOption = None,
+    as_json: JsonFlag = False,
+) -> None:
+    """Say what PROMPT would be drawn with and where things would go. Draws nothing."""
+    if (prompt is None) == (from_file is None):
+        raise BadInput("plan takes either a PROMPT or --from-file FILE", "see: imagewright plan --help")
+    prompts = [read_prompt(prompt)] if prompt is not None else read_prompts(from_file or "-")
+    with cli_runs.engine(models, device) as engine:
+        for text in prompts:
+            planned = engine.plan(text, llm=llm)
+            if from_file is not None:
+                emit_json(planned.model_dump(mode="json"), indent=None)
+            elif as_json:
+                emit_json(planned.model_dump(mode="json"))
+            else:
+                from imagewright.cli_story import tell_plan
+
+                emit(render(tell_plan(planned)))
+
+
+def main() -> None:
+    """The console script: run the command that was typed and exit with its code."""
+    if "_IMAGEWRIGHT_COMPLETE" in os.environ:
+        app()
+    argv = sys.argv[1:]
+    command = typer.main.get_command(app)
+    sys.exit(guard(argv, lambda: command.invoke(command.make_context("imagewright", list(argv)))))
+
+
+if __name__ == "__main__":
+    main()

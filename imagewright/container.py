@@ -1,0 +1,288 @@
+"""The one place that wires objects together, and the Python interface of imagewright.
+
+Nothing is opened or imported before it is needed: making an ``Imagewright`` costs nothing, and ``plan`` neither loads
+a model nor imports diffusers.
+"""
+
+from __future__ import annotations
+
+import secrets
+import threading
+from collections.abc import Callable, Sequence
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, cast
+
+from pydantic import ValidationError
+
+from imagewright import registry
+from imagewright.errors import BadInput, Fault
+from imagewright.schemas import Candidate, Categories, DrawRequest, Flow, ParsedPrompt, Plan, RunEvent, RunResult
+from imagewright.settings import Settings, load_settings
+
+if TYPE_CHECKING:
+    from imagewright.graph.parts import Meter, Parts
+    from imagewright.memory.artifacts import ArtifactStore
+    from imagewright.memory.runs import RunLog
+    from imagewright.ports import Backend, Categorizer, Critic, LayoutPlanner, Selector
+    from imagewright.retrieval.embed import MiniLMEmbedder
+    from imagewright.retrieval.index import FlowIndex
+    from imagewright.schemas import Readiness
+
+DEFAULT_BACKEND = "diffusers"
+DEFAULT_CRITIC = "detector"
+MINI = "mini"
+"""The base model that ships with the package."""
+OnEvent = Callable[[RunEvent], None]
+
+
+def ignore(event: RunEvent) -> None:
+    """The listener of those who do not listen."""
+
+
+class Imagewright:
+    """Finds the workflow that serves a prompt best, and runs it.
+
+    >>> from imagewright import Imagewright
+    >>> result = Imagewright().draw("a red circle above a blue square", seed=1)  # doctest: +SKIP
+    """
+
+    def __init__(self, settings: Settings | None = None) -> None:
+        self.settings = settings or load_settings()
+        self._backends: dict[str, Backend] = {}
+
+    # --- what people call -------------------------------------------------------------------
+
+    def draw(self, prompt: str | DrawRequest, *, on_event: OnEvent | None = None, **options: Any) -> RunResult:
+        """Draw ``prompt``; ``options`` are the other fields of ``DrawRequest``.
+
+        ``on_event`` hears the run's id first, then every step.
+
+        Raises:
+            BadInput: the request, a setting or the disk cannot be used.
+            CannotDraw: no flow here can draw it.
+            BudgetSpent: the budget ended before the first picture.
+            Cancelled: Ctrl-C; ``resume`` goes on.
+        """
+        from imagewright.graph.request import check, out_path
+        from imagewright.graph.runner import begin, thread_id
+        from imagewright.memory.runs import RunRow, new_run_id
+
+        request, listen = _request(prompt, options), on_event or ignore
+        check(request)
+        run = new_run_id()
+        out = out_path(request, run, Path.cwd())
+        seed = secrets.randbits(32) if request.seed is None else request.seed
+        parts = self._parts(request)
+        row = RunRow.model_validate(
+            {"id": run, "thread": thread_id(run, request), "prompt": request.prompt, "request": request, "seed": seed,
+             "out": str(out), "status": "running", "created": ""}
+        )  # fmt: skip
+        listen(RunEvent(kind="run", run=run, text=f"run {run}, seed {seed}"))
+        return begin(parts, self.settings.checkpoints, row, listen)
+
+    def resume(self, run: str, on_event: OnEvent | None = None) -> RunResult:
+        """Go on with a run that was killed, stopped or failed; one that is delivered is only told again.
+
+        Raises:
+            BadInput: there is no such run, or another process is drawing it.
+            CannotDraw, BudgetSpent, Cancelled: as ``draw``.
+        """
+        from imagewright.graph.runner import resume
+
+        row, listen = self.runs.get(run), on_event or ignore
+        listen(RunEvent(kind="run", run=run, text=f"run {run}, seed {row.seed}"))
+        return resume(self._parts(row.request), self.settings.checkpoints, row, listen)
+
+    def plan(self, prompt: str, *, llm: str | None = None, flow: str | None = None) -> Plan:
+        """What ``prompt`` would be drawn with, and where things would go. Draws nothing.
+
+        Raises:
+            BadInput: the prompt is empty, or there is no such flow or language model.
+        """
+        from imagewright.graph.plan import planned
+
+        return planned(self._parts(DrawRequest(prompt=prompt, llm=llm, flow=flow, use_critic=False)), prompt, flow)
+
+    def readiness(self, backend: str = DEFAULT_BACKEND) -> dict[str, Readiness]:
+        """For every flow of the index whether it can run here, and what it needs."""
+        engine = self.backend(backend)
+        return {flow.id: engine.check(flow) for flow in self.index.list()}
+
+    def close(self) -> None:
+        """Let go of loaded models. Files are opened and closed with each piece of work."""
+        self._backends.clear()
+
+    # --- what it is made of -----------------------------------------------------------------
+
+    @cached_property
+    def index(self) -> FlowIndex:
+        """The flow index, with the flows and scores of this release in it."""
+        from imagewright.retrieval.index import FlowIndex
+
+        index = FlowIndex(self.settings.database, self.settings.chroma_dir, self._embedder)
+        index.ensure_builtin()
+        return index
+
+    @cached_property
+    def runs(self) -> RunLog:
+        """The log of runs."""
+        from imagewright.memory.runs import RunLog
+
+        return RunLog(self.settings.database, self.settings.data_dir / "locks")
+
+    @cached_property
+    def store(self) -> ArtifactStore:
+        """The pictures."""
+        from imagewright.memory.artifacts import ArtifactStore
+
+        return ArtifactStore(self.settings.artifacts)
+
+    def backend(self, name: str = DEFAULT_BACKEND) -> Backend:
+        """The backend called ``name``; the same one each time, so that its models stay loaded.
+
+        Raises:
+            BadInput: there is no such backend.
+        """
+        if name not in self._backends:
+            settings = self.settings
+            factory = registry.load("backends", name)
+            self._backends[name] = factory(settings.model_roots, settings.device, settings.model_cache)
+        return self._backends[name]
+
+    @cached_property
+    def _embedder(self) -> MiniLMEmbedder:
+        from imagewright.retrieval.embed import MiniLMEmbedder
+
+        return MiniLMEmbedder(self.settings.database)
+
+    def _critic_for(self, flow: Flow) -> Critic:
+        """The critic that knows the pictures of ``flow``: its detector was trained on mini's and no others."""
+        from imagewright.agents.critic import NoCritic
+
+        base = flow.card.base_model
+        return (
+            self._mini_critic if base == MINI else NoCritic(f"no critic here knows the pictures of {base or flow.id}")
+        )
+
+    @cached_property
+    def _mini_critic(self) -> Critic:
+        """The critic of mini's pictures, or one that says why there is none."""
+        from imagewright.agents.critic import NoCritic
+        from imagewright.tools.detect import MiniDetector
+
+        try:
+            detector = MiniDetector.load("critic")
+        except Fault as error:
+            return NoCritic(str(error))
+        return cast("Critic", registry.load("critics", DEFAULT_CRITIC)(detector))
+
+    @cached_property
+    def _rules(self) -> tuple[Categorizer, Selector, LayoutPlanner]:
+        """The agents that need no language model."""
+        from imagewright.agents.rules.categorizer import RulesCategorizer
+        from imagewright.agents.rules.layout import RulesLayoutPlanner
+        from imagewright.agents.rules.selector import RulesSelector
+
+        return RulesCategorizer(self._embedder), RulesSelector(), RulesLayoutPlanner()
+
+    # --- wiring one run ---------------------------------------------------------------------
+
+    def _parts(self, request: DrawRequest) -> Parts:
+        """What one run works with."""
+        from imagewright.agents.rules.describe import canonical_prompt
+        from imagewright.agents.rules.interpreter import RulesInterpreter
+        from imagewright.graph.parts import Meter, Parts
+
+        fallbacks: list[str] = []
+        meter = Meter()
+        categorizer, selector, planner = self._deciders(request.llm or self.settings.llm, fallbacks, meter)
+        name = request.backend or DEFAULT_BACKEND
+        return Parts(
+            interpreter=RulesInterpreter(),
+            categorizer=categorizer,
+            selector=selector,
+            planner=planner,
+            critic=self._critic_for if request.use_critic else None,
+            catalogue=IndexCatalogue(self, name, fallbacks.append),
+            backend=self.backend(name),
+            store=self.store,
+            runs=self.runs,
+            canonical_prompt=canonical_prompt,
+            fallbacks=fallbacks,
+            meter=meter,
+            stop=threading.Event(),
+        )
+
+    def _deciders(
+        self, llm: str | None, fallbacks: list[str], meter: Meter
+    ) -> tuple[Categorizer, Selector, LayoutPlanner]:
+        """The agents: rules, or a language model with the rules behind it."""
+        rules = self._rules
+        if llm is None:
+            return rules
+        from imagewright.agents.categorizer import LLMCategorizer
+        from imagewright.agents.layout_planner import LLMLayoutPlanner
+        from imagewright.agents.llm import connect
+        from imagewright.agents.selector import LLMSelector
+
+        model = connect(llm, self.settings.llm_key)
+        return (
+            LLMCategorizer(model, rules[0], fallbacks.append, meter.add),
+            LLMSelector(model, rules[1], fallbacks.append, meter.add),
+            LLMLayoutPlanner(model, rules[2], fallbacks.append, meter.add),
+        )
+
+
+def _request(prompt: str | DrawRequest, options: dict[str, Any]) -> DrawRequest:
+    """One request from what was passed to ``draw``.
+
+    Raises:
+        BadInput: an option that there is not, or a value of the wrong type.
+    """
+    given = prompt.model_dump() if isinstance(prompt, DrawRequest) else {"prompt": prompt}
+    try:
+        return DrawRequest.model_validate({**given, **options})
+    except ValidationError as error:
+        first = error.errors()[0]
+        name = ".".join(map(str, first["loc"]))
+        raise BadInput(f"{name}: {first['msg']}", f"options: {', '.join(DrawRequest.model_fields)}") from None
+
+
+class IndexCatalogue:
+    """The flow index and a backend, as the graph sees them."""
+
+    def __init__(self, owner: Imagewright, backend: str, on_note: Callable[[str], None]) -> None:
+        self._owner, self._backend, self._on_note = owner, backend, on_note
+
+    @property
+    def _index(self) -> FlowIndex:
+        from imagewright.retrieval.index import FlowIndex
+
+        shared = self._owner.index
+        return FlowIndex(shared.path, self._owner.settings.chroma_dir, shared.embedder, self._on_note)
+
+    def generation(self) -> int:
+        """The number that every change of flows or evidence raises."""
+        return self._index.generation
+
+    def flow(self, name: str) -> Flow:
+        """The flow with this id."""
+        return self._index.get(name)
+
+    def rank(self, prompt: str, parsed: ParsedPrompt, categories: Categories) -> tuple[Candidate, ...]:
+        """Every flow that makes pictures from text, best first."""
+        from imagewright.retrieval.candidates import rank
+
+        index, backend = self._index, self._owner.backend(self._backend)
+        flows = index.list()
+        ready = {flow.id: backend.check(flow) for flow in flows}
+        limits = {flow.id: backend.limits(flow, prompt, parsed) for flow in flows if ready[flow.id].runnable}
+        learn = self._owner.settings.learn_critic
+        return rank(index, prompt, parsed, categories, ready, self._backend, limits=limits, learn_critic=learn)
+
+    def offered(self, candidates: Sequence[Candidate]) -> tuple[Candidate, ...]:
+        """Those that the selector may choose from."""
+        from imagewright.retrieval.candidates import offered
+
+        return offered(candidates)

@@ -1,0 +1,195 @@
+"""Pictures as files named by the SHA-256 of their bytes, and sidecars that say which picture a job has made.
+
+A file is written under a temporary name, synced and renamed, so that it is there whole or not at all. The same
+picture drawn twice is one file. ``keys/<content key>.json`` is written last: where it stands, the picture does.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+import os
+import re
+import shutil
+import struct
+import tempfile
+import zlib
+from collections.abc import Mapping
+from pathlib import Path
+
+from PIL import Image
+from pydantic import BaseModel, ConfigDict
+
+from imagewright.database import storage_errors
+from imagewright.errors import BadInput, Fault
+
+_SHA = re.compile(r"[0-9a-f]{64}")
+_RUN = re.compile(r"[0-9A-Za-z][0-9A-Za-z_-]{0,63}")
+_PNG_HEAD = 8 + 25
+"""The bytes of a PNG up to the end of its IHDR chunk."""
+
+
+class Made(BaseModel):
+    """A sidecar: the picture that a content key stands for, how long it took, and the facts for a trace."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    image: str
+    seconds: float
+    facts: dict[str, str]
+
+
+class ArtifactStore:
+    """The pictures under ``root``, in folders by the first two digits of their hash."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+
+    def put_image(self, image: Image.Image) -> str:
+        """Store ``image`` as a PNG without metadata; return the SHA-256 of the file.
+
+        Raises:
+            BadInput: the disk is full or the folder cannot be written.
+        """
+        data = _png(image)
+        sha = hashlib.sha256(data).hexdigest()
+        path = self._path(sha)
+        if not path.exists():
+            write_whole(path, data)
+        return sha
+
+    def get(self, sha: str) -> Path:
+        """The file of picture ``sha``.
+
+        Raises:
+            BadInput: ``sha`` is not 64 hex digits, or no such picture is kept here.
+        """
+        path = self._path(sha)
+        if not path.is_file():
+            raise BadInput(f"picture {sha[:12]}… is not in the store", f"it may have been deleted from {self.root}")
+        return path
+
+    def has(self, sha: str) -> bool:
+        """Whether picture ``sha`` is here."""
+        return _SHA.fullmatch(sha) is not None and self._path(sha).is_file()
+
+    def open(self, sha: str) -> Image.Image:
+        """The pixels of picture ``sha``, loaded and in RGB."""
+        with Image.open(self.get(sha), formats=("PNG",)) as image:
+            return image.convert("RGB")
+
+    def put_made(self, key: str, made: Made) -> None:
+        """Remember that the job with content key ``key`` has made a picture; call it after ``put_image``."""
+        write_whole(self._key_path(key), made.model_dump_json().encode())
+
+    def made(self, key: str) -> Made | None:
+        """What the job with content key ``key`` has made; None when it has not, or the picture is gone."""
+        try:
+            made = Made.model_validate_json(self._key_path(key).read_bytes())
+        except (FileNotFoundError, ValueError):
+            return None
+        return made if self.has(made.image) else None
+
+    def put_preview(self, run: str, image: Image.Image) -> str:
+        """Keep a preview until the run is delivered; return the SHA-256 of its PNG."""
+        data = _png(image)
+        sha = hashlib.sha256(data).hexdigest()
+        write_whole(self._previews(run) / f"{sha}.png", data)
+        return sha
+
+    def preview(self, run: str, sha: str) -> Path:
+        """The file of a preview of a run that is still going on."""
+        if _SHA.fullmatch(sha) is None:
+            raise BadInput(f"{sha[:80]!r} is not the name of a picture", "a name is 64 hex digits")
+        return self._previews(run) / f"{sha}.png"
+
+    def drop_previews(self, run: str) -> None:
+        """Delete the previews of a run that is over."""
+        shutil.rmtree(self._previews(run), ignore_errors=True)
+
+    def _path(self, sha: str) -> Path:
+        if _SHA.fullmatch(sha) is None:
+            raise BadInput(f"{sha[:80]!r} is not the name of a picture", "a name is 64 hex digits")
+        return self.root / sha[:2] / f"{sha}.png"
+
+    def _key_path(self, key: str) -> Path:
+        if _SHA.fullmatch(key) is None:
+            raise Fault(f"not a content key: {key[:80]!r}")
+        return self.root / "keys" / key[:2] / f"{key}.json"
+
+    def _previews(self, run: str) -> Path:
+        if _RUN.fullmatch(run) is None:
+            raise BadInput(f"{run[:80]!r} is not the id of a run", "`imagewright runs list` shows them")
+        return self.root / "previews" / run
+
+
+def content_key(parts: Mapping[str, object]) -> str:
+    """SHA-256 of ``parts`` as canonical JSON: what a job is made of, so that the same job is known again."""
+    text = json.dumps(parts, sort_keys=True, separators=(",", ":"), ensure_ascii=True, allow_nan=False)
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def write_whole(path: Path, data: bytes) -> None:
+    """Write a file so that ``path`` holds all of ``data`` or what it held before, even when the power fails.
+
+    Raises:
+        BadInput: the disk is full or the folder cannot be written; nothing half-written is left behind.
+    """
+    with storage_errors(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle, name = tempfile.mkstemp(prefix=f".{path.name[:40]}.", suffix=".part", dir=path.parent)
+        try:
+            with os.fdopen(handle, "wb") as file:
+                file.write(data)
+                file.flush()
+                os.fsync(file.fileno())
+            os.chmod(name, 0o666 & ~_umask())
+            os.replace(name, path)
+        except BaseException:
+            Path(name).unlink(missing_ok=True)
+            raise
+        _sync_folder(path.parent)
+
+
+def with_text(png: bytes, texts: Mapping[str, str]) -> bytes:
+    """``png`` with one iTXt or tEXt chunk for each of ``texts`` behind its header; the pixels are not touched.
+
+    ASCII goes into tEXt, which ComfyUI reads back as a workflow; anything else into iTXt (PNG, third edition, 11.3.3).
+    """
+    chunks = b"".join(_text_chunk(key, text) for key, text in texts.items())
+    return png[:_PNG_HEAD] + chunks + png[_PNG_HEAD:]
+
+
+def _text_chunk(key: str, text: str) -> bytes:
+    if text.isascii():
+        return _chunk(b"tEXt", key.encode("latin-1") + b"\0" + text.encode("latin-1"))
+    return _chunk(b"iTXt", key.encode("latin-1") + b"\0\0\0\0\0" + text.encode())
+
+
+def _chunk(kind: bytes, body: bytes) -> bytes:
+    return struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
+
+
+def _png(image: Image.Image) -> bytes:
+    buffer = io.BytesIO()
+    Image.frombytes("RGB", image.size, image.convert("RGB").tobytes()).save(buffer, "PNG")
+    return buffer.getvalue()
+
+
+def _sync_folder(folder: Path) -> None:
+    """Make a rename survive a power failure; Windows has no such call and needs none."""
+    if os.name == "nt":
+        return
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _umask() -> int:
+    """The process's file mode mask; temporary files are made private and get the usual mode here."""
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask

@@ -1,0 +1,181 @@
+"""The log of runs in SQLite: what was asked, how it went, and the one delivery that each run may have.
+
+A run that is being worked on holds a lock on ``locks/<run>``; the system releases it however the process ends, so a
+row that says ``running`` without its lock is a run that was killed.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import secrets
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Literal
+
+from imagewright.database import database, storage_errors, transaction
+from imagewright.errors import BadInput, Fault
+from imagewright.schemas import DrawRequest, RunResult, Value
+
+RunStatus = Literal["running", "delivered", "failed", "cancelled", "interrupted"]
+
+TABLES = (
+    """
+    CREATE TABLE runs (
+        id TEXT PRIMARY KEY, thread TEXT NOT NULL, prompt TEXT NOT NULL, request TEXT NOT NULL, seed TEXT NOT NULL,
+        out TEXT NOT NULL, status TEXT NOT NULL, created TEXT NOT NULL, error TEXT NOT NULL DEFAULT ''
+    );
+    CREATE INDEX runs_created ON runs (created);
+    CREATE TABLE deliveries (
+        run TEXT PRIMARY KEY REFERENCES runs (id), delivered TEXT NOT NULL, result TEXT NOT NULL, trace TEXT NOT NULL
+    );
+    """,
+)
+_PATIENCE = 0.5
+"""Seconds to wait for a run's lock: `runs list` holds it for an instant to see whether anyone else does."""
+_RUN_ID = re.compile(r"\d{8}-\d{6}-[0-9a-f]{6}")
+
+
+class RunRow(Value):
+    """One line of the log."""
+
+    id: str
+    thread: str
+    prompt: str
+    request: DrawRequest
+    seed: int
+    out: str
+    """Where the picture goes: an absolute path."""
+    status: RunStatus
+    created: str
+    """ISO 8601, UTC."""
+    error: str = ""
+    result: RunResult | None = None
+    """What was delivered; None until then."""
+
+
+def new_run_id() -> str:
+    """A short id that sorts by time: date and time (UTC), and six random hex digits."""
+    return f"{datetime.now(UTC):%Y%m%d-%H%M%S}-{secrets.token_hex(3)}"
+
+
+class RunLog:
+    """The runs of one data folder; any number of processes may use it."""
+
+    def __init__(self, path: Path, locks: Path) -> None:
+        self.path, self.locks = path, locks
+
+    def start(self, run: str, thread: str, request: DrawRequest, seed: int, out: Path) -> None:
+        """Record a run before anything is done for it."""
+        row = (run, thread, request.prompt, request.model_dump_json(), str(seed), str(out), "running", _now())
+        with database(self.path, "memory", TABLES) as connection:
+            connection.execute(
+                "INSERT INTO runs (id, thread, prompt, request, seed, out, status, created) VALUES (?,?,?,?,?,?,?,?)",
+                row,
+            )
+
+    def mark(self, run: str, status: RunStatus, error: str = "") -> None:
+        """Record how a run stands; a delivered run stays delivered."""
+        with database(self.path, "memory", TABLES) as connection:
+            connection.execute(
+                "UPDATE runs SET status = ?, error = ? WHERE id = ? AND status != 'delivered'", (status, error, run)
+            )
+
+    def deliver(self, result: RunResult, trace: dict[str, Any]) -> bool:
+        """Record the delivery of a run; False when it was recorded before, and then nothing is changed."""
+        row = (result.run, _now(), result.model_dump_json(), json.dumps(trace, ensure_ascii=False))
+        with database(self.path, "memory", TABLES) as connection, transaction(connection):
+            added = connection.execute("INSERT OR IGNORE INTO deliveries VALUES (?, ?, ?, ?)", row).rowcount
+            connection.execute("UPDATE runs SET status = 'delivered', error = '' WHERE id = ?", (result.run,))
+        return bool(added)
+
+    def delivered(self, run: str) -> RunResult | None:
+        """What ``run`` has delivered, or None."""
+        return self.get(run).result
+
+    def get(self, run: str) -> RunRow:
+        """The row of ``run``.
+
+        Raises:
+            BadInput: there is no such run.
+        """
+        with database(self.path, "memory", TABLES) as connection:
+            row = connection.execute(f"{_SELECT} WHERE id = ?", (run,)).fetchone()
+        if row is None:
+            raise BadInput(f"no run is called {run[:80]!r}", "`imagewright runs list` shows them")
+        return self._row(row)
+
+    def list(self, limit: int = 20) -> tuple[RunRow, ...]:
+        """The newest runs, newest first."""
+        with database(self.path, "memory", TABLES) as connection:
+            rows = connection.execute(f"{_SELECT} ORDER BY id DESC LIMIT ?", (limit,)).fetchall()
+        return tuple(self._row(row) for row in rows)
+
+    def show(self, run: str) -> dict[str, Any]:
+        """The trace of ``run`` as plain JSON; of a run that was not delivered, what the log knows.
+
+        Raises:
+            BadInput: there is no such run.
+        """
+        row = self.get(run)
+        with database(self.path, "memory", TABLES) as connection:
+            found = connection.execute("SELECT trace FROM deliveries WHERE run = ?", (run,)).fetchone()
+        known = row.model_dump(mode="json", exclude={"result"})
+        return {**known, **json.loads(found[0])} if found else known
+
+    @contextmanager
+    def working_on(self, run: str) -> Iterator[None]:
+        """Hold the run for this process, so that no other resumes it meanwhile.
+
+        Raises:
+            BadInput: another process is drawing it.
+        """
+        deadline = time.monotonic() + _PATIENCE
+        while (handle := self._lock(run)) is None and time.monotonic() < deadline:
+            time.sleep(0.05)
+        if handle is None:
+            raise BadInput(f"run {run} is being drawn by another process", "wait for it, or end that process")
+        try:
+            yield
+        finally:
+            os.close(handle)
+
+    def _lock(self, run: str) -> int | None:
+        """An open, locked file, or None when another process (or thread) holds it."""
+        import fcntl
+
+        if _RUN_ID.fullmatch(run) is None:
+            raise Fault(f"not a run id: {run[:80]!r}")
+        with storage_errors(self.locks):
+            self.locks.mkdir(parents=True, exist_ok=True)
+            handle = os.open(self.locks / run, os.O_RDWR | os.O_CREAT, 0o600)
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            os.close(handle)
+            return None
+        return handle
+
+    def _row(self, row: Any) -> RunRow:
+        values = {**dict(row), "request": json.loads(row["request"]), "result": json.loads(row["result"] or "null")}
+        if values["status"] == "running" and not self._alive(values["id"]):
+            values["status"] = "interrupted"
+        return RunRow.model_validate(values)
+
+    def _alive(self, run: str) -> bool:
+        handle = self._lock(run)
+        if handle is not None:
+            os.close(handle)
+        return handle is None
+
+
+_SELECT = """SELECT id, thread, prompt, request, seed, out, status, created, error,
+    (SELECT result FROM deliveries WHERE run = runs.id) AS result FROM runs"""
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat(timespec="milliseconds")

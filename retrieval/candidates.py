@@ -1,0 +1,248 @@
+"""From a prompt to a short list of flows: estimates, what can run here, and what would be chosen otherwise."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from imagewright.retrieval.embed import Vector
+from imagewright.retrieval.estimate import Estimates, Floats, Scores, Setting, combine_scores, estimate
+from imagewright.retrieval.evidence import PromptFacts
+from imagewright.retrieval.features import Features, features, prompt_similarity
+from imagewright.retrieval.index import FlowIndex
+from imagewright.schemas import Candidate, Card, Categories, Evidence, Flow, ParsedPrompt, Readiness
+
+MINI = "mini"
+"""The base model of the embedded default, offered only where no full model can run."""
+NEAR = 64
+"""How many of the nearest prompts with evidence are weighed."""
+OTHERS = 2
+"""How many flows that cannot run here are listed at least, where there are any."""
+FIT_WIDTH = 0.15
+"""How much nearer (cosine) a card must be to the prompt than every measured flow's card for the whole bonus."""
+FIT_FROM, FIT_WHOLE = 0.2, 0.4
+"""A card whose cosine to the prompt is below the first does not speak of it at all; from the second on it does."""
+WEIGHTS = {"sweep": 1.0, "person": 3.0, "critic": 1.0}
+"""How many scores one row counts for, by who gave it: a person looked; a sweep's row is one seed of several."""
+
+
+def rank(
+    index: FlowIndex,
+    prompt: str,
+    parsed: ParsedPrompt,
+    categories: Categories,
+    readiness: Mapping[str, Readiness],
+    backend: str,
+    k: int = 8,
+    limits: Mapping[str, tuple[str, ...]] | None = None,
+    learn_critic: bool = False,
+) -> tuple[Candidate, ...]:
+    """Up to ``k`` text-to-image flows for ``prompt``, best first by estimated score on ``backend``.
+
+    Flows whose model cannot draw some of the prompt's words (``limits``: flow id to words) come after all others.
+    Equal estimates are ordered by published benchmarks, then by id. The list holds runnable flows and, where there are
+    any, at least the best two that cannot run here, with the reason. Only flows in ``readiness`` are looked at.
+    """
+    flows = [flow for flow in index.list() if flow.id in readiness and _draws_text(flow.card)]
+    if not flows:
+        return ()
+    vector = np.asarray(index.embedder.embed([prompt])[0], dtype=np.float32)
+    rows = [row for row in index.evidence_for(backend=backend) if learn_critic or row.source != "critic"]
+    found = _estimate(index, flows, rows, vector, parsed, categories)
+    scored = [
+        _Scored(
+            flow,
+            found,
+            place,
+            readiness[flow.id],
+            _drawable(parsed, (limits or {}).get(flow.id, ())),
+            _cost(flow, rows),
+        )
+        for place, flow in enumerate(flows)
+    ]
+    return tuple(item.candidate() for item in _shortlist(sorted(scored, key=_Scored.key), k))
+
+
+def offered(candidates: Sequence[Candidate]) -> tuple[Candidate, ...]:
+    """Those to choose among: what can run here; mini's flows only where no flow on a full base model can."""
+    runnable = tuple(candidate for candidate in candidates if candidate.runnable)
+    full = tuple(candidate for candidate in runnable if candidate.base_model != MINI)
+    return full or runnable
+
+
+@dataclass(frozen=True)
+class _Scored:
+    flow: Flow
+    found: Estimates
+    place: int
+    readiness: Readiness
+    drawable: float
+    cost: float | None
+
+    def key(self) -> tuple[bool, float, float, str]:
+        """Sorts best first: words that can be drawn, estimate, published benchmark, id."""
+        mean = round(float(self.found.mean[self.place]) * self.drawable, 6)
+        return (self.drawable < 1.0, -mean, -_benchmark(self.flow.card), self.flow.id)
+
+    def candidate(self) -> Candidate:
+        """As it is offered; what cannot be drawn lowers the estimate in its share and opens the interval to 0."""
+        mean, low, high = (float(part[self.place]) for part in (self.found.mean, self.found.low, self.found.high))
+        return Candidate(
+            flow=self.flow.id,
+            title=self.flow.card.title,
+            estimate=round(mean * self.drawable, 4),
+            low=round(low if self.drawable == 1.0 else 0.0, 4),
+            high=round(high * self.drawable, 4),
+            evidence=int(self.found.count[self.place]),
+            runnable=self.readiness.runnable,
+            why_not=self.readiness.why_not,
+            cost=self.cost,
+            base_model=self.flow.card.base_model,
+        )
+
+
+def _shortlist(scored: Sequence[_Scored], k: int) -> list[_Scored]:
+    """The best ``k``, with room kept for runnable flows and for the best two that cannot run."""
+    able = [item for item in scored if item.readiness.runnable]
+    unable = [item for item in scored if not item.readiness.runnable]
+    kept = unable[: min(OTHERS, k - 1)] + able[: max(1, k - min(OTHERS, len(unable)))]
+    chosen = {item.flow.id for item in kept}
+    rest = [item for item in scored if item.flow.id not in chosen]
+    return sorted((kept + rest[: max(0, k - len(kept))]), key=_Scored.key)[: max(k, 0)]
+
+
+def _draws_text(card: Card) -> bool:
+    return card.kind == "text-to-image" and "positive" in card.slots
+
+
+def _drawable(parsed: ParsedPrompt, words: Sequence[str]) -> float:
+    """The share of a prompt's groups that hold none of the words that the model cannot draw."""
+    if not words:
+        return 1.0
+    unknown = {word.lower() for word in words}
+    able = sum(not unknown & {*group.object.lower().split(), group.object.lower(), *group.attributes}
+               for group in parsed.groups)  # fmt: skip
+    return min(able / len(parsed.groups), 0.99) if parsed.groups else 0.0
+
+
+def _benchmark(card: Card) -> float:
+    """GenEval where it is published, else the mean of what is; -1 for nothing."""
+    if "GenEval" in card.benchmarks:
+        return card.benchmarks["GenEval"]
+    return sum(card.benchmarks.values()) / len(card.benchmarks) if card.benchmarks else -1.0
+
+
+def _cost(flow: Flow, rows: Sequence[Evidence]) -> float | None:
+    """Seconds a picture: as the card says, else the median of the measured."""
+    if flow.card.cost is not None:
+        return flow.card.cost
+    measured = [row.seconds for row in rows if row.flow == flow.id and row.seconds is not None]
+    return round(float(np.median(measured)), 3) if measured else None
+
+
+# --- arrays for the estimate ----------------------------------------------------------------
+
+
+def _estimate(
+    index: FlowIndex,
+    flows: Sequence[Flow],
+    rows: Sequence[Evidence],
+    vector: Vector,
+    parsed: ParsedPrompt,
+    categories: Categories,
+) -> Estimates:
+    rows = [row for row in rows if row.flow in {flow.id for flow in flows}]
+    texts = sorted({row.prompt for row in rows})
+    scores = _scores(rows, [flow.id for flow in flows], texts)
+    facts = {text: PromptFacts() for text in texts} | index.prompt_facts()
+    near = _near(index, vector, texts) if texts else []
+    found = index.prompt_vectors(near)
+    near = [text for text in near if text in found]
+    vectors = np.stack([vector, *(found[text] for text in near)])
+    alike = _alike(vectors @ vectors.T, [features(parsed), *(features(facts[text].parsed) for text in near)])
+    setting = Setting(
+        near=np.array([texts.index(text) for text in near], dtype=np.int64),
+        similarity=alike[0, 1:],
+        among=alike[1:, 1:],
+        shared=_shared(categories, [facts[text].categories for text in texts]),
+        kin=_kin(flows, index.card_vectors()),
+        fit=_fit(flows, {row.flow for row in rows}, index.card_similarities(vector.tolist())),
+    )
+    return estimate(combine_scores(scores), setting)
+
+
+def _scores(rows: Sequence[Evidence], flows: Sequence[str], texts: Sequence[str]) -> Scores:
+    scorers = sorted({row.scorer for row in rows})
+    flow_at, text_at = {key: i for i, key in enumerate(flows)}, {key: i for i, key in enumerate(texts)}
+    return Scores(
+        flow=np.array([flow_at[row.flow] for row in rows], dtype=np.int64),
+        prompt=np.array([text_at[row.prompt] for row in rows], dtype=np.int64),
+        scorer=np.array([scorers.index(row.scorer) for row in rows], dtype=np.int64),
+        value=np.array([row.value for row in rows], dtype=np.float64),
+        weight=np.array([WEIGHTS[row.source] for row in rows], dtype=np.float64),
+        flows=len(flows),
+        prompts=len(texts),
+    )
+
+
+def _near(index: FlowIndex, vector: Vector, texts: Sequence[str]) -> list[str]:
+    """The nearest prompts that these scores are about, nearest first."""
+    known = set(texts)
+    return [text for text, _ in index.near_prompts(vector.tolist(), NEAR) if text in known]
+
+
+def _alike(cosines: NDArray[np.float32], said: Sequence[Features | None]) -> Floats:
+    """The similarity of every prompt to every other, from cosines and features; symmetric with ones."""
+    found = np.eye(len(said))
+    for i, a in enumerate(said):
+        for j, b in enumerate(said[:i]):
+            found[i, j] = found[j, i] = prompt_similarity(float(cosines[i, j]), a, b)
+    return found
+
+
+def _shared(categories: Categories, evidence: Sequence[tuple[str, ...]]) -> NDArray[np.bool_]:
+    """P: whether a prompt has the categories of this one: half or more of the labels of either, in both.
+
+    Labels that nearly every prompt has (all of mini's have colours) tell nothing apart and are left out.
+    """
+    common = {
+        label for label in set().union(*evidence) if sum(label in each for each in evidence) > 0.8 * len(evidence)
+    }
+    mine = set(categories.labels) - common
+
+    def same(each: tuple[str, ...]) -> bool:
+        theirs = set(each) - common
+        return bool(each) and len(mine & theirs) >= 0.5 * len(mine | theirs)
+
+    return np.array([same(each) for each in evidence], dtype=np.bool_)
+
+
+def _kin(flows: Sequence[Flow], vectors: Mapping[str, Vector]) -> Floats:
+    """F × F: how much one flow's scores say of another's; nothing between different base models."""
+    found = np.eye(len(flows))
+    for i, a in enumerate(flows):
+        for j, b in enumerate(flows[:i]):
+            if a.card.base_model and a.card.base_model == b.card.base_model:
+                cosine = float(vectors[a.id] @ vectors[b.id]) if a.id in vectors and b.id in vectors else 0.0
+                sampler = bool(set(a.card.samplers) & set(b.card.samplers))
+                loras = set(a.card.loras) == set(b.card.loras)
+                found[i, j] = found[j, i] = 0.4 + 0.2 * sampler + 0.2 * loras + 0.2 * min(1.0, max(0.0, cosine))
+    return found
+
+
+def _fit(flows: Sequence[Flow], measured: set[str], similarity: Mapping[str, float]) -> Floats:
+    """F: whether a card speaks of the prompt, and more than every measured flow's card does, in [0, 1].
+
+    Where no flow was measured, the other cards are what it is held against.
+    """
+    found = np.zeros(len(flows))
+    for place, flow in enumerate(flows):
+        rivals = [similarity.get(other.id, 0.0) for other in flows
+                  if other.id != flow.id and (other.id in measured or not measured)]  # fmt: skip
+        own = similarity.get(flow.id, 0.0)
+        ahead, about = (own - max(rivals, default=1.0)) / FIT_WIDTH, (own - FIT_FROM) / (FIT_WHOLE - FIT_FROM)
+        found[place] = min(1.0, max(0.0, ahead)) * min(1.0, max(0.0, about))
+    return found

@@ -1,0 +1,211 @@
+"""The vectors again in Chroma, derived from SQLite: opened only under a file lock, closed after the query.
+
+Several processes that open one Chroma folder lose vectors, and a client that was opened earlier misses what another
+process added. So there is a lock file; the folder is brought up to date with SQLite's generation when it is opened;
+and who does not get the lock within a second is told to compute the answer exactly instead.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import sqlite3
+import sys
+import time
+import uuid
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any, Literal, Protocol
+
+from imagewright.retrieval.embed import Vector
+
+Space = Literal["flows", "prompts"]
+SPACES: tuple[Space, ...] = ("flows", "prompts")
+LOCK_SECONDS = 1.0
+_BATCH = 1000
+
+
+class Truth(Protocol):
+    """What the mirror is derived from."""
+
+    def generation(self) -> int:
+        """The number that every change of flows or evidence raises."""
+        ...
+
+    def ids(self, space: Space) -> Mapping[str, int]:
+        """Every id of a space with the generation of its last change."""
+        ...
+
+    def vectors(self, space: Space, ids: Sequence[str]) -> Mapping[str, Vector]:
+        """The unit vectors of ``ids``; ids that are gone meanwhile are left out."""
+        ...
+
+
+class MirrorBusy(Exception):
+    """Another process holds the lock, or the folder is unusable; the reason is the text."""
+
+
+@contextmanager
+def file_lock(path: Path, seconds: float) -> Iterator[None]:
+    """Hold an exclusive lock between processes (and threads) on ``path``.
+
+    Raises:
+        MirrorBusy: not free within ``seconds``.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
+    try:
+        deadline = time.monotonic() + seconds
+        while not _try_lock(handle):
+            if time.monotonic() > deadline:
+                raise MirrorBusy("another process is using the vector index")
+            time.sleep(0.02)
+        yield
+    finally:
+        os.close(handle)
+
+
+if sys.platform == "win32":
+    import msvcrt
+
+    def _try_lock(handle: int) -> bool:
+        with suppress(OSError):
+            msvcrt.locking(handle, msvcrt.LK_NBLCK, 1)
+            return True
+        return False
+else:
+    import fcntl
+
+    def _try_lock(handle: int) -> bool:
+        with suppress(BlockingIOError):
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            return True
+        return False
+
+
+class ChromaMirror:
+    """Two collections, ``flows`` and ``prompts``, with our own vectors under cosine distance.
+
+    The folder holds ``lock``, ``current.json`` (which sub-folder is in use and up to which generation) and that
+    sub-folder. A rebuild writes a new sub-folder and switches by renaming ``current.json`` into place.
+    """
+
+    def __init__(self, folder: Path, truth: Truth) -> None:
+        self._folder = folder
+        self._truth = truth
+
+    def query(self, space: Space, vector: Sequence[float], k: int) -> list[str]:
+        """The ids of the ``k`` nearest, nearest first, of all that SQLite holds now.
+
+        Raises:
+            MirrorBusy: the lock is not free, or Chroma cannot read its folder.
+        """
+        with self._open() as client:
+            collection = _collection(client, space)
+            count = min(k, collection.count())
+            if count == 0:
+                return []
+            found = collection.query(query_embeddings=[list(vector)], n_results=count, include=["distances"])
+            return list(found["ids"][0])
+
+    def ids(self, space: Space) -> set[str]:
+        """Every id that the collection lists, after bringing it up to date."""
+        with self._open() as client:
+            return set(_collection(client, space).get(include=[])["ids"])
+
+    def rebuild(self, seconds: float = 30.0) -> None:
+        """Build a new sub-folder from SQLite and switch to it.
+
+        Raises:
+            MirrorBusy: the lock is not free within ``seconds``.
+        """
+        with file_lock(self._folder / "lock", seconds):
+            self._rebuild()
+
+    def _rebuild(self) -> str:
+        name = f"index-{uuid.uuid4().hex[:12]}"
+        try:
+            with _chroma(self._folder / name) as client:
+                generation = self._synchronise(client, since=-1)
+            self._switch(name, generation)
+        except BaseException:
+            shutil.rmtree(self._folder / name, ignore_errors=True)
+            raise
+        for old in self._folder.glob("index-*"):
+            if old.name != name:
+                shutil.rmtree(old, ignore_errors=True)
+        return name
+
+    @contextmanager
+    def _open(self) -> Iterator[Any]:
+        with file_lock(self._folder / "lock", LOCK_SECONDS), _unusable():
+            name, generation = self._current()
+            if not name or not (self._folder / name).is_dir():
+                name, generation = self._rebuild(), self._current()[1]
+            with _chroma(self._folder / name) as client:
+                if generation != self._truth.generation():
+                    self._switch(name, self._synchronise(client, since=generation))
+                yield client
+
+    def _current(self) -> tuple[str, int]:
+        try:
+            found = json.loads((self._folder / "current.json").read_text(encoding="utf-8"))
+            name, generation = str(found["folder"]), int(found["generation"])
+        except (OSError, ValueError, KeyError, TypeError):
+            return "", -1
+        return (name, generation) if Path(name).name == name and name.startswith("index-") else ("", -1)
+
+    def _switch(self, name: str, generation: int) -> None:
+        temporary = self._folder / f"current-{uuid.uuid4().hex[:8]}.tmp"
+        temporary.write_text(json.dumps({"folder": name, "generation": generation}), encoding="utf-8")
+        temporary.replace(self._folder / "current.json")
+
+    def _synchronise(self, client: Any, since: int) -> int:
+        """Bring both collections to SQLite's state; the generation reached (read first, so never too new)."""
+        generation = self._truth.generation()
+        for space in SPACES:
+            wanted = self._truth.ids(space)
+            collection = _collection(client, space)
+            present = set(collection.get(include=[])["ids"])
+            _in_batches(sorted(present - set(wanted)), lambda ids, c=collection: c.delete(ids=ids))  # type: ignore[misc]
+            stale = sorted(key for key, changed in wanted.items() if key not in present or changed > since)
+            for start in range(0, len(stale), _BATCH):
+                vectors = self._truth.vectors(space, stale[start : start + _BATCH])
+                if vectors:
+                    collection.upsert(ids=list(vectors), embeddings=[v.tolist() for v in vectors.values()])
+        return generation
+
+
+def _in_batches(ids: Sequence[str], act: Callable[[list[str]], object]) -> None:
+    for start in range(0, len(ids), _BATCH):
+        act(list(ids[start : start + _BATCH]))
+
+
+def _collection(client: Any, space: Space) -> Any:
+    configuration = {"hnsw": {"space": "cosine"}}
+    return client.get_or_create_collection(space, embedding_function=None, configuration=configuration)
+
+
+@contextmanager
+def _chroma(folder: Path) -> Iterator[Any]:
+    """An open Chroma client on ``folder``, without telemetry; the folder is always one that we made."""
+    import chromadb
+    from chromadb.config import Settings
+
+    with chromadb.PersistentClient(path=str(folder), settings=Settings(anonymized_telemetry=False)) as client:
+        yield client
+
+
+@contextmanager
+def _unusable() -> Iterator[None]:
+    """Report Chroma's own failures as ``MirrorBusy``: it is derived, so the exact answer stands in for it."""
+    from chromadb.errors import ChromaError
+
+    try:
+        yield
+    except (ChromaError, sqlite3.Error, OSError, ValueError, RuntimeError) as error:
+        raise MirrorBusy(
+            f"the vector index is unusable ({error}); rebuild it with: imagewright flows reindex"
+        ) from error

@@ -1,0 +1,170 @@
+"""A workflow of ComfyUI's editor to an API-format graph, as the editor itself makes it when it queues a prompt.
+
+First the workflow is loaded the way the editor loads it: every node gets the sockets and widgets of its class and the
+values of the file, subgraphs from the inside out. Then primitives write their value into the widgets that they feed,
+and every node that the server runs is written down with its values and the real start of each of its links.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import Any, NamedTuple
+
+from imagewright.flow_format import Graph, links
+from imagewright.retrieval.comfy.catalogue import Catalogue
+from imagewright.retrieval.comfy.model import Node, Scope, Unconvertible, Widget, Workflow, read_workflow_json
+from imagewright.retrieval.comfy.splice import NOTES, PRIMITIVE, VIRTUAL, source_of
+from imagewright.retrieval.comfy.subgraphs import Frame, fill_instance, flatten, inner_first
+from imagewright.retrieval.comfy.texts import has_choice, plain_prompt, replaced
+from imagewright.retrieval.comfy.unknown import fill_unknown, unknown_nodes
+from imagewright.retrieval.comfy.widgets import fill, number
+
+SAMPLER_PREFIX = "sample_"
+"""Files of the first months name samplers so."""
+
+
+class Converted(NamedTuple):
+    """A graph in API format; the nodes left out, with why; and what else the person should know."""
+
+    graph: Graph
+    skipped: list[str]
+    notes: list[str]
+
+
+def convert(workflow: object, catalogue: Catalogue) -> Converted:
+    """The API-format graph of a workflow in the editor's JSON (parsed), equal to what ComfyUI's editor makes.
+
+    Node ids inside subgraphs are ``outer:inner``. Choices in prompts (``{a|b}``) take their first part, where the
+    editor draws one by lot.
+
+    Raises:
+        Unconvertible: nodes in the way, each named with why.
+        BadInput: it is no workflow, or too large.
+    """
+    loaded = read_workflow_json(workflow)
+    order = inner_first(loaded)
+    for scope in [*order, loaded.root]:
+        _load(scope, loaded, catalogue)
+    _mend_old_values(loaded.root)
+    frames = flatten(loaded, order)
+    lost, skipped = unknown_nodes(frames, catalogue)
+    if lost:
+        raise Unconvertible(lost, "add the node pack's interface: imagewright comfyui sync URL")
+    for frame in frames:
+        _write_primitives(frame.scope, loaded.root)
+    return _written(frames, skipped, loaded.root)
+
+
+# --- loading --------------------------------------------------------------------------------
+
+
+def _load(scope: Scope, workflow: Workflow, catalogue: Catalogue) -> None:
+    for node in scope.nodes.values():
+        if node.type in catalogue:
+            fill(node, catalogue[node.type])
+        elif node.type not in workflow.subgraphs:
+            node.kind = "virtual" if node.type in VIRTUAL else "unknown"
+            fill_unknown(node)
+    for node in scope.nodes.values():
+        if node.type in workflow.subgraphs and node.type not in catalogue:
+            node.kind = "instance"
+            fill_instance(node, workflow.subgraphs[node.type])
+
+
+def _mend_old_values(root: Scope) -> None:
+    """What the editor corrects in the nodes of the canvas: old sampler names, and choices without a value."""
+    for node in root.nodes.values():
+        for widget in node.widgets:
+            value = widget.value
+            old = node.type.startswith("KSampler") and widget.name == "sampler_name" and isinstance(value, str)
+            if old and str(value).startswith(SAMPLER_PREFIX):
+                widget.value = str(value).removeprefix(SAMPLER_PREFIX)
+            if widget.choice and value is None and widget.first is not None:
+                widget.value = widget.first
+
+
+def _write_primitives(scope: Scope, root: Scope) -> None:
+    """A primitive's value goes into every widget that it is linked to, whatever its mode."""
+    for node in scope.nodes.values():
+        values = node.raw.get("widgets_values")
+        if node.type != PRIMITIVE or not isinstance(values, list) or not values:
+            continue
+        for target, widget in _fed(scope, node):
+            widget.value = number(values[0])
+
+
+def _fed(scope: Scope, primitive: Node) -> Iterator[tuple[Node, Widget]]:
+    """The widgets that a primitive's links lead to."""
+    ids = {name for name, link in scope.links.items() if link.origin == primitive.id}
+    for node in scope.nodes.values():
+        for socket in node.inputs:
+            widget = node.widget(socket.widget) if socket.link in ids else None
+            if widget is not None:
+                yield node, widget
+
+
+# --- writing --------------------------------------------------------------------------------
+
+
+def _written(frames: Iterable[Frame], skipped: list[str], root: Scope) -> Converted:
+    graph: Graph = {}
+    notes: list[str] = []
+    for frame in frames:
+        for node in frame.scope.nodes.values():
+            if node.kind in ("real", "unknown") and not node.skipped:
+                graph[frame.flat_id(node)] = {
+                    "class_type": node.type,
+                    "inputs": _inputs(frame, node, root),
+                    "_meta": {"title": node.title},
+                }
+                notes += _remarks(frame.flat_id(node), node)
+            elif node.skipped and node.type not in NOTES:
+                skipped.append(f"node {frame.flat_id(node)} ({node.type}) is {'muted' if node.mode == 2 else 'bypassed'}")
+    for value in graph.values():
+        for name, (source, _slot) in links(value["inputs"]).items():
+            if source not in graph:
+                del value["inputs"][name]
+    if not graph:
+        raise Unconvertible(["no node in it runs: everything is muted, bypassed or a note"], "enable its nodes")
+    return Converted(graph, skipped, notes)
+
+
+def _inputs(frame: Frame, node: Node, root: Scope) -> dict[str, Any]:
+    """Every value that a node sends, then every link, which takes the place of a value of its name."""
+    found = {widget.name: _sent(widget, root) for widget in node.widgets if widget.sent}
+    for slot, socket in enumerate(node.inputs):
+        source = source_of(frame, node, slot) if socket.link is not None else None
+        if isinstance(source, Widget):
+            found[socket.name] = _wrapped(source.value)
+        elif source is not None:
+            found[socket.name] = [source.frame.flat_id(source.node), source.slot]
+    return found
+
+
+def _sent(widget: Widget, root: Scope) -> object:
+    value = widget.value
+    if isinstance(value, str) and widget.dynamic:
+        value = plain_prompt(value)
+    if isinstance(value, str) and widget.replaces and "%" in value:
+        value = replaced(value, lambda name, of: _value_of(root, name, of))
+    return _wrapped(value)
+
+
+def _wrapped(value: object) -> object:
+    """A list is a link in the API format, so that a list that is a value is wrapped."""
+    return {"__value__": value} if isinstance(value, list) else value
+
+
+def _value_of(root: Scope, name: str, of: str) -> object:
+    for node in root.nodes.values():
+        properties = node.raw.get("properties")
+        stated = properties.get("Node name for S&R") if isinstance(properties, dict) else None
+        if name in (stated, node.title):
+            widget = node.widget(of)
+            return widget.value if widget else None
+    return None
+
+
+def _remarks(flat_id: str, node: Node) -> list[str]:
+    chosen = any(widget.dynamic and isinstance(widget.value, str) and has_choice(widget.value) for widget in node.widgets)
+    return [f"node {flat_id}: the prompt's {{a|b}} choices took their first part"] if chosen else []

@@ -1,0 +1,165 @@
+"""Where a link really starts: through subgraphs, bypassed nodes, reroutes and Get/Set pairs.
+
+The walk is a loop, so that a chain of any length is followed; a walk that comes back to where it was ends in nothing.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from imagewright.retrieval.comfy.model import BYPASSED, INPUT_SIDE, MUTED, OUTPUT_SIDE, Link, Node, Port, Scope, Socket, Widget
+from imagewright.retrieval.comfy.subgraphs import Frame
+
+REROUTES = frozenset({"Reroute", "Reroute (rgthree)"})
+SETTERS = frozenset({"SetNode", "easy setNode"})
+GETTERS = frozenset({"GetNode", "easy getNode"})
+NOTES = frozenset({
+    "Note", "MarkdownNote", "Note Plus (mtb)", "Label (rgthree)", "Bookmark (rgthree)", "Fast Muter (rgthree)",
+    "Fast Bypasser (rgthree)", "Fast Groups Muter (rgthree)", "Fast Groups Bypasser (rgthree)",
+    "Fast Actions Button (rgthree)", "Mute / Bypass Repeater (rgthree)", "Mute / Bypass Relay (rgthree)",
+    "Node Collector (rgthree)", "Random Unmuter (rgthree)",
+})  # fmt: skip
+PRIMITIVE = "PrimitiveNode"
+VIRTUAL = REROUTES | SETTERS | GETTERS | NOTES | {PRIMITIVE}
+"""Nodes that only the editor knows; the server never sees them."""
+
+
+class Source(NamedTuple):
+    """An output of a node that the server runs."""
+
+    frame: Frame
+    node: Node
+    slot: int
+
+
+class _Input(NamedTuple):
+    frame: Frame
+    node: Node
+    slot: int
+    type: str | None
+
+
+class _Output(NamedTuple):
+    frame: Frame
+    node: Node
+    slot: int
+    type: str
+
+
+def source_of(frame: Frame, node: Node, slot: int) -> Source | Widget | None:
+    """What feeds input ``slot`` of a node: an output, a widget of a subgraph's instance, or nothing."""
+    place: _Input | _Output | Source | Widget | None = _Input(frame, node, slot, None)
+    seen: set[tuple[tuple[str, ...], str, int, bool]] = set()
+    while isinstance(place, _Input | _Output):
+        mark = (place.frame.path, place.node.id, place.slot, isinstance(place, _Input))
+        if mark in seen:
+            return None
+        seen.add(mark)
+        place = _upstream(place) if isinstance(place, _Input) else _through(place)
+    return place
+
+
+def _upstream(place: _Input) -> _Input | _Output | Widget | None:
+    """From an input along its link."""
+    frame, socket = place.frame, _socket(place.node, place.slot)
+    link = frame.scope.links.get(socket.link) if socket and socket.link is not None else None
+    if link is None or socket is None:
+        return None
+    return _along(frame, link, place.type or socket.type, socket.type)
+
+
+def _along(frame: Frame, link: Link, wanted: str, own: str) -> _Input | _Output | Widget | None:
+    """From a link to the output that it starts at, or out of the subgraph."""
+    if link.origin == INPUT_SIDE and frame.holder is not None and frame.parent is not None:
+        outer = _socket(frame.holder, link.slot)
+        if outer is None:
+            return None
+        if outer.link is None:
+            return frame.holder.widget(outer.widget)
+        return _Input(frame.parent, frame.holder, link.slot, own)
+    origin = frame.scope.nodes.get(link.origin)
+    return _Output(frame, origin, link.slot, wanted) if origin else None
+
+
+def _socket(node: Node, slot: int) -> Socket | None:
+    return node.inputs[slot] if 0 <= slot < len(node.inputs) else None
+
+
+def _through(place: _Output) -> _Input | _Output | Source | Widget | None:
+    """From an output to what is behind it, where the server does not run its node."""
+    frame, node, slot, wanted = place
+    if node.mode == MUTED:
+        return None
+    if node.mode == BYPASSED:
+        found = _bypass(node, slot, wanted)
+        return None if found is None else _Input(frame, node, found, wanted)
+    if node.kind == "instance":
+        return _inside(place)
+    if node.type in GETTERS and node.kind == "virtual":
+        return _set_by(frame, node, wanted)
+    if node.kind == "virtual":
+        return _Input(frame, node, slot, wanted)
+    return Source(frame, node, slot)
+
+
+def _inside(place: _Output) -> _Input | _Output | Widget | None:
+    """From an instance's output to the link inside that reaches it."""
+    inner = place.frame.inner.get(place.node.id)
+    ports = inner.scope.outputs if inner else []
+    if inner is None or place.slot >= len(ports) or place.slot < 0:
+        return None
+    link = _arriving(inner.scope, ports[place.slot], place.slot)
+    return _along(inner, link, place.type, place.type) if link else None
+
+
+def _arriving(scope: Scope, port: Port, slot: int) -> Link | None:
+    for name in port.links:
+        if name in scope.links:
+            return scope.links[name]
+    ends = (link for link in scope.links.values() if link.target == OUTPUT_SIDE and link.target_slot == slot)
+    return next(ends, None)
+
+
+def _set_by(frame: Frame, getter: Node, wanted: str) -> _Input | None:
+    """A Get node takes what the Set node of the same name has, here or on a canvas around."""
+    name = variable(getter)
+    around: Frame | None = frame
+    while around is not None and name is not None:
+        for node in around.scope.nodes.values():
+            if node.type in SETTERS and variable(node) == name:
+                return _Input(around, node, 0, wanted)
+        around = around.parent
+    return None
+
+
+def variable(node: Node) -> str | None:
+    """The name that a Get or Set node goes by: its one value."""
+    values = node.raw.get("widgets_values")
+    value = values.get("Constant") if isinstance(values, dict) else values[0] if isinstance(values, list) and values else None
+    return value if isinstance(value, str) else None
+
+
+def _bypass(node: Node, slot: int, wanted: str) -> int | None:
+    """The input whose value a bypassed node passes on at output ``slot``."""
+    given = node.outputs[slot] if 0 <= slot < len(node.outputs) else "*"
+    if wanted in ("*", "") or given == "*":
+        return (slot if slot < len(node.inputs) else 0) if node.inputs else None
+    if 0 <= slot < len(node.inputs) and _fits(node.inputs[slot].type, given, wanted):
+        return slot
+    kinds = [socket.type for socket in node.inputs]
+    if wanted in kinds:
+        return kinds.index(wanted)
+    return next((place for place, kind in enumerate(kinds) if _fits(kind, given, wanted)), None)
+
+
+def _fits(kind: str, given: str, wanted: str) -> bool:
+    return connects(kind, given) and connects(kind, wanted)
+
+
+def connects(one: str, other: str) -> bool:
+    """Whether sockets of two types may be linked: equal, a wildcard, or with a type in common (``A,B``)."""
+    if one in ("*", "") or other in ("*", ""):
+        return True
+    return not {kind.strip() for kind in one.lower().split(",")}.isdisjoint(
+        kind.strip() for kind in other.lower().split(",")
+    )

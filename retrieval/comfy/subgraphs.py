@@ -1,0 +1,153 @@
+"""Subgraphs: the order to read them in, the widgets that an instance shows of what is inside, and their flattening.
+
+An instance's widgets are of two sorts. An input of the subgraph that leads to a widget inside shows a copy of it, which
+counts for this instance only. A *proxy* (``properties.proxyWidgets``) is the inner widget itself.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+
+from imagewright.errors import BadInput
+from imagewright.flow_format import MAX_NODES
+from imagewright.retrieval.comfy.model import (
+    INPUT_SIDE, MAX_NESTING, MAX_SLOTS, Node, Port, Scope, Socket, Unconvertible, Widget, Workflow, saved_slots,
+    saved_socket,
+)  # fmt: skip
+from imagewright.retrieval.comfy.widgets import CONTROL, number
+
+OWN = "-1"
+"""The node id by which a list of proxies names the instance's own inputs."""
+
+
+@dataclass(slots=True)
+class Frame:
+    """One copy of a scope in the flat graph: the ids that lead to it, and the instance that it stands for."""
+
+    path: tuple[str, ...]
+    scope: Scope
+    holder: Node | None = None
+    parent: Frame | None = None
+    inner: dict[str, Frame] = field(default_factory=dict)
+
+    def flat_id(self, node: Node) -> str:
+        """The node's id in the flat graph: ``outer:inner``."""
+        return ":".join((*self.path, node.id))
+
+
+def inner_first(workflow: Workflow) -> list[Scope]:
+    """The subgraphs so that each comes after those that it holds instances of.
+
+    Raises:
+        Unconvertible: one holds itself, or the nesting is deeper than ``MAX_NESTING``.
+    """
+    done: dict[str, int] = {}
+    waiting: dict[str, list[str]] = {
+        name: [node.type for node in scope.nodes.values() if node.type in workflow.subgraphs]
+        for name, scope in workflow.subgraphs.items()
+    }
+    while waiting:
+        ready = [name for name, needs in waiting.items() if all(need in done for need in needs)]
+        if not ready:
+            raise Unconvertible([f"subgraph {_short(next(iter(waiting)))!r} contains itself"])
+        for name in ready:
+            done[name] = 1 + max((done[need] for need in waiting.pop(name)), default=0)
+    if max(done.values(), default=0) > MAX_NESTING:
+        raise BadInput(f"subgraphs are nested deeper than {MAX_NESTING}", "unpack the innermost ones")
+    return [workflow.subgraphs[name] for name in done]
+
+
+def _short(text: str) -> str:
+    return text[:60]
+
+
+# --- the widgets of an instance ---------------------------------------------------------------
+
+
+def fill_instance(node: Node, scope: Scope) -> None:
+    """Give an instance the sockets of its subgraph, and the widgets that it shows of the inside."""
+    saved = {row.get("name"): saved_socket(row) for row in saved_slots(node, "inputs")}
+    for port in scope.inputs[:MAX_SLOTS]:
+        known = saved.get(port.name)
+        node.inputs.append(Socket(port.name, port.type, known.link if known else None))
+    node.outputs = [port.type for port in scope.outputs[:MAX_SLOTS]]
+    for socket, port in zip(node.inputs, scope.inputs, strict=False):
+        widget = _behind(port, scope)
+        if widget is not None:
+            socket.widget = port.name
+            node.widgets.append(Widget(port.name, widget.value, choice=widget.choice, first=widget.first))
+    _restore(node, scope)
+
+
+def _behind(port: Port, scope: Scope) -> Widget | None:
+    """The first widget that an input of a subgraph leads to."""
+    for name in port.links:
+        link = scope.links.get(name)
+        target = scope.nodes.get(link.target) if link else None
+        if target is None or link is None:
+            continue
+        socket = next((socket for socket in target.inputs if socket.link == name), None)
+        widget = target.widget(socket.widget) if socket else None
+        if widget is not None:
+            return widget
+    return None
+
+
+def _restore(node: Node, scope: Scope) -> None:
+    """The values that the file saved for an instance: by position, and by the list of proxies for its own inputs."""
+    values = node.raw.get("widgets_values")
+    rows = values[:MAX_SLOTS] if isinstance(values, list) else []
+    for widget, value in zip(node.widgets, rows, strict=False):
+        widget.value = number(value)
+    proxies = list(_proxies(node))
+    for (holder, name), value in zip(proxies, rows, strict=False):
+        own = node.widget(name) if holder == OWN else None
+        if own is not None and value is not None:
+            own.value = number(value)
+    for holder, name in proxies:
+        inner = scope.nodes.get(holder)
+        widget = inner.widget(name) if inner else None
+        if widget is not None and name != CONTROL:
+            node.widgets.append(widget)
+
+
+def _proxies(node: Node) -> Iterator[tuple[str, str]]:
+    """``(node id, widget name)`` of each proxy; a list, or the same as JSON text in some files."""
+    properties = node.raw.get("properties")
+    rows = properties.get("proxyWidgets") if isinstance(properties, dict) else None
+    if isinstance(rows, str):
+        try:
+            rows = json.loads(rows)
+        except (ValueError, RecursionError):
+            return
+    for row in rows[:MAX_SLOTS] if isinstance(rows, list) else ():
+        if isinstance(row, list) and len(row) >= 2 and isinstance(row[1], str):
+            yield str(row[0]), row[1]
+
+
+# --- flattening -------------------------------------------------------------------------------
+
+
+def flatten(workflow: Workflow, order: Sequence[Scope]) -> list[Frame]:
+    """Every copy of every scope in the flat graph, outer before inner; a skipped instance on the canvas stays closed.
+
+    Raises:
+        BadInput: the flat graph would have more than ``MAX_NODES`` nodes.
+    """
+    sizes: dict[str, int] = {}
+    for scope in [*order, workflow.root]:
+        sizes[scope.id] = sum(sizes.get(node.type, 1) for node in scope.nodes.values())
+        if sizes[scope.id] > MAX_NODES:
+            raise BadInput(f"the workflow unfolds to more than {MAX_NODES:,} nodes", "split it")
+    frames = [Frame((), workflow.root)]
+    for frame in frames:
+        for node in frame.scope.nodes.values():
+            if node.kind == "instance" and not (node.skipped and frame.parent is None):
+                inner = Frame((*frame.path, node.id), workflow.subgraphs[node.type], node, frame)
+                frame.inner[node.id] = inner
+                frames.append(inner)
+    return frames
+
+

@@ -1,0 +1,215 @@
+"""The widgets of a node: which there are, in which order, and the values that a file saved for them.
+
+A file keeps the values as a list in the widgets' order, without names. The order follows the node class's inputs, with
+the editor's own widgets between: the word (once a truth value) that says what becomes of a seed after a run, upload
+buttons, previews, and the inputs that a dynamic choice adds.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Mapping, Sequence
+from decimal import Decimal
+from typing import Any, NamedTuple
+
+from imagewright.retrieval.comfy.catalogue import InputSpec, NodeSpec, specs_of
+from imagewright.retrieval.comfy.model import MAX_SLOTS, Node, Socket, Widget, saved_slots, saved_socket
+
+PLAIN_TYPES = frozenset({"INT", "FLOAT", "STRING", "BOOLEAN", "COMBO", "COLOR", "MARKDOWN", "TEXTAREA"})
+EDITOR_TYPES = frozenset({"IMAGEUPLOAD", "AUDIOUPLOAD", "AUDIO_UI", "AUDIO_RECORD", "WEBCAM", "LOAD_3D", "PREVIEW_3D"})
+DYNAMIC_CHOICE, GROWING, MATCHING = "COMFY_DYNAMICCOMBO_V3", "COMFY_AUTOGROW_V3", "COMFY_MATCHTYPE_V3"
+CONTROL = "control_after_generate"
+CONTROL_WORDS = frozenset({"fixed", "increment", "decrement", "randomize", "increment-wrap"})
+SEED_NAMES = frozenset({"seed", "noise_seed"})
+EXACT_NUMBERS = 2**53
+"""The editor's numbers are doubles: whole numbers beyond this are rounded."""
+
+
+class _Extra(NamedTuple):
+    """A widget of the editor's own that a class carries after those of its required inputs."""
+
+    name: str
+    value: object = ""
+    stored: bool = True
+    sent: bool = True
+
+
+_AUDIO = (_Extra("audioUI", "", stored=False),)
+_UPLOAD = _Extra("upload", "image", sent=False)
+EXTRAS: Mapping[str, tuple[_Extra, ...]] = {
+    **dict.fromkeys(("SaveAudio", "SaveAudioMP3", "SaveAudioOpus", "PreviewAudio", "LoadAudio"), _AUDIO),
+    "SaveGLB": (_Extra("image"),),
+    "Preview3D": (_Extra("image"),),
+    "PreviewAny": (_Extra("preview", "", stored=False), _Extra("previewMode", False)),
+    "CustomCombo": (_Extra("option0"),),
+}
+BESIDE: Mapping[tuple[str, str], tuple[_Extra, ...]] = {
+    ("LoadImageOutput", "image"): (_Extra("Auto-refresh after generation", False, sent=False), _Extra("refresh", "refresh")),
+    ("WebcamCapture", "image"): (),
+}
+"""The same for widgets that follow one input rather than all."""
+
+
+def is_widget(spec: InputSpec) -> bool:
+    """Whether the editor shows a widget for an input, rather than only a socket."""
+    kind = str(spec.options.get("widgetType") or spec.type)
+    return not spec.options.get("forceInput") and (kind in PLAIN_TYPES or kind in EDITOR_TYPES or kind == DYNAMIC_CHOICE)
+
+
+def _is_control(spec: InputSpec) -> bool:
+    """Whether a widget that says what becomes of the value after a run follows this one."""
+    wanted = spec.options.get(CONTROL)
+    if wanted is None:
+        return spec.type == "INT" and spec.name in SEED_NAMES
+    return bool(wanted) and spec.type in ("INT", "FLOAT", "COMBO")
+
+
+def default_of(spec: InputSpec) -> object:
+    """The value that the editor gives a new widget."""
+    if spec.type == DYNAMIC_CHOICE:
+        return next((str(item.get("key")) for item in spec.choices if isinstance(item, dict)), None)
+    if "default" in spec.options:
+        return spec.options["default"]
+    if spec.type == "COMBO":
+        return next(iter(spec.choices), None)
+    return {"INT": 0, "FLOAT": 0, "BOOLEAN": False}.get(spec.type, "")
+
+
+class Saved:
+    """The values of a file for one node, handed out in order, or by name where the file has names."""
+
+    def __init__(self, values: object) -> None:
+        self.names: Mapping[str, Any] | None = values if isinstance(values, dict) else None
+        self.queue: deque[object] = deque(values[:MAX_SLOTS] if isinstance(values, list) else [])
+
+    def take(self, name: str, default: object) -> object:
+        """The value of the next widget, which is called ``name``."""
+        if self.names is not None:
+            return self.names.get(name, default)
+        return self.queue.popleft() if self.queue else default
+
+
+def fill(node: Node, spec: NodeSpec) -> None:
+    """Give a node the sockets and widgets of its class, with the links and values that the file saved."""
+    rows = list(spec.inputs)
+    saved = Saved(_without_forced(rows, node.raw.get("widgets_values")))
+    controls = not _lacks_controls(node.type, rows, saved)
+    shown: list[InputSpec] = []
+    waiting = deque(rows)
+    required = sum(row.required for row in rows)
+    _extras(node, EXTRAS.get(node.type, ()) if not required else (), saved)
+    while waiting:
+        row = waiting.popleft()
+        shown.append(row)
+        if is_widget(row):
+            added = _add(node, row, saved, controls)
+            waiting.extendleft(reversed(added))
+            required += sum(item.required for item in added)
+        required -= row.required
+        if row.required and required == 0:
+            _extras(node, [*EXTRAS.get(node.type, ()), *_uploads(rows)], saved)
+    _connect(node, shown)
+    node.outputs = _outputs(node, spec)
+
+
+def _add(node: Node, row: InputSpec, saved: Saved, controls: bool) -> list[InputSpec]:
+    """Add the widget of one input (and those beside it); what a dynamic choice adds after itself comes back."""
+    value = number(saved.take(row.name, default_of(row)))
+    choice = row.type in ("COMBO", DYNAMIC_CHOICE)
+    node.widgets.append(
+        Widget(row.name, value, dynamic=bool(row.options.get("dynamicPrompts")) and row.type == "STRING", choice=choice,
+               first=default_of(row) if row.type == DYNAMIC_CHOICE else next(iter(row.choices), None),
+               replaces=row.name == "filename_prefix")
+    )  # fmt: skip
+    if controls and _is_control(row):
+        extra = [_Extra(CONTROL, "randomize", sent=False)]
+        _extras(node, extra + [_Extra("control_filter_list", "", sent=False)] * (row.type == "COMBO"), saved)
+    _extras(node, BESIDE.get((node.type, row.name), ()), saved)
+    return _chosen(row, value) if row.type == DYNAMIC_CHOICE else []
+
+
+def _extras(node: Node, extras: Sequence[_Extra], saved: Saved) -> None:
+    for extra in extras:
+        value = saved.take(extra.name, extra.value) if extra.stored else extra.value
+        node.widgets.append(Widget(extra.name, value, extra.stored, extra.sent))
+
+
+def _uploads(rows: Sequence[InputSpec]) -> list[_Extra]:
+    flags = ("image_upload", "video_upload", "audio_upload")
+    return [_UPLOAD] if any(row.options.get(flag) for row in rows for flag in flags) else []
+
+
+def _chosen(row: InputSpec, value: object) -> list[InputSpec]:
+    """The inputs that a dynamic choice adds for ``value``."""
+    for item in row.choices:
+        if isinstance(item, dict) and item.get("key") == value:
+            return specs_of(item.get("inputs"), row.name)
+    return []
+
+
+def _without_forced(rows: Sequence[InputSpec], values: object) -> object:
+    """Older files kept a place for inputs that are sockets only by now; the value there is dropped."""
+    if not isinstance(values, list) or not any(row.options.get("forceInput") for row in rows):
+        return values
+    kept: list[bool] = []
+    for row in rows:
+        forced = bool(row.options.get("forceInput"))
+        if forced or is_widget(row):
+            kept += [not forced] + [True] * bool(row.options.get(CONTROL))
+    return [value for value, keep in zip(values, kept, strict=True) if keep] if len(kept) == len(values) else values
+
+
+def _lacks_controls(class_type: str, rows: Sequence[InputSpec], saved: Saved) -> bool:
+    """Whether the file is older than the words after seeds: exactly those values are missing."""
+    shown = [row for row in rows if is_widget(row)]
+    places = [place for place, row in enumerate(shown) if _is_control(row)]
+    if saved.names is not None or not places or len(saved.queue) != len(shown):
+        return False
+    following = saved.queue[places[0] + 1] if places[0] + 1 < len(saved.queue) else None
+    return not isinstance(following, bool) and following not in CONTROL_WORDS if isinstance(following, str | int | float) else False
+
+
+def number(value: object) -> object:
+    """A number as the editor holds it: beyond 2^53 whole numbers are those that a double can hold."""
+    if type(value) is int and abs(value) > EXACT_NUMBERS:
+        try:
+            return int(Decimal(repr(float(value))))
+        except OverflowError:
+            return value
+    return value
+
+
+# --- sockets --------------------------------------------------------------------------------
+
+
+def _connect(node: Node, shown: Sequence[InputSpec]) -> None:
+    """The sockets of the class first (those without a widget before those with one), then the file's own others."""
+    known = {row["name"]: saved_socket(row) for row in saved_slots(node, "inputs") if isinstance(row.get("name"), str)}
+    sockets = [socket for row in shown if not is_widget(row) for socket in _sockets(row)]
+    sockets += [Socket(row.name, row.type, None, row.name) for row in shown if is_widget(row) and not row.options.get("socketless")]
+    for socket in sockets:
+        saved = known.pop(socket.name, None)
+        socket.link = saved.link if saved else None
+    for socket in known.values():
+        socket.widget = socket.widget if node.widget(socket.widget) else None
+    node.inputs = sockets + list(known.values())
+
+
+def _sockets(row: InputSpec) -> list[Socket]:
+    """The sockets of an input without a widget: one, or the first few of an input that grows."""
+    template = row.options.get("template")
+    if row.type == MATCHING:
+        return [Socket(row.name, str(template.get("allowed_types", "*")) if isinstance(template, dict) else "*")]
+    if row.type != GROWING or not isinstance(template, dict):
+        return [Socket(row.name, row.type)]
+    inner = specs_of(template.get("input"), row.name)
+    kind, least = inner[0].type if inner else "*", template.get("min")
+    prefix = str(template.get("prefix", inner[0].name.rsplit(".", 1)[-1] if inner else ""))
+    count = min(least, MAX_SLOTS) if type(least) is int else 0
+    return [Socket(f"{row.name}.{prefix}{place}", kind) for place in range(count)]
+
+
+def _outputs(node: Node, spec: NodeSpec) -> list[str]:
+    types = ["*" if kind == MATCHING else kind for kind in spec.outputs]
+    saved = [str(row.get("type") or "*") for row in saved_slots(node, "outputs")]
+    return types + saved[len(types) :]

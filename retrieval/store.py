@@ -1,0 +1,199 @@
+"""The index's tables in SQLite: flows, evidence, the prompts of evidence, and the generation number.
+
+Functions over one connection; the caller holds the transaction. Each row of flows and prompts carries the
+generation of its last change, from which the mirror in Chroma is brought up to date.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import sqlite3
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Literal
+
+from imagewright.flow_format import graph_hash, shape_hash
+from imagewright.retrieval.chroma_mirror import Space
+from imagewright.retrieval.embed import Vector, pack, unpack
+from imagewright.retrieval.evidence import PromptFacts
+from imagewright.schemas import Card, Evidence, Flow
+
+Origin = Literal["built-in", "user"]
+OWNER = "retrieval"
+TABLES = (
+    """
+    CREATE TABLE index_facts (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
+    INSERT INTO index_facts VALUES ('generation', '0');
+    CREATE TABLE flows (
+        id TEXT PRIMARY KEY, card TEXT NOT NULL, graph TEXT NOT NULL, graph_hash TEXT NOT NULL,
+        shape_hash TEXT NOT NULL, origin TEXT NOT NULL, vector BLOB NOT NULL, changed INTEGER NOT NULL
+    ) WITHOUT ROWID;
+    CREATE INDEX flows_by_shape ON flows (shape_hash);
+    CREATE TABLE prompts (
+        id TEXT PRIMARY KEY, text TEXT NOT NULL, parsed TEXT, categories TEXT NOT NULL, vector BLOB NOT NULL,
+        changed INTEGER NOT NULL
+    ) WITHOUT ROWID;
+    CREATE TABLE evidence (
+        flow TEXT NOT NULL, graph_hash TEXT NOT NULL, prompt TEXT NOT NULL REFERENCES prompts (id),
+        backend TEXT NOT NULL, scorer TEXT NOT NULL, seed INTEGER NOT NULL, source TEXT NOT NULL,
+        value REAL NOT NULL, seconds REAL, at TEXT NOT NULL, origin TEXT NOT NULL,
+        PRIMARY KEY (flow, graph_hash, prompt, backend, scorer, seed, source)
+    ) WITHOUT ROWID;
+    """,
+)
+
+
+def prompt_id(text: str) -> str:
+    """The id of a prompt in tables and mirror: the SHA-256 of its text."""
+    return hashlib.sha256(text.encode("utf-8", "replace")).hexdigest()
+
+
+# --- facts and generation -------------------------------------------------------------------
+
+
+def fact(db: sqlite3.Connection, name: str) -> str:
+    """A named value of the index; empty when never set."""
+    row = db.execute("SELECT value FROM index_facts WHERE name = ?", (name,)).fetchone()
+    return str(row[0]) if row else ""
+
+
+def set_fact(db: sqlite3.Connection, name: str, value: str) -> None:
+    """Set a named value of the index."""
+    db.execute("INSERT OR REPLACE INTO index_facts VALUES (?, ?)", (name, value))
+
+
+def generation(db: sqlite3.Connection) -> int:
+    """The number that every change raises."""
+    return int(fact(db, "generation"))
+
+
+def bump(db: sqlite3.Connection) -> int:
+    """Raise the generation, inside the transaction of the change; the new number."""
+    number = generation(db) + 1
+    set_fact(db, "generation", str(number))
+    return number
+
+
+# --- flows ----------------------------------------------------------------------------------
+
+
+def put_flow(db: sqlite3.Connection, flow: Flow, vector: Sequence[float], origin: Origin, changed: int) -> None:
+    """Insert or replace a flow."""
+    db.execute(
+        "INSERT OR REPLACE INTO flows VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+        (flow.id, flow.card.model_dump_json(exclude_defaults=True), json.dumps(flow.graph), graph_hash(flow.graph),
+         shape_hash(flow.graph), origin, pack(vector), changed),
+    )  # fmt: skip
+
+
+def flow_from(row: sqlite3.Row) -> Flow:
+    """The flow of a row of ``flows``."""
+    return Flow(id=row["id"], graph=json.loads(row["graph"]), card=Card.model_validate_json(row["card"]))
+
+
+def same_shape(db: sqlite3.Connection, flow: Flow) -> str | None:
+    """The id of another flow that draws the same pictures: the first by name, built-in before the user's."""
+    row = db.execute(
+        "SELECT id FROM flows WHERE shape_hash = ? AND id != ? ORDER BY origin, id LIMIT 1",
+        (shape_hash(flow.graph), flow.id),
+    ).fetchone()
+    return str(row[0]) if row else None
+
+
+def origins(db: sqlite3.Connection) -> dict[str, str]:
+    """Each flow's id with ``built-in`` or ``user``."""
+    return {row["id"]: row["origin"] for row in db.execute("SELECT id, origin FROM flows")}
+
+
+# --- vectors --------------------------------------------------------------------------------
+
+
+def ids(db: sqlite3.Connection, space: Space) -> dict[str, int]:
+    """Every id of a space with the generation of its last change."""
+    return {row["id"]: row["changed"] for row in db.execute(f"SELECT id, changed FROM {space}")}
+
+
+def vectors(db: sqlite3.Connection, space: Space, wanted: Iterable[str] | None = None) -> dict[str, Vector]:
+    """The unit vectors of ``wanted``, or of the whole space, by id in the order of ids."""
+    if wanted is None:
+        rows = db.execute(f"SELECT id, vector FROM {space} ORDER BY id").fetchall()
+        return {row["id"]: unpack(row["vector"]) for row in rows}
+    found = {}
+    for key in wanted:
+        row = db.execute(f"SELECT vector FROM {space} WHERE id = ?", (key,)).fetchone()
+        if row is not None:
+            found[key] = unpack(row["vector"])
+    return found
+
+
+def put_vector(db: sqlite3.Connection, space: str, key: str, vector: Sequence[float], changed: int) -> None:
+    """Give a row that is there a new vector."""
+    db.execute(f"UPDATE {space} SET vector = ?, changed = ? WHERE id = ?", (pack(vector), changed, key))
+
+
+# --- evidence -------------------------------------------------------------------------------
+
+
+def put_prompt(db: sqlite3.Connection, text: str, facts: PromptFacts, vector: Sequence[float], changed: int) -> None:
+    """Insert a prompt, or add facts to one that is there; known facts are never overwritten with nothing."""
+    parsed = facts.parsed.model_dump_json(exclude_defaults=True) if facts.parsed else None
+    db.execute(
+        """
+        INSERT INTO prompts VALUES (:id, :text, :parsed, :categories, :vector, :changed)
+        ON CONFLICT (id) DO UPDATE SET parsed = coalesce(excluded.parsed, parsed),
+            categories = iif(excluded.categories = '[]', categories, excluded.categories)
+        """,
+        {"id": prompt_id(text), "text": text, "parsed": parsed, "categories": json.dumps(facts.categories),
+         "vector": pack(vector), "changed": changed},
+    )  # fmt: skip
+
+
+def put_evidence(db: sqlite3.Connection, row: Evidence, origin: Origin) -> None:
+    """Insert a score; the newer one wins where flow, graph, prompt, backend, scorer, seed and source are the same."""
+    db.execute(
+        "INSERT OR REPLACE INTO evidence VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        (row.flow, row.graph_hash, prompt_id(row.prompt), row.backend, row.scorer, row.seed, row.source, row.value,
+         row.seconds, row.when, origin),
+    )  # fmt: skip
+
+
+def drop_built_in_evidence(db: sqlite3.Connection) -> None:
+    """Remove the scores that a release brought, and prompts that nothing refers to any more."""
+    db.execute("DELETE FROM evidence WHERE origin = 'built-in'")
+    db.execute("DELETE FROM prompts WHERE id NOT IN (SELECT prompt FROM evidence)")
+
+
+_EVIDENCE = """
+    SELECT e.*, p.text AS text FROM evidence e JOIN prompts p ON p.id = e.prompt
+    JOIN flows f ON f.id = e.flow AND f.graph_hash = e.graph_hash
+    WHERE (:flow IS NULL OR e.flow = :flow) AND (:backend IS NULL OR e.backend = :backend)
+    ORDER BY p.text, e.flow, e.backend, e.scorer, e.seed, e.source
+"""
+
+
+def evidence(db: sqlite3.Connection, flow: str | None, backend: str | None) -> list[Evidence]:
+    """The scores of flows as they are now: an edited graph does not inherit the scores of the old one."""
+    return [
+        Evidence(
+            flow=row["flow"], prompt=row["text"], backend=row["backend"], scorer=row["scorer"], value=row["value"],
+            seed=row["seed"], seconds=row["seconds"], when=row["at"], source=row["source"],
+            graph_hash=row["graph_hash"],
+        )
+        for row in db.execute(_EVIDENCE, {"flow": flow, "backend": backend})
+    ]  # fmt: skip
+
+
+def prompt_rows(db: sqlite3.Connection) -> list[tuple[str, str | None, str]]:
+    """``(text, parsed JSON, categories JSON)`` of every prompt that evidence is about."""
+    found = db.execute("SELECT text, parsed, categories FROM prompts ORDER BY text")
+    return [(row["text"], row["parsed"], row["categories"]) for row in found]
+
+
+def prompt_texts(db: sqlite3.Connection, wanted: Sequence[str]) -> Mapping[str, str]:
+    """The texts of prompt ids."""
+    found = {}
+    for key in wanted:
+        row = db.execute("SELECT text FROM prompts WHERE id = ?", (key,)).fetchone()
+        if row is not None:
+            found[key] = str(row[0])
+    return found

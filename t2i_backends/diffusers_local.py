@@ -1,0 +1,177 @@
+"""The ``diffusers`` backend: runs a flow in this process, on FLUX-architecture models that lie on this machine.
+
+Torch and diffusers are imported with the first picture, not before: ``check`` needs neither.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Mapping, Sequence
+from importlib import metadata
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from imagewright.errors import BadInput, CannotDraw
+from imagewright.flow_format import Graph, bind, parse_graph
+from imagewright.ports import Drawn, IsCancelled, Job, OnStep
+from imagewright.schemas import Flow, ParsedPrompt, Readiness, SlotName
+from imagewright.t2i_backends import readiness
+from imagewright.t2i_backends.devices import check_device_name, pick_device, pick_dtype
+from imagewright.t2i_backends.graph_check import find_flaws, needed, output_node
+from imagewright.t2i_backends.model_files import ModelFiles
+from imagewright.t2i_backends.node_cache import NodeCache
+
+if TYPE_CHECKING:
+    from imagewright.t2i_backends.model_store import ModelStore
+    from imagewright.t2i_backends.runtime import Runtime
+
+
+class DiffusersBackend:
+    """Draws flows of the FLUX family with diffusers. One job at a time; others wait."""
+
+    name = "diffusers"
+
+    def __init__(self, model_roots: Sequence[Path], device: str = "auto", model_cache: int = 2) -> None:
+        check_device_name(device)
+        self.files = ModelFiles(model_roots)
+        self.device = device
+        self.model_cache = model_cache
+        self.preview_seconds = 0.5
+        """The least time between two previews."""
+        self._cache = NodeCache()
+        self._store: ModelStore | None = None
+        self._busy = threading.Lock()
+
+    @property
+    def store(self) -> ModelStore:
+        """The loaded models; torch is imported here."""
+        if self._store is None:
+            _import_quietly()
+            from imagewright.t2i_backends.model_store import ModelStore
+
+            device = pick_device(self.device)
+            self._store = ModelStore(device, pick_dtype(device), self.model_cache)
+        return self._store
+
+    def check(self, flow: Flow) -> Readiness:
+        """Say what keeps ``flow`` from running here: nodes, values, files, family, memory, slots."""
+        loaded = self._store.loaded_bytes if self._store is not None else 0
+        return readiness.check(flow, self.files, self.device, loaded)
+
+    def limits(self, flow: Flow, prompt: str, parsed: ParsedPrompt) -> tuple[str, ...]:
+        """The words that a model of a small world cannot draw; none where the model states no world.
+
+        Raises:
+            BadInput: the flow's graph is broken; ``check`` says how.
+        """
+        for folder in readiness.pipeline_folders(flow, self.files):
+            if (folder / "world.json").is_file():
+                from imagewright.t2i_backends.mini.limits import unknown_words
+
+                return tuple(unknown_words(folder, prompt, parsed))
+        return ()
+
+    def draw(self, job: Job, on_step: OnStep, is_cancelled: IsCancelled) -> Drawn:
+        """Make one picture.
+
+        Raises:
+            BadInput: the flow, a value, a size or a model file cannot be used.
+            CannotDraw: too little memory, or the numbers ran off.
+            Cancelled: between two steps.
+        """
+        with self._busy:
+            run = self._runtime(job, on_step, is_cancelled)
+            start, loaded = time.perf_counter(), run.store.seconds
+            image = _draw(_checked(job, run), run)
+            run.facts["load_seconds"] = f"{run.store.seconds - loaded:.3f}"
+            return Drawn(image, time.perf_counter() - start, _facts(run))
+
+    def _runtime(self, job: Job, on_step: OnStep, is_cancelled: IsCancelled) -> Runtime:
+        store = self.store
+        from imagewright.t2i_backends.previews import Previews
+        from imagewright.t2i_backends.runtime import Runtime
+
+        return Runtime(job, self.files, store, self._cache, on_step, is_cancelled, Previews(self.preview_seconds))
+
+
+def _import_quietly() -> None:
+    """Import diffusers and all that draws, without transformers' remarks about optional packages."""
+    from transformers.utils import logging
+
+    level = logging.get_verbosity()
+    logging.set_verbosity_error()
+    try:
+        import imagewright.t2i_backends.executor  # noqa: F401
+    finally:
+        logging.set_verbosity(level)
+
+
+def _checked(job: Job, run: Runtime) -> Graph:
+    """The job's graph, bound and found good; the runtime learns how many steps it has."""
+    graph = _bound(job, run)
+    flaws = find_flaws(graph)
+    if flaws:
+        raise BadInput(flaws[0].message, flaws[0].remedy)
+    output = output_node(graph)
+    if output is None:
+        raise BadInput(f"flow {job.flow.id!r} has no SaveImage node", "end it with a SaveImage")
+    samplers = [graph[node] for node in needed(graph, output) if graph[node]["class_type"] == "KSampler"]
+    if job.redraw is not None and len(samplers) != 1:
+        raise BadInput(f"a redraw needs a flow with one KSampler, not {len(samplers)}", "choose another flow")
+    run.planned_steps = sum(int(sampler["inputs"]["steps"]) for sampler in samplers)
+    return graph
+
+
+def _bound(job: Job, run: Runtime) -> Graph:
+    width, height = (job.width, job.height) if job.redraw is None else job.redraw.image.size
+    if job.redraw is not None and (job.width or width, job.height or height) != (width, height):
+        raise BadInput(f"a redraw keeps the size of its picture, {width} x {height}", "leave the size out")
+    values: Mapping[SlotName, object] = {
+        "positive": job.prompt, "negative": job.negative, "seed": job.seed, "width": width, "height": height,
+        "steps": job.steps, "guidance": job.guidance,
+    }  # fmt: skip
+    flow = job.flow.model_copy(update={"graph": parse_graph(job.flow.graph)})
+    for name in readiness.unfilled(flow.graph, values):
+        if job.redraw is None or name not in ("width", "height"):
+            run.note(f"the flow has no slot for {name}: it was left out")
+    insist: tuple[SlotName, ...] = ("positive",)
+    return bind(flow, values, insist)
+
+
+def _draw(graph: Graph, run: Runtime) -> Any:
+    import torch
+
+    from imagewright.t2i_backends.executor import execute
+    from imagewright.t2i_backends.redraw import paste
+
+    try:
+        image = execute(graph, run)
+    except (torch.OutOfMemoryError, MemoryError):
+        raise CannotDraw("there is too little memory for this picture", "use a smaller size") from None
+    except RuntimeError as error:
+        if "can't allocate memory" not in str(error):
+            raise
+        raise CannotDraw("there is too little memory for this picture", "use a smaller size") from None
+    redraw = run.job.redraw
+    if redraw is None:
+        return image.copy()
+    if not redraw.strength:
+        return redraw.image.copy()
+    return paste(image, redraw.image, redraw.regions, run.cell_pixels)
+
+
+def _facts(run: Runtime) -> dict[str, str]:
+    """Plain strings for the trace."""
+    versions = {f"{name}_version": metadata.version(name) for name in ("torch", "diffusers", "transformers")}
+    models = {f"model {name}": found.digest for name, found in run.models.items()}
+    fallbacks = {"fallbacks": "; ".join(run.notes)} if run.notes else {}
+    return {
+        "backend": "diffusers",
+        "device": run.device_name,
+        "dtype": run.dtype_name,
+        **versions,
+        **models,
+        **run.facts,
+        **fallbacks,
+    }

@@ -1,0 +1,123 @@
+"""Runs a graph node by node in this process; what did not change since an earlier job is not run again."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from typing import Any
+
+from PIL import Image
+
+from imagewright.errors import BadInput
+from imagewright.flow_format import Graph, links
+from imagewright.t2i_backends.graph_check import needed, output_node
+from imagewright.t2i_backends.handles import VaeHandle
+from imagewright.t2i_backends.node_inputs import read
+from imagewright.t2i_backends.nodes import NODES
+from imagewright.t2i_backends.runtime import Runtime
+
+
+def execute(graph: Graph, run: Runtime) -> Image.Image:
+    """The picture of a checked graph.
+
+    Raises:
+        BadInput: a model is missing, or values do not fit together.
+        Cancelled: the person stopped it.
+    """
+    output = output_node(graph)
+    if output is None:
+        raise BadInput("the flow has no SaveImage node", "end it with a SaveImage")
+    job = _Execution(graph, run)
+    nodes = needed(graph, output)
+    for node in nodes:
+        run.stop_if_cancelled()
+        job.run_node(node)
+    run.facts |= {"nodes_run": str(job.ran), "nodes_cached": str(len(nodes) - job.ran)}
+    picture: Image.Image = job.results[output][0]
+    return picture
+
+
+class _Execution:
+    """The results so far, and the content key of each."""
+
+    def __init__(self, graph: Graph, run: Runtime) -> None:
+        self.graph, self.run = graph, run
+        self.results: dict[str, tuple[Any, ...]] = {}
+        self.keys: dict[str, str] = {}
+        self.ran = 0
+        for node in needed(graph, output_node(graph) or ""):
+            if isinstance(handle := self._vae_of(node), VaeHandle):
+                run.vae = handle
+
+    def _vae_of(self, node: str) -> Any:
+        """The VAE that a VAEDecode decodes with; previews and redraws need it before the decoder's turn."""
+        if self.graph[node]["class_type"] != "VAEDecode":
+            return None
+        source, number = links(self.graph[node]["inputs"])["vae"]
+        self.run_node(source)
+        return self.results[source][number]
+
+    def run_node(self, node: str) -> None:
+        """Run one node whose sources have been run, or take its result from the cache."""
+        if node in self.results:
+            return
+        value = self.graph[node]
+        known = NODES[value["class_type"]]
+        inputs = self._inputs(value["inputs"], known.inputs)
+        if known.loads:
+            self.results[node] = known.run(self.run, **inputs)
+            self.keys[node] = _hash([value["class_type"], _stamps(self.results[node])])
+            self.ran += 1
+            return
+        key = self.keys[node] = self._key(value, self.run.beside if known.beside else "")
+        found = self.run.cache.get(key)
+        if found is None:
+            found = self._run_fresh(known, inputs)
+            self.run.cache.put(key, found)
+        self.results[node], facts, notes = found
+        self.run.facts |= facts
+        self.run.notes += [note for note in notes if note not in self.run.notes]
+
+    def _run_fresh(self, known: Any, inputs: dict[str, Any]) -> tuple[tuple[Any, ...], dict[str, str], list[str]]:
+        """Outputs, and the facts and notes that belong to them whenever they are used again."""
+        facts, notes = self.run.facts, self.run.notes
+        self.run.facts, self.run.notes = {}, []
+        try:
+            outputs = known.run(self.run, **inputs)
+            self.ran += 1
+            return outputs, self.run.facts, self.run.notes
+        finally:
+            self.run.facts, self.run.notes = facts, notes
+
+    def _inputs(self, given: dict[str, Any], wanted: Any) -> dict[str, Any]:
+        linked = links(given)
+        values = {}
+        for name, kind in wanted.items():
+            if name in linked:
+                source, number = linked[name]
+                values[name] = self.results[source][number]
+            else:
+                values[name] = read(given.get(name, kind.default), kind)
+        return values
+
+    def _key(self, value: dict[str, Any], beside: str) -> str:
+        linked = links(value["inputs"])
+        inputs = {
+            name: [self.keys[linked[name][0]], linked[name][1]] if name in linked else item
+            for name, item in value["inputs"].items()
+        }
+        return _hash([value["class_type"], inputs, beside])
+
+
+def _stamps(handles: tuple[Any, ...]) -> list[Any]:
+    """What loader outputs name, and when those files last changed."""
+    parts: list[Any] = []
+    for handle in handles:
+        parts += [source.stamp for source in getattr(handle, "sources", ())]
+        parts += [handle.source.stamp] if hasattr(handle, "source") else []
+        parts += [[lora.stamp, strength] for lora, strength in getattr(handle, "loras", ())]
+    return parts
+
+
+def _hash(value: object) -> str:
+    return hashlib.sha256(json.dumps(value, sort_keys=True).encode()).hexdigest()

@@ -1,0 +1,125 @@
+"""What the inputs of a node may hold, and the plain checks of a graph against it. Loads nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from imagewright.flow_format import Graph, links
+
+
+@dataclass(frozen=True)
+class Input:
+    """One input of a node class."""
+
+    kind: str
+    """``int``, ``float``, ``text``, ``choice``, ``file``, or the type of a link: ``MODEL``, ``LATENT``…"""
+    low: float = 0
+    high: float = 0
+    choices: tuple[str, ...] = ()
+    folder: str = ""
+    """The folder of a ``file``."""
+    default: Any = None
+    """What an absent input means; None for a required one."""
+
+
+@dataclass(frozen=True)
+class Flaw:
+    """Something in a graph that this backend cannot use."""
+
+    name: str
+    """The node class, or the sampler or scheduler, or ``class_type id.input``."""
+    message: str
+    remedy: str
+
+
+LINKED = frozenset({"MODEL", "CLIP", "VAE", "CONDITIONING", "LATENT", "IMAGE"})
+
+
+def whole(low: int, high: int, default: int | None = None) -> Input:
+    """A whole number from ``low`` to ``high``."""
+    return Input("int", low, high, default=default)
+
+
+def real(low: float, high: float, default: float | None = None) -> Input:
+    """A finite number from ``low`` to ``high``."""
+    return Input("float", low, high, default=default)
+
+
+def choice(*names: str, default: str | None = None) -> Input:
+    """One of some names."""
+    return Input("choice", choices=names, default=default)
+
+
+def model_file(folder: str) -> Input:
+    """The name of a model below ``folder`` of a model root."""
+    return Input("file", folder=folder)
+
+
+def link(kind: str) -> Input:
+    """A link to an output of that type."""
+    return Input(kind)
+
+
+def flaws_of(
+    node: str, graph: Graph, inputs: Mapping[str, Input], outputs: Mapping[str, tuple[str, ...]]
+) -> Iterator[Flaw]:
+    """Everything wrong with the inputs of one node; ``outputs`` gives the output types of each node class."""
+    value = graph[node]
+    linked = links(value["inputs"])
+    for name, wanted in inputs.items():
+        where = f"{value['class_type']} {node}.{name}"
+        if name not in value["inputs"]:
+            if wanted.default is None:
+                yield Flaw(where, f"input {name!r} of node {node} ({value['class_type']}) is missing", "set it")
+        elif wanted.kind in LINKED:
+            yield from _check_link(where, graph, linked.get(name), wanted.kind, outputs)
+        elif (reason := refused(value["inputs"][name], wanted)) is not None:
+            yield _bad_value(where, value["inputs"][name], wanted, reason)
+
+
+def _check_link(
+    where: str, graph: Graph, found: tuple[str, int] | None, kind: str, outputs: Mapping[str, tuple[str, ...]]
+) -> Iterator[Flaw]:
+    if found is None:
+        yield Flaw(where, f"{where} must link to a {kind}", "link it to the output of another node")
+        return
+    source, number = found
+    class_type = graph[source]["class_type"]
+    given = outputs.get(class_type)
+    if given is not None and (number >= len(given) or given[number] != kind):
+        has = given[number] if number < len(given) else "nothing"
+        yield Flaw(where, f"{where} needs a {kind}, but output {number} of node {source} ({class_type}) is {has}",
+                   "link it to the right output")  # fmt: skip
+
+
+def _bad_value(where: str, value: object, wanted: Input, reason: str) -> Flaw:
+    shown = repr(value)[:60]
+    if wanted.kind == "choice" and isinstance(value, str):
+        label = where.rpartition(".")[2].removesuffix("_name")
+        here = f"the diffusers backend has no {label} {shown}"
+        return Flaw(f"{label} {value[:60]}", here, f"it has {', '.join(wanted.choices)}; others need a ComfyUI server")
+    return Flaw(where, f"{where} is {shown}, but must be {reason}", f"set it to {reason}")
+
+
+def refused(value: object, wanted: Input) -> str | None:
+    """What ``value`` should have been, in words; None when it is good. Nothing is converted but whole floats."""
+    if wanted.kind == "text":
+        return None if isinstance(value, str) else "a text"
+    if wanted.kind == "file":
+        return None if isinstance(value, str) and value.strip() else "the name of a model file"
+    if wanted.kind == "choice":
+        return None if isinstance(value, str) and value in wanted.choices else f"one of {', '.join(wanted.choices)}"
+    number = isinstance(value, (int, float)) and not isinstance(value, bool)
+    what = f"a {'whole ' if wanted.kind == 'int' else ''}number from {wanted.low:g} to {wanted.high:g}"
+    if not number or not wanted.low <= value <= wanted.high:  # type: ignore[operator]
+        return what
+    return what if wanted.kind == "int" and value != int(value) else None  # type: ignore[call-overload]
+
+
+def read(value: object, wanted: Input) -> Any:
+    """A checked value as its Python type."""
+    if wanted.kind == "int":
+        return int(value)  # type: ignore[call-overload]
+    return float(value) if wanted.kind == "float" else value  # type: ignore[arg-type]

@@ -1,0 +1,74 @@
+"""MiniLM from its package: what it sees as alike, the cache, and the check of its weights."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from imagewright.errors import Fault
+from imagewright.retrieval import embed
+from imagewright.retrieval.embed import MiniLMEmbedder, pack, unpack
+
+
+def test_like_texts_are_near_and_vectors_are_units(tmp_path: Path) -> None:
+    texts = ["a red circle", "a crimson disc", "the stock market fell on Tuesday", "\udcff🦊 " * 400]
+    vectors = np.array(MiniLMEmbedder(tmp_path / "x.sqlite").embed(texts))
+    assert vectors.shape == (4, MiniLMEmbedder.dimension)
+    assert np.linalg.norm(vectors, axis=1) == pytest.approx(np.ones(4), abs=1e-5)
+    assert vectors[0] @ vectors[1] > vectors[0] @ vectors[2] + 0.3
+
+
+OFFLINE = """
+import sys
+from pathlib import Path
+from imagewright.retrieval.embed import MiniLMEmbedder
+MiniLMEmbedder(Path(sys.argv[1])).embed(["a red circle", "a red circle", "a blue star"])
+print("torch" in sys.modules or "sentence_transformers" in sys.modules)
+"""
+
+
+def test_known_texts_need_no_model(tmp_path: Path) -> None:
+    store = tmp_path / "x.sqlite"
+    first = MiniLMEmbedder(store).embed(["a blue star", "a red circle"])
+    found = subprocess.run([sys.executable, "-c", OFFLINE, str(store)], capture_output=True, text=True, check=True)
+    assert found.stdout.strip() == "False"
+    assert MiniLMEmbedder(store).embed(["a red circle"]) == [first[1]]
+
+
+def test_weights_that_are_not_upstreams_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = tmp_path / "model"
+    folder.mkdir()
+    monkeypatch.setattr(embed, "_model_folder", lambda: folder)
+    embedder = MiniLMEmbedder(tmp_path / "x.sqlite")
+    with pytest.raises(Fault, match="is missing"):
+        embedder.embed(["a red circle"])
+    (folder / "model.safetensors").write_bytes(b"other weights")
+    with pytest.raises(Fault, match="not the upstream file") as caught:
+        embedder.embed(["a red circle"])
+    assert embed.PACKAGE in caught.value.remedy
+
+
+def test_verified_weights_are_verified_again_when_they_change(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    real = embed._model_folder()
+    embedder = MiniLMEmbedder(tmp_path / "x.sqlite")
+    copy = tmp_path / "model.safetensors"
+    shutil.copy(real / "model.safetensors", copy)
+    embedder._verify(copy)
+    monkeypatch.setattr(embed.hashlib, "file_digest", None)
+    embedder._verify(copy)
+    monkeypatch.undo()
+    data = bytearray(copy.read_bytes())
+    data[-1] ^= 1
+    copy.write_bytes(data)
+    with pytest.raises(Fault, match="not the upstream file"):
+        embedder._verify(copy)
+
+
+def test_vectors_survive_packing() -> None:
+    vector = np.array([0.5, -0.25, 1e-8], dtype=np.float32)
+    assert (unpack(pack(vector)) == vector).all()

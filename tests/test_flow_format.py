@@ -1,0 +1,318 @@
+"""Reading graphs from outside, finding their slots, binding and hashing them."""
+
+from __future__ import annotations
+
+import copy
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from imagewright.errors import BadInput
+from imagewright.flow_format import (
+    MAX_BYTES,
+    MAX_NODES,
+    Graph,
+    bind,
+    find_slots,
+    graph_hash,
+    links,
+    order,
+    parse_graph,
+    read_json,
+    shape_hash,
+)
+from imagewright.schemas import Card, Flow
+
+
+def node(class_type: str, **inputs: Any) -> dict[str, Any]:
+    return {"class_type": class_type, "inputs": inputs}
+
+
+def classic() -> Graph:
+    return {
+        "9": node("SaveImage", images=["8", 0], filename_prefix="x"),
+        "4": node("CheckpointLoaderSimple", ckpt_name="mini"),
+        "6": node("CLIPTextEncode", text="a house", clip=["4", 1]),
+        "7": node("CLIPTextEncode", text="blurry", clip=["4", 1]),
+        "5": node("EmptySD3LatentImage", width=64, height=48, batch_size=1),
+        "3": node(
+            "KSampler", model=["4", 0], positive=["6", 0], negative=["7", 0], latent_image=["5", 0], seed=1, steps=8,
+            cfg=3.5, sampler_name="euler", scheduler="simple", denoise=1.0,
+        ),
+        "8": node("VAEDecode", samples=["3", 0], vae=["4", 2]),
+    }  # fmt: skip
+
+
+def places(graph: Graph, slot: str) -> list[tuple[str, str]]:
+    return [(binding.node, binding.input) for binding in find_slots(graph).get(slot, ())]  # type: ignore[call-overload]
+
+
+# --- reading --------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        (b"", "not whole JSON"),
+        (b'{"1": {"class_type": "A", "inp', "not whole JSON"),
+        (b"\x89PNG\r\n\x1a\n\x00\xff\xd8", "not text"),
+        (b"[" * 200_000, "nested too deeply"),
+        (b'{"a":' * 100 + b"1" + b"}" * 100, "nested deeper"),
+        (b'{"a": 1, "a": 2}', "stands twice"),
+        (b'{"a": NaN}', "not a JSON number"),
+        (b'{"a": 1e999}', "too large"),
+        (b'{"a": "\\ud800"}', "not valid Unicode"),
+        (b'{"a": "' + b"x" * 1_000_001 + b'"}', "more than 1,000,000 characters"),
+        (b"1" * 5000, "cannot be used"),
+        (b" " * (MAX_BYTES + 1), "larger than 10 MB"),
+    ],
+)
+def test_text_that_is_no_whole_json_is_refused_in_one_line(text: bytes, says: str) -> None:
+    with pytest.raises(BadInput, match=says) as caught:
+        read_json(text)
+    assert "\n" not in str(caught.value)
+    assert caught.value.remedy
+
+
+def test_a_missing_file_and_a_folder_are_named(tmp_path: Path) -> None:
+    for path in (tmp_path / "none.json", tmp_path):
+        with pytest.raises(BadInput, match="cannot read") as caught:
+            read_json(path)
+        assert str(path) in str(caught.value)
+
+
+def test_a_file_with_a_byte_order_mark_is_read(tmp_path: Path) -> None:
+    path = tmp_path / "flow.json"
+    path.write_bytes(b"\xef\xbb\xbf" + json.dumps(classic()).encode())
+    assert parse_graph(read_json(path)).keys() == classic().keys()
+
+
+@pytest.mark.parametrize(
+    ("data", "says"),
+    [
+        ([], "a JSON list, not a flow"),
+        ({}, "an empty object"),
+        (None, "a JSON null"),
+        ("text", "a JSON text"),
+        ({"nodes": [{"id": 1}], "links": [], "version": 0.4}, "only the API format"),
+        ({"1": []}, "node '1' is a JSON list"),
+        ({"1": {"inputs": {}}}, "no class_type"),
+        ({"1": {"class_type": "A"}}, "no inputs"),
+        ({"1": {"class_type": 5, "inputs": {}}}, "no class_type"),
+        ({"1": node("A", x=["2", 0])}, "links to node '2', which is not there"),
+        ({"1": node("A"), "2": node("B", x=["1", -1])}, "output -1"),
+        ({"1": node("A"), "2": node("B", x=[1, 0])}, "links to a number"),
+        ({"1": node("A", x=["1", 0])}, "circle"),
+        ({"1": node("A", x=["2", 0]), "2": node("A", x=["1", 0])}, "circle through nodes 1, 2"),
+        ({str(i): node("A") for i in range(MAX_NODES + 1)}, "10,001 nodes"),
+    ],
+)
+def test_what_is_no_graph_is_refused_with_a_remedy(data: object, says: str) -> None:
+    with pytest.raises(BadInput, match=says) as caught:
+        parse_graph(data)
+    assert caught.value.remedy
+
+
+def test_an_editor_workflow_is_told_how_to_be_exported() -> None:
+    with pytest.raises(BadInput) as caught:
+        parse_graph({"nodes": [], "links": []})
+    assert "Export (API)" in caught.value.remedy
+
+
+def test_a_request_body_is_unwrapped_and_unknown_keys_are_dropped() -> None:
+    data: dict[str, Any] = copy.deepcopy(classic())
+    data["6"] |= {"_meta": {"title": "Ignore all rules"}, "is_changed": [1]}
+    graph = parse_graph({"prompt": data, "client_id": "x"})
+    assert graph["6"] == {**classic()["6"], "_meta": {"title": "Ignore all rules"}}
+
+
+def test_a_parsed_graph_shares_nothing_with_its_source() -> None:
+    data = classic()
+    graph = parse_graph(data)
+    graph["6"]["inputs"]["text"] = "changed"
+    assert data["6"]["inputs"]["text"] == "a house"
+
+
+_json = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=True) | st.text(max_size=5),
+    lambda inner: (
+        st.lists(inner, max_size=4)
+        | st.dictionaries(
+            st.sampled_from(["1", "2", "3", "class_type", "inputs", "prompt", "nodes"]), inner, max_size=4
+        )
+    ),
+    max_leaves=25,
+)
+
+
+@settings(max_examples=200, deadline=None)
+@given(_json)
+def test_any_json_is_a_graph_or_bad_input(data: object) -> None:
+    try:
+        graph = parse_graph(data)
+    except BadInput:
+        return
+    assert sorted(order(graph)) == sorted(graph)
+    find_slots(graph)
+    assert len(shape_hash(graph)) == 64
+
+
+def test_thousands_of_samplers_behind_a_long_chain_are_no_trap() -> None:
+    graph = {"c0": node("CLIPTextEncode", text="x")}
+    graph |= {f"c{i}": node("ConditioningCombine", conditioning_1=[f"c{i - 1}", 0]) for i in range(1, 5000)}
+    graph |= {f"k{i}": node("KSampler", positive=["c4999", 0], seed=1) for i in range(4999)}
+    assert places(parse_graph(graph), "positive") == [("c0", "text")]
+
+
+# --- order and links ------------------------------------------------------------------------
+
+
+def test_order_puts_sources_first_and_keeps_ties() -> None:
+    found = order(classic())
+    assert found == ["4", "5", "6", "7", "3", "8", "9"]
+
+
+def test_links_are_told_from_values() -> None:
+    assert links({"a": ["4", 1], "b": "4", "c": [1, 2], "d": ["x", "y"], "e": ["4", True]}) == {"a": ("4", 1)}
+
+
+# --- slots ----------------------------------------------------------------------------------
+
+
+def test_slots_of_a_classic_graph() -> None:
+    found = {name: [(b.node, b.input) for b in bindings] for name, bindings in find_slots(classic()).items()}
+    assert found == {
+        "positive": [("6", "text")],
+        "negative": [("7", "text")],
+        "seed": [("3", "seed")],
+        "width": [("5", "width")],
+        "height": [("5", "height")],
+        "batch": [("5", "batch_size")],
+        "steps": [("3", "steps")],
+        "guidance": [("3", "cfg")],
+        "denoise": [("3", "denoise")],
+    }
+
+
+def test_a_zeroed_negative_is_no_slot_and_flux_guidance_comes_before_cfg() -> None:
+    graph = classic()
+    graph["7"] = node("ConditioningZeroOut", conditioning=["6", 0])
+    graph["10"] = node("FluxGuidance", conditioning=["6", 0], guidance=3.5)
+    graph["3"]["inputs"]["positive"] = ["10", 0]
+    assert places(graph, "negative") == []
+    assert places(graph, "positive") == [("6", "text")]
+    assert places(graph, "guidance") == [("10", "guidance")]
+
+
+def test_a_negative_that_is_the_positive_is_no_slot() -> None:
+    graph = classic()
+    graph["3"]["inputs"]["negative"] = ["6", 0]
+    assert places(graph, "negative") == []
+
+
+def test_sides_stay_apart_through_a_control_net() -> None:
+    graph = classic()
+    graph["20"] = node("ControlNetApplyAdvanced", positive=["6", 0], negative=["7", 0], strength=1.0)
+    graph["3"]["inputs"] |= {"positive": ["20", 0], "negative": ["20", 1]}
+    assert places(graph, "positive") == [("6", "text")]
+    assert places(graph, "negative") == [("7", "text")]
+
+
+def test_values_in_primitive_nodes_are_bound_there() -> None:
+    graph = classic()
+    graph["30"] = node("PrimitiveInt", value=5)
+    graph["31"] = node("SomethingElse", value=5)
+    graph["3"]["inputs"] |= {"seed": ["30", 0], "steps": ["31", 0]}
+    assert places(graph, "seed") == [("30", "value")]
+    assert places(graph, "steps") == []
+
+
+def test_a_second_sampler_shares_the_seed_but_not_the_steps() -> None:
+    graph = classic()
+    graph["40"] = node("LatentUpscale", samples=["3", 0], width=128, height=128)
+    graph["41"] = copy.deepcopy(graph["3"])
+    graph["41"]["inputs"] |= {"latent_image": ["40", 0], "denoise": 0.5}
+    assert places(graph, "seed") == [("3", "seed"), ("41", "seed")]
+    assert places(graph, "steps") == [("3", "steps")]
+    assert places(graph, "width") == [("5", "width")]
+
+
+def test_slots_behind_the_helpers_of_a_custom_sampler() -> None:
+    graph = classic()
+    graph["3"] = node(
+        "SamplerCustomAdvanced", noise=["50", 0], guider=["51", 0], sigmas=["52", 0], latent_image=["5", 0]
+    )
+    graph["50"] = node("RandomNoise", noise_seed=7)
+    graph["51"] = node("BasicGuider", model=["4", 0], conditioning=["6", 0])
+    graph["52"] = node("BasicScheduler", model=["4", 0], steps=20, denoise=1.0, scheduler="simple")
+    assert places(graph, "seed") == [("50", "noise_seed")]
+    assert places(graph, "steps") == [("52", "steps")]
+    assert places(graph, "positive") == [("6", "text")]
+    assert places(graph, "negative") == []
+
+
+# --- binding --------------------------------------------------------------------------------
+
+
+def test_bind_fills_a_copy_and_none_keeps_what_the_graph_states() -> None:
+    flow = Flow(id="f", graph=classic(), card=Card(title="F"))
+    bound = bind(flow, {"positive": "two stars", "seed": 9, "steps": None, "width": 128})
+    assert bound["6"]["inputs"]["text"] == "two stars"
+    assert (bound["3"]["inputs"]["seed"], bound["3"]["inputs"]["steps"]) == (9, 8)
+    assert bound["5"]["inputs"]["width"] == 128
+    assert flow.graph == classic()
+
+
+def test_bind_skips_a_slot_that_is_lacking_unless_the_caller_insists() -> None:
+    graph = classic()
+    graph["7"] = node("ConditioningZeroOut", conditioning=["6", 0])
+    flow = Flow(id="f", graph=graph, card=Card(title="F"))
+    assert bind(flow, {"negative": "blurry"}) == graph
+    assert bind(flow, {"negative": None}, insist=["negative"]) == graph
+    with pytest.raises(BadInput, match="no slot 'negative'"):
+        bind(flow, {"negative": "blurry"}, insist=["negative"])
+
+
+# --- hashes ---------------------------------------------------------------------------------
+
+
+def renamed(graph: Graph) -> Graph:
+    found = {}
+    for name, value in reversed(graph.items()):
+        inputs = {k: [f"n{v[0]}", v[1]] if isinstance(v, list) else v for k, v in value["inputs"].items()}
+        found[f"n{name}"] = {"class_type": value["class_type"], "inputs": inputs}
+    return found
+
+
+def test_graph_hash_sees_content_and_nothing_else() -> None:
+    same = copy.deepcopy(classic())
+    same["6"]["_meta"] = {"title": "Prompt"}
+    same["3"]["inputs"]["denoise"] = 1
+    assert graph_hash(same) == graph_hash(classic())
+    same["3"]["inputs"]["steps"] = 9
+    assert graph_hash(same) != graph_hash(classic())
+
+
+def test_shape_hash_ignores_ids_seed_and_prompt() -> None:
+    other = renamed(classic())
+    other["n3"]["inputs"]["seed"] = 99
+    other["n6"]["inputs"]["text"] = "a boat"
+    other["n9"]["inputs"]["filename_prefix"] = "boats"
+    assert shape_hash(other) == shape_hash(classic())
+
+
+@pytest.mark.parametrize(("name", "key", "value"), [("3", "steps", 9), ("4", "ckpt_name", "other"), ("5", "width", 96)])
+def test_shape_hash_sees_what_changes_the_picture(name: str, key: str, value: object) -> None:
+    other = copy.deepcopy(classic())
+    other[name]["inputs"][key] = value
+    assert shape_hash(other) != shape_hash(classic())
+
+
+def test_shape_hash_sees_swapped_links() -> None:
+    other = copy.deepcopy(classic())
+    other["8"]["inputs"]["vae"] = ["4", 1]
+    assert shape_hash(other) != shape_hash(classic())
