@@ -49,7 +49,9 @@ check: $(READY_DEV) ## format, lint, types, import contracts and tests
 
 .PHONY: bench
 bench: $(READY) ## run the benchmarks that need no GPU
-	@$(BIN)/python -m imagewright.evals.lmd $(ARGS)
+	@$(BIN)/python -m imagewright.evals.mini_report
+	@if [ -n "$$IMAGEWRIGHT_DATA" ]; then $(BIN)/python -m imagewright.evals.lmd --data "$$IMAGEWRIGHT_DATA"; \
+	else echo "layouts on LMD's prompts: skipped; set IMAGEWRIGHT_DATA to a folder with lmd/prompts.jsonl"; fi
 
 .PHONY: docs
 docs: $(READY) ## write docs/commands.md from the command's own help
@@ -61,6 +63,10 @@ mini: $(READY) ## train the small model and its detectors (hours; goes on after 
 	@$(BIN)/python -m imagewright.t2i_backends.mini.train $(ARGS)
 	@$(BIN)/python -m imagewright.t2i_backends.mini.train_detector critic
 	@$(BIN)/python -m imagewright.t2i_backends.mini.train_detector evidence
+
+.PHONY: evidence
+evidence: $(READY) ## measure the shipped flows and write the evidence that ships (goes on after an interruption)
+	@$(BIN)/python -m imagewright.tools.sweep --out retrieval/evidence/mini.jsonl $(ARGS)
 
 .PHONY: mini-report
 mini-report: $(READY) ## measure the small model on 200 prompts with the exact checker

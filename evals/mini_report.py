@@ -46,7 +46,8 @@ def kind_of(scene: Scene) -> str:
 
 def cases(each: dict[str, int], seed: int) -> list[Case]:
     """Fresh prompts: ``each[kind]`` of every kind, from a seed that training never used."""
-    rng, left, made = random.Random(seed), dict(each), []
+    rng, left = random.Random(seed), dict(each)
+    made: list[Case] = []
     while any(left.values()):
         scene = sample_scene(rng)
         kind, text = kind_of(scene), caption(scene, rng)
@@ -84,7 +85,9 @@ def interval(right: int, total: int) -> tuple[float, float]:
     return middle - half, middle + half
 
 
-def contact_sheet(made: Sequence[Case], pictures: Sequence[Image.Image], wrong: Sequence[tuple[str, ...]]) -> Image.Image:
+def contact_sheet(
+    made: Sequence[Case], pictures: Sequence[Image.Image], wrong: Sequence[tuple[str, ...]]
+) -> Image.Image:
     """All pictures with their prompts; a red frame where the checker complains."""
     across, cell, text = 10, 140, 34
     rows = math.ceil(len(made) / across)

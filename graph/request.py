@@ -17,6 +17,9 @@ MAX_SEED = 2**64 - 1
 SIDES = (16, 8192)
 """The smallest and the largest side of a picture, in pixels."""
 MAX_THREAD = 200
+MAX_IMAGES = 10_000
+MAX_CHARACTERS = 20_000
+"""The longest prompt that is drawn; text encoders read a few hundred words."""
 
 
 def check(request: DrawRequest) -> None:
@@ -25,7 +28,10 @@ def check(request: DrawRequest) -> None:
     Raises:
         BadInput: the prompt is empty or not text; the seed, a side, a budget or the thread cannot be used.
     """
-    if reason := why_unclear(request.prompt):
+    reason = why_unclear(request.prompt)
+    if not reason and len(request.prompt) > MAX_CHARACTERS:
+        reason = f"the prompt has {len(request.prompt):,} characters; at most {MAX_CHARACTERS:,} are read"
+    if reason:
         raise BadInput(reason, 'say what to draw, such as "a red circle above a blue square"')
     if request.seed is not None and not 0 <= request.seed <= MAX_SEED:
         raise BadInput(f"the seed {request.seed} cannot be used", f"a seed is a whole number from 0 to {MAX_SEED}")
@@ -38,8 +44,8 @@ def check(request: DrawRequest) -> None:
 
 
 def _check_budget(request: DrawRequest) -> None:
-    if request.max_images < 0:
-        raise BadInput(f"{request.max_images} is not a number of images", "allow at least one")
+    if not 0 <= request.max_images <= MAX_IMAGES:
+        raise BadInput(f"{request.max_images} images cannot be allowed", f"allow 1 to {MAX_IMAGES:,}")
     seconds = request.max_seconds
     if seconds is not None and (math.isnan(seconds) or seconds < 0):
         raise BadInput(f"{seconds} is not a number of seconds", "allow more than 0, or leave the limit out")

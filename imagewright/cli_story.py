@@ -10,6 +10,7 @@ from rich.cells import cell_len, set_cell_size
 from rich.console import Group, RenderableType
 from rich.text import Text
 
+from imagewright.agents.critic import counts
 from imagewright.cli_text import clean, labelled
 
 if TYPE_CHECKING:
@@ -165,10 +166,13 @@ def _round(number: int, a_round: Round, flow: str) -> list[_Row]:
         return [*rows, (label, f"{made}; not judged")]
     verdict = a_round.verdict
     word = ("accepted", "green") if verdict.accepted else ("not accepted", "yellow")
-    passed = sum(check.passed for check in verdict.checks)
-    judged = f", {passed} of {_count(len(verdict.checks), 'check')} passed, score {verdict.score:.2f}"
+    counted = [check for check in verdict.checks if counts(check)]
+    if not counted:
+        return [*rows, (label, f"{made}; not judged")]
+    passed = sum(check.passed for check in counted)
+    judged = f", {passed} of {_count(len(counted), 'check')} passed, score {verdict.score:.2f}"
     rows.append((label, Text.assemble(word, judged, (f"  ({clean(made)})", "dim"))))
-    return [*rows, *((label, _failed(check)) for check in verdict.checks if not check.passed)]
+    return [*rows, *((label, _failed(check)) for check in counted if not check.passed)]
 
 
 def _failed(check: Check) -> Text:

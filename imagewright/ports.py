@@ -152,8 +152,10 @@ class Detector(Protocol):
 class Critic(Protocol):
     """Judges a picture against what was asked and proposes one repair."""
 
-    def judge(self, image: Picture, prompt: str, parsed: ParsedPrompt, layout: Layout | None, tried: Sequence[Verdict]) -> Verdict:
-        """The verdict; ``tried`` holds the verdicts of this run so far, so that a repair is not proposed twice in vain."""
+    def judge(
+        self, image: Picture, prompt: str, parsed: ParsedPrompt, layout: Layout | None, tried: Sequence[Verdict]
+    ) -> Verdict:
+        """The verdict; ``tried`` holds those of this run so far, so that no repair is proposed twice in vain."""
         ...
 
 

@@ -150,6 +150,8 @@ class ParsedGroup(Value):
     attributes: tuple[str, ...] = ()
     """Adjectives in the order written: ``("small", "red")``."""
     count: int = 1
+    exact: bool = True
+    """Whether the prompt states ``count``; False where it is a guess ("some dogs", a bare plural)."""
     caption: str = ""
     """The prompt of one of them, singular, with article and attributes: ``a red circle``."""
     position: PlaceName = ""

@@ -20,7 +20,7 @@ class Settings(BaseModel):
     data_dir: Path
     """Where the index, runs, checkpoints and pictures live (``IMAGEWRIGHT_HOME``)."""
     model_roots: tuple[Path, ...]
-    """Folders laid out as ComfyUI's ``models``: ``checkpoints/``, ``loras/``… (``IMAGEWRIGHT_MODELS``, separated by ``:``)."""
+    """Folders laid out as ComfyUI's ``models``: ``checkpoints/``… (``IMAGEWRIGHT_MODELS``, separated by ``:``)."""
     device: str = "auto"
     """``auto``, ``cpu``, ``cuda``, ``cuda:1``, ``mps`` (``IMAGEWRIGHT_DEVICE``)."""
     llm: str | None = None

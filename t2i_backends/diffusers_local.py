@@ -65,12 +65,15 @@ class DiffusersBackend:
         Raises:
             BadInput: the flow's graph is broken; ``check`` says how.
         """
-        for folder in readiness.pipeline_folders(flow, self.files):
-            if (folder / "world.json").is_file():
-                from imagewright.t2i_backends.mini.limits import unknown_words
+        for folder in self._worlds(flow):
+            from imagewright.t2i_backends.mini.limits import unknown_words
 
-                return tuple(unknown_words(folder, prompt, parsed))
+            return unknown_words(folder, prompt, parsed)
         return ()
+
+    def _worlds(self, flow: Flow) -> list[Path]:
+        """The folders of the flow's models that state a small world."""
+        return [f for f in readiness.pipeline_folders(flow, self.files) if (f / "world.json").is_file()]
 
     def draw(self, job: Job, on_step: OnStep, is_cancelled: IsCancelled) -> Drawn:
         """Make one picture.
@@ -80,6 +83,10 @@ class DiffusersBackend:
             CannotDraw: too little memory, or the numbers ran off.
             Cancelled: between two steps.
         """
+        for folder in self._worlds(job.flow):
+            from imagewright.t2i_backends.mini.limits import insist_on_size
+
+            insist_on_size(folder, job.width, job.height)
         with self._busy:
             run = self._runtime(job, on_step, is_cancelled)
             start, loaded = time.perf_counter(), run.store.seconds

@@ -28,7 +28,7 @@ def place(reader: Reader, i: int, end: int, phrase: Phrase) -> int:
     if state.glue == "verb":
         targets = state.subject
     elif state.mode == "object" and not state.scene:
-        targets = state.related or record.history[-1:]
+        targets = [g for g in state.related if not record.groups[g].position] or record.history[-1:]
     else:
         targets = [g for g in state.recent if not record.groups[g].position] or state.recent[-1:]
     for index in targets:
@@ -156,6 +156,8 @@ def relation_to_owner(reader: Reader, i: int, end: int, phrase: Phrase) -> int:
 def relate_to_pronoun(reader: Reader, link: Link) -> None:
     """Relate to the latest group that is not itself a subject."""
     state, record = reader.state, reader.record
+    if len(link.subjects) > 1 and set(record.history) <= set(link.subjects):
+        link = Link(link.kind, link.name, record.history[-1:])
     known = [record.anchor] if record.anchor is not None else []
     anchors = [g for g in [*known, *reversed(record.history)] if g not in link.subjects]
     if anchors and link.subjects:

@@ -63,7 +63,7 @@ def _exclude(reader: Reader, found: NounPhrase) -> None:
     further = reader.low[found.start - 1] in {"other", "more"} or {"other", "more"} & set(found.attributes)
     if further and any(g.noun == found.noun for g in reader.record.groups):
         return
-    if found.head not in _NOTHING:
+    if found.noun not in _NOTHING:
         reader.record.latest_noun = found.noun
         reader.record.exclude(" ".join([*found.attributes, found.noun]))
 
@@ -83,6 +83,8 @@ def _next_in_list(reader: Reader, first: NounPhrase, found: NounPhrase) -> NounP
         return None
     if {"or", "nor"} & set(joints):
         return following
+    if reader.word(first.start - 2) in {"instead", "rather", "other"}:
+        return None
     alike = _is_bare(following) == _is_bare(first) and following.count == first.count
     alike = (
         alike and (first.head in nouns.PART) == (following.head in nouns.PART) and reader.word(following.end) != "with"

@@ -8,9 +8,6 @@ from collections.abc import Sequence
 from imagewright.agents.rules.parse import parse_prompt
 from imagewright.schemas import Intent, Reference
 
-MAX_CHARACTERS = 20_000
-"""The longest prompt; text encoders read a few hundred words."""
-
 
 class RulesInterpreter:
     """Knows one thing to do: create a picture."""
@@ -28,8 +25,6 @@ def why_unclear(text: str) -> str:
     """Why nothing can be drawn from ``text``; empty when something can."""
     if not text.strip():
         return "the prompt is empty"
-    if len(text) > MAX_CHARACTERS:
-        return f"the prompt has {len(text):,} characters; at most {MAX_CHARACTERS:,} are read"
     if any(unicodedata.category(character) in ("Cc", "Cs") for character in text if character not in "\n\r\t"):
         return "the prompt is not text: it holds control characters"
     return ""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from functools import lru_cache
 
-from imagewright.agents.rules.nouns import GERUND_NOUN, PART, SCENE
+from imagewright.agents.rules.nouns import GERUND_NOUN, IRREGULAR, PART, SCENE
 from imagewright.agents.rules.words import words
 
 COLOURS = words(
@@ -43,7 +43,7 @@ PATTERNS = words(
     "striped tie-dye camouflage paisley houndstooth gingham tartan zigzag"
 )
 ADJECTIVES = words(
-    "distant angular plush iridescent pungent eager unique jagged battered welcome serene old young new ancient "
+    "whole second third distant angular plush iridescent pungent eager unique jagged battered welcome serene old young new ancient "
     "modern antique vintage retro rustic round square rectangular triangular circular oval oblong conical cubic "
     "cylindrical spherical pyramidal pentagonal hexagonal octagonal teardrop diamond-shaped flat curved pointed "
     "sharp soft hard smooth rough rugged bumpy shiny glossy matte bright dark light dim pale vivid vibrant dull "
@@ -184,7 +184,7 @@ ADVERBS = words(
     "along around up down out off there here then now today always never often instead simply directly "
     "immediately else next peacefully quietly precisely approximately about roughly clearly fully partially "
     "partly completely not somewhere forward backward sideways overhead ahead closely side-by-side please maybe "
-    "perhaps respectively however"
+    "perhaps respectively however alone"
 )
 NOT_ADVERB = words(
     "fly butterfly lily family jelly belly bully holly ally firefly dragonfly assembly doily friendly lovely ugly "
@@ -243,7 +243,7 @@ def is_adjective(word: str) -> bool:
             or tail in {"free", "eyed"}
             or tail.endswith(("ed", "shaped", "like", "sized", "style", "old", "ing"))
         )
-    if word in NOT_ADJECTIVE or word in GERUND_NOUN or word in PART or word in SCENE or len(word) < 5:
+    if word in NOT_ADJECTIVE or word in IRREGULAR or word in GERUND_NOUN or word in PART or word in SCENE or len(word) < 5:
         return False
     return word.endswith(_SUFFIXES)
 

@@ -85,6 +85,7 @@ def is_predicate_adjective(reader: Reader, i: int) -> bool:
     return (
         phrase is None
         or not phrase.words
+        or phrase.words[-1] in lexicon.STYLES | lexicon.STYLE_HEADS
         or (phrase.words == (low,) and (low in lexicon.NOUN_TOO or low.endswith("ed")))
     )
 
@@ -109,7 +110,7 @@ def name_things(reader: Reader, phrase: NounPhrase) -> int:
         phrase = replace(
             phrase, attributes=phrase.attributes[:-1], described=" ".join(phrase.attributes[:-1]), words=(owner,)
         )
-    if state.link is not None and state.link.kind == "ignore":
+    if state.link is not None and state.link.kind == "ignore" and not _is_medium(reader, phrase):
         state.link, state.glue = None, "none"
         return phrase.end
     if not phrase.words or phrase.words[-1] in {"other", "others"}:
@@ -127,8 +128,9 @@ def name_things(reader: Reader, phrase: NounPhrase) -> int:
         state.link, state.glue = None, "none"
         return phrase.end
     if name_scenery(reader, phrase):
-        state.link, state.glue = None, "none"
-        return phrase.end
+        shows = scenes.is_frame(phrase) and reader.word(phrase.end) == "of"
+        state.link, state.glue = None, "start" if shows else "none"
+        return phrase.end + shows
     return _thing(reader, phrase)
 
 
@@ -231,7 +233,7 @@ def _attaches(reader: Reader, phrase: NounPhrase) -> bool:
         and following.kind == "rel"
         and reader.word(phrase.end + following.tokens) in {"it", "them"}
     )
-    return part and held and not owned and not (following is not None and following.kind in {"relit", "sides"})
+    return part and held and not owned and not (following is not None and following.kind in {"relit", "sides", "pos"})
 
 
 def _attach(reader: Reader, phrase: NounPhrase) -> int:
@@ -276,7 +278,8 @@ def _elliptical(reader: Reader, phrase: NounPhrase) -> int:
     if phrase.count is not None and not phrase.attributes and target.vague:
         target.count, target.vague = max(1, phrase.count), False
     elif _says_of_all(phrase) and end == phrase.end:
-        _describe(reader, state.recent or record.history[-1:], list(phrase.attributes), phrase.described)
+        named = state.recent if state.mode != "object" else []
+        _describe(reader, named or record.history[-1:], list(phrase.attributes), phrase.described)
         state.mode = "done"
     else:
         index = record.elliptical(phrase)

@@ -154,7 +154,8 @@ class NounPhraseReader:
         if inner is None or not inner.words or (kind in {"bunch", "family", "circle", "line"} and not inner.plural):
             return None
         times = draft.count if draft.count is not None and not draft.vague else 1
-        members = inner.count if inner.count is not None else (COLLECTIVE[kind] or VAGUE)
+        one = inner.determiner in {"a", "an"} and inner.count is None and COLLECTIVE[kind] is None
+        members = 1 if one else inner.count if inner.count is not None else (COLLECTIVE[kind] or VAGUE)
         if kind == "pair" and inner.words[-1] in nouns.PLURAL_TANTUM and inner.noun == inner.words[-1]:
             members = 1
         return replace(
@@ -173,7 +174,7 @@ class NounPhraseReader:
             at = at + 2 if joined and self._word(at) == "," and self._word(at + 1) == "and" else at + int(joined)
             while self._word(at) in _MODIFIED and not self._is_noun_here(at) and lexicon.is_adverb(self._word(at)):
                 at += 1
-            if not self._is_adjective_here(at) or (joined and not self._run_ends_in_noun(at)):
+            if not self._is_adjective_here(at) or (joined and not self._goes_on(draft.at, at)):
                 return
             shade = self._word(at) in _MODIFIED and self._word(at + 1) in lexicon.COLOURS and self._word(at + 1) != ""
             text = f"{self._word(at)} {self._word(at + 1)}" if shade and self._noun_follows(at + 1) else self._word(at)
@@ -206,16 +207,26 @@ class NounPhraseReader:
         """Whether the phrase goes on after token ``i`` and reaches a noun."""
         return self._run_ends_in_noun(i + 1)
 
+    def _goes_on(self, joint: int, i: int) -> bool:
+        """Whether the adjectives after a joint lead to a noun, and not, after a comma, to a style."""
+        noun = self._run_end(i)
+        style = self._word(joint) == "," and self._word(noun) in lexicon.STYLES | lexicon.STYLE_HEADS
+        return noun >= 0 and not style
+
     def _run_ends_in_noun(self, i: int) -> bool:
+        return self._run_end(i) >= 0
+
+    def _run_end(self, i: int) -> int:
+        """Where the run of adjectives from ``i`` reaches its noun; -1 when it does not."""
         for j in range(i, min(i + 7, len(self.low))):
             word = self.low[j]
             if word in {"and", ","} and j > i and lexicon.is_adjective(self._word(j + 1)):
                 continue
             if self._is_phrase(j) or not self._can_be_noun(j):
-                return False
+                return -1
             if not lexicon.is_strict_adjective(word) or self._is_compound(j):
-                return True
-        return False
+                return j
+        return -1
 
     def _noun(self, draft: _Draft) -> list[str]:
         words: list[str] = []
@@ -227,7 +238,7 @@ class NounPhraseReader:
                 draft.at += pair
                 break
             first = not words
-            if not self._can_be_noun(at) or self._is_phrase(at) or (not first and self._ends_noun(words[-1], at)):
+            if not self._can_be_noun(at) or self._is_phrase(at) or (not first and self._ends_noun(words[-1], at, draft)):
                 break
             if (
                 first
@@ -243,10 +254,14 @@ class NounPhraseReader:
             draft.at += 1
         return words
 
-    def _ends_noun(self, previous: str, i: int) -> bool:
+    def _ends_noun(self, previous: str, i: int, draft: _Draft) -> bool:
         """Whether the noun is complete before token ``i``: a verb, an adjective, or a word after a plural."""
         word = self.low[i]
         if word[0].isdigit() or lexicon.is_verb(word) or lexicon.is_strict_adjective(word) or lexicon.is_adverb(word):
+            return True
+        if draft.determiner in {"a", "an"} and word in lexicon.ALL_FORMS and word.endswith("s") and word[-2] != "s":
+            return True
+        if previous in nouns.FRAME and word in lexicon.ALL_FORMS:
             return True
         if word in WORDS or word in nouns.STOP_NOUN or self.verb_before_object(i):
             return True

@@ -45,6 +45,9 @@ _RULES: tuple[tuple[PhraseKind, str, str], ...] = (
     ("series", "right", r"(?:(?:seen|going|arranged|ordered|listed|reading|lined up|placed) )?(?:from )?right to left"),
     ("series", "above", r"(?:(?:seen|going|arranged|ordered|listed|reading|stacked|placed) )?(?:from )?top to bottom"),
     ("series", "below", r"(?:(?:seen|going|arranged|ordered|listed|reading|stacked|placed) )?(?:from )?bottom to top"),
+    ("on_background", "",
+     r"(?:(?:all )?(?:on top of|on|against|over|with|in front of|upon|before|in) )(?=(?:(?:an?|the|"
+     r"some) )?(?:(?!(?:on|in|of|at|with|and|left|right|top|bottom|is|are|the|an?)\b)[\w-]+,? ){0,5}?back(?:ground|drop)\b)"),
     # --- places in the frame, when the frame is named or a corner is
     ("pos", "",
      rf"{_IN} (?:the |its )?(?:far |very |extreme )?(?P<cv>top|upper|bottom|lower) (?P<ch>left|"
@@ -70,7 +73,7 @@ _RULES: tuple[tuple[PhraseKind, str, str], ...] = (
     ("rel", "", r"(?:to|on) the (?P<lr2>left|right) to(?= (?:the|an?|it)\b)"),
     ("rel", "above",
      rf"{_NEXT}(?:(?:up )?on (?:the )?(?:very )?top of|at the top of|atop(?: of)?|"
-     rf"higher(?: up)? than|above|over top of|upon|onto|over)\b"),
+     rf"higher(?: up)? than|above|over (?:the )?top of|upon|onto|over)\b"),
     ("rel", "below",
      rf"{_NEXT}(?:below|beneath|underneath(?: of)?|under|(?:on|at|to) the (?:bottom|foot|base|"
      rf"underside) of|lower(?: down)? than|supporting)\b"),
@@ -78,7 +81,7 @@ _RULES: tuple[tuple[PhraseKind, str, str], ...] = (
      rf"{_NEXT}(?:in back of|at the (?:back|rear) of|behind|hidden by|obscured by|to the rear of)\b"),
     ("rel", "in-front", rf"{_NEXT}(?:in (?:the )?front of|ahead of|before|at the front of)\b"),
     ("rel", "near",
-     rf"{_NEXT}(?:next (?:door )?to|beside|besides|close (?:by )?to|near to|nearby|near|adjacent to|"
+     rf"{_NEXT}(?:next (?:door )?to|beside|besides|close (?:by )?to|near to|nearby|near(?! (?:the )?(?:very )?(?:top|bottom|left|right|upper|lower)\b)|adjacent to|"
      rf"alongside(?: of)?|against|across from|opposite(?: to| of)?|next(?= an?\b)|"
      rf"in the vicinity of|around)\b"),
     ("rel", "near", r"(?:together|along) with|accompanied by|in the company of|followed by|facing|surrounded by"),
@@ -108,13 +111,13 @@ _RULES: tuple[tuple[PhraseKind, str, str], ...] = (
      r"more|but)|no other (?:objects?|things?|items?|elements?)"),
     ("negpost", "", rf"out of (?:the|this) {_FRAME}\b"),
     ("negpost", "",
-     r"(?:(?:is|are|was|were|should be|must be|to be) )?(?:completely |entirely |totally |"
-     r"nowhere )?(?:absent|missing|excluded|omitted|forbidden|prohibited|banned|avoided|left out|"
+     r"(?:(?:is|are|was|were|should be|must be|to be|being|has been|have been) )?(?:completely |entirely |totally |"
+     r"nowhere )?(?:absent|missing|removed|gone|deleted|erased|eliminated|taken (?:out|away)|kept out|excluded|omitted|forbidden|prohibited|banned|avoided|left out|"
      r"nowhere(?: (?:to be (?:seen|found)|in sight|visible|around))?)\b(?! (?:of|from (?:its|"
      r"their)|any|the|an?|all|for)\b)"),
     ("negpost", "",
-     r"(?:is|are|was|were|should|must|does|do|did|can|may|will|"
-     r"shall) not (?:be )?(?:appear(?:ing)?|present|visible|included|seen|shown|there|in (?:it|"
+     r"(?:(?:is|are|was|were|should|must|does|do|did|can|may|will|"
+     r"shall) )?not (?:be )?(?:appear(?:ing)?|present|visible|included|seen|shown|there|in (?:it|"
      r"sight)|anywhere|part of|allowed|permitted|wanted|welcome|exist|to be seen)\b"),
     ("neg", "",
      r"(?:there )?(?:is|are|was|were|should be|must be|can be|will be) (?:absolutely |definitely |"
@@ -153,13 +156,10 @@ _RULES: tuple[tuple[PhraseKind, str, str], ...] = (
      r"drawn) by\b|by (?=(?:van|vincent|claude|pablo|greg|studio|rembrandt|monet|picasso|dali|"
      r"hokusai|klimt|banksy|matisse|vermeer|leonardo|michelangelo|turner|warhol|hopper|escher|"
      r"mucha|artgerm|makoto)\b)"),
-    ("on_background", "",
-     r"(?:(?:all )?(?:on|against|over|with|in front of|upon|before) )(?=(?:(?:an?|the|"
-     r"some) )?(?:[\w-]+,? ){0,5}?back(?:ground|drop)\b)"),
     ("on_background", "", r"on (?=(?:pure |plain |solid |all )?(?:white|black|gray|grey)(?: [.,;]|$))"),
     # --- words that only hold others together
     ("idle", "",
-     r"side by side|next to (?:each other|one another)|(?:close|near) to (?:each other|"
+     r"(?:is|are|was|were|be) (?:all )?present\b|side by side|next to (?:each other|one another)|(?:close|near) to (?:each other|"
      r"one another)|beside (?:each other|one another)|(?:together )?in (?:a |one )?(?:neat |"
      r"straight |single |tidy |perfect )?(?:row|line|circle|group|pile|stack|pair|pairs|total|"
      r"number|all|succession|formation|sum)\b(?! of)|in (?:love|motion|flight|action|progress|"

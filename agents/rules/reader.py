@@ -133,6 +133,8 @@ class Reader:
     def _idle(self, end: int) -> int:
         if self.word(end - 1) in {"as", "to"} or self.word(end - 2) == "as":
             self.state.glue = "and"
+        if self.word(end - 1) == "present":
+            self.state.mode = "done"
         return end
 
     def _denial(self, i: int) -> int | None:
@@ -152,7 +154,7 @@ class Reader:
         subject = state.subject
         if (state.glue in {"start", "comma"} and not self.record.groups) or state.scene:
             subject = []
-        state.glue = "verb"
+        state.subject, state.glue = subject, "verb"
         state.link = naming.verb_link(self, i, subject)
         if low in lexicon.COPULA or low in {"colored", "coloured", "painted", "both", "all", "each"}:
             return naming.predicate(self, i + 1)

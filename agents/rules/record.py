@@ -7,12 +7,13 @@ from typing import cast
 
 from imagewright.agents.rules import lexicon, nouns
 from imagewright.agents.rules.noun_phrase import NounPhrase
+from imagewright.agents.rules.words import words
 from imagewright.schemas import ParsedGroup, ParsedPrompt, ParsedRelation, PlaceName, RelationName
 
 MAX_GROUPS = 24
 MAX_RELATIONS = 96
 MAX_COUNT = 999
-_OPPOSITE = {"left": "right", "right": "left", "top": "bottom", "bottom": "top"}
+_BARE_SCENE = words("a an the realistic photorealistic photo photograph image picture of simple scene")
 
 
 @dataclass
@@ -197,6 +198,7 @@ class Record:
                 count=g.count,
                 caption=g.caption(),
                 position=cast(PlaceName, g.position),
+                exact=not g.vague,
             )
             for g in self.groups
             if g.count > 0
@@ -235,7 +237,10 @@ class Record:
     def _background(self) -> str:
         """The pieces joined; one that begins with a preposition takes no comma, and excluded things are left out."""
         text = ""
+        plain = any(piece.endswith(("background", "backdrop")) for piece in self.background)
         for piece in self.background:
+            if plain and set(piece.split(" ")) <= _BARE_SCENE:
+                continue
             if any(word in piece.split(" ") for noun in self.negative for word in (noun, nouns.plural(noun))):
                 continue
             joint = "" if not text else (" " if piece.split(" ")[0] in lexicon.LINKS else ", ")

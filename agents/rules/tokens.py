@@ -6,6 +6,8 @@ import re
 import unicodedata
 from dataclasses import dataclass
 
+from imagewright.agents.rules.wordings import plain
+
 MAX_TOKENS = 4000
 """What comes after this many tokens is not read: a layout of 24 boxes is full long before."""
 _MAX_CHARACTERS = 60_000
@@ -30,6 +32,7 @@ _CONTRACTIONS = (
     (re.compile(r"\bcontaining\b", re.I), "with"),
     (re.compile(r"\((\d{1,3})\)"), r" \1 "),
     (re.compile(r"\s&\s"), " and "),
+    (re.compile(r"\s-+\s"), " , "),
     (re.compile(r"\bw/o\b", re.I), "without"),
     (re.compile(r"\bw/(?=\s)", re.I), "with"),
     (re.compile(r"(?<=\w)/(?=\w)"), " and "),
@@ -69,7 +72,7 @@ def tokenise(text: str) -> list[Token]:
     for pattern, replacement in _CONTRACTIONS:
         clean = pattern.sub(replacement, clean)
     tokens = []
-    for hit in _TOKEN.finditer(clean):
+    for hit in _TOKEN.finditer(plain(clean)):
         tokens.append(_token(hit.group()))
         if len(tokens) >= MAX_TOKENS:
             break

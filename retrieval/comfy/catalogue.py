@@ -21,7 +21,7 @@ MAX_CLASSES = 50_000
 """The most node classes of one server; large installations have about 5,000."""
 KEPT_OPTIONS = (
     "default", "min", "max", "control_after_generate", "forceInput", "socketless", "widgetType", "dynamicPrompts",
-    "image_upload", "video_upload", "audio_upload", "template", "options", "remote", "multiselect",
+    "image_upload", "video_upload", "audio_upload", "template", "options", "multiline",
 )  # fmt: skip
 """The options of an input that say how its value is stored, sent or checked; the rest is dropped."""
 
@@ -93,7 +93,7 @@ class Catalogue(Mapping[str, NodeSpec]):
 
     def to_bytes(self) -> bytes:
         """The compact form, gzip JSON; the same facts give the same bytes."""
-        text = json.dumps({"source": self.source, "nodes": dict(self._rows)}, separators=(",", ":"), sort_keys=True)
+        text = json.dumps({"source": self.source, "nodes": dict(sorted(self._rows.items()))}, separators=(",", ":"))
         return gzip.compress(text.encode(), mtime=0)
 
     @classmethod

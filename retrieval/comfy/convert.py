@@ -12,11 +12,12 @@ from typing import Any, NamedTuple
 
 from imagewright.flow_format import Graph, links
 from imagewright.retrieval.comfy.catalogue import Catalogue
-from imagewright.retrieval.comfy.model import Node, Scope, Unconvertible, Widget, Workflow, read_workflow_json
+from imagewright.retrieval.comfy.describe import output_nodes
+from imagewright.retrieval.comfy.model import UNSET, Node, Scope, Unconvertible, Widget, Workflow, read_workflow_json
 from imagewright.retrieval.comfy.splice import NOTES, PRIMITIVE, VIRTUAL, source_of
 from imagewright.retrieval.comfy.subgraphs import Frame, fill_instance, flatten, inner_first
 from imagewright.retrieval.comfy.texts import has_choice, plain_prompt, replaced
-from imagewright.retrieval.comfy.unknown import fill_unknown, unknown_nodes
+from imagewright.retrieval.comfy.unknown import fill_unknown, settle
 from imagewright.retrieval.comfy.widgets import fill, number
 
 SAMPLER_PREFIX = "sample_"
@@ -47,12 +48,15 @@ def convert(workflow: object, catalogue: Catalogue) -> Converted:
         _load(scope, loaded, catalogue)
     _mend_old_values(loaded.root)
     frames = flatten(loaded, order)
-    lost, skipped = unknown_nodes(frames, catalogue)
+    for scope in [*order, loaded.root]:
+        _write_primitives(scope)
+    found = _written(frames, loaded.root)
+    unknown = {frame.flat_id(node): node for frame in frames for node in frame.scope.nodes.values()
+               if node.kind == "unknown" and not node.skipped}  # fmt: skip
+    lost, dropped, notes = settle(found.graph, unknown, output_nodes(found.graph, catalogue))
     if lost:
-        raise Unconvertible(lost, "add the node pack's interface: imagewright comfyui sync URL")
-    for frame in frames:
-        _write_primitives(frame.scope, loaded.root)
-    return _written(frames, skipped, loaded.root)
+        raise Unconvertible(lost, "give the catalogue of a server that has these nodes: --comfyui URL")
+    return Converted(found.graph, found.skipped + dropped, found.notes + notes)
 
 
 # --- loading --------------------------------------------------------------------------------
@@ -72,18 +76,14 @@ def _load(scope: Scope, workflow: Workflow, catalogue: Catalogue) -> None:
 
 
 def _mend_old_values(root: Scope) -> None:
-    """What the editor corrects in the nodes of the canvas: old sampler names, and choices without a value."""
+    """What the editor corrects in the nodes of the canvas: the sampler names of the first months."""
     for node in root.nodes.values():
-        for widget in node.widgets:
-            value = widget.value
-            old = node.type.startswith("KSampler") and widget.name == "sampler_name" and isinstance(value, str)
-            if old and str(value).startswith(SAMPLER_PREFIX):
-                widget.value = str(value).removeprefix(SAMPLER_PREFIX)
-            if widget.choice and value is None and widget.first is not None:
-                widget.value = widget.first
+        sampler = node.widget("sampler_name") if node.type.startswith("KSampler") else None
+        if sampler is not None and isinstance(sampler.value, str):
+            sampler.value = sampler.value.removeprefix(SAMPLER_PREFIX)
 
 
-def _write_primitives(scope: Scope, root: Scope) -> None:
+def _write_primitives(scope: Scope) -> None:
     """A primitive's value goes into every widget that it is linked to, whatever its mode."""
     for node in scope.nodes.values():
         values = node.raw.get("widgets_values")
@@ -106,8 +106,9 @@ def _fed(scope: Scope, primitive: Node) -> Iterator[tuple[Node, Widget]]:
 # --- writing --------------------------------------------------------------------------------
 
 
-def _written(frames: Iterable[Frame], skipped: list[str], root: Scope) -> Converted:
+def _written(frames: Iterable[Frame], root: Scope) -> Converted:
     graph: Graph = {}
+    skipped: list[str] = []
     notes: list[str] = []
     for frame in frames:
         for node in frame.scope.nodes.values():
@@ -119,7 +120,9 @@ def _written(frames: Iterable[Frame], skipped: list[str], root: Scope) -> Conver
                 }
                 notes += _remarks(frame.flat_id(node), node)
             elif node.skipped and node.type not in NOTES:
-                skipped.append(f"node {frame.flat_id(node)} ({node.type}) is {'muted' if node.mode == 2 else 'bypassed'}")
+                skipped.append(
+                    f"node {frame.flat_id(node)} ({node.type}) is {'muted' if node.mode == 2 else 'bypassed'}"
+                )
     for value in graph.values():
         for name, (source, _slot) in links(value["inputs"]).items():
             if source not in graph:
@@ -131,11 +134,13 @@ def _written(frames: Iterable[Frame], skipped: list[str], root: Scope) -> Conver
 
 def _inputs(frame: Frame, node: Node, root: Scope) -> dict[str, Any]:
     """Every value that a node sends, then every link, which takes the place of a value of its name."""
-    found = {widget.name: _sent(widget, root) for widget in node.widgets if widget.sent}
+    found = {widget.name: _sent(widget, root) for widget in node.widgets if widget.sent and widget.value is not UNSET}
     for slot, socket in enumerate(node.inputs):
         source = source_of(frame, node, slot) if socket.link is not None else None
         if isinstance(source, Widget):
-            found[socket.name] = _wrapped(source.value)
+            found.pop(socket.name, None)
+            if source.value is not UNSET:
+                found[socket.name] = _wrapped(source.value)
         elif source is not None:
             found[socket.name] = [source.frame.flat_id(source.node), source.slot]
     return found
@@ -166,5 +171,7 @@ def _value_of(root: Scope, name: str, of: str) -> object:
 
 
 def _remarks(flat_id: str, node: Node) -> list[str]:
-    chosen = any(widget.dynamic and isinstance(widget.value, str) and has_choice(widget.value) for widget in node.widgets)
+    chosen = any(
+        widget.dynamic and isinstance(widget.value, str) and has_choice(widget.value) for widget in node.widgets
+    )
     return [f"node {flat_id}: the prompt's {{a|b}} choices took their first part"] if chosen else []

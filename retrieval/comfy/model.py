@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from imagewright.errors import BadInput
-from imagewright.flow_format import MAX_NODES, EXPORT_HINT
+from imagewright.flow_format import EXPORT_HINT, MAX_NODES
 
 ALWAYS, MUTED, BYPASSED = 0, 2, 4
 """The modes of a node; any other number runs like ``ALWAYS``."""
@@ -21,6 +21,9 @@ MAX_SUBGRAPHS = 2_000
 MAX_NESTING = 32
 MAX_SLOTS = 2_000
 """The most inputs, outputs or saved widget values of one node."""
+
+UNSET = object()
+"""The value of a widget that never got one; it is not sent."""
 
 NodeKind = Literal["real", "virtual", "instance", "unknown"]
 
@@ -43,9 +46,8 @@ class Widget:
     stored: bool = True
     sent: bool = True
     dynamic: bool = False
-    choice: bool = False
-    """Whether it is one of a list; then ``first`` is the list's first value."""
-    first: object = None
+    text: bool = False
+    """Whether it is a box of several lines, where no value is empty text."""
     replaces: bool = False
     """Whether ``%Node.widget%`` in it stands for another widget's value."""
 
@@ -145,11 +147,14 @@ def read_workflow_json(data: object) -> Workflow:
 
 
 def _scope(raw: Mapping[str, Any], scope_id: str) -> Scope:
-    nodes = [_node(item) for item in _values(raw.get("nodes"))]
-    if len(nodes) > MAX_NODES:
-        raise BadInput(f"the workflow has {len(nodes):,} nodes; at most {MAX_NODES:,} are read", "split it")
+    rows = _values(raw.get("nodes"))
+    if len(rows) > MAX_NODES:
+        raise BadInput(f"the workflow has {len(rows):,} nodes; at most {MAX_NODES:,} are read", "split it")
+    nodes = [_node(item) for item in rows]
     links = dict(_link(item) for item in _values(raw.get("links")) if _is_link(item))
-    ports = [[_port(item) for item in _values(raw.get(side)) if isinstance(item, dict)] for side in ("inputs", "outputs")]
+    ports = [
+        [_port(item) for item in _values(raw.get(side)) if isinstance(item, dict)] for side in ("inputs", "outputs")
+    ]
     return Scope(scope_id, text_of(raw.get("name")), {node.id: node for node in nodes}, links, *ports)
 
 

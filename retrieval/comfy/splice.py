@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from imagewright.retrieval.comfy.model import BYPASSED, INPUT_SIDE, MUTED, OUTPUT_SIDE, Link, Node, Port, Scope, Socket, Widget
+from imagewright.retrieval.comfy.model import BYPASSED, INPUT_SIDE, OUTPUT_SIDE, Link, Node, Port, Scope, Socket, Widget
 from imagewright.retrieval.comfy.subgraphs import Frame
 
 REROUTES = frozenset({"Reroute", "Reroute (rgthree)"})
@@ -88,8 +88,6 @@ def _socket(node: Node, slot: int) -> Socket | None:
 def _through(place: _Output) -> _Input | _Output | Source | Widget | None:
     """From an output to what is behind it, where the server does not run its node."""
     frame, node, slot, wanted = place
-    if node.mode == MUTED:
-        return None
     if node.mode == BYPASSED:
         found = _bypass(node, slot, wanted)
         return None if found is None else _Input(frame, node, found, wanted)
@@ -135,7 +133,13 @@ def _set_by(frame: Frame, getter: Node, wanted: str) -> _Input | None:
 def variable(node: Node) -> str | None:
     """The name that a Get or Set node goes by: its one value."""
     values = node.raw.get("widgets_values")
-    value = values.get("Constant") if isinstance(values, dict) else values[0] if isinstance(values, list) and values else None
+    value = (
+        values.get("Constant")
+        if isinstance(values, dict)
+        else values[0]
+        if isinstance(values, list) and values
+        else None
+    )
     return value if isinstance(value, str) else None
 
 

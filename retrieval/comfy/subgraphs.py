@@ -1,22 +1,31 @@
 """Subgraphs: the order to read them in, the widgets that an instance shows of what is inside, and their flattening.
 
 An instance's widgets are of two sorts. An input of the subgraph that leads to a widget inside shows a copy of it, which
-counts for this instance only. A *proxy* (``properties.proxyWidgets``) is the inner widget itself.
+counts for this instance only. A *proxy* (``properties.proxyWidgets``) is the inner widget itself, so that it needs no value.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from imagewright.errors import BadInput
 from imagewright.flow_format import MAX_NODES
 from imagewright.retrieval.comfy.model import (
-    INPUT_SIDE, MAX_NESTING, MAX_SLOTS, Node, Port, Scope, Socket, Unconvertible, Widget, Workflow, saved_slots,
+    MAX_NESTING,
+    MAX_SLOTS,
+    Node,
+    Port,
+    Scope,
+    Socket,
+    Unconvertible,
+    Widget,
+    Workflow,
+    saved_slots,
     saved_socket,
 )  # fmt: skip
-from imagewright.retrieval.comfy.widgets import CONTROL, number
+from imagewright.retrieval.comfy.widgets import saved_value
 
 OWN = "-1"
 """The node id by which a list of proxies names the instance's own inputs."""
@@ -73,12 +82,14 @@ def fill_instance(node: Node, scope: Scope) -> None:
         known = saved.get(port.name)
         node.inputs.append(Socket(port.name, port.type, known.link if known else None))
     node.outputs = [port.type for port in scope.outputs[:MAX_SLOTS]]
+    behind: dict[str, Widget] = {}
     for socket, port in zip(node.inputs, scope.inputs, strict=False):
         widget = _behind(port, scope)
         if widget is not None:
             socket.widget = port.name
-            node.widgets.append(Widget(port.name, widget.value, choice=widget.choice, first=widget.first))
-    _restore(node, scope)
+            behind[port.name] = widget
+            node.widgets.append(Widget(port.name, widget.value, text=widget.text))
+    _restore(node, behind)
 
 
 def _behind(port: Port, scope: Scope) -> Widget | None:
@@ -95,22 +106,28 @@ def _behind(port: Port, scope: Scope) -> Widget | None:
     return None
 
 
-def _restore(node: Node, scope: Scope) -> None:
-    """The values that the file saved for an instance: by position, and by the list of proxies for its own inputs."""
+def _restore(node: Node, behind: Mapping[str, Widget]) -> None:
+    """The values that the file saved for an instance: by position, then by the list of proxies for its own inputs.
+
+    A proxy takes the place of the instance's own widget of that name. What is saved for a box of text goes into the
+    inner box too, which is where a proxy shows it.
+    """
     values = node.raw.get("widgets_values")
     rows = values[:MAX_SLOTS] if isinstance(values, list) else []
-    for widget, value in zip(node.widgets, rows, strict=False):
-        widget.value = number(value)
     proxies = list(_proxies(node))
-    for (holder, name), value in zip(proxies, rows, strict=False):
-        own = node.widget(name) if holder == OWN else None
-        if own is not None and value is not None:
-            own.value = number(value)
-    for holder, name in proxies:
-        inner = scope.nodes.get(holder)
-        widget = inner.widget(name) if inner else None
-        if widget is not None and name != CONTROL:
-            node.widgets.append(widget)
+    own = {widget.name: widget for widget in node.widgets}
+    saved = list(zip(own.values(), rows, strict=False))
+    saved += [
+        (own[name], value)
+        for (holder, name), value in zip(proxies, rows, strict=False)
+        if holder == OWN and name in own and value is not None
+    ]
+    for widget, value in saved:
+        widget.value = saved_value(widget, value)
+        if widget.text and proxies:
+            behind[widget.name].value = widget.value
+    replaced = {name for _holder, name in proxies} - {name for holder, name in proxies if holder == OWN}
+    node.widgets = [widget for widget in node.widgets if widget.name not in replaced]
 
 
 def _proxies(node: Node) -> Iterator[tuple[str, str]]:
@@ -131,7 +148,7 @@ def _proxies(node: Node) -> Iterator[tuple[str, str]]:
 
 
 def flatten(workflow: Workflow, order: Sequence[Scope]) -> list[Frame]:
-    """Every copy of every scope in the flat graph, outer before inner; a skipped instance on the canvas stays closed.
+    """Every copy of every scope in the flat graph, outer before inner; skipped instances unfold too.
 
     Raises:
         BadInput: the flat graph would have more than ``MAX_NODES`` nodes.
@@ -144,10 +161,8 @@ def flatten(workflow: Workflow, order: Sequence[Scope]) -> list[Frame]:
     frames = [Frame((), workflow.root)]
     for frame in frames:
         for node in frame.scope.nodes.values():
-            if node.kind == "instance" and not (node.skipped and frame.parent is None):
+            if node.kind == "instance":
                 inner = Frame((*frame.path, node.id), workflow.subgraphs[node.type], node, frame)
                 frame.inner[node.id] = inner
                 frames.append(inner)
     return frames
-
-

@@ -7,7 +7,14 @@ from collections.abc import Callable
 
 MAX_CHOICES = 200
 """How deep choices may stand in choices."""
-_DATES = (("yyyy", "%year%"), ("MM", "%month%"), ("dd", "%day%"), ("hh", "%hour%"), ("mm", "%minute%"), ("ss", "%second%"))
+_DATES = (
+    ("yyyy", "%year%"),
+    ("MM", "%month%"),
+    ("dd", "%day%"),
+    ("hh", "%hour%"),
+    ("mm", "%minute%"),
+    ("ss", "%second%"),
+)
 _FORBIDDEN = re.compile(r'[/?<>\\:*|"\x00-\x1f\x7f]')
 
 

@@ -2,34 +2,46 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping
 
-from imagewright.retrieval.comfy.catalogue import Catalogue
-from imagewright.retrieval.comfy.model import Node, Unconvertible, Widget, saved_slots, saved_socket
-from imagewright.retrieval.comfy.subgraphs import Frame
+from imagewright.flow_format import Graph, links
+from imagewright.retrieval.comfy.model import MAX_SLOTS, Node, Widget, saved_slots, saved_socket
+from imagewright.retrieval.comfy.widgets import number
 
 
 def fill_unknown(node: Node) -> None:
-    """The sockets and the named values of a node as the file has them."""
+    """The sockets of a node, and its values where the file has them by name."""
     node.inputs = [saved_socket(row) for row in saved_slots(node, "inputs")]
     node.outputs = [str(row.get("type") or "*") for row in saved_slots(node, "outputs")]
-    values = _named(node)
-    node.widgets = [Widget(name, value) for name, value in (values or {}).items() if isinstance(name, str)]
+    named = named_values(node) or {}
+    node.widgets = [Widget(str(name), number(value)) for name, value in list(named.items())[:MAX_SLOTS]]
 
 
-def _named(node: Node) -> dict[str, object] | None:
-    for key in ("widgets_values", "widgets_values_named"):
+def named_values(node: Node) -> Mapping[str, object] | None:
+    """The values of a node by name, where its file has them so (newer editors, and some packs)."""
+    for key in ("widgets_values_named", "widgets_values"):
         values = node.raw.get(key)
         if isinstance(values, dict):
             return values
     return None
 
 
-def unknown_nodes(frames: Sequence[Frame], catalogue: Catalogue) -> tuple[list[str], list[str]]:
-    """``(in the way, left out)``: a line for each unknown node that something needs, and for each that nothing does."""
-    lost, skipped = [], []
-    for frame in frames:
-        for node in frame.scope.nodes.values():
-            if node.kind == "unknown" and not node.skipped:
-                lost.append(f"node {frame.flat_id(node)} ({node.type[:80]}) is not in the catalogue of nodes")
-    return lost, skipped
+def settle(graph: Graph, unknown: Mapping[str, Node], outputs: Iterable[str]) -> tuple[list[str], list[str], list[str]]:
+    """Take the unknown nodes that nothing needs out of ``graph``: ``(in the way, left out, notes)``, a line for each.
+
+    A node is in the way where its values have no names and something needs it, or where it is all that the flow ends
+    in.
+    """
+    known_ends = [node for node in outputs if node not in unknown]
+    used = {source for node in graph.values() for source, _slot in links(node["inputs"]).values()}
+    lost, skipped, notes = [], [], []
+    for flat_id, node in unknown.items():
+        line = f"node {flat_id} ({node.type[:80]})"
+        if named_values(node) is not None:
+            notes.append(f"{line} is not in the catalogue; its values were read by the names in the file")
+        elif flat_id not in used and known_ends:
+            del graph[flat_id]
+            skipped.append(f"{line} is not in the catalogue and nothing needs it")
+        else:
+            lost.append(f"{line} is not in the catalogue of nodes")
+    return lost, skipped, notes

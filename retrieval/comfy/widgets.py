@@ -7,13 +7,14 @@ buttons, previews, and the inputs that a dynamic choice adds.
 
 from __future__ import annotations
 
+import json
 from collections import deque
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from typing import Any, NamedTuple
 
 from imagewright.retrieval.comfy.catalogue import InputSpec, NodeSpec, specs_of
-from imagewright.retrieval.comfy.model import MAX_SLOTS, Node, Socket, Widget, saved_slots, saved_socket
+from imagewright.retrieval.comfy.model import MAX_SLOTS, UNSET, Node, Socket, Widget, saved_slots, saved_socket
 
 PLAIN_TYPES = frozenset({"INT", "FLOAT", "STRING", "BOOLEAN", "COMBO", "COLOR", "MARKDOWN", "TEXTAREA"})
 EDITOR_TYPES = frozenset({"IMAGEUPLOAD", "AUDIOUPLOAD", "AUDIO_UI", "AUDIO_RECORD", "WEBCAM", "LOAD_3D", "PREVIEW_3D"})
@@ -44,7 +45,10 @@ EXTRAS: Mapping[str, tuple[_Extra, ...]] = {
     "CustomCombo": (_Extra("option0"),),
 }
 BESIDE: Mapping[tuple[str, str], tuple[_Extra, ...]] = {
-    ("LoadImageOutput", "image"): (_Extra("Auto-refresh after generation", False, sent=False), _Extra("refresh", "refresh")),
+    ("LoadImageOutput", "image"): (
+        _Extra("Auto-refresh after generation", False, sent=False),
+        _Extra("refresh", "refresh"),
+    ),
     ("WebcamCapture", "image"): (),
 }
 """The same for widgets that follow one input rather than all."""
@@ -53,7 +57,9 @@ BESIDE: Mapping[tuple[str, str], tuple[_Extra, ...]] = {
 def is_widget(spec: InputSpec) -> bool:
     """Whether the editor shows a widget for an input, rather than only a socket."""
     kind = str(spec.options.get("widgetType") or spec.type)
-    return not spec.options.get("forceInput") and (kind in PLAIN_TYPES or kind in EDITOR_TYPES or kind == DYNAMIC_CHOICE)
+    return not spec.options.get("forceInput") and (
+        kind in PLAIN_TYPES or kind in EDITOR_TYPES or kind == DYNAMIC_CHOICE
+    )
 
 
 def _is_control(spec: InputSpec) -> bool:
@@ -67,11 +73,11 @@ def _is_control(spec: InputSpec) -> bool:
 def default_of(spec: InputSpec) -> object:
     """The value that the editor gives a new widget."""
     if spec.type == DYNAMIC_CHOICE:
-        return next((str(item.get("key")) for item in spec.choices if isinstance(item, dict)), None)
+        return next((str(item.get("key")) for item in spec.choices if isinstance(item, dict)), UNSET)
     if "default" in spec.options:
         return spec.options["default"]
     if spec.type == "COMBO":
-        return next(iter(spec.choices), None)
+        return next(iter(spec.choices), UNSET)
     return {"INT": 0, "FLOAT": 0, "BOOLEAN": False}.get(spec.type, "")
 
 
@@ -114,18 +120,16 @@ def fill(node: Node, spec: NodeSpec) -> None:
 
 def _add(node: Node, row: InputSpec, saved: Saved, controls: bool) -> list[InputSpec]:
     """Add the widget of one input (and those beside it); what a dynamic choice adds after itself comes back."""
-    value = number(saved.take(row.name, default_of(row)))
-    choice = row.type in ("COMBO", DYNAMIC_CHOICE)
-    node.widgets.append(
-        Widget(row.name, value, dynamic=bool(row.options.get("dynamicPrompts")) and row.type == "STRING", choice=choice,
-               first=default_of(row) if row.type == DYNAMIC_CHOICE else next(iter(row.choices), None),
-               replaces=row.name == "filename_prefix")
-    )  # fmt: skip
+    box = row.type == "STRING" and bool(row.options.get("multiline"))
+    widget = Widget(row.name, text=box, replaces=row.name == "filename_prefix",
+                    dynamic=row.type == "STRING" and bool(row.options.get("dynamicPrompts")))  # fmt: skip
+    widget.value = saved_value(widget, saved.take(row.name, default_of(row)))
+    node.widgets.append(widget)
     if controls and _is_control(row):
         extra = [_Extra(CONTROL, "randomize", sent=False)]
         _extras(node, extra + [_Extra("control_filter_list", "", sent=False)] * (row.type == "COMBO"), saved)
     _extras(node, BESIDE.get((node.type, row.name), ()), saved)
-    return _chosen(row, value) if row.type == DYNAMIC_CHOICE else []
+    return _chosen(row, widget.value) if row.type == DYNAMIC_CHOICE else []
 
 
 def _extras(node: Node, extras: Sequence[_Extra], saved: Saved) -> None:
@@ -166,7 +170,18 @@ def _lacks_controls(class_type: str, rows: Sequence[InputSpec], saved: Saved) ->
     if saved.names is not None or not places or len(saved.queue) != len(shown):
         return False
     following = saved.queue[places[0] + 1] if places[0] + 1 < len(saved.queue) else None
-    return not isinstance(following, bool) and following not in CONTROL_WORDS if isinstance(following, str | int | float) else False
+    return (
+        not isinstance(following, bool) and following not in CONTROL_WORDS
+        if isinstance(following, str | int | float)
+        else False
+    )
+
+
+def saved_value(widget: Widget, value: object) -> object:
+    """The value that a widget takes on when the file says ``value``; a box of text makes text of it."""
+    if not widget.text or isinstance(value, str | list | dict):
+        return number(value)
+    return "" if value is None else json.dumps(number(value))
 
 
 def number(value: object) -> object:
@@ -186,7 +201,11 @@ def _connect(node: Node, shown: Sequence[InputSpec]) -> None:
     """The sockets of the class first (those without a widget before those with one), then the file's own others."""
     known = {row["name"]: saved_socket(row) for row in saved_slots(node, "inputs") if isinstance(row.get("name"), str)}
     sockets = [socket for row in shown if not is_widget(row) for socket in _sockets(row)]
-    sockets += [Socket(row.name, row.type, None, row.name) for row in shown if is_widget(row) and not row.options.get("socketless")]
+    sockets += [
+        Socket(row.name, row.type, None, row.name)
+        for row in shown
+        if is_widget(row) and not row.options.get("socketless")
+    ]
     for socket in sockets:
         saved = known.pop(socket.name, None)
         socket.link = saved.link if saved else None

@@ -1,4 +1,4 @@
-"""Mini's parts: tokenizers, two text encoders, a FLUX transformer. Standard classes, so stock diffusers loads the folder."""
+"""Mini's parts: tokenizers, two text encoders, a FLUX transformer. Standard classes, so stock diffusers loads it."""
 
 from __future__ import annotations
 

@@ -57,6 +57,7 @@ def world() -> World:
         objects=SHAPES,
         attributes=(*COLOURS, "small", "little", "tiny", "big", "large", "huge", "single", "plain"),
         backgrounds=(*BACKGROUNDS, "grey", "background", "plain"),
+        side=64,
         most_things=4,
         filler=tuple(sorted({*vocabulary(), *FILLER})),
     )

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict
 
-from imagewright.errors import Fault
+from imagewright.errors import BadInput, Fault
 from imagewright.schemas import ParsedPrompt
 
 WORLD_FILE = "world.json"
@@ -26,6 +26,8 @@ class World(BaseModel):
     """Adjectives that it obeys or that change nothing: colours, sizes, "plain"."""
     backgrounds: tuple[str, ...]
     """Words that may describe a background."""
+    side: int
+    """The side of the square pictures it was trained on, in pixels; it draws no other."""
     most_things: int
     """How many things in one picture it was trained on."""
     filler: tuple[str, ...]
@@ -37,13 +39,29 @@ def _read(path: Path, _changed: float) -> World:
     try:
         return World.model_validate(json.loads(path.read_text("utf-8")))
     except (OSError, ValueError) as error:
-        raise Fault(f"{path} cannot be read: {error}", "reinstall imagewright, or put the model's folder back") from error
+        raise Fault(
+            f"{path} cannot be read: {error}", "reinstall imagewright, or put the model's folder back"
+        ) from error
 
 
 def world_of(folder: Path) -> World | None:
     """The world stated in ``folder``, or None for a model without such a statement."""
     path = folder / WORLD_FILE
     return _read(path, path.stat().st_mtime) if path.is_file() else None
+
+
+def insist_on_size(folder: Path, width: int | None, height: int | None) -> None:
+    """Refuse a size that the model in ``folder`` never learned; a side that is not asked for is right.
+
+    Raises:
+        BadInput: the model draws one size only, and this is another.
+    """
+    world = world_of(folder)
+    if world is not None and any(side not in (None, world.side) for side in (width, height)):
+        raise BadInput(
+            f"this model draws {world.side}x{world.side} pixels and nothing else",
+            "leave the size out, or choose a flow on a larger model (imagewright flows list)",
+        )
 
 
 def unknown_words(folder: Path, prompt: str, parsed: ParsedPrompt) -> tuple[str, ...]:
@@ -60,7 +78,9 @@ def unknown_words(folder: Path, prompt: str, parsed: ParsedPrompt) -> tuple[str,
     excused = {word for noun in parsed.negative for word in (*noun.split(), *_plural(noun).split())}
     found = [word for word in _words(prompt) if word not in known and word not in excused]
     able = {*world.attributes}
-    found += [f"{a} {g.object}" for g in parsed.groups for a in g.attributes if a in world.backgrounds and a not in able]
+    found += [
+        f"{a} {g.object}" for g in parsed.groups for a in g.attributes if a in world.backgrounds and a not in able
+    ]
     total = sum(group.count for group in parsed.groups)
     if total > world.most_things:
         found.append(f"{total} things (it draws up to {world.most_things})")
@@ -70,7 +90,7 @@ def unknown_words(folder: Path, prompt: str, parsed: ParsedPrompt) -> tuple[str,
 
 
 def _words(prompt: str) -> list[str]:
-    return re.findall(r"[^\W_]+(?:['’-][^\W_]+)*", prompt.lower())
+    return re.findall(r"[^\W_]+(?:['\u2019-][^\W_]+)*", prompt.lower())
 
 
 def _plural(noun: str) -> str:

@@ -101,7 +101,7 @@ def loss_of(grid: Tensor, background: Tensor, scenes: list[Scene]) -> Tensor:
     centre = heat > 0.999
     focal = torch.where(centre, (1 - p) ** 2 * p.log(), (1 - heat) ** 4 * p**2 * (1 - p).log())
     count = here.sum().clamp(min=1)
-    loss = -focal.sum() / count
+    loss: Tensor = -focal.sum() / count
     names = torch.tensor([BACKGROUND_NAMES.index(s.background) for s in scenes], device=grid.device)
     loss = loss + F.cross_entropy(background, names)
     if here.any():
@@ -119,7 +119,8 @@ def pictures(scenes: list[Scene], kind: str, rng: random.Random, vae: Autoencode
         with torch.no_grad():
             latents = vae.encode(clean).latent_dist.mean
             noise = torch.randn(latents.shape, generator=source)
-            return vae.decode(latents + rng.uniform(0, 0.25) * noise).sample.clamp(-1, 1)
+            decoded: Tensor = vae.decode(latents + rng.uniform(0, 0.25) * noise).sample
+            return decoded.clamp(-1, 1)
     if kind == "evidence":
         if rng.random() < 0.5:
             clean = F.avg_pool2d(F.pad(clean, (1, 1, 1, 1), mode="replicate"), 3, 1)
@@ -128,7 +129,7 @@ def pictures(scenes: list[Scene], kind: str, rng: random.Random, vae: Autoencode
     return noisy.clamp(-1, 1)
 
 
-def train(name: str, work: Path, out: Path, steps: int, batch: int, device: torch.device) -> None:
+def train(name: str, work: Path, out: Path, steps: int, batch: int, device: torch.device, checked: int = 1000) -> None:
     """Train one detector, or go on from its checkpoint, and write it as fp16 safetensors."""
     kind = KINDS[name]
     torch.manual_seed(kind.seed)
@@ -165,20 +166,21 @@ def train(name: str, work: Path, out: Path, steps: int, batch: int, device: torc
     out.mkdir(parents=True, exist_ok=True)
     weights = {k: v.half().contiguous().cpu() for k, v in net.state_dict().items()}
     save_file(weights, out / f"detector-{name}.safetensors")
-    print(f"detector {name}: {accuracy(net.cpu().eval(), name):.4f} of 1,000 fresh renders read exactly right")
+    share = accuracy(net.cpu().eval(), name, checked)
+    print(f"detector {name}: {share:.4f} of {checked} fresh renders read exactly right")
 
 
 @torch.no_grad()
-def accuracy(net: DetectorNet, name: str) -> float:
-    """The share of 1,000 fresh scenes whose things (shape and colour, all of them) and background are read right."""
+def accuracy(net: DetectorNet, name: str, count: int) -> float:
+    """The share of ``count`` fresh scenes whose things (shape, colour, number) and background are read right."""
     rng, right = random.Random(KINDS[name].seed + 5), 0
-    for _ in range(1000):
+    for _ in range(count):
         scene = sample_scene(rng)
         grid, background = net(to_tensor(draw_scene(scene, SIZE, rng))[None])
         seen = sorted((f.shape, f.colour) for f in decode(grid[0], 0.4))
         wanted = sorted((t.shape, t.colour) for t in scene.things)
         right += seen == wanted and BACKGROUND_NAMES[int(np.argmax(background[0]))] == scene.background
-    return right / 1000
+    return right / count
 
 
 def main() -> None:

@@ -66,4 +66,7 @@ class Progress:
         if step % self.every == 0 and step > self.first:
             rate = (time.monotonic() - self.began) / (step - self.first)
             left = rate * (self.steps - step) / 60
-            print(f"{self.name} {step}/{self.steps} loss {self.loss:.4f} {rate:.2f} s/step {left:.0f} min left", flush=True)
+            print(
+                f"{self.name} {step}/{self.steps} loss {self.loss:.4f} {rate:.2f} s/step {left:.0f} min left",
+                flush=True,
+            )

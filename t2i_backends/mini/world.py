@@ -277,7 +277,9 @@ def _subject(scene: Scene, rng: random.Random) -> str:
     if relation is None:
         pair = [first, second]
         rng.shuffle(pair)
-        return rng.choice(("{} and {}", "{} and {}", "{} with {}", "{} , {}", "{} next to {}", "{} beside {}", "{} near {}")).format(*pair)
+        return rng.choice(
+            ("{} and {}", "{} and {}", "{} with {}", "{} , {}", "{} next to {}", "{} beside {}", "{} near {}")
+        ).format(*pair)
     style = rng.random()
     if style < 0.22:
         here, there = _POSITION_PHRASES[relation], _POSITION_PHRASES[_OPPOSITE[relation]]

@@ -43,9 +43,7 @@ def test_a_stated_relation_holds_for_every_pair() -> None:
             continue
         seen.add(scene.relation)
         axis, sign = signs[scene.relation]
-        first, second = (
-            [t for t in scene.things if (t.shape, t.colour) == (g.shape, g.colour)] for g in scene.groups
-        )
+        first, second = ([t for t in scene.things if (t.shape, t.colour) == (g.shape, g.colour)] for g in scene.groups)
         for a in first:
             for b in second:
                 assert sign * (getattr(b, axis) - getattr(a, axis)) > 0

@@ -1,0 +1,180 @@
+"""Many wordings, one meaning: turns roundabout phrasings into the plain ones that the grammar reads.
+
+"the colour of the cup is red" becomes "the cup is red", "two cats, one black and the other white" becomes "one black
+cat and one white cat", "keep dogs out of it" becomes "no dogs". Each entry is one bounded pattern, applied once, in
+order, to the text outside quotation marks; nothing here knows a particular noun.
+"""
+
+from __future__ import annotations
+
+import re
+from functools import lru_cache
+
+from imagewright.agents.rules import lexicon, numbers
+from imagewright.agents.rules.function_words import CONJUNCTIONS, DETERMINERS, PREPOSITIONS
+
+_NUMBER_WORD = "|".join(sorted((w for w in numbers.WORDS if w not in {"single", "lone", "both"}), key=len)[::-1])
+_NUMBER = rf"(?:{_NUMBER_WORD}|\d{{1,3}})"
+_COLOUR = rf"(?:(?:light|dark|bright|pale|deep|vivid|solid|pure) )?(?:{'|'.join(sorted(lexicon.COLOURS, key=len)[::-1])})"
+_CLOSED = "|".join(sorted(PREPOSITIONS | CONJUNCTIONS | DETERMINERS | {"is", "are", "be", "being", "one", "not", "no"}))
+_WORD = rf"(?!(?:{_CLOSED})\b)[a-z][\w-]*"
+_NOUN = rf"{_WORD}(?: {_WORD}){{0,2}}?"
+_ONE = r"(?:an?|the|one)"
+_END = (
+    r"(?=\s*(?:$|[.,;:!?()\n\[\]]|in (?:the|an?|it|this|front)\b|(?:is|are|next|to|left|right|together|along|please|standing|sitting|"
+    rf"placed|positioned|located|{'|'.join(sorted((PREPOSITIONS | CONJUNCTIONS) - {'in'}))})\b))"
+)
+_TINT = r"(?:colou?r(?:ing|ation)?|hue|shade|tint|tone)"
+_DYED = r"(?:colou?red|painted|dyed|tinted|stained|shaded|drawn|rendered|coated)"
+_BE = r"(?:(?:is|are|was|were|be|being|should be|must be|will be|has to be|appears?|looks?)(?: to be)?)"
+_BACK = r"(?:background|backdrop)"
+_DRAW = (
+    r"(?:draw|show|depict|includ|add|put|plac|us|generat|creat|featur|display|render|paint|hav|contain|insert|"
+    r"portray|produc)(?:ing|e|es|s|ed|)"
+)
+_ALSO = r"(?:,|;|\.|:| and| while| but| whereas)*"
+_SIDE = r"(left|right|top|bottom|upper|lower)"
+
+_POLITE = (
+    (r"[,.;!]?\s*\b(?:many |much )?(?:thanks|thank you|thx)(?: (?:so|very) much| a lot| in advance)?[\s.!]*\Z", "."),
+    (r"\b(?:looking|searching|hoping|asking|wishing) for\b", "see"),
+    (r"\b(?:please )?(?:make|be|making) sure (?:that |to )?|\bensure (?:that )?|\bbe careful to ", ""),
+    (r"\b(?:make sure|be careful|try) not to\b|\bnot to (?=have|include|show|draw|add)", "do not "),
+    (r"\bset (?=on |against |upon |over |in front of |before )", ""),
+    (r"\b(?:in|on|at) which\b|\bwherein\b", "where"),
+    (r"^\s*(?:first|firstly),? (?=an? |the |one )", ""),
+)
+_COUNTS = (
+    (rf"\b({_NUMBER_WORD}) +\(?\d{{1,3}}\)?(?= +[a-z])", r"\1"),
+    (r"\b(?:no more and no less|neither more nor less|no more nor less|not more and not less) than ", ""),
+    (r",? (?:no|neither) more(?:,| and| nor| or)* (?:no )?(?:less|fewer)\b(?! than)", ""),
+    (r"\bas many as ", ""),
+    (rf"\b(?:no|not) (?:fewer|less|more) than (?={_NUMBER}\b)", ""),
+    (r"\bnothing (?:else )?(?:but|except|other than) ", "only "),
+    (rf"\b({_NUMBER}|dozen) or so\b", r"\1"),
+    (r",? to be (?:exact|precise)\b", ""),
+    (rf"\b({_NUMBER}) (?:copies|units|pcs|pc|specimens|examples|instances) of (?:the (?:same )?|an? )?", r"\1 "),
+    (rf"\bthe (?:number|count|amount|quantity) of ({_NOUN}) (?:is|equals|should be|must be) ({_NUMBER})\b", r"\2 \1"),
+    (rf"\b(?:an?|one) ({_NOUN}) and (?:another|a second|a further|one more)(?: one)?{_END}", r"two \1"),
+    (rf"\b({_NUMBER}) ({_NOUN}),? and (?:then )?({_NUMBER}|another) more{_END}", r"\1 \2 and \3 more \2"),
+    (r"\ba (?:second|third|fourth|fifth|further) (?=[a-z])", "another "),
+    (rf"\bboth (?=(?:{_ONE}|{_NUMBER}) {_NOUN} and )", ""),
+)
+_COLOURS = (
+    (rf"\b(?:colou?r|paint|make|keep) (the {_NOUN}) ({_COLOUR}){_END}", r"\1 is \2"),
+    (rf"\b({_ONE} {_COLOUR}) ({_NOUN}) ((?:\w+ ){{1,5}}?an?) ({_COLOUR}) one\b", r"\1 \2 \3 \4 \2"),
+    (rf",? with (the {_NOUN}) being\b", r", \1 is"),
+    (rf"\b(the {_NOUN}) being ({_COLOUR})\b", r"\1 is \2"),
+    (rf"\ball-({_COLOUR})\b", r"\1"),
+    (rf"\b({_COLOUR})[ -](?:tinted|dyed|painted|toned|hued)\b", r"\1"),
+    (rf"\bthe colou?r of ({_ONE} {_NOUN}) (?:is|should be|must be) ({_COLOUR})\b", r"\1 is \2"),
+    (rf"\b({_COLOUR}) is the colou?r of ({_ONE} {_NOUN}){_END}", r"\2 is \1"),
+    (rf"\b({_ONE} {_NOUN})'s colou?r (?:is|should be|must be) ({_COLOUR})\b", r"\1 is \2"),
+    (rf"\b(?:the colou?r of which|whose colou?r) {_BE} ({_COLOUR})\b", r"that is \1"),
+    (rf"\b({_BE}) (?:of )?(?:an? |the )?(?:colou?r )?({_COLOUR}) (?:in )?{_TINT}\b", r"\1 \2"),
+    (rf"\b({_BE}) (?:of the colou?r|in|in colou?r) ({_COLOUR}){_END}", r"\1 \2"),
+    (rf"\b(?:has|have|having|had|carries|takes) (?:an? |the )?({_COLOUR}) {_TINT}\b", r"is \1"),
+    (rf"\b(?:has|have|having|had) (?:an? |the )?{_TINT} (?:of )?({_COLOUR})\b", r"is \1"),
+    (rf"\b(?:in|of|with)(?: an?| the| its)?(?: \w+)? ({_COLOUR}) {_TINT}\b", r"that is \1"),
+    (rf"\b(?:in|of|with)(?: an?| the)? {_TINT}(?: of)? ({_COLOUR})\b", r"that is \1"),
+    (rf"\b({_BE}) {_DYED}(?: in)? ({_COLOUR}){_END}", r"\1 \2"),
+)
+_RESPECTIVE = (
+    (
+        rf"\b({_ONE} {_NOUN}) and ({_ONE} {_NOUN}),? (?:which are |that are |are |{_DYED} |in )*(?:respectively,? )"
+        rf"({_COLOUR}) and ({_COLOUR})\b",
+        r"\1 that is \3 and \2 that is \4",
+    ),
+    (
+        rf"\b({_ONE} {_NOUN}) and ({_ONE} {_NOUN}),? (?:which are |that are |are |{_DYED} |in )*({_COLOUR}) and "
+        rf"({_COLOUR}),? respectively\b",
+        r"\1 that is \3 and \2 that is \4",
+    ),
+    (
+        rf"\b({_ONE} {_NOUN}) and ({_ONE} {_NOUN}){_ALSO} (?:where |with )?the (?:former|first)(?: one)? (?:{_BE} |in )?"
+        rf"({_COLOUR}){_ALSO} the (?:latter|second|other)(?: one)? (?:{_BE} |in )?({_COLOUR})\b",
+        r"\1 that is \3 and \2 that is \4",
+    ),
+    (
+        rf"\b(?:two|2|a pair of|a couple of|twin) ({_NOUN}){_ALSO} (?:with )?(?:the first|the one|one|an?)(?: of (?:them|which))?"
+        rf"(?: {_WORD}(?= is| being))? ?(?:{_BE} |in |{_DYED} )*({_COLOUR})(?: one)?{_ALSO} "
+        rf"(?:with )?(?:the second|the other|another|one|an?)(?: one)?(?: of (?:them|which))? ?(?:{_BE} |in |{_DYED} )*({_COLOUR})(?: one)?{_END}",
+        r"one \2 \1 and one \3 \1",
+    ),
+    (
+        rf"\b(?:two|2|a pair of|a couple of) ({_NOUN}){_ALSO} (?:with )?the {_SIDE}(?: one)? (?:{_BE} |in )?({_COLOUR}){_ALSO} "
+        rf"(?:with )?the {_SIDE}(?: one)? (?:{_BE} |in )?({_COLOUR})\b",
+        r"one \3 \1 on the \2 and one \5 \1 on the \4",
+    ),
+    (
+        rf"\b(?:two|2|a pair of|a couple of) ({_NOUN}),? (?:in |{_DYED} )?({_COLOUR}) and ({_COLOUR}){_END}",
+        r"one \2 \1 and one \3 \1",
+    ),
+    (rf"\b(?:an?|one) ({_COLOUR}) and (?:an?|one) ({_COLOUR}) ({_NOUN}){_END}", r"one \1 \3 and one \2 \3"),
+    (
+        rf"\b({_ONE}) ({_NOUN}) and ({_ONE}) ({_NOUN}),? (?:that are |which are |are )?(?:both|all)(?: of (?:them|which))?"
+        rf"(?: are| being)?(?: in| {_DYED})? ({_COLOUR}){_END}",
+        r"\1 \5 \2 and \3 \5 \4",
+    ),
+    (rf"\b({_BE}) ({_COLOUR})(,| and|;| while|, and| but) (the {_NOUN}) ({_COLOUR}){_END}", r"\1 \2\3 \4 is \5"),
+)
+_GROUND = (
+    (
+        rf"{_ALSO}(?: with| where| has| having)?(?: the| an?| its)? \b{_BACK}(?: colou?r)?(?: that| which)?"
+        rf"(?: {_BE}| in| of| {_DYED}|:| =)*(?: an?)? ({_COLOUR}){_END}",
+        r" on a \1 background",
+    ),
+    (rf"\bon (?:an? |the )?{_BACK} of ({_COLOUR})\b", r"on a \1 background"),
+    (rf"\bwith ({_COLOUR}) as (?:the |its |an? )?{_BACK}(?: colou?r)?\b", r"on a \1 background"),
+    (rf"(?:,| and)* \bin (an? {_COLOUR} {_BACK})\b", r" on \1"),
+)
+_AFTERWARDS = (
+    (rf"(?<!a )(?<!an )(?<!the )\b{_DYED}(?: in)? ({_COLOUR}){_END}", r"that is \1"),
+    (rf"\bbeing ({_COLOUR}){_END}", r"that is \1"),
+    (
+        rf"(?<!dressed )(?<!clad )(?<!covered )(?<!wrapped )(?<!all )\bin (?!black and white)({_COLOUR}){_END}",
+        r"that is \1",
+    ),
+)
+_DENIALS = (
+    (r"\b(?:nobody|no one|no person) (?:is |are )?(?:has|have|holds?|wears?|carr(?:y|ies)|having|holding|wearing|carrying) ", "without "),
+    (r"\bnowhere (?:is|are) there\b|\bnowhere (?:do|can|will) (?:we|you|i) (?:see|find|spot)\b", "there is no"),
+    (r"\bnone of (?:them|it|these|those|which|the \w+)(?: is| are| being)? (?=[a-z]+)", "no "),
+    (r"\bwith (?:an? )?(?:\w+ )?(?:lack|absence) of\b|\b(?:an?|the) (?:\w+ )?(?:lack|absence) of\b", "without"),
+    (rf"\b(?:refrain|abstain|desist) from (?:{_DRAW} )?|\b(?:steer|stay|keep) (?:clear of|away from) ", "no "),
+    (rf"\b(?:keep|leave|take|cut|crop) ((?:the |any |all )?{_NOUN}) out(?: of (?:it|this|the \w+))?\b", r"no \1"),
+    (r"\bless (?=the |any |all )", "without "),
+    (r"\b(?:that|which) (?:is|are) ([a-z]+)-free\b", r"without \1"),
+    (r"\b(?:is|are|was|were)? ?not (?:being )?(?:populated|occupied|inhabited|decorated|filled) (?:by|with)\b", "without"),
+    (r"\b(?:is|are|was|were) not (?:showing|having|containing|including|featuring|displaying)\b", "without"),
+    (r"\bnot (?:showing|having|containing|including|featuring|displaying|depicting)\b", "without"),
+    (r"\b(?:has |have |had )?never (?:seen|had|known|contained|held|included|owned) ", "without "),
+)
+_PLACES = (
+    (r"\b(?:one's|your|my|our) (?=(?:left|right)\b)", "the "),
+    (rf"\bthe far {_SIDE}(?: object| item| thing| one| element| figure)? (?=is\b|being\b)", r"on the \1 "),
+    (r"\bthe (?:highest|topmost)(?: object| item| thing| one)? (?=is\b)", "at the top "),
+    (r"\bthe lowest(?: object| item| thing| one)? (?=is\b)", "at the bottom "),
+    (r"\blook(?:ing)? (?:to the )?(left|right) for\b", r"on the \1 is"),
+    (r"\bfollowed on the (left|right) by\b", r"and to its \1"),
+    (r"\bsupports (?=an? |the |one )", "is supporting "),
+    (r"\b(?:is |being )?(?:supported|held up|carried) by\b", "is on top of"),
+)
+_TABLE = tuple(
+    (re.compile(pattern, re.I), replacement)
+    for part in (_POLITE, _COUNTS, _GROUND, _COLOURS, _RESPECTIVE, _AFTERWARDS, _DENIALS, _PLACES)
+    for pattern, replacement in part
+)
+_QUOTED = re.compile(r'("[^"\n]{1,200}")')
+
+
+@lru_cache(maxsize=8)
+def plain(text: str) -> str:
+    """``text`` in plainer words, quotations untouched; text without such wordings comes back as it is."""
+    return "".join(part if k % 2 else _rewritten(part) for k, part in enumerate(_QUOTED.split(text)))
+
+
+def _rewritten(part: str) -> str:
+    for pattern, replacement in _TABLE:
+        part = pattern.sub(replacement, part)
+    return part

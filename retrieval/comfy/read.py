@@ -1,0 +1,105 @@
+"""A file that somebody brings, whatever kind it is, to an API-format graph: API JSON, the editor's JSON, or a PNG."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from imagewright.errors import BadInput
+from imagewright.flow_format import MAX_BYTES, Graph, parse_graph, read_json
+from imagewright.retrieval.comfy.catalogue import Catalogue
+from imagewright.retrieval.comfy.convert import convert
+from imagewright.retrieval.comfy.model import is_workflow
+from imagewright.retrieval.comfy.png import MAX_FILE, is_png, workflow_texts
+from imagewright.retrieval.comfy.keys import drop_keys
+
+MAX_OBJECTS = 400_000
+"""The most JSON objects in one file: forty for each of ``flow_format.MAX_NODES`` nodes."""
+MAX_ITEMS = 1_500_000
+"""The most commas in one file, which bound the values in it."""
+
+
+class Read(NamedTuple):
+    """A graph in API format and what is known about where it came from."""
+
+    graph: Graph
+    workflow: Mapping[str, Any] | None
+    """The editor's JSON that it was made of or came with, for its titles, model addresses and packs; untrusted."""
+    skipped: list[str]
+    """Nodes left out, one line each."""
+    notes: list[str]
+    """What the person should know: dropped keys, choices taken."""
+
+
+def read_workflow(source: Path | str | bytes, catalogue: Catalogue) -> Read:
+    """The flow in a file (a path) or in its bytes.
+
+    Raises:
+        BadInput: it cannot be read, is larger, deeper or longer than the limits, or is no flow.
+        Unconvertible: it is a workflow of the editor with nodes in the way, each named with why.
+    """
+    data = source if isinstance(source, bytes) else _bytes_of(Path(source))
+    if is_png(data):
+        return _from_png(data, catalogue)
+    return read_parsed(parse_bounded(data), catalogue)
+
+
+def read_parsed(data: object, catalogue: Catalogue) -> Read:
+    """The same for JSON that is parsed already (by ``flow_format.read_json`` or ``parse_bounded``)."""
+    if isinstance(data, dict) and isinstance(data.get("workflow"), dict) and is_workflow(data["workflow"]):
+        data = data["workflow"]
+    if not isinstance(data, dict) or not is_workflow(data):
+        graph = parse_graph(data)
+        return Read(graph, None, [], drop_keys(graph))
+    converted = convert(data, catalogue)
+    graph = parse_graph(converted.graph)
+    return Read(graph, data, converted.skipped, [*converted.notes, *drop_keys(graph)])
+
+
+def parse_bounded(data: bytes) -> object:
+    """Parsed JSON; files with absurdly many values are refused before they are parsed.
+
+    Raises:
+        BadInput: as ``flow_format.read_json``.
+    """
+    if len(data) <= MAX_BYTES and (data.count(b"{") > MAX_OBJECTS or data.count(b",") > MAX_ITEMS):
+        raise BadInput("the file holds far too many values for a flow", "split it")
+    return read_json(data)
+
+
+def _bytes_of(path: Path) -> bytes:
+    try:
+        with path.open("rb") as file:
+            start = file.read(8)
+            limit = MAX_FILE if is_png(start) else MAX_BYTES
+            data = start + file.read(limit + 1 - len(start))
+    except (OSError, ValueError) as error:
+        reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
+        raise BadInput(f"cannot read {path}: {reason}", "name a file that exists and is readable") from None
+    if len(data) > limit:
+        raise BadInput(f"{path} is larger than {limit // 1_000_000} MB", "a flow file is a few kilobytes of JSON")
+    return data
+
+
+def _from_png(data: bytes, catalogue: Catalogue) -> Read:
+    """The graph as it ran where the picture has it, else its workflow; the workflow's facts in both cases."""
+    texts = workflow_texts(data)
+    workflow = _parsed(texts.get("workflow"))
+    beside = workflow if isinstance(workflow, dict) and is_workflow(workflow) else None
+    if "prompt" in texts:
+        try:
+            return read_parsed(parse_bounded(texts["prompt"].encode()), catalogue)._replace(workflow=beside)
+        except BadInput:
+            if beside is None:
+                raise
+    if beside is None:
+        raise BadInput("the picture's workflow is not whole JSON", "export the flow from ComfyUI instead")
+    return read_parsed(beside, catalogue)
+
+
+def _parsed(text: str | None) -> object:
+    try:
+        return None if text is None else parse_bounded(text.encode())
+    except BadInput:
+        return None

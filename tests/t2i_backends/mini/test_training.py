@@ -1,0 +1,92 @@
+"""The training scripts: they resume to the same numbers, and what they export is a plain diffusers folder."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+from diffusers import FluxPipeline
+from PIL import Image
+
+from imagewright.t2i_backends.mini import train, train_autoencoder, train_detector
+from imagewright.t2i_backends.mini.detector import find, load_net
+from imagewright.t2i_backends.mini.training import Average, load_if_there, save_atomically
+
+CPU = torch.device("cpu")
+PLAN = train.Plan(
+    steps=4, batch=2, scenes=24, seed=1, muon_rate=2e-3, adam_rate=2e-3, regions_from=0.5, region_share=1.0
+)  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def work(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with an autoencoder of two steps."""
+    folder = tmp_path_factory.mktemp("work")
+    train_autoencoder.train(folder, steps=2, batch=4, seed=1, device=CPU)
+    return folder
+
+
+def test_a_broken_off_training_goes_on_to_the_same_weights(work: Path, tmp_path: Path) -> None:
+    train.train(work, PLAN, CPU, tmp_path / "whole", compiled=False)
+    whole = load_if_there(work / "mini.pt")
+    (work / "mini.pt").unlink()
+
+    def stop_after_two(
+        model: train.Model, data: train.Scenes, plan: train.Plan, step: int, device: torch.device
+    ) -> torch.Tensor:
+        if step == 2:
+            raise KeyboardInterrupt
+        return loss_of(model, data, plan, step, device)
+
+    loss_of = train.loss_of
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(train, "loss_of", stop_after_two)
+        patch.setattr(train, "SAVE_EVERY", 2)
+        with pytest.raises(KeyboardInterrupt):
+            train.train(work, PLAN, CPU, tmp_path / "half", compiled=False)
+    halfway = load_if_there(work / "mini.pt")
+    assert halfway is not None
+    assert halfway["step"] == 2
+    train.train(work, PLAN, CPU, tmp_path / "resumed", compiled=False)
+    resumed = load_if_there(work / "mini.pt")
+    assert whole is not None
+    assert resumed is not None
+    for name, tensor in whole["model"].items():
+        torch.testing.assert_close(resumed["model"][name], tensor, rtol=0, atol=1e-6)
+
+
+def test_its_export_is_a_folder_for_stock_diffusers(work: Path, tmp_path: Path) -> None:
+    train.train(work, replace(PLAN, steps=1), CPU, tmp_path / "mini", compiled=False)
+    pipe = FluxPipeline.from_pretrained(tmp_path / "mini", local_files_only=True)
+    assert {
+        p.dtype for m in (pipe.transformer, pipe.vae, pipe.text_encoder, pipe.text_encoder_2) for p in m.parameters()
+    } == {torch.float32}
+    image = pipe(
+        "a red circle", negative_prompt="", height=64, width=64, max_sequence_length=24, true_cfg_scale=3.0,
+        num_inference_steps=2,
+    ).images[0]  # fmt: skip
+    assert image.size == (64, 64)
+    assert {"README.md", "world.json", "model_index.json"} <= {p.name for p in (tmp_path / "mini").iterdir()}
+    assert max(p.stat().st_size for p in (tmp_path / "mini").rglob("*.safetensors")) < 15e6
+
+
+def test_a_detector_trains_resumes_and_loads(work: Path, tmp_path: Path) -> None:
+    for steps in (2, 3):
+        train_detector.train("critic", work, tmp_path, steps, 2, CPU, checked=8)
+    net = load_net(tmp_path / "detector-critic.safetensors")
+    found, background = find(net, Image.new("RGB", (64, 64), "white"))
+    assert isinstance(found, tuple)
+    assert background in train_detector.BACKGROUND_NAMES
+
+
+def test_an_average_follows_and_a_save_is_whole(tmp_path: Path) -> None:
+    weight = torch.nn.Parameter(torch.zeros(3))
+    average = Average([weight], decay=0.5)
+    with torch.no_grad():
+        weight.fill_(1.0)
+    for step in range(60):
+        average.update([weight], step)
+    torch.testing.assert_close(average.shadow[0], torch.ones(3), rtol=0, atol=1e-3)
+    save_atomically({"a": average.shadow}, tmp_path / "x.pt")
+    assert [p.name for p in tmp_path.iterdir()] == ["x.pt"]
+    assert load_if_there(tmp_path / "nothing.pt") is None
