@@ -18,6 +18,7 @@ from pathlib import Path
 from PIL import Image, ImageDraw
 
 from imagewright.evals.exact_checker import judge, look
+from imagewright.t2i_backends.mini import card
 from imagewright.t2i_backends.mini.world import Scene, caption, sample_scene
 
 PIPELINE = Path(__file__).resolve().parent.parent / "t2i_backends" / "mini" / "weights" / "pipeline"
@@ -138,8 +139,8 @@ def main() -> None:
     parser.add_argument("--count", type=int, default=200, help="prompts with one object")
     parser.add_argument("--others", type=int, default=60, help="prompts of each other kind")
     parser.add_argument("--seed", type=int, default=2026)
-    parser.add_argument("--steps", type=int, default=16)
-    parser.add_argument("--scale", type=float, default=3.0)
+    parser.add_argument("--steps", type=int, default=card.STEPS)
+    parser.add_argument("--scale", type=float, default=card.SCALE)
     args = parser.parse_args()
     report(args.pipeline, args.out, args.count, args.others, args.seed, args.steps, args.scale)
 

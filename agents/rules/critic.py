@@ -39,18 +39,32 @@ def _kinds(sight: Sight) -> Iterator[Check]:
         if name not in sight.labels:
             yield not_judged("present", f"this critic does not know {name!r}")
             continue
-        asked = sum(wanted.count for wanted in sight.wanted if wanted.object == name)
-        seen = len(sight.of_kind(name))
+        same = tuple(wanted for wanted in sight.wanted if wanted.object == name)
+        asked, seen = _asked_for(same), len(sight.of_kind(name))
         yield Check(name="present", passed=seen > 0, detail=f"{name}: wanted, {seen or 'none'} seen")
-        yield Check(name="count", passed=seen == asked, detail=f"{name}: {asked} wanted, {seen} seen")
+        yield Check(name="count", passed=_suffices(same, seen), detail=f"{name}: {asked} wanted, {seen} seen")
+
+
+def _asked_for(same: Sequence[Wanted]) -> str:
+    """The number that groups of one kind ask for together, in words: ``3``, or ``some`` for a guess."""
+    total = sum(wanted.count for wanted in same)
+    stated = sum(wanted.count for wanted in same if wanted.exact)
+    return str(total) if stated == total else f"more than {stated}" if stated else "some"
+
+
+def _suffices(same: Sequence[Wanted], seen: int) -> bool:
+    """Whether ``seen`` things meet groups of one kind: their sum exactly, or any more where a count is a guess."""
+    stated = sum(wanted.count for wanted in same if wanted.exact)
+    return seen == stated if all(wanted.exact for wanted in same) else seen > stated
 
 
 def _colours(sight: Sight) -> Iterator[Check]:
     for wanted in sight.wanted:
-        if wanted.colour and wanted.object in sight.labels:
+        same = sight.alike(wanted)
+        if wanted.colour and wanted.object in sight.labels and same[0] is wanted:
             seen = len(sight.matching(wanted))
-            detail = f"{wanted.name}: {wanted.count} wanted, {seen} seen"
-            yield Check(name="attribute", passed=seen == wanted.count, detail=detail)
+            detail = f"{wanted.name}: {_asked_for(same)} wanted, {seen} seen"
+            yield Check(name="attribute", passed=_suffices(same, seen), detail=detail)
         for word in wanted.unknown:
             yield not_judged("attribute", f"this critic cannot tell whether a {wanted.object} is {word}")
 

@@ -87,11 +87,18 @@ def _next_in_list(reader: Reader, first: NounPhrase, found: NounPhrase) -> NounP
         return None
     alike = _is_bare(following) == _is_bare(first) and following.count == first.count
     alike = (
-        alike and (first.head in nouns.PART) == (following.head in nouns.PART) and reader.word(following.end) != "with"
+        alike
+        and (_listed(first, following) or (first.head in nouns.PART) == (following.head in nouns.PART))
+        and reader.word(following.end) != "with"
     )
     if not alike or reader.predicated(following.end) or (set(joints) == {","} and scenes.is_scene(following, "")):
         return None
     return following
+
+
+def _listed(first: NounPhrase, following: NounPhrase) -> bool:
+    """ "ovens and hats": two plain plurals."""
+    return first.plural and following.plural and not following.attributes
 
 
 def _is_bare(phrase: NounPhrase) -> bool:

@@ -43,7 +43,8 @@ PATTERNS = words(
     "striped tie-dye camouflage paisley houndstooth gingham tartan zigzag"
 )
 ADJECTIVES = words(
-    "whole second third distant angular plush iridescent pungent eager unique jagged battered welcome serene old young new ancient "
+    "whole second third distant angular plush iridescent pungent eager unique jagged battered welcome serene "
+    "old young new ancient "
     "modern antique vintage retro rustic round square rectangular triangular circular oval oblong conical cubic "
     "cylindrical spherical pyramidal pentagonal hexagonal octagonal teardrop diamond-shaped flat curved pointed "
     "sharp soft hard smooth rough rugged bumpy shiny glossy matte bright dark light dim pale vivid vibrant dull "
@@ -87,7 +88,7 @@ NOUN_TOO = words(
 )
 
 _VERBS = words(
-    "be sit stand lie lay run walk jump leap fly swim ride drive hold carry eat drink sleep play look stare gaze "
+    "sit stand lie lay run walk jump leap fly swim ride drive hold carry eat drink sleep play look stare gaze "
     "wear lean rest hang float chase follow face surround fill cover cross climb dance sing read write cook bake "
     "hit kick throw catch wait talk smile laugh cry fight hug kiss share use enjoy graze roam hover perch nap sip "
     "pose travel sail glide soar push pull hide peek sprint race skate surf ski ride gallop bark howl roar bite "
@@ -132,7 +133,7 @@ COPULA = words(
     "coloured painted"
 )
 IRREGULAR_FORMS = words(
-    "sped blew drew spun wove led fed hid met bit bought taught built broke spoke woke froze tore shook struck "
+    "found sped blew drew spun wove led fed hid met bit bought taught built broke spoke woke froze tore shook struck "
     "stuck crept swept sat stood lay lain lying ran flew swam rode drove held ate drank slept wore hung threw "
     "caught wrote sang grew shone fell rose sank swung spun bent knelt hidden seen shown made drawn placed put "
     "set given held worn driven ridden eaten hung lit spread laid kept gave took brought got came come comes "
@@ -243,7 +244,14 @@ def is_adjective(word: str) -> bool:
             or tail in {"free", "eyed"}
             or tail.endswith(("ed", "shaped", "like", "sized", "style", "old", "ing"))
         )
-    if word in NOT_ADJECTIVE or word in IRREGULAR or word in GERUND_NOUN or word in PART or word in SCENE or len(word) < 5:
+    if (
+        word in NOT_ADJECTIVE
+        or word in IRREGULAR
+        or word in GERUND_NOUN
+        or word in PART
+        or word in SCENE
+        or len(word) < 5
+    ):
         return False
     return word.endswith(_SUFFIXES)
 

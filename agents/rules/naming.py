@@ -79,6 +79,8 @@ def is_predicate_adjective(reader: Reader, i: int) -> bool:
     low = reader.low[i]
     if low in lexicon.VERB_FORMS or not lexicon.is_adjective(low):
         return False
+    if low in lexicon.COLOURS and reader.word(i + 1) in lexicon.VERB_FORMS - lexicon.MATERIALS:
+        return True
     if low.endswith("ed") and not lexicon.is_strict_adjective(low) and reader.word(i + 1) in PREPOSITIONS:
         return False
     phrase = reader.phrases.read(i)
@@ -231,7 +233,7 @@ def _attaches(reader: Reader, phrase: NounPhrase) -> bool:
     owned = (
         following is not None
         and following.kind == "rel"
-        and reader.word(phrase.end + following.tokens) in {"it", "them"}
+        and reader.word(phrase.end + following.tokens) in {"it", "them", "", ",", ".", ";"}
     )
     return part and held and not owned and not (following is not None and following.kind in {"relit", "sides", "pos"})
 

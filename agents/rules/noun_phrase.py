@@ -151,6 +151,8 @@ class NounPhraseReader:
             inner = self.read(at + 1, depth + 1)
         else:
             return None
+        if inner is not None and kind in {"pile", "stack", "heap"} and inner.count is None:
+            return None
         if inner is None or not inner.words or (kind in {"bunch", "family", "circle", "line"} and not inner.plural):
             return None
         times = draft.count if draft.count is not None and not draft.vague else 1
@@ -222,7 +224,7 @@ class NounPhraseReader:
             word = self.low[j]
             if word in {"and", ","} and j > i and lexicon.is_adjective(self._word(j + 1)):
                 continue
-            if self._is_phrase(j) or not self._can_be_noun(j):
+            if self._is_phrase(j) or not self._can_be_noun(j) or word[0].isdigit():
                 return -1
             if not lexicon.is_strict_adjective(word) or self._is_compound(j):
                 return j
@@ -238,7 +240,11 @@ class NounPhraseReader:
                 draft.at += pair
                 break
             first = not words
-            if not self._can_be_noun(at) or self._is_phrase(at) or (not first and self._ends_noun(words[-1], at, draft)):
+            if (
+                not self._can_be_noun(at)
+                or self._is_phrase(at)
+                or (not first and self._ends_noun(words[-1], at, draft))
+            ):
                 break
             if (
                 first

@@ -47,7 +47,8 @@ _RULES: tuple[tuple[PhraseKind, str, str], ...] = (
     ("series", "below", r"(?:(?:seen|going|arranged|ordered|listed|reading|stacked|placed) )?(?:from )?bottom to top"),
     ("on_background", "",
      r"(?:(?:all )?(?:on top of|on|against|over|with|in front of|upon|before|in) )(?=(?:(?:an?|the|"
-     r"some) )?(?:(?!(?:on|in|of|at|with|and|left|right|top|bottom|is|are|the|an?)\b)[\w-]+,? ){0,5}?back(?:ground|drop)\b)"),
+     r"some) )?(?:(?!(?:on|in|of|at|with|and|left|right|top|bottom|is|are|the|an?)\b)[\w-]+,? )"
+     r"{0,5}?back(?:ground|drop)\b)"),
     # --- places in the frame, when the frame is named or a corner is
     ("pos", "",
      rf"{_IN} (?:the |its )?(?:far |very |extreme )?(?P<cv>top|upper|bottom|lower) (?P<ch>left|"
@@ -81,7 +82,8 @@ _RULES: tuple[tuple[PhraseKind, str, str], ...] = (
      rf"{_NEXT}(?:in back of|at the (?:back|rear) of|behind|hidden by|obscured by|to the rear of)\b"),
     ("rel", "in-front", rf"{_NEXT}(?:in (?:the )?front of|ahead of|before|at the front of)\b"),
     ("rel", "near",
-     rf"{_NEXT}(?:next (?:door )?to|beside|besides|close (?:by )?to|near to|nearby|near(?! (?:the )?(?:very )?(?:top|bottom|left|right|upper|lower)\b)|adjacent to|"
+     rf"{_NEXT}(?:next (?:door )?to|beside|besides|close (?:by )?to|near to|nearby|near(?! (?:the )?(?:very )"
+     rf"?(?:top|bottom|left|right|upper|lower)\b)|adjacent to|"
      rf"alongside(?: of)?|against|across from|opposite(?: to| of)?|next(?= an?\b)|"
      rf"in the vicinity of|around)\b"),
     ("rel", "near", r"(?:together|along) with|accompanied by|in the company of|followed by|facing|surrounded by"),
@@ -112,7 +114,8 @@ _RULES: tuple[tuple[PhraseKind, str, str], ...] = (
     ("negpost", "", rf"out of (?:the|this) {_FRAME}\b"),
     ("negpost", "",
      r"(?:(?:is|are|was|were|should be|must be|to be|being|has been|have been) )?(?:completely |entirely |totally |"
-     r"nowhere )?(?:absent|missing|removed|gone|deleted|erased|eliminated|taken (?:out|away)|kept out|excluded|omitted|forbidden|prohibited|banned|avoided|left out|"
+     r"nowhere )?(?:absent|missing|removed|gone|deleted|erased|eliminated|taken (?:out|away)|kept out|excluded|"
+     r"omitted|forbidden|prohibited|banned|avoided|left out|"
      r"nowhere(?: (?:to be (?:seen|found)|in sight|visible|around))?)\b(?! (?:of|from (?:its|"
      r"their)|any|the|an?|all|for)\b)"),
     ("negpost", "",
@@ -127,7 +130,8 @@ _RULES: tuple[tuple[PhraseKind, str, str], ...] = (
     ("neg", "",
      r"(?:must|should|do|does|did|shall|can|may|will) (?:not|never) (?:be|have|include|contain|"
      r"show|feature|draw|add|depict|put|paint|see|want|need|like|use|place|display|render|portray|"
-     r"involve|allow|generate|create|insert|incorporate)(?: (?:any|a single|even (?:a|"
+     r"house|hold|carry|own|bear|wear|sell|offer|possess|keep|permit|grow|involve|allow|generate|create|insert|"
+     r"incorporate)(?: (?:any|a single|even (?:a|"
      r"one)(?: single)?)(?: (?:of|trace|sign)s?(?: of)?)?)?\b"),
     ("neg", "",
      r"(?:completely |entirely |totally |absolutely |wholly |utterly )?(?:devoid|free|void|empty|"
@@ -138,7 +142,7 @@ _RULES: tuple[tuple[PhraseKind, str, str], ...] = (
      r"not an?|without(?: so much as)?(?: (?:any|a single|even (?:a|one)(?: single)?))?|never an?|"
      r"not (?:even )?(?:a single|one(?: single)?)|nary an?|"
      r"(?:everything|anything|all) (?:but|except(?: for)?)|nothing (?:like|"
-     r"resembling)(?: an?)?)(?: (?:sign|trace|hint|presence|sight|kind|sort|"
+     r"resembling)(?: an?)?)(?: (?:an? )?(?:sign|trace|hint|presence|sight|kind|sort|"
      r"type)s?(?: whatsoever)? of)?(?: (?:any|single|visible|other|more))?\b(?! (?:longer|doubt|"
      r"matter|only))"),
     ("neg", "",
@@ -159,7 +163,8 @@ _RULES: tuple[tuple[PhraseKind, str, str], ...] = (
     ("on_background", "", r"on (?=(?:pure |plain |solid |all )?(?:white|black|gray|grey)(?: [.,;]|$))"),
     # --- words that only hold others together
     ("idle", "",
-     r"(?:is|are|was|were|be) (?:all )?present\b|side by side|next to (?:each other|one another)|(?:close|near) to (?:each other|"
+     r"(?:is|are|was|were|be) (?:all )?present\b|side by side|next to (?:each other|one another)|(?:close|near) "
+     r"to (?:each other|"
      r"one another)|beside (?:each other|one another)|(?:together )?in (?:a |one )?(?:neat |"
      r"straight |single |tidy |perfect )?(?:row|line|circle|group|pile|stack|pair|pairs|total|"
      r"number|all|succession|formation|sum)\b(?! of)|in (?:love|motion|flight|action|progress|"

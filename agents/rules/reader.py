@@ -151,6 +151,8 @@ class Reader:
             return None
         if state.glue in {"none", "comma"} and state.recent:
             state.subject = (state.related or state.recent) if state.mode == "object" else state.recent
+        if state.glue == "none" and len(state.subject) > 1 and state.mode == "list" and _is_singular(low):
+            state.subject = state.recent = state.subject[-1:]
         subject = state.subject
         if (state.glue in {"start", "comma"} and not self.record.groups) or state.scene:
             subject = []
@@ -182,6 +184,8 @@ class Reader:
             return True
         if glue == "verb" and lexicon.is_verb(low) and self._after_being(i):
             return True
+        if glue == "verb" and self.word(i - 1) in {"it", "he", "she"} and low in lexicon.ALL_FORMS:
+            return True
         if glue == "none":
             known = lexicon.is_verb(low) or low in lexicon.BASE_VERBS | lexicon.ATTACHING | lexicon.HAVING
             return known or self.phrases.verb_before_object(i)
@@ -190,11 +194,16 @@ class Reader:
                 self.word(i + 1) in DETERMINERS
                 or self.word(i + 1) in {"me", "us", "to", "it", "them", "sure"}
                 or self.phrases.starts(i + 1)
+                or self._negates(i + 1)
             )
         if low in lexicon.VERB_FORMS or low in lexicon.HAVING:
             bare = low.endswith(("ing", "ed")) and glue in {"start", "colon"} and self.phrases.starts(i)
             return not bare
         return low.endswith("ing") and self.word(i + 1) in DETERMINERS and lexicon.is_verb(low)
+
+    def _negates(self, i: int) -> bool:
+        phrase = self.finder.at(i) if i < len(self.low) else None
+        return phrase is not None and phrase.kind == "neg"
 
     def _after_being(self, i: int) -> bool:
         """Whether a form of "to be" stands before ``i``, adverbs aside."""
@@ -323,6 +332,11 @@ class Reader:
             self.state.subject, self.state.glue = self.record.history[-1:], "verb"
             return i + 1
         return None
+
+
+def _is_singular(verb: str) -> bool:
+    """ "is", "sits": said of one thing, so of the last in a list."""
+    return verb in {"is", "was", "has"} or (verb.endswith("s") and verb in lexicon.ALL_FORMS)
 
 
 _NOT_VERBS = words("thing king ring wing string spring nothing something everything anything being during")

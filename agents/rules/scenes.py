@@ -35,6 +35,8 @@ def is_scene(phrase: NounPhrase, preposition: str) -> bool:
 
 def is_frame(phrase: NounPhrase) -> bool:
     """ "the scene", "the picture": the canvas itself."""
+    if phrase.plural or (phrase.count or 1) > 1:
+        return False
     return phrase.head in nouns.FRAME and (len(phrase.words) == 1 or phrase.head == "scene")
 
 

@@ -49,13 +49,17 @@ class Wanted:
     count: int
     unknown: tuple[str, ...] = ()
     """Attributes that the detector cannot tell."""
+    exact: bool = True
+    """Whether ``count`` was stated; a guess ("some dogs") is met by one or more."""
 
     @classmethod
-    def of(cls, name: str, attributes: Sequence[str], count: int, colours: frozenset[str]) -> Wanted:
+    def of(
+        cls, name: str, attributes: Sequence[str], count: int, colours: frozenset[str], exact: bool = True
+    ) -> Wanted:
         """What to look for, given the attributes as written."""
         known = [word for word in attributes if word in colours]
         unknown = tuple(word for word in attributes if word not in colours)
-        return cls(name, known[0] if known else "", count, unknown)
+        return cls(name, known[0] if known else "", count, unknown, exact)
 
     @property
     def name(self) -> str:
@@ -85,6 +89,11 @@ class Sight:
         kinds = {wanted.object for wanted in self.wanted}
         return tuple(thing for thing in self.things if thing.object not in kinds)
 
+    def alike(self, wanted: Wanted) -> tuple[Wanted, ...]:
+        """The groups with ``wanted``'s object and colour, itself included: their counts are judged as one sum."""
+        key = (wanted.object, wanted.colour)
+        return tuple(other for other in self.wanted if (other.object, other.colour) == key)
+
     def of_kind(self, name: str) -> tuple[Thing, ...]:
         """The things of one kind, whatever their colour."""
         return tuple(thing for thing in self.things if thing.object == name)
@@ -107,7 +116,9 @@ def see(
         if found.object != BACKGROUND
     )
     papers = [" ".join(found.attributes) for found in detections if found.object == BACKGROUND]
-    wanted = tuple(Wanted.of(group.object, group.attributes, group.count, colours) for group in parsed.groups)
+    wanted = tuple(
+        Wanted.of(group.object, group.attributes, group.count, colours, group.exact) for group in parsed.groups
+    )
     return Sight(things, wanted, labels - {BACKGROUND}, colours, papers[0] if papers else "")
 
 

@@ -15,13 +15,24 @@ from imagewright.agents.rules.function_words import CONJUNCTIONS, DETERMINERS, P
 
 _NUMBER_WORD = "|".join(sorted((w for w in numbers.WORDS if w not in {"single", "lone", "both"}), key=len)[::-1])
 _NUMBER = rf"(?:{_NUMBER_WORD}|\d{{1,3}})"
-_COLOUR = rf"(?:(?:light|dark|bright|pale|deep|vivid|solid|pure) )?(?:{'|'.join(sorted(lexicon.COLOURS, key=len)[::-1])})"
-_CLOSED = "|".join(sorted(PREPOSITIONS | CONJUNCTIONS | DETERMINERS | {"is", "are", "be", "being", "one", "not", "no"}))
+_COLOUR = (
+    rf"(?:(?:light|dark|bright|pale|deep|vivid|solid|pure) )?(?:{'|'.join(sorted(lexicon.COLOURS, key=len)[::-1])})"
+)
+_THINGS_TOO = "|".join(sorted(lexicon.COLOURS & lexicon.NOUN_TOO))
+_CLOSED = "|".join(
+    sorted(
+        PREPOSITIONS
+        | CONJUNCTIONS
+        | DETERMINERS
+        | set("is are was were be being one not no has have must should will appears appear looks look".split())
+    )
+)
 _WORD = rf"(?!(?:{_CLOSED})\b)[a-z][\w-]*"
 _NOUN = rf"{_WORD}(?: {_WORD}){{0,2}}?"
 _ONE = r"(?:an?|the|one)"
 _END = (
-    r"(?=\s*(?:$|[.,;:!?()\n\[\]]|in (?:the|an?|it|this|front)\b|(?:is|are|next|to|left|right|together|along|please|standing|sitting|"
+    r"(?=\s*(?:$|[.,;:!?()\n\[\]]|in (?:the|an?|it|this|front)\b|(?:is|are|next|to|left|right|together|along|"
+    r"please|standing|sitting|"
     rf"placed|positioned|located|{'|'.join(sorted((PREPOSITIONS | CONJUNCTIONS) - {'in'}))})\b))"
 )
 _TINT = r"(?:colou?r(?:ing|ation)?|hue|shade|tint|tone)"
@@ -50,6 +61,10 @@ _COUNTS = (
     (r",? (?:no|neither) more(?:,| and| nor| or)* (?:no )?(?:less|fewer)\b(?! than)", ""),
     (r"\bas many as ", ""),
     (rf"\b(?:no|not) (?:fewer|less|more) than (?={_NUMBER}\b)", ""),
+    (rf"\bnot {_NUMBER} but (?={_NUMBER}\b)", ""),
+    (rf"(?<=\w),? (?:and |but )?not {_NUMBER}(?: or {_NUMBER})?{_END}", ""),
+    (r"\bnot only ", ""),
+    (rf"\bhow many {_NOUN}(?: there (?:is|are|should be|must be))", ""),
     (r"\bnothing (?:else )?(?:but|except|other than) ", "only "),
     (rf"\b({_NUMBER}|dozen) or so\b", r"\1"),
     (r",? to be (?:exact|precise)\b", ""),
@@ -61,6 +76,15 @@ _COUNTS = (
     (rf"\bboth (?=(?:{_ONE}|{_NUMBER}) {_NOUN} and )", ""),
 )
 _COLOURS = (
+    (r"\b(?:happens?|needs?|(?:is|are) (?:supposed|meant|going)) to be\b", "is"),
+    (rf"\b(?:give )?(the {_NOUN}) an? ({_COLOUR}) {_TINT}\b", r"\1 is \2"),
+    (rf"\b({_NOUN}) ?\((?:it is |which is |in |that is )?({_COLOUR})\)", r"\1 that is \2"),
+    (rf"\b({_NOUN}) ?[=:] ?({_COLOUR}){_END}", r"\1 that is \2"),
+    (rf"(^\s*|[,;.] |\band |\bwhile )({_COLOUR}) is (?!the colou?r)({_ONE} {_NOUN}){_END}", r"\1\3 is \2"),
+    (
+        rf"\b(an? {_NOUN}), ({_COLOUR})(?=\s*(?:$|[.;])|,? (?:and|with|next to|beside) (?:an?|the|one)\b)",
+        r"\1 that is \2",
+    ),
     (rf"\b(?:colou?r|paint|make|keep) (the {_NOUN}) ({_COLOUR}){_END}", r"\1 is \2"),
     (rf"\b({_ONE} {_COLOUR}) ({_NOUN}) ((?:\w+ ){{1,5}}?an?) ({_COLOUR}) one\b", r"\1 \2 \3 \4 \2"),
     (rf",? with (the {_NOUN}) being\b", r", \1 is"),
@@ -73,7 +97,8 @@ _COLOURS = (
     (rf"\b(?:the colou?r of which|whose colou?r) {_BE} ({_COLOUR})\b", r"that is \1"),
     (rf"\b({_BE}) (?:of )?(?:an? |the )?(?:colou?r )?({_COLOUR}) (?:in )?{_TINT}\b", r"\1 \2"),
     (rf"\b({_BE}) (?:of the colou?r|in|in colou?r) ({_COLOUR}){_END}", r"\1 \2"),
-    (rf"\b(?:has|have|having|had|carries|takes) (?:an? |the )?({_COLOUR}) {_TINT}\b", r"is \1"),
+    (rf"\b(?:has|have|had|carries|takes) (?:an? |the )?({_COLOUR}) {_TINT}\b", r"is \1"),
+    (rf"\bhaving (?:an? |the )?({_COLOUR}) {_TINT}\b", r"that is \1"),
     (rf"\b(?:has|have|having|had) (?:an? |the )?{_TINT} (?:of )?({_COLOUR})\b", r"is \1"),
     (rf"\b(?:in|of|with)(?: an?| the| its)?(?: \w+)? ({_COLOUR}) {_TINT}\b", r"that is \1"),
     (rf"\b(?:in|of|with)(?: an?| the)? {_TINT}(?: of)? ({_COLOUR})\b", r"that is \1"),
@@ -91,18 +116,22 @@ _RESPECTIVE = (
         r"\1 that is \3 and \2 that is \4",
     ),
     (
-        rf"\b({_ONE} {_NOUN}) and ({_ONE} {_NOUN}){_ALSO} (?:where |with )?the (?:former|first)(?: one)? (?:{_BE} |in )?"
+        rf"\b({_ONE} {_NOUN}) and ({_ONE} {_NOUN}){_ALSO} (?:where |with )?the (?:former|first)(?: one)? "
+        rf"(?:{_BE} |in )?"
         rf"({_COLOUR}){_ALSO} the (?:latter|second|other)(?: one)? (?:{_BE} |in )?({_COLOUR})\b",
         r"\1 that is \3 and \2 that is \4",
     ),
     (
-        rf"\b(?:two|2|a pair of|a couple of|twin) ({_NOUN}){_ALSO} (?:with )?(?:the first|the one|one|an?)(?: of (?:them|which))?"
+        rf"\b(?:two|2|a pair of|a couple of|twin) ({_NOUN}){_ALSO} (?:with )?(?:the first|the one|one|an?)(?: "
+        rf"of (?:them|which))?"
         rf"(?: {_WORD}(?= is| being))? ?(?:{_BE} |in |{_DYED} )*({_COLOUR})(?: one)?{_ALSO} "
-        rf"(?:with )?(?:the second|the other|another|one|an?)(?: one)?(?: of (?:them|which))? ?(?:{_BE} |in |{_DYED} )*({_COLOUR})(?: one)?{_END}",
+        rf"(?:with )?(?:the second|the other|another|one|an?)(?: one)?(?: of (?:them|which))? ?(?:{_BE} |in |"
+        rf"{_DYED} )*({_COLOUR})(?: one)?{_END}",
         r"one \2 \1 and one \3 \1",
     ),
     (
-        rf"\b(?:two|2|a pair of|a couple of) ({_NOUN}){_ALSO} (?:with )?the {_SIDE}(?: one)? (?:{_BE} |in )?({_COLOUR}){_ALSO} "
+        rf"\b(?:two|2|a pair of|a couple of) ({_NOUN}){_ALSO} (?:with )?the {_SIDE}(?: one)? (?:{_BE} |in )"
+        rf"?({_COLOUR}){_ALSO} "
         rf"(?:with )?the {_SIDE}(?: one)? (?:{_BE} |in )?({_COLOUR})\b",
         r"one \3 \1 on the \2 and one \5 \1 on the \4",
     ),
@@ -110,9 +139,13 @@ _RESPECTIVE = (
         rf"\b(?:two|2|a pair of|a couple of) ({_NOUN}),? (?:in |{_DYED} )?({_COLOUR}) and ({_COLOUR}){_END}",
         r"one \2 \1 and one \3 \1",
     ),
-    (rf"\b(?:an?|one) ({_COLOUR}) and (?:an?|one) ({_COLOUR}) ({_NOUN}){_END}", r"one \1 \3 and one \2 \3"),
     (
-        rf"\b({_ONE}) ({_NOUN}) and ({_ONE}) ({_NOUN}),? (?:that are |which are |are )?(?:both|all)(?: of (?:them|which))?"
+        rf"\b(?:an?|one) (?!(?:{_THINGS_TOO})\b)({_COLOUR}) and (?:an?|one) ({_COLOUR}) ({_NOUN}){_END}",
+        r"one \1 \3 and one \2 \3",
+    ),
+    (
+        rf"\b({_ONE}) ({_NOUN}) and ({_ONE}) ({_NOUN}),? (?:that are |which are |are )?(?:both|all)(?: of "
+        rf"(?:them|which))?"
         rf"(?: are| being)?(?: in| {_DYED})? ({_COLOUR}){_END}",
         r"\1 \5 \2 and \3 \5 \4",
     ),
@@ -129,7 +162,7 @@ _GROUND = (
     (rf"(?:,| and)* \bin (an? {_COLOUR} {_BACK})\b", r" on \1"),
 )
 _AFTERWARDS = (
-    (rf"(?<!a )(?<!an )(?<!the )\b{_DYED}(?: in)? ({_COLOUR}){_END}", r"that is \1"),
+    (rf"(?<!\ba )(?<!\ban )(?<!\bthe )\b{_DYED}(?: in)? ({_COLOUR}){_END}", r"that is \1"),
     (rf"\bbeing ({_COLOUR}){_END}", r"that is \1"),
     (
         rf"(?<!dressed )(?<!clad )(?<!covered )(?<!wrapped )(?<!all )\bin (?!black and white)({_COLOUR}){_END}",
@@ -137,7 +170,13 @@ _AFTERWARDS = (
     ),
 )
 _DENIALS = (
-    (r"\b(?:nobody|no one|no person) (?:is |are )?(?:has|have|holds?|wears?|carr(?:y|ies)|having|holding|wearing|carrying) ", "without "),
+    (rf"\b({_NOUN}) ?\? (?:not (?:a single )?one|none|zero|nope|no)(?: at all)?\b(?! [a-z])", r"no \1"),
+    (rf"\b(?:forgot|neglected|failed|refused) to {_DRAW} ", "without "),
+    (
+        r"\b(?:nobody|no one|no person) (?:is |are )?(?:has|have|holds?|wears?|carr(?:y|ies)|having|holding|"
+        r"wearing|carrying) ",
+        "without ",
+    ),
     (r"\bnowhere (?:is|are) there\b|\bnowhere (?:do|can|will) (?:we|you|i) (?:see|find|spot)\b", "there is no"),
     (r"\bnone of (?:them|it|these|those|which|the \w+)(?: is| are| being)? (?=[a-z]+)", "no "),
     (r"\bwith (?:an? )?(?:\w+ )?(?:lack|absence) of\b|\b(?:an?|the) (?:\w+ )?(?:lack|absence) of\b", "without"),
@@ -145,7 +184,10 @@ _DENIALS = (
     (rf"\b(?:keep|leave|take|cut|crop) ((?:the |any |all )?{_NOUN}) out(?: of (?:it|this|the \w+))?\b", r"no \1"),
     (r"\bless (?=the |any |all )", "without "),
     (r"\b(?:that|which) (?:is|are) ([a-z]+)-free\b", r"without \1"),
-    (r"\b(?:is|are|was|were)? ?not (?:being )?(?:populated|occupied|inhabited|decorated|filled) (?:by|with)\b", "without"),
+    (
+        r"\b(?:is|are|was|were)? ?not (?:being )?(?:populated|occupied|inhabited|decorated|filled) (?:by|with)\b",
+        "without",
+    ),
     (r"\b(?:is|are|was|were) not (?:showing|having|containing|including|featuring|displaying)\b", "without"),
     (r"\bnot (?:showing|having|containing|including|featuring|displaying|depicting)\b", "without"),
     (r"\b(?:has |have |had )?never (?:seen|had|known|contained|held|included|owned) ", "without "),

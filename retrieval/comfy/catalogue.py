@@ -7,8 +7,10 @@ same facts for whatever is installed there (``imagewright.retrieval.comfy.sync``
 from __future__ import annotations
 
 import gzip
+import io
 import json
-from collections.abc import Iterator, Mapping
+import sys
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
@@ -104,7 +106,7 @@ class Catalogue(Mapping[str, NodeSpec]):
             Fault: it is damaged.
         """
         try:
-            with gzip.GzipFile(fileobj=_reader(data)) as file:
+            with gzip.GzipFile(fileobj=io.BytesIO(data)) as file:
                 found = json.loads(file.read(limit))
             return cls(found["nodes"], str(found["source"]))
         except (OSError, EOFError, ValueError, KeyError, TypeError):
@@ -118,12 +120,6 @@ def shipped() -> Catalogue:
         return Catalogue.from_bytes(SHIPPED.read_bytes())
     except OSError:
         raise Fault("the node catalogue is missing from the installation", "reinstall imagewright") from None
-
-
-def _reader(data: bytes) -> Any:
-    import io
-
-    return io.BytesIO(data)
 
 
 def _is_class(raw: object) -> bool:
@@ -186,3 +182,13 @@ def specs_of(section: object, prefix: str) -> list[InputSpec]:
             kind, options = _row(value)
             found.append(InputSpec(f"{prefix}.{name}", kind, options, part == "required"))
     return found
+
+
+def main(arguments: Sequence[str]) -> None:
+    """Write the shipped catalogue from a saved ``/object_info`` answer: ``FILE SOURCE``, as the maintainers do."""
+    info = json.loads(Path(arguments[0]).read_bytes())
+    SHIPPED.write_bytes(Catalogue.from_object_info(info, arguments[1]).to_bytes())
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

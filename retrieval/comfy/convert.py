@@ -20,9 +20,6 @@ from imagewright.retrieval.comfy.texts import has_choice, plain_prompt, replaced
 from imagewright.retrieval.comfy.unknown import fill_unknown, settle
 from imagewright.retrieval.comfy.widgets import fill, number
 
-SAMPLER_PREFIX = "sample_"
-"""Files of the first months name samplers so."""
-
 
 class Converted(NamedTuple):
     """A graph in API format; the nodes left out, with why; and what else the person should know."""
@@ -46,7 +43,6 @@ def convert(workflow: object, catalogue: Catalogue) -> Converted:
     order = inner_first(loaded)
     for scope in [*order, loaded.root]:
         _load(scope, loaded, catalogue)
-    _mend_old_values(loaded.root)
     frames = flatten(loaded, order)
     for scope in [*order, loaded.root]:
         _write_primitives(scope)
@@ -75,32 +71,24 @@ def _load(scope: Scope, workflow: Workflow, catalogue: Catalogue) -> None:
             fill_instance(node, workflow.subgraphs[node.type])
 
 
-def _mend_old_values(root: Scope) -> None:
-    """What the editor corrects in the nodes of the canvas: the sampler names of the first months."""
-    for node in root.nodes.values():
-        sampler = node.widget("sampler_name") if node.type.startswith("KSampler") else None
-        if sampler is not None and isinstance(sampler.value, str):
-            sampler.value = sampler.value.removeprefix(SAMPLER_PREFIX)
-
-
 def _write_primitives(scope: Scope) -> None:
     """A primitive's value goes into every widget that it is linked to, whatever its mode."""
     for node in scope.nodes.values():
         values = node.raw.get("widgets_values")
         if node.type != PRIMITIVE or not isinstance(values, list) or not values:
             continue
-        for target, widget in _fed(scope, node):
+        for widget in _fed(scope, node):
             widget.value = number(values[0])
 
 
-def _fed(scope: Scope, primitive: Node) -> Iterator[tuple[Node, Widget]]:
+def _fed(scope: Scope, primitive: Node) -> Iterator[Widget]:
     """The widgets that a primitive's links lead to."""
     ids = {name for name, link in scope.links.items() if link.origin == primitive.id}
     for node in scope.nodes.values():
         for socket in node.inputs:
             widget = node.widget(socket.widget) if socket.link in ids else None
             if widget is not None:
-                yield node, widget
+                yield widget
 
 
 # --- writing --------------------------------------------------------------------------------

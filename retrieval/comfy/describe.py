@@ -25,6 +25,13 @@ _MADE: tuple[tuple[Kind, str], ...] = (
     ("3d", r"^(Save|Preview)(GLB|3D)|Load3D|Hunyuan3D|Voxel|Mesh"),
     ("audio", r"^(Save|Preview)Audio|VAEDecodeAudio"),
 )
+_SERVICES = re.compile(
+    r"^(Gemini|OpenAI|OpenRouter|Claude|Grok|Kling|Recraft|Ideogram(?!4)|Luma|Runway|Pika|Pixverse|MinimaxHailuo|Vidu|Bria|"
+    r"ByteDance|Tripo(?!Spl|SG)|Meshy(?!Smooth)|Rodin3D|StabilityStable|FluxPro|FluxKontext(Pro|Max)|Flux[23](Max)?"
+    r"(Image|Text|Video)\w*Node|Veo|Moonvalley|Topaz|Magnific|Wavespeed|HitPaw|ElevenLabs|FishAudio|HeyGen|Tencent|"
+    r"HappyHorse|Higgsfield|Veed|Sync(LipSync|Talking)|Quiver|Pruna|Krea\d)|Api$"
+)
+"""Nodes that send their work to a paid service, by their names, where no catalogue knows them."""
 _FILE = re.compile(r"(?i)\.(safetensors|sft|gguf|ckpt|pt|pth|bin|onnx)$")
 
 
@@ -55,10 +62,18 @@ def describe(graph: Graph, workflow: Mapping[str, Any] | None, catalogue: Catalo
               if "CLIPLoader" in node["class_type"] and isinstance(node["inputs"].get("type"), str)]  # fmt: skip
     base, family = guess_model(models, classes, stated)
     return Described(
-        slots, kind_of(graph, catalogue, slots, outputs), plain(base, 100), family, models,
-        tuple(dict.fromkeys(model.name for model in models if model.folder == "loras")), tuple(samplers_of(graph)), classes,
-        packs_of(raws), _title(graph, workflow), _description(workflow),
-    )  # fmt: skip
+        slots=slots,
+        kind=kind_of(graph, catalogue, slots, outputs),
+        base_model=plain(base, 100),
+        family=family,
+        models=models,
+        loras=tuple(dict.fromkeys(model.name for model in models if model.folder == "loras")),
+        samplers=tuple(samplers_of(graph)),
+        node_classes=classes,
+        packs=packs_of(raws),
+        title=_title(graph, workflow),
+        description=_description(workflow),
+    )
 
 
 def output_nodes(graph: Graph, catalogue: Catalogue) -> list[str]:
@@ -75,7 +90,7 @@ def output_nodes(graph: Graph, catalogue: Catalogue) -> list[str]:
 def kind_of(graph: Graph, catalogue: Catalogue, slots: Slots, outputs: list[str]) -> Kind:
     """What the flow makes, and of what."""
     classes = {value["class_type"] for value in graph.values()}
-    if any(_is_api(name, catalogue) for name in classes):
+    if any(_is_api(name, catalogue) for name in classes) or _drawn_elsewhere(graph, slots):
         return "api"
     ends = {graph[node]["class_type"] for node in outputs} or classes
     for kind, pattern in _MADE:
@@ -91,7 +106,15 @@ def kind_of(graph: Graph, catalogue: Catalogue, slots: Slots, outputs: list[str]
 
 def _is_api(name: str, catalogue: Catalogue) -> bool:
     spec = catalogue.get(name)
-    return spec is not None and (spec.is_api or spec.category.lower().startswith(("api node", "partner")))
+    if spec is None:
+        return _SERVICES.search(name) is not None
+    return spec.is_api or spec.category.lower().startswith(("api node", "partner"))
+
+
+def _drawn_elsewhere(graph: Graph, slots: Slots) -> bool:
+    """Whether a prompt goes in though no model is loaded and nothing is sampled here: a paid service draws it."""
+    inputs = {name for value in graph.values() for name in value["inputs"]}
+    return "positive" in slots and not inputs & {"sampler_name", "sampler", "ckpt_name", "unet_name", "model"}
 
 
 def samplers_of(graph: Graph) -> Iterator[str]:

@@ -50,6 +50,8 @@ _MODELS = (
     _Known(r"^mini$", "mini", "flux"),
     _Known(r"flux.?2.*klein", "FLUX.2-klein", "flux2"),
     _Known(r"flux.?2", "FLUX.2-dev", "flux2"),
+    _Known(r"flux.?3.*klein", "FLUX.3-klein", "flux3"),
+    _Known(r"flux.?3", "FLUX.3", "flux3"),
     _Known(r"flux.*schnell", "FLUX.1-schnell", "flux"),
     _Known(r"flux.*kontext", "FLUX.1-Kontext", "flux"),
     _Known(r"flux.*krea", "FLUX.1-Krea", "flux"),

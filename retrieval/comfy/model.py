@@ -39,11 +39,10 @@ class Unconvertible(BadInput):
 
 @dataclass(slots=True)
 class Widget:
-    """A value that a node shows; ``stored`` values take a place in the file, ``sent`` ones go to the server."""
+    """A value that a node shows; ``sent`` ones go to the server."""
 
     name: str
     value: object = None
-    stored: bool = True
     sent: bool = True
     dynamic: bool = False
     text: bool = False

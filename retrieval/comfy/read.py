@@ -10,9 +10,9 @@ from imagewright.errors import BadInput
 from imagewright.flow_format import MAX_BYTES, Graph, parse_graph, read_json
 from imagewright.retrieval.comfy.catalogue import Catalogue
 from imagewright.retrieval.comfy.convert import convert
+from imagewright.retrieval.comfy.keys import drop_keys
 from imagewright.retrieval.comfy.model import is_workflow
 from imagewright.retrieval.comfy.png import MAX_FILE, is_png, workflow_texts
-from imagewright.retrieval.comfy.keys import drop_keys
 
 MAX_OBJECTS = 400_000
 """The most JSON objects in one file: forty for each of ``flow_format.MAX_NODES`` nodes."""

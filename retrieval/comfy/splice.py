@@ -74,11 +74,18 @@ def _along(frame: Frame, link: Link, wanted: str, own: str) -> _Input | _Output 
         outer = _socket(frame.holder, link.slot)
         if outer is None:
             return None
-        if outer.link is None:
+        if outer.link is None or _starts_at_primitive(frame.parent, outer.link):
             return frame.holder.widget(outer.widget)
         return _Input(frame.parent, frame.holder, link.slot, own)
     origin = frame.scope.nodes.get(link.origin)
     return _Output(frame, origin, link.slot, wanted) if origin else None
+
+
+def _starts_at_primitive(frame: Frame, name: str) -> bool:
+    """Whether a link brings a primitive's value, which stands in the widget that it leads to."""
+    link = frame.scope.links.get(name)
+    origin = frame.scope.nodes.get(link.origin) if link else None
+    return origin is not None and origin.type == PRIMITIVE
 
 
 def _socket(node: Node, slot: int) -> Socket | None:

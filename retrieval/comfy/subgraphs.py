@@ -1,7 +1,7 @@
 """Subgraphs: the order to read them in, the widgets that an instance shows of what is inside, and their flattening.
 
 An instance's widgets are of two sorts. An input of the subgraph that leads to a widget inside shows a copy of it, which
-counts for this instance only. A *proxy* (``properties.proxyWidgets``) is the inner widget itself, so that it needs no value.
+counts for this instance only. A *proxy* (``properties.proxyWidgets``) is the inner widget itself and needs no value.
 """
 
 from __future__ import annotations

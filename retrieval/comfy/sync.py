@@ -32,11 +32,7 @@ def fetch_object_info(url: str, seconds: float = SECONDS) -> Catalogue:
         BadInput: the address is no http(s) address, nothing answers there, the answer is too long, or it is not a
             list of nodes.
     """
-    parts = urlsplit(url.strip())
-    if parts.scheme not in ("http", "https") or not parts.hostname:
-        raise BadInput(f"{url[:200]!r} is not the address of a server", _REMEDY)
-    address = urlunsplit((parts.scheme, parts.netloc, parts.path.rstrip("/") + "/object_info", "", ""))
-    shown = f"{parts.scheme}://{parts.hostname}" + (f":{parts.port}" if parts.port else "")
+    address, shown = _address(url)
     try:
         data = _get(address, seconds)
         info = json.loads(data)
@@ -45,6 +41,20 @@ def fetch_object_info(url: str, seconds: float = SECONDS) -> Catalogue:
     except (OSError, URLError, http.client.HTTPException) as error:
         raise BadInput(f"{shown} does not answer: {str(error)[:200]}", _REMEDY) from None
     return Catalogue.from_object_info(info, shown)
+
+
+def _address(url: str) -> tuple[str, str]:
+    """Where the list stands on the server of ``url``, and the server as it is shown: without user and password."""
+    try:
+        parts = urlsplit(url.strip())
+        named = parts.scheme in ("http", "https") and parts.hostname
+        port = f":{parts.port}" if parts.port else ""
+    except ValueError:
+        named = None
+    if not named:
+        raise BadInput(f"{url[:200]!r} is not the address of a server", _REMEDY)
+    address = urlunsplit((parts.scheme, parts.netloc, parts.path.rstrip("/") + "/object_info", "", ""))
+    return address, f"{parts.scheme}://{named}{port}"
 
 
 def _get(address: str, seconds: float) -> bytes:

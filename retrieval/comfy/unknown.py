@@ -6,7 +6,10 @@ from collections.abc import Iterable, Mapping
 
 from imagewright.flow_format import Graph, links
 from imagewright.retrieval.comfy.model import MAX_SLOTS, Node, Widget, saved_slots, saved_socket
-from imagewright.retrieval.comfy.widgets import number
+from imagewright.retrieval.comfy.widgets import CONTROL, number
+
+_EDITOR_ONLY = frozenset({CONTROL, "control_filter_list", "upload", "videopreview"})
+"""Values that stay in the editor."""
 
 
 def fill_unknown(node: Node) -> None:
@@ -14,7 +17,8 @@ def fill_unknown(node: Node) -> None:
     node.inputs = [saved_socket(row) for row in saved_slots(node, "inputs")]
     node.outputs = [str(row.get("type") or "*") for row in saved_slots(node, "outputs")]
     named = named_values(node) or {}
-    node.widgets = [Widget(str(name), number(value)) for name, value in list(named.items())[:MAX_SLOTS]]
+    values = [(str(name), number(value)) for name, value in list(named.items())[:MAX_SLOTS]]
+    node.widgets = [Widget(name, value) for name, value in values if name not in _EDITOR_ONLY]
 
 
 def named_values(node: Node) -> Mapping[str, object] | None:
@@ -43,5 +47,11 @@ def settle(graph: Graph, unknown: Mapping[str, Node], outputs: Iterable[str]) ->
             del graph[flat_id]
             skipped.append(f"{line} is not in the catalogue and nothing needs it")
         else:
-            lost.append(f"{line} is not in the catalogue of nodes")
+            lost.append(f"{line} {_why(node)}")
     return lost, skipped, notes
+
+
+def _why(node: Node) -> str:
+    if node.type.startswith(("workflow>", "workflow/")):
+        return "is a group node of the old kind: convert it to nodes or to a subgraph in ComfyUI"
+    return "is not in the catalogue of nodes"

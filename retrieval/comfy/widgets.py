@@ -33,14 +33,16 @@ class _Extra(NamedTuple):
     value: object = ""
     stored: bool = True
     sent: bool = True
+    fixed: bool = False
+    """Whether the editor makes the value anew, whatever the file says."""
 
 
 _AUDIO = (_Extra("audioUI", "", stored=False),)
 _UPLOAD = _Extra("upload", "image", sent=False)
 EXTRAS: Mapping[str, tuple[_Extra, ...]] = {
     **dict.fromkeys(("SaveAudio", "SaveAudioMP3", "SaveAudioOpus", "PreviewAudio", "LoadAudio"), _AUDIO),
-    "SaveGLB": (_Extra("image"),),
-    "Preview3D": (_Extra("image"),),
+    "SaveGLB": (_Extra("image", fixed=True),),
+    "Preview3D": (_Extra("image", fixed=True),),
     "PreviewAny": (_Extra("preview", "", stored=False), _Extra("previewMode", False)),
     "CustomCombo": (_Extra("option0"),),
 }
@@ -49,7 +51,6 @@ BESIDE: Mapping[tuple[str, str], tuple[_Extra, ...]] = {
         _Extra("Auto-refresh after generation", False, sent=False),
         _Extra("refresh", "refresh"),
     ),
-    ("WebcamCapture", "image"): (),
 }
 """The same for widgets that follow one input rather than all."""
 
@@ -135,7 +136,7 @@ def _add(node: Node, row: InputSpec, saved: Saved, controls: bool) -> list[Input
 def _extras(node: Node, extras: Sequence[_Extra], saved: Saved) -> None:
     for extra in extras:
         value = saved.take(extra.name, extra.value) if extra.stored else extra.value
-        node.widgets.append(Widget(extra.name, value, extra.stored, extra.sent))
+        node.widgets.append(Widget(extra.name, extra.value if extra.fixed else value, extra.sent))
 
 
 def _uploads(rows: Sequence[InputSpec]) -> list[_Extra]:
@@ -179,7 +180,9 @@ def _lacks_controls(class_type: str, rows: Sequence[InputSpec], saved: Saved) ->
 
 def saved_value(widget: Widget, value: object) -> object:
     """The value that a widget takes on when the file says ``value``; a box of text makes text of it."""
-    if not widget.text or isinstance(value, str | list | dict):
+    if widget.text and isinstance(value, list):
+        return ",".join(map(str, value))
+    if not widget.text or isinstance(value, str | dict):
         return number(value)
     return "" if value is None else json.dumps(number(value))
 

@@ -220,7 +220,7 @@ def train(work: Path, plan: Plan, device: torch.device, out: Path, compiled: boo
     pipeline = build_pipeline(vae)
     model = Model(pipeline).to(device)
     chain = optimisers(model, plan)
-    average = Average(model.parameters(), 0.998)
+    average = Average(model.parameters(), 0.995)
     start = _resume(work / "mini.pt", model, chain, average)
     if compiled:
         model.transformer.compile_repeated_blocks(dynamic=False)

@@ -189,7 +189,7 @@ def main() -> None:
     parser.add_argument("name", choices=sorted(KINDS))
     parser.add_argument("--work", type=Path, default=Path(".mini-work"))
     parser.add_argument("--out", type=Path, default=Path(__file__).parent / "weights")
-    parser.add_argument("--steps", type=int, default=2500)
+    parser.add_argument("--steps", type=int, default=1800)
     parser.add_argument("--batch", type=int, default=32)
     parser.add_argument("--device")
     args = parser.parse_args()

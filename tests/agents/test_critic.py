@@ -225,3 +225,23 @@ def test_a_repair_that_did_not_help_is_not_proposed_again() -> None:
 def test_the_same_picture_gets_the_same_verdict() -> None:
     prompt, image = "two red circles above a blue square", picture("red circle top left", "blue square bottom")
     assert judge(prompt, image) == judge(prompt, image)
+
+
+@pytest.mark.parametrize(
+    ("prompt", "things", "passed"),
+    [
+        ("red circles", ["red circle left", "red circle right"], True),
+        ("some red circles", ["red circle left"], True),
+        ("some red circles", ["blue star left"], False),
+        ("two red circles", ["red circle left"], False),
+        ("a red circle and a red circle", ["red circle left", "red circle right"], True),
+        ("a red circle and a red circle", ["red circle left"], False),
+        ("some red circles and a blue star", ["red circle left", "blue star right"], True),
+    ],
+)
+def test_a_guessed_number_is_met_by_one_and_equal_groups_are_summed(
+    prompt: str, things: list[str], passed: bool
+) -> None:
+    checks = judge(prompt, picture(*things)).checks
+    counted = [check.passed for check in checks if check.name in {"present", "count", "attribute"}]
+    assert all(counted) is passed

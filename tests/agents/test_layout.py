@@ -170,6 +170,8 @@ def problems(expected: dict[str, Any], layout: Layout) -> list[str]:
         ("paraphrases_fifth", 45),
         ("paraphrases_sixth", 57),
         ("paraphrases_seventh", 38),
+        ("paraphrases_fresh", 119),
+        ("paraphrases_fresh_second", 38),
     ],
 )
 def test_paraphrases_are_laid_out_as_asked(name: str, needed: int) -> None:

@@ -139,6 +139,75 @@ def test_background_and_style(prompt: str, background: str, style: tuple[str, ..
 
 
 @pytest.mark.parametrize(
+    ("prompt", "colour"),
+    [
+        ("a red circle and the background is white", "white"),
+        ("three white squares on the left of a black star and the background is green", "green"),
+        ("an orange square and the background is blue, no dogs", "blue"),
+        ("a red circle on a plain white background", "plain white"),
+        ("a red circle in front of a white background", "white"),
+        ("a red circle with white as the background colour", "white"),
+        ("a realistic photo of a scene with a red circle on the right on a white background", "white"),
+    ],
+)
+def test_the_background_has_its_colour_and_the_things_keep_theirs(prompt: str, colour: str) -> None:
+    parsed = parse_prompt(prompt)
+    assert parsed.background == f"a {colour} background"
+    assert {a for g in parsed.groups for a in g.attributes} <= {"red", "white", "black", "orange"}
+    assert all(len(g.attributes) == 1 for g in parsed.groups)
+
+
+@pytest.mark.parametrize(
+    ("prompt", "expected"),
+    [
+        ("two cats, one orange and the other white", [(1, "an orange cat"), (1, "a white cat")]),
+        ("two tents, the first gray and the second golden", [(1, "a gray tent"), (1, "a golden tent")]),
+        ("a cow and a sheep; the former is black, the latter white", [(1, "a black cow"), (1, "a white sheep")]),
+        ("a kite and a map, orange and pink respectively", [(1, "an orange kite"), (1, "a pink map")]),
+        ("the colour of the cup is red, the dog's color is gold", [(1, "a red cup"), (1, "a gold dog")]),
+        ("paint the car blue and the bus orange", [(1, "a blue car"), (1, "an orange bus")]),
+        ("a peach and a spoon, both of them golden", [(1, "a golden peach"), (1, "a golden spoon")]),
+        ("a gray and a red lemon", [(1, "a gray lemon"), (1, "a red lemon")]),
+        ("a broom floats above a shield", [(1, "a broom"), (1, "a shield")]),
+        ("two potatoes and two more, thank you", [(2, "a potato"), (2, "a potato")]),
+        ("nineteen (19) pears or so", [(19, "a pear")]),
+        ('a sign that says "in the colour red, thanks"', [(1, 'a sign saying "in the colour red, thanks"')]),
+    ],
+)
+def test_roundabout_wordings_are_read_like_plain_ones(prompt: str, expected: list[tuple[int, str]]) -> None:
+    assert things(prompt) == expected
+
+
+@pytest.mark.parametrize(
+    "prompt",
+    [
+        "a market, none of it bananas",
+        "a park. Keep bananas out of it.",
+        "a park with a complete lack of bananas",
+        "a park from which all bananas have been removed",
+        "a park where nobody has a banana",
+        "a park. Refrain from drawing bananas.",
+        "a park, bananas not included",
+        "a park, less the bananas",
+        "a park in which bananas do not exist",
+    ],
+)
+def test_many_ways_to_say_no(prompt: str) -> None:
+    parsed = parse_prompt(prompt)
+    assert parsed.negative == ("banana",)
+    assert "banana" not in {g.object for g in parsed.groups}
+
+
+@pytest.mark.parametrize(
+    ("prompt", "exact"),
+    [("three dogs", True), ("a dog", True), ("dogs", False), ("some dogs", False), ("several dogs", False),
+     ("a few dogs", False), ("a pair of dogs", True), ("half a dozen dogs", True)],
+)  # fmt: skip
+def test_a_guessed_number_says_so(prompt: str, exact: bool) -> None:
+    assert [g.exact for g in parse_prompt(prompt).groups] == [exact]
+
+
+@pytest.mark.parametrize(
     ("many", "one"),
     [
         ("children", "child"),

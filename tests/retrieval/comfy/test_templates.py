@@ -1,0 +1,80 @@
+"""The public templates: references of the editor's own conversion, all 644 without a traceback, and 40 read by hand."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from imagewright.evals.comfy_templates import run, table, workflows_in
+from imagewright.flow_format import parse_graph
+from imagewright.retrieval.comfy.catalogue import SHIPPED, Catalogue
+from imagewright.retrieval.comfy.convert import convert
+from imagewright.retrieval.comfy.describe import output_nodes
+from imagewright.retrieval.comfy.model import Unconvertible
+from imagewright.retrieval.comfy.slots import find_slots
+
+ANSWERS: dict[str, dict[str, list[list[str]]]] = json.loads(Path(__file__).with_name("slots40.json").read_bytes())
+EDITOR_ONLY = {"Note", "MarkdownNote", "Reroute", "PrimitiveNode"}
+
+
+def core(graph: dict[str, Any]) -> dict[str, Any]:
+    """What the server sees of a graph."""
+    return {node: (value["class_type"], value["inputs"]) for node, value in graph.items()}
+
+
+def test_the_catalogue_is_made_of_the_facts(facts: Path, catalogue: Catalogue) -> None:
+    made = Catalogue.from_object_info(json.loads((facts / "nodes-0.8.0.json").read_bytes()), catalogue.source)
+    assert made.to_bytes() == SHIPPED.read_bytes()
+    assert SHIPPED.stat().st_size < 400_000
+
+
+def test_conversion_equals_the_editors(facts: Path, templates: Path, catalogue: Catalogue) -> None:
+    references = json.loads((facts / "frontend-conversions.json").read_bytes())
+    assert len(references) >= 14
+    for name, reference in references.items():
+        made = convert(json.loads((templates / f"{name}.json").read_bytes()), catalogue).graph
+        assert core(made) == core(reference), name
+
+
+def test_every_template(templates: Path, catalogue: Catalogue) -> None:
+    paths = list(workflows_in(templates))
+    results = run(paths, catalogue)
+    assert len(results) == 644
+    refused = [result for result in results if result.read is None]
+    assert all(result.reasons and "node" in result.reasons[0] for result in refused)
+    known = [path.stem for path in paths if _types(path) <= set(catalogue)]
+    assert not {result.name for result in refused} & set(known)
+    assert len(known) >= 120
+    printed = table(results)
+    assert "644" in printed
+    assert "is not in the catalogue" in printed
+
+
+def _types(path: Path) -> set[str]:
+    data = json.loads(path.read_bytes())
+    inner = data.get("definitions", {}).get("subgraphs", [])
+    types = {node["type"] for scope in [data, *inner] for node in scope["nodes"]}
+    return types - {scope["id"] for scope in inner} - EDITOR_ONLY
+
+
+def test_slots_of_forty_read_by_hand(templates: Path, catalogue: Catalogue) -> None:
+    assert len(ANSWERS) == 40
+    wrong = []
+    for name, answer in ANSWERS.items():
+        graph = parse_graph(convert(json.loads((templates / f"{name}.json").read_bytes()), catalogue).graph)
+        slots: dict[str, Any] = dict(find_slots(graph, output_nodes(graph, catalogue)))
+        found = {slot: [[place.node, place.input] for place in slots.get(slot, ())] for slot in answer}
+        if found != answer:
+            wrong.append(name)
+    assert len(wrong) <= 1, wrong
+
+
+def test_a_reason_names_every_node(catalogue: Catalogue) -> None:
+    nodes = [{"id": number, "type": f"Sparkle{number}", "widgets_values": [1]} for number in range(5)]
+    with pytest.raises(Unconvertible, match="and 2 more") as caught:
+        convert({"nodes": nodes}, catalogue)
+    reasons = caught.value.reasons
+    assert [f"Sparkle{number}" in reason for number, reason in enumerate(reasons)] == [True] * 5
