@@ -7,14 +7,14 @@ and every node that the server runs is written down with its values and the real
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
 
 from imagewright.flow_format import Graph, links
 from imagewright.retrieval.comfy.catalogue import Catalogue
 from imagewright.retrieval.comfy.describe import output_nodes
 from imagewright.retrieval.comfy.model import UNSET, Node, Scope, Unconvertible, Widget, Workflow, read_workflow_json
-from imagewright.retrieval.comfy.splice import NOTES, PRIMITIVE, VIRTUAL, source_of
+from imagewright.retrieval.comfy.splice import NOTES, PRIMITIVE, SETTERS, VIRTUAL, Walker, variable
 from imagewright.retrieval.comfy.subgraphs import Frame, fill_instance, flatten, inner_first
 from imagewright.retrieval.comfy.texts import has_choice, plain_prompt, replaced
 from imagewright.retrieval.comfy.unknown import fill_unknown, settle
@@ -65,6 +65,10 @@ def _load(scope: Scope, workflow: Workflow, catalogue: Catalogue) -> None:
         elif node.type not in workflow.subgraphs:
             node.kind = "virtual" if node.type in VIRTUAL else "unknown"
             fill_unknown(node)
+    for node in reversed(scope.nodes.values()):
+        name = variable(node) if node.type in SETTERS else None
+        if name is not None:
+            scope.setters[name] = node
     for node in scope.nodes.values():
         if node.type in workflow.subgraphs and node.type not in catalogue:
             node.kind = "instance"
@@ -73,22 +77,14 @@ def _load(scope: Scope, workflow: Workflow, catalogue: Catalogue) -> None:
 
 def _write_primitives(scope: Scope) -> None:
     """A primitive's value goes into every widget that it is linked to, whatever its mode."""
-    for node in scope.nodes.values():
-        values = node.raw.get("widgets_values")
-        if node.type != PRIMITIVE or not isinstance(values, list) or not values:
-            continue
-        for widget in _fed(scope, node):
-            widget.value = number(values[0])
-
-
-def _fed(scope: Scope, primitive: Node) -> Iterator[Widget]:
-    """The widgets that a primitive's links lead to."""
-    ids = {name for name, link in scope.links.items() if link.origin == primitive.id}
-    for node in scope.nodes.values():
+    values = {node.id: node.raw.get("widgets_values") for node in scope.nodes.values() if node.type == PRIMITIVE}
+    for node in scope.nodes.values() if values else ():
         for socket in node.inputs:
-            widget = node.widget(socket.widget) if socket.link in ids else None
-            if widget is not None:
-                yield widget
+            link = scope.links.get(socket.link) if socket.link is not None else None
+            told = values.get(link.origin) if link else None
+            widget = node.widget(socket.widget)
+            if widget is not None and isinstance(told, list) and told:
+                widget.value = number(told[0])
 
 
 # --- writing --------------------------------------------------------------------------------
@@ -98,12 +94,13 @@ def _written(frames: Iterable[Frame], root: Scope) -> Converted:
     graph: Graph = {}
     skipped: list[str] = []
     notes: list[str] = []
+    named, walker = _by_name(root), Walker()
     for frame in frames:
         for node in frame.scope.nodes.values():
             if node.kind in ("real", "unknown") and not node.skipped:
                 graph[frame.flat_id(node)] = {
                     "class_type": node.type,
-                    "inputs": _inputs(frame, node, root),
+                    "inputs": _inputs(frame, node, walker, named),
                     "_meta": {"title": node.title},
                 }
                 notes += _remarks(frame.flat_id(node), node)
@@ -120,11 +117,11 @@ def _written(frames: Iterable[Frame], root: Scope) -> Converted:
     return Converted(graph, skipped, notes)
 
 
-def _inputs(frame: Frame, node: Node, root: Scope) -> dict[str, Any]:
+def _inputs(frame: Frame, node: Node, walker: Walker, named: Mapping[str, Node]) -> dict[str, Any]:
     """Every value that a node sends, then every link, which takes the place of a value of its name."""
-    found = {widget.name: _sent(widget, root) for widget in node.widgets if widget.sent and widget.value is not UNSET}
+    found = {widget.name: _sent(widget, named) for widget in node.widgets if widget.sent and widget.value is not UNSET}
     for slot, socket in enumerate(node.inputs):
-        source = source_of(frame, node, slot) if socket.link is not None else None
+        source = walker.source_of(frame, node, slot) if socket.link is not None else None
         if isinstance(source, Widget):
             found.pop(socket.name, None)
             if source.value is not UNSET:
@@ -134,12 +131,12 @@ def _inputs(frame: Frame, node: Node, root: Scope) -> dict[str, Any]:
     return found
 
 
-def _sent(widget: Widget, root: Scope) -> object:
+def _sent(widget: Widget, named: Mapping[str, Node]) -> object:
     value = widget.value
     if isinstance(value, str) and widget.dynamic:
         value = plain_prompt(value)
     if isinstance(value, str) and widget.replaces and "%" in value:
-        value = replaced(value, lambda name, of: _value_of(root, name, of))
+        value = replaced(value, lambda name, of: _value_of(named, name, of))
     return _wrapped(value)
 
 
@@ -148,14 +145,21 @@ def _wrapped(value: object) -> object:
     return {"__value__": value} if isinstance(value, list) else value
 
 
-def _value_of(root: Scope, name: str, of: str) -> object:
+def _by_name(root: Scope) -> dict[str, Node]:
+    """The nodes of the canvas by the names that texts refer to them with: the first of each."""
+    found: dict[str, Node] = {}
     for node in root.nodes.values():
         properties = node.raw.get("properties")
         stated = properties.get("Node name for S&R") if isinstance(properties, dict) else None
-        if name in (stated, node.title):
-            widget = node.widget(of)
-            return widget.value if widget else None
-    return None
+        for name in (stated, node.title):
+            if isinstance(name, str):
+                found.setdefault(name, node)
+    return found
+
+
+def _value_of(named: Mapping[str, Node], name: str, of: str) -> object:
+    widget = named[name].widget(of) if name in named else None
+    return widget.value if widget else None
 
 
 def _remarks(flat_id: str, node: Node) -> list[str]:

@@ -14,7 +14,7 @@ NAMES = re.compile(
 """Inputs whose text is a key, by their names."""
 VALUES = re.compile(
     r"\b(sk-[A-Za-z0-9_-]{16,}|hf_[A-Za-z0-9]{16,}|r8_[A-Za-z0-9]{16,}|gh[pousr]_[A-Za-z0-9]{20,}|github_pat_\w{20,}|"
-    r"AKIA[0-9A-Z]{16}|AIza[\w-]{30,}|xox[abprs]-[\w-]{10,}|eyJ[\w-]{10,}\.[\w-]{10,}\.[\w-]{5,})|"
+    r"AKIA[0-9A-Z]{16}|AIza[\w-]{30,}|xox[abprs]-[\w-]{10,}|eyJ[\w-]{10,300}\.[\w-]{10,}\.[\w-]{5,})|"
     r"(?i:\bbearer\s+[\w.~+/-]{16,}=*)"
 )
 """Keys by what they look like: the forms that well-known services give out."""

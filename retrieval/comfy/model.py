@@ -114,6 +114,8 @@ class Scope:
     links: dict[str, Link]
     inputs: list[Port] = field(default_factory=list)
     outputs: list[Port] = field(default_factory=list)
+    setters: dict[str, Node] = field(default_factory=dict)
+    """The Set nodes by the names that their Get nodes ask for."""
 
 
 @dataclass(slots=True)
@@ -141,20 +143,20 @@ def read_workflow_json(data: object) -> Workflow:
     raws = _values(definitions.get("subgraphs")) if isinstance(definitions, dict) else []
     if len(raws) > MAX_SUBGRAPHS:
         raise BadInput(f"the workflow defines {len(raws):,} subgraphs; at most {MAX_SUBGRAPHS:,} are read", "split it")
-    subgraphs = {str(raw.get("id")): _scope(raw, str(raw.get("id"))) for raw in raws if isinstance(raw, dict)}
-    return Workflow(_scope(data, ""), subgraphs)
+    held = [raw for raw in raws if isinstance(raw, dict)]
+    count = sum(len(_values(raw.get("nodes"))) for raw in [data, *held])
+    if count > MAX_NODES:
+        raise BadInput(f"the workflow has {count:,} nodes; at most {MAX_NODES:,} are read", "split it")
+    return Workflow(_scope(data, ""), {str(raw.get("id")): _scope(raw, str(raw.get("id"))) for raw in held})
 
 
 def _scope(raw: Mapping[str, Any], scope_id: str) -> Scope:
-    rows = _values(raw.get("nodes"))
-    if len(rows) > MAX_NODES:
-        raise BadInput(f"the workflow has {len(rows):,} nodes; at most {MAX_NODES:,} are read", "split it")
-    nodes = [_node(item) for item in rows]
+    nodes = [_node(item) for item in _values(raw.get("nodes"))]
     links = dict(_link(item) for item in _values(raw.get("links")) if _is_link(item))
-    ports = [
+    inputs, outputs = (
         [_port(item) for item in _values(raw.get(side)) if isinstance(item, dict)] for side in ("inputs", "outputs")
-    ]
-    return Scope(scope_id, text_of(raw.get("name")), {node.id: node for node in nodes}, links, *ports)
+    )
+    return Scope(scope_id, text_of(raw.get("name")), {node.id: node for node in nodes}, links, inputs, outputs)
 
 
 def _values(found: object) -> list[Any]:

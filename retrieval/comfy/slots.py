@@ -67,8 +67,9 @@ def _files(tracer: Tracer, classes: Sequence[str]) -> tuple[SlotBinding, ...]:
 
 def _plain_prompt(tracer: Tracer) -> tuple[SlotBinding, ...]:
     """Without a sampler that takes text: the first node behind an output that has a ``prompt`` of its own."""
-    for node in tracer.live:
-        if "prompt" in tracer.inputs(node) and not any(tracer.samplers()):
+    sampled = bool(tracer.samplers())
+    for node in () if sampled else tracer.live:
+        if "prompt" in tracer.inputs(node):
             found = tracer.texts(node)
             if found:
                 return found

@@ -7,9 +7,12 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from imagewright.errors import BadInput
 from imagewright.retrieval.comfy.model import BYPASSED, INPUT_SIDE, OUTPUT_SIDE, Link, Node, Port, Scope, Socket, Widget
 from imagewright.retrieval.comfy.subgraphs import Frame
 
+MAX_HOPS = 300_000
+"""How many links are followed for one workflow; the largest templates need about 3,000."""
 REROUTES = frozenset({"Reroute", "Reroute (rgthree)"})
 SETTERS = frozenset({"SetNode", "easy setNode"})
 GETTERS = frozenset({"GetNode", "easy getNode"})
@@ -46,17 +49,30 @@ class _Output(NamedTuple):
     type: str
 
 
-def source_of(frame: Frame, node: Node, slot: int) -> Source | Widget | None:
-    """What feeds input ``slot`` of a node: an output, a widget of a subgraph's instance, or nothing."""
-    place: _Input | _Output | Source | Widget | None = _Input(frame, node, slot, None)
-    seen: set[tuple[tuple[str, ...], str, int, bool]] = set()
-    while isinstance(place, _Input | _Output):
-        mark = (place.frame.path, place.node.id, place.slot, isinstance(place, _Input))
-        if mark in seen:
-            return None
-        seen.add(mark)
-        place = _upstream(place) if isinstance(place, _Input) else _through(place)
-    return place
+class Walker:
+    """Follows links of one workflow, at most ``MAX_HOPS`` of them all in all."""
+
+    def __init__(self) -> None:
+        self.hops = 0
+
+    def source_of(self, frame: Frame, node: Node, slot: int) -> Source | Widget | None:
+        """What feeds input ``slot`` of a node: an output, a widget of a subgraph's instance, or nothing.
+
+        Raises:
+            BadInput: the workflow's links are followed more than ``MAX_HOPS`` times.
+        """
+        place: _Input | _Output | Source | Widget | None = _Input(frame, node, slot, None)
+        seen: set[tuple[tuple[str, ...], str, int, bool]] = set()
+        while isinstance(place, _Input | _Output):
+            mark = (place.frame.path, place.node.id, place.slot, isinstance(place, _Input))
+            if mark in seen:
+                return None
+            seen.add(mark)
+            self.hops += 1
+            if self.hops > MAX_HOPS:
+                raise BadInput("the workflow's links are too tangled to follow", "remove some of its reroutes")
+            place = _upstream(place) if isinstance(place, _Input) else _through(place)
+        return place
 
 
 def _upstream(place: _Input) -> _Input | _Output | Widget | None:
@@ -130,9 +146,9 @@ def _set_by(frame: Frame, getter: Node, wanted: str) -> _Input | None:
     name = variable(getter)
     around: Frame | None = frame
     while around is not None and name is not None:
-        for node in around.scope.nodes.values():
-            if node.type in SETTERS and variable(node) == name:
-                return _Input(around, node, 0, wanted)
+        setter = around.scope.setters.get(name)
+        if setter is not None:
+            return _Input(around, setter, 0, wanted)
         around = around.parent
     return None
 

@@ -61,10 +61,10 @@ def inner_first(workflow: Workflow) -> list[Scope]:
         ready = [name for name, needs in waiting.items() if all(need in done for need in needs)]
         if not ready:
             raise Unconvertible([f"subgraph {_short(next(iter(waiting)))!r} contains itself"])
+        if max(done.values(), default=0) >= MAX_NESTING:
+            raise BadInput(f"subgraphs are nested deeper than {MAX_NESTING}", "unpack the innermost ones")
         for name in ready:
             done[name] = 1 + max((done[need] for need in waiting.pop(name)), default=0)
-    if max(done.values(), default=0) > MAX_NESTING:
-        raise BadInput(f"subgraphs are nested deeper than {MAX_NESTING}", "unpack the innermost ones")
     return [workflow.subgraphs[name] for name in done]
 
 
@@ -77,7 +77,7 @@ def _short(text: str) -> str:
 
 def fill_instance(node: Node, scope: Scope) -> None:
     """Give an instance the sockets of its subgraph, and the widgets that it shows of the inside."""
-    saved = {row.get("name"): saved_socket(row) for row in saved_slots(node, "inputs")}
+    saved = {socket.name: socket for socket in map(saved_socket, saved_slots(node, "inputs"))}
     for port in scope.inputs[:MAX_SLOTS]:
         known = saved.get(port.name)
         node.inputs.append(Socket(port.name, port.type, known.link if known else None))
@@ -155,8 +155,8 @@ def flatten(workflow: Workflow, order: Sequence[Scope]) -> list[Frame]:
     """
     sizes: dict[str, int] = {}
     for scope in [*order, workflow.root]:
-        sizes[scope.id] = sum(sizes.get(node.type, 1) for node in scope.nodes.values())
-        if sizes[scope.id] > MAX_NODES:
+        sizes[scope.id] = 1 + sum(sizes.get(node.type, 1) for node in scope.nodes.values())
+        if sizes[scope.id] > MAX_NODES + 1:
             raise BadInput(f"the workflow unfolds to more than {MAX_NODES:,} nodes", "split it")
     frames = [Frame((), workflow.root)]
     for frame in frames:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 
-MAX_CHOICES = 200
-"""How deep choices may stand in choices."""
+MAX_CHOICES, MAX_PROMPT, MAX_NAME = 200, 20_000, 1_000
+"""The most choices and characters of a prompt, and characters of a file's name, that are looked into."""
 _DATES = (
     ("yyyy", "%year%"),
     ("MM", "%month%"),
@@ -22,7 +22,7 @@ def plain_prompt(text: str) -> str:
     """A prompt without its comments, each choice ``{a|b}`` replaced by its first part (the editor draws one by lot)."""
     if "{" not in text and "/" not in text and "\\" not in text:
         return text
-    if text.count("{") > MAX_CHOICES:
+    if text.count("{") > MAX_CHOICES or len(text) > MAX_PROMPT:
         return text
     return _first_choices(text)
 
@@ -33,7 +33,7 @@ def has_choice(text: str) -> bool:
 
 
 def _first_choices(text: str) -> str:
-    text = re.sub(r"/\*[\s\S]*?\*/|//[^\n\r\u2028\u2029]*", "", text)
+    text = _without_comments(text)
     found, place = [], 0
     while place < len(text):
         if text[place] == "{":
@@ -44,6 +44,24 @@ def _first_choices(text: str) -> str:
             found.append(text[place : place + width])
             place += width
     return re.sub(r"\\([{}|])", r"\1", "".join(found))
+
+
+def _without_comments(text: str) -> str:
+    """The text without ``/* ... */`` and ``// ...``; an opening without an end is no comment."""
+    found, place, last_end = [], 0, text.rfind("*/")
+    for start in re.finditer(r"/[/*]", text):
+        if start.start() < place:
+            continue
+        if start[0] == "//":
+            end = re.compile(r"[\n\r\u2028\u2029]|\Z").search(text, start.end())
+            stop = end.start() if end else len(text)
+        elif start.end() <= last_end:
+            stop = text.index("*/", start.end()) + 2
+        else:
+            continue
+        found.append(text[place : start.start()])
+        place = stop
+    return "".join(found) + text[place:]
 
 
 def _first_option(text: str, place: int) -> tuple[str, int]:
@@ -70,6 +88,8 @@ def replaced(text: str, value_of: Callable[[str, str], object]) -> str:
 
     ``value_of`` gives the value of a node's widget, ``None`` where there is none; then the text stays as it is.
     """
+    if len(text) > MAX_NAME:
+        return text
     return re.sub(r"%([^%]{1,200})%", lambda match: _word(match[0], match[1], value_of), text)
 
 

@@ -16,8 +16,8 @@ from imagewright.flow_format import Graph, Link, links
 from imagewright.schemas import SlotBinding
 
 MAX_SAMPLERS = 50
-MAX_STEPS = 5_000
-"""How many nodes one trace visits at most."""
+MAX_STEPS = 100_000
+"""How many nodes the traces of one graph visit at most, all in all; the largest templates need about 500."""
 SEEDS = ("seed", "noise_seed")
 TEXTS = (
     "text", "prompt", "text_g", "text_l", "clip_l", "clip_g", "t5xxl", "llama", "user_prompt", "positive_prompt",
@@ -55,6 +55,7 @@ class Tracer:
     def __init__(self, graph: Graph, outputs: Iterable[str] = ()) -> None:
         self.graph = graph
         self.live = self._needed(list(outputs))
+        self._left = MAX_STEPS
 
     def _needed(self, outputs: Sequence[str]) -> dict[str, None]:
         """The nodes that ``outputs`` need, outputs first; all nodes where there are no outputs."""
@@ -85,7 +86,8 @@ class Tracer:
         """``start`` and what is behind it, nearest first; ``ahead`` says which links to follow from a node."""
         queue = deque([start] if start and start[0] in self.graph else [])
         seen = set(queue)
-        while queue and len(seen) < MAX_STEPS:
+        while queue and self._left > 0:
+            self._left -= 1
             node, slot = queue.popleft()
             yield node, slot
             for link in ahead(node, slot):

@@ -34,7 +34,9 @@ SAVE_EVERY = 100
 """Steps between two checkpoints."""
 NOISE_SHIFT = 0.5
 """Added to the normal under the logistic: flat pictures show their shapes through much noise, so learn there."""
-SINGLES = 0.2
+DECAY = 0.45
+"""The share of the steps over which the rate falls to zero."""
+SINGLES = 0.4
 """The share of plain batches with one thing only: the shapes are largest there."""
 
 
@@ -176,8 +178,8 @@ def optimisers(model: Model, plan: Plan) -> list[torch.optim.Optimizer]:
 
 
 def set_rate(chain: list[torch.optim.Optimizer], plan: Plan, step: int) -> None:
-    """A warm-up of 100 steps and a linear decay to zero."""
-    factor = min(1.0, (step + 1) / 100) * max(0.0, 1 - step / plan.steps)
+    """A warm-up of 100 steps, a plateau, and a linear decay to zero over the last ``DECAY`` of the steps."""
+    factor = min(1.0, (step + 1) / 100, (plan.steps - step) / (DECAY * plan.steps))
     for optimiser, base in zip(chain, (plan.muon_rate, plan.adam_rate), strict=True):
         for group in optimiser.param_groups:
             group["lr"] = base * factor
@@ -213,7 +215,7 @@ def loss_of(model: Model, data: Scenes, plan: Plan, step: int, device: torch.dev
 
 
 def train(work: Path, plan: Plan, device: torch.device, out: Path, compiled: bool) -> None:
-    """Train, or go on from the checkpoint in ``work``; export the average to ``out`` at the end."""
+    """Train, or go on from the checkpoint in ``work``; export to ``out`` at the end (the rate is zero by then)."""
     torch.manual_seed(plan.seed)
     vae = AutoencoderKL.from_pretrained(work / "vae")
     data = Scenes(vae, plan, work, device)
@@ -238,7 +240,7 @@ def train(work: Path, plan: Plan, device: torch.device, out: Path, compiled: boo
         progress.tell(step + 1, loss.item())
         if (step + 1) % SAVE_EVERY == 0 or step + 1 == plan.steps:
             save_atomically(_state(model, chain, average, step + 1), work / "mini.pt")
-    export_average(work, out)
+    export_checkpoint(work, out, averaged=False)
 
 
 def _state(model: Model, chain: list[torch.optim.Optimizer], average: Average, step: int) -> dict[str, Any]:
@@ -260,17 +262,19 @@ def _resume(path: Path, model: Model, chain: list[torch.optim.Optimizer], averag
     return int(saved["step"])
 
 
-def export_average(work: Path, out: Path) -> None:
-    """Write the moving average of the checkpoint in ``work`` as a diffusers folder at ``out``."""
+def export_checkpoint(work: Path, out: Path, averaged: bool) -> None:
+    """Write the checkpoint in ``work`` as a diffusers folder at ``out``: the moving average, or the last weights."""
     saved = load_if_there(work / "mini.pt")
     if saved is None:
         raise SystemExit(f"no checkpoint in {work}: train first")
     pipeline = build_pipeline(AutoencoderKL.from_pretrained(work / "vae"))
     model = Model(pipeline)
-    shadow: Iterator[Tensor] = iter(saved["average"])
-    with torch.no_grad():
-        for parameter in model.parameters():
-            parameter.copy_(next(shadow))
+    model.load_state_dict(saved["model"])
+    if averaged:
+        shadow: Iterator[Tensor] = iter(saved["average"])
+        with torch.no_grad():
+            for parameter in model.parameters():
+                parameter.copy_(next(shadow))
     export(pipeline, out)
 
 
@@ -279,7 +283,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--work", type=Path, default=Path(".mini-work"))
     parser.add_argument("--out", type=Path, default=Path(__file__).parent / "weights" / "pipeline")
-    parser.add_argument("--steps", type=int, default=3400)
+    parser.add_argument("--steps", type=int, default=4000)
     parser.add_argument("--batch", type=int, default=64)
     parser.add_argument("--scenes", type=int, default=60000)
     parser.add_argument("--seed", type=int, default=1)
@@ -288,9 +292,10 @@ def main() -> None:
     parser.add_argument("--device")
     parser.add_argument("--no-compile", action="store_true")
     parser.add_argument("--export-only", action="store_true", help="write the pipeline from the checkpoint and stop")
+    parser.add_argument("--averaged", action="store_true", help="with --export-only: the moving average")
     args = parser.parse_args()
     if args.export_only:
-        export_average(args.work, args.out)
+        export_checkpoint(args.work, args.out, args.averaged)
         return
     plan = Plan(
         steps=args.steps, batch=args.batch, scenes=args.scenes, seed=args.seed, muon_rate=2e-3, adam_rate=2e-3,

@@ -242,3 +242,22 @@ def test_unknown_node_with_named_values_is_read(plain_flow: Any, converted: Conv
 def test_what_cannot_be_converted_says_why(converted: Convert, workflow: object, words: str) -> None:
     with pytest.raises(BadInput, match=words):
         converted(workflow)
+
+
+def test_links_too_tangled_to_follow(sketch: Any, converted: Convert) -> None:
+    for number in range(1, 3001):
+        sketch.node(number, "Reroute", None, "*")
+        if number > 1:
+            sketch.link(number - 1, 0, number, "")
+    for number in range(4001, 4201):
+        sketch.node(number, "PreviewImage")
+        sketch.link(3000, 0, number, "images", "IMAGE")
+    with pytest.raises(BadInput, match="too tangled"):
+        converted(sketch.json())
+
+
+def test_texts_made_to_take_long(plain_flow: Any, converted: Convert) -> None:
+    for text in ("/*" * 9_000, "{" * 19_000, "{a|" * 150 + "x" * 15_000, "/* " * 6_000 + "*/ fox", "%a.b%" * 100_000):
+        made = plain_flow().json()
+        made["nodes"][1]["widgets_values"] = made["nodes"][-1]["widgets_values"] = [text]
+        assert isinstance(converted(made).graph["6"]["inputs"]["text"], str)

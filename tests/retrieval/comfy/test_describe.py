@@ -115,7 +115,8 @@ def test_a_zeroed_negative_is_none() -> None:
 
 def test_custom_sampling() -> None:
     parts = {
-        "ks": node("SamplerCustomAdvanced", noise=["n", 0], guider=["g", 0], sampler=["s", 0], sigmas=["split", 1], latent_image=["size", 0]),
+        "ks": node("SamplerCustomAdvanced", noise=["n", 0], guider=["g", 0], sampler=["s", 0],
+                   sigmas=["split", 1], latent_image=["size", 0]),
         "n": node("RandomNoise", noise_seed=["i", 0]),
         "i": node("PrimitiveInt", value=5),
         "g": node("CFGGuider", cfg=4, positive=["pos", 0], negative=["neg", 0]),
@@ -126,7 +127,8 @@ def test_custom_sampling() -> None:
         "w": node("PrimitiveInt", value=1024),
     }  # fmt: skip
     graph = {**BASE, **parts}
-    assert [places(graph, name) for name in ("positive", "negative", "seed", "steps", "guidance", "width", "denoise")] == [
+    names = ("positive", "negative", "seed", "steps", "guidance", "width", "denoise")
+    assert [places(graph, name) for name in names] == [
         ["pos.text"], ["neg.text"], ["i.value"], ["sig.steps"], ["g.cfg"], ["w.value"], ["sig.denoise"],
     ]  # fmt: skip
 
@@ -141,7 +143,8 @@ def test_only_what_an_output_needs_counts() -> None:
     ("more", "inputs", "kind"),
     [
         ({}, {}, "text-to-image"),
-        ({"i": node("LoadImage", image="a.png"), "e": node("VAEEncode", pixels=["i", 0])}, {"latent_image": ["e", 0]}, "image-to-image"),
+        ({"i": node("LoadImage", image="a.png"), "e": node("VAEEncode", pixels=["i", 0])},
+         {"latent_image": ["e", 0]}, "image-to-image"),
         ({"i": node("LoadImage", image="a.png"), "e": node("VAEEncodeForInpaint", pixels=["i", 0], mask=["i", 1])},
          {"latent_image": ["e", 0]}, "inpaint"),
         ({"save": node("SaveVideo", video=["dec", 0])}, {}, "video"),
@@ -157,7 +160,8 @@ def test_kinds(more: Graph, inputs: dict[str, Any], kind: str, catalogue: Catalo
 def test_upscaling_has_no_prompt(catalogue: Catalogue) -> None:
     graph = {
         "m": node("UpscaleModelLoader", model_name="4x.pth"), "i": node("LoadImage", image="a.png"),
-        "u": node("ImageUpscaleWithModel", upscale_model=["m", 0], image=["i", 0]), "save": node("SaveImage", images=["u", 0]),
+        "u": node("ImageUpscaleWithModel", upscale_model=["m", 0], image=["i", 0]),
+        "save": node("SaveImage", images=["u", 0]),
     }  # fmt: skip
     found = describe(graph, None, catalogue)
     assert found.kind == "upscale"
