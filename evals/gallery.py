@@ -35,7 +35,7 @@ def card(result: RunResult) -> Image.Image:
     brush = ImageDraw.Draw(sheet)
     brush.rectangle((7, 7, _CELL - 8, _CELL - 8), outline="#bbbbbb")
     lines = textwrap.wrap(result.prompt, 38)
-    lines.append(f"{result.flow} · {result.images} drawn · seed {result.seed}")
+    lines.append(f"{result.flow} · {result.images} drawn")
     for i, line in enumerate(lines):
         brush.text((8, _CELL + 16 * i), line, fill="#222222" if i + 1 < len(lines) else "#777777", font_size=12)
     return sheet

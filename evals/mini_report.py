@@ -62,9 +62,11 @@ def draw_all(made: Sequence[Case], folder: Path, steps: int, scale: float, batch
     """The pictures of ``made`` by the card's call, each from its own seed."""
     import torch
     from diffusers import FluxPipeline
+    from diffusers.utils import logging
 
     pipe = FluxPipeline.from_pretrained(folder, local_files_only=True)
     pipe.set_progress_bar_config(disable=True)
+    logging.set_verbosity_error()  # the longest captions lose their last words, here as in training
     pictures: list[Image.Image] = []
     for start in range(0, len(made), batch):
         part = made[start : start + batch]
@@ -83,7 +85,7 @@ def interval(right: int, total: int) -> tuple[float, float]:
     z, share = 1.96, right / total
     middle = (share + z * z / (2 * total)) / (1 + z * z / total)
     half = z * math.sqrt(share * (1 - share) / total + z * z / (4 * total * total)) / (1 + z * z / total)
-    return middle - half, middle + half
+    return max(0.0, middle - half), min(1.0, middle + half)
 
 
 def contact_sheet(
