@@ -64,6 +64,10 @@ mini: $(READY) ## train the small model and its detectors (hours; goes on after 
 	@$(BIN)/python -m imagewright.t2i_backends.mini.train_detector critic
 	@$(BIN)/python -m imagewright.t2i_backends.mini.train_detector evidence
 
+.PHONY: mini-more
+mini-more: $(READY) ## train the shipped small model further, from its weights (ARGS="--steps 6000")
+	@$(BIN)/python -m imagewright.t2i_backends.mini.train --work .mini-more --from t2i_backends/mini/weights/pipeline $(ARGS)
+
 .PHONY: evidence
 evidence: $(READY) ## measure the shipped flows and write the evidence that ships (goes on after an interruption)
 	@$(BIN)/python -m imagewright.tools.sweep --out retrieval/evidence/mini.jsonl $(ARGS)

@@ -214,12 +214,14 @@ def loss_of(model: Model, data: Scenes, plan: Plan, step: int, device: torch.dev
 # --- the run --------------------------------------------------------------------------------
 
 
-def train(work: Path, plan: Plan, device: torch.device, out: Path, compiled: bool) -> None:
-    """Train, or go on from the checkpoint in ``work``; export to ``out`` at the end (the rate is zero by then)."""
+def train(work: Path, plan: Plan, device: torch.device, out: Path, compiled: bool, weights: Path | None = None) -> None:
+    """Train, or go on from the checkpoint in ``work``; export to ``out`` at the end (the rate is zero by then).
+
+    Without a checkpoint, ``weights`` (a folder of an earlier export) gives the first weights and the autoencoder.
+    """
     torch.manual_seed(plan.seed)
-    vae = AutoencoderKL.from_pretrained(work / "vae")
-    data = Scenes(vae, plan, work, device)
-    pipeline = build_pipeline(vae)
+    pipeline = first_pipeline(work, weights)
+    data = Scenes(pipeline.vae, plan, work, device)
     model = Model(pipeline).to(device)
     chain = optimisers(model, plan)
     average = Average(model.parameters(), 0.995)
@@ -241,6 +243,15 @@ def train(work: Path, plan: Plan, device: torch.device, out: Path, compiled: boo
         if (step + 1) % SAVE_EVERY == 0 or step + 1 == plan.steps:
             save_atomically(_state(model, chain, average, step + 1), work / "mini.pt")
     export_checkpoint(work, out, averaged=False)
+
+
+def first_pipeline(work: Path, weights: Path | None) -> FluxPipeline:
+    """The pipeline to train: untrained around the autoencoder in ``work``, or that of an earlier export."""
+    if weights is None:
+        return build_pipeline(AutoencoderKL.from_pretrained(work / "vae"))
+    pipeline = FluxPipeline.from_pretrained(weights, local_files_only=True)
+    pipeline.vae.save_pretrained(work / "vae")
+    return pipeline
 
 
 def _state(model: Model, chain: list[torch.optim.Optimizer], average: Average, step: int) -> dict[str, Any]:
@@ -289,6 +300,7 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--regions-from", type=float, default=0.58)
     parser.add_argument("--region-share", type=float, default=0.25)
+    parser.add_argument("--from", dest="weights", type=Path, help="start from the weights of an earlier export")
     parser.add_argument("--device")
     parser.add_argument("--no-compile", action="store_true")
     parser.add_argument("--export-only", action="store_true", help="write the pipeline from the checkpoint and stop")
@@ -301,7 +313,7 @@ def main() -> None:
         steps=args.steps, batch=args.batch, scenes=args.scenes, seed=args.seed, muon_rate=2e-3, adam_rate=2e-3,
         regions_from=args.regions_from, region_share=args.region_share,
     )  # fmt: skip
-    train(args.work, plan, pick_device(args.device), args.out, compiled=not args.no_compile)
+    train(args.work, plan, pick_device(args.device), args.out, not args.no_compile, args.weights)
 
 
 if __name__ == "__main__":

@@ -175,7 +175,14 @@ def test_a_model_of_a_small_world_says_what_it_cannot_draw(
 ) -> None:
     folder = tmp_path / "checkpoints" / "tiny"
     shutil.copytree(model_root / "checkpoints" / "tiny", folder)
-    world = {"objects": ["circle"], "attributes": ["red"], "backgrounds": [], "most_things": 2, "filler": ["a"]}
+    world = {
+        "objects": ["circle"],
+        "attributes": ["red"],
+        "backgrounds": [],
+        "side": 64,
+        "most_things": 2,
+        "filler": ["a"],
+    }
     (folder / "world.json").write_text(json.dumps(world))
     backend = DiffusersBackend([tmp_path], device="cpu")
     assert "horse" in backend.limits(make_flow(), "a red horse", ParsedPrompt())

@@ -70,6 +70,15 @@ def test_its_export_is_a_folder_for_stock_diffusers(work: Path, tmp_path: Path) 
     assert max(p.stat().st_size for p in (tmp_path / "mini").rglob("*.safetensors")) < 15e6
 
 
+def test_an_export_can_be_trained_further(work: Path, tmp_path: Path) -> None:
+    train.train(work, replace(PLAN, steps=1), CPU, tmp_path / "first", compiled=False)
+    started = train.Model(train.first_pipeline(tmp_path / "more", tmp_path / "first"))
+    exported = FluxPipeline.from_pretrained(tmp_path / "first", local_files_only=True)
+    for name, tensor in exported.transformer.state_dict().items():
+        torch.testing.assert_close(started.transformer.state_dict()[name], tensor, rtol=0, atol=0)
+    assert (tmp_path / "more" / "vae" / "config.json").is_file()
+
+
 def test_a_detector_trains_resumes_and_loads(work: Path, tmp_path: Path) -> None:
     for steps in (2, 3):
         train_detector.train("critic", work, tmp_path, steps, 2, CPU, checked=8)
