@@ -294,7 +294,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--work", type=Path, default=Path(".mini-work"))
     parser.add_argument("--out", type=Path, default=Path(__file__).parent / "weights" / "pipeline")
-    parser.add_argument("--steps", type=int, default=4000)
+    parser.add_argument("--steps", type=int, default=4400)
     parser.add_argument("--batch", type=int, default=64)
     parser.add_argument("--scenes", type=int, default=60000)
     parser.add_argument("--seed", type=int, default=1)
