@@ -52,9 +52,9 @@ image = pipe(
   (`t2i_backends/regional/masks.py`).
 - **Not for**: anything outside that world. `world.json` states it, and imagewright says so before drawing.
 - **Made by** `make mini` (seeded, resumable). The weights that ship came out of that script in one afternoon on two
-  cores, with pauses; the step count, the share of one-thing batches, the shift toward noise and the start of the
-  region prompts were set to what stands in `train.py` two thirds of the way, so a fresh run gives a model like this
-  one and not the same bits. **Measured by** `make mini-report`.
+  cores, restarted from its checkpoint several times: the step count and with it the rate's schedule changed at each,
+  the shift toward noise, the one-thing batches and the region prompts came in at step 2,000, the decay and the share
+  of one-thing batches of `train.py` at step 3,400 of 4,400. A fresh run gives a model like this one, not this one. **Measured by** `make mini-report`.
 """
 
 
