@@ -54,7 +54,8 @@ image = pipe(
 - **Made by** `make mini` (seeded, resumable). The weights that ship came out of that script in one afternoon on two
   cores, restarted from its checkpoint several times: the step count and with it the rate's schedule changed at each,
   the shift toward noise, the one-thing batches and the region prompts came in at step 2,000, the decay and the share
-  of one-thing batches of `train.py` at step 3,400 of 4,400. A fresh run gives a model like X `make mini-report`.
+  of one-thing batches of `train.py` at step 3,400 of 4,400. A fresh run gives a model like this one, not this one.
+  **Measured by** `make mini-report`.
 """
 
 
