@@ -77,9 +77,11 @@ def unknown_words(folder: Path, prompt: str, parsed: ParsedPrompt) -> tuple[str,
     known = {*world.objects, *world.attributes, *world.backgrounds, *world.filler, *map(_plural, world.objects)}
     excused = {word for noun in parsed.negative for word in (*noun.split(), *_plural(noun).split())}
     found = [word for word in _words(prompt) if word not in known and word not in excused]
-    able = {*world.attributes}
     found += [
-        f"{a} {g.object}" for g in parsed.groups for a in g.attributes if a in world.backgrounds and a not in able
+        f"{a} {g.object}"
+        for g in parsed.groups
+        for a in g.attributes
+        if a in world.backgrounds and a not in world.attributes
     ]
     total = sum(group.count for group in parsed.groups)
     if total > world.most_things:

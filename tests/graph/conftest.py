@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
@@ -15,15 +13,9 @@ KIT = Path(__file__).with_name("kit.py")
 
 
 @pytest.fixture(scope="session")
-def kit() -> ModuleType:
+def kit(load_module: Callable[[str, Path], ModuleType]) -> ModuleType:
     """The module beside this file: tests are no package, so it is loaded by its path."""
-    spec = importlib.util.spec_from_file_location("imagewright_graph_kit", KIT)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[spec.name] = module
-    spec.loader.exec_module(module)
-    return module
+    return load_module("imagewright_graph_kit", KIT)
 
 
 @pytest.fixture

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import subprocess
 import sys
 from collections.abc import Callable
@@ -16,15 +15,9 @@ WRITER = Path(__file__).with_name("writer.py")
 
 
 @pytest.fixture(scope="session")
-def kit() -> ModuleType:
+def kit(load_module: Callable[[str, Path], ModuleType]) -> ModuleType:
     """The module beside this file: tests are no package, so it is loaded by its path."""
-    spec = importlib.util.spec_from_file_location("imagewright_index_kit", WRITER)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[spec.name] = module
-    spec.loader.exec_module(module)
-    return module
+    return load_module("imagewright_index_kit", WRITER)
 
 
 @pytest.fixture
