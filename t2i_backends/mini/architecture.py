@@ -15,12 +15,17 @@ from imagewright.t2i_backends.mini.world import vocabulary
 
 MAX_LENGTH = 24
 """Tokens of a prompt, with its start and end; training and the model card use this length and padding."""
-_SPECIAL = ("<pad>", "<s>", "</s>", "<unk>")
 
 
 def build_tokenizer() -> PreTrainedTokenizerFast:
-    """Lower-case words of mini's world; everything else is ``<unk>``."""
-    vocab = {word: i for i, word in enumerate((*_SPECIAL, *vocabulary()))}
+    """Lower-case words of mini's world; everything else is ``<unk>``.
+
+    ``</s>`` has the highest id: CLIP's pooled vector is the state at the end token, and transformers finds that
+    token by the highest id where the config says ``eos_token_id`` 2 (a rule kept for old checkpoints). With the
+    end token elsewhere the pooled vector would stop at a word in the middle of the prompt.
+    """
+    words = ("<pad>", "<s>", "<unk>", *vocabulary(), "</s>")
+    vocab = {word: i for i, word in enumerate(words)}
     tokenizer = Tokenizer(models.WordLevel(vocab, unk_token="<unk>"))
     tokenizer.normalizer = normalizers.Sequence(
         [normalizers.NFKC(), normalizers.Lowercase(), normalizers.Replace(Regex(r"[^\w\s,]"), " ")]
@@ -74,6 +79,22 @@ def build_pipeline(autoencoder: AutoencoderKL) -> FluxPipeline:
         vae=autoencoder, text_encoder=clip, tokenizer=tokenizer, text_encoder_2=t5, tokenizer_2=tokenizer,
         transformer=build_transformer(),
     )  # fmt: skip
+
+
+@torch.no_grad()
+def adopt(pipeline: FluxPipeline, earlier: FluxPipeline) -> None:
+    """Give ``pipeline`` the weights of ``earlier``; embedding rows go by word, and new words keep their random rows."""
+    pipeline.transformer.load_state_dict(earlier.transformer.state_dict())
+    before, now = earlier.tokenizer.get_vocab(), pipeline.tokenizer.get_vocab()
+    shared = [word for word in now if word in before]
+    for part in ("text_encoder", "text_encoder_2"):
+        old, new = getattr(earlier, part), getattr(pipeline, part)
+        table = new.get_input_embeddings().weight.clone()
+        table[[now[w] for w in shared]] = old.get_input_embeddings().weight[[before[w] for w in shared]].to(table.dtype)
+        tables = {name for name, value in new.state_dict().items() if value.shape == table.shape}
+        rest = {name: value for name, value in old.state_dict().items() if name not in tables}
+        new.load_state_dict(rest, strict=False)
+        new.get_input_embeddings().weight.copy_(table)
 
 
 def export(pipeline: FluxPipeline, folder: Path) -> None:

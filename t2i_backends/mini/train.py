@@ -22,7 +22,7 @@ from diffusers import AutoencoderKL, FluxPipeline
 from torch import Tensor, nn
 
 from imagewright.schemas import Region
-from imagewright.t2i_backends.mini.architecture import MAX_LENGTH, build_pipeline, export
+from imagewright.t2i_backends.mini.architecture import MAX_LENGTH, adopt, build_pipeline, export
 from imagewright.t2i_backends.mini.render import draw_scene, to_array
 from imagewright.t2i_backends.mini.training import Average, Progress, load_if_there, pick_device, save_atomically
 from imagewright.t2i_backends.mini.world import Scene, Thing, caption, sample_scene, thing_caption
@@ -249,8 +249,10 @@ def first_pipeline(work: Path, weights: Path | None) -> FluxPipeline:
     """The pipeline to train: untrained around the autoencoder in ``work``, or that of an earlier export."""
     if weights is None:
         return build_pipeline(AutoencoderKL.from_pretrained(work / "vae"))
-    pipeline = FluxPipeline.from_pretrained(weights, local_files_only=True)
-    pipeline.vae.save_pretrained(work / "vae")
+    earlier = FluxPipeline.from_pretrained(weights, local_files_only=True)
+    earlier.vae.save_pretrained(work / "vae")
+    pipeline = build_pipeline(earlier.vae)
+    adopt(pipeline, earlier)
     return pipeline
 
 
