@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from imagewright.errors import Cancelled
-from imagewright.flow_format import find_slots, graph_hash
+from imagewright.flow_format import graph_hash
 from imagewright.graph.budget import seconds_left
 from imagewright.graph.parts import Parts
 from imagewright.graph.refine import redraw_of, region
@@ -80,7 +80,7 @@ def job_of(parts: Parts, state: State, attempt: Attempt, flow: Flow) -> Job:
 
 def negative_of(flow: Flow, wanted: str) -> str | None:
     """The layout's negative prompt joined to the flow's own; None leaves what the flow states."""
-    bindings = find_slots(flow.graph).get("negative", ())
+    bindings = flow.card.slots.get("negative", ())
     if not wanted or not bindings:
         return None
     own = flow.graph[bindings[0].node]["inputs"].get(bindings[0].input)

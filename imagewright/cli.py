@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from imagewright import cli_flows, cli_runs
+from imagewright import cli_comfyui, cli_flow_edit, cli_flows, cli_runs
 from imagewright.cli_boundary import guard
 from imagewright.cli_options import (
     LARGEST_SEED,
@@ -41,8 +41,10 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
 )
+cli_flows.app.command("edit")(cli_flow_edit.edit_flow)
 app.add_typer(cli_flows.app, name="flows")
 app.add_typer(cli_runs.app, name="runs")
+app.add_typer(cli_comfyui.app, name="comfyui")
 
 PromptArgument = Annotated[str, typer.Argument(metavar="PROMPT", help="What to draw; - reads standard input.")]
 EnginesOption = Annotated[str | None, typer.Option(metavar="NAME", help="The backend that draws.")]

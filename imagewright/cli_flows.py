@@ -17,10 +17,18 @@ from imagewright.errors import BadInput
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
-    from imagewright.schemas import Flow, Readiness
+    from imagewright.retrieval.adding import Added, Refused
+    from imagewright.schemas import Flow, Readiness, SlotBinding
 
+MOST_LINES = 60
+"""How many refused files are told of one by one."""
+SUMMED_UP_FROM = 10
+"""From how many files on a line with the sums is printed at the end."""
 app = typer.Typer(help="Look into the index of flows, and add to it.", no_args_is_help=True)
 FlowArgument = Annotated[str, typer.Argument(metavar="ID", help="The flow's id.")]
+ComfyOption = Annotated[
+    str | None, typer.Option(metavar="URL", help="A ComfyUI server whose nodes the workflows are read with.")
+]
 
 
 def _json(flow: Flow, readiness: Readiness, *, with_graph: bool = False) -> dict[str, Any]:
@@ -78,13 +86,18 @@ def _details(flow: Flow, readiness: Readiness) -> RenderableType:
         "files": ", ".join(f"{file.folder}/{file.name}" for file in card.models),
         "samplers": ", ".join(card.samplers),
         "nodes": ", ".join(card.node_classes),
-        "slots": ", ".join(card.slots),
+        "packs": ", ".join(sorted(set(card.packs.values()))),
+        "slots": "; ".join(f"{name} {_places(places)}" for name, places in card.slots.items()),
         "licence": card.licence,
         "source": card.source,
         "same as": card.duplicate_of or "",
         "runs here": "yes" if readiness.runnable else f"no: {readiness.why_not}",
     }
     return labelled([(label, text) for label, text in rows.items() if text])
+
+
+def _places(places: Sequence[SlotBinding]) -> str:
+    return " ".join(f"{place.node}.{place.input}" for place in places)
 
 
 @app.command("search")
@@ -139,48 +152,70 @@ def _problems(readiness: Readiness) -> list[dict[str, Any]]:
 
 @app.command("add")
 def add_flows(
-    paths: Annotated[list[Path], typer.Argument(metavar="FILE|FOLDER...", help="ComfyUI workflows in API format.")],
+    paths: Annotated[list[Path], typer.Argument(metavar="FILE|FOLDER|PNG...", help="Workflows of ComfyUI.")],
+    comfyui: ComfyOption = None,
     replace: Annotated[bool, typer.Option("--replace", help="Take the place of flows with the same id.")] = False,
     models: ModelsOption = None,
     as_json: JsonFlag = False,
 ) -> None:
-    """Add flows; the next prompt can be drawn with them. A file that is no flow is named, and the rest is stored."""
-    from imagewright.retrieval.intake import read_flow_files
+    """Add workflows: API or editor JSON, PNGs that ComfyUI saved, folders. The next prompt can be drawn with them."""
+    from imagewright.retrieval.adding import Added
 
-    added: list[Flow] = []
-    errors: list[tuple[Path, BadInput]] = []
     with engine(models) as opened:
-        for read in read_flow_files([file for path in paths for file in _files(path)]):
-            if isinstance(read, tuple):
-                errors.append(read)
-            else:
-                added.append(opened.index.add(read, replace=replace, rename=not replace))
-        readiness = opened.readiness()
-    _show_added([_json(flow, readiness[flow.id]) for flow in added], errors, as_json)
-
-
-def _files(path: Path) -> list[Path]:
-    """The JSON files below a folder, sorted; a file, or what is not there, stays as it is."""
-    if not path.is_dir():
-        return [path]
-    files = sorted(file for file in path.rglob("*.json") if file.is_file())
-    if not files:
-        raise BadInput(f"no .json file is in {path}", "name a folder with workflows in ComfyUI's API format")
-    return files
-
-
-def _show_added(added: list[dict[str, Any]], errors: list[tuple[Path, BadInput]], as_json: bool) -> None:
+        told = list(opened.add_flows(paths, replace=replace, comfyui=comfyui))
+        stored = [each for each in told if isinstance(each, Added)]
+        engine_here = opened.backend()
+        readiness = {each.flow.id: engine_here.check(each.flow) for each in stored}
+    refused = [each for each in told if not isinstance(each, Added)]
+    flows = [_json(each.flow, readiness[each.flow.id]) for each in stored]
     if as_json:
-        wrong = [{"path": str(path), "message": str(error), "remedy": error.remedy} for path, error in errors]
-        emit_json({"flows": added, "errors": wrong})
+        emit_json({"flows": flows, "errors": [_refusal(each) for each in refused], "notes": _notes(stored)})
     else:
-        for flow in added:
-            emit(f"added {flow['id']}: {'runs here' if flow['runnable'] else clean(flow['why_not'])}")
-    for path, error in errors:
-        where = "" if str(path) in str(error) else f"{path}: "
-        print(clean(f"imagewright: {where}{error} ({error.remedy})"), file=sys.stderr)
-    if errors:
+        _tell_added(stored, flows)
+    _tell_refused(refused, len(stored))
+    if refused:
         raise typer.Exit(BadInput.exit_code)
+
+
+def _refusal(refused: Refused) -> dict[str, Any]:
+    error = refused.error
+    return {
+        "path": str(refused.path), "message": str(error), "remedy": error.remedy, "reasons": list(refused.reasons)
+    }  # fmt: skip
+
+
+def _notes(stored: Sequence[Added]) -> list[dict[str, Any]]:
+    """What the conversions had to say, a row for each flow that it concerns."""
+    told = [each for each in stored if each.skipped or each.notes]
+    return [
+        {"id": each.flow.id, "path": str(each.path), "skipped": list(each.skipped), "notes": list(each.notes)}
+        for each in told
+    ]
+
+
+def _tell_added(stored: Sequence[Added], flows: Sequence[dict[str, Any]]) -> None:
+    for each, flow in zip(stored, flows, strict=True):
+        state = "runs here" if flow["runnable"] else flow["why_not"]
+        same = f" [draws the same as {flow['duplicate_of']}]" if flow["duplicate_of"] else ""
+        lines = [f"added {flow['id']}{same}: {clean(state)}"]
+        lines += [f"  {clean(note)}" for note in each.notes]
+        if each.skipped:
+            lines.append(f"  left out: {clean('; '.join(each.skipped[:3]))}{_more(len(each.skipped) - 3)}")
+        emit("\n".join(lines))
+
+
+def _more(count: int) -> str:
+    return f" and {count} more" if count > 0 else ""
+
+
+def _tell_refused(refused: Sequence[Refused], stored: int) -> None:
+    for each in refused[:MOST_LINES]:
+        where = "" if str(each.path) in str(each.error) else f"{each.path}: "
+        print(clean(f"imagewright: {where}{each.error} ({each.error.remedy})"), file=sys.stderr)
+    if len(refused) > MOST_LINES:
+        print(f"imagewright: and {len(refused) - MOST_LINES} more (--json lists them all)", file=sys.stderr)
+    if len(refused) + stored > SUMMED_UP_FROM:
+        print(f"imagewright: {stored} flows added, {len(refused)} files refused", file=sys.stderr)
 
 
 @app.command("reindex")

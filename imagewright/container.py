@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import secrets
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     from imagewright.memory.artifacts import ArtifactStore
     from imagewright.memory.runs import RunLog
     from imagewright.ports import Backend, Categorizer, Critic, LayoutPlanner, Selector
+    from imagewright.retrieval.adding import Added, Refused
+    from imagewright.retrieval.comfy.catalogue import Catalogue
     from imagewright.retrieval.embed import MiniLMEmbedder
     from imagewright.retrieval.index import FlowIndex
     from imagewright.schemas import Readiness
@@ -108,6 +110,37 @@ class Imagewright:
         """For every flow of the index whether it can run here, and what it needs."""
         engine = self.backend(backend)
         return {flow.id: engine.check(flow) for flow in self.index.list()}
+
+    def add_flows(
+        self, paths: Sequence[Path | str], *, replace: bool = False, comfyui: str | None = None
+    ) -> Iterator[Added | Refused]:
+        """Put workflows into the index: files of any of ComfyUI's formats, PNGs it saved, or folders of them.
+
+        Each is told of once it is stored, or refused with the reason; nothing stops at one that is refused. ``comfyui``
+        is the address of a server whose nodes the workflows are read with, for nodes that the shipped list lacks.
+
+        Raises:
+            BadInput: a folder holds no workflow, the server does not answer, or the database cannot be written.
+        """
+        from imagewright.retrieval.adding import add_files, files_below
+
+        files = files_below([Path(path) for path in paths])
+        yield from add_files(self.index, files, self.node_catalogue(comfyui), replace)
+
+    def node_catalogue(self, comfyui: str | None = None) -> Catalogue:
+        """What is known of ComfyUI's nodes: of the server ``comfyui``, else of the last synced one, over the shipped.
+
+        Raises:
+            BadInput: the server does not answer.
+        """
+        from imagewright.retrieval.comfy.catalogue import catalogue_of
+
+        kept = catalogue_of(self.settings.data_dir)
+        if comfyui is None:
+            return kept
+        from imagewright.retrieval.comfy.sync import fetch_object_info
+
+        return fetch_object_info(comfyui).over(kept)
 
     def close(self) -> None:
         """Let go of loaded models. Files are opened and closed with each piece of work."""

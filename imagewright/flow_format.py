@@ -1,4 +1,4 @@
-"""What index and backends share about flows: read a graph, order it, find its slots, bind a request, hash it.
+"""What index and backends share about flows: read a graph, order it, bind a request, hash it.
 
 A graph is ComfyUI's API format, ``{id: {"class_type": ..., "inputs": {...}}}``, where an input is a plain value or a
 link ``[node id, output number]``. Graphs are untrusted: everything here is bounded in size, depth and time, opens no
@@ -11,8 +11,9 @@ import copy
 import hashlib
 import json
 import math
+import re
 from collections import Counter, deque
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -30,27 +31,26 @@ MAX_DEPTH = 64
 MAX_NODES = 10_000
 MAX_TEXT = 1_000_000
 """The longest string, in characters."""
-MAX_SAMPLERS = 16
-"""How many samplers of a flow are looked at for slots; real flows have one to three."""
 EXPORT_HINT = "in ComfyUI: Workflow > Export (API), then add the file that it saves"
 
-_TEXTS = ("text", "text_g", "text_l", "clip_l", "clip_g", "t5xxl", "prompt")
-_VALUE_NODES = ("PrimitiveInt", "PrimitiveFloat", "PrimitiveString", "PrimitiveStringMultiline")
-_SEEDS = {"KSampler": "seed", "KSamplerAdvanced": "noise_seed", "SamplerCustom": "noise_seed"}
-_SAMPLERS = frozenset({*_SEEDS, "SamplerCustomAdvanced"})
+_FILE_INPUT = re.compile(
+    r"^(image|images_path|mask|video|audio|file|filename|filename_prefix|model_file|path|folder|directory|"
+    r"\w*(_path|_file|_folder|_directory|_name\d?))$"
+)
+"""Inputs that name a file or a folder, by their names; a prompt is none."""
 
 
 # --- reading --------------------------------------------------------------------------------
 
 
-def read_json(source: Path | str | bytes) -> object:
-    """Parse a JSON file (a path) or JSON text (bytes) that came from outside.
+def read_json(source: Path | str | bytes, called: str = "the text") -> object:
+    """Parse a JSON file (a path) or JSON text (bytes, ``called`` so in errors) that came from outside.
 
     Raises:
         BadInput: the file cannot be read; it is larger than ``MAX_BYTES``, not UTF-8, cut, nested deeper than
             ``MAX_DEPTH``, has one key twice in an object, or numbers that JSON does not know.
     """
-    name = "the text" if isinstance(source, bytes) else str(source)
+    name = called if isinstance(source, bytes) else str(source)
     data = source if isinstance(source, bytes) else _read_bytes(Path(source))
     if len(data) > MAX_BYTES:
         raise BadInput(f"{name} is larger than {MAX_BYTES // 1_000_000} MB", "a flow file is a few kilobytes of JSON")
@@ -213,150 +213,49 @@ def order(graph: Graph) -> list[str]:
     return done
 
 
-# --- slots ----------------------------------------------------------------------------------
-
-
-def find_slots(graph: Graph) -> Slots:
-    """Where a request enters ``graph``, found by walking back from its samplers.
-
-    ``guidance`` is the FLUX guidance where there is one, else the sampler's ``cfg``. There is no ``negative`` where
-    the negative conditioning is zeroed out. ``width``, ``height`` and ``batch`` come from the empty latent;
-    ``steps``, ``denoise`` and ``cfg`` from the samplers that start at it (all samplers if none does).
-    """
-    samplers = [node for node, value in graph.items() if value["class_type"] in _SAMPLERS][:MAX_SAMPLERS]
-    latents = {node: _empty_latents(graph, node) for node in samplers}
-    first = [node for node in samplers if latents[node]] or samplers
-    positive = _unique_bindings(_texts(graph, node, "positive") for node in samplers)
-    negative = _unique_bindings(_texts(graph, node, "negative") for node in samplers)
-    sizes = list(dict.fromkeys(latent for node in samplers for latent in latents[node]))
-    split = len(samplers) > 1 and any(graph[node]["class_type"] == "KSamplerAdvanced" for node in samplers)
-    found: Slots = {
-        "positive": positive,
-        "negative": tuple(binding for binding in negative if binding not in positive),
-        "seed": _unique_bindings(_setting(graph, node, "seed") for node in samplers),
-        "width": _unique_bindings(_literal(graph, node, "width") for node in sizes),
-        "height": _unique_bindings(_literal(graph, node, "height") for node in sizes),
-        "batch": _unique_bindings(_literal(graph, node, "batch_size") for node in sizes),
-        "steps": () if split else _unique_bindings(_setting(graph, node, "steps") for node in first),
-        "guidance": _guidance(graph, first),
-        "denoise": _unique_bindings(_setting(graph, node, "denoise") for node in first),
-        "input_image": _of_class(graph, "LoadImage"),
-        "mask": _of_class(graph, "LoadImageMask"),
-    }
-    return {name: bindings for name, bindings in found.items() if bindings}
-
-
-def _unique_bindings(parts: Iterable[tuple[SlotBinding, ...]]) -> tuple[SlotBinding, ...]:
-    return tuple(dict.fromkeys(binding for part in parts for binding in part))
-
-
-def _literal(graph: Graph, node: str, name: str) -> tuple[SlotBinding, ...]:
-    """The binding of an input that holds a value, here or in the primitive node that it links to."""
-    value = graph[node]["inputs"].get(name)
-    if value is None:
-        return ()
-    if not _is_link(value):
-        return (SlotBinding(node=node, input=name),)
-    return (SlotBinding(node=value[0], input="value"),) if graph[value[0]]["class_type"] in _VALUE_NODES else ()
-
-
-def _of_class(graph: Graph, class_type: str) -> tuple[SlotBinding, ...]:
-    nodes = [node for node, value in graph.items() if value["class_type"] == class_type]
-    return _unique_bindings(_literal(graph, node, "image") for node in nodes)
-
-
-def _helper(graph: Graph, sampler: str, name: str) -> str | None:
-    """The node behind a link of a custom sampler: its guider, noise or sigmas."""
-    return links(graph[sampler]["inputs"]).get(name, (None, 0))[0]
-
-
-def _setting(graph: Graph, sampler: str, name: SlotName) -> tuple[SlotBinding, ...]:
-    """Where ``seed``, ``steps`` or ``denoise`` of a sampler is set, in it or in its helper nodes."""
-    class_type = graph[sampler]["class_type"]
-    if name == "seed" and class_type == "SamplerCustomAdvanced":
-        noise = _helper(graph, sampler, "noise")
-        return _literal(graph, noise, "noise_seed") if noise else ()
-    if name == "seed":
-        return _literal(graph, sampler, _SEEDS[class_type])
-    sigmas = _helper(graph, sampler, "sigmas")
-    return _literal(graph, sigmas or sampler, name)
-
-
-def _guidance(graph: Graph, samplers: Collection[str]) -> tuple[SlotBinding, ...]:
-    """``FluxGuidance.guidance`` on the positive side where there is one, else the samplers' ``cfg``."""
-    behind = dict.fromkeys(node for sampler in samplers for node in _conditioning(graph, sampler, "positive"))
-    flux = [node for node in behind if "guidance" in graph[node]["inputs"]]
-    if flux:
-        return _unique_bindings(_literal(graph, node, "guidance") for node in flux)
-    holders = [_helper(graph, sampler, "guider") or sampler for sampler in samplers]
-    return _unique_bindings(_literal(graph, node, "cfg") for node in holders)
-
-
-def _texts(graph: Graph, sampler: str, side: str) -> tuple[SlotBinding, ...]:
-    encoders = [node for node in _conditioning(graph, sampler, side) if "TextEncode" in graph[node]["class_type"]]
-    return _unique_bindings(_literal(graph, node, name) for node in encoders for name in _TEXTS)
-
-
-def _conditioning(graph: Graph, sampler: str, side: str) -> list[str]:
-    """The conditioning nodes behind one side of a sampler, nearest first; nothing behind a zeroed-out one."""
-    holder = _helper(graph, sampler, "guider") or sampler
-    inputs = links(graph[holder]["inputs"])
-    start = inputs.get(side) or (inputs.get("conditioning") if side == "positive" else None)
-    pending = deque([start] if start else [])
-    seen: dict[str, None] = {}
-    while pending:
-        node, output = pending.popleft()
-        if node in seen or graph[node]["class_type"] == "ConditioningZeroOut":
-            continue
-        seen[node] = None
-        pending += _conditioning_inputs(graph, node, output)
-    return list(seen)
-
-
-def _conditioning_inputs(graph: Graph, node: str, output: int) -> list[Link]:
-    """The links on which conditioning flows into output ``output`` of ``node``."""
-    inputs = links(graph[node]["inputs"])
-    if "positive" in inputs and "negative" in inputs:
-        return [inputs["negative" if output == 1 else "positive"]]
-    return [link for name, link in inputs.items() if name.startswith("conditioning")]
-
-
-def _empty_latents(graph: Graph, sampler: str) -> list[str]:
-    """The empty latents that a sampler starts from, not looking past an earlier sampler."""
-    pending = [link[0] for name, link in links(graph[sampler]["inputs"]).items() if name == "latent_image"]
-    seen: set[str] = set()
-    found = []
-    while pending:
-        node = pending.pop()
-        class_type = graph[node]["class_type"]
-        if node in seen or class_type in _SAMPLERS:
-            continue
-        seen.add(node)
-        if class_type.startswith("Empty") and "Latent" in class_type:
-            found.append(node)
-        inputs = links(graph[node]["inputs"])
-        pending += [link[0] for name, link in inputs.items() if name.startswith(("samples", "latent"))]
-    return found
+# --- binding --------------------------------------------------------------------------------------
 
 
 def bind(flow: Flow, values: Mapping[SlotName, object], insist: Collection[SlotName] = ()) -> Graph:
-    """A copy of the flow's graph with its slots filled; a value of ``None`` leaves what the graph states.
+    """A copy of the flow's graph with the slots of its card filled; a value of ``None`` leaves what the graph states.
 
     A slot that the flow lacks is skipped, unless it is named in ``insist``.
 
     Raises:
-        BadInput: the flow lacks a slot of ``insist`` that a value is given for.
+        BadInput: the flow lacks a slot of ``insist`` that a value is given for, a slot names a node that is not there,
+            or a file input leads out of the folders that files are read from (``refuse_paths``).
     """
-    graph = copy.deepcopy(flow.graph)
-    slots = find_slots(graph)
+    graph, slots = copy.deepcopy(flow.graph), flow.card.slots
     for name, value in values.items():
         if value is None:
             continue
         if name in insist and name not in slots:
             raise BadInput(f"flow {flow.id!r} has no slot {name!r}", f"its slots: {', '.join(slots) or 'none'}")
         for binding in slots.get(name, ()):
+            if binding.node not in graph:
+                remedy = f"correct it: imagewright flows edit {flow.id} --slot {name}=NODE.INPUT"
+                raise BadInput(f"slot {name!r} of flow {flow.id!r} names node {binding.node!r}, not in it", remedy)
             graph[binding.node]["inputs"][binding.input] = value
+    refuse_paths(graph)
     return graph
+
+
+def refuse_paths(graph: Graph) -> None:
+    """Hold every file that a graph names to the folders that files are read from and written to.
+
+    Raises:
+        BadInput: an input that names a file holds an absolute path, a drive, a home folder, or ``..``.
+    """
+    for node, value in graph.items():
+        for name, item in value["inputs"].items():
+            if isinstance(item, str) and _FILE_INPUT.search(name) and _leads_out(item):
+                where = f"input {name[:60]!r} of node {node[:60]!r} ({value['class_type'][:60]})"
+                raise BadInput(f"{where} leads out of its folder: {item[:80]!r}", "name a file in the folder, by name")
+
+
+def _leads_out(path: str) -> bool:
+    parts = re.split(r"[\\/]", path.strip())
+    return ".." in parts or parts[0] == "~" or re.match(r"\s*([\\/]|[A-Za-z]:[\\/])", path) is not None
 
 
 # --- hashes ---------------------------------------------------------------------------------
@@ -367,13 +266,12 @@ def graph_hash(graph: Graph) -> str:
     return _hash({node: [value["class_type"], value["inputs"]] for node, value in graph.items()})
 
 
-def shape_hash(graph: Graph) -> str:
-    """SHA-256 of the graph up to node ids, seed, prompt texts and the name of the saved file.
+def shape_hash(graph: Graph, slots: Slots) -> str:
+    """SHA-256 of the graph up to node ids, the seed and prompt texts that ``slots`` fill, and the saved file's name.
 
     Two flows of one shape draw the same pictures for the same request. Each node is hashed with the hashes of the
     nodes that it links to, so that renamed ids do not matter.
     """
-    slots = find_slots(graph)
     asked: tuple[SlotName, ...] = ("positive", "negative", "seed")
     free = {(b.node, b.input) for name in asked for b in slots.get(name, ())}
     hashes: dict[str, str] = {}

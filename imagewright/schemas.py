@@ -62,6 +62,8 @@ class Card(Value):
     loras: tuple[str, ...] = ()
     samplers: tuple[str, ...] = ()
     node_classes: tuple[str, ...] = ()
+    packs: dict[str, str] = Field(default_factory=dict)
+    """The pack of custom nodes that a class comes from, by its registry name or repository, where known."""
     slots: dict[SlotName, tuple[SlotBinding, ...]] = Field(default_factory=dict)
     licence: str = ""
     cost: float | None = None
@@ -102,8 +104,10 @@ class Readiness(Value):
 
     @property
     def why_not(self) -> str:
-        """All problems in one line; empty when there are none."""
-        return "; ".join(p.remedy for p in self.problems)
+        """The problems in one line, the first three that differ; empty when there are none."""
+        lines = list(dict.fromkeys(p.remedy for p in self.problems))
+        more = f"; and {len(lines) - 3} more (imagewright flows check lists them)" if len(lines) > 3 else ""
+        return "; ".join(lines[:3]) + more
 
 
 class Evidence(Value):

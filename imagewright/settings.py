@@ -32,6 +32,9 @@ class Settings(BaseModel):
     learn_critic: bool = False
     """Whether the critic's verdicts count as evidence (``IMAGEWRIGHT_LEARN_CRITIC=1``)."""
 
+    editor: str | None = None
+    """The command that opens a file for the person to change (``VISUAL``, else ``EDITOR``)."""
+
     @property
     def database(self) -> Path:
         """The SQLite file that holds the truth: flows, vectors, evidence, runs."""
@@ -69,6 +72,7 @@ def load_settings(environ: Mapping[str, str] | None = None) -> Settings:
         llm=env.get("IMAGEWRIGHT_LLM") or None,
         llm_key=SecretStr(env["IMAGEWRIGHT_LLM_KEY"]) if env.get("IMAGEWRIGHT_LLM_KEY") else None,
         model_cache=_whole(env, "IMAGEWRIGHT_MODEL_CACHE", 2),
+        editor=env.get("VISUAL") or env.get("EDITOR") or None,
         learn_critic=env.get("IMAGEWRIGHT_LEARN_CRITIC", "").lower() in ("1", "true", "yes", "on"),
     )
 

@@ -17,13 +17,13 @@ if TYPE_CHECKING:
     from imagewright.retrieval.index import FlowIndex
 
 HERE = Path(__file__).parent
-VERSION = "1"
+VERSION = "2"
 """Raised when code here changes what is stored for the same files."""
 
 
 def shipped_flows(folder: Path = HERE / "flows") -> tuple[Flow, ...]:
     """The flows of ``folder``, by id."""
-    return tuple(read_flow_file(path) for path in sorted(folder.glob("*.json")))
+    return tuple(read_flow_file(path).flow for path in sorted(folder.glob("*.json")))
 
 
 def shipped_evidence(folder: Path = HERE / "evidence") -> EvidenceFile:

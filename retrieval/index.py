@@ -19,7 +19,7 @@ from imagewright.retrieval.card import card_text
 from imagewright.retrieval.chroma_mirror import ChromaMirror, MirrorBusy, Space
 from imagewright.retrieval.embed import Vector
 from imagewright.retrieval.evidence import PromptFacts, facts_by_prompt
-from imagewright.schemas import Evidence, Flow
+from imagewright.schemas import Card, Evidence, Flow
 
 if TYPE_CHECKING:
     from imagewright.ports import Embedder
@@ -47,24 +47,37 @@ class FlowIndex:
     # --- flows ---
 
     def add(self, flow: Flow, replace: bool = False, rename: bool = False) -> Flow:
-        """Store ``flow`` and return it as stored: ``duplicate_of`` names another flow that draws the same pictures.
+        """Store ``flow``; as ``add_many`` with one."""
+        return self.add_many([flow], replace, rename)[0]
 
-        With ``rename`` a flow whose id is taken gets the next free one (``name-2``); with ``replace`` it takes the
-        place of the old one, whose scores stay with the old graph.
+    def add_many(self, flows: Sequence[Flow], replace: bool = False, rename: bool = False) -> list[Flow]:
+        """Store all ``flows`` or none, and return them as stored.
+
+        ``duplicate_of`` of a stored flow names another flow that draws the same pictures. With ``rename`` a flow whose
+        id is taken gets the next free one (``name-2``); with ``replace`` it takes the place of the old one, whose
+        scores stay with the old graph.
 
         Raises:
-            BadInput: the id is taken and neither is asked for; or the database cannot be written.
+            BadInput: an id is taken and neither is asked for; or the database cannot be written.
         """
-        vector = self.embedder.embed([card_text(flow)])[0]
+        vectors = self.embedder.embed([card_text(flow) for flow in flows])
         with self._writing() as db:
-            taken = store.origins(db)
-            if flow.id in taken and rename and not replace:
-                flow = flow.model_copy(update={"id": free_id(flow.id, taken)})
-            elif flow.id in taken and not replace:
-                raise BadInput(f"a flow is already called {flow.id!r}", "give it another id, or replace that one")
-            card = flow.card.model_copy(update={"duplicate_of": store.same_shape(db, flow)})
-            flow = flow.model_copy(update={"card": card})
-            store.put_flow(db, flow, vector, "user", store.bump(db))
+            changed = store.bump(db)
+            return [
+                self._put(db, flow, vector, changed, replace=replace, rename=rename)
+                for flow, vector in zip(flows, vectors, strict=True)
+            ]
+
+    def _put(
+        self, db: sqlite3.Connection, flow: Flow, vector: Sequence[float], changed: int, *, replace: bool, rename: bool
+    ) -> Flow:
+        if rename and not replace:
+            flow = flow.model_copy(update={"id": _free_id(db, flow.id)})
+        elif not replace and store.known(db, flow.id):
+            raise BadInput(f"a flow is already called {flow.id!r}", "give it another id, or replace that one")
+        card = flow.card.model_copy(update={"duplicate_of": store.same_shape(db, flow)})
+        flow = flow.model_copy(update={"card": card})
+        store.put_flow(db, flow, vector, "user", changed)
         return flow
 
     def get(self, flow_id: str) -> Flow:
@@ -96,6 +109,21 @@ class FlowIndex:
         """Every flow, sorted by id."""
         with self.reading() as db:
             return tuple(store.flow_from(row) for row in db.execute("SELECT id, card, graph FROM flows ORDER BY id"))
+
+    def edit(self, flow_id: str, change: Callable[[Flow], Card]) -> Flow:
+        """Give a flow another card, made by ``change`` from the flow as it is; its graph and scores stay.
+
+        An edited flow is the person's own: a later release does not take the words back.
+
+        Raises:
+            BadInput: there is no such flow, ``change`` refuses, or the database cannot be written.
+        """
+        flow = self.get(flow_id)
+        edited = flow.model_copy(update={"card": change(flow)})
+        vector = self.embedder.embed([card_text(edited)])[0]
+        with self._writing() as db:
+            store.put_flow(db, edited, vector, "user", store.bump(db))
+        return edited
 
     def search(self, text: str, k: int = 10) -> tuple[tuple[str, float], ...]:
         """The ids of the ``k`` flows whose cards are nearest to ``text``, with the cosine, nearest first."""
@@ -250,11 +278,10 @@ def _with_hash(db: sqlite3.Connection, row: Evidence) -> Evidence:
     return row.model_copy(update={"graph_hash": graph_hash(store.flow_from(found).graph)})
 
 
-def free_id(wanted: str, taken: Mapping[str, object] | set[str]) -> str:
+def _free_id(db: sqlite3.Connection, wanted: str) -> str:
     """``wanted``, or ``wanted-2``, ``wanted-3``… whichever is first not taken."""
-    number = 1
-    candidate = wanted
-    while candidate in taken:
+    number, candidate = 1, wanted
+    while store.known(db, candidate):
         number += 1
         candidate = f"{wanted}-{number}"
     return candidate

@@ -82,7 +82,7 @@ def put_flow(db: sqlite3.Connection, flow: Flow, vector: Sequence[float], origin
     db.execute(
         "INSERT OR REPLACE INTO flows VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
         (flow.id, flow.card.model_dump_json(exclude_defaults=True), json.dumps(flow.graph), graph_hash(flow.graph),
-         shape_hash(flow.graph), origin, pack(vector), changed),
+         shape_hash(flow.graph, flow.card.slots), origin, pack(vector), changed),
     )  # fmt: skip
 
 
@@ -91,11 +91,16 @@ def flow_from(row: sqlite3.Row) -> Flow:
     return Flow(id=row["id"], graph=json.loads(row["graph"]), card=Card.model_validate_json(row["card"]))
 
 
+def known(db: sqlite3.Connection, flow_id: str) -> bool:
+    """Whether a flow is called ``flow_id``."""
+    return db.execute("SELECT 1 FROM flows WHERE id = ?", (flow_id,)).fetchone() is not None
+
+
 def same_shape(db: sqlite3.Connection, flow: Flow) -> str | None:
     """The id of another flow that draws the same pictures: the first by name, built-in before the user's."""
     row = db.execute(
         "SELECT id FROM flows WHERE shape_hash = ? AND id != ? ORDER BY origin, id LIMIT 1",
-        (shape_hash(flow.graph), flow.id),
+        (shape_hash(flow.graph, flow.card.slots), flow.id),
     ).fetchone()
     return str(row[0]) if row else None
 

@@ -139,7 +139,7 @@ def _bound(job: Job, run: Runtime) -> Graph:
         "steps": job.steps, "guidance": job.guidance,
     }  # fmt: skip
     flow = job.flow.model_copy(update={"graph": parse_graph(job.flow.graph)})
-    for name in readiness.unfilled(flow.graph, values):
+    for name in readiness.unfilled(flow, values):
         if job.redraw is None or name not in ("width", "height"):
             run.note(f"the flow has no slot for {name}: it was left out")
     insist: tuple[SlotName, ...] = ("positive",)

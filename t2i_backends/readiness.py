@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from imagewright.errors import BadInput
-from imagewright.flow_format import Graph, bind, find_slots, order, parse_graph
+from imagewright.flow_format import Graph, bind, order, parse_graph
 from imagewright.schemas import Flow, Problem, Readiness, SlotName
 from imagewright.t2i_backends.devices import bytes_per_number, free_memory
 from imagewright.t2i_backends.graph_check import find_flaws, needed, output_node
@@ -76,7 +76,7 @@ def _problems(flow: Flow, files: ModelFiles, device: str, loaded: int) -> Iterat
     foreign = tuple(_family_problems(flow, used))
     yield from foreign
     yield from (Problem(kind="node", name=f.name, remedy=_line(f.message, f.remedy)) for f in find_flaws(graph))
-    yield from _slot_problems(graph)
+    yield from _slot_problems(graph, flow)
     if not foreign:
         yield from _missing(used, files)
         yield from _memory_problems(used, device, loaded)
@@ -88,20 +88,19 @@ def pipeline_folders(flow: Flow, files: ModelFiles) -> tuple[Path, ...]:
     return tuple(model.found.config for model in used if model.found is not None and model.found.config is not None)
 
 
-def unfilled(graph: Graph, values: Mapping[SlotName, object]) -> tuple[str, ...]:
-    """The slots that have a value and no place in ``graph``."""
-    slots = find_slots(graph)
-    return tuple(name for name, value in values.items() if value is not None and name not in slots)
+def unfilled(flow: Flow, values: Mapping[SlotName, object]) -> tuple[str, ...]:
+    """The slots that have a value and no place in ``flow``."""
+    return tuple(name for name, value in values.items() if value is not None and name not in flow.card.slots)
 
 
 def _line(message: str, remedy: str) -> str:
     return f"{message}: {remedy}" if remedy else message
 
 
-def _slot_problems(graph: Graph) -> Iterator[Problem]:
+def _slot_problems(graph: Graph, flow: Flow) -> Iterator[Problem]:
     if output_node(graph) is None:
         yield Problem(kind="slot", name="SaveImage", remedy="the flow has no SaveImage node: end it with one")
-    if "positive" not in find_slots(graph):
+    if "positive" not in flow.card.slots:
         yield Problem(
             kind="slot",
             name="positive",

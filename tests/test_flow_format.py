@@ -17,7 +17,6 @@ from imagewright.flow_format import (
     MAX_NODES,
     Graph,
     bind,
-    find_slots,
     graph_hash,
     links,
     order,
@@ -25,7 +24,8 @@ from imagewright.flow_format import (
     read_json,
     shape_hash,
 )
-from imagewright.schemas import Card, Flow
+from imagewright.retrieval.comfy.slots import find_slots
+from imagewright.schemas import Card, Flow, SlotBinding
 
 
 def node(class_type: str, **inputs: Any) -> dict[str, Any]:
@@ -45,10 +45,6 @@ def classic() -> Graph:
         ),
         "8": node("VAEDecode", samples=["3", 0], vae=["4", 2]),
     }  # fmt: skip
-
-
-def places(graph: Graph, slot: str) -> list[tuple[str, str]]:
-    return [(binding.node, binding.input) for binding in find_slots(graph).get(slot, ())]  # type: ignore[call-overload]
 
 
 # --- reading --------------------------------------------------------------------------------
@@ -157,15 +153,7 @@ def test_any_json_is_a_graph_or_bad_input(data: object) -> None:
     except BadInput:
         return
     assert sorted(order(graph)) == sorted(graph)
-    find_slots(graph)
-    assert len(shape_hash(graph)) == 64
-
-
-def test_thousands_of_samplers_behind_a_long_chain_are_no_trap() -> None:
-    graph = {"c0": node("CLIPTextEncode", text="x")}
-    graph |= {f"c{i}": node("ConditioningCombine", conditioning_1=[f"c{i - 1}", 0]) for i in range(1, 5000)}
-    graph |= {f"k{i}": node("KSampler", positive=["c4999", 0], seed=1) for i in range(4999)}
-    assert places(parse_graph(graph), "positive") == [("c0", "text")]
+    assert len(shape_hash(graph, find_slots(graph))) == 64
 
 
 # --- order and links ------------------------------------------------------------------------
@@ -180,86 +168,19 @@ def test_links_are_told_from_values() -> None:
     assert links({"a": ["4", 1], "b": "4", "c": [1, 2], "d": ["x", "y"], "e": ["4", True]}) == {"a": ("4", 1)}
 
 
-# --- slots ----------------------------------------------------------------------------------
-
-
-def test_slots_of_a_classic_graph() -> None:
-    found = {name: [(b.node, b.input) for b in bindings] for name, bindings in find_slots(classic()).items()}
-    assert found == {
-        "positive": [("6", "text")],
-        "negative": [("7", "text")],
-        "seed": [("3", "seed")],
-        "width": [("5", "width")],
-        "height": [("5", "height")],
-        "batch": [("5", "batch_size")],
-        "steps": [("3", "steps")],
-        "guidance": [("3", "cfg")],
-        "denoise": [("3", "denoise")],
-    }
-
-
-def test_a_zeroed_negative_is_no_slot_and_flux_guidance_comes_before_cfg() -> None:
-    graph = classic()
-    graph["7"] = node("ConditioningZeroOut", conditioning=["6", 0])
-    graph["10"] = node("FluxGuidance", conditioning=["6", 0], guidance=3.5)
-    graph["3"]["inputs"]["positive"] = ["10", 0]
-    assert places(graph, "negative") == []
-    assert places(graph, "positive") == [("6", "text")]
-    assert places(graph, "guidance") == [("10", "guidance")]
-
-
-def test_a_negative_that_is_the_positive_is_no_slot() -> None:
-    graph = classic()
-    graph["3"]["inputs"]["negative"] = ["6", 0]
-    assert places(graph, "negative") == []
-
-
-def test_sides_stay_apart_through_a_control_net() -> None:
-    graph = classic()
-    graph["20"] = node("ControlNetApplyAdvanced", positive=["6", 0], negative=["7", 0], strength=1.0)
-    graph["3"]["inputs"] |= {"positive": ["20", 0], "negative": ["20", 1]}
-    assert places(graph, "positive") == [("6", "text")]
-    assert places(graph, "negative") == [("7", "text")]
-
-
-def test_values_in_primitive_nodes_are_bound_there() -> None:
-    graph = classic()
-    graph["30"] = node("PrimitiveInt", value=5)
-    graph["31"] = node("SomethingElse", value=5)
-    graph["3"]["inputs"] |= {"seed": ["30", 0], "steps": ["31", 0]}
-    assert places(graph, "seed") == [("30", "value")]
-    assert places(graph, "steps") == []
-
-
-def test_a_second_sampler_shares_the_seed_but_not_the_steps() -> None:
-    graph = classic()
-    graph["40"] = node("LatentUpscale", samples=["3", 0], width=128, height=128)
-    graph["41"] = copy.deepcopy(graph["3"])
-    graph["41"]["inputs"] |= {"latent_image": ["40", 0], "denoise": 0.5}
-    assert places(graph, "seed") == [("3", "seed"), ("41", "seed")]
-    assert places(graph, "steps") == [("3", "steps")]
-    assert places(graph, "width") == [("5", "width")]
-
-
-def test_slots_behind_the_helpers_of_a_custom_sampler() -> None:
-    graph = classic()
-    graph["3"] = node(
-        "SamplerCustomAdvanced", noise=["50", 0], guider=["51", 0], sigmas=["52", 0], latent_image=["5", 0]
-    )
-    graph["50"] = node("RandomNoise", noise_seed=7)
-    graph["51"] = node("BasicGuider", model=["4", 0], conditioning=["6", 0])
-    graph["52"] = node("BasicScheduler", model=["4", 0], steps=20, denoise=1.0, scheduler="simple")
-    assert places(graph, "seed") == [("50", "noise_seed")]
-    assert places(graph, "steps") == [("52", "steps")]
-    assert places(graph, "positive") == [("6", "text")]
-    assert places(graph, "negative") == []
-
-
 # --- binding --------------------------------------------------------------------------------
 
 
+def flow_of(graph: Graph) -> Flow:
+    return Flow(id="f", graph=graph, card=Card(title="F", slots=dict(find_slots(graph))))
+
+
+def shape(graph: Graph) -> str:
+    return shape_hash(graph, find_slots(graph))
+
+
 def test_bind_fills_a_copy_and_none_keeps_what_the_graph_states() -> None:
-    flow = Flow(id="f", graph=classic(), card=Card(title="F"))
+    flow = flow_of(classic())
     bound = bind(flow, {"positive": "two stars", "seed": 9, "steps": None, "width": 128})
     assert bound["6"]["inputs"]["text"] == "two stars"
     assert (bound["3"]["inputs"]["seed"], bound["3"]["inputs"]["steps"]) == (9, 8)
@@ -270,11 +191,37 @@ def test_bind_fills_a_copy_and_none_keeps_what_the_graph_states() -> None:
 def test_bind_skips_a_slot_that_is_lacking_unless_the_caller_insists() -> None:
     graph = classic()
     graph["7"] = node("ConditioningZeroOut", conditioning=["6", 0])
-    flow = Flow(id="f", graph=graph, card=Card(title="F"))
+    flow = flow_of(graph)
     assert bind(flow, {"negative": "blurry"}) == graph
     assert bind(flow, {"negative": None}, insist=["negative"]) == graph
     with pytest.raises(BadInput, match="no slot 'negative'"):
         bind(flow, {"negative": "blurry"}, insist=["negative"])
+
+
+def test_bind_goes_by_the_card_which_a_person_may_correct() -> None:
+    graph = classic()
+    card = Card(title="F", slots={"positive": (SlotBinding(node="7", input="text"),)})
+    bound = bind(Flow(id="f", graph=graph, card=card), {"positive": "a fox"})
+    assert (bound["6"]["inputs"]["text"], bound["7"]["inputs"]["text"]) == ("a house", "a fox")
+    lost = card.model_copy(update={"slots": {"positive": (SlotBinding(node="77", input="text"),)}})
+    with pytest.raises(BadInput, match="names node '77'"):
+        bind(Flow(id="f", graph=graph, card=lost), {"positive": "a fox"})
+
+
+@pytest.mark.parametrize(
+    "path",
+    ["../x.png", "a/../../x.png", "/etc/passwd", "\\\\host\\x.png", "C:\\x.png", "c:/x", "~/x.png", "a\\..\\..\\x"],
+)
+def test_bind_lets_no_file_lead_out_of_its_folder(path: str) -> None:
+    graph = classic() | {"20": node("LoadImage", image=path), "6": node("CLIPTextEncode", text=path, clip=["4", 1])}
+    with pytest.raises(BadInput, match="leads out of its folder") as caught:
+        bind(flow_of(graph), {})
+    assert "LoadImage" in str(caught.value)
+    graph["20"]["inputs"]["image"] = "sub/a..b ~.png [input]"
+    assert bind(flow_of(graph), {})["6"]["inputs"]["text"] == path
+    asked = Card(title="F", slots={"input_image": (SlotBinding(node="20", input="image"),)})
+    with pytest.raises(BadInput, match="leads out"):
+        bind(Flow(id="f", graph=graph, card=asked), {"input_image": path})
 
 
 # --- hashes ---------------------------------------------------------------------------------
@@ -302,17 +249,17 @@ def test_shape_hash_ignores_ids_seed_and_prompt() -> None:
     other["n3"]["inputs"]["seed"] = 99
     other["n6"]["inputs"]["text"] = "a boat"
     other["n9"]["inputs"]["filename_prefix"] = "boats"
-    assert shape_hash(other) == shape_hash(classic())
+    assert shape(other) == shape(classic())
 
 
 @pytest.mark.parametrize(("name", "key", "value"), [("3", "steps", 9), ("4", "ckpt_name", "other"), ("5", "width", 96)])
 def test_shape_hash_sees_what_changes_the_picture(name: str, key: str, value: object) -> None:
     other = copy.deepcopy(classic())
     other[name]["inputs"][key] = value
-    assert shape_hash(other) != shape_hash(classic())
+    assert shape(other) != shape(classic())
 
 
 def test_shape_hash_sees_swapped_links() -> None:
     other = copy.deepcopy(classic())
     other["8"]["inputs"]["vae"] = ["4", 1]
-    assert shape_hash(other) != shape_hash(classic())
+    assert shape(other) != shape(classic())

@@ -19,6 +19,8 @@ from typing import Any
 from imagewright.errors import BadInput, Fault
 
 SHIPPED = Path(__file__).with_name("catalogue.json.gz")
+SYNCED = "comfyui-nodes.json.gz"
+"""The name of the file that a server's nodes are kept in."""
 MAX_CLASSES = 50_000
 """The most node classes of one server; large installations have about 5,000."""
 KEPT_OPTIONS = (
@@ -93,6 +95,10 @@ class Catalogue(Mapping[str, NodeSpec]):
             raise BadInput("the list of nodes is empty", "give the address of a ComfyUI server")
         return cls(rows, source)
 
+    def over(self, other: Catalogue) -> Catalogue:
+        """These facts, with those of ``other`` for the classes that are not among them."""
+        return Catalogue({**other._rows, **self._rows}, f"{self.source}; for other nodes: {other.source}")
+
     def to_bytes(self) -> bytes:
         """The compact form, gzip JSON; the same facts give the same bytes."""
         text = json.dumps({"source": self.source, "nodes": dict(sorted(self._rows.items()))}, separators=(",", ":"))
@@ -120,6 +126,36 @@ def shipped() -> Catalogue:
         return Catalogue.from_bytes(SHIPPED.read_bytes())
     except OSError:
         raise Fault("the node catalogue is missing from the installation", "reinstall imagewright") from None
+
+
+def catalogue_of(folder: Path) -> Catalogue:
+    """The nodes that were synced from a server into ``folder`` (``save_synced``), over the shipped ones.
+
+    Raises:
+        Fault: the synced file is damaged.
+    """
+    try:
+        data = (folder / SYNCED).read_bytes()
+    except FileNotFoundError:
+        return shipped()
+    return Catalogue.from_bytes(data).over(shipped())
+
+
+def save_synced(catalogue: Catalogue, folder: Path) -> Path:
+    """Keep a server's nodes in ``folder`` for later conversions, whole or not at all; the file.
+
+    Raises:
+        BadInput: the folder cannot be written.
+    """
+    path, new = folder / SYNCED, folder / f"{SYNCED}.new"
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        new.write_bytes(catalogue.to_bytes())
+        new.replace(path)
+    except OSError as error:
+        new.unlink(missing_ok=True)
+        raise BadInput(f"cannot write {path}: {error.strerror or error}", "make room, or make it writable") from None
+    return path
 
 
 def _is_class(raw: object) -> bool:

@@ -91,6 +91,8 @@ _MODELS = (
 )
 """Model names by what their files are called; the first that matches counts."""
 _CLASSES = (("Flux", "flux"), ("SDXL", "sdxl"), ("SD3", "sd3"), ("QwenImage", "qwen-image"), ("HiDream", "hidream"))
+_SHARED = frozenset({"EmptySD3LatentImage", "ModelSamplingSD3"})
+"""Classes that flows of other families use as well, whatever their names say."""
 _UNSTATED = frozenset({"", "stable_diffusion", "default"})
 
 
@@ -110,4 +112,5 @@ def _family(classes: Sequence[str], stated: Sequence[str]) -> str:
     told = next((kind for kind in stated if kind not in _UNSTATED), None)
     if told:
         return told.replace("_", "-")[:40]
-    return next((family for part, family in _CLASSES if any(part in name for name in classes)), "")
+    own = [name for name in classes if name not in _SHARED]
+    return next((family for part, family in _CLASSES if any(part in name for name in own)), "")

@@ -1,4 +1,7 @@
-"""A file that somebody brings, whatever kind it is, to an API-format graph: API JSON, the editor's JSON, or a PNG."""
+"""A file that somebody brings, whatever kind it is, to an API-format graph.
+
+It is API-format JSON, the editor's JSON, a flow file of ours (``{"id", "card", "graph"}``), or a PNG with one inside.
+"""
 
 from __future__ import annotations
 
@@ -30,6 +33,8 @@ class Read(NamedTuple):
     """Nodes left out, one line each."""
     notes: list[str]
     """What the person should know: dropped keys, choices taken."""
+    envelope: Mapping[str, Any] = {}
+    """What a flow file of ours says beside its graph: ``id`` and ``card``; untrusted."""
 
 
 def read_workflow(source: Path | str | bytes, catalogue: Catalogue) -> Read:
@@ -49,6 +54,8 @@ def read_parsed(data: object, catalogue: Catalogue) -> Read:
     """The same for JSON that is parsed already (by ``flow_format.read_json`` or ``parse_bounded``)."""
     if isinstance(data, dict) and isinstance(data.get("workflow"), dict) and is_workflow(data["workflow"]):
         data = data["workflow"]
+    if isinstance(data, dict) and "graph" in data and "class_type" not in data and not is_workflow(data):
+        return read_parsed(data["graph"], catalogue)._replace(envelope={"id": data.get("id"), "card": data.get("card")})
     if not isinstance(data, dict) or not is_workflow(data):
         graph = parse_graph(data)
         return Read(graph, None, [], drop_keys(graph))
@@ -65,7 +72,7 @@ def parse_bounded(data: bytes) -> object:
     """
     if len(data) <= MAX_BYTES and (data.count(b"{") > MAX_OBJECTS or data.count(b",") > MAX_ITEMS):
         raise BadInput("the file holds far too many values for a flow", "split it")
-    return read_json(data)
+    return read_json(data, "the file")
 
 
 def _bytes_of(path: Path) -> bytes:

@@ -259,6 +259,9 @@ class Tracer:
         )
 
     def _latents_behind(self, node: str, _slot: int) -> Iterable[Link]:
+        """What a latent is made of, up to an earlier sampler: that one's size is its own."""
+        if self._samples(node):
+            return ()
         chosen = self._switch(node)
         if chosen is not None:
             return chosen

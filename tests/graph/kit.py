@@ -27,6 +27,7 @@ from imagewright.graph.request import check, out_path
 from imagewright.memory.artifacts import ArtifactStore, content_key
 from imagewright.memory.runs import RunLog, RunRow, new_run_id
 from imagewright.ports import Drawn, IsCancelled, Job, OnStep, Picture, Step
+from imagewright.retrieval.comfy.slots import find_slots
 from imagewright.schemas import (
     Box,
     Candidate,
@@ -63,7 +64,8 @@ def flow(name: str, **card: Any) -> Flow:
     """A flow that the painter can run."""
     graph = json.loads(json.dumps(GRAPH))
     graph["3"]["inputs"]["steps"] = 4 + len(name)
-    return Flow(id=name, graph=graph, card=Card(title=f"Paint {name}", base_model="paint", **card))
+    slots = dict(find_slots(graph))
+    return Flow(id=name, graph=graph, card=Card(title=f"Paint {name}", base_model="paint", slots=slots, **card))
 
 
 def flawless(job: Job, regions: list[Region]) -> list[Region]:

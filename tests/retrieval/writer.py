@@ -16,7 +16,7 @@ from typing import Any
 
 from imagewright.retrieval.chroma_mirror import file_lock
 from imagewright.retrieval.index import FlowIndex, ignore
-from imagewright.retrieval.intake import build_flow, read_flow_files
+from imagewright.retrieval.intake import build_flow, read_flow_file
 from imagewright.schemas import Evidence, Flow
 
 
@@ -80,9 +80,7 @@ def main(home: Path, work: str, *rest: str) -> None:
             index(home).add(flow(f"{rest[0]}-{number}", steps=number + 1, description=f"{rest[0]} number {number}"))
             index(home).search("number", 3)
     elif work == "file":
-        for found in read_flow_files([rest[0]]):
-            assert isinstance(found, Flow), found
-            print(index(home).add(found).id, flush=True)
+        print(index(home).add(read_flow_file(Path(rest[0])).flow).id, flush=True)
     elif work == "hold":
         with file_lock(home / "chroma" / "lock", 5.0):
             print("held", flush=True)

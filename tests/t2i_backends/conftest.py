@@ -14,6 +14,7 @@ from tokenizers import Tokenizer, models, pre_tokenizers, processors
 from transformers import CLIPTextConfig, CLIPTextModel, PreTrainedTokenizerFast, T5Config, T5EncoderModel
 
 from imagewright.ports import Drawn, Job
+from imagewright.retrieval.comfy.slots import find_slots
 from imagewright.schemas import Card, Flow
 from imagewright.t2i_backends.diffusers_local import DiffusersBackend
 from imagewright.t2i_backends.handles import Latent
@@ -110,7 +111,8 @@ def _flow(family: str = "flux", kind: Any = "text-to-image", drop: tuple[str, ..
         graph[target]["inputs"][key] = value
     for target in drop:
         del graph[target]
-    return Flow(id="plain", graph=graph, card=Card(title="plain", family=family, kind=kind))
+    card = Card(title="plain", family=family, kind=kind, slots=dict(find_slots(graph)))
+    return Flow(id="plain", graph=graph, card=card)
 
 
 @pytest.fixture(scope="session")

@@ -249,7 +249,7 @@ def test_what_is_left_out_is_noted(draw: Draw, make_flow: MakeFlow, make_job: Ma
         ({"size_width": 4096}, ["EmptySD3LatentImage size.width", "2048"]),
         ({"size_height": -16}, ["EmptySD3LatentImage size.height"]),
         ({"ckpt_ckpt_name": "gone"}, ["gone"]),
-        ({"ckpt_ckpt_name": "../tiny"}, ["leaves the models folder"]),
+        ({"ckpt_ckpt_name": "../tiny"}, ["leads out of its folder"]),
         ({"ckpt_ckpt_name": ["size", 0]}, ["CheckpointLoaderSimple ckpt.ckpt_name"]),
     ],
 )

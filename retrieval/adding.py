@@ -1,0 +1,90 @@
+"""Files, folders and pictures into the index: each on its own, so that one that is no flow stops no other."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from imagewright.errors import BadInput
+from imagewright.retrieval.intake import Brought, read_flow_file
+from imagewright.schemas import Flow
+
+if TYPE_CHECKING:
+    from imagewright.retrieval.comfy.catalogue import Catalogue
+    from imagewright.retrieval.index import FlowIndex
+
+BATCH = 32
+"""How many flows are embedded and stored at once."""
+SUFFIXES = (".json", ".png")
+"""The files of a folder that are looked into."""
+
+
+@dataclass(frozen=True)
+class Added:
+    """A flow as it was stored, the file that it came from, and what its conversion had to say."""
+
+    path: Path
+    flow: Flow
+    skipped: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Refused:
+    """A file that is no flow, and why; ``reasons`` has a line for each node in the way."""
+
+    path: Path
+    error: BadInput
+
+    @property
+    def reasons(self) -> tuple[str, ...]:
+        """One line for each node in the way; the error itself where no node is."""
+        return tuple(getattr(self.error, "reasons", [str(self.error)]))
+
+
+def files_below(paths: Sequence[Path]) -> list[Path]:
+    """The files that ``paths`` name: a folder stands for the JSON and PNG files below it, sorted; each file once.
+
+    Raises:
+        BadInput: a folder holds none.
+    """
+    found: dict[Path, None] = {}
+    for path in paths:
+        inside = [path] if not path.is_dir() else sorted(f for f in path.rglob("*") if _looks_like_one(f))
+        if not inside:
+            raise BadInput(f"no .json or .png file is in {path}", "name a folder with workflows of ComfyUI")
+        found |= dict.fromkeys(inside)
+    return list(found)
+
+
+def _looks_like_one(file: Path) -> bool:
+    return file.suffix.lower() in SUFFIXES and not file.name.startswith(".") and file.is_file()
+
+
+def add_files(
+    index: FlowIndex, files: Sequence[Path], catalogue: Catalogue, replace: bool = False
+) -> Iterator[Added | Refused]:
+    """Read and store ``files``, ``BATCH`` at a time, and tell of each; what is told is stored.
+
+    Raises:
+        BadInput: the database cannot be written.
+    """
+    for start in range(0, len(files), BATCH):
+        group = files[start : start + BATCH]
+        read = [_read(path, catalogue) for path in group]
+        brought = [item for item in read if isinstance(item, Brought)]
+        stored = iter(index.add_many([item.flow for item in brought], replace, rename=not replace) if brought else ())
+        for path, item in zip(group, read, strict=True):
+            if isinstance(item, Brought):
+                yield Added(path, next(stored), tuple(item.skipped), tuple(item.notes))
+            else:
+                yield Refused(path, item)
+
+
+def _read(path: Path, catalogue: Catalogue) -> Brought | BadInput:
+    try:
+        return read_flow_file(path, catalogue)
+    except BadInput as error:
+        return error

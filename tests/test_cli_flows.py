@@ -1,0 +1,156 @@
+"""``flows add``, ``flows edit`` and ``comfyui sync`` as a person types them, with a server on loopback."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import shutil
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from imagewright.cli import main
+from imagewright.container import Imagewright
+from imagewright.settings import load_settings
+
+Run = Callable[..., tuple[int, str, str]]
+SPARKLE = {"input": {"required": {"strength": ["INT", {"default": 1}]}}, "output": [], "output_node": True}
+
+
+@pytest.fixture(scope="module")
+def filled(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A home with the shipped flows and scores in it."""
+    home = tmp_path_factory.mktemp("filled") / "home"
+    with contextlib.closing(Imagewright(load_settings({"IMAGEWRIGHT_HOME": str(home)}))) as opened:
+        opened.index.search("shapes", 1)
+    return home
+
+
+@pytest.fixture
+def run(filled: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str], tmp_path: Path) -> Run:
+    """Run the command in this process, in a home of its own."""
+    shutil.copytree(filled, tmp_path / "home")
+    monkeypatch.setenv("IMAGEWRIGHT_HOME", str(tmp_path / "home"))
+    monkeypatch.delenv("VISUAL", raising=False)
+    monkeypatch.delenv("EDITOR", raising=False)
+    monkeypatch.chdir(tmp_path)
+
+    def run_here(*words: str) -> tuple[int, str, str]:
+        monkeypatch.setattr(sys, "argv", ["imagewright", *words])
+        with pytest.raises(SystemExit) as end:
+            main()
+        out, err = capfd.readouterr()
+        return int(end.value.code or 0), out, err
+
+    return run_here
+
+
+@pytest.fixture
+def server() -> Iterator[str]:
+    """A server that answers ``/object_info`` as ComfyUI does; its address."""
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            body = json.dumps({"Sparkle": SPARKLE}).encode()
+            self.send_response(200 if self.path == "/object_info" else 404)
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    found = HTTPServer(("127.0.0.1", 0), Handler)
+    threading.Thread(target=found.serve_forever, daemon=True).start()
+    yield f"http://127.0.0.1:{found.server_port}"
+    found.shutdown()
+    found.server_close()
+
+
+@pytest.fixture
+def workflow(tmp_path: Path) -> Path:
+    """A workflow with a node that the shipped catalogue does not know."""
+    path = tmp_path / "sparkle.json"
+    path.write_text(json.dumps({"nodes": [{"id": 1, "type": "Sparkle", "widgets_values": [5]}], "links": []}))
+    return path
+
+
+def show(run: Run, flow: str) -> dict[str, Any]:
+    code, out, err = run("flows", "show", flow, "--json")
+    assert code == 0, err
+    found = json.loads(out)
+    assert isinstance(found, dict)
+    return found
+
+
+def test_a_servers_nodes_are_used_once_or_kept(run: Run, server: str, workflow: Path) -> None:
+    code, out, err = run("flows", "add", str(workflow), "--json")
+    assert code == 2
+    assert json.loads(out)["errors"][0]["reasons"] == ["node 1 (Sparkle) is not in the catalogue of nodes"]
+    assert "--comfyui URL" in err
+    assert run("flows", "add", str(workflow), "--comfyui", server)[0] == 0
+    assert run("flows", "add", str(workflow))[0] == 2
+    code, out, _ = run("comfyui", "sync", server, "--json")
+    assert code == 0
+    assert (json.loads(out)["classes"], json.loads(out)["new"]) == (1, 1)
+    code, out, _ = run("flows", "add", str(workflow))
+    assert (code, out.split(":")[0]) == (0, "added sparkle-2 [draws the same as sparkle]")
+
+
+def test_a_server_that_is_none(run: Run, workflow: Path) -> None:
+    for words in (["comfyui", "sync", "nowhere"], ["flows", "add", str(workflow), "--comfyui", "http://127.0.0.1:9"]):
+        code, out, err = run(*words)
+        assert (code, out) == (2, "")
+        assert "start ComfyUI and give its address" in err
+
+
+def test_every_field_of_a_card_can_be_corrected(run: Run, tmp_path: Path) -> None:
+    more = tmp_path / "more.json"
+    more.write_text(json.dumps({"benchmarks": {"GenEval": 0.4}, "licence": "MIT"}))
+    words = ("--title", "Castles", "--tag", "ink", "--tag", "castle", "--kind", "upscale", "--card", str(more))
+    code, out, err = run("flows", "edit", "mini-quick", *words)
+    assert code == 0, err
+    assert out == "mini-quick: benchmarks, kind, licence, tags, title changed\n"
+    assert show(run, "mini-quick")["title"] == "Castles"
+    places = show(run, "mini-quick")["slots"]
+    node = places["negative"][0]["node"]
+    assert run("flows", "edit", "mini-quick", "--slot", f"positive={node}.text", "--slot", "negative=")[0] == 0
+    slots = show(run, "mini-quick")["slots"]
+    assert slots["positive"] == [{"node": node, "input": "text"}]
+    assert "negative" not in slots
+    assert slots["seed"] == places["seed"]
+
+
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        (["--slot", "positive=9.nothing"], "has no place '9.nothing'"),
+        (["--slot", "positive"], "names no place"),
+        (["--slot", "colour="], "changed"),
+        (["--kind", "song"], "wrong at kind"),
+        (["--card", "none.json"], "cannot read none.json"),
+        ([], "no editor is set"),
+    ],
+)
+def test_what_cannot_be_corrected_changes_nothing(run: Run, words: list[str], says: str) -> None:
+    before = show(run, "mini-quick")
+    code, out, err = run("flows", "edit", "mini-quick", *words)
+    assert says in out + err
+    assert code == (0 if says == "changed" else 2)
+    assert show(run, "mini-quick") == before
+
+
+def test_a_card_in_the_editor(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    for editor, code, says in (
+        ("sed -i s/simple/SIMPLE/I", 0, "edited"),
+        ("true", 2, "was not changed"),
+        ("sed -i s/{/[/", 2, "no card"),
+        ("no-such-editor", 2, "does not start"),
+    ):
+        monkeypatch.setenv("EDITOR", editor)
+        found, out, err = run("flows", "edit", "mini-quick")
+        assert (found, says in out + err) == (code, True), (editor, out, err)
