@@ -59,6 +59,11 @@ def runs_on_cpu(name: str) -> bool:
     return pick_device("auto").type == "cpu"
 
 
+def device_is_cuda(name: str) -> bool:
+    """Whether the device called ``name`` has memory of its own: an NVIDIA or ROCm GPU."""
+    return pick_device(name).type == "cuda"
+
+
 def bytes_per_number(name: str) -> int:
     """Bytes of one weight on the device called ``name``."""
     return 4 if runs_on_cpu(name) else 2

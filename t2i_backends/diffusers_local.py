@@ -1,4 +1,4 @@
-"""The ``diffusers`` backend: runs a flow in this process, on FLUX-architecture models that lie on this machine.
+"""The ``diffusers`` backend: runs a flow in this process, on models of FLUX.1, SD3.5, SDXL and SD1.5 that lie here.
 
 Torch and diffusers are imported with the first picture, not before: ``check`` needs neither.
 """
@@ -7,28 +7,34 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from imagewright.errors import BadInput, CannotDraw
-from imagewright.flow_format import Graph, bind, parse_graph
+from imagewright.flow_format import Graph, bind, links, parse_graph
 from imagewright.ports import Drawn, IsCancelled, Job, OnStep
 from imagewright.schemas import Flow, ParsedPrompt, Readiness, SlotName
 from imagewright.t2i_backends import readiness
 from imagewright.t2i_backends.devices import check_device_name, pick_device, pick_dtype
 from imagewright.t2i_backends.graph_check import find_flaws, needed, output_node
+from imagewright.t2i_backends.memory import below
 from imagewright.t2i_backends.model_files import ModelFiles
 from imagewright.t2i_backends.node_cache import NodeCache
+from imagewright.t2i_backends.nodes.table import SAMPLERS
 
 if TYPE_CHECKING:
     from imagewright.t2i_backends.model_store import ModelStore
     from imagewright.t2i_backends.runtime import Runtime
 
 
+class TooLittleMemory(CannotDraw):
+    """Memory ran out while drawing."""
+
+
 class DiffusersBackend:
-    """Draws flows of the FLUX family with diffusers. One job at a time; others wait."""
+    """Draws flows of our families with diffusers. One job at a time; others wait."""
 
     name = "diffusers"
 
@@ -90,7 +96,10 @@ class DiffusersBackend:
         with self._busy:
             run = self._runtime(job, on_step, is_cancelled)
             start, loaded = time.perf_counter(), run.store.seconds
-            image = _draw(_checked(job, run), run)
+            graph = _checked(job, run)
+            run.store.place(readiness.placement(graph, self.files, self.device, run.store.loaded_bytes))
+            image = _draw(graph, run)
+            run.facts["offload"] = run.store.level
             run.facts["load_seconds"] = f"{run.store.seconds - loaded:.3f}"
             return Drawn(image, time.perf_counter() - start, _facts(run))
 
@@ -123,11 +132,22 @@ def _checked(job: Job, run: Runtime) -> Graph:
     output = output_node(graph)
     if output is None:
         raise BadInput(f"flow {job.flow.id!r} has no SaveImage node", "end it with a SaveImage")
-    samplers = [graph[node] for node in needed(graph, output) if graph[node]["class_type"] == "KSampler"]
+    samplers = [node for node in needed(graph, output) if graph[node]["class_type"] in SAMPLERS]
     if job.redraw is not None and len(samplers) != 1:
         raise BadInput(f"a redraw needs a flow with one KSampler, not {len(samplers)}", "choose another flow")
-    run.planned_steps = sum(int(sampler["inputs"]["steps"]) for sampler in samplers)
+    run.planned_steps = sum(_steps(graph, sampler) for sampler in samplers)
     return graph
+
+
+def _steps(graph: Graph, sampler: str) -> int:
+    """The steps that a sampler states, itself or in its schedule; 0 where nothing does."""
+    inputs = graph[sampler]["inputs"]
+    source = links(inputs).get("sigmas")
+    value = (graph[source[0]]["inputs"] if source else inputs).get("steps")
+    if not isinstance(value, int):
+        return 0
+    first, last = inputs.get("start_at_step", 0), inputs.get("end_at_step", value)
+    return max(min(last, value) - first, 0) if isinstance(first, int) and isinstance(last, int) else value
 
 
 def _bound(job: Job, run: Runtime) -> Graph:
@@ -147,25 +167,48 @@ def _bound(job: Job, run: Runtime) -> Graph:
 
 
 def _draw(graph: Graph, run: Runtime) -> Any:
-    import torch
-
     from imagewright.t2i_backends.executor import execute
     from imagewright.t2i_backends.redraw import paste
 
-    try:
-        image = execute(graph, run)
-    except (torch.OutOfMemoryError, MemoryError):
-        raise CannotDraw("there is too little memory for this picture", "use a smaller size") from None
-    except RuntimeError as error:
-        if "can't allocate memory" not in str(error):
-            raise
-        raise CannotDraw("there is too little memory for this picture", "use a smaller size") from None
+    image = _with_less(lambda: execute(graph, run), run)
     redraw = run.job.redraw
     if redraw is None:
         return image.copy()
     if not redraw.strength:
         return redraw.image.copy()
     return paste(image, redraw.image, redraw.regions, run.cell_pixels)
+
+
+def _with_less(draw: Callable[[], Any], run: Runtime) -> Any:
+    """What ``draw`` gives; where memory runs out it is tried once more with the models placed one level leaner.
+
+    Raises:
+        CannotDraw: there is too little memory even so, or nowhere to offload to.
+    """
+    try:
+        return _out_of_memory_is_ours(draw)
+    except CannotDraw as error:
+        leaner = below(run.store.level) if run.store.device.type == "cuda" else None
+        if not isinstance(error, TooLittleMemory) or leaner is None:
+            raise
+        run.note(f"memory ran out: drawn again with offload level {leaner}")
+        run.restart()
+        run.store.clear()
+        run.store.place(leaner)
+    return _out_of_memory_is_ours(draw)
+
+
+def _out_of_memory_is_ours(draw: Callable[[], Any]) -> Any:
+    import torch
+
+    try:
+        return draw()
+    except (torch.OutOfMemoryError, MemoryError):
+        raise TooLittleMemory("there is too little memory for this picture", "use a smaller size") from None
+    except RuntimeError as error:
+        if "can't allocate memory" not in str(error):
+            raise
+        raise TooLittleMemory("there is too little memory for this picture", "use a smaller size") from None
 
 
 def _facts(run: Runtime) -> dict[str, str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from dataclasses import fields, is_dataclass
 from typing import Any
 
 from PIL import Image
@@ -12,8 +13,10 @@ from imagewright.errors import BadInput
 from imagewright.flow_format import Graph, links
 from imagewright.t2i_backends.graph_check import needed, output_node
 from imagewright.t2i_backends.handles import VaeHandle
-from imagewright.t2i_backends.node_inputs import read
-from imagewright.t2i_backends.nodes import NODES
+from imagewright.t2i_backends.model_files import ModelPath
+from imagewright.t2i_backends.node_inputs import VALUES, Input, read, refused
+from imagewright.t2i_backends.nodes.registry import Node
+from imagewright.t2i_backends.nodes.table import NODES
 from imagewright.t2i_backends.runtime import Runtime
 
 
@@ -45,13 +48,17 @@ class _Execution:
         self.results: dict[str, tuple[Any, ...]] = {}
         self.keys: dict[str, str] = {}
         self.ran = 0
-        for node in needed(graph, output_node(graph) or ""):
+        nodes = needed(graph, output_node(graph) or "")
+        for node in nodes:
+            if graph[node]["class_type"] in ("CheckpointLoaderSimple", "UNETLoader"):
+                self.run_node(node)
+        for node in nodes:
             if isinstance(handle := self._vae_of(node), VaeHandle):
                 run.vae = handle
 
     def _vae_of(self, node: str) -> Any:
         """The VAE that a VAEDecode decodes with; previews and redraws need it before the decoder's turn."""
-        if self.graph[node]["class_type"] != "VAEDecode":
+        if self.graph[node]["class_type"] not in ("VAEDecode", "VAEDecodeTiled"):
             return None
         source, number = links(self.graph[node]["inputs"])["vae"]
         self.run_node(source)
@@ -69,7 +76,7 @@ class _Execution:
             self.keys[node] = _hash([value["class_type"], _stamps(self.results[node])])
             self.ran += 1
             return
-        key = self.keys[node] = self._key(value, self.run.beside if known.beside else "")
+        key = self.keys[node] = self._key(value, [self.run.beside if known.beside else "", *self._files(value, known)])
         found = self.run.cache.get(key)
         if found is None:
             found = self._run_fresh(known, inputs)
@@ -78,7 +85,7 @@ class _Execution:
         self.run.facts |= facts
         self.run.notes += [note for note in notes if note not in self.run.notes]
 
-    def _run_fresh(self, known: Any, inputs: dict[str, Any]) -> tuple[tuple[Any, ...], dict[str, str], list[str]]:
+    def _run_fresh(self, known: Node, inputs: dict[str, Any]) -> tuple[tuple[Any, ...], dict[str, str], list[str]]:
         """Outputs, and the facts and notes that belong to them whenever they are used again."""
         facts, notes = self.run.facts, self.run.notes
         self.run.facts, self.run.notes = {}, []
@@ -95,12 +102,26 @@ class _Execution:
         for name, kind in wanted.items():
             if name in linked:
                 source, number = linked[name]
-                values[name] = self.results[source][number]
+                values[name] = self._linked(self.results[source][number], name, kind)
             else:
                 values[name] = read(given.get(name, kind.default), kind)
         return values
 
-    def _key(self, value: dict[str, Any], beside: str) -> str:
+    def _linked(self, value: Any, name: str, kind: Input) -> Any:
+        """What comes over a link; a plain value is checked only now."""
+        if kind.kind not in VALUES:
+            return value
+        reason = refused(value, kind)
+        if reason is not None:
+            raise BadInput(f"input {name!r} gets {value!r} over its link, but must be {reason}", f"give it {reason}")
+        return read(value, kind)
+
+    def _files(self, value: dict[str, Any], known: Node) -> list[str]:
+        """When the pictures that a node names last changed."""
+        named = [(kind.folder, value["inputs"].get(name)) for name, kind in known.inputs.items() if kind.kind == "file"]
+        return [self.run.find(folder, name).stamp for folder, name in named if isinstance(name, str)]
+
+    def _key(self, value: dict[str, Any], beside: list[str]) -> str:
         linked = links(value["inputs"])
         inputs = {
             name: [self.keys[linked[name][0]], linked[name][1]] if name in linked else item
@@ -109,14 +130,13 @@ class _Execution:
         return _hash([value["class_type"], inputs, beside])
 
 
-def _stamps(handles: tuple[Any, ...]) -> list[Any]:
-    """What loader outputs name, and when those files last changed."""
-    parts: list[Any] = []
-    for handle in handles:
-        parts += [source.stamp for source in getattr(handle, "sources", ())]
-        parts += [handle.source.stamp] if hasattr(handle, "source") else []
-        parts += [[lora.stamp, strength] for lora, strength in getattr(handle, "loras", ())]
-    return parts
+def _stamps(value: Any) -> Any:
+    """What loader outputs name, and when those files last changed, as plain JSON."""
+    if isinstance(value, ModelPath):
+        return value.stamp
+    if is_dataclass(value) and not isinstance(value, type):
+        return [type(value).__name__, *(_stamps(getattr(value, part.name)) for part in fields(value))]
+    return [_stamps(item) for item in value] if isinstance(value, tuple) else value
 
 
 def _hash(value: object) -> str:

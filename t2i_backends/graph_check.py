@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from imagewright.flow_format import Graph, links, order
 from imagewright.t2i_backends.node_inputs import Flaw, flaws_of
-from imagewright.t2i_backends.nodes import NODES, OUTPUTS
+from imagewright.t2i_backends.nodes.table import NODES, OUTPUTS, RESULTS
 
 
 def find_flaws(graph: Graph) -> list[Flaw]:
@@ -23,8 +23,10 @@ def find_flaws(graph: Graph) -> list[Flaw]:
 
 
 def output_node(graph: Graph) -> str | None:
-    """The node whose picture is the flow's result: the last SaveImage in running order."""
-    return next((node for node in reversed(order(graph)) if graph[node]["class_type"] == "SaveImage"), None)
+    """The node whose picture is the flow's result: the last SaveImage in running order, else the last PreviewImage."""
+    ordered = list(reversed(order(graph)))
+    found = (node for name in RESULTS for node in ordered if graph[node]["class_type"] == name)
+    return next(found, None)
 
 
 def needed(graph: Graph, output: str) -> list[str]:

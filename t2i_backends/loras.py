@@ -1,26 +1,39 @@
-"""LoRAs on a loaded transformer for the length of one job: put on, weighted, and taken off again."""
+"""LoRAs on loaded models for the length of their use: put on, weighted, and taken off again."""
 
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping
 from typing import Any
 
-from diffusers import FluxPipeline
+from diffusers import FluxPipeline, StableDiffusion3Pipeline, StableDiffusionPipeline, StableDiffusionXLPipeline
+from diffusers.hooks.group_offloading import _maybe_remove_and_reapply_group_offloading
+from diffusers.utils import recurse_remove_peft_layers
 
 from imagewright.errors import BadInput
+from imagewright.t2i_backends.families.base import Net
+from imagewright.t2i_backends.families.facts import FAMILIES
+from imagewright.t2i_backends.handles import Loras
+from imagewright.t2i_backends.headers import read_header
+from imagewright.t2i_backends.loading import quiet
 from imagewright.t2i_backends.model_files import ModelPath
-from imagewright.t2i_backends.model_store import quiet
+from imagewright.t2i_backends.text.encode import Encoders
 
+_READERS: Mapping[str, Any] = {
+    "flux": FluxPipeline,
+    "sd3": StableDiffusion3Pipeline,
+    "sdxl": StableDiffusionXLPipeline,
+    "sd15": StableDiffusionPipeline,
+}
+"""The pipelines whose readers know the LoRA formats of their family: diffusers, kohya, xlabs and others."""
 _OTHER_MODEL = "use a LoRA of this base model"
 
 
 @contextlib.contextmanager
-def applied(transformer: Any, loras: Sequence[tuple[ModelPath, float]]) -> Iterator[None]:
-    """The transformer with ``loras`` inside the block; outside it the base weights, untouched, are all there is.
+def applied(net: Net, loras: Loras) -> Iterator[None]:
+    """The diffusion model with ``loras`` inside the block; outside it the base weights, untouched, are all there is.
 
-    Nothing is fused, so that the base model draws exactly what it drew before. A LoRA of strength 0 is left out, and
-    its text encoder part, if it has one, is not used (LoraLoaderModelOnly).
+    Nothing is fused, so that the base model draws exactly what it drew before. A LoRA of strength 0 is left out.
 
     Raises:
         BadInput: a file is no LoRA, or one of another model.
@@ -29,34 +42,103 @@ def applied(transformer: Any, loras: Sequence[tuple[ModelPath, float]]) -> Itera
     if not wanted:
         yield
         return
+    model = net.model
     try:
         with quiet():
-            names = [_put_on(transformer, lora, f"lora_{i}") for i, (lora, _) in enumerate(wanted)]
-            transformer.set_adapters(names, [strength for _, strength in wanted])
+            names = [_put_on(net, lora, f"lora_{i}") for i, (lora, _) in enumerate(wanted)]
+            model.set_adapters(names, [strength for _, strength in wanted])
+            _maybe_remove_and_reapply_group_offloading(model)
         yield
     finally:
         with quiet():
-            transformer.unload_lora()
+            model.unload_lora()
 
 
-def _put_on(transformer: Any, lora: ModelPath, name: str) -> str:
-    """Load one file as adapter ``name``; the pipeline's own reader knows the formats of kohya, xlabs and others.
+@contextlib.contextmanager
+def applied_to_text(encoders: Encoders, loras: Loras) -> Iterator[None]:
+    """The text encoders with the parts of ``loras`` that are for them, where a file has any."""
+    wanted = [(lora, strength) for lora, strength in loras if strength]
+    if not wanted:
+        yield
+        return
+    models = {role: model for role, (model, _) in encoders.parts.items() if role != "t5"}
+    try:
+        with quiet():
+            for i, (lora, strength) in enumerate(wanted):
+                _put_on_text(encoders.family, models, lora, strength, f"lora_{i}")
+            for model in models.values():
+                names = [f"lora_{i}" for i in range(len(wanted)) if f"lora_{i}" in getattr(model, "peft_config", {})]
+                if names:
+                    model.set_adapter(names)
+        yield
+    finally:
+        for model in models.values():
+            recurse_remove_peft_layers(model)
+            if hasattr(model, "peft_config"):
+                del model.peft_config
+                model._hf_peft_config_loaded = None
+
+
+def _read(lora: ModelPath, family: str, net: Any = None) -> tuple[dict[str, Any], Any, Any]:
+    """The weights, alphas and metadata of one file, in diffusers' names."""
+    file = lora.path
+    header = read_header(file)
+    if header is None or not header.complete:
+        raise BadInput(f"the LoRA {file.name!r} is {'cut off' if header else 'no safetensors file'}", "get it again")
+    options: dict[str, Any] = {
+        "weight_name": file.name, "return_lora_metadata": True, "local_files_only": True, "use_safetensors": True
+    }  # fmt: skip
+    if family == "flux":
+        options["return_alphas"] = True
+    if family == "sdxl" and net is not None:
+        options["unet_config"] = net.config
+    found = _READERS[family].lora_state_dict(str(file.parent), **options)
+    if family == "sd3":
+        return found[0], None, found[1]
+    return found
+
+
+def _put_on(net: Net, lora: ModelPath, name: str) -> str:
+    """Load one file as adapter ``name``.
 
     Files that also replace norm layers or widen inputs (control LoRAs) are refused: those changes would stay behind.
     """
-    file = lora.path
+    family, part = net.facts.name, net.facts.net_folder
+    with _one_line(lora):
+        weights, alphas, metadata = _read(lora, family, net.model)
+        mine = {key: value for key, value in weights.items() if key.startswith(f"{part}.") and "lora" in key}
+        odd = any(key.startswith(f"{part}.") and "lora" not in key and "alpha" not in key for key in weights)
+        if not mine or odd:
+            title = FAMILIES[family].title
+            raise BadInput(f"the LoRA {lora.path.name!r} holds no plain LoRA weights for {title}", _OTHER_MODEL)
+        load = getattr(_READERS[family], f"load_lora_into_{part}")
+        if family == "sd3":
+            load(mine, net.model, adapter_name=name, metadata=metadata)
+        else:
+            load(mine, alphas, net.model, adapter_name=name, metadata=metadata)
+    if name not in getattr(net.model, "peft_config", {}):
+        raise BadInput(f"the LoRA {lora.path.name!r} fits no layer of this model", _OTHER_MODEL)
+    return name
+
+
+def _put_on_text(family: str, models: Mapping[str, Any], lora: ModelPath, strength: float, name: str) -> None:
+    with _one_line(lora):
+        weights, alphas, metadata = _read(lora, family)
+        for role, model in models.items():
+            prefix = FAMILIES[family].encoders[role]
+            mine = {key: value for key, value in weights.items() if key.startswith(f"{prefix}.") and "lora" in key}
+            if mine:
+                _READERS[family].load_lora_into_text_encoder(
+                    mine, network_alphas=alphas, text_encoder=model, prefix=prefix, lora_scale=strength,
+                    adapter_name=name, metadata=metadata,
+                )  # fmt: skip
+
+
+@contextlib.contextmanager
+def _one_line(lora: ModelPath) -> Iterator[None]:
+    """What the readers raise for a file that does not fit, as one line."""
     try:
-        weights, alphas, metadata = FluxPipeline.lora_state_dict(
-            str(file.parent), weight_name=file.name, return_alphas=True, return_lora_metadata=True,
-            local_files_only=True, use_safetensors=True,
-        )  # fmt: skip
-        mine = {key: value for key, value in weights.items() if key.startswith("transformer.") and "lora" in key}
-        if not mine or any(key.startswith("transformer.") and "lora" not in key for key in weights):
-            raise BadInput(f"the LoRA {file.name!r} holds no plain LoRA weights for FLUX", _OTHER_MODEL)
-        FluxPipeline.load_lora_into_transformer(mine, alphas, transformer, adapter_name=name, metadata=metadata)
+        yield
     except (OSError, ValueError, RuntimeError, KeyError, TypeError, IndexError, AttributeError) as error:
         detail = next(iter(str(error).strip().splitlines()), type(error).__name__)[:160]
-        raise BadInput(f"the LoRA {file.name!r} does not fit the model: {detail}", _OTHER_MODEL) from error
-    if name not in getattr(transformer, "peft_config", {}):
-        raise BadInput(f"the LoRA {file.name!r} fits no layer of this model", _OTHER_MODEL)
-    return name
+        raise BadInput(f"the LoRA {lora.path.name!r} does not fit the model: {detail}", _OTHER_MODEL) from error

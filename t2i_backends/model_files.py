@@ -1,7 +1,8 @@
 """Model files by the names that flows give them: found inside the model roots only, described, never loaded.
 
 The folders are ComfyUI's. A model is a diffusers pipeline folder (``model_index.json``), a component folder
-(``config.json``), or one ``.safetensors`` file beside a folder of the same stem that holds its config.
+(``config.json``), or one ``.safetensors`` file: described by a folder of the same stem beside it where there is one,
+else by the configs that ship with us for what its header says it is.
 """
 
 from __future__ import annotations
@@ -15,8 +16,11 @@ from pathlib import Path, PurePosixPath, PureWindowsPath
 from typing import Literal
 
 from imagewright.errors import BadInput
+from imagewright.t2i_backends.extra_paths import extra_folders
+from imagewright.t2i_backends.families import facts
+from imagewright.t2i_backends.headers import Held, look, read_header
 
-Part = Literal["transformer", "vae", "text"]
+Part = Literal["net", "vae", "text"]
 
 FOLDERS: Mapping[str, tuple[str, ...]] = {
     "checkpoints": ("checkpoints",),
@@ -24,16 +28,19 @@ FOLDERS: Mapping[str, tuple[str, ...]] = {
     "text_encoders": ("text_encoders", "clip"),
     "vae": ("vae",),
     "loras": ("loras",),
+    "controlnet": ("controlnet",),
+    "upscale_models": ("upscale_models",),
+    "input": ("input", "../input"),
 }
 """What a loader asks for, and the folders under a model root where it may lie."""
 PICKLES = frozenset({".ckpt", ".pt", ".pth", ".bin", ".pkl", ".pickle"})
 BUILT_IN: Mapping[str, Path] = {"mini": Path(__file__).resolve().parent / "mini" / "weights" / "pipeline"}
 """Models that ship with the package, found when no model root has the name."""
-SUBFOLDERS: Mapping[Part, tuple[str, ...]] = {
-    "transformer": ("transformer",),
-    "vae": ("vae",),
-    "text": ("text_encoder", "text_encoder_2"),
-}
+CONFIGS = Path(__file__).resolve().parent / "configs"
+"""Configs of published models that ship with us, without weights."""
+WEIGHTS = frozenset({".safetensors"})
+PICTURES = frozenset({".png", ".jpg", ".jpeg", ".webp"})
+YAML = frozenset({".yaml", ".yml"})
 _EDGE = 64 * 1024
 """Bytes hashed at each end of a weights file."""
 
@@ -69,7 +76,13 @@ class ModelFiles:
     """The model roots, searched in order; the package's own models last."""
 
     def __init__(self, roots: Sequence[Path]) -> None:
-        self.roots = tuple(Path(root) for root in roots)
+        self.roots = tuple(Path(root) for root in roots if Path(root).suffix not in YAML)
+        self._yaml = tuple(Path(root) for root in roots if Path(root).suffix in YAML)
+
+    def bases(self, kind: str) -> tuple[Path, ...]:
+        """The folders where models of ``kind`` may lie: below the roots, then those of ``extra_model_paths.yaml``."""
+        own = [root / folder for root in self.roots for folder in FOLDERS[kind]]
+        return tuple(dict.fromkeys([*own, *extra_folders(self.roots, self._yaml, FOLDERS[kind])]))
 
     def find(self, kind: str, name: str) -> ModelPath | None:
         """The model called ``name`` among the folders of ``kind``; None when it is not there.
@@ -78,11 +91,9 @@ class ModelFiles:
             BadInput: the name leaves the model roots, or names a pickle.
         """
         clean = _clean(name)
-        for root in self.roots:
-            for folder in FOLDERS[kind]:
-                base = root / folder
-                if (base / clean).exists():
-                    return _describe(_inside(base, clean, name), base)
+        for base in self.bases(kind):
+            if (base / clean).exists():
+                return _describe(_inside(base, clean, name, PICTURES if kind == "input" else WEIGHTS), base)
         built_in = BUILT_IN.get(name) if kind != "loras" else None
         if built_in is not None and (built_in / "model_index.json").is_file():
             return ModelPath(built_in, built_in)
@@ -93,7 +104,8 @@ class ModelFiles:
         if kind == "checkpoints" and name in BUILT_IN:
             return f"{BUILT_IN[name]}/ (it ships with imagewright: reinstall it)"
         root = self.roots[0] if self.roots else Path("models")
-        tail = "" if PurePosixPath(name).suffix == ".safetensors" else "/"
+        tail = "" if PurePosixPath(name).suffix else "/"
+        tail = "/" if kind == "checkpoints" and PurePosixPath(name).suffix != ".safetensors" else tail
         return f"{root / FOLDERS[kind][0] / name}{tail}"
 
 
@@ -109,13 +121,15 @@ def _clean(name: str) -> str:
     return str(PurePosixPath(clean))
 
 
-def _inside(base: Path, clean: str, name: str) -> Path:
+def _inside(base: Path, clean: str, name: str, endings: frozenset[str]) -> Path:
     path = (base / clean).resolve()
     if not path.is_relative_to(base.resolve()):
         raise BadInput(f"model {name[:80]!r} links out of the models folder", f"put the file itself into {base}")
     if path.suffix.lower() in PICKLES:
         raise BadInput(f"model {name[:80]!r} is a pickle, which can run code", "use its .safetensors version")
-    if path.is_file() and path.suffix.lower() != ".safetensors":
+    if path.is_file() and path.suffix.lower() not in endings:
+        if endings is PICTURES:
+            raise BadInput(f"{name[:80]!r} is no picture", "use a PNG, JPEG or WebP file")
         raise BadInput(
             f"model {name[:80]!r} is no safetensors file", "use its .safetensors version or a diffusers folder"
         )
@@ -123,12 +137,15 @@ def _inside(base: Path, clean: str, name: str) -> Path:
 
 
 def _describe(path: Path, base: Path) -> ModelPath:
-    """``path`` with its config: itself for a folder, the folder of the same stem for a file."""
+    """``path`` with its config: itself for a folder; for a file the folder of the same stem, or ours."""
     holder = path if path.is_dir() else path.with_suffix("")
     known = holder.resolve().is_relative_to(base.resolve()) and any(
         (holder / name).is_file() for name in ("model_index.json", "config.json")
     )
-    return ModelPath(path, holder if known else None)
+    if known or path.suffix.lower() not in WEIGHTS:
+        return ModelPath(path, holder if known else None)
+    ours = look(path).config
+    return ModelPath(path, CONFIGS / ours if ours else None)
 
 
 def weight_files(path: Path) -> tuple[Path, ...]:
@@ -140,16 +157,70 @@ def component(model: ModelPath, part: Part) -> tuple[Path, ...]:
     """The config folders of one part of a model: subfolders of a pipeline, else the component folder itself."""
     if model.config is None:
         return ()
-    if model.is_pipeline:
-        return tuple(model.config / name for name in SUBFOLDERS[part])
-    return (model.config,)
+    if not model.is_pipeline:
+        return (model.config,)
+    family = facts.FAMILIES.get(family_of(model))
+    if family is None:
+        return ()
+    folders = {"net": (family.net_folder,), "vae": ("vae",), "text": tuple(family.encoders.values())}[part]
+    return tuple(model.config / name for name in folders if part != "text" or _listed(model, name))
+
+
+def _listed(model: ModelPath, name: str) -> bool:
+    """Whether a pipeline's index names this part and does not leave it out."""
+    index = read_config(model.config / "model_index.json") if model.config else {}
+    entry = index.get(name)
+    return isinstance(entry, list) and len(entry) == 2 and entry[1] is not None
+
+
+def family_of(model: ModelPath) -> str:
+    """The family of a pipeline or diffusion model, by its config or its header; empty when nothing tells."""
+    if model.config is not None:
+        name = architecture(model)
+        found = facts.of_pipeline(name) or facts.of_net(name, read_config(model.config / "config.json"))
+        if found or not model.path.is_file():
+            return found
+    return held(model).family
+
+
+def control_family(model: ModelPath) -> str:
+    """The family of a ControlNet; empty for anything else."""
+    if model.path.is_file():
+        return held(model).family if held(model).kind == "control" else ""
+    name = architecture(model)
+    if name == "ControlNetModel":
+        config = read_config(model.config / "config.json") if model.config else {}
+        return "sdxl" if config.get("addition_embed_type") == "text_time" else "sd15"
+    return next((family.name for family in facts.FAMILIES.values() if name and name == family.control_class), "")
+
+
+def held(model: ModelPath) -> Held:
+    """What the header of a lone file says; ``unknown`` for folders."""
+    return look(model.path) if model.path.is_file() else Held("unknown")
+
+
+def role_of(folder: Path) -> str:
+    """Which text encoder the config in ``folder`` describes: ``clip_l``, ``clip_g``, ``t5``; empty for another."""
+    config = read_config(folder / "config.json")
+    kind = str(config.get("model_type", ""))
+    if kind in ("t5", "mt5"):
+        return "t5"
+    width = config.get("hidden_size", 0)
+    return "" if "clip" not in kind else "clip_g" if isinstance(width, int) and width >= 1280 else "clip_l"
 
 
 def part_weights(model: ModelPath, part: Part) -> tuple[Path, ...]:
     """The weights files that loading ``part`` of ``model`` reads."""
     if model.path.is_file():
         return (model.path,)
-    return tuple(file for folder in component(model, part) for file in sorted(folder.glob("*.safetensors")))
+    return tuple(file for folder in component(model, part) for file in main_weights(folder))
+
+
+def main_weights(folder: Path) -> list[Path]:
+    """The weights files of a component folder, without its other variants (``model.fp16.safetensors``)."""
+    files = sorted(folder.glob("*.safetensors"))
+    plain = [file for file in files if file.name.count(".") == 1 and "non_ema" not in file.name]
+    return plain or files
 
 
 def read_config(file: Path) -> dict[str, object]:
@@ -180,40 +251,24 @@ def foreign_parts(model: ModelPath) -> tuple[str, ...]:
 
 
 def vae_scale(model: ModelPath) -> int:
-    """Pixels per latent cell, from the VAE's config beside a pipeline; FLUX's 8 where there is none.
+    """Pixels per latent cell, from the VAE's config beside a pipeline; 8, as in all our families, where there is none.
 
-    ``2 ** (number of blocks - 1)``, as ``FluxPipeline`` computes it.
+    ``2 ** (number of blocks - 1)``, as the stock pipelines compute it.
     """
     folders = component(model, "vae") if model.is_pipeline else ()
-    blocks = read_config(folders[0] / "config.json").get("block_out_channels") if folders else None
+    return scale_of(read_config(folders[0] / "config.json")) if folders else 8
+
+
+def scale_of(config: Mapping[str, object]) -> int:
+    """Pixels per latent cell of a VAE with this config."""
+    blocks = config.get("block_out_channels")
     return int(2 ** (len(blocks) - 1)) if isinstance(blocks, list) and blocks else 8
 
 
 def parameter_count(file: Path) -> int:
     """How many numbers a safetensors file holds, read from its header; 0 when the header is broken."""
-    stat = file.stat()
-    return _parameter_count(file, stat.st_size, stat.st_mtime_ns)
-
-
-@lru_cache(maxsize=512)
-def _parameter_count(file: Path, size: int, stamp: int) -> int:
-    with file.open("rb") as stream:
-        length = int.from_bytes(stream.read(8), "little")
-        if not 2 <= length <= min(size, 100_000_000):
-            return 0
-        try:
-            header = json.loads(stream.read(length))
-        except ValueError:
-            return 0
-    shapes = [entry.get("shape", []) for name, entry in header.items() if name != "__metadata__"]
-    return sum(_product(shape) for shape in shapes)
-
-
-def _product(shape: Sequence[int]) -> int:
-    total = 1
-    for side in shape:
-        total *= side
-    return total
+    header = read_header(file)
+    return 0 if header is None else header.numbers
 
 
 @lru_cache(maxsize=64)

@@ -1,86 +1,117 @@
-"""Loaded models: each part of a FLUX pipeline is loaded from local safetensors once and kept in a small LRU.
+"""Loaded models: each part is loaded from local safetensors once, kept in a small LRU, and placed as memory allows.
 
-Nothing is ever downloaded and no pickle is ever read.
+Where everything fits, everything stays on the device. Else (``model``) the text encoders and the diffusion model take
+turns there, or (``group``) only some layers at a time are there, and the rest waits in RAM.
 """
 
 from __future__ import annotations
 
 import contextlib
 import time
-import warnings
 from collections import OrderedDict
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import torch
-from diffusers import AutoencoderKL, AutoencoderTiny, FluxPipeline, FluxTransformer2DModel
-from diffusers.utils import logging as diffusers_logging
-from transformers import AutoTokenizer, CLIPTextModel, T5EncoderModel
-from transformers.utils import logging as transformers_logging
 
-from imagewright.errors import BadInput, CannotDraw
-from imagewright.t2i_backends.handles import ClipHandle, ModelHandle, VaeHandle
-from imagewright.t2i_backends.model_files import (
-    ModelPath,
-    architecture,
-    component,
-    foreign_parts,
-    read_config,
-    vae_scale,
-)
+from imagewright.t2i_backends import loading
+from imagewright.t2i_backends.families.base import Net
+from imagewright.t2i_backends.handles import ClipHandle, ControlHandle, ModelHandle, UpscalerHandle, VaeHandle
+from imagewright.t2i_backends.loading import quiet
+from imagewright.t2i_backends.memory import Level
+from imagewright.t2i_backends.pixels import Vae
+from imagewright.t2i_backends.text.encode import Encoders
 
-_VAES: Mapping[str, Any] = {"AutoencoderKL": AutoencoderKL, "AutoencoderTiny": AutoencoderTiny}
-_LOCAL: Mapping[str, Any] = {"local_files_only": True}
-_DEV = {"use_dynamic_shifting": True}
-_SCHNELL = {"use_dynamic_shifting": False, "shift": 1.0}
+__all__ = ["ModelStore", "quiet"]
 
-
-@dataclass(frozen=True)
-class Transformer:
-    """A loaded FLUX transformer and what belongs to it."""
-
-    model: Any
-    scheduler: Mapping[str, Any]
-    """The config of the pipeline's scheduler: it says how the model's sigmas are shifted."""
-    scale: int
-    """Pixels per latent cell of the VAE it was trained with."""
-
-    @property
-    def channels(self) -> int:
-        """Latent channels; the transformer sees them in packs of 2 x 2 cells."""
-        return int(self.model.config.in_channels) // 4
+PARTS = ("net", "text", "vae", "control", "upscaler")
+_TURNS = ("net", "control"), ("text",)
+"""Parts that are on the device together where they take turns; the rest always stays there."""
+GROUP_BLOCKS = 1
+"""Blocks of a model that are on the device at a time under ``group``."""
 
 
 class ModelStore:
-    """An LRU of loaded parts, at most ``limit`` transformers, ``limit`` text encoders and ``limit`` VAEs."""
+    """An LRU of loaded parts, at most ``limit`` of each kind."""
 
     def __init__(self, device: torch.device, dtype: torch.dtype, limit: int) -> None:
         self.device, self.dtype, self.limit = device, dtype, limit
-        self._parts: dict[str, OrderedDict[str, Any]] = {part: OrderedDict() for part in ("transformer", "text", "vae")}
+        self.level: Level = "none"
+        self._parts: dict[str, OrderedDict[str, Any]] = {part: OrderedDict() for part in PARTS}
         self.loads = 0
         """How many parts were loaded from disk so far."""
         self.seconds = 0.0
         """How long that took."""
 
-    def transformer(self, handle: ModelHandle) -> Transformer:
-        """The transformer of ``handle``, without its LoRAs."""
-        source = handle.source
-        return self._get("transformer", source.stamp, lambda: self._load_transformer(source), source.path)  # type: ignore[no-any-return]
+    def place(self, level: Level) -> None:
+        """Place what is loaded from now on by ``level``; what was placed otherwise is let go."""
+        if level != self.level:
+            self.clear()
+            self.level = level
 
-    def text(self, handle: ClipHandle) -> Any:
-        """A ``FluxPipeline`` that holds only text encoders and tokenizers."""
-        stamp = "|".join(source.stamp for source in handle.sources)
-        return self._get("text", stamp, lambda: self._load_text(handle.sources), handle.sources[0].path)
+    def clear(self) -> None:
+        """Let go of everything."""
+        for kept in self._parts.values():
+            kept.clear()
+        if self.device.type == "cuda":
+            torch.cuda.empty_cache()
 
-    def vae(self, handle: VaeHandle) -> Any:
-        """A ``FluxPipeline`` that holds only the VAE, with its image processor."""
+    def net(self, handle: ModelHandle) -> Net:
+        """The diffusion model of ``handle``, without its LoRAs; its prediction is what a node says, if one does."""
+        source, storage = handle.source, handle.storage
+
+        def load() -> Net:
+            net = loading.load_net(source, self.dtype)
+            self._settle(net.model, storage)
+            return net if not storage else replace(net, extra={**net.extra, "compute_dtype": self.dtype})
+
+        net: Net = self._get("net", f"{source.stamp} {storage}", load, source.path)
+        said = handle.sampling.prediction
+        return replace(net, extra={**net.extra, "prediction": said}) if said else net
+
+    def text(self, handle: ClipHandle) -> Encoders:
+        """The text encoders of ``handle``, without its LoRAs."""
+
+        def load() -> Encoders:
+            found = loading.load_encoders(handle, self.dtype)
+            for model, _ in found.parts.values():
+                self._settle(model)
+            return replace(found, device=self.device)
+
+        stamp = "|".join((handle.family, *(source.stamp for source in handle.sources)))
+        return self._get("text", stamp, load, handle.sources[0].path)  # type: ignore[no-any-return]
+
+    def vae(self, handle: VaeHandle, family: str = "") -> Vae:
+        """The autoencoder of ``handle``; ``family`` says how the latents of a lone file are scaled."""
         source = handle.source
-        return self._get("vae", source.stamp, lambda: self._load_vae(source), source.path)
+
+        def load() -> Vae:
+            found = loading.load_vae(source, self.dtype, family)
+            self._ready(found.model).to(self.device)
+            return found
+
+        return self._get("vae", f"{source.stamp} {family}", load, source.path)  # type: ignore[no-any-return]
+
+    def control(self, handle: ControlHandle) -> Any:
+        """The ControlNet of ``handle``."""
+        source = handle.source
+
+        def load() -> Any:
+            model = loading.load_control(source, self.dtype)
+            self._settle(model)
+            return model
+
+        return self._get("control", source.stamp, load, source.path)
+
+    def upscaler(self, handle: UpscalerHandle) -> Any:
+        """The upscaling network of ``handle``."""
+        source = handle.source
+        return self._get("upscaler", source.stamp, lambda: loading.load_upscaler(source, self.device), source.path)
 
     def loaded(self, part: str) -> int:
-        """How many of ``part`` (transformer, text, vae) are in memory."""
+        """How many of ``part`` (net, text, vae, control, upscaler) are in memory."""
         return len(self._parts[part])
 
     def _get(self, part: str, stamp: str, load: Callable[[], Any], path: Path) -> Any:
@@ -89,151 +120,87 @@ class ModelStore:
         if stamp not in kept:
             while len(kept) >= self.limit:
                 kept.popitem(last=False)
+            self._make_way(part)
             if self.device.type == "cuda":
                 torch.cuda.empty_cache()
             start = time.perf_counter()
-            with _loading(path):
+            with loading.loading(path):
                 kept[stamp] = self._with_room(load)
             self.loads += 1
             self.seconds += time.perf_counter() - start
         kept.move_to_end(stamp)
+        self._take_turn(part, kept[stamp])
         return kept[stamp]
 
     def _with_room(self, load: Callable[[], Any]) -> Any:
         """What ``load`` gives; where memory runs short, everything else is let go and it is tried once more."""
         with contextlib.suppress(torch.OutOfMemoryError):
             return load()
-        for kept in self._parts.values():
-            kept.clear()
-        torch.cuda.empty_cache()
+        self.clear()
         return load()
+
+    # --- where parts are --------------------------------------------------------------------
+
+    def _ready(self, model: Any) -> Any:
+        return model.eval().requires_grad_(False)
+
+    def _settle(self, model: Any, storage: str = "") -> None:
+        """Put a loaded model where the level wants it, its weights in ``storage`` where a flow asks for 8 bits."""
+        self._ready(model)
+        if storage:
+            model.enable_layerwise_casting(storage_dtype=_STORAGE[storage], compute_dtype=self.dtype)
+        if self.level == "none":
+            model.to(self.device)
+        elif self.level == "group":
+            from diffusers.hooks import apply_group_offloading
+
+            apply_group_offloading(
+                model, onload_device=self.device, offload_device=torch.device("cpu"), offload_type="leaf_level",
+                use_stream=self.device.type == "cuda",
+            )  # fmt: skip
+
+    def _make_way(self, part: str) -> None:
+        """Under ``model``, send what takes turns with ``part`` back to RAM before it is loaded."""
+        turn = next((turn for turn in _TURNS if part in turn), None)
+        if self.level != "model" or turn is None:
+            return
+        for other, kept in self._parts.items():
+            if other not in turn and any(other in each for each in _TURNS):
+                for found in kept.values():
+                    for model in _modules(found):
+                        model.to("cpu")
+
+    def _take_turn(self, part: str, found: Any) -> None:
+        if self.level == "model" and any(part in turn for turn in _TURNS):
+            self._make_way(part)
+            for model in _modules(found):
+                model.to(self.device)
 
     @property
     def loaded_bytes(self) -> int:
         """The memory that the loaded parts take."""
-        return sum(_bytes(found) for kept in list(self._parts.values()) for found in list(kept.values()))
-
-    def _load_transformer(self, source: ModelPath) -> Transformer:
-        folder = _one(source, "transformer")
-        model = self._place(_diffusers_model(FluxTransformer2DModel, source, folder, self.dtype))
-        if model.out_channels != model.config.in_channels:
-            raise BadInput(f"{source.path.name!r} is a FLUX model for editing or control", "use one for text to image")
-        fallback = _DEV if model.config.guidance_embeds else _SCHNELL
-        config = read_config(folder.parent / "scheduler" / "scheduler_config.json") if source.is_pipeline else {}
-        return Transformer(model, config or fallback, vae_scale(source))
-
-    def _load_vae(self, source: ModelPath) -> Any:
-        folder = _one(source, "vae")
-        kind = read_config(folder / "config.json").get("_class_name", "")
-        if kind not in _VAES:
-            raise BadInput(
-                f"the VAE {source.path.name!r} is a {kind or 'model of unknown class'}", "use an AutoencoderKL"
-            )
-        return _pipeline(vae=self._place(_diffusers_model(_VAES[str(kind)], source, folder, self.dtype)))
-
-    def _load_text(self, sources: tuple[ModelPath, ...]) -> Any:
-        first = sources[0]
-        if foreign := [name for source in sources for name in foreign_parts(source)]:
-            raise BadInput(f"the model {first.path.name!r} brings code of its own: {', '.join(foreign)}", "use another")
-        if len(set(sources)) == 1 and first.is_pipeline:
-            skip = {"transformer": None, "vae": None, "dtype": self.dtype, **_LOCAL}
-            if first.path.is_file():
-                return FluxPipeline.from_single_file(str(first.path), config=str(first.config), **skip).to(self.device)
-            return FluxPipeline.from_pretrained(str(first.path), use_safetensors=True, **skip).to(self.device)
-        return self._load_encoders(sources)
-
-    def _load_encoders(self, sources: tuple[ModelPath, ...]) -> Any:
-        """CLIP and T5 from component folders, in whichever order a flow names them."""
-        found = {_encoder_class(folder): (source, folder) for source in sources for folder in component(source, "text")}
-        if not {"CLIPTextModel", "T5EncoderModel"} <= found.keys():
-            names = ", ".join(source.path.name for source in sources)
-            raise BadInput(f"{names} are not FLUX's two text encoders", "FLUX needs one CLIP-L and one T5 encoder")
-        clip, clip_tokenizer = self._load_encoder(CLIPTextModel, *found["CLIPTextModel"])
-        t5, t5_tokenizer = self._load_encoder(T5EncoderModel, *found["T5EncoderModel"])
-        return _pipeline(text_encoder=clip, tokenizer=clip_tokenizer, text_encoder_2=t5, tokenizer_2=t5_tokenizer)
-
-    def _load_encoder(self, kind: Any, source: ModelPath, folder: Path) -> tuple[Any, Any]:
-        tokens = folder.with_name(folder.name.replace("text_encoder", "tokenizer")) if source.is_pipeline else folder
-        options = {"dtype": self.dtype, **_LOCAL}
-        if source.path.is_file():
-            from safetensors.torch import load_file
-
-            config = kind.config_class.from_pretrained(str(folder), **_LOCAL)
-            model = kind.from_pretrained(None, config=config, state_dict=load_file(source.path), dtype=self.dtype)
-        else:
-            model = kind.from_pretrained(str(folder), use_safetensors=True, **options)
-        return self._place(model), AutoTokenizer.from_pretrained(str(tokens), trust_remote_code=False, **_LOCAL)
-
-    def _place(self, model: Any) -> Any:
-        return model.to(self.device).eval().requires_grad_(False)
+        found = [part for kept in list(self._parts.values()) for part in list(kept.values())]
+        return sum(
+            p.numel() * p.element_size() for part in found for model in _modules(part) for p in _parameters(model)
+        )
 
 
-def _bytes(found: Any) -> int:
-    """Bytes of the weights of a loaded part."""
-    modules = [found.model] if isinstance(found, Transformer) else [found.vae, found.text_encoder, found.text_encoder_2]
-    return sum(p.numel() * p.element_size() for module in modules if module is not None for p in module.parameters())
+_STORAGE = {
+    "fp8_e4m3fn": torch.float8_e4m3fn,
+    "fp8_e4m3fn_fast": torch.float8_e4m3fn,
+    "fp8_e5m2": torch.float8_e5m2,
+}
 
 
-def _pipeline(**parts: Any) -> Any:
-    """A ``FluxPipeline`` of some parts: its own methods for text, VAE and images, without the rest."""
-    names = ("scheduler", "vae", "text_encoder", "tokenizer", "text_encoder_2", "tokenizer_2", "transformer")
-    return FluxPipeline(**{name: parts.get(name) for name in names})
+def _modules(found: Any) -> Iterator[Any]:
+    """The torch modules of a loaded part."""
+    if isinstance(found, Encoders):
+        yield from (model for model, _ in found.parts.values())
+    elif isinstance(found, (Net, Vae)):
+        yield found.model
+    else:
+        yield getattr(found, "model", found)
 
 
-def _diffusers_model(kind: Any, source: ModelPath, folder: Path, dtype: torch.dtype) -> Any:
-    """A diffusers model from its folder, or from one file with the config of that folder."""
-    if source.path.is_file():
-        return kind.from_single_file(str(source.path), config=str(folder), torch_dtype=dtype, **_LOCAL)
-    return kind.from_pretrained(str(folder), torch_dtype=dtype, use_safetensors=True, **_LOCAL)
-
-
-def _one(source: ModelPath, part: Any) -> Path:
-    folders = component(source, part)
-    if not folders:
-        raise BadInput(f"{source.path.name!r} has no config beside it", config_remedy(source.path))
-    return folders[0]
-
-
-def config_remedy(path: Path) -> str:
-    """What to do about a lone safetensors file."""
-    return f"put its diffusers config folder at {path.with_suffix('')}/, or use the model as a diffusers folder"
-
-
-def _encoder_class(folder: Path) -> str:
-    listed = architecture(ModelPath(folder, folder))
-    return {"CLIPTextModelWithProjection": "CLIPTextModel", "T5Model": "T5EncoderModel"}.get(listed, listed)
-
-
-@contextlib.contextmanager
-def _loading(path: Path) -> Iterator[None]:
-    """Loads quietly, and turns what the libraries raise for a broken model into one line."""
-    try:
-        with quiet():
-            yield
-    except torch.OutOfMemoryError:
-        raise CannotDraw(
-            f"there is too little memory to load {path.name}", "free memory or use a smaller model"
-        ) from None
-    except (OSError, ValueError, RuntimeError, KeyError, TypeError, ImportError, AttributeError) as error:
-        detail = str(error).strip().splitlines()[0][:200] if str(error).strip() else type(error).__name__
-        raise BadInput(f"the model {path} cannot be loaded: {detail}", "download it again") from error
-
-
-@contextlib.contextmanager
-def quiet() -> Iterator[None]:
-    """No progress bars and no warnings of diffusers, transformers and peft inside; as before afterwards."""
-    modules = (diffusers_logging, transformers_logging)
-    levels = [module.get_verbosity() for module in modules]
-    bars = [module.is_progress_bar_enabled() for module in modules]
-    for module in modules:
-        module.set_verbosity_error()
-        module.disable_progress_bar()
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            yield
-    finally:
-        for module, level, bar in zip(modules, levels, bars, strict=True):
-            module.set_verbosity(level)
-            if bar:
-                module.enable_progress_bar()
+def _parameters(model: Any) -> Iterator[Any]:
+    yield from model.parameters()

@@ -14,7 +14,7 @@ class Input:
     """One input of a node class."""
 
     kind: str
-    """``int``, ``float``, ``text``, ``choice``, ``file``, or the type of a link: ``MODEL``, ``LATENT``…"""
+    """``int``, ``float``, ``bool``, ``text``, ``choice``, ``file``, or the type of a link: ``MODEL``, ``LATENT``…"""
     low: float = 0
     high: float = 0
     choices: tuple[str, ...] = ()
@@ -22,6 +22,8 @@ class Input:
     """The folder of a ``file``."""
     default: Any = None
     """What an absent input means; None for a required one."""
+    optional: bool = False
+    """Whether a link may be absent; then it means None."""
 
 
 @dataclass(frozen=True)
@@ -34,7 +36,11 @@ class Flaw:
     remedy: str
 
 
-LINKED = frozenset({"MODEL", "CLIP", "VAE", "CONDITIONING", "LATENT", "IMAGE"})
+LINKED = frozenset(
+    "MODEL CLIP VAE CONDITIONING LATENT IMAGE MASK CONTROL_NET UPSCALE_MODEL SAMPLER SIGMAS GUIDER NOISE".split()
+)
+VALUES = {"int": ("INT",), "float": ("FLOAT", "INT"), "text": ("STRING",), "bool": ("BOOLEAN",)}
+"""Plain values that may come over a link, and the output types that give them."""
 
 
 def whole(low: int, high: int, default: int | None = None) -> Input:
@@ -62,6 +68,16 @@ def link(kind: str) -> Input:
     return Input(kind)
 
 
+def optional(kind: str) -> Input:
+    """A link to an output of that type, or none."""
+    return Input(kind, optional=True)
+
+
+def truth(default: bool | None = None) -> Input:
+    """True or false."""
+    return Input("bool", default=default)
+
+
 def flaws_of(
     node: str, graph: Graph, inputs: Mapping[str, Input], outputs: Mapping[str, tuple[str, ...]]
 ) -> Iterator[Flaw]:
@@ -71,24 +87,28 @@ def flaws_of(
     for name, wanted in inputs.items():
         where = f"{value['class_type']} {node}.{name}"
         if name not in value["inputs"]:
-            if wanted.default is None:
+            if wanted.default is None and not wanted.optional:
                 yield Flaw(where, f"input {name!r} of node {node} ({value['class_type']}) is missing", "set it")
         elif wanted.kind in LINKED:
-            yield from _check_link(where, graph, linked.get(name), wanted.kind, outputs)
+            yield from _check_link(where, graph, linked.get(name), (wanted.kind,), outputs)
+        elif name in linked and wanted.kind in VALUES:
+            yield from _check_link(where, graph, linked[name], VALUES[wanted.kind], outputs)
         elif (reason := refused(value["inputs"][name], wanted)) is not None:
             yield _bad_value(where, value["inputs"][name], wanted, reason)
 
 
 def _check_link(
-    where: str, graph: Graph, found: tuple[str, int] | None, kind: str, outputs: Mapping[str, tuple[str, ...]]
-) -> Iterator[Flaw]:
+    where: str, graph: Graph, found: tuple[str, int] | None, kinds: tuple[str, ...],
+    outputs: Mapping[str, tuple[str, ...]],
+) -> Iterator[Flaw]:  # fmt: skip
+    kind = kinds[0]
     if found is None:
         yield Flaw(where, f"{where} must link to a {kind}", "link it to the output of another node")
         return
     source, number = found
     class_type = graph[source]["class_type"]
     given = outputs.get(class_type)
-    if given is not None and (number >= len(given) or given[number] != kind):
+    if given is not None and (number >= len(given) or given[number] not in kinds):
         has = given[number] if number < len(given) else "nothing"
         yield Flaw(where, f"{where} needs a {kind}, but output {number} of node {source} ({class_type}) is {has}",
                    "link it to the right output")  # fmt: skip
@@ -109,6 +129,8 @@ def refused(value: object, wanted: Input) -> str | None:
         return None if isinstance(value, str) else "a text"
     if wanted.kind == "file":
         return None if isinstance(value, str) and value.strip() else "the name of a model file"
+    if wanted.kind == "bool":
+        return None if isinstance(value, bool) else "true or false"
     if wanted.kind == "choice":
         return None if isinstance(value, str) and value in wanted.choices else f"one of {', '.join(wanted.choices)}"
     number = isinstance(value, (int, float)) and not isinstance(value, bool)

@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass
-from typing import Any
 
 import torch
 from PIL import Image
 
-from imagewright.t2i_backends.encoding import decode
+from imagewright.t2i_backends.pixels import Vae, decode
 
 CELLS = 32
-"""The longer side of a preview in latent cells: 256 pixels for FLUX's VAE, cheap to decode."""
+"""The longer side of a preview in latent cells: 256 pixels for the usual VAEs, cheap to decode."""
 
 
 @dataclass
@@ -29,12 +28,12 @@ class Previews:
             self._next = time.monotonic() + self.every
         return time.monotonic() >= self._next
 
-    def draw(self, pipe: Any, latents: torch.Tensor) -> Image.Image:
+    def draw(self, vae: Vae, latents: torch.Tensor) -> Image.Image:
         """The picture of ``latents``, shape ``(1, C, h, w)``."""
         start = time.monotonic()
         factor = max(1, max(latents.shape[2:]) // CELLS)
         small = torch.nn.functional.avg_pool2d(latents, factor) if factor > 1 else latents
-        picture = decode(pipe, small)
+        picture = decode(vae, small)
         end = time.monotonic()
         self._next = end + max(self.every, 10 * (end - start))
         return picture

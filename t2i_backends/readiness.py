@@ -9,35 +9,36 @@ from pathlib import Path
 from imagewright.errors import BadInput
 from imagewright.flow_format import Graph, bind, order, parse_graph
 from imagewright.schemas import Flow, Problem, Readiness, SlotName
-from imagewright.t2i_backends.devices import bytes_per_number, free_memory
+from imagewright.t2i_backends.devices import bytes_per_number, device_is_cuda, free_memory, runs_on_cpu
+from imagewright.t2i_backends.families.facts import FAMILIES, TITLES
 from imagewright.t2i_backends.graph_check import find_flaws, needed, output_node
+from imagewright.t2i_backends.headers import read_header
+from imagewright.t2i_backends.memory import Level, Needs, Room, choose, refusal
 from imagewright.t2i_backends.model_files import (
     ModelFiles,
     ModelPath,
     Part,
     architecture,
     component,
+    control_family,
+    family_of,
     foreign_parts,
+    held,
     parameter_count,
     part_weights,
+    weight_files,
 )
-from imagewright.t2i_backends.nodes import NODES
+from imagewright.t2i_backends.nodes.table import NODES
 
-FAMILY = "flux"
 _PARTS: dict[str, tuple[Part, ...]] = {
-    "checkpoints": ("transformer", "vae", "text"),
-    "diffusion_models": ("transformer",),
+    "checkpoints": ("net", "vae", "text"),
+    "diffusion_models": ("net",),
     "text_encoders": ("text",),
     "vae": ("vae",),
-    "loras": (),
 }
-_ENCODERS = frozenset({"CLIPTextModel", "CLIPTextModelWithProjection", "T5EncoderModel", "T5Model"})
-_CLASSES: dict[str, frozenset[str]] = {
-    "checkpoints": frozenset({"FluxPipeline"}),
-    "diffusion_models": frozenset({"FluxPipeline", "FluxTransformer2DModel"}),
-    "text_encoders": frozenset({"FluxPipeline"}) | _ENCODERS,
-    "vae": frozenset({"FluxPipeline", "AutoencoderKL", "AutoencoderTiny"}),
-}
+"""The parts that a loader takes of a model of each kind."""
+_FILES_ONLY = ("loras", "upscale_models", "input")
+"""Kinds that are one file each, without a config."""
 _ELSEWHERE = "run it on a ComfyUI server"
 
 
@@ -80,6 +81,11 @@ def _problems(flow: Flow, files: ModelFiles, device: str, loaded: int) -> Iterat
     if not foreign:
         yield from _missing(used, files)
         yield from _memory_problems(used, device, loaded)
+
+
+def placement(graph: Graph, files: ModelFiles, device: str, loaded: int) -> Level:
+    """How the models of ``graph`` are placed here; the leanest level where nothing fits (``check`` says so)."""
+    return choose(_needs(_used_models(graph, files), device), room(device, loaded)) or "group"
 
 
 def pipeline_folders(flow: Flow, files: ModelFiles) -> tuple[Path, ...]:
@@ -130,39 +136,57 @@ def _look_up(files: ModelFiles, kind: str, name: str) -> Used:
 
 
 def _family_problems(flow: Flow, used: tuple[Used, ...]) -> Iterator[Problem]:
-    """The family that the files are of; where they are missing, the one that the card states."""
-    known = [(model, architecture(model.found)) for model in used if model.found is not None and model.kind in _CLASSES]
-    for model, name in known:
-        if name and name not in _CLASSES[model.kind]:
+    """Models of a family that is not drawn here, or of two families; where files are missing, what the card states."""
+    known = [(model, *_family(model.found)) for model in used if model.found is not None and model.kind in _DRAWN]
+    for model, family, name in known:
+        if name and family not in FAMILIES:
             yield Problem(
                 kind="family",
                 name=name,
-                remedy=f"{model.name} is a {name}; this backend draws the FLUX family so far: {_ELSEWHERE}",
+                remedy=f"{model.name} is a {name}; this backend draws {TITLES}: {_ELSEWHERE}",
             )
-    family = flow.card.family
-    if family not in ("", FAMILY) and not any(name for _, name in known):
-        yield Problem(
-            kind="family", name=family, remedy=f"this backend draws the FLUX family so far, not {family}: {_ELSEWHERE}"
-        )
+    stated = flow.card.family
+    if stated not in ("", *FAMILIES) and not any(name for _, _, name in known):
+        yield Problem(kind="family", name=stated, remedy=f"this backend draws {TITLES}, not {stated}: {_ELSEWHERE}")
+
+
+_DRAWN = ("checkpoints", "diffusion_models", "controlnet")
+
+
+def _family(found: ModelPath) -> tuple[str, str]:
+    """The family of a model, and the name to show for it; both empty when nothing tells."""
+    family = family_of(found) or control_family(found)
+    name = architecture(found) if found.config is not None and found.path.is_dir() else family
+    return family, name or family
 
 
 def _missing(used: tuple[Used, ...], files: ModelFiles) -> Iterator[Problem]:
     for model in used:
-        if model.refused:
-            yield Problem(kind="model", name=model.name, remedy=model.refused)
-        elif model.found is None:
-            place = files.place(model.kind, model.name)
-            yield Problem(kind="model", name=model.name, remedy=f"{model.name} is missing: put it at {place}")
-        elif model.kind == "loras" and model.found.path.is_dir():
-            yield Problem(
-                kind="model", name=model.name, remedy=f"{model.name} is a folder: name the .safetensors file in it"
-            )
-        elif model.kind != "loras" and model.found.config is None:
-            place = f"{model.found.path.with_suffix('')}/"
-            remedy = f"{model.name} has no diffusers config beside it: put its config folder at {place}"
+        remedy = model.refused if model.refused else _fault(model, files)
+        if remedy:
             yield Problem(kind="model", name=model.name, remedy=remedy)
-        else:
+        elif model.found is not None and model.kind not in _FILES_ONLY:
             yield from _incomplete(model, model.found)
+
+
+def _fault(model: Used, files: ModelFiles) -> str:
+    """What is wrong with the file that a flow names, in one line; empty when it is good."""
+    found = model.found
+    if found is None:
+        return f"{model.name} is missing: put it at {files.place(model.kind, model.name)}"
+    if model.kind in _FILES_ONLY and found.path.is_dir():
+        return f"{model.name} is a folder: name the file in it"
+    if model.kind == "input":
+        return ""
+    if found.path.is_file():
+        header = read_header(found.path)
+        if header is None or not header.complete:
+            return f"{model.name} is {'cut off' if header else 'no safetensors file'}: download it again"
+    if model.kind not in _FILES_ONLY and found.config is None:
+        return f"{model.name} has no diffusers config beside it: put its config folder at {found.path.with_suffix('')}/"
+    if model.kind == "checkpoints" and held(found).kind == "net":
+        return f"{model.name} holds no text encoders: load it with UNETLoader, and text encoders and VAE beside it"
+    return ""
 
 
 def _incomplete(model: Used, found: ModelPath) -> Iterator[Problem]:
@@ -172,26 +196,42 @@ def _incomplete(model: Used, found: ModelPath) -> Iterator[Problem]:
         yield Problem(kind="model", name=f"{model.name}/{name}", remedy=remedy)
     if found.path.is_file():
         return
-    for part in _PARTS[model.kind]:
+    for part in _PARTS.get(model.kind, ()):
         for folder in component(found, part):
             if not any(folder.glob("*.safetensors")):
                 remedy = f"{model.name} holds no safetensors weights in {folder}: download them there"
                 yield Problem(kind="model", name=f"{model.name}/{folder.name}", remedy=remedy)
 
 
-def _memory_problems(used: tuple[Used, ...], device: str, loaded: int) -> Iterator[Problem]:
-    weights = {
-        file
-        for model in used
-        if model.found is not None
-        for part in _PARTS[model.kind]
-        for file in part_weights(model.found, part)
-    }
-    need = sum(parameter_count(file) for file in weights) * bytes_per_number(device)
+def _needs(used: tuple[Used, ...], device: str) -> Needs:
+    """The weights that a flow loads, in the number format of the device; a file that is whole counts once."""
+    width = bytes_per_number(device)
+    sums = {"net": 0, "text": 0, "vae": 0}
+    seen: set[Path] = set()
+    for model in used:
+        for part in _PARTS.get(model.kind, ("net",) if model.kind == "controlnet" else ()):
+            for file in _weights(model, part):
+                if file not in seen:
+                    seen.add(file)
+                    sums[part] += parameter_count(file) * width
+    return Needs(**sums)
+
+
+def _weights(model: Used, part: Part) -> tuple[Path, ...]:
+    if model.found is None:
+        return ()
+    return weight_files(model.found.path) if model.kind == "controlnet" else part_weights(model.found, part)
+
+
+def room(device: str, loaded: int) -> Room:
+    """The free memory, with what models of this process would make free."""
     free = free_memory(device)
-    if free is not None and need > free + loaded:
-        room = (free + loaded) / 1e9
-        remedy = (
-            f"the models take {need / 1e9:.1f} GB and {room:.1f} GB are free: use a larger machine or a ComfyUI server"
-        )
-        yield Problem(kind="memory", name=f"{need / 1e9:.1f} GB", remedy=remedy)
+    if runs_on_cpu(device):
+        return Room(None if free is None else free + loaded)
+    return Room(None if free is None else free + loaded, free_memory("cpu"), shared=not device_is_cuda(device))
+
+
+def _memory_problems(used: tuple[Used, ...], device: str, loaded: int) -> Iterator[Problem]:
+    needs, here = _needs(used, device), room(device, loaded)
+    if choose(needs, here) is None:
+        yield Problem(kind="memory", name=f"{needs.total / 1e9:.1f} GB", remedy=refusal(needs, here))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, cast
 
@@ -12,12 +12,15 @@ from PIL import Image
 
 from imagewright.errors import BadInput, Cancelled
 from imagewright.ports import IsCancelled, Job, OnStep, Step
-from imagewright.t2i_backends import encoding, flux_sampler
+from imagewright.t2i_backends import loras, pixels
 from imagewright.t2i_backends.handles import ClipHandle, Conditioning, Latent, VaeHandle
-from imagewright.t2i_backends.model_files import ModelFiles, ModelPath
+from imagewright.t2i_backends.model_files import ModelFiles, ModelPath, family_of
 from imagewright.t2i_backends.model_store import ModelStore
 from imagewright.t2i_backends.node_cache import NodeCache
+from imagewright.t2i_backends.pixels import Vae
 from imagewright.t2i_backends.previews import Previews
+from imagewright.t2i_backends.sampler import Request, sample
+from imagewright.t2i_backends.text.encode import encode, texts_for, zero_out
 
 
 @dataclass
@@ -38,6 +41,8 @@ class Runtime:
     facts: dict[str, str] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
     models: dict[str, ModelPath] = field(default_factory=dict)
+    family: str = ""
+    """The family of the flow's first diffusion model."""
     done_steps: int = 0
 
     @property
@@ -65,11 +70,15 @@ class Runtime:
     @property
     def cell_pixels(self) -> int:
         """Pixels of one latent cell of the flow's VAE."""
-        return int(self.store.vae(self.vae).vae_scale_factor) if self.vae is not None else 8
+        return self.load_vae(self.vae).scale if self.vae is not None else 8
 
     def note(self, text: str) -> None:
         """Record something that was done otherwise than the flow says."""
         self.notes.append(text)
+
+    def restart(self) -> None:
+        """Forget the progress of a try that failed; what nodes have finished stays cached."""
+        self.done_steps = 0
 
     def find(self, kind: str, name: str) -> ModelPath:
         """A model file of the flow.
@@ -81,6 +90,8 @@ class Runtime:
         if found is None:
             raise BadInput(f"the model {name!r} is not here", f"put it at {self.files.place(kind, name)}")
         self.models[name] = found
+        if kind in ("checkpoints", "diffusion_models"):
+            self.family = self.family or family_of(found)
         return found
 
     def stop_if_cancelled(self) -> None:
@@ -88,46 +99,58 @@ class Runtime:
         if self.is_cancelled():
             raise Cancelled("the drawing was stopped")
 
-    def encode(self, clip: ClipHandle, text: str) -> Conditioning:
-        """``text`` through the text encoders; each text is encoded once."""
-        key = hashlib.sha256(repr([*(source.stamp for source in clip.sources), text]).encode()).hexdigest()
+    def encode(self, clip: ClipHandle, text: str | Mapping[str, str]) -> Conditioning:
+        """``text``, or one text for each encoder, through the text encoders; each text is encoded once."""
+        texts = texts_for(text) if isinstance(text, str) else text
+        named = [source.stamp for source in clip.sources] + [lora.stamp for lora, _ in clip.loras]
+        key = hashlib.sha256(
+            repr([named, clip.family, clip.stop, [s for _, s in clip.loras], sorted(texts.items())]).encode()
+        ).hexdigest()
         found = self.cache.get(key)
         if found is None:
-            found = encoding.encode_text(self.store.text(clip), clip, text)
+            encoders = self.store.text(clip)
+            with loras.applied_to_text(encoders, clip.loras):
+                found = encode(encoders, clip, texts)
             self.cache.put(key, found)
         return cast(Conditioning, found)
 
     def zero_out(self, conditioning: Conditioning) -> Conditioning:
         """Text and pooled vector set to zero."""
-        return encoding.zero_out(conditioning)
+        return zero_out(conditioning)
 
-    def decode(self, latent: Latent, vae: VaeHandle) -> Image.Image:
+    def load_vae(self, handle: VaeHandle) -> Vae:
+        """The loaded VAE."""
+        return self.store.vae(handle, self.family)
+
+    def decode(self, latent: Latent, handle: VaeHandle) -> Image.Image:
         """Latents to a picture.
 
         Raises:
             BadInput: the VAE belongs to another model.
         """
-        pipe = self.store.vae(vae)
+        vae = self.load_vae(handle)
         samples = cast(torch.Tensor, latent.samples)
-        found = (samples.shape[2] * pipe.vae_scale_factor, samples.shape[1])
-        if found != (latent.height, pipe.vae.config.latent_channels):
-            raise BadInput(f"the VAE {vae.source.path.name!r} does not belong to the model", "use the model's own VAE")
-        return encoding.decode(pipe, samples)
+        if (samples.shape[2] * vae.scale, samples.shape[1]) != (latent.height, vae.channels):
+            raise BadInput(
+                f"the VAE {handle.source.path.name!r} does not belong to the model", "use the model's own VAE"
+            )
+        return pixels.decode(vae, samples)
 
-    def encode_picture(self, image: Image.Image) -> torch.Tensor:
-        """A picture to latents ``(1, C, h, w)`` with the flow's own VAE."""
-        if self.vae is None:
+    def encode_picture(self, image: Image.Image, handle: VaeHandle | None = None) -> torch.Tensor:
+        """A picture to latents ``(1, C, h, w)`` with a VAE, the flow's own unless one is given."""
+        handle = handle or self.vae
+        if handle is None:
             raise BadInput("a redraw needs a flow that decodes with a VAE", "choose another flow")
-        return encoding.encode_image(self.store.vae(self.vae), image)
+        return pixels.encode(self.load_vae(handle), image)
 
-    def sample(self, **inputs: Any) -> Latent:
-        """A KSampler; see ``flux_sampler.sample``."""
-        return flux_sampler.sample(self, flux_sampler.Inputs(**inputs))
+    def sample(self, asked: Request) -> Latent:
+        """Denoised latents; see ``sampler.sample``."""
+        return sample(self, asked)
 
-    def progress(self, steps: int, total: int, cells: tuple[int, int]) -> Callable[[int, Any, Any], None]:
+    def progress(self, steps: int, total: int) -> Callable[[int, Any, Any], None]:
         """Reports each step of one sampler, with a preview now and then, and stops between steps when cancelled.
 
-        ``steps`` is what the flow says, ``total`` what the schedule has, ``cells`` the latent's rows and columns.
+        ``steps`` is what the flow says, ``total`` what the schedule has.
         """
         self.stop_if_cancelled()
         self.planned_steps = max(self.planned_steps - steps, 0)
@@ -138,7 +161,7 @@ class Runtime:
         def on_latent(step: int, x: torch.Tensor, x0: torch.Tensor) -> None:
             preview = None
             if step < total and self.vae is not None and self.previews.due():
-                preview = self.previews.draw(self.store.vae(self.vae), flux_sampler.unpack(x0, *cells))
+                preview = self.previews.draw(self.load_vae(self.vae), x0)
             self.on_step(Step(before + step, all_steps, preview))
             if step < total:
                 self.stop_if_cancelled()

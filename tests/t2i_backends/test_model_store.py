@@ -27,7 +27,7 @@ def test_no_more_than_the_limit_stay(
     for seed, name in enumerate(("tiny", "dynamic", "tiny", "dev")):
         job = make_job(make_flow(ckpt_ckpt_name=name), prompt="a cat " * seed, seed=seed)
         backend.draw(job, lambda step: None, lambda: False)
-    assert [backend.store.loaded(part) for part in ("transformer", "text", "vae")] == [2, 2, 2]
+    assert [backend.store.loaded(part) for part in ("net", "text", "vae")] == [2, 2, 2]
     assert backend.store.loads == 9
     backend.draw(make_job(make_flow(ckpt_ckpt_name="tiny"), seed=9), lambda step: None, lambda: False)
     assert backend.store.loads == 9
@@ -48,8 +48,8 @@ def test_a_lone_transformer_file_with_its_config(
     whole = backend.files.find("checkpoints", "tiny")
     assert found is not None
     assert whole is not None
-    lone = backend.store.transformer(ModelHandle(found))
-    other = backend.store.transformer(ModelHandle(whole))
+    lone = backend.store.net(ModelHandle(found))
+    other = backend.store.net(ModelHandle(whole))
     assert lone.scale == 8
     assert lone.scheduler == {"use_dynamic_shifting": False, "shift": 1.0}
     pairs = zip(lone.model.parameters(), other.model.parameters(), strict=True)

@@ -42,9 +42,9 @@ def test_nodes_are_reported_by_name(backend: DiffusersBackend, make_flow: MakeFl
 
 
 def test_samplers_and_schedulers_are_reported_by_name(backend: DiffusersBackend, make_flow: MakeFlow) -> None:
-    flow = make_flow(ks_sampler_name="res_2s", ks_scheduler="karras")
-    assert said(backend, flow) == [("node", "sampler res_2s"), ("node", "scheduler karras")]
-    assert "euler, heun, dpmpp_2m" in backend.check(flow).problems[0].remedy
+    flow = make_flow(ks_sampler_name="res_2s", ks_scheduler="align_your_steps")
+    assert said(backend, flow) == [("node", "sampler res_2s"), ("node", "scheduler align_your_steps")]
+    assert "euler, heun, dpm_2, dpmpp_2m" in backend.check(flow).problems[0].remedy
 
 
 def test_what_every_request_fills_in_is_no_flaw(backend: DiffusersBackend, make_flow: MakeFlow) -> None:
@@ -64,19 +64,19 @@ def test_missing_files_with_their_folder(backend: DiffusersBackend, model_root: 
 
 
 def test_another_family_is_no_missing_file(backend: DiffusersBackend, make_flow: MakeFlow) -> None:
-    flow = make_flow(family="sdxl", ckpt_ckpt_name="sd_xl_base_1.0.safetensors")
-    assert said(backend, flow) == [("family", "sdxl")]
+    flow = make_flow(family="qwen-image", ckpt_ckpt_name="qwen_image_fp8_e4m3fn.safetensors")
+    assert said(backend, flow) == [("family", "qwen-image")]
 
 
 def test_the_family_is_what_the_files_say(
     backend: DiffusersBackend, model_root: Path, tmp_path: Path, make_flow: MakeFlow
 ) -> None:
-    assert said(backend, make_flow(family="sdxl")) == []
-    folder = tmp_path / "checkpoints" / "xl"
+    assert said(backend, make_flow(family="qwen-image")) == []
+    folder = tmp_path / "checkpoints" / "other"
     folder.mkdir(parents=True)
-    (folder / "model_index.json").write_text(json.dumps({"_class_name": "StableDiffusionXLPipeline"}))
+    (folder / "model_index.json").write_text(json.dumps({"_class_name": "QwenImagePipeline"}))
     other = DiffusersBackend([tmp_path], device="cpu")
-    assert said(other, make_flow(ckpt_ckpt_name="xl")) == [("family", "StableDiffusionXLPipeline")]
+    assert said(other, make_flow(ckpt_ckpt_name="other")) == [("family", "QwenImagePipeline")]
 
 
 def test_kind_and_slots(backend: DiffusersBackend, make_flow: MakeFlow) -> None:

@@ -14,10 +14,11 @@ from imagewright.errors import BadInput
 from imagewright.ports import Drawn, Job, Redraw
 from imagewright.schemas import Flow, Region
 from imagewright.t2i_backends.diffusers_local import DiffusersBackend
-from imagewright.t2i_backends.encoding import encode_image
-from imagewright.t2i_backends.flux_loop import draw_noise, unpack
+from imagewright.t2i_backends.families.flux import unpack
 from imagewright.t2i_backends.handles import ModelHandle, VaeHandle
+from imagewright.t2i_backends.pixels import encode
 from imagewright.t2i_backends.redraw import paste, soft_boxes
+from imagewright.t2i_backends.sampler import draw_noise
 
 BOX = Region(caption="a cat", x=0.25, y=0.25, width=0.5, height=0.25)
 """Pixels 4 to 12 across and 4 to 8 down of a 16 x 16 picture."""
@@ -57,11 +58,11 @@ def test_the_model_sees_the_kept_part_at_the_right_noise(
     found = backend.files.find("checkpoints", "tiny")
     assert found is not None
     calls: list[dict[str, Any]] = []
-    model = backend.store.transformer(ModelHandle(found)).model
+    model = backend.store.net(ModelHandle(found)).model
     model.register_forward_pre_hook(lambda module, args, kwargs: calls.append(kwargs), with_kwargs=True)
     before = noise_picture()
     latents = latents_of(make_job(make_flow(ks_sampler_name=sampler), redraw=Redraw(before, (BOX,), 0.5)))
-    original = encode_image(backend.store.vae(VaeHandle(found)), before)
+    original = encode(backend.store.vae(VaeHandle(found), "flux"), before)
     kept = torch.from_numpy(soft_boxes([BOX], 8, 8, 1.0) == 0)
     assert torch.allclose(latents[..., kept], original[..., kept], atol=1e-6)
     assert not torch.allclose(latents[..., ~kept], original[..., ~kept], atol=1e-3)

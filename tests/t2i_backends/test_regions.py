@@ -11,11 +11,15 @@ import torch
 from imagewright.errors import BadInput
 from imagewright.ports import Drawn, Job
 from imagewright.schemas import Flow, Region
+from imagewright.t2i_backends.denoise import Denoiser, Part
 from imagewright.t2i_backends.diffusers_local import DiffusersBackend
-from imagewright.t2i_backends.encoding import encode_text
-from imagewright.t2i_backends.flux_loop import Denoiser, Text, draw_noise, image_ids, pack
+from imagewright.t2i_backends.families.base import Inputs
+from imagewright.t2i_backends.families.flux import Flux
 from imagewright.t2i_backends.handles import ClipHandle, ModelHandle
 from imagewright.t2i_backends.regional.masks import attention_mask, owned_tokens
+from imagewright.t2i_backends.sampler import draw_noise
+from imagewright.t2i_backends.tables import Shift
+from imagewright.t2i_backends.text.encode import encode, texts_for
 
 LENGTH, TOKENS = 12, 16
 
@@ -29,7 +33,7 @@ def watch(backend: DiffusersBackend) -> list[dict[str, Any]]:
     found = backend.files.find("checkpoints", "tiny")
     assert found is not None
     calls: list[dict[str, Any]] = []
-    model = backend.store.transformer(ModelHandle(found)).model
+    model = backend.store.net(ModelHandle(found)).model
     model.register_forward_pre_hook(lambda module, args, kwargs: calls.append(kwargs), with_kwargs=True)
     return calls
 
@@ -108,24 +112,23 @@ def test_a_region_without_tokens_changes_nothing_at_all(backend: DiffusersBacken
     found = backend.files.find("checkpoints", "tiny")
     assert found is not None
     clip = ClipHandle((found,))
-    pipe = backend.store.text(clip)
-    base, cat, dog = (encode_text(pipe, clip, text) for text in ("a red circle", "a cat", "two blue dog"))
-    model = backend.store.transformer(ModelHandle(found)).model
-    x = pack(draw_noise(1, (1, 4, 8, 8)))
+    encoders = backend.store.text(clip)
+    base, cat, dog = (encode(encoders, clip, texts_for(t)) for t in ("a red circle", "a cat", "two blue dog"))
+    net = backend.store.net(ModelHandle(found))
+    x = draw_noise(1, (1, 4, 8, 8))
 
-    def predict(other: Any, owned: torch.Tensor) -> torch.Tensor:
-        embeds = torch.cat([base.embeds, other.embeds], dim=1)
-        text = Text(embeds, base.pooled, 3.5, attention_mask(LENGTH, LENGTH, owned))
-        ids = image_ids(4, 4, torch.device("cpu"), torch.float32)
+    def predict(other: Any, owned: torch.Tensor | None) -> torch.Tensor:
+        embeds, mask = base.embeds, None
+        if owned is not None:
+            embeds, mask = torch.cat([embeds, other.embeds], dim=1), attention_mask(LENGTH, LENGTH, owned)
+        part = Part(Inputs(embeds, base.pooled, 3.5, mask=mask))
         with torch.inference_mode():
-            return Denoiser(model, ids, text)(x, 0.8, 0)
+            return Denoiser(Flux(), net, Shift(1.0), (part,))(x, 0.8, 0)
 
     nothing = torch.zeros(1, TOKENS, dtype=torch.bool)
     corner = nothing.clone()
     corner[0, 0] = True
-    with torch.inference_mode():
-        ids = image_ids(4, 4, torch.device("cpu"), torch.float32)
-        plain = Denoiser(model, ids, Text(base.embeds, base.pooled, 3.5))(x, 0.8, 0)
+    plain = predict(None, None)
     assert torch.equal(predict(cat, nothing), predict(dog, nothing))
     assert torch.allclose(predict(cat, nothing), plain, atol=1e-5)
     assert not torch.equal(predict(cat, corner), predict(dog, corner))

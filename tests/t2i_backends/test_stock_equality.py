@@ -13,10 +13,14 @@ from diffusers import FluxPipeline
 
 from imagewright.ports import Drawn, Job
 from imagewright.schemas import Flow
+from imagewright.t2i_backends.denoise import Denoiser, Part
 from imagewright.t2i_backends.diffusers_local import DiffusersBackend
-from imagewright.t2i_backends.encoding import encode_text
-from imagewright.t2i_backends.flux_loop import Denoiser, Text, draw_noise, image_ids, pack, run_loop, unpack
-from imagewright.t2i_backends.handles import ClipHandle
+from imagewright.t2i_backends.families.base import Inputs
+from imagewright.t2i_backends.families.flux import Flux, pack, unpack
+from imagewright.t2i_backends.handles import ClipHandle, ModelHandle
+from imagewright.t2i_backends.sampler import draw_noise, run_loop
+from imagewright.t2i_backends.tables import Shift
+from imagewright.t2i_backends.text.encode import encode, texts_for
 
 LENGTH = 12
 
@@ -59,22 +63,18 @@ def test_the_loop_equals_stock_on_any_sigmas(model_root: Path, backend: Diffuser
     folder = model_root / "checkpoints" / checkpoint
     found = backend.files.find("checkpoints", checkpoint)
     assert found is not None
-    from imagewright.t2i_backends.handles import ModelHandle
-
     pipe = FluxPipeline.from_pretrained(folder)
     pipe.set_progress_bar_config(disable=True)
     wanted = pipe(
         "a red circle", height=16, width=16, max_sequence_length=LENGTH, latents=pack(noise(7)),
         num_inference_steps=7, output_type="latent",
     ).images  # fmt: skip
-    text = encode_text(backend.store.text(ClipHandle((found,))), ClipHandle((found,)), "a red circle")
-    denoiser = Denoiser(
-        backend.store.transformer(ModelHandle(found)).model,
-        image_ids(4, 4, torch.device("cpu"), torch.float32),
-        Text(text.embeds, text.pooled, 3.5),
-    )
-    ours = run_loop(denoiser, "euler", pipe.scheduler.sigmas.tolist(), pack(noise(7)), lambda *a: None)
-    assert (ours - wanted).abs().max() < 1e-4
+    clip = ClipHandle((found,))
+    text = encode(backend.store.text(clip), clip, texts_for("a red circle"))
+    part = Part(Inputs(text.embeds, text.pooled, 3.5))
+    denoiser = Denoiser(Flux(), backend.store.net(ModelHandle(found)), Shift(1.0), (part,))
+    ours = run_loop(denoiser, "euler", pipe.scheduler.sigmas.tolist(), noise(7), lambda *a: None)
+    assert (ours - unpack(wanted, 8, 8)).abs().max() < 1e-4
 
 
 def test_stock_draws_its_noise_as_we_do(

@@ -1,0 +1,91 @@
+"""What every family's loop is made of: a loaded diffusion model, its inputs for one text, and the x0 prediction."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+import torch
+
+from imagewright.t2i_backends.families.facts import Facts
+from imagewright.t2i_backends.handles import Conditioning, Sampling, Shape
+from imagewright.t2i_backends.tables import Table
+
+
+@dataclass(frozen=True)
+class Net:
+    """A loaded diffusion model and what belongs to it."""
+
+    model: Any
+    facts: Facts
+    scheduler: Mapping[str, Any]
+    """The config of the pipeline's scheduler: it says what the model's noise levels are."""
+    scale: int
+    """Pixels per latent cell of the VAE it was trained with."""
+    channels: int
+    """Latent channels."""
+    extra: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def dtype(self) -> torch.dtype:
+        """The number format that it computes in."""
+        found: torch.dtype = self.extra.get("compute_dtype") or self.model.dtype
+        return found
+
+
+@dataclass(frozen=True)
+class Inputs:
+    """What one pass of the model attends to, on its device and in its number format."""
+
+    embeds: torch.Tensor
+    """``(1, tokens, width)``."""
+    pooled: torch.Tensor | None = None
+    """``(1, width)``."""
+    guidance: float = 0.0
+    """The distilled guidance; used by models that embed it."""
+    sizes: torch.Tensor | None = None
+    """SDXL's size numbers, ``(1, 6)`` or ``(1, 5)``."""
+    mask: torch.Tensor | None = None
+    """Bool, ``(1, 1, S, S)`` over text then image tokens; None lets every token see every other."""
+
+
+class Hint(Protocol):
+    """A ControlNet at work: what it adds to the model."""
+
+    def residuals(self, net: Net, x: torch.Tensor, sigma: float, time: float, inputs: Inputs) -> Mapping[str, Any]:
+        """Keyword arguments for the diffusion model; ``x`` is what the model sees."""
+        ...
+
+
+class Family(Protocol):
+    """How one family denoises."""
+
+    def table(self, net: Net, sampling: Sampling, shape: Shape) -> Table:
+        """The model's noise levels for latents of ``shape``."""
+        ...
+
+    def inputs(self, net: Net, found: Conditioning, shape: Shape, negative: bool) -> Inputs:
+        """A conditioning for the model, still on the CPU; ``negative`` is what counts against."""
+        ...
+
+    def x0(
+        self, net: Net, table: Table, x: torch.Tensor, sigma: float, inputs: Inputs, hints: Sequence[Hint], context: str
+    ) -> torch.Tensor:
+        """The x0 estimate of latents ``x`` at noise level ``sigma``, float32."""
+        ...
+
+
+def merged(parts: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """The residuals of several ControlNets, added up block by block."""
+    total: dict[str, Any] = {}
+    for part in parts:
+        for name, value in part.items():
+            total[name] = value if name not in total else _plus(total[name], value)
+    return total
+
+
+def _plus(one: Any, other: Any) -> Any:
+    if isinstance(one, (list, tuple)):
+        return [_plus(a, b) for a, b in zip(one, other, strict=True)]
+    return one + other if isinstance(one, torch.Tensor) else one

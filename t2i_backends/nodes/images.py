@@ -1,0 +1,136 @@
+"""Nodes that read, scale and hand over pictures and masks. IMAGE is an RGB picture, MASK float32 in [0, 1]."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from imagewright.errors import BadInput
+from imagewright.t2i_backends.handles import Masks, UpscalerHandle
+from imagewright.t2i_backends.node_inputs import Input, choice, link, model_file, real, whole
+from imagewright.t2i_backends.nodes.registry import MAX_SCALED, node
+
+if TYPE_CHECKING:
+    from PIL import Image
+
+    from imagewright.t2i_backends.runtime import Runtime
+
+_METHODS = choice("nearest-exact", "bilinear", "area", "bicubic", "lanczos")
+_CROP = choice("disabled", "center", default="disabled")
+_SIDE = whole(0, MAX_SCALED)
+_PICTURE = model_file("input")
+
+
+@node("SaveImage", {"images": link("IMAGE"), "filename_prefix": Input("text", default="")}, ("IMAGE",))
+def save_image(run: Runtime, images: Image.Image, filename_prefix: str) -> tuple[Image.Image]:
+    """The result of the flow; nothing is written."""
+    return (images,)
+
+
+@node("PreviewImage", {"images": link("IMAGE")}, ("IMAGE",))
+def preview_image(run: Runtime, images: Image.Image) -> tuple[Image.Image]:
+    """The result of a flow that saves nothing."""
+    return (images,)
+
+
+@node("LoadImage", {"image": _PICTURE}, ("IMAGE", "MASK"))
+def load_image(run: Runtime, image: str) -> tuple[Image.Image, Masks]:
+    """A picture from the input folder, and a mask of what is transparent in it (all 0 where nothing is)."""
+    from imagewright.t2i_backends.pictures import channel, read_picture
+
+    found = read_picture(run.find("input", image).path)
+    return found.convert("RGB"), channel(found, "alpha")
+
+
+@node("LoadImageMask", {"image": _PICTURE, "channel": choice("alpha", "red", "green", "blue")}, ("MASK",))
+def load_image_mask(run: Runtime, image: str, channel: str) -> tuple[Masks]:
+    """One channel of a picture from the input folder as a mask; what is transparent counts as 1."""
+    from imagewright.t2i_backends import pictures
+
+    return (pictures.channel(pictures.read_picture(run.find("input", image).path), channel),)
+
+
+@node("InvertMask", {"mask": link("MASK")}, ("MASK",))
+def invert_mask(run: Runtime, mask: Masks) -> tuple[Masks]:
+    """What was 1 becomes 0."""
+    return (1 - mask,)
+
+
+@node("ImageInvert", {"image": link("IMAGE")}, ("IMAGE",))
+def image_invert(run: Runtime, image: Image.Image) -> tuple[Image.Image]:
+    """The negative of a picture."""
+    from PIL import ImageOps
+
+    return (ImageOps.invert(image),)
+
+
+@node("ImageToMask", {"image": link("IMAGE"), "channel": choice("red", "green", "blue")}, ("MASK",))
+def image_to_mask(run: Runtime, image: Image.Image, channel: str) -> tuple[Masks]:
+    """One channel of a picture as a mask."""
+    from imagewright.t2i_backends import pictures
+
+    return (pictures.channel(image, channel),)
+
+
+@node(
+    "ImageScale",
+    {"image": link("IMAGE"), "upscale_method": _METHODS, "width": _SIDE, "height": _SIDE, "crop": _CROP},
+    ("IMAGE",),
+)
+def image_scale(
+    run: Runtime, image: Image.Image, upscale_method: str, width: int, height: int, crop: str
+) -> tuple[Image.Image]:
+    """A picture at another size; 0 for a side keeps the shape, 0 for both changes nothing."""
+    if not width and not height:
+        return (image,)
+    wide = width or max(round(image.width * height / image.height), 1)
+    tall = height or max(round(image.height * width / image.width), 1)
+    return (_scaled(image, wide, tall, upscale_method, crop == "center"),)
+
+
+@node(
+    "ImageScaleBy",
+    {"image": link("IMAGE"), "upscale_method": _METHODS, "scale_by": real(0.01, 8, default=1.0)},
+    ("IMAGE",),
+)
+def image_scale_by(run: Runtime, image: Image.Image, upscale_method: str, scale_by: float) -> tuple[Image.Image]:
+    """A picture at a multiple of its size."""
+    return (_scaled(image, round(image.width * scale_by), round(image.height * scale_by), upscale_method, False),)
+
+
+@node(
+    "ImageScaleToTotalPixels",
+    {
+        "image": link("IMAGE"), "upscale_method": _METHODS, "megapixels": real(0.01, 16, default=1.0),
+        "resolution_steps": whole(1, 256, default=1),
+    },
+    ("IMAGE",),
+)  # fmt: skip
+def image_scale_to_pixels(
+    run: Runtime, image: Image.Image, upscale_method: str, megapixels: float, resolution_steps: int
+) -> tuple[Image.Image]:
+    """A picture with so many megapixels (of 1024 x 1024) and the same shape."""
+    factor = (megapixels * 1024 * 1024 / (image.width * image.height)) ** 0.5
+    sides = (max(round(s * factor / resolution_steps), 1) * resolution_steps for s in image.size)
+    return (_scaled(image, *sides, method=upscale_method, centred=False),)
+
+
+def _scaled(image: Image.Image, width: int, height: int, method: str, centred: bool) -> Image.Image:
+    from imagewright.t2i_backends.pixels import scale_image
+
+    if max(width, height) > MAX_SCALED or min(width, height) < 1:
+        raise BadInput(f"a picture of {width} x {height} pixels is not made", f"use sides from 1 to {MAX_SCALED}")
+    return scale_image(image, width, height, method, centred)
+
+
+@node("UpscaleModelLoader", {"model_name": model_file("upscale_models")}, ("UPSCALE_MODEL",), loads=True)
+def upscale_model_loader(run: Runtime, model_name: str) -> tuple[UpscalerHandle]:
+    """An upscaling network."""
+    return (UpscalerHandle(run.find("upscale_models", model_name)),)
+
+
+@node("ImageUpscaleWithModel", {"upscale_model": link("UPSCALE_MODEL"), "image": link("IMAGE")}, ("IMAGE",))
+def image_upscale_with_model(run: Runtime, upscale_model: UpscalerHandle, image: Image.Image) -> tuple[Image.Image]:
+    """A picture through an upscaling network, tile by tile where it is large."""
+    from imagewright.t2i_backends.upscale import upscale
+
+    return (upscale(run.store.upscaler(upscale_model), image, run.store.device),)

@@ -1,0 +1,151 @@
+"""Nodes that make latents, change them, and turn them into pictures."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from imagewright.errors import BadInput
+from imagewright.t2i_backends.handles import Latent, Masks, VaeHandle
+from imagewright.t2i_backends.node_inputs import choice, link, real, whole
+from imagewright.t2i_backends.nodes.registry import MAX_SCALED, MAX_SIDE, node
+
+if TYPE_CHECKING:
+    from PIL import Image
+
+    from imagewright.t2i_backends.runtime import Runtime
+
+_EMPTY = {"width": whole(16, MAX_SIDE), "height": whole(16, MAX_SIDE), "batch_size": whole(1, 64, default=1)}
+_METHODS = choice("nearest-exact", "bilinear", "area", "bicubic", "bislerp")
+_CROP = choice("disabled", "center", default="disabled")
+_LATENT = ("LATENT",)
+
+
+@node("EmptySD3LatentImage", _EMPTY, _LATENT)
+@node("EmptyLatentImage", _EMPTY, _LATENT)
+def empty_latent(run: Runtime, width: int, height: int, batch_size: int) -> tuple[Latent]:
+    """An empty canvas; its channels and cells are the model's."""
+    if batch_size > 1:
+        run.note(f"batch_size {batch_size}: the first picture of the batch was drawn")
+    return (Latent(width, height, batch=batch_size),)
+
+
+@node("VAEDecode", {"samples": link("LATENT"), "vae": link("VAE")}, ("IMAGE",))
+def vae_decode(run: Runtime, samples: Latent, vae: VaeHandle) -> tuple[Image.Image]:
+    """Latents to a picture."""
+    return (run.decode(_full(samples, "VAEDecode"), vae),)
+
+
+@node(
+    "VAEDecodeTiled",
+    {
+        "samples": link("LATENT"), "vae": link("VAE"), "tile_size": whole(64, 4096, default=512),
+        "overlap": whole(0, 4096, default=64), "temporal_size": whole(8, 4096, default=64),
+        "temporal_overlap": whole(4, 4096, default=8),
+    },
+    ("IMAGE",),
+)  # fmt: skip
+def vae_decode_tiled(run: Runtime, samples: Latent, vae: VaeHandle, **tiles: int) -> tuple[Image.Image]:
+    """Latents to a picture, tile by tile, for less memory; the VAE chooses its tiles."""
+    model = run.load_vae(vae).model
+    model.enable_tiling()
+    try:
+        return (run.decode(_full(samples, "VAEDecodeTiled"), vae),)
+    finally:
+        model.disable_tiling()
+
+
+def _full(latent: Latent, where: str) -> Latent:
+    if latent.samples is None:
+        raise BadInput(f"a {where} gets an empty latent", "put a KSampler before it")
+    return latent
+
+
+@node("VAEEncode", {"pixels": link("IMAGE"), "vae": link("VAE")}, _LATENT)
+def vae_encode(run: Runtime, pixels: Image.Image, vae: VaeHandle) -> tuple[Latent]:
+    """A picture to latents."""
+    return (_latent_of(run, pixels, vae),)
+
+
+def _latent_of(run: Runtime, image: Image.Image, vae: VaeHandle, mask: Masks = None) -> Latent:
+    samples = run.encode_picture(image, vae)
+    scale = run.load_vae(vae).scale
+    return Latent(samples.shape[3] * scale, samples.shape[2] * scale, samples, mask=mask)
+
+
+@node(
+    "VAEEncodeForInpaint",
+    {
+        "pixels": link("IMAGE"), "vae": link("VAE"), "mask": link("MASK"), "grow_mask_by": whole(0, 64, default=6),
+    },
+    _LATENT,
+)  # fmt: skip
+def vae_encode_for_inpaint(
+    run: Runtime, pixels: Image.Image, vae: VaeHandle, mask: Masks, grow_mask_by: int
+) -> tuple[Latent]:
+    """A picture to latents with what lies under the mask greyed out; the mask, grown, says what to draw anew."""
+    from imagewright.t2i_backends.pixels import greyed, grown, resize_mask
+
+    fitted = resize_mask(mask, *pixels.size)
+    return (_latent_of(run, greyed(pixels, fitted), vae, grown(fitted, grow_mask_by)),)
+
+
+@node("SetLatentNoiseMask", {"samples": link("LATENT"), "mask": link("MASK")}, _LATENT)
+def set_noise_mask(run: Runtime, samples: Latent, mask: Masks) -> tuple[Latent]:
+    """What of the latents is drawn anew."""
+    return (replace(samples, mask=mask),)
+
+
+@node(
+    "LatentUpscale",
+    {
+        "samples": link("LATENT"), "upscale_method": _METHODS, "width": whole(0, MAX_SIDE), "height": whole(0, MAX_SIDE),
+        "crop": _CROP,
+    },
+    _LATENT,
+)  # fmt: skip
+def latent_upscale(
+    run: Runtime, samples: Latent, upscale_method: str, width: int, height: int, crop: str
+) -> tuple[Latent]:
+    """Latents at another size in pixels; 0 for a side keeps the shape, 0 for both changes nothing."""
+    if not width and not height:
+        return (samples,)
+    wide = width or round(samples.width * height / samples.height)
+    tall = height or round(samples.height * width / samples.width)
+    return (_scaled(samples, wide, tall, upscale_method, crop == "center"),)
+
+
+@node(
+    "LatentUpscaleBy",
+    {"samples": link("LATENT"), "upscale_method": _METHODS, "scale_by": real(0.01, 8, default=1.5)},
+    _LATENT,
+)
+def latent_upscale_by(run: Runtime, samples: Latent, upscale_method: str, scale_by: float) -> tuple[Latent]:
+    """Latents at a multiple of their size."""
+    width, height = round(samples.width * scale_by), round(samples.height * scale_by)
+    return (_scaled(samples, width, height, upscale_method, False),)
+
+
+def _scaled(latent: Latent, width: int, height: int, method: str, centred: bool) -> Latent:
+    from imagewright.t2i_backends.pixels import scale_latents
+
+    if max(width, height) > MAX_SCALED or min(width, height) < 1:
+        raise BadInput(f"{width} x {height} pixels cannot be drawn", f"use sides from 16 to {MAX_SCALED}")
+    if latent.samples is None:
+        return replace(latent, width=max(width // 16 * 16, 16), height=max(height // 16 * 16, 16))
+    samples: Any = latent.samples
+    scale = latent.width // samples.shape[3]
+    rows, columns = max(round(height / scale), 1), max(round(width / scale), 1)
+    if centred:
+        samples = _centre(samples, rows, columns)
+    return replace(
+        latent, width=columns * scale, height=rows * scale, samples=scale_latents(samples, rows, columns, method)
+    )
+
+
+def _centre(samples: Any, rows: int, columns: int) -> Any:
+    """The middle of the latents, in the shape of ``rows`` by ``columns``."""
+    old, new = samples.shape[3] / samples.shape[2], columns / rows
+    x = round((samples.shape[3] - samples.shape[3] * (new / old)) / 2) if old > new else 0
+    y = round((samples.shape[2] - samples.shape[2] * (old / new)) / 2) if old < new else 0
+    return samples[:, :, y : samples.shape[2] - y, x : samples.shape[3] - x]

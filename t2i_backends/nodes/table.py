@@ -1,0 +1,14 @@
+"""Every node class that this backend runs, with its outputs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from imagewright.t2i_backends.nodes import conditioning, control, images, latents, loaders, sampling, values  # noqa: F401
+from imagewright.t2i_backends.nodes.registry import REGISTERED, Node
+
+NODES: Mapping[str, Node] = REGISTERED
+OUTPUTS: Mapping[str, tuple[str, ...]] = {name: node.outputs for name, node in NODES.items()}
+RESULTS = ("SaveImage", "PreviewImage")
+"""Nodes whose picture can be a flow's result; a SaveImage counts before a PreviewImage."""
+SAMPLERS = ("KSampler", "KSamplerAdvanced", "SamplerCustom", "SamplerCustomAdvanced")

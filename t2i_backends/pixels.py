@@ -1,0 +1,140 @@
+"""Pictures and masks: to and from tensors, through a VAE, to other sizes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from PIL import Image
+
+Mask = npt.NDArray[np.float32]
+
+PIL_METHODS = {
+    "nearest-exact": Image.Resampling.NEAREST,
+    "bilinear": Image.Resampling.BILINEAR,
+    "area": Image.Resampling.BOX,
+    "bicubic": Image.Resampling.BICUBIC,
+    "lanczos": Image.Resampling.LANCZOS,
+}
+
+
+@dataclass(frozen=True)
+class Vae:
+    """A loaded autoencoder."""
+
+    model: Any
+    scale: int
+    """Pixels per latent cell."""
+
+    @property
+    def channels(self) -> int:
+        """Latent channels."""
+        return int(self.model.config.latent_channels)
+
+
+def to_tensor(image: Image.Image) -> torch.Tensor:
+    """A picture as float32 ``(1, 3, h, w)`` in [0, 1]."""
+    values = np.asarray(image.convert("RGB"), dtype=np.float32) / 255
+    return torch.from_numpy(values).permute(2, 0, 1)[None]
+
+
+def to_image(values: torch.Tensor) -> Image.Image:
+    """``(1, 3, h, w)`` in [0, 1] as a picture; values outside are cut."""
+    array = values[0].float().clamp(0, 1).permute(1, 2, 0).cpu().numpy()
+    return Image.fromarray((array * 255).round().astype(np.uint8))
+
+
+@torch.inference_mode()
+def decode(vae: Vae, latents: torch.Tensor) -> Image.Image:
+    """Latents ``(1, C, h, w)`` to a picture, as the stock pipelines end."""
+    config = vae.model.config
+    values = latents.to(vae.model.device, torch.float32) / config.scaling_factor + (config.shift_factor or 0.0)
+    image = vae.model.decode(values.to(vae.model.dtype), return_dict=False)[0]
+    return to_image(image / 2 + 0.5)
+
+
+@torch.inference_mode()
+def encode(vae: Vae, image: Image.Image) -> torch.Tensor:
+    """A picture to scaled latents ``(1, C, h, w)``, float32 on the CPU: the mean of the VAE's posterior.
+
+    The picture is cut to whole latent cells, at the right and the bottom.
+    """
+    config = vae.model.config
+    width, height = (side // vae.scale * vae.scale for side in image.size)
+    values = to_tensor(image)[:, :, :height, :width] * 2 - 1
+    found = vae.model.encode(values.to(vae.model.device, vae.model.dtype))
+    latents = found.latent_dist.mode() if hasattr(found, "latent_dist") else found.latents
+    scaled: torch.Tensor = (latents.float().cpu() - (config.shift_factor or 0.0)) * config.scaling_factor
+    return scaled
+
+
+def scale_image(image: Image.Image, width: int, height: int, method: str, centred: bool = False) -> Image.Image:
+    """``image`` at another size; ``centred`` first cuts it to the new shape around its middle."""
+    if centred:
+        image = image.crop(_centre(image.size, width, height))
+    return image.resize((width, height), PIL_METHODS[method])
+
+
+def _centre(size: tuple[int, int], width: int, height: int) -> tuple[int, int, int, int]:
+    old, new = size[0] / size[1], width / height
+    cut_x = round((size[0] - size[0] * (new / old)) / 2) if old > new else 0
+    cut_y = round((size[1] - size[1] * (old / new)) / 2) if old < new else 0
+    return cut_x, cut_y, size[0] - cut_x, size[1] - cut_y
+
+
+def scale_latents(latents: torch.Tensor, rows: int, columns: int, method: str) -> torch.Tensor:
+    """Latents ``(1, C, h, w)`` at another size."""
+    if method == "bislerp":
+        return bislerp(latents, rows, columns)
+    return torch.nn.functional.interpolate(latents, size=(rows, columns), mode=method)
+
+
+def bislerp(latents: torch.Tensor, rows: int, columns: int) -> torch.Tensor:
+    """Interpolation on the sphere: directions turn, lengths run straight; first across, then down."""
+    return _slerp_axis(_slerp_axis(latents, columns).transpose(2, 3), rows).transpose(2, 3)
+
+
+def _slerp_axis(values: torch.Tensor, size: int) -> torch.Tensor:
+    """Along the last axis."""
+    old = values.shape[3]
+    at = ((torch.arange(size) + 0.5) * old / size - 0.5).clamp(0, old - 1)
+    low = at.floor().long()
+    share = (at - low)[None, None, None]
+    one, two = values[..., low], values[..., (low + 1).clamp(max=old - 1)]
+    lengths = one.norm(dim=1, keepdim=True), two.norm(dim=1, keepdim=True)
+    units = one / lengths[0].clamp(min=1e-12), two / lengths[1].clamp(min=1e-12)
+    cosine = (units[0] * units[1]).sum(dim=1, keepdim=True).clamp(-1, 1)
+    angle = cosine.acos()
+    sine = angle.sin().clamp(min=1e-6)
+    turned = ((1 - share) * angle).sin() / sine * units[0] + (share * angle).sin() / sine * units[1]
+    straight = (1 - share) * units[0] + share * units[1]
+    direction = torch.where(cosine.abs() > 1 - 1e-5, straight, turned)
+    return direction * ((1 - share) * lengths[0] + share * lengths[1])
+
+
+def grown(mask: Mask, by: int) -> Mask:
+    """A mask of 0 and 1 that reaches ``by // 2`` pixels farther, as ComfyUI grows it: a square of side ``by``."""
+    found = torch.from_numpy(mask).round()[None, None]
+    if by:
+        left = (by - 1 + 1) // 2
+        padded = torch.nn.functional.pad(found, (left, by - 1 - left, left, by - 1 - left))
+        found = torch.nn.functional.max_pool2d(padded, by, stride=1)
+    grown_mask: Mask = found[0, 0].numpy()
+    return grown_mask
+
+
+def resize_mask(mask: Mask, width: int, height: int) -> Mask:
+    """A mask at another size, bilinear."""
+    values = torch.from_numpy(np.ascontiguousarray(mask, dtype=np.float32))[None, None]
+    found: Mask = torch.nn.functional.interpolate(values, size=(height, width), mode="bilinear")[0, 0].numpy()
+    return found
+
+
+def greyed(image: Image.Image, mask: Mask) -> Image.Image:
+    """The picture with mid grey under the mask: what a model for inpainting is told of what it must fill."""
+    values = np.asarray(image.convert("RGB"), dtype=np.float32)
+    kept = (1 - np.rint(mask))[..., None]
+    return Image.fromarray(np.rint((values - 127.5) * kept + 127.5).astype(np.uint8))

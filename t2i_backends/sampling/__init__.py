@@ -1,0 +1,1 @@
+"""Samplers over an x0 predictor: ``table.SAMPLERS``."""
