@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from imagewright.errors import BadInput
-from imagewright.schemas import Intent
+from imagewright.intents import Intent
 
 
 def insist(intent: Intent) -> Intent:

@@ -17,8 +17,9 @@ from imagewright.graph.events import flow_in_words, in_words, tell, tell_node, t
 from imagewright.graph.parts import Parts
 from imagewright.graph.refine import refined
 from imagewright.graph.state import Attempt, Spent, State, Update
+from imagewright.intents import Intent, Reference
 from imagewright.ports import Step
-from imagewright.schemas import Intent, Layout, Reference, Round, RunEvent
+from imagewright.schemas import Layout, Round, RunEvent
 
 MAX_REFERENCES = 8
 """How many earlier pictures of a thread are kept in mind."""

@@ -11,18 +11,17 @@ from typing import Protocol, runtime_checkable
 
 from PIL import Image
 
+from imagewright.intents import Intent, Reference
 from imagewright.schemas import (
     Candidate,
     Categories,
     Choice,
     Detection,
     Flow,
-    Intent,
     Layout,
     ParsedPrompt,
     Planned,
     Readiness,
-    Reference,
     Region,
     Verdict,
 )

@@ -19,7 +19,6 @@ PlaceName = (
     RelationName | Literal["top", "bottom", "middle", "top-left", "top-right", "bottom-left", "bottom-right", ""]
 )
 RepairKind = Literal["move_box", "new_seed", "reprompt", "redraw", "next_flow"]
-IntentKind = Literal["create", "unclear"]
 
 
 class Value(BaseModel):
@@ -200,28 +199,6 @@ class Layout(Value):
     boxes: tuple[Box, ...] = ()
     background: str = ""
     negative: str = ""
-
-
-class Reference(Value):
-    """An earlier picture of the same thread, so that a prompt may refer to it."""
-
-    run: str
-    prompt: str
-    image: str
-    """SHA-256 of the PNG in the artifact store."""
-    flow: str
-    seed: int
-
-
-class Intent(Value):
-    """The interpreter's decision: what the person wants, and the prompt to draw where there is one."""
-
-    kind: IntentKind
-    prompt: str = ""
-    parsed: ParsedPrompt = ParsedPrompt()
-    reason: str = ""
-    """Why it is ``unclear``; empty otherwise."""
-    decided_by: str = "rules"
 
 
 class Categories(Value):

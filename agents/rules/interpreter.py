@@ -6,7 +6,7 @@ import unicodedata
 from collections.abc import Sequence
 
 from imagewright.agents.rules.parse import parse_prompt
-from imagewright.schemas import Intent, Reference
+from imagewright.intents import Intent, Reference
 
 
 class RulesInterpreter:
