@@ -50,7 +50,7 @@ def result_of(state: State, made: Round) -> RunResult:
     """What the run comes to when ``made`` is delivered."""
     return RunResult(
         run=state.run,
-        prompt=state.request.prompt,
+        prompt=_prompt(state),
         path=state.out,
         image=made.image,
         seed=made.seed,
@@ -64,6 +64,12 @@ def result_of(state: State, made: Round) -> RunResult:
         notes=state.notes,
         trace=str(trace_path(Path(state.out))),
     )
+
+
+def _prompt(state: State) -> str:
+    """What was asked for: the words of a new picture, the whole prompt of an edited one."""
+    changed = state.settled is not None and state.intent is not None and state.intent.kind != "create"
+    return state.settled.prompt if changed and state.settled else state.request.prompt
 
 
 def trace_path(out: Path) -> Path:
@@ -92,7 +98,9 @@ def trace_of(parts: Parts, state: State, result: RunResult) -> dict[str, Any]:
         "request": state.request.model_dump(mode="json", exclude={"out"}),
         "first_seed": state.seed,
         "thread": state.request.thread,
+        "said": state.said or state.request.prompt,
         "intent": _plain(state.intent),
+        "settled": _plain(state.settled),
         "categorised": _plain(state.categories),
         "choice": _plain(state.choice),
         "generation": state.generation,

@@ -38,6 +38,8 @@ def _applied(state: State, attempt: Attempt, last: Round, repair: Repair, canoni
     if repair.kind == "new_seed":
         return _new_seed(state, attempt, repair)
     if repair.kind == "move_box":
+        if attempt.edited is not None:
+            return None  # what the person placed stays where it is
         layout = _moved(attempt.layout, repair)
         return _changed(attempt, repair, layout=layout) if layout else None
     if repair.kind == "redraw":
@@ -50,7 +52,8 @@ def _applied(state: State, attempt: Attempt, last: Round, repair: Repair, canoni
 
 
 def _changed(attempt: Attempt, repair: Repair, **changes: object) -> Attempt:
-    return attempt.model_copy(update={"repair": repair, "base": None, **changes})
+    """``attempt`` with a repair; a repair of an edit starts from the edited picture again."""
+    return attempt.model_copy(update={"repair": repair, "base": attempt.edited, **changes})
 
 
 def _new_seed(state: State, attempt: Attempt, repair: Repair) -> Attempt:
@@ -61,6 +64,8 @@ def _redrawn(state: State, attempt: Attempt, last: Round, repair: Repair) -> Att
     layout = _moved(attempt.layout, repair) if repair.moved else attempt.layout
     if layout is None or repair.box is None or not 0 <= repair.box < len(layout.boxes):
         return None
+    if attempt.edited is not None and (state.settled is None or repair.box not in state.settled.focus):
+        return None  # what the person did not name keeps its pixels
     seed = next_seed(state.seed, len(state.rounds))
     return _changed(attempt, repair, seed=seed, layout=layout, base=last.image)
 
@@ -84,7 +89,7 @@ def _next_flow(state: State) -> str | None:
 def _was_tried(attempt: Attempt, rounds: Sequence[Round]) -> bool:
     """Whether a whole picture was drawn from just this before; a redraw always starts from its own picture."""
     wanted = (attempt.flow, attempt.seed, attempt.prompt, attempt.layout)
-    return attempt.base is None and any(
+    return attempt.base == attempt.edited and any(
         wanted == (made.flow, made.seed, made.prompt, made.layout) and not _is_redraw(made) for made in rounds
     )
 
@@ -99,7 +104,9 @@ def region(box: Box) -> Region:
 
 
 def redraw_of(attempt: Attempt, base: Redraw | None) -> Redraw | None:
-    """``base`` narrowed to the one box that the attempt's repair names."""
+    """``base`` narrowed to the regions of an edit, or to the one box that the attempt's repair names."""
+    if base is not None and attempt.base == attempt.edited and attempt.regions:
+        return Redraw(base.image, attempt.regions, base.strength)
     if base is None or attempt.layout is None or attempt.repair is None or attempt.repair.box is None:
         return None
     return Redraw(base.image, (region(attempt.layout.boxes[attempt.repair.box]),), base.strength)

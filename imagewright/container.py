@@ -21,9 +21,12 @@ from imagewright.schemas import Candidate, Categories, DrawRequest, Flow, Parsed
 from imagewright.settings import Settings, load_settings
 
 if TYPE_CHECKING:
+    from imagewright.chat import Chat
     from imagewright.graph.parts import Meter, Parts
     from imagewright.memory.artifacts import ArtifactStore
+    from imagewright.memory.preferences import Preferences
     from imagewright.memory.runs import RunLog
+    from imagewright.memory.threads import Threads
     from imagewright.ports import Backend, Categorizer, Critic, LayoutPlanner, Selector
     from imagewright.retrieval.embed import MiniLMEmbedder
     from imagewright.retrieval.index import FlowIndex
@@ -73,13 +76,22 @@ class Imagewright:
         run = new_run_id()
         out = out_path(request, run, Path.cwd())
         seed = secrets.randbits(32) if request.seed is None else request.seed
-        parts = self._parts(request)
-        row = RunRow.model_validate(
-            {"id": run, "thread": thread_id(run, request), "prompt": request.prompt, "request": request, "seed": seed,
-             "out": str(out), "status": "running", "created": ""}
-        )  # fmt: skip
+        parts = self.parts(request)
+        row = RunRow.new(run, thread_id(run, request), request, seed, out)
         listen(RunEvent(kind="run", run=run, text=f"run {run}, seed {seed}"))
         return begin(parts, self.settings.checkpoints, row, listen)
+
+    def chat(self, thread: str = "chat", **options: Any) -> Chat:
+        """A conversation that is kept under the name ``thread`` and goes on where it was left.
+
+        ``options`` are fields of ``DrawRequest`` that hold for all of its pictures.
+
+        Raises:
+            BadInput: an option or the name cannot be used.
+        """
+        from imagewright.chat import Chat
+
+        return Chat(self, _request("a picture", {**options, "thread": thread}))
 
     def resume(self, run: str, on_event: OnEvent | None = None) -> RunResult:
         """Go on with a run that was killed, stopped or failed; one that is delivered is only told again.
@@ -92,7 +104,7 @@ class Imagewright:
 
         row, listen = self.runs.get(run), on_event or ignore
         listen(RunEvent(kind="run", run=run, text=f"run {run}, seed {row.seed}"))
-        return resume(self._parts(row.request), self.settings.checkpoints, row, listen)
+        return resume(self.parts(row.request), self.settings.checkpoints, row, listen)
 
     def plan(self, prompt: str, *, llm: str | None = None, flow: str | None = None) -> Plan:
         """What ``prompt`` would be drawn with, and where things would go. Draws nothing.
@@ -102,7 +114,7 @@ class Imagewright:
         """
         from imagewright.graph.plan import planned
 
-        return planned(self._parts(DrawRequest(prompt=prompt, llm=llm, flow=flow, use_critic=False)), prompt, flow)
+        return planned(self.parts(DrawRequest(prompt=prompt, llm=llm, flow=flow, use_critic=False)), prompt, flow)
 
     def readiness(self, backend: str = DEFAULT_BACKEND) -> dict[str, Readiness]:
         """For every flow of the index whether it can run here, and what it needs."""
@@ -130,6 +142,20 @@ class Imagewright:
         from imagewright.memory.runs import RunLog
 
         return RunLog(self.settings.database, self.settings.data_dir / "locks")
+
+    @cached_property
+    def threads(self) -> Threads:
+        """The conversations."""
+        from imagewright.memory.threads import Threads
+
+        return Threads(self.settings.database)
+
+    @cached_property
+    def preferences(self) -> Preferences:
+        """The person's lasting wishes."""
+        from imagewright.memory.preferences import Preferences
+
+        return Preferences(self.settings.preferences)
 
     @cached_property
     def store(self) -> ArtifactStore:
@@ -188,7 +214,7 @@ class Imagewright:
 
     # --- wiring one run ---------------------------------------------------------------------
 
-    def _parts(self, request: DrawRequest) -> Parts:
+    def parts(self, request: DrawRequest) -> Parts:
         """What one run works with."""
         from imagewright.agents.rules.describe import canonical_prompt
         from imagewright.agents.rules.interpreter import RulesInterpreter
@@ -209,6 +235,8 @@ class Imagewright:
             store=self.store,
             runs=self.runs,
             canonical_prompt=canonical_prompt,
+            preferences=self.preferences,
+            learn=lambda row: self.index.add_evidence([row]),
             fallbacks=fallbacks,
             meter=meter,
             stop=threading.Event(),

@@ -36,6 +36,8 @@ class Reference(Value):
     """Whether it is on the present line of the conversation; False after an undo or a branch left it behind."""
     parsed: ParsedPrompt = ParsedPrompt()
     layout: Layout | None = None
+    focus: tuple[int, ...] = ()
+    """The boxes that the edit which led here changed: what "it" means."""
 
 
 class Edit(Value):
@@ -111,6 +113,8 @@ class Settled(Value):
     """The carried-over layout; None lets the planner place things."""
     redraw: tuple[Region, ...] = ()
     """The regions to draw anew in the base picture; none for a whole picture."""
+    focus: tuple[int, ...] = ()
+    """The boxes that the edits changed."""
 
 
 class Question(Value):
