@@ -159,6 +159,8 @@ def generate(state: State, parts: Parts) -> Update:
         prompt=attempt.prompt,
         layout=attempt.layout,
         repair=attempt.repair,
+        base=attempt.base,
+        redrawn=draw.redrawn(attempt),
         seconds=round(made.seconds, 3),
     )
     return {"rounds": (*state.rounds, drawn), "keys": (*state.keys, key)}

@@ -7,7 +7,6 @@ from collections.abc import Sequence
 
 from imagewright.errors import Fault
 from imagewright.graph.state import Attempt, State
-from imagewright.ports import Redraw
 from imagewright.schemas import Box, Layout, Region, Repair, Round
 
 
@@ -101,12 +100,3 @@ def _is_redraw(made: Round) -> bool:
 def region(box: Box) -> Region:
     """The part of a backend's job that one box of the layout is."""
     return Region(caption=box.caption, x=box.x, y=box.y, width=box.width, height=box.height)
-
-
-def redraw_of(attempt: Attempt, base: Redraw | None) -> Redraw | None:
-    """``base`` narrowed to the regions of an edit, or to the one box that the attempt's repair names."""
-    if base is not None and attempt.base == attempt.edited and attempt.regions:
-        return Redraw(base.image, attempt.regions, base.strength)
-    if base is None or attempt.layout is None or attempt.repair is None or attempt.repair.box is None:
-        return None
-    return Redraw(base.image, (region(attempt.layout.boxes[attempt.repair.box]),), base.strength)

@@ -92,6 +92,10 @@ class Chat:
 
         return present(self._engine.settings.checkpoints, thread_id("", self._options))
 
+    def renamed(self, thread: str) -> Chat:
+        """The conversation called ``thread``, with the same options."""
+        return Chat(self._engine, self._options.model_copy(update={"thread": thread}))
+
     # --- how --------------------------------------------------------------------------------
 
     def _begun(self, text: str, on_event: OnEvent | None) -> Reply:

@@ -23,6 +23,7 @@ from imagewright.settings import Settings, load_settings
 if TYPE_CHECKING:
     from imagewright.chat import Chat
     from imagewright.graph.parts import Meter, Parts
+    from imagewright.graph.replay import Replay
     from imagewright.memory.artifacts import ArtifactStore
     from imagewright.memory.preferences import Preferences
     from imagewright.memory.runs import RunLog
@@ -105,6 +106,18 @@ class Imagewright:
         row, listen = self.runs.get(run), on_event or ignore
         listen(RunEvent(kind="run", run=run, text=f"run {run}, seed {row.seed}"))
         return resume(self.parts(row.request), self.settings.checkpoints, row, listen)
+
+    def replay(self, run: str, on_event: OnEvent | None = None) -> Replay:
+        """Draw the picture of ``run`` again from its trace, and say whether it is the same and what differs here.
+
+        Raises:
+            BadInput: there is no such run, it delivered nothing, or its trace cannot be replayed.
+            CannotDraw: its flow cannot be drawn here any more.
+        """
+        from imagewright.graph.replay import replay
+
+        row = self.runs.get(run)
+        return replay(self.parts(row.request), self.runs.show(run), on_event or ignore)
 
     def plan(self, prompt: str, *, llm: str | None = None, flow: str | None = None) -> Plan:
         """What ``prompt`` would be drawn with, and where things would go. Draws nothing.

@@ -307,6 +307,9 @@ class Round(Value):
     verdict: Verdict | None = None
     repair: Repair | None = None
     """The repair that led to *this* picture; none for the first."""
+    base: str | None = None
+    """SHA-256 of the picture of which only ``redrawn`` was drawn anew; None for a whole picture."""
+    redrawn: tuple[Region, ...] = ()
     seconds: float = 0.0
 
 
@@ -363,5 +366,7 @@ class DrawRequest(Value):
     llm: str | None = None
     """``provider:model`` or ``provider:model@base_url``; None for the rules agents."""
     out: str | None = None
+    strip: bool = False
+    """Leave the text chunks out of the delivered PNG."""
     anyway: bool = False
     """Draw what can be drawn of a prompt outside the model's world."""
