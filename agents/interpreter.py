@@ -1,17 +1,64 @@
-"""Turning an interpreter's decision into something that the graph can act on."""
+"""What every interpreter shares: which decisions make a picture, and what to do with one that is not clear."""
 
 from __future__ import annotations
 
+import re
+from collections.abc import Callable
+
 from imagewright.errors import BadInput
-from imagewright.schemas import Intent
+from imagewright.intents import Intent
+
+_REMEDY = 'say what to draw, such as "a red circle above a blue square"'
+_NOTHING = re.compile(r"(?:never ?mind|cancel|forget it|nothing|none|no|stop|leave it|skip)[.! ]*", re.IGNORECASE)
 
 
 def insist(intent: Intent) -> Intent:
-    """``intent``, when it is clear; ``draw`` and programs cannot ask the person back.
+    """``intent``, when it is clear; ``plan`` and programs cannot ask the person back.
 
     Raises:
         BadInput: the intent is unclear.
     """
     if intent.kind == "unclear":
-        raise BadInput(intent.reason, 'say what to draw, such as "a red circle above a blue square"')
+        raise BadInput(intent.reason, _REMEDY)
     return intent
+
+
+def wants_picture(intent: Intent) -> bool:
+    """Whether ``intent`` ends in a new picture."""
+    return intent.kind in ("create", "edit", "vary")
+
+
+def assumed(intent: Intent, again: Callable[[str], Intent]) -> tuple[Intent, str]:
+    """``intent``; an unclear one as its first choice, read with ``again``, and the assumption in words.
+
+    Raises:
+        BadInput: the intent is unclear and offers no choice.
+    """
+    if intent.kind != "unclear" or not intent.choices:
+        return insist(intent), ""
+    return insist(again(intent.choices[0])), f"assumed: {intent.choices[0]} ({intent.reason})"
+
+
+def reply_to(intent: Intent, reply: str) -> str:
+    """What to interpret next, after ``reply`` to the question of an unclear ``intent``; empty to let it be.
+
+    A number or words that fit one choice best pick that choice; anything else is taken as a new saying.
+    """
+    text = reply.strip()
+    if _NOTHING.fullmatch(text) or not text:
+        return ""
+    if re.fullmatch(r"\d{1,2}", text) and 0 < int(text) <= len(intent.choices):
+        return intent.choices[int(text) - 1]
+    if len(text.split()) <= 5 and (choice := _fitting(text, intent.choices)):
+        return choice
+    return text
+
+
+def _fitting(text: str, choices: tuple[str, ...]) -> str:
+    """The choice that alone holds the most of the words of ``text`` that tell choices apart."""
+    words = [set(re.findall(r"\w+", choice.lower())) for choice in choices]
+    common = set.intersection(*words) if words else set()
+    said = set(re.findall(r"\w+", text.lower())) - common
+    hits = [len(said & found) for found in words]
+    best = max(hits, default=0)
+    return choices[hits.index(best)] if best and hits.count(best) == 1 else ""

@@ -4,24 +4,26 @@ from __future__ import annotations
 
 from langgraph.graph import END, START, StateGraph
 
-from imagewright.graph import nodes, routing
+from imagewright.graph import nodes, routing, talk
 from imagewright.graph.parts import Parts
 from imagewright.graph.state import State
 
-NODES = (
-    "recall", "interpret", "categorize", "select_flow", "plan_layout", "generate", "critique", "refine", "deliver",
-)  # fmt: skip
+DRAWING = ("categorize", "select_flow", "plan_layout", "generate", "critique", "refine", "deliver")
+TALKING = ("recall", "interpret", "ask", "answer")
 
 
 def build() -> StateGraph[State, Parts, State, State]:
     """The state machine, without checkpointer: compile it with one, and run it with ``context=Parts(...)``."""
     graph: StateGraph[State, Parts, State, State] = StateGraph(State, context_schema=Parts)
-    for name in NODES:
-        graph.add_node(name, getattr(nodes, name))
+    for module, names in ((talk, TALKING), (nodes, DRAWING)):
+        for name in names:
+            graph.add_node(name, getattr(module, name))
 
     graph.add_edge(START, "recall")
     graph.add_edge("recall", "interpret")
     graph.add_conditional_edges("interpret", routing.after_interpret)
+    graph.add_conditional_edges("ask", routing.after_ask)
+    graph.add_edge("answer", END)
     graph.add_edge("categorize", "select_flow")
     graph.add_edge("select_flow", "plan_layout")
     graph.add_edge("plan_layout", "generate")

@@ -9,12 +9,13 @@ from pathlib import Path
 from typing import Any
 
 from imagewright.errors import BadInput, Fault
-from imagewright.flow_format import bind, graph_hash
+from imagewright.flow_format import graph_hash
+from imagewright.graph import png_texts
 from imagewright.graph.budget import best
 from imagewright.graph.parts import Parts
 from imagewright.graph.state import State
 from imagewright.memory.artifacts import with_text, write_whole
-from imagewright.schemas import Flow, Round, RunResult
+from imagewright.schemas import Round, RunResult
 
 TRACE_FORMAT = 1
 _PACKAGES = ("imagewright", "langgraph", "torch", "diffusers", "transformers", "chromadb", "sentence-transformers")
@@ -50,7 +51,7 @@ def result_of(state: State, made: Round) -> RunResult:
     """What the run comes to when ``made`` is delivered."""
     return RunResult(
         run=state.run,
-        prompt=state.request.prompt,
+        prompt=_prompt(state),
         path=state.out,
         image=made.image,
         seed=made.seed,
@@ -66,22 +67,23 @@ def result_of(state: State, made: Round) -> RunResult:
     )
 
 
+def _prompt(state: State) -> str:
+    """What was asked for: the words of a new picture, the whole prompt of an edited one."""
+    changed = state.settled is not None and state.intent is not None and state.intent.kind != "create"
+    return state.settled.prompt if changed and state.settled else state.request.prompt
+
+
 def trace_path(out: Path) -> Path:
     """Where the trace of a picture at ``out`` stands: beside it, as JSON."""
     return out.with_suffix(".json")
 
 
 def texts_of(parts: Parts, state: State, made: Round) -> dict[str, str]:
-    """The PNG's text chunks: ComfyUI's ``prompt`` (the graph as run) and ours; no path and no key."""
-    flow = parts.catalogue.flow(made.flow)
-    ours = {"run": state.run, "flow": made.flow, "seed": made.seed, "prompt": made.prompt}
-    return {"prompt": json.dumps(graph_as_run(state, flow, made)), "imagewright": json.dumps(ours)}
-
-
-def graph_as_run(state: State, flow: Flow, made: Round) -> dict[str, dict[str, Any]]:
-    """The flow's graph with the slots filled as they were for ``made``."""
-    width, height = state.request.width, state.request.height
-    return bind(flow, {"positive": made.prompt, "seed": made.seed, "width": width, "height": height})
+    """The PNG's text chunks, unless the person wants none."""
+    key = state.keys[[found.image for found in state.rounds].index(made.image)]
+    drawn = parts.store.made(key)
+    facts = drawn.facts if drawn else {}
+    return png_texts.texts(state, parts.catalogue.flow(made.flow), made, facts, metadata.version("imagewright"))
 
 
 def trace_of(parts: Parts, state: State, result: RunResult) -> dict[str, Any]:
@@ -92,7 +94,9 @@ def trace_of(parts: Parts, state: State, result: RunResult) -> dict[str, Any]:
         "request": state.request.model_dump(mode="json", exclude={"out"}),
         "first_seed": state.seed,
         "thread": state.request.thread,
+        "said": state.said or state.request.prompt,
         "intent": _plain(state.intent),
+        "settled": _plain(state.settled),
         "categorised": _plain(state.categories),
         "choice": _plain(state.choice),
         "generation": state.generation,
@@ -113,7 +117,7 @@ def _plain(value: Any) -> Any:
 
 def _flow_facts(parts: Parts, name: str) -> dict[str, Any]:
     flow = parts.catalogue.flow(name)
-    return {"title": flow.card.title, "graph_hash": graph_hash(flow.graph), "graph": flow.graph}
+    return {"title": flow.card.title, "graph_hash": graph_hash(flow.graph), "graph": png_texts.without_keys(flow.graph)}
 
 
 def versions() -> dict[str, str]:

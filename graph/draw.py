@@ -8,11 +8,11 @@ from imagewright.errors import Cancelled
 from imagewright.flow_format import graph_hash
 from imagewright.graph.budget import seconds_left
 from imagewright.graph.parts import Parts
-from imagewright.graph.refine import redraw_of, region
+from imagewright.graph.refine import region
 from imagewright.graph.state import Attempt, State
 from imagewright.memory.artifacts import Made, content_key
 from imagewright.ports import Job, OnStep, Redraw
-from imagewright.schemas import Flow
+from imagewright.schemas import Flow, Region
 
 Stop = Callable[[], bool]
 
@@ -65,7 +65,8 @@ def _stop(parts: Parts, deadline: float) -> Stop:
 def job_of(parts: Parts, state: State, attempt: Attempt, flow: Flow) -> Job:
     """The backend's job: the attempt, the flow's own settings, and the layout's boxes as regions."""
     layout = attempt.layout
-    base = Redraw(parts.store.open(attempt.base), ()) if attempt.base else None
+    regions = redrawn(attempt)
+    base = Redraw(parts.store.open(attempt.base), regions) if attempt.base and regions else None
     return Job(
         flow=flow,
         prompt=attempt.prompt,
@@ -74,8 +75,18 @@ def job_of(parts: Parts, state: State, attempt: Attempt, flow: Flow) -> Job:
         width=state.request.width,
         height=state.request.height,
         regions=tuple(region(box) for box in layout.boxes) if layout else (),
-        redraw=redraw_of(attempt, base),
+        redraw=base,
     )
+
+
+def redrawn(attempt: Attempt) -> tuple[Region, ...]:
+    """The regions that ``attempt`` draws anew; none for a whole picture."""
+    if attempt.base is None:
+        return ()
+    if attempt.base == attempt.edited and attempt.regions:
+        return attempt.regions
+    box = attempt.repair.box if attempt.repair else None
+    return () if attempt.layout is None or box is None else (region(attempt.layout.boxes[box]),)
 
 
 def negative_of(flow: Flow, wanted: str) -> str | None:

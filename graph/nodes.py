@@ -9,19 +9,17 @@ from typing import TypeVar
 from langgraph.runtime import Runtime
 
 from imagewright.agents.critic import unchecked
-from imagewright.agents.interpreter import insist
 from imagewright.errors import Cancelled, Fault, ImagewrightError
-from imagewright.graph import choose, delivery, draw
+from imagewright.graph import change, choose, delivery, draw
 from imagewright.graph.budget import best, insist_on_room, why_stop
 from imagewright.graph.events import flow_in_words, in_words, tell, tell_node, tell_notes
 from imagewright.graph.parts import Parts
 from imagewright.graph.refine import refined
 from imagewright.graph.state import Attempt, Spent, State, Update
+from imagewright.intents import Settled
 from imagewright.ports import Step
-from imagewright.schemas import Intent, Layout, Reference, Round, RunEvent
+from imagewright.schemas import Layout, Round, RunEvent
 
-MAX_REFERENCES = 8
-"""How many earlier pictures of a thread are kept in mind."""
 T = TypeVar("T")
 Node = Callable[[State, Runtime[Parts]], Update]
 
@@ -67,8 +65,8 @@ def _there(value: T | None, name: str) -> T:
     return value
 
 
-def _intent(state: State) -> Intent:
-    return _there(state.intent, "intent")
+def _settled(state: State) -> Settled:
+    return _there(state.settled, "settled intent")
 
 
 def _noted(state: State, *notes: str) -> tuple[str, ...]:
@@ -81,23 +79,10 @@ def _noted(state: State, *notes: str) -> tuple[str, ...]:
 
 
 @node
-def recall(state: State, parts: Parts) -> Update:
-    """Bring back the thread's earlier pictures that are still kept."""
-    kept = tuple(turn for turn in state.turns if parts.store.has(turn.image))
-    return {"references": kept[-MAX_REFERENCES:]}
-
-
-@node
-def interpret(state: State, parts: Parts) -> Update:
-    """Read what the person wants."""
-    return {"intent": insist(parts.interpreter.interpret(state.request.prompt, state.references))}
-
-
-@node
 def categorize(state: State, parts: Parts) -> Update:
     """Label the prompt."""
-    intent = _intent(state)
-    categories = parts.categorizer.categorize(intent.prompt, intent.parsed)
+    settled = _settled(state)
+    categories = parts.categorizer.categorize(settled.prompt, settled.parsed)
     tell(RunEvent(kind="categories", run=state.run, text=", ".join(categories.labels)))
     return {"categories": categories}
 
@@ -106,18 +91,23 @@ def categorize(state: State, parts: Parts) -> Update:
 def select_flow(state: State, parts: Parts) -> Update:
     """Choose the flow that has best served prompts like this one and can draw it here."""
     insist_on_room(state)
-    intent, categories = _intent(state), _there(state.categories, "categories")
+    settled, categories = _settled(state), _there(state.categories, "categories")
     generation = parts.catalogue.generation()
-    found = choose.ranked(parts, intent.prompt, intent.parsed, categories)
-    found = choose.named(parts, state.request, found, intent.parsed)
+    found = choose.ranked(parts, settled.prompt, settled.parsed, categories)
+    if not found.able and (plain := change.without_wishes(state)) is not None:
+        found, settled = choose.ranked(parts, plain.prompt, plain.parsed, categories), plain
+    found = choose.named(parts, state.request.model_copy(update={"prompt": settled.prompt}), found, settled.parsed)
     among = choose.insist_on_able(found, state.request.anyway)
-    choice = choose.chosen(parts, state.request, categories, among)
+    choice = change.kept_flow(state, among) or choose.chosen(parts, state.request, categories, among)
     able = tuple(candidate.flow for candidate in among)
     text = flow_in_words(choice.flow, choice.reason, found.candidates, able)
     tell(RunEvent(kind="flow", run=state.run, text=text))
     warning = choose.cannot_draw(found)
-    notes = _noted(state, f"{warning}; drawn anyway") if warning else state.notes
+    left_out = "your lasting wishes are left out: no flow here can draw them"
+    new = (*([left_out] if settled != state.settled else []), *([f"{warning}; drawn anyway"] if warning else []))
+    notes = _noted(state, *new)
     return {
+        "settled": settled,
         "generation": generation,
         "candidates": found.candidates,
         "choice": choice,
@@ -128,13 +118,14 @@ def select_flow(state: State, parts: Parts) -> Update:
 
 @node
 def plan_layout(state: State, parts: Parts) -> Update:
-    """Place what the prompt names, and set up the first picture."""
-    prompt = _intent(state).prompt
-    planned = parts.planner.plan(prompt)
+    """Place what the prompt names, or carry the earlier picture's layout over, and set up the first picture."""
+    settled, flow = _settled(state), _there(state.choice, "choice").flow
+    planned = change.carried(state) or parts.planner.plan(settled.prompt)
     layout = planned.layout if state.request.use_layout and planned.layout.boxes else None
     tell(RunEvent(kind="layout", run=state.run, text=_layout_in_words(layout)))
-    flow = _there(state.choice, "choice").flow
-    return {"planned": planned, "attempt": Attempt(flow=flow, seed=state.seed, prompt=prompt, layout=layout)}
+    first = Attempt(flow=flow, seed=change.first_seed(state), prompt=settled.prompt, layout=layout)
+    attempt, why = change.in_the_base(parts, state, first)
+    return {"planned": planned, "attempt": attempt, "notes": _noted(state, *why)}
 
 
 def _layout_in_words(layout: Layout | None) -> str:
@@ -168,6 +159,8 @@ def generate(state: State, parts: Parts) -> Update:
         prompt=attempt.prompt,
         layout=attempt.layout,
         repair=attempt.repair,
+        base=attempt.base,
+        redrawn=draw.redrawn(attempt),
         seconds=round(made.seconds, 3),
     )
     return {"rounds": (*state.rounds, drawn), "keys": (*state.keys, key)}
@@ -197,7 +190,7 @@ def critique(state: State, parts: Parts) -> Update:
     tried = tuple(made.verdict for made in state.rounds[:-1] if made.verdict)
     parsed = _there(state.planned, "plan").parsed
     critic = parts.critic(parts.catalogue.flow(last.flow))
-    verdict = critic.judge(parts.store.open(last.image), _intent(state).prompt, parsed, last.layout, tried)
+    verdict = critic.judge(parts.store.open(last.image), _settled(state).prompt, parsed, last.layout, tried)
     tell(RunEvent(kind="verdict", run=state.run, text=in_words(verdict), image=last.image))
     rounds = (*state.rounds[:-1], last.model_copy(update={"verdict": verdict}))
     judged = state.model_copy(update={"rounds": rounds})
@@ -222,7 +215,6 @@ def refine(state: State, parts: Parts) -> Update:
 def deliver(state: State, parts: Parts) -> Update:
     """Deliver the best picture, once."""
     result = delivery.deliver(parts, state)
-    made = best(state.rounds)
-    turn = Reference(run=state.run, prompt=state.request.prompt, image=made.image, flow=made.flow, seed=made.seed)
+    turn = change.turn_of(state, best(state.rounds))
     tell(RunEvent(kind="delivered", run=state.run, text=result.path, image=result.image))
     return {"result": result, "turns": (*(t for t in state.turns if t.run != state.run), turn)}

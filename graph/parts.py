@@ -9,9 +9,10 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from imagewright.memory.artifacts import ArtifactStore
+from imagewright.memory.preferences import Preferences
 from imagewright.memory.runs import RunLog
 from imagewright.ports import Backend, Categorizer, Critic, Interpreter, LayoutPlanner, Selector
-from imagewright.schemas import Candidate, Categories, Flow, ParsedPrompt
+from imagewright.schemas import Candidate, Categories, Evidence, Flow, ParsedPrompt
 
 
 class Catalogue(Protocol):
@@ -68,6 +69,12 @@ class Parts:
     store: ArtifactStore
     runs: RunLog
     canonical_prompt: Callable[[ParsedPrompt], str]
+    preferences: Preferences | None = None
+    """The person's lasting wishes; None where none are kept."""
+    learn: Callable[[Evidence], None] = lambda row: None
+    """Keeps a person's thumb."""
+    asks: bool = False
+    """Whether the person can be asked back: only a conversation does."""
     fallbacks: list[str] = field(default_factory=list)
     """What was not done as planned since the last look: agents that left it to the rules, an index that was busy."""
     meter: Meter = field(default_factory=Meter)

@@ -6,7 +6,8 @@ from imagewright.agents.interpreter import insist
 from imagewright.errors import CannotDraw
 from imagewright.graph import choose
 from imagewright.graph.parts import Parts
-from imagewright.schemas import Candidate, Categories, DrawRequest, Intent, Plan
+from imagewright.intents import Intent
+from imagewright.schemas import Candidate, Categories, DrawRequest, Plan
 
 
 def planned(parts: Parts, prompt: str, flow: str | None = None) -> Plan:

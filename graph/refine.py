@@ -7,7 +7,6 @@ from collections.abc import Sequence
 
 from imagewright.errors import Fault
 from imagewright.graph.state import Attempt, State
-from imagewright.ports import Redraw
 from imagewright.schemas import Box, Layout, Region, Repair, Round
 
 
@@ -38,6 +37,8 @@ def _applied(state: State, attempt: Attempt, last: Round, repair: Repair, canoni
     if repair.kind == "new_seed":
         return _new_seed(state, attempt, repair)
     if repair.kind == "move_box":
+        if attempt.edited is not None:
+            return None  # what the person placed stays where it is
         layout = _moved(attempt.layout, repair)
         return _changed(attempt, repair, layout=layout) if layout else None
     if repair.kind == "redraw":
@@ -50,7 +51,8 @@ def _applied(state: State, attempt: Attempt, last: Round, repair: Repair, canoni
 
 
 def _changed(attempt: Attempt, repair: Repair, **changes: object) -> Attempt:
-    return attempt.model_copy(update={"repair": repair, "base": None, **changes})
+    """``attempt`` with a repair; a repair of an edit starts from the edited picture again."""
+    return attempt.model_copy(update={"repair": repair, "base": attempt.edited, **changes})
 
 
 def _new_seed(state: State, attempt: Attempt, repair: Repair) -> Attempt:
@@ -61,6 +63,8 @@ def _redrawn(state: State, attempt: Attempt, last: Round, repair: Repair) -> Att
     layout = _moved(attempt.layout, repair) if repair.moved else attempt.layout
     if layout is None or repair.box is None or not 0 <= repair.box < len(layout.boxes):
         return None
+    if attempt.edited is not None and (state.settled is None or repair.box not in state.settled.focus):
+        return None  # what the person did not name keeps its pixels
     seed = next_seed(state.seed, len(state.rounds))
     return _changed(attempt, repair, seed=seed, layout=layout, base=last.image)
 
@@ -84,7 +88,7 @@ def _next_flow(state: State) -> str | None:
 def _was_tried(attempt: Attempt, rounds: Sequence[Round]) -> bool:
     """Whether a whole picture was drawn from just this before; a redraw always starts from its own picture."""
     wanted = (attempt.flow, attempt.seed, attempt.prompt, attempt.layout)
-    return attempt.base is None and any(
+    return attempt.base == attempt.edited and any(
         wanted == (made.flow, made.seed, made.prompt, made.layout) and not _is_redraw(made) for made in rounds
     )
 
@@ -96,10 +100,3 @@ def _is_redraw(made: Round) -> bool:
 def region(box: Box) -> Region:
     """The part of a backend's job that one box of the layout is."""
     return Region(caption=box.caption, x=box.x, y=box.y, width=box.width, height=box.height)
-
-
-def redraw_of(attempt: Attempt, base: Redraw | None) -> Redraw | None:
-    """``base`` narrowed to the one box that the attempt's repair names."""
-    if base is None or attempt.layout is None or attempt.repair is None or attempt.repair.box is None:
-        return None
-    return Redraw(base.image, (region(attempt.layout.boxes[attempt.repair.box]),), base.strength)

@@ -1,15 +1,26 @@
-"""Where a run goes next: the three places at which its way divides."""
+"""Where a run goes next: the places at which its way divides."""
 
 from __future__ import annotations
 
 from typing import Literal
 
+from imagewright.agents.interpreter import wants_picture
+from imagewright.errors import Fault
 from imagewright.graph.state import State
 
 
-def after_interpret(state: State) -> Literal["categorize"]:
-    """Every intent that this version knows makes a new picture; an unclear one never gets here."""
-    return "categorize"
+def after_interpret(state: State) -> Literal["categorize", "ask", "answer"]:
+    """A picture is made, the person is asked, or something is said."""
+    if state.intent is None:
+        raise Fault("the state has no intent yet")
+    if wants_picture(state.intent):
+        return "categorize"
+    return "ask" if state.intent.kind == "unclear" else "answer"
+
+
+def after_ask(state: State) -> Literal["interpret", "__end__"]:
+    """What the person said is interpreted, unless they let it be."""
+    return "__end__" if state.answer is not None else "interpret"
 
 
 def after_generate(state: State) -> Literal["critique", "deliver"]:

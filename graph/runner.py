@@ -11,19 +11,29 @@ from types import FrameType
 from typing import Any, cast
 
 from langchain_core.runnables import RunnableConfig
+from langgraph.types import Command
 
 from imagewright.errors import BadInput, Cancelled, Fault, ImagewrightError
+from imagewright.graph import lines
 from imagewright.graph.build import build
 from imagewright.graph.parts import Parts
 from imagewright.graph.state import OWN_TYPES, fresh
+from imagewright.intents import Answer, Question
 from imagewright.memory.checkpoints import open_checkpoints
 from imagewright.memory.runs import RunRow
-from imagewright.schemas import DrawRequest, RunEvent, RunResult
+from imagewright.schemas import DrawRequest, RunEvent, RunResult, Value
 
 OnEvent = Callable[[RunEvent], None]
-RUN_MARK = "imagewright_run"
-"""The key under which each checkpoint's metadata names its run."""
 NODES_A_ROUND = 3
+
+
+class Outcome(Value):
+    """How a run ended: with a picture, with an answer, or with a question to the person."""
+
+    run: str
+    result: RunResult | None = None
+    answer: Answer | None = None
+    question: Question | None = None
 
 
 def begin(parts: Parts, checkpoints: Path, row: RunRow, on_event: OnEvent) -> RunResult:
@@ -33,48 +43,86 @@ def begin(parts: Parts, checkpoints: Path, row: RunRow, on_event: OnEvent) -> Ru
         Cancelled: the person stopped it; it can be resumed.
         ImagewrightError: anything else that we foresaw; the log says so.
     """
+    return _picture(begin_turn(parts, checkpoints, row, on_event))
+
+
+def begin_turn(parts: Parts, checkpoints: Path, row: RunRow, on_event: OnEvent) -> Outcome:
+    """Do a new run of a conversation; raises as ``begin``."""
     with parts.runs.working_on(row.id):
         parts.runs.start(row.id, row.thread, row.request, row.seed, Path(row.out))
-        return _work(parts, checkpoints, row, on_event, resuming=False)
+        return _work(parts, checkpoints, row, on_event)
 
 
 def resume(parts: Parts, checkpoints: Path, row: RunRow, on_event: OnEvent) -> RunResult:
     """Go on with a run from its last checkpoint; a delivered one is not delivered again.
 
     Raises:
-        BadInput: another process is working on it.
+        BadInput: another process is working on it, or it is part of a conversation and makes no picture.
         Cancelled, ImagewrightError: as ``begin``.
     """
+    return _picture(resume_turn(parts, checkpoints, row, on_event))
+
+
+def resume_turn(parts: Parts, checkpoints: Path, row: RunRow, on_event: OnEvent, reply: str | None = None) -> Outcome:
+    """Go on with a run of a conversation; ``reply`` answers the question that it waits with. Raises as ``resume``."""
     with parts.runs.working_on(row.id):
-        if (delivered := parts.runs.delivered(row.id)) is not None:
+        delivered = parts.runs.delivered(row.id)
+        if delivered is not None:
             on_event(RunEvent(kind="note", run=row.id, text="it was delivered before; nothing is drawn"))
-            return delivered
+            if row.request.thread is None:
+                return Outcome(run=row.id, result=delivered)
         parts.runs.mark(row.id, "running")
-        return _work(parts, checkpoints, row, on_event, resuming=True)
+        return _work(parts, checkpoints, row, on_event, resuming=True, reply=reply)
 
 
-def _work(parts: Parts, checkpoints: Path, row: RunRow, on_event: OnEvent, resuming: bool) -> RunResult:
+def _picture(outcome: Outcome) -> RunResult:
+    if outcome.result is None:
+        raise BadInput("it makes no picture: it is part of a conversation", "go on with: imagewright chat")
+    return outcome.result
+
+
+def _work(
+    parts: Parts, checkpoints: Path, row: RunRow, on_event: OnEvent, resuming: bool = False, reply: str | None = None
+) -> Outcome:
     with _logged(parts, row.id), _stoppable(parts.stop), open_checkpoints(checkpoints, OWN_TYPES) as saver:
         graph = build().compile(checkpointer=saver)
-        config = _config(row)
-        values: Any = fresh(row.id, row.request, row.seed, row.out)
-        if resuming and (found := _last_checkpoint(graph, config, row.id)) is not None:
-            config["configurable"], values = found, None
-        for event in graph.stream(values, config, context=parts, stream_mode="custom", durability="sync"):
-            on_event(cast(RunEvent, event))
-        result = parts.runs.delivered(row.id)
-        if result is None:
-            raise Fault(f"run {row.id} ended without a picture")
+        config, values = _config(row), cast(Any, fresh(row.id, row.request, row.seed, row.out))
+        found = lines.last_of(graph, config, row.id) if resuming else None
+        if found is not None:
+            config["configurable"] = dict(found.config["configurable"])
+            values = None if reply is None else Command(resume=reply)
+        if found is None or found.next:
+            for event in graph.stream(values, config, context=parts, stream_mode="custom", durability="sync"):
+                on_event(cast(RunEvent, event))
+        outcome = _outcome(parts, graph, row)
         if row.request.thread is None:
             saver.delete_thread(row.thread)
-        return result
+        return outcome
+
+
+def _outcome(parts: Parts, graph: lines.Graph, row: RunRow) -> Outcome:
+    """What the run came to; an answer is recorded, and the conversation goes back where it says so."""
+    last = lines.last_of(graph, _config(row), row.id)
+    if last is not None and (asked := lines.question_of(last)) is not None:
+        parts.runs.mark(row.id, "asked", asked.text)
+        return Outcome(run=row.id, question=asked)
+    answer = last.values.get("answer") if last is not None else None
+    if isinstance(answer, Answer):
+        if answer.back_to:
+            lines.go_back(graph, row.thread, row.id, answer.back_to)
+        parts.runs.answer(row.id, answer.text)
+        return Outcome(run=row.id, answer=answer)
+    result = parts.runs.delivered(row.id)
+    if result is None:
+        raise Fault(f"run {row.id} ended without a picture")
+    return Outcome(run=row.id, result=result)
 
 
 def _config(row: RunRow) -> RunnableConfig:
     """What LangGraph needs to know: the thread, the run, and more steps than the budget can use."""
     return {
         "configurable": {"thread_id": row.thread},
-        "metadata": {RUN_MARK: row.id},
+        "metadata": {lines.RUN_MARK: row.id},
         "recursion_limit": 20 + NODES_A_ROUND * row.request.max_images,
     }
 
@@ -82,14 +130,6 @@ def _config(row: RunRow) -> RunnableConfig:
 def thread_id(run: str, request: DrawRequest) -> str:
     """The checkpoints' thread: the conversation's, or one of its own for a run outside any."""
     return f"run {run}" if request.thread is None else f"thread {request.thread.strip()}"
-
-
-def _last_checkpoint(graph: Any, config: RunnableConfig, run: str) -> dict[str, Any] | None:
-    """Where ``run`` stands in its thread; None when it was stopped before its first node."""
-    for snapshot in graph.get_state_history(config, filter={RUN_MARK: run}, limit=1):
-        if snapshot.next and snapshot.next != ("__start__",):
-            return dict(snapshot.config["configurable"])
-    return None
 
 
 @contextlib.contextmanager

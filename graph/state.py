@@ -7,15 +7,15 @@ from __future__ import annotations
 
 from typing import TypedDict
 
+from imagewright.intents import Answer, Intent, Preference, Reference, Settled
 from imagewright.schemas import (
     Candidate,
     Categories,
     Choice,
     DrawRequest,
-    Intent,
     Layout,
     Planned,
-    Reference,
+    Region,
     Repair,
     Round,
     RunResult,
@@ -33,7 +33,11 @@ class Attempt(Value):
     repair: Repair | None = None
     """The repair that led here; none for the first picture."""
     base: str | None = None
-    """SHA-256 of the picture that ``redraw`` changes one region of."""
+    """SHA-256 of the picture that ``redraw`` or an edit changes regions of."""
+    regions: tuple[Region, ...] = ()
+    """What an edit draws anew in ``edited``; none for a whole picture."""
+    edited: str | None = None
+    """SHA-256 of the picture that an edit starts from, and that every repair of it starts from again."""
 
 
 class Spent(Value):
@@ -53,9 +57,14 @@ class State(Value):
     out: str
     """Where the picture goes: an absolute path."""
     turns: tuple[Reference, ...] = ()
-    """What this thread has delivered, oldest first; the one field that outlives a run."""
+    """What this line of the thread has delivered, oldest first; the one field that outlives a run."""
     references: tuple[Reference, ...] = ()
+    """What the prompt may refer to: the thread's pictures that were left behind, then those of ``turns``."""
+    preferences: tuple[Preference, ...] = ()
+    said: str = ""
+    """What is to be interpreted instead of the request's prompt: the person's answer to a question."""
     intent: Intent | None = None
+    settled: Settled | None = None
     categories: Categories | None = None
     generation: int = 0
     """The index's generation when the flow was chosen."""
@@ -73,13 +82,17 @@ class State(Value):
     stopped: str = ""
     """Why the loop ended before a picture was accepted; empty while it goes on."""
     result: RunResult | None = None
+    answer: Answer | None = None
 
 
 class Update(TypedDict, total=False):
     """What a node returns: the fields that it sets."""
 
     references: tuple[Reference, ...]
+    preferences: tuple[Preference, ...]
+    said: str
     intent: Intent
+    settled: Settled
     categories: Categories
     generation: int
     candidates: tuple[Candidate, ...]
@@ -94,6 +107,7 @@ class Update(TypedDict, total=False):
     stopped: str
     turns: tuple[Reference, ...]
     result: RunResult
+    answer: Answer
 
 
 OWN_TYPES: tuple[type, ...] = (State, Attempt, Spent)

@@ -9,7 +9,15 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from imagewright import cli_comfyui, cli_flow_edit, cli_flows, cli_runs
+from imagewright import (
+    cli_chat,
+    cli_comfyui,
+    cli_flow_edit,
+    cli_flows,
+    cli_runs,
+    cli_threads,
+    cli_why,
+)
 from imagewright.cli_boundary import guard
 from imagewright.cli_options import (
     LARGEST_SEED,
@@ -45,6 +53,11 @@ cli_flows.app.command("edit")(cli_flow_edit.edit_flow)
 app.add_typer(cli_flows.app, name="flows")
 app.add_typer(cli_runs.app, name="runs")
 app.add_typer(cli_comfyui.app, name="comfyui")
+app.add_typer(cli_threads.app, name="threads")
+app.add_typer(cli_threads.prefs, name="prefs")
+app.command("chat")(cli_chat.chat)
+app.command("why")(cli_why.why)
+cli_runs.app.command("replay")(cli_why.replay_run)
 
 PromptArgument = Annotated[str, typer.Argument(metavar="PROMPT", help="What to draw; - reads standard input.")]
 EnginesOption = Annotated[str | None, typer.Option(metavar="NAME", help="The backend that draws.")]
@@ -80,6 +93,7 @@ def draw(
     thread: Annotated[str | None, typer.Option(metavar="NAME", help="The conversation that the run joins.")] = None,
     llm: LlmOption = None,
     anyway: Annotated[bool, typer.Option("--anyway", help="Draw what can be drawn of the prompt.")] = False,
+    strip: Annotated[bool, typer.Option("--strip", help="Leave prompt, flow and trace out of the PNG.")] = False,
     models: ModelsOption = None,
     device: DeviceOption = None,
     as_json: JsonFlag = False,
@@ -107,6 +121,7 @@ def draw(
         thread=thread,
         llm=llm,
         out=str(path),
+        strip=strip,
         anyway=anyway,
     )
     _draw(request, path, models, device, as_json=as_json, quiet=quiet)

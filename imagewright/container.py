@@ -21,9 +21,13 @@ from imagewright.schemas import Candidate, Categories, DrawRequest, Flow, Parsed
 from imagewright.settings import Settings, load_settings
 
 if TYPE_CHECKING:
+    from imagewright.chat import Chat
     from imagewright.graph.parts import Meter, Parts
+    from imagewright.graph.replay import Replay
     from imagewright.memory.artifacts import ArtifactStore
+    from imagewright.memory.preferences import Preferences
     from imagewright.memory.runs import RunLog
+    from imagewright.memory.threads import Threads
     from imagewright.ports import Backend, Categorizer, Critic, LayoutPlanner, Selector
     from imagewright.retrieval.adding import Added, Refused
     from imagewright.retrieval.comfy.catalogue import Catalogue
@@ -75,13 +79,22 @@ class Imagewright:
         run = new_run_id()
         out = out_path(request, run, Path.cwd())
         seed = secrets.randbits(32) if request.seed is None else request.seed
-        parts = self._parts(request)
-        row = RunRow.model_validate(
-            {"id": run, "thread": thread_id(run, request), "prompt": request.prompt, "request": request, "seed": seed,
-             "out": str(out), "status": "running", "created": ""}
-        )  # fmt: skip
+        parts = self.parts(request)
+        row = RunRow.new(run, thread_id(run, request), request, seed, out)
         listen(RunEvent(kind="run", run=run, text=f"run {run}, seed {seed}"))
         return begin(parts, self.settings.checkpoints, row, listen)
+
+    def chat(self, thread: str = "chat", **options: Any) -> Chat:
+        """A conversation that is kept under the name ``thread`` and goes on where it was left.
+
+        ``options`` are fields of ``DrawRequest`` that hold for all of its pictures.
+
+        Raises:
+            BadInput: an option or the name cannot be used.
+        """
+        from imagewright.chat import Chat
+
+        return Chat(self, _request("a picture", {**options, "thread": thread}))
 
     def resume(self, run: str, on_event: OnEvent | None = None) -> RunResult:
         """Go on with a run that was killed, stopped or failed; one that is delivered is only told again.
@@ -94,7 +107,19 @@ class Imagewright:
 
         row, listen = self.runs.get(run), on_event or ignore
         listen(RunEvent(kind="run", run=run, text=f"run {run}, seed {row.seed}"))
-        return resume(self._parts(row.request), self.settings.checkpoints, row, listen)
+        return resume(self.parts(row.request), self.settings.checkpoints, row, listen)
+
+    def replay(self, run: str, on_event: OnEvent | None = None) -> Replay:
+        """Draw the picture of ``run`` again from its trace, and say whether it is the same and what differs here.
+
+        Raises:
+            BadInput: there is no such run, it delivered nothing, or its trace cannot be replayed.
+            CannotDraw: its flow cannot be drawn here any more.
+        """
+        from imagewright.graph.replay import replay
+
+        row = self.runs.get(run)
+        return replay(self.parts(row.request), self.runs.show(run), on_event or ignore)
 
     def plan(self, prompt: str, *, llm: str | None = None, flow: str | None = None) -> Plan:
         """What ``prompt`` would be drawn with, and where things would go. Draws nothing.
@@ -104,7 +129,7 @@ class Imagewright:
         """
         from imagewright.graph.plan import planned
 
-        return planned(self._parts(DrawRequest(prompt=prompt, llm=llm, flow=flow, use_critic=False)), prompt, flow)
+        return planned(self.parts(DrawRequest(prompt=prompt, llm=llm, flow=flow, use_critic=False)), prompt, flow)
 
     def readiness(self, backend: str = DEFAULT_BACKEND) -> dict[str, Readiness]:
         """For every flow of the index whether it can run here, and what it needs."""
@@ -165,6 +190,20 @@ class Imagewright:
         return RunLog(self.settings.database, self.settings.data_dir / "locks")
 
     @cached_property
+    def threads(self) -> Threads:
+        """The conversations."""
+        from imagewright.memory.threads import Threads
+
+        return Threads(self.settings.database)
+
+    @cached_property
+    def preferences(self) -> Preferences:
+        """The person's lasting wishes."""
+        from imagewright.memory.preferences import Preferences
+
+        return Preferences(self.settings.preferences)
+
+    @cached_property
     def store(self) -> ArtifactStore:
         """The pictures."""
         from imagewright.memory.artifacts import ArtifactStore
@@ -221,7 +260,7 @@ class Imagewright:
 
     # --- wiring one run ---------------------------------------------------------------------
 
-    def _parts(self, request: DrawRequest) -> Parts:
+    def parts(self, request: DrawRequest) -> Parts:
         """What one run works with."""
         from imagewright.agents.rules.describe import canonical_prompt
         from imagewright.agents.rules.interpreter import RulesInterpreter
@@ -242,6 +281,8 @@ class Imagewright:
             store=self.store,
             runs=self.runs,
             canonical_prompt=canonical_prompt,
+            preferences=self.preferences,
+            learn=lambda row: self.index.add_evidence([row]),
             fallbacks=fallbacks,
             meter=meter,
             stop=threading.Event(),

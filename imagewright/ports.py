@@ -11,18 +11,17 @@ from typing import Protocol, runtime_checkable
 
 from PIL import Image
 
+from imagewright.intents import Intent, Reference
 from imagewright.schemas import (
     Candidate,
     Categories,
     Choice,
     Detection,
     Flow,
-    Intent,
     Layout,
     ParsedPrompt,
     Planned,
     Readiness,
-    Reference,
     Region,
     Verdict,
 )
@@ -104,11 +103,25 @@ class Backend(Protocol):
         ...
 
 
+@runtime_checkable
+class Redraws(Protocol):
+    """A backend that can draw some boxes of a picture anew and keep the rest."""
+
+    def can_redraw(self, flow: Flow) -> bool:
+        """Whether it can do that with ``flow``."""
+        ...
+
+
 class Interpreter(Protocol):
     """Reads what the person wants."""
 
     def interpret(self, prompt: str, references: Sequence[Reference]) -> Intent:
-        """What ``prompt`` asks for, given the thread's earlier pictures, newest last."""
+        """What ``prompt`` asks for, given the thread's earlier pictures; the last one is the present one.
+
+        The pictures before it are in no particular order: ``number`` says when each was made, ``live`` whether it is
+        on the present line of the conversation. An intent names a picture by its ``run`` and boxes by their index in
+        that picture's layout; ``agents.edits.settle`` applies it.
+        """
         ...
 
 

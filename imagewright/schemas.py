@@ -19,7 +19,6 @@ PlaceName = (
     RelationName | Literal["top", "bottom", "middle", "top-left", "top-right", "bottom-left", "bottom-right", ""]
 )
 RepairKind = Literal["move_box", "new_seed", "reprompt", "redraw", "next_flow"]
-IntentKind = Literal["create", "unclear"]
 
 
 class Value(BaseModel):
@@ -206,28 +205,6 @@ class Layout(Value):
     negative: str = ""
 
 
-class Reference(Value):
-    """An earlier picture of the same thread, so that a prompt may refer to it."""
-
-    run: str
-    prompt: str
-    image: str
-    """SHA-256 of the PNG in the artifact store."""
-    flow: str
-    seed: int
-
-
-class Intent(Value):
-    """The interpreter's decision: what the person wants, and the prompt to draw where there is one."""
-
-    kind: IntentKind
-    prompt: str = ""
-    parsed: ParsedPrompt = ParsedPrompt()
-    reason: str = ""
-    """Why it is ``unclear``; empty otherwise."""
-    decided_by: str = "rules"
-
-
 class Categories(Value):
     """The labels of a prompt, best first."""
 
@@ -334,6 +311,9 @@ class Round(Value):
     verdict: Verdict | None = None
     repair: Repair | None = None
     """The repair that led to *this* picture; none for the first."""
+    base: str | None = None
+    """SHA-256 of the picture of which only ``redrawn`` was drawn anew; None for a whole picture."""
+    redrawn: tuple[Region, ...] = ()
     seconds: float = 0.0
 
 
@@ -390,5 +370,7 @@ class DrawRequest(Value):
     llm: str | None = None
     """``provider:model`` or ``provider:model@base_url``; None for the rules agents."""
     out: str | None = None
+    strip: bool = False
+    """Leave the text chunks out of the delivered PNG."""
     anyway: bool = False
     """Draw what can be drawn of a prompt outside the model's world."""

@@ -46,6 +46,11 @@ class Settings(BaseModel):
         return self.data_dir / "checkpoints.sqlite"
 
     @property
+    def preferences(self) -> Path:
+        """The SQLite file of LangGraph's store: the person's lasting wishes."""
+        return self.data_dir / "store.sqlite"
+
+    @property
     def chroma_dir(self) -> Path:
         """The folder of the derived vector index."""
         return self.data_dir / "chroma"

@@ -6,6 +6,7 @@ picture drawn twice is one file. ``keys/<content key>.json`` is written last: wh
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import io
 import json
@@ -15,7 +16,7 @@ import shutil
 import struct
 import tempfile
 import zlib
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 
 from PIL import Image
@@ -90,6 +91,16 @@ class ArtifactStore:
         except (FileNotFoundError, ValueError):
             return None
         return made if self.has(made.image) else None
+
+    def forget(self, images: Collection[str]) -> None:
+        """Delete these pictures and the sidecars that stand for them."""
+        gone = set(images)
+        for sidecar in self.root.glob("keys/*/*.json"):
+            with contextlib.suppress(OSError, ValueError):
+                if Made.model_validate_json(sidecar.read_bytes()).image in gone:
+                    sidecar.unlink()
+        for sha in gone:
+            self._path(sha).unlink(missing_ok=True)
 
     def put_preview(self, run: str, image: Image.Image) -> str:
         """Keep a preview until the run is delivered; return the SHA-256 of its PNG."""

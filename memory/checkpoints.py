@@ -10,13 +10,16 @@ from pathlib import Path
 from langgraph.checkpoint.serde.jsonplus import JsonPlusSerializer
 from langgraph.checkpoint.sqlite import SqliteSaver
 
-from imagewright import schemas
+from imagewright import intents, schemas
 from imagewright.database import open_database, storage_errors
 
 STATE_TYPES: tuple[type[schemas.Value], ...] = tuple(
-    value for value in vars(schemas).values() if isinstance(value, type) and issubclass(value, schemas.Value)
+    value
+    for module in (schemas, intents)
+    for value in vars(module).values()
+    if isinstance(value, type) and issubclass(value, schemas.Value) and value.__module__ == module.__name__
 )
-"""Every value of ``schemas``: plain data, frozen, with nothing that runs when it is built."""
+"""Every value of ``schemas`` and ``intents``: plain data, frozen, with nothing that runs when it is built."""
 
 
 def strict_serializer(extra: tuple[type, ...] = ()) -> JsonPlusSerializer:

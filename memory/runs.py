@@ -21,7 +21,8 @@ from imagewright.database import database, storage_errors, transaction
 from imagewright.errors import BadInput, Fault
 from imagewright.schemas import DrawRequest, RunResult, Value
 
-RunStatus = Literal["running", "delivered", "failed", "cancelled", "interrupted"]
+RunStatus = Literal["running", "delivered", "answered", "asked", "failed", "cancelled", "interrupted"]
+"""``answered``: something was said instead of a picture; ``asked``: the run waits for the person's answer."""
 
 TABLES = (
     """
@@ -33,6 +34,11 @@ TABLES = (
     CREATE TABLE deliveries (
         run TEXT PRIMARY KEY REFERENCES runs (id), delivered TEXT NOT NULL, result TEXT NOT NULL, trace TEXT NOT NULL
     );
+    """,
+    """
+    CREATE TABLE answers (run TEXT PRIMARY KEY REFERENCES runs (id), text TEXT NOT NULL);
+    CREATE TABLE titles (thread TEXT PRIMARY KEY, title TEXT NOT NULL);
+    CREATE INDEX runs_thread ON runs (thread);
     """,
 )
 _PATIENCE = 0.5
@@ -56,6 +62,12 @@ class RunRow(Value):
     error: str = ""
     result: RunResult | None = None
     """What was delivered; None until then."""
+
+    @classmethod
+    def new(cls, run: str, thread: str, request: DrawRequest, seed: int, out: Path) -> RunRow:
+        """The row of a run that is about to begin."""
+        return cls(id=run, thread=thread, prompt=request.prompt, request=request, seed=seed, out=str(out),
+                   status="running", created="")  # fmt: skip
 
 
 def new_run_id() -> str:
@@ -92,6 +104,24 @@ class RunLog:
             added = connection.execute("INSERT OR IGNORE INTO deliveries VALUES (?, ?, ?, ?)", row).rowcount
             connection.execute("UPDATE runs SET status = 'delivered', error = '' WHERE id = ?", (result.run,))
         return bool(added)
+
+    def answer(self, run: str, text: str) -> None:
+        """Record what was said instead of a picture; done again, it changes nothing."""
+        with database(self.path, "memory", TABLES) as connection, transaction(connection):
+            connection.execute("INSERT OR REPLACE INTO answers VALUES (?, ?)", (run, text))
+            connection.execute("UPDATE runs SET status = 'answered', error = '' WHERE id = ?", (run,))
+
+    def answered(self, run: str) -> str | None:
+        """What ``run`` has said instead of a picture, or None."""
+        with database(self.path, "memory", TABLES) as connection:
+            row = connection.execute("SELECT text FROM answers WHERE run = ?", (run,)).fetchone()
+        return row[0] if row else None
+
+    def last_of(self, thread: str) -> RunRow | None:
+        """The newest run of a thread of checkpoints; None for an unknown one."""
+        with database(self.path, "memory", TABLES) as connection:
+            row = connection.execute(f"{_SELECT} WHERE thread = ? ORDER BY rowid DESC LIMIT 1", (thread,)).fetchone()
+        return self._row(row) if row else None
 
     def delivered(self, run: str) -> RunResult | None:
         """What ``run`` has delivered, or None."""

@@ -77,6 +77,10 @@ class DiffusersBackend:
             return unknown_words(folder, prompt, parsed)
         return ()
 
+    def can_redraw(self, flow: Flow) -> bool:
+        """Whether the flow samples once, so that a region of its picture can be drawn anew."""
+        return [node["class_type"] for node in flow.graph.values()].count("KSampler") == 1
+
     def _worlds(self, flow: Flow) -> list[Path]:
         """The folders of the flow's models that state a small world."""
         return [f for f in readiness.pipeline_folders(flow, self.files) if (f / "world.json").is_file()]

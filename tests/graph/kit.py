@@ -5,6 +5,7 @@ Run as a script it draws one prompt, so that a test can kill it: ``kit.py HOME P
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import sys
 import time
@@ -21,7 +22,7 @@ from imagewright.agents.rules.parse import parse_prompt
 from imagewright.agents.rules.selector import RulesSelector
 from imagewright.errors import BadInput, Cancelled
 from imagewright.evals.exact_checker import look
-from imagewright.graph import runner
+from imagewright.graph import lines, runner
 from imagewright.graph.parts import Parts
 from imagewright.graph.request import check, out_path
 from imagewright.memory.artifacts import ArtifactStore, content_key
@@ -94,6 +95,10 @@ class Painter:
             return ()
         return tuple(group.object for group in parsed.groups if group.object not in SHAPES)
 
+    def can_redraw(self, flow: Flow) -> bool:
+        """Whatever it has painted."""
+        return True
+
     def draw(self, job: Job, on_step: OnStep, is_cancelled: IsCancelled) -> Drawn:
         """Paint; the log gets a line when a picture is begun and one when it is done."""
         self.jobs.append(job)
@@ -104,8 +109,6 @@ class Painter:
                 raise Cancelled("stopped between two steps")
             on_step(Step(step, 4, preview() if step == 2 else None))
         regions = [r for r in self.flaw(job, list(job.regions)) if r.caption.split()[-1] in SHAPES]
-        if job.redraw is not None:
-            regions = [*self.flaw(job, list(job.redraw.regions))]
         image = draw_scene(Scene((), None, None, "white", tuple(map(_thing, regions)), 0.5), job.width or 64)
         if job.redraw is not None:
             image = _pasted(job.redraw.image, image, job.redraw.regions)
@@ -244,6 +247,29 @@ class Studio:
             out=str(out_path(request, run, self.home)), status="running", created="",
         )  # fmt: skip
         return runner.begin(self.parts, self.checkpoints, row, self._listener(on_event, run))
+
+    def say(self, said: str, thread: str = "t", seed: int = 7, **options: Any) -> runner.Outcome:
+        """Say something in a conversation."""
+        request = DrawRequest(prompt=said, thread=thread, out=str(self.home), **options)
+        check(request)
+        run = new_run_id()
+        row = RunRow(
+            id=run, thread=runner.thread_id(run, request), prompt=said, request=request, seed=seed,
+            out=str(out_path(request, run, self.home)), status="running", created="",
+        )  # fmt: skip
+        parts = dataclasses.replace(self.parts, asks=True)
+        return runner.begin_turn(parts, self.checkpoints, row, self._listener(None, run))
+
+    def reply(self, said: str, thread: str = "t") -> runner.Outcome:
+        """Answer the question that a conversation waits with."""
+        row = self.runs.last_of(f"thread {thread}")
+        assert row is not None
+        parts = dataclasses.replace(self.parts, asks=True)
+        return runner.resume_turn(parts, self.checkpoints, row, self._listener(None, row.id), said)
+
+    def line(self, thread: str = "t") -> list[str]:
+        """The prompts of the pictures on the present line of a conversation."""
+        return [turn.prompt for turn in lines.present(self.checkpoints, f"thread {thread}")]
 
     def resume(self, run: str, on_event: Callable[[RunEvent], None] | None = None) -> RunResult:
         """Go on with a run."""

@@ -18,6 +18,7 @@ def test_the_diagram_shows_every_way() -> None:
         "__start__ --> recall", "recall --> interpret", "interpret -.-> categorize", "categorize --> select_flow",
         "select_flow --> plan_layout", "plan_layout --> generate", "generate -.-> critique", "generate -.-> deliver",
         "critique -.-> refine", "critique -.-> deliver", "refine --> generate", "deliver --> __end__",
+        "interpret -.-> ask", "ask -.-> interpret", "ask -.-> __end__", "interpret -.-> answer", "answer --> __end__",
     }  # fmt: skip
 
 

@@ -12,7 +12,7 @@ from typing import Any
 import ormsgpack
 import pytest
 
-from imagewright import schemas
+from imagewright import intents, schemas
 from imagewright.errors import BadInput
 from imagewright.graph.state import OWN_TYPES, Attempt, Spent, State
 from imagewright.memory.checkpoints import STATE_TYPES, open_checkpoints, strict_serializer
@@ -32,21 +32,27 @@ RESULT = schemas.RunResult(
     run="r", prompt="p", path="/p.png", image="a" * 64, seed=1, flow="f", categories=("Counting",),
     candidates=(CANDIDATE,), layout=LAYOUT, rounds=(ROUND,), images=1, seconds=0.5,
 )  # fmt: skip
-INTENT = schemas.Intent(kind="create", prompt="p", parsed=PARSED)
-REFERENCE = schemas.Reference(run="r", prompt="p", image="a" * 64, flow="f", seed=1)
+REGION = schemas.Region(caption="a red circle", x=0.1, y=0.1, width=0.3, height=0.3)
+EDIT = intents.Edit(op="move", boxes=(0,), down=-0.2, place="above", beside=1)
+PREFERENCE = intents.Preference(kind="style", text="watercolour")
+INTENT = intents.Intent(kind="edit", base="r", parsed=PARSED, edits=(EDIT,), preference=PREFERENCE)
+REFERENCE = intents.Reference(run="r", prompt="p", image="a" * 64, flow="f", seed=1, parsed=PARSED, layout=LAYOUT)
+SETTLED = intents.Settled(prompt="p", parsed=PARSED, layout=LAYOUT, redraw=(REGION,))
+ANSWER = intents.Answer(text="back at the owl", back_to="r")
 CATEGORIES = schemas.Categories(labels=("Counting", "Spatial"))
 CHOICE = schemas.Choice(flow="f", reason="best")
 PLANNED = schemas.Planned(parsed=PARSED, layout=LAYOUT)
-ATTEMPT = Attempt(flow="f", seed=1, prompt="p", layout=LAYOUT, repair=REPAIR, base="b" * 64)
+ATTEMPT = Attempt(flow="f", seed=1, prompt="p", layout=LAYOUT, repair=REPAIR, base="b" * 64, regions=(REGION,))
 SPENT = Spent(seconds=1.5, tokens_in=3, tokens_out=4)
 STATE = State(
     run="r", request=REQUEST, seed=1, out="/p.png", turns=(REFERENCE,), references=(REFERENCE,), intent=INTENT,
     categories=CATEGORIES, generation=3, candidates=(CANDIDATE,), able=("f",), choice=CHOICE, planned=PLANNED,
     attempt=ATTEMPT, rounds=(ROUND,), keys=("k",), spent=SPENT, notes=("n",), stopped="s", result=RESULT,
+    preferences=(PREFERENCE,), settled=SETTLED, answer=ANSWER,
 )  # fmt: skip
 VALUES = (
     BOX, LAYOUT, REPAIR, CHECK, VERDICT, ROUND, CANDIDATE, GROUP, RELATION, PARSED, REQUEST, RESULT, INTENT,
-    REFERENCE, CATEGORIES, CHOICE, PLANNED, ATTEMPT, SPENT, STATE,
+    REFERENCE, REGION, EDIT, PREFERENCE, SETTLED, ANSWER, CATEGORIES, CHOICE, PLANNED, ATTEMPT, SPENT, STATE,
 )  # fmt: skip
 
 

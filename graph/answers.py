@@ -1,0 +1,61 @@
+"""What is said where no picture is made: going back, questions, thumbs, lasting wishes."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+from imagewright.agents.edits import base_of
+from imagewright.errors import BadInput, Fault
+from imagewright.graph.parts import Parts
+from imagewright.graph.state import State
+from imagewright.graph.why import explained
+from imagewright.intents import Answer, Intent, Preference
+from imagewright.schemas import Evidence
+
+THUMB = "thumb"
+"""The scorer's name under which a person's thumb is kept."""
+
+
+def answered(parts: Parts, state: State) -> Answer:
+    """The answer to an intent that makes no picture."""
+    intent = state.intent
+    if intent is None:
+        raise Fault("answer was reached without an intent")
+    if intent.kind in ("undo", "branch"):
+        back = base_of(intent, state.references)
+        return Answer(text=f"back to picture {back.number}: {back.prompt}", back_to=back.run)
+    if intent.kind == "feedback":
+        return Answer(text=_thumb(parts, state, intent))
+    if intent.kind == "preference" and intent.preference is not None:
+        return Answer(text=_wish(parts, intent.preference))
+    return Answer(text=_told(parts, state, intent))
+
+
+def _thumb(parts: Parts, state: State, intent: Intent) -> str:
+    """Keep a person's thumb as evidence; the same picture judged twice counts once, the last time."""
+    made = base_of(intent, state.references)
+    parts.learn(
+        Evidence(flow=made.flow, prompt=made.prompt, backend=parts.backend.name, scorer=THUMB, seed=made.seed,
+                 value=1.0 if intent.thumb == "up" else 0.0, when=datetime.now(UTC).isoformat(timespec="seconds"),
+                 source="person")
+    )  # fmt: skip
+    return f"noted: thumb {intent.thumb} for {made.flow} on {made.prompt!r}; it counts when a flow is chosen"
+
+
+def _wish(parts: Parts, wish: Preference) -> str:
+    if parts.preferences is None:
+        raise BadInput("no preferences are kept here", "use imagewright chat")
+    known = parts.preferences.put(wish)
+    what = f"in {wish.text}" if wish.kind == "style" else f"never {wish.text}"
+    if wish.on:
+        return f"noted for every new picture: {what} (see: imagewright prefs list)"
+    return f"switched off: {what}" if known else f"nothing like {wish.text!r} was noted"
+
+
+def _told(parts: Parts, state: State, intent: Intent) -> str:
+    if intent.topic == "preferences":
+        wishes = [f"{w.kind} {w.text}{'' if w.on else ' (off)'}" for w in state.preferences]
+        return "; ".join(wishes) or "no preferences are noted"
+    if not intent.base:
+        return "there is no picture yet"
+    return explained(parts.runs.show(intent.base), intent.topic)

@@ -1,0 +1,82 @@
+"""The lines of a thread: its checkpoints, where each run stands among them, and going back to an earlier one.
+
+A thread is one chain of checkpoints that may fork. The newest checkpoint is the present; going back copies the
+checkpoint with which an earlier run ended, so that the copy is the newest and the next run goes on from there.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from langchain_core.runnables import RunnableConfig
+from langgraph.graph.state import CompiledStateGraph
+from langgraph.types import StateSnapshot
+
+from imagewright.errors import BadInput, Fault
+from imagewright.graph.build import build
+from imagewright.graph.parts import Parts
+from imagewright.graph.state import OWN_TYPES, State
+from imagewright.intents import Question, Reference
+from imagewright.memory.checkpoints import open_checkpoints
+
+Graph = CompiledStateGraph[State, Parts, State, State]
+RUN_MARK = "imagewright_run"
+"""The key under which each checkpoint's metadata names its run."""
+
+
+def last_of(graph: Graph, config: RunnableConfig, run: str) -> StateSnapshot | None:
+    """The newest checkpoint of ``run`` in its thread; None when it was stopped before its first node."""
+    thread: RunnableConfig = {"configurable": {"thread_id": config["configurable"]["thread_id"]}}
+    for snapshot in graph.get_state_history(thread, filter={RUN_MARK: run}, limit=1):
+        return None if snapshot.next == ("__start__",) else snapshot
+    return None
+
+
+def question_of(snapshot: StateSnapshot) -> Question | None:
+    """What the run waits to be told; None where it does not wait."""
+    for found in snapshot.interrupts:
+        return Question.model_validate(found.value)
+    return None
+
+
+def go_back(graph: Graph, thread: str, by: str, to: str) -> None:
+    """Make the end of run ``to`` the present of ``thread``, unless run ``by``, which asks for it, has done so before.
+
+    Raises:
+        Fault: that end is not among the checkpoints.
+    """
+    config: RunnableConfig = {"configurable": {"thread_id": thread}}
+    if graph.get_state(config).values.get("run") != by:
+        return
+    for snapshot in graph.get_state_history(config, filter={RUN_MARK: to}):
+        if not snapshot.next and snapshot.values.get("result") is not None:
+            graph.update_state(snapshot.config, None, as_node="__copy__")
+            return
+    raise Fault(f"the checkpoint of run {to} is gone")
+
+
+def unfinished(checkpoints: Path, thread: str) -> str:
+    """The run that was cut off before its last node was done; empty where the present is the end of a run."""
+    if not checkpoints.exists():
+        return ""
+    with open_checkpoints(checkpoints, OWN_TYPES) as saver:
+        found = build().compile(checkpointer=saver).get_state({"configurable": {"thread_id": thread}})
+    return str(found.values.get("run", "")) if found.next else ""
+
+
+def present(checkpoints: Path, thread: str) -> tuple[Reference, ...]:
+    """The pictures on the present line of ``thread``, oldest first; none for a new one.
+
+    Raises:
+        BadInput: the checkpoints cannot be read, or were written by another version.
+    """
+    if not checkpoints.exists():
+        return ()
+    with open_checkpoints(checkpoints, OWN_TYPES) as saver:
+        graph = build().compile(checkpointer=saver)
+        values: dict[str, Any] = graph.get_state({"configurable": {"thread_id": thread}}).values
+    turns = values.get("turns", ())
+    if not all(isinstance(turn, Reference) for turn in turns):
+        raise BadInput("the thread was written by another version of imagewright", "upgrade, or begin a new thread")
+    return tuple(turns)

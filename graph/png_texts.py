@@ -1,0 +1,107 @@
+"""The text chunks of a delivered PNG: ComfyUI's ``prompt``, A1111's ``parameters`` and our own ``imagewright``.
+
+ComfyUI loads the graph that it finds under ``prompt`` (JSON, API format). ``parameters`` is the line format of the
+Stable Diffusion web UI, which model sites read. ``imagewright`` is JSON with a version; no chunk holds a path or a key.
+"""
+
+from __future__ import annotations
+
+import copy
+import json
+import os
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from imagewright.flow_format import bind, graph_hash
+from imagewright.graph.draw import negative_of
+from imagewright.graph.state import State
+from imagewright.schemas import Flow, Round
+
+CHUNK_VERSION = 1
+"""Of the ``imagewright`` chunk; a reader refuses a higher one."""
+_KEY_NAME = re.compile(r"(?i)(key|token|secret|passw|credential|authorization)")
+_KEY_VALUE = re.compile(r"\b(?:sk-[\w-]{16,}|hf_\w{16,}|r8_\w{16,}|gh[pousr]_\w{20,}|AKIA[0-9A-Z]{16}|AIza[\w-]{30,})")
+Graph = dict[str, dict[str, Any]]
+
+
+def texts(state: State, flow: Flow, made: Round, facts: Mapping[str, str], version: str) -> dict[str, str]:
+    """The three chunks for ``made``; none where the person wants none."""
+    if state.request.strip:
+        return {}
+    graph = without_keys(graph_as_run(state, flow, made))
+    return {
+        "prompt": json.dumps(graph),
+        "parameters": parameters(state, flow, made, facts, version),
+        "imagewright": json.dumps(_ours(state, flow, made, facts, version), ensure_ascii=False),
+    }
+
+
+def graph_as_run(state: State, flow: Flow, made: Round) -> Graph:
+    """The flow's graph with the slots filled as they were for ``made``."""
+    values: dict[Any, object] = {"positive": made.prompt, "seed": made.seed, "width": state.request.width,
+                                 "height": state.request.height}  # fmt: skip
+    if negative := negative_of(flow, made.layout.negative if made.layout else ""):
+        values["negative"] = negative
+    return bind(flow, values)
+
+
+def parameters(state: State, flow: Flow, made: Round, facts: Mapping[str, str], version: str) -> str:
+    """The web UI's text: prompt, negative prompt, then ``Name: value`` pairs."""
+    negative = negative_of(flow, made.layout.negative if made.layout else "")
+    pairs = {
+        "Steps": facts.get("steps"), "Sampler": facts.get("sampler"), "Schedule type": facts.get("scheduler"),
+        "CFG scale": facts.get("cfg"), "Seed": str(made.seed), "Size": _size(state), "Model": _model(flow),
+        "Model hash": next((v[:10] for k, v in facts.items() if k.startswith("model ")), None),
+        "Version": f"imagewright {version}",
+    }  # fmt: skip
+    line = ", ".join(f"{name}: {value}" for name, value in pairs.items() if value)
+    return "\n".join([_one_line(made.prompt), *([f"Negative prompt: {_one_line(negative)}"] if negative else []), line])
+
+
+def _one_line(text: str) -> str:
+    return " ".join(text.split())
+
+
+def _size(state: State) -> str | None:
+    width, height = state.request.width, state.request.height
+    return f"{width}x{height}" if width and height else None
+
+
+def _model(flow: Flow) -> str:
+    return (flow.card.base_model or flow.id).replace(",", " ")
+
+
+def _ours(state: State, flow: Flow, made: Round, facts: Mapping[str, str], version: str) -> dict[str, Any]:
+    hashes = {name.removeprefix("model "): value for name, value in facts.items() if name.startswith("model ")}
+    return {
+        "version": CHUNK_VERSION, "made_with": version, "run": state.run, "flow": made.flow, "seed": made.seed,
+        "prompt": made.prompt, "graph_hash": graph_hash(flow.graph), "models": hashes, "base": made.base,
+        "layout": made.layout.model_dump(mode="json") if made.layout else None,
+        "score": made.verdict.score if made.verdict else None,
+    }  # fmt: skip
+
+
+def without_keys(graph: Graph) -> Graph:
+    """``graph`` with every input emptied that is named like a key, looks like one, or is one of this environment's."""
+    own = [v for n, v in os.environ.items() if _KEY_NAME.search(n) and len(v) > 7]
+    clean = copy.deepcopy(graph)
+    for node in clean.values():
+        node["inputs"] = {name: _cleaned(name, value, own) for name, value in node["inputs"].items()}
+    return clean
+
+
+def _cleaned(name: str, value: Any, own: list[str]) -> Any:
+    if isinstance(value, list) and len(value) == 2 and isinstance(value[1], int):
+        return value
+    if isinstance(value, list):
+        return [_cleaned(name, item, own) for item in value]
+    if isinstance(value, dict):
+        return {key: _cleaned(key, item, own) for key, item in value.items()}
+    if not isinstance(value, str):
+        return value
+    if _KEY_NAME.search(name):
+        return ""
+    for secret in own:
+        value = value.replace(secret, "")
+    return _KEY_VALUE.sub("", value)

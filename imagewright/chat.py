@@ -1,0 +1,149 @@
+"""A conversation from Python: say something, get a picture, an answer or a question; it goes on after a restart.
+
+>>> from imagewright import Imagewright
+>>> chat = Imagewright().chat("sky")
+>>> chat.say("a yellow star on a blue background").result.path  # doctest: +SKIP
+>>> chat.say("make it red").result.path  # doctest: +SKIP
+>>> chat.say("undo").text  # doctest: +SKIP
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+import secrets
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from imagewright.errors import BadInput
+from imagewright.intents import Question, Reference
+from imagewright.schemas import DrawRequest, RunEvent, RunResult, Value
+
+if TYPE_CHECKING:
+    from imagewright.container import Imagewright
+    from imagewright.graph.runner import Outcome
+    from imagewright.memory.runs import RunRow
+
+OnEvent = Callable[[RunEvent], None]
+_OPEN = ("running", "interrupted", "asked")
+
+
+class Reply(Value):
+    """What came of one saying: a picture, an answer, or a question that the next saying answers."""
+
+    run: str
+    text: str
+    """The answer, the question, or the delivered picture's path."""
+    result: RunResult | None = None
+    question: Question | None = None
+
+
+class Chat:
+    """One thread. Its state lies on the disk: any ``Chat`` of the same name goes on from it."""
+
+    def __init__(self, engine: Imagewright, options: DrawRequest) -> None:
+        from imagewright.graph.request import check
+
+        check(options)
+        self.thread = (options.thread or "").strip()
+        self._engine, self._options = engine, options
+
+    # --- what people call -------------------------------------------------------------------
+
+    def say(self, text: str, on_event: OnEvent | None = None) -> Reply:
+        """Say something; where the last turn asked a question, this answers it.
+
+        Raises:
+            BadInput: the words, or the thread's files, cannot be used.
+            CannotDraw: no flow here can draw it; the conversation stays where it was.
+            Cancelled: Ctrl-C; the conversation stays where it was.
+        """
+        open_turn = self.pending
+        if open_turn is not None and open_turn.status == "asked":
+            return self._resumed(open_turn, on_event, text)
+        if open_turn is not None:
+            self._resumed(open_turn, on_event)
+        return self._begun(text, on_event)
+
+    def resume(self, on_event: OnEvent | None = None) -> Reply | None:
+        """Finish the turn that a kill interrupted, or ask its question again; None where nothing is open."""
+        open_turn = self.pending
+        return None if open_turn is None else self._resumed(open_turn, on_event)
+
+    @property
+    def pending(self) -> RunRow | None:
+        """The turn that was interrupted or waits for an answer; None where there is none."""
+        from imagewright.graph.lines import unfinished
+        from imagewright.graph.runner import thread_id
+
+        thread = thread_id("", self._options)
+        row = self._engine.runs.last_of(thread)
+        if row is None or row.status in _OPEN:
+            return row
+        cut = row.status == "delivered" and unfinished(self._engine.settings.checkpoints, thread) == row.id
+        return row if cut else None
+
+    @property
+    def pictures(self) -> tuple[Reference, ...]:
+        """The pictures on the present line, oldest first; the last one is the present one."""
+        from imagewright.graph.lines import present
+        from imagewright.graph.runner import thread_id
+
+        return present(self._engine.settings.checkpoints, thread_id("", self._options))
+
+    def renamed(self, thread: str) -> Chat:
+        """The conversation called ``thread``, with the same options."""
+        return Chat(self._engine, self._options.model_copy(update={"thread": thread}))
+
+    # --- how --------------------------------------------------------------------------------
+
+    def _begun(self, text: str, on_event: OnEvent | None) -> Reply:
+        from imagewright.graph.request import check, out_path
+        from imagewright.graph.runner import begin_turn, thread_id
+        from imagewright.memory.runs import RunRow, new_run_id
+
+        run = new_run_id()
+        request = self._options.model_copy(update={"prompt": text, "seed": None, "out": self._out()})
+        check(request)
+        out = out_path(request, run, Path.cwd())
+        seed = secrets.randbits(32) if self._options.seed is None else self._options.seed
+        row = RunRow.new(run, thread_id(run, request), request, seed, out)
+        listen = _announced(row, on_event)
+        parts = dataclasses.replace(self._engine.parts(request), asks=True)
+        return _reply(begin_turn(parts, self._engine.settings.checkpoints, row, listen))
+
+    def _resumed(self, row: RunRow, on_event: OnEvent | None, reply: str | None = None) -> Reply:
+        from imagewright.graph.runner import resume_turn
+
+        parts = dataclasses.replace(self._engine.parts(row.request), asks=True)
+        checkpoints = self._engine.settings.checkpoints
+        return _reply(resume_turn(parts, checkpoints, row, _announced(row, on_event), reply))
+
+    def _out(self) -> str:
+        """The next picture's file: ``<thread>-<n>.png`` in the folder that the options name."""
+        folder = Path(self._options.out or ".").expanduser()
+        if folder.exists() and not folder.is_dir():
+            raise BadInput(f"{folder} is not a folder", "a conversation makes several pictures: name a folder")
+        folder.mkdir(parents=True, exist_ok=True)
+        slug = "-".join(re.findall(r"[a-z0-9]+", self.thread.lower()))[:40] or "chat"
+        number = len(self._engine.threads.turns(self.thread)) + 1
+        while (folder / f"{slug}-{number:02}.png").exists():
+            number += 1
+        return str(folder / f"{slug}-{number:02}.png")
+
+
+def _announced(row: RunRow, on_event: OnEvent | None) -> OnEvent:
+    from imagewright.container import ignore
+
+    listen = on_event or ignore
+    listen(RunEvent(kind="run", run=row.id, text=f"run {row.id}, seed {row.seed}"))
+    return listen
+
+
+def _reply(outcome: Outcome) -> Reply:
+    if outcome.result is not None:
+        return Reply(run=outcome.run, text=outcome.result.path, result=outcome.result)
+    if outcome.question is not None:
+        return Reply(run=outcome.run, text=outcome.question.text, question=outcome.question)
+    return Reply(run=outcome.run, text=outcome.answer.text if outcome.answer else "")

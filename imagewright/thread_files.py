@@ -1,0 +1,78 @@
+"""A conversation as files: written out whole, or deleted with all that it made."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from imagewright.errors import BadInput
+
+if TYPE_CHECKING:
+    from imagewright.container import Imagewright
+    from imagewright.memory.threads import Turn
+
+EXPORT_FORMAT = 1
+
+
+def export(opened: Imagewright, thread: str, folder: Path) -> int:
+    """Write thread ``thread`` into ``folder``: ``thread.json``, and a PNG and a trace for each picture.
+
+    Returns:
+        How many pictures were written.
+
+    Raises:
+        BadInput: there is no such thread, or the folder is not empty or cannot be written.
+    """
+    from imagewright.memory.artifacts import write_whole
+
+    opened.threads.insist(thread)
+    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+        raise BadInput(f"{folder} is not an empty folder", "name a new one")
+    turns = opened.threads.turns(thread)
+    made = [turn for turn in turns if turn.image and opened.store.has(turn.image)]
+    for number, turn in enumerate(made, 1):
+        write_whole(folder / f"{number:03}.png", opened.store.get(turn.image).read_bytes())
+        trace = json.dumps(opened.runs.show(turn.run), ensure_ascii=False, indent=1)
+        write_whole(folder / f"{number:03}.json", trace.encode())
+    said = [turn.model_dump(mode="json", exclude={"path"}) for turn in turns]
+    whole = {"imagewright_thread": EXPORT_FORMAT, "thread": thread, "turns": said}
+    write_whole(folder / "thread.json", json.dumps(whole, ensure_ascii=False, indent=1).encode())
+    return len(made)
+
+
+def delete(opened: Imagewright, thread: str) -> int:
+    """Delete a thread: delivered files that are still its own, checkpoints, pictures in the store, then its rows.
+
+    The rows go last, so that a kill in between leaves a thread that can be deleted again.
+
+    Returns:
+        How many pictures of the store are gone; those that another run made too are kept.
+    """
+    from imagewright.memory.checkpoints import open_checkpoints
+
+    for turn in opened.threads.turns(thread):
+        _delete_delivered(turn)
+    if opened.settings.checkpoints.exists():
+        with open_checkpoints(opened.settings.checkpoints) as saver:
+            saver.setup()
+            saver.delete_thread(f"thread {thread}")
+    images = opened.threads.images_only_of(thread)
+    opened.store.forget(images)
+    for run in opened.threads.delete(thread):
+        opened.store.drop_previews(run)
+        (opened.settings.data_dir / "locks" / run).unlink(missing_ok=True)
+    return len(images)
+
+
+def _delete_delivered(turn: Turn) -> None:
+    """Delete the PNG and the trace of a turn where the trace beside the PNG says that they are its own."""
+    if not turn.path:
+        return
+    png = Path(turn.path)
+    trace = png.with_suffix(".json")
+    with contextlib.suppress(OSError, ValueError, TypeError, KeyError):
+        if json.loads(trace.read_text(encoding="utf-8"))["run"] == turn.run:
+            png.unlink(missing_ok=True)
+            trace.unlink()

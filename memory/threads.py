@@ -1,0 +1,148 @@
+"""The conversations of a data folder, as the log of runs knows them: listed, named, searched, exported, deleted."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from imagewright.database import database, transaction
+from imagewright.errors import BadInput
+from imagewright.intents import Reference
+from imagewright.memory.runs import TABLES
+from imagewright.schemas import Layout, ParsedPrompt, Value
+
+_PREFIX = "thread "
+
+
+class ThreadRow(Value):
+    """One line of the list of threads."""
+
+    name: str
+    title: str = ""
+    turns: int
+    """How many times the person said something."""
+    pictures: int
+    first: str
+    """The first thing that was said."""
+    last: str
+    changed: str
+    """When something was said last: ISO 8601, UTC."""
+
+
+class Turn(Value):
+    """One thing that was said, and what came of it."""
+
+    run: str
+    said: str
+    status: str
+    created: str
+    reply: str = ""
+    """What was answered, where no picture was made."""
+    path: str = ""
+    image: str = ""
+
+
+class Threads:
+    """The threads in the log of runs at ``path``; any number of processes may use it."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def list(self, text: str = "") -> tuple[ThreadRow, ...]:
+        """The threads, newest first; with ``text``, those that say it in their name, title, sayings or prompts."""
+        with database(self.path, "memory", TABLES) as connection:
+            rows = connection.execute(_LIST).fetchall()
+        found = tuple(ThreadRow.model_validate({k: row[k] for k in ThreadRow.model_fields}) for row in rows)
+        return tuple(row for row in found if not text or self._says(row, text.casefold()))
+
+    def _says(self, row: ThreadRow, text: str) -> bool:
+        if text in f"{row.name} {row.title}".casefold():
+            return True
+        return any(text in f"{turn.said} {turn.reply}".casefold() for turn in self.turns(row.name)) or any(
+            text in picture.prompt.casefold() for picture in self.pictures(row.name)
+        )
+
+    def turns(self, name: str) -> tuple[Turn, ...]:
+        """All that was said in thread ``name``, oldest first; none for a thread that is not there."""
+        with database(self.path, "memory", TABLES) as connection:
+            rows = connection.execute(_TURNS, (_PREFIX + name,)).fetchall()
+        return tuple(_turn(row) for row in rows)
+
+    def pictures(self, name: str, before: str = "") -> tuple[Reference, ...]:
+        """Every picture that the thread has delivered, on whatever line, numbered in the order of their making.
+
+        With ``before`` only those that were asked for earlier than that run.
+        """
+        with database(self.path, "memory", TABLES) as connection:
+            rows = connection.execute(_PICTURES, (_PREFIX + name.strip(), before, before)).fetchall()
+        return tuple(_picture(number, json.loads(row["trace"])) for number, row in enumerate(rows, 1))
+
+    def insist(self, name: str) -> None:
+        """Refuse the name of a thread that is not there.
+
+        Raises:
+            BadInput: there is no such thread.
+        """
+        if not self.turns(name):
+            raise BadInput(f"no thread is called {name[:80]!r}", "`imagewright threads list` shows them")
+
+    def entitle(self, name: str, title: str) -> None:
+        """Give a thread a title of at most 200 characters; an empty one takes it away."""
+        self.insist(name)
+        with database(self.path, "memory", TABLES) as connection:
+            connection.execute("INSERT OR REPLACE INTO titles VALUES (?, ?)", (_PREFIX + name, title.strip()[:200]))
+
+    def images_only_of(self, name: str) -> tuple[str, ...]:
+        """The hashes of the pictures that runs of this thread made and no other run did."""
+        with database(self.path, "memory", TABLES) as connection:
+            rows = connection.execute(_MADE).fetchall()
+        mine, others = set[str](), set[str]()
+        for row in rows:
+            images = {made["image"] for made in json.loads(row["result"])["rounds"]}
+            (mine if row["thread"] == _PREFIX + name else others).update(images)
+        return tuple(sorted(mine - others))
+
+    def delete(self, name: str) -> Sequence[str]:
+        """Forget a thread's runs, deliveries, answers and title in one step; the ids of its runs."""
+        thread = _PREFIX + name
+        with database(self.path, "memory", TABLES) as connection, transaction(connection):
+            runs = [row[0] for row in connection.execute("SELECT id FROM runs WHERE thread = ?", (thread,))]
+            marks = ",".join("?" * len(runs))
+            for table in ("deliveries", "answers"):
+                connection.execute(f"DELETE FROM {table} WHERE run IN ({marks})", runs)
+            connection.execute("DELETE FROM runs WHERE thread = ?", (thread,))
+            connection.execute("DELETE FROM titles WHERE thread = ?", (thread,))
+        return runs
+
+
+def _turn(row: Any) -> Turn:
+    result = json.loads(row["result"]) if row["result"] else {}
+    return Turn(
+        run=row["id"], said=row["prompt"], status=row["status"], created=row["created"],
+        reply=row["answer"] or row["error"], path=result.get("path", ""), image=result.get("image", ""),
+    )  # fmt: skip
+
+
+def _picture(number: int, trace: dict[str, Any]) -> Reference:
+    return Reference(
+        run=trace["run"], prompt=trace["prompt"], said=trace.get("said", trace["prompt"]), image=trace["image"],
+        flow=trace["flow"], seed=trace["seed"], number=number, live=False,
+        parsed=ParsedPrompt.model_validate(trace["parsed"] or {}),
+        layout=Layout.model_validate(trace["layout"]) if trace["layout"] else None,
+    )  # fmt: skip
+
+
+_MADE = "SELECT r.thread, d.result FROM deliveries d JOIN runs r ON r.id = d.run"
+_LIST = """SELECT substr(r.thread, 8) AS name, coalesce(t.title, '') AS title,
+    count(*) AS turns, count(d.run) AS pictures,
+    (SELECT prompt FROM runs WHERE thread = r.thread ORDER BY rowid LIMIT 1) AS first,
+    (SELECT prompt FROM runs WHERE thread = r.thread ORDER BY rowid DESC LIMIT 1) AS last, max(r.created) AS changed
+    FROM runs r LEFT JOIN deliveries d ON d.run = r.id LEFT JOIN titles t ON t.thread = r.thread
+    WHERE r.thread LIKE 'thread %' GROUP BY r.thread ORDER BY max(r.rowid) DESC"""
+_TURNS = """SELECT r.id, r.prompt, r.status, r.created, r.error, a.text AS answer, d.result
+    FROM runs r LEFT JOIN deliveries d ON d.run = r.id LEFT JOIN answers a ON a.run = r.id
+    WHERE r.thread = ? ORDER BY r.rowid"""
+_PICTURES = """SELECT d.trace FROM runs r JOIN deliveries d ON d.run = r.id WHERE r.thread = ?
+    AND (? = '' OR r.rowid < (SELECT rowid FROM runs WHERE id = ?)) ORDER BY r.rowid"""

@@ -1,0 +1,65 @@
+"""A trace is enough to draw its picture again, edits and repairs included, and to say what differs here."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from imagewright.errors import BadInput
+from imagewright.graph.replay import Replay, replay
+
+Studio = Callable[..., Any]
+
+
+def again(home: Any, run: str, **changes: Any) -> Replay:
+    """Replay a run from its trace."""
+    return replay(home.parts, {**home.runs.show(run), **changes}, lambda event: None)
+
+
+def test_a_conversation_replays_to_the_same_pixels(studio: Studio) -> None:
+    home = studio()
+    for said in ("two red circles above a blue square", "make the left one green", "one more", "without the square"):
+        run = home.say(said).run
+        found = again(home, run)
+        assert (found.same, found.mean_difference, found.differences) == (True, 0.0, ())
+
+
+def test_repaired_pictures_replay_to_the_same_pixels(studio: Studio, kit: Any) -> None:
+    home = studio(flaw=kit.always_a_star_too_many)
+    result = home.draw("a yellow star above a green house")
+    assert result.images > 1
+    assert again(home, result.run).same
+
+
+def test_what_differs_here_is_said(studio: Studio) -> None:
+    home = studio()
+    run = home.say("a yellow star").run
+    trace = home.runs.show(run)
+    trace["flows"]["fine"]["graph_hash"] = "0" * 64
+    changed = {**trace["versions"], "torch": "1.0"}
+    found = again(home, run, versions=changed, flows=trace["flows"])
+    assert any(line.startswith("torch: 1.0 then") for line in found.differences)
+    assert "flow fine has changed since; its graph was taken from the trace" in found.differences
+
+
+def test_other_pixels_are_measured(studio: Studio) -> None:
+    home = studio()
+    run = home.say("a yellow star").run
+    trace = json.loads(json.dumps(home.runs.show(run)).replace("a yellow star", "a purple star"))
+    found = replay(home.parts, trace, lambda event: None)
+    assert not found.same
+    assert found.mean_difference is not None
+    assert found.mean_difference > 1
+
+
+def test_what_has_no_picture_and_what_is_newer_is_refused(studio: Studio) -> None:
+    home = studio()
+    home.say("a yellow star")
+    answered = home.say("why?").run
+    with pytest.raises(BadInput, match="no picture"):
+        again(home, answered)
+    with pytest.raises(BadInput, match="newer version"):
+        again(home, answered, imagewright=99)

@@ -1,0 +1,79 @@
+"""A conversation on the shipped model: it lasts over restarts, edits keep pixels, wishes and thumbs are kept."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from imagewright import Imagewright
+from imagewright.chat import Chat
+from imagewright.errors import BadInput, CannotDraw
+
+
+@pytest.fixture
+def chat(tmp_path: Path) -> Chat:
+    """A conversation with the quick flow, without critic, so that it takes seconds."""
+    return Imagewright().chat("sky", flow="mini-quick", use_critic=False, seed=3, out=str(tmp_path / "out"))
+
+
+def again(chat: Chat) -> Chat:
+    """The same conversation, as a new process would open it."""
+    return Imagewright().chat("sky", **chat._options.model_dump(exclude={"prompt", "thread"}))
+
+
+def test_a_conversation_goes_on_after_a_restart(chat: Chat) -> None:
+    first = chat.say("a red circle left of a blue square on a white background")
+    assert first.result is not None
+    later = again(chat)
+    second = later.say("make the circle green")
+    assert second.result is not None
+    old, new = (np.asarray(later._engine.store.open(r.result.image)).astype(float) for r in (first, second))
+    half = old.shape[1] // 2
+    assert np.abs(old - new)[:, : half - 4].mean() > 2
+    assert np.abs(old - new)[:, half + 4 :].max() == 0
+    assert Path(second.text).name == "sky-02.png"
+    assert again(chat).say("undo").text.startswith("back to picture 1")
+    assert [picture.number for picture in again(chat).pictures] == [1]
+    assert "mini-quick was chosen" in again(chat).say("why this flow?").text
+    thumb = again(chat).say("thumbs up")
+    assert thumb.text.startswith("noted: thumb up for mini-quick")
+    rows = later._engine.index.evidence_for("mini-quick")
+    assert [(row.value, row.scorer) for row in rows if row.source == "person"] == [(1.0, "thumb")]
+
+
+def test_what_cannot_be_drawn_leaves_the_conversation_where_it_was(chat: Chat) -> None:
+    chat.say("a red circle")
+    with pytest.raises(CannotDraw, match="night"):
+        chat.say("at night")
+    assert [picture.prompt for picture in chat.pictures] == ["a red circle"]
+    assert chat.pending is None
+
+
+def test_a_question_waits_for_its_answer_over_a_restart(chat: Chat) -> None:
+    chat.say("two red circles on a white background")
+    asked = chat.say("make the circle green")
+    assert asked.question is not None
+    waiting = again(chat).pending
+    assert waiting is not None
+    assert waiting.status == "asked"
+    repeated = again(chat).resume()
+    assert repeated is not None
+    assert repeated.question == asked.question
+    assert again(chat).say("never mind").text == "all right, nothing is changed"
+
+
+def test_lasting_wishes_are_kept_and_left_out_where_nothing_can_draw_them(chat: Chat) -> None:
+    assert "in watercolour" in chat.say("I like watercolour").text
+    drawn = chat.say("a red circle").result
+    assert drawn is not None
+    assert drawn.prompt == "a red circle"
+    assert any("lasting wishes are left out" in note for note in drawn.notes)
+    assert chat.say("forget that I like watercolour").text == "switched off: in watercolour"
+    assert [wish.on for wish in chat._engine.preferences.all()] == [False]
+
+
+def test_a_name_that_cannot_be_used_is_refused() -> None:
+    with pytest.raises(BadInput, match="thread"):
+        Imagewright().chat("  ")
