@@ -95,7 +95,8 @@ def _read(lora: ModelPath, family: str, net: Any = None) -> tuple[dict[str, Any]
     found = _READERS[family].lora_state_dict(str(file.parent), **options)
     if family == "sd3":
         return found[0], None, found[1]
-    return found
+    weights, alphas, metadata = found
+    return weights, alphas, metadata
 
 
 def _put_on(net: Net, lora: ModelPath, name: str) -> str:

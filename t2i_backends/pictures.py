@@ -38,5 +38,5 @@ def channel(image: Image.Image, name: str) -> Mask:
     """One channel as a mask in [0, 1]; ``alpha`` gives 1 where the picture is transparent, 0 where it has none."""
     if name == "alpha" and "A" not in image.getbands():
         return np.zeros((image.height, image.width), dtype=np.float32)
-    values = np.asarray(image.getchannel(name[0].upper()), dtype=np.float32) / 255
-    return 1 - values if name == "alpha" else values
+    values: Mask = np.asarray(image.getchannel(name[0].upper()), dtype=np.float32) / np.float32(255)
+    return np.float32(1) - values if name == "alpha" else values

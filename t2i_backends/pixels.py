@@ -112,7 +112,8 @@ def _slerp_axis(values: torch.Tensor, size: int) -> torch.Tensor:
     turned = ((1 - share) * angle).sin() / sine * units[0] + (share * angle).sin() / sine * units[1]
     straight = (1 - share) * units[0] + share * units[1]
     direction = torch.where(cosine.abs() > 1 - 1e-5, straight, turned)
-    return direction * ((1 - share) * lengths[0] + share * lengths[1])
+    found: torch.Tensor = direction * ((1 - share) * lengths[0] + share * lengths[1])
+    return found
 
 
 def grown(mask: Mask, by: int) -> Mask:

@@ -28,6 +28,7 @@ from imagewright.t2i_backends.handles import (
     Shape,
     Sigmas,
 )
+from imagewright.t2i_backends.pixels import Mask
 from imagewright.t2i_backends.redraw import soft_boxes
 from imagewright.t2i_backends.sampling.base import OnLatent, Source, with_noise
 from imagewright.t2i_backends.sampling.table import SAMPLERS
@@ -157,7 +158,7 @@ def _kept(
     return Kept(base, noise, redrawn.to(base.device).expand(shape), table)
 
 
-def resized(mask: np.ndarray, shape: Shape) -> torch.Tensor:  # type: ignore[type-arg]
+def resized(mask: Mask, shape: Shape) -> torch.Tensor:
     """A mask at the size of the latents, ``(1, 1, rows, columns)``."""
     found = torch.from_numpy(np.ascontiguousarray(mask, dtype=np.float32))[None, None]
     return torch.nn.functional.interpolate(found, size=shape[2:], mode="bilinear")

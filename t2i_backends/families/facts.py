@@ -35,7 +35,8 @@ class Facts:
 
 
 FLUX = Facts(
-    "flux", "FLUX.1", frozenset({"FluxPipeline", "FluxImg2ImgPipeline", "FluxInpaintPipeline", "FluxControlNetPipeline"}),
+    "flux", "FLUX.1", frozenset({"FluxPipeline", "FluxImg2ImgPipeline", "FluxInpaintPipeline",
+                                "FluxControlNetPipeline"}),
     "FluxTransformer2DModel", "transformer", {"clip_l": "text_encoder", "t5": "text_encoder_2"}, "FluxControlNetModel",
     2, 16, frozenset({"flux"}), 0.3611, 0.1159,
 )  # fmt: skip

@@ -38,7 +38,8 @@ class SD3:
             hidden_states=seen, timestep=time, encoder_hidden_states=inputs.embeds, pooled_projections=inputs.pooled,
             **added, return_dict=False,
         )[0]  # fmt: skip
-        return x - sigma * found.float()
+        x0: torch.Tensor = x - sigma * found.float()
+        return x0
 
 
 @dataclass(frozen=True)

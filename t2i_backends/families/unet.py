@@ -44,9 +44,9 @@ class SD15:
             seen, time, encoder_hidden_states=inputs.embeds, added_cond_kwargs=self.added(inputs), **added,
             return_dict=False,
         )[0].float()  # fmt: skip
-        if self.prediction(net) == "v_prediction":
-            return x / (sigma**2 + 1) - found * sigma / math.sqrt(sigma**2 + 1)
-        return x - sigma * found
+        velocity = self.prediction(net) == "v_prediction"
+        x0: torch.Tensor = x - sigma * found
+        return x / (sigma**2 + 1) - found * sigma / math.sqrt(sigma**2 + 1) if velocity else x0
 
     def added(self, inputs: Inputs) -> dict[str, torch.Tensor] | None:
         """What the UNet takes beside the text."""

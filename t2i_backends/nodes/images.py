@@ -110,8 +110,8 @@ def image_scale_to_pixels(
 ) -> tuple[Image.Image]:
     """A picture with so many megapixels (of 1024 x 1024) and the same shape."""
     factor = (megapixels * 1024 * 1024 / (image.width * image.height)) ** 0.5
-    sides = (max(round(s * factor / resolution_steps), 1) * resolution_steps for s in image.size)
-    return (_scaled(image, *sides, method=upscale_method, centred=False),)
+    width, height = (max(round(s * factor / resolution_steps), 1) * resolution_steps for s in image.size)
+    return (_scaled(image, width, height, upscale_method, False),)
 
 
 def _scaled(image: Image.Image, width: int, height: int, method: str, centred: bool) -> Image.Image:

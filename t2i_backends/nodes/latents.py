@@ -99,8 +99,8 @@ def set_noise_mask(run: Runtime, samples: Latent, mask: Masks) -> tuple[Latent]:
 @node(
     "LatentUpscale",
     {
-        "samples": link("LATENT"), "upscale_method": _METHODS, "width": whole(0, MAX_SIDE), "height": whole(0, MAX_SIDE),
-        "crop": _CROP,
+        "samples": link("LATENT"), "upscale_method": _METHODS, "width": whole(0, MAX_SIDE),
+        "height": whole(0, MAX_SIDE), "crop": _CROP,
     },
     _LATENT,
 )  # fmt: skip

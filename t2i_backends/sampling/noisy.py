@@ -106,9 +106,9 @@ def _as_diffusion(sampler: Sampler) -> Sampler:
         first = min(sigmas[0], source.table.at(_ALMOST_START))
         steps = [first, *sigmas[1:]]
 
-        def seen(y: Tensor, noise: float, step: int) -> Tensor:
-            sigma = noise / (1 + noise)
-            return denoise(y * (1 - sigma), sigma, step)
+        def seen(x: Tensor, sigma: float, step: int) -> Tensor:
+            flow_sigma = sigma / (1 + sigma)
+            return denoise(x * (1 - flow_sigma), flow_sigma, step)
 
         def tell(step: int, y: Tensor, x0: Tensor) -> None:
             on_latent(step, y * (1 - steps[step]), x0)

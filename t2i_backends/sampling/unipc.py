@@ -11,6 +11,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from imagewright.t2i_backends.sampling.base import Denoise, OnLatent, Source, Tensor
+from imagewright.t2i_backends.tables import Floats
 
 _LAST = 1e-3
 
@@ -31,16 +32,17 @@ class _UniPC:
         matrix, right, scale = self._system(ratios, h)
         line = sigma / before * x - math.expm1(-h) * newest
         weights = [0.5] if order == 2 else np.linalg.solve(matrix[:-1, :-1], right[:-1]).tolist()
-        ahead = line - scale * sum(w * c for w, c in zip(weights, changes, strict=True))
+        ahead: Tensor = line - scale * sum(w * c for w, c in zip(weights, changes, strict=True))
         if not correct:
             return ahead
         there = self.denoise(ahead, sigma, number)
         weights = [0.5] if order == 1 else np.linalg.solve(matrix, right).tolist()
         changes = [*changes, there - newest]
         self.past.append((sigma, there))
-        return line - scale * sum(w * c for w, c in zip(weights, changes, strict=True))
+        corrected: Tensor = line - scale * sum(w * c for w, c in zip(weights, changes, strict=True))
+        return corrected
 
-    def _system(self, ratios: Sequence[float], h: float) -> tuple[np.ndarray, np.ndarray, float]:  # type: ignore[type-arg]
+    def _system(self, ratios: Sequence[float], h: float) -> tuple[Floats, Floats, float]:
         """The linear system for the weights, and the ``B(h)`` that scales them."""
         scale = math.expm1(-h) if self.second else -h
         phi, factorial = math.expm1(-h) / -h - 1, 1

@@ -40,8 +40,8 @@ def text_state(file: Path, role: str, like: Any) -> dict[str, torch.Tensor]:
                 mine = {name: stream.get_tensor(name) for name in names if name.startswith(prefix)}
                 return _fitting(convert_open_clip_checkpoint(like, mine, prefix=prefix), like)
         for prefix in _TRANSFORMERS[role]:
-            if any(name.startswith((prefix + "text_model.", prefix + "embeddings.", prefix + "shared.", prefix + "encoder."))
-                   for name in names):  # fmt: skip
+            starts = tuple(prefix + part for part in ("text_model.", "embeddings.", "shared.", "encoder."))
+            if any(name.startswith(starts) for name in names):
                 found = {n.removeprefix(prefix): stream.get_tensor(n) for n in names if n.startswith(prefix)}
                 return _fitting(found, like)
     raise BadInput(f"{file.name!r} holds no text encoder {role}", "load the text encoders from files of their own")
