@@ -10,14 +10,17 @@ os.environ.setdefault("LANGGRAPH_STRICT_MSGPACK", "true")
 
 if TYPE_CHECKING:
     from imagewright.container import Imagewright
+    from imagewright.langchain_tool import as_tool
+    from imagewright.streaming import astream
 
 __version__ = "0.1.0"
-__all__ = ["Imagewright", "__version__"]
+__all__ = ["Imagewright", "__version__", "as_tool", "astream"]
+_PLACES = {"Imagewright": "container", "as_tool": "langchain_tool", "astream": "streaming"}
 
 
 def __getattr__(name: str) -> object:
-    if name == "Imagewright":
-        from imagewright.container import Imagewright
+    if name in _PLACES:
+        import importlib
 
-        return Imagewright
+        return getattr(importlib.import_module(f"imagewright.{_PLACES[name]}"), name)
     raise AttributeError(f"module 'imagewright' has no attribute {name!r}")

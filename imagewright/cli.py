@@ -12,6 +12,7 @@ import typer
 from imagewright import (
     cli_chat,
     cli_comfyui,
+    cli_doctor,
     cli_flow_edit,
     cli_flows,
     cli_runs,
@@ -57,9 +58,10 @@ app.add_typer(cli_threads.app, name="threads")
 app.add_typer(cli_threads.prefs, name="prefs")
 app.command("chat")(cli_chat.chat)
 app.command("why")(cli_why.why)
+app.command("doctor")(cli_doctor.doctor)
+app.add_typer(cli_doctor.config, name="config")
 cli_runs.app.command("replay")(cli_why.replay_run)
 
-PromptArgument = Annotated[str, typer.Argument(metavar="PROMPT", help="What to draw; - reads standard input.")]
 EnginesOption = Annotated[str | None, typer.Option(metavar="NAME", help="The backend that draws.")]
 
 
@@ -80,7 +82,7 @@ def root(
 
 @app.command()
 def draw(
-    prompt: PromptArgument,
+    prompt: Annotated[str | None, typer.Argument(metavar="PROMPT", help="What to draw; - is standard input.")] = None,
     out: Annotated[str | None, typer.Option(metavar="PATH", help="A .png file, or a folder for a new one.")] = None,
     seed: Annotated[str | None, typer.Option(metavar="N", help="The same seed draws the same picture.")] = None,
     size: Annotated[str | None, typer.Option(metavar="WxH", help="In pixels: 64, or 96x64.")] = None,
@@ -94,17 +96,24 @@ def draw(
     llm: LlmOption = None,
     anyway: Annotated[bool, typer.Option("--anyway", help="Draw what can be drawn of the prompt.")] = False,
     strip: Annotated[bool, typer.Option("--strip", help="Leave prompt, flow and trace out of the PNG.")] = False,
+    batch: Annotated[str | None, typer.Option(metavar="FILE", help="Draw each line of FILE into --out.")] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be done; draw nothing.")] = False,
     models: ModelsOption = None,
     device: DeviceOption = None,
     as_json: JsonFlag = False,
     quiet: QuietFlag = False,
 ) -> None:
     """Draw PROMPT and tell how it came about."""
-    text = read_prompt(prompt)
+    if (prompt is None) == (batch is None):
+        raise BadInput("draw takes either a PROMPT or --batch FILE", "see: imagewright draw --help")
+    text = read_prompt(prompt) if prompt is not None else "a batch"
     width, height = read_size(size)
     whole_seed = None if seed is None else read_whole("--seed", seed, LARGEST_SEED)
     images, seconds = read_whole("--max-images", max_images, MOST_IMAGES), read_seconds(max_seconds)
-    path = read_out(out, text)
+    if dry_run:
+        _tell_plans([text] if batch is None else read_prompts(batch), llm, flow, models, device, as_json=as_json)
+        return
+    path = read_out(out, text) if batch is None else Path(out or "batch").expanduser()
     from imagewright.schemas import DrawRequest
 
     request = DrawRequest(
@@ -124,6 +133,12 @@ def draw(
         strip=strip,
         anyway=anyway,
     )
+    if batch is not None:
+        from imagewright.cli_batch import draw_batch
+
+        with cli_runs.engine(models, device) as engine:
+            draw_batch(engine, batch, path, request, as_json=as_json, quiet=quiet)
+        return
     _draw(request, path, models, device, as_json=as_json, quiet=quiet)
 
 
@@ -150,10 +165,18 @@ def plan(
     if (prompt is None) == (from_file is None):
         raise BadInput("plan takes either a PROMPT or --from-file FILE", "see: imagewright plan --help")
     prompts = [read_prompt(prompt)] if prompt is not None else read_prompts(from_file or "-")
+    _tell_plans(prompts, llm, None, models, device, as_json=as_json, lines=from_file is not None)
+
+
+def _tell_plans(
+    prompts: list[str], llm: str | None, flow: str | None, models: list[Path] | None, device: str | None, *,
+    as_json: bool, lines: bool = False,
+) -> None:  # fmt: skip
+    """Plan each prompt and tell it: as one line of JSON, as JSON, or as its story."""
     with cli_runs.engine(models, device) as engine:
         for text in prompts:
-            planned = engine.plan(text, llm=llm)
-            if from_file is not None:
+            planned = engine.plan(text, llm=llm, flow=flow)
+            if lines:
                 emit_json(planned.model_dump(mode="json"), indent=None)
             elif as_json:
                 emit_json(planned.model_dump(mode="json"))

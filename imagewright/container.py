@@ -59,10 +59,17 @@ class Imagewright:
 
     # --- what people call -------------------------------------------------------------------
 
-    def draw(self, prompt: str | DrawRequest, *, on_event: OnEvent | None = None, **options: Any) -> RunResult:
+    def draw(
+        self,
+        prompt: str | DrawRequest,
+        *,
+        on_event: OnEvent | None = None,
+        stop: threading.Event | None = None,
+        **options: Any,
+    ) -> RunResult:
         """Draw ``prompt``; ``options`` are the other fields of ``DrawRequest``.
 
-        ``on_event`` hears the run's id first, then every step.
+        ``on_event`` hears the run's id first, then every step. Setting ``stop`` ends the run between two steps.
 
         Raises:
             BadInput: the request, a setting or the disk cannot be used.
@@ -79,7 +86,7 @@ class Imagewright:
         run = new_run_id()
         out = out_path(request, run, Path.cwd())
         seed = secrets.randbits(32) if request.seed is None else request.seed
-        parts = self.parts(request)
+        parts = self.parts(request, stop)
         row = RunRow.new(run, thread_id(run, request), request, seed, out)
         listen(RunEvent(kind="run", run=run, text=f"run {run}, seed {seed}"))
         return begin(parts, self.settings.checkpoints, row, listen)
@@ -260,7 +267,7 @@ class Imagewright:
 
     # --- wiring one run ---------------------------------------------------------------------
 
-    def parts(self, request: DrawRequest) -> Parts:
+    def parts(self, request: DrawRequest, stop: threading.Event | None = None) -> Parts:
         """What one run works with."""
         from imagewright.agents.rules.describe import canonical_prompt
         from imagewright.agents.rules.interpreter import RulesInterpreter
@@ -285,7 +292,7 @@ class Imagewright:
             learn=lambda row: self.index.add_evidence([row]),
             fallbacks=fallbacks,
             meter=meter,
-            stop=threading.Event(),
+            stop=stop or threading.Event(),
         )
 
     def _deciders(

@@ -1,15 +1,37 @@
-"""The settings of imagewright: the only reader of the environment."""
+"""The settings of imagewright: the only reader of the environment and of the settings file.
+
+A command's own option goes before the environment, the environment before the file (``config.toml`` in the person's
+configuration folder, or the file that ``IMAGEWRIGHT_CONFIG`` names), the file before the default.
+"""
 
 from __future__ import annotations
 
 import os
+import tomllib
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import platformdirs
 from pydantic import BaseModel, ConfigDict, SecretStr
 
 from imagewright.errors import BadInput
+
+VARIABLES = {
+    "data_dir": "IMAGEWRIGHT_HOME",
+    "model_roots": "IMAGEWRIGHT_MODELS",
+    "device": "IMAGEWRIGHT_DEVICE",
+    "llm": "IMAGEWRIGHT_LLM",
+    "llm_key": "IMAGEWRIGHT_LLM_KEY",
+    "model_cache": "IMAGEWRIGHT_MODEL_CACHE",
+    "learn_critic": "IMAGEWRIGHT_LEARN_CRITIC",
+}
+"""The environment's name of each setting."""
+FILE_NAMES = {
+    "home": "data_dir", "models": "model_roots", "device": "device", "llm": "llm", "model_cache": "model_cache",
+    "learn.critic": "learn_critic",
+}  # fmt: skip
+"""The file's name of each setting. There is none for a key: keys stay out of files."""
 
 
 class Settings(BaseModel):
@@ -62,30 +84,83 @@ class Settings(BaseModel):
 
 
 def load_settings(environ: Mapping[str, str] | None = None) -> Settings:
-    """Read the settings from the environment (``os.environ`` unless given).
+    """Read the settings from the environment (``os.environ`` unless given) and the settings file.
 
     Raises:
-        BadInput: a variable holds a value that cannot be used.
+        BadInput: a variable or the file holds a value that cannot be used.
     """
     env = os.environ if environ is None else environ
-    home = Path(env.get("IMAGEWRIGHT_HOME") or platformdirs.user_data_dir("imagewright")).expanduser()
-    roots = [Path(p).expanduser() for p in env.get("IMAGEWRIGHT_MODELS", "").split(os.pathsep) if p]
+    given = {**_from_file(config_file(env)), **_from_environment(env)}
+    home = Path(given.get("data_dir") or platformdirs.user_data_dir("imagewright")).expanduser()
+    roots = [Path(p).expanduser() for p in given.get("model_roots", "").split(os.pathsep) if p]
+    key = given.get("llm_key")
     return Settings(
         data_dir=home,
         model_roots=(*roots, home / "models"),
-        device=env.get("IMAGEWRIGHT_DEVICE") or "auto",
-        llm=env.get("IMAGEWRIGHT_LLM") or None,
-        llm_key=SecretStr(env["IMAGEWRIGHT_LLM_KEY"]) if env.get("IMAGEWRIGHT_LLM_KEY") else None,
-        model_cache=_whole(env, "IMAGEWRIGHT_MODEL_CACHE", 2),
+        device=given.get("device") or "auto",
+        llm=given.get("llm") or None,
+        llm_key=SecretStr(key) if key else None,
+        model_cache=_whole(given.get("model_cache", ""), "model_cache", 2),
         editor=env.get("VISUAL") or env.get("EDITOR") or None,
-        learn_critic=env.get("IMAGEWRIGHT_LEARN_CRITIC", "").lower() in ("1", "true", "yes", "on"),
+        learn_critic=given.get("learn_critic", "").lower() in ("1", "true", "yes", "on"),
     )
 
 
-def _whole(env: Mapping[str, str], name: str, default: int) -> int:
-    text = env.get(name, "")
+def origins(environ: Mapping[str, str]) -> dict[str, str]:
+    """Where each setting's value comes from: a variable, the file, or the default."""
+    path = config_file(environ)
+    from_file, from_env = _from_file(path), _from_environment(environ)
+    return {
+        name: variable if name in from_env else str(path) if name in from_file else "default"
+        for name, variable in VARIABLES.items()
+    }
+
+
+def config_file(environ: Mapping[str, str]) -> Path:
+    """The settings file: what ``IMAGEWRIGHT_CONFIG`` names, else ``config.toml`` in the configuration folder (XDG)."""
+    named = environ.get("IMAGEWRIGHT_CONFIG")
+    return Path(named).expanduser() if named else Path(platformdirs.user_config_dir("imagewright")) / "config.toml"
+
+
+def _from_environment(environ: Mapping[str, str]) -> dict[str, str]:
+    return {name: environ[variable] for name, variable in VARIABLES.items() if environ.get(variable)}
+
+
+def _from_file(path: Path) -> dict[str, str]:
+    """The settings that the file states, as the environment would; none without a file.
+
+    Raises:
+        BadInput: it cannot be read, is no TOML, or states what there is not.
+    """
+    try:
+        values = _flat(tomllib.loads(path.read_text(encoding="utf-8")))
+    except FileNotFoundError:
+        return {}
+    except (OSError, ValueError) as error:
+        raise BadInput(f"the settings file {path} cannot be read: {error}", "mend it, or move it away") from None
+    unknown = [name for name in values if name not in FILE_NAMES]
+    if unknown:
+        why = "keys belong in the environment" if "key" in unknown[0] else f"it knows {', '.join(FILE_NAMES)}"
+        raise BadInput(f"the settings file {path} states {unknown[0]!r}", why)
+    return {FILE_NAMES[name]: _text(value) for name, value in values.items()}
+
+
+def _flat(values: Mapping[str, Any], before: str = "") -> dict[str, Any]:
+    """``{"learn": {"critic": true}}`` as ``{"learn.critic": true}``."""
+    found: dict[str, Any] = {}
+    for name, value in values.items():
+        found |= _flat(value, f"{before}{name}.") if isinstance(value, dict) else {f"{before}{name}": value}
+    return found
+
+
+def _text(value: Any) -> str:
+    return os.pathsep.join(map(str, value)) if isinstance(value, list) else str(value)
+
+
+def _whole(text: str, name: str, default: int) -> int:
     if not text:
         return default
     if not text.isdigit() or int(text) < 1:
-        raise BadInput(f"{name} must be a whole number from 1, not {text!r}", f"unset {name} for {default}")
+        variable = VARIABLES[name]
+        raise BadInput(f"{variable} must be a whole number from 1, not {text!r}", f"unset {variable} for {default}")
     return int(text)

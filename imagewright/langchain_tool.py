@@ -1,0 +1,67 @@
+"""Drawing as a tool of LangChain agents."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from imagewright.errors import ImagewrightError
+from imagewright.schemas import RunResult
+
+if TYPE_CHECKING:
+    from langchain_core.tools import BaseTool
+
+    from imagewright.container import Imagewright
+
+NAME = "draw_picture"
+DESCRIPTION = (
+    "Draw a picture from a description, or change the last one of a conversation. It chooses the workflow that has"
+    " measurably served such descriptions best, checks the picture, repairs it. Returns the file and how it was made."
+)
+
+
+class Arguments(BaseModel):
+    """What an agent hands over."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    prompt: str = Field(min_length=1, max_length=4000, description="what is to be seen, or what is to change")
+    conversation: str | None = Field(
+        default=None, max_length=100, description="a name; pictures under one name can be changed: 'make it red'"
+    )
+    seed: int | None = Field(default=None, ge=0, le=2**64 - 1, description="the same seed draws the same picture")
+
+
+def as_tool(engine: Imagewright | None = None, **options: Any) -> BaseTool:
+    """A LangChain tool that draws; ``options`` are fields of ``DrawRequest`` that hold for every call.
+
+    Its content is JSON for the model (path, flow, seed, score, notes), its artifact the whole ``RunResult``. What
+    cannot be drawn comes back as text with the remedy, so that the agent can act on it.
+    """
+    from langchain_core.tools import StructuredTool
+
+    from imagewright.container import Imagewright
+
+    tool = engine or Imagewright()
+
+    def draw(prompt: str, conversation: str | None = None, seed: int | None = None) -> tuple[str, RunResult | None]:
+        given = {"thread": conversation, "seed": seed}
+        try:
+            result = tool.draw(prompt, **{**options, **{name: v for name, v in given.items() if v is not None}})
+        except ImagewrightError as error:
+            return json.dumps({"error": str(error), "remedy": error.remedy}), None
+        return json.dumps(_told(result), ensure_ascii=False), result
+
+    return StructuredTool.from_function(
+        func=draw, name=NAME, description=DESCRIPTION, args_schema=Arguments, response_format="content_and_artifact"
+    )
+
+
+def _told(result: RunResult) -> dict[str, Any]:
+    verdict = next((made.verdict for made in result.rounds if made.image == result.image), None)
+    return {
+        "path": result.path, "run": result.run, "flow": result.flow, "seed": result.seed,
+        "score": verdict.score if verdict else None, "notes": list(result.notes),
+    }  # fmt: skip

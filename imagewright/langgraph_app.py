@@ -1,0 +1,68 @@
+"""The graph for LangGraph's server, which brings its own checkpointer and store: ``langgraph.json`` points here.
+
+Input: ``prompt``, and if wanted ``seed`` and ``thread``. Output: what the run has delivered. Its custom stream holds
+the run's events as plain JSON.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from langgraph.config import get_stream_writer
+from langgraph.graph import END, START, StateGraph
+from typing_extensions import TypedDict
+
+from imagewright.container import Imagewright
+
+
+class Wanted(TypedDict, total=False):
+    """What the server hands over."""
+
+    prompt: str
+    seed: int
+    thread: str
+
+
+class Made(TypedDict, total=False):
+    """What it gets back."""
+
+    run: str
+    path: str
+    image: str
+    flow: str
+    seed: int
+    notes: list[str]
+
+
+class _Whole(Wanted, Made, total=False):
+    """Both, as the graph keeps them."""
+
+
+def draw(wanted: Wanted) -> Made:
+    """Draw one picture; every event goes to the custom stream."""
+    write = get_stream_writer()
+    options: dict[str, Any] = {name: wanted[name] for name in ("seed", "thread") if name in wanted}  # type: ignore[literal-required]
+    result = _engine().draw(wanted["prompt"], on_event=lambda e: write(e.model_dump(mode="json")), **options)
+    return Made(run=result.run, path=result.path, image=result.image, flow=result.flow, seed=result.seed,
+                notes=list(result.notes))  # fmt: skip
+
+
+_KEPT: list[Imagewright] = []
+
+
+def _engine() -> Imagewright:
+    """One engine a process, so that models stay loaded."""
+    if not _KEPT:
+        _KEPT.append(Imagewright())
+    return _KEPT[0]
+
+
+def _build() -> Any:
+    builder: Any = StateGraph(_Whole, input_schema=Wanted, output_schema=Made)
+    builder.add_node("draw", draw)
+    builder.add_edge(START, "draw")
+    builder.add_edge("draw", END)
+    return builder.compile(name="imagewright")
+
+
+graph = _build()

@@ -1,0 +1,41 @@
+"""Every example runs as it stands, in an empty folder, and says what it promises."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+EXAMPLES = Path(__file__).parent.parent / "examples"
+SAYS = {
+    "plan.py": ["a fox: ", "an owl: "],
+    "draw.py": ["mini-quick 3 ", "round 1: score"],
+    "conversation.py": ["> make the circle green", "back to picture 1", "['a red circle left of a blue square']"],
+    "stream.py": ["node: generate", "house.png"],
+    "agent_tool.py": ["draw_picture ['prompt', 'conversation', 'seed']", '"flow": "mini-quick"'],
+}
+
+
+def test_every_example_is_tried() -> None:
+    assert {path.name for path in EXAMPLES.glob("*.py")} == set(SAYS)
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "plan.py",
+        "conversation.py",
+        *(pytest.param(n, marks=pytest.mark.slow) for n in ("draw.py", "stream.py", "agent_tool.py")),
+    ],
+)
+def test_an_example_runs(name: str, tmp_path: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, str(EXAMPLES / name)], cwd=tmp_path, capture_output=True, text=True, timeout=300,
+        env={**os.environ, "OMP_NUM_THREADS": "1"},
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    for text in SAYS[name]:
+        assert text in done.stdout
