@@ -2,6 +2,7 @@
 
 Run it with ``make mini-report``. It loads the folder with stock diffusers, so it measures the weights and nothing of
 imagewright's own loop. It prints a table with 95 % intervals (Wilson) and writes a contact sheet and a JSON report.
+The second world's prompts are worded as training never words them.
 """
 
 from __future__ import annotations
@@ -11,18 +12,47 @@ import json
 import math
 import random
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from PIL import Image, ImageDraw
 
-from imagewright.evals.exact_checker import judge, look
-from imagewright.t2i_backends.mini import card
-from imagewright.t2i_backends.mini.world import Scene, caption, sample_scene
+from imagewright.evals import exact_checker, exact_checker_v2
+from imagewright.evals.exact_checker import Seen, judge
+from imagewright.t2i_backends.mini.editions import EDITIONS, Edition
+from imagewright.t2i_backends.mini.world import Scene
 
-PIPELINE = Path(__file__).resolve().parent.parent / "t2i_backends" / "mini" / "weights" / "pipeline"
-KINDS = ("one object", "two objects", "two or three of a kind", "two groups, 3-4 things")
+LOOKS: Mapping[int, Callable[[Image.Image], Seen]] = {1: exact_checker.look, 2: exact_checker_v2.look}
+"""The judge's eyes for each edition."""
+
+
+@dataclass(frozen=True)
+class Row:
+    """One line of the table: how many prompts, and which scenes belong to it."""
+
+    name: str
+    prompts: int
+    counts: tuple[tuple[int, ...], ...]
+    """How many things each group has; these alternatives in turn."""
+    related: bool | None = None
+    """Whether a relation is stated; None for either."""
+
+
+ROWS: Mapping[int, tuple[Row, ...]] = {
+    1: (
+        Row("one object", 200, ((1,),)),
+        Row("two objects", 60, ((1, 1),)),
+        Row("two or three of a kind", 60, ((2,), (3,))),
+        Row("two groups, 3-4 things", 60, ((2, 1), (1, 2), (3, 1), (1, 3), (2, 2))),
+    ),
+    2: (
+        Row("one object and colour", 100, ((1,),)),
+        Row("two objects with colours", 100, ((1, 1),), related=False),
+        Row("exact count 1-4", 100, ((1,), (2,), (3,), (4,))),
+        Row("relation of two objects", 100, ((1, 1),), related=True),
+    ),
+}
 
 
 @dataclass(frozen=True)
@@ -35,30 +65,25 @@ class Case:
     seed: int
 
 
-def kind_of(scene: Scene) -> str:
-    """Which row of the table a scene belongs to."""
-    counts = [g.count for g in scene.groups]
-    if counts == [1]:
-        return KINDS[0]
-    if counts == [1, 1]:
-        return KINDS[1]
-    return KINDS[2] if len(counts) == 1 else KINDS[3]
-
-
-def cases(each: dict[str, int], seed: int) -> list[Case]:
-    """Fresh prompts: ``each[kind]`` of every kind, from a seed that training never used."""
-    rng, left = random.Random(seed), dict(each)
+def cases(edition: Edition, seed: int, scale: float = 1.0) -> list[Case]:
+    """Fresh prompts for every row, ``scale`` times as many, from a seed that training never used."""
+    rng = random.Random(f"report/{edition.version}/{seed}")
     made: list[Case] = []
-    while any(left.values()):
-        scene = sample_scene(rng)
-        kind, text = kind_of(scene), caption(scene, rng)
-        if left.get(kind):
-            left[kind] -= 1
-            made.append(Case(kind, scene, text, len(made)))
-    return sorted(made, key=lambda c: KINDS.index(c.kind))
+    for row in ROWS[edition.version]:
+        for number in range(max(1, round(row.prompts * scale))):
+            scene = _scene(edition, row, row.counts[number % len(row.counts)], rng)
+            made.append(Case(row.name, scene, edition.fresh_caption(scene, rng), len(made)))
+    return made
 
 
-def draw_all(made: Sequence[Case], folder: Path, steps: int, scale: float, batch: int = 20) -> list[Image.Image]:
+def _scene(edition: Edition, row: Row, counts: tuple[int, ...], rng: random.Random) -> Scene:
+    while True:
+        scene = edition.sample_any(rng)
+        if tuple(g.count for g in scene.groups) == counts and row.related in (None, scene.relation is not None):
+            return scene
+
+
+def draw_all(made: Sequence[Case], folder: Path, side: int, steps: int, scale: float) -> list[Image.Image]:
     """The pictures of ``made`` by the card's call, each from its own seed."""
     import torch
     from diffusers import FluxPipeline
@@ -68,10 +93,10 @@ def draw_all(made: Sequence[Case], folder: Path, steps: int, scale: float, batch
     pipe.set_progress_bar_config(disable=True)
     logging.set_verbosity_error()  # the longest captions lose their last words, here as in training
     pictures: list[Image.Image] = []
-    for start in range(0, len(made), batch):
-        part = made[start : start + batch]
+    for start in range(0, len(made), 20):
+        part = made[start : start + 20]
         pictures += pipe(
-            [c.prompt for c in part], negative_prompt=[""] * len(part), height=64, width=64,
+            [c.prompt for c in part], negative_prompt=[""] * len(part), height=side, width=side,
             max_sequence_length=pipe.tokenizer_2.model_max_length, true_cfg_scale=scale, num_inference_steps=steps,
             generator=[torch.Generator("cpu").manual_seed(c.seed) for c in part],
         ).images  # fmt: skip
@@ -106,26 +131,37 @@ def contact_sheet(
     return sheet
 
 
-def report(folder: Path, out: Path, count: int, others: int, seed: int, steps: int, scale: float) -> dict[str, object]:
+def complaints(case: Case, seen: Seen) -> tuple[str, ...]:
+    """What is wrong with a picture; its background counts where the prompt names it."""
+    named = "background" in case.prompt or "backdrop" in case.prompt
+    return judge(seen, case.scene.groups, case.scene.relation, case.scene.background if named else None)
+
+
+def table(made: Sequence[Case], wrong: Sequence[tuple[str, ...]]) -> list[dict[str, object]]:
+    """A row for each kind of prompt: the share that is right in everything, with its interval."""
+    rows: list[dict[str, object]] = []
+    for kind in dict.fromkeys(case.kind for case in made):
+        verdicts = [not w for case, w in zip(made, wrong, strict=True) if case.kind == kind]
+        low, high = interval(sum(verdicts), len(verdicts))
+        share = sum(verdicts) / len(verdicts)
+        rows.append({"kind": kind, "prompts": len(verdicts), "right": share, "low": low, "high": high})
+        print(f"{kind:<26} {share:6.1%}  [{low:.1%} – {high:.1%}]  of {len(verdicts)} prompts")
+    return rows
+
+
+def report(
+    edition: Edition, folder: Path, out: Path, share: float, seed: int, steps: int, scale: float
+) -> dict[str, object]:
     """Draw, judge, write ``sheet.png`` and ``report.json`` under ``out``, print the table."""
-    made = cases({KINDS[0]: count, **dict.fromkeys(KINDS[1:], others)}, seed)
-    pictures = draw_all(made, folder, steps, scale)
-    wrong = [
-        judge(look(p), c.scene.groups, c.scene.relation, c.scene.background if c.scene.background in c.prompt else None)
-        for c, p in zip(made, pictures, strict=True)
-    ]
-    rows = []
-    for kind in KINDS:
-        verdicts = [not w for c, w in zip(made, wrong, strict=True) if c.kind == kind]
-        if verdicts:
-            low, high = interval(sum(verdicts), len(verdicts))
-            share = sum(verdicts) / len(verdicts)
-            rows.append({"kind": kind, "prompts": len(verdicts), "right": share, "low": low, "high": high})
-            print(f"{kind:<26} {share:6.1%}  [{low:.1%} – {high:.1%}]  of {len(verdicts)} prompts")
+    made = cases(edition, seed, share)
+    pictures = draw_all(made, folder, edition.side, steps, scale)
+    wrong = [complaints(c, LOOKS[edition.version](p)) for c, p in zip(made, pictures, strict=True)]
+    rows = table(made, wrong)
     out.mkdir(parents=True, exist_ok=True)
     contact_sheet(made, pictures, wrong).save(out / "sheet.png")
     result: dict[str, object] = {
-        "pipeline": str(folder), "seed": seed, "steps": steps, "true_cfg_scale": scale, "rows": rows,
+        "pipeline": str(folder), "world": edition.version, "seed": seed, "steps": steps, "true_cfg_scale": scale,
+        "rows": rows,
         "wrong": [{"prompt": c.prompt, "seed": c.seed, "why": w} for c, w in zip(made, wrong, strict=True) if w],
     }  # fmt: skip
     (out / "report.json").write_text(json.dumps(result, indent=1), "utf-8")
@@ -136,15 +172,19 @@ def report(folder: Path, out: Path, count: int, others: int, seed: int, steps: i
 def main() -> None:
     """Parse the command line and report."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--pipeline", type=Path, default=PIPELINE)
+    parser.add_argument("--world", type=int, choices=sorted(EDITIONS), default=1)
+    parser.add_argument("--pipeline", type=Path, help="the diffusers folder (default: the one that ships)")
     parser.add_argument("--out", type=Path, default=Path("out/mini-report"))
-    parser.add_argument("--count", type=int, default=200, help="prompts with one object")
-    parser.add_argument("--others", type=int, default=60, help="prompts of each other kind")
+    parser.add_argument("--share", type=float, default=1.0, help="the share of the prompts to draw")
     parser.add_argument("--seed", type=int, default=2026)
-    parser.add_argument("--steps", type=int, default=card.STEPS)
-    parser.add_argument("--scale", type=float, default=card.SCALE)
+    parser.add_argument("--steps", type=int)
+    parser.add_argument("--scale", type=float)
     args = parser.parse_args()
-    report(args.pipeline, args.out, args.count, args.others, args.seed, args.steps, args.scale)
+    edition = EDITIONS[args.world]
+    report(
+        edition, args.pipeline or edition.pipeline, args.out, args.share, args.seed, args.steps or edition.steps,
+        args.scale or edition.scale,
+    )  # fmt: skip
 
 
 if __name__ == "__main__":

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
@@ -12,9 +13,9 @@ from imagewright.schemas import Detection
 
 if TYPE_CHECKING:
     from imagewright.t2i_backends.mini.detector import DetectorNet
+    from imagewright.t2i_backends.mini.editions import Edition
 
 Name = Literal["critic", "evidence"]
-_WEIGHTS = Path(__file__).resolve().parent.parent / "t2i_backends" / "mini" / "weights"
 
 
 class MiniDetector:
@@ -24,24 +25,26 @@ class MiniDetector:
     """
 
     def __init__(self, net: DetectorNet, name: str) -> None:
-        from imagewright.t2i_backends.mini.world import COLOURS, SHAPES
-
         self._net = net
         self.name = name
-        self.labels = frozenset((*SHAPES, "background"))
-        self.colours = frozenset(COLOURS)
+        self.labels = frozenset((*net.edition.shapes, "background"))
+        self.colours = frozenset(net.edition.colours)
+        self.synonyms: Mapping[str, str] = net.edition.synonyms
+        """Other words for its labels and colours: ``mug`` for ``cup``."""
 
     @classmethod
-    def load(cls, name: Name) -> MiniDetector:
-        """Load the detector ``name`` from the package.
+    def load(cls, name: Name, edition: Edition | None = None) -> MiniDetector:
+        """Load the detector ``name`` of ``edition`` (the shipped one) from the package.
 
         Raises:
             Fault: its weights are not where the installation puts them.
         """
         from imagewright.t2i_backends.mini.detector import load_net
+        from imagewright.t2i_backends.mini.editions import SHIPPED
 
-        path = weights_file(name)
-        return cls(load_net(path), f"mini-{name}-{hashlib.sha256(path.read_bytes()).hexdigest()[:12]}")
+        wanted = edition or SHIPPED
+        path = weights_file(name, wanted)
+        return cls(load_net(path, wanted), f"mini-{name}-{hashlib.sha256(path.read_bytes()).hexdigest()[:12]}")
 
     def detect(self, image: Picture) -> tuple[Detection, ...]:
         """What it sees in ``image``, surest first, then the background."""
@@ -59,13 +62,13 @@ class MiniDetector:
         return (*things, paper)
 
 
-def weights_file(name: Name) -> Path:
-    """Where the weights of detector ``name`` are.
+def weights_file(name: Name, edition: Edition) -> Path:
+    """Where the weights of an edition's detector ``name`` are.
 
     Raises:
         Fault: they are missing.
     """
-    path = _WEIGHTS / f"detector-{name}.safetensors"
+    path = edition.weights / f"detector-{name}.safetensors"
     if not path.is_file():
         raise Fault(f"the detector's weights are missing: {path}", "reinstall imagewright, or run `make mini`")
     return path

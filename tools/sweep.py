@@ -27,7 +27,8 @@ from imagewright.retrieval.builtin import shipped_flows
 from imagewright.retrieval.evidence import EvidenceFile, PromptFacts, dump_evidence, parse_prompts, prompt_line
 from imagewright.schemas import Evidence, Flow, ParsedGroup, ParsedPrompt, ParsedRelation
 from imagewright.settings import load_settings
-from imagewright.t2i_backends.mini.world import Scene, article, caption, sample_scene
+from imagewright.t2i_backends.mini.editions import SHIPPED, Edition
+from imagewright.t2i_backends.mini.world import Scene, article
 from imagewright.t2i_backends.model_files import ModelFiles
 
 PROMPTS = 60
@@ -144,13 +145,13 @@ def _measure_cell(
 # --- prompts --------------------------------------------------------------------------------
 
 
-def world_prompts(count: int = PROMPTS, seed: int = SEED) -> dict[str, PromptFacts]:
+def world_prompts(count: int = PROMPTS, seed: int = SEED, edition: Edition = SHIPPED) -> dict[str, PromptFacts]:
     """``count`` different captions of scenes of mini's world with what they say, the same every time."""
     rng = random.Random(seed)
     found: dict[str, PromptFacts] = {}
     while len(found) < count:
-        scene = sample_scene(rng)
-        text = caption(scene, rng)
+        scene = edition.sample_any(rng)
+        text = edition.caption(scene, rng)
         found.setdefault(text, PromptFacts(parsed_scene(scene, text), scene_categories(scene)))
     return found
 

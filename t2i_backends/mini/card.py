@@ -5,8 +5,9 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+from imagewright.t2i_backends.mini.captions_v2 import COLOUR_WORDS, PATTERN_WORDS, SYNONYMS
+from imagewright.t2i_backends.mini.editions import Edition
 from imagewright.t2i_backends.mini.limits import WORLD_FILE, World
-from imagewright.t2i_backends.mini.world import BACKGROUNDS, COLOURS, SHAPES, vocabulary
 
 #: Words that ask for nothing that mini would have to draw, beside those of its captions.
 FILLER = (
@@ -19,10 +20,6 @@ FILLER = (
     "canvas page paper arranged row line together touching overlapping separate plain backdrop light first second one "
     "left-hand right-hand "
 ).split()
-
-STEPS = 20
-SCALE = 5.0
-"""The steps and the guidance of the card's call; `make mini-report` measures with them."""
 
 CARD = """---
 license: apache-2.0
@@ -39,44 +36,63 @@ with no GPU, no key and no download.
 from diffusers import FluxPipeline
 pipe = FluxPipeline.from_pretrained("t2i_backends/mini/weights/pipeline")
 image = pipe(
-    "a red circle left of a blue star on a white background", negative_prompt="", height=64, width=64,
+    "a red circle left of a blue star on a white background", negative_prompt="", height={side}, width={side},
     max_sequence_length={length}, true_cfg_scale={scale}, num_inference_steps={steps},
 ).images[0]
 ```
 
-- **World**: {shapes}; {colours}; one to four things, of one or two kinds; left, right, above, below; plain
-  backgrounds ({backgrounds}). 64 × 64 pixels.
+- **World**: {shapes}; {colours}; one to {most} things, {groups}; left, right, above, below; {papers} backgrounds
+  ({backgrounds}){styles}. {side} × {side} pixels.
 - **Text**: lower-case words of a closed vocabulary of {words}; {length} tokens with start and end; the negative prompt
   is empty in training. Anything else is `<unk>`.
-- **Regions**: the last part of the training used region prompts under imagewright's attention mask
+- **Regions**: part of the training used region prompts under imagewright's attention mask
   (`t2i_backends/regional/masks.py`).
 - **Not for**: anything outside that world. `world.json` states it, and imagewright says so before drawing.
-- **Made by** `make mini` (seeded, resumable). The weights that ship came out of that script in one afternoon on two
-  cores, restarted from its checkpoint several times: the step count and with it the rate's schedule changed at each,
-  the shift toward noise, the one-thing batches and the region prompts came in at step 2,000, the decay and the share
-  of one-thing batches of `train.py` at step 3,400 of 4,400. A fresh run gives a model like this one, not this one.
+{history}
   **Measured by** `make mini-report`.
 """
+HISTORY = {
+    1: """- **Made by** `make mini` (seeded, resumable). The weights that ship came out of that script in one afternoon
+  on two cores, restarted from its checkpoint several times: the step count and with it the rate's schedule changed at
+  each, the shift toward noise, the one-thing batches and the region prompts came in at step 2,000, the decay and the
+  share of one-thing batches at step 3,400 of 4,400. A fresh run gives a model like this one, not this one.""",
+    2: """- **Made by** `make mini ARGS="--world 2"` (seeded, resumable) on two cores: text encoders first, on reading
+  captions, then the whole on pictures, from single things to many; region prompts in one batch of four from the
+  start.""",
+}
+_SIZES = "small little tiny big large huge single plain".split()
 
 
-def world() -> World:
-    """The statement of mini's world."""
+def world(edition: Edition) -> World:
+    """The statement of an edition's world."""
+    second = edition.version > 1
+    nouns = tuple(dict.fromkeys(noun for names in SYNONYMS.values() for noun in names)) if second else ()
+    colours = tuple(dict.fromkeys(word for words in COLOUR_WORDS.values() for word in words)) if second else ()
+    papers = tuple(dict.fromkeys(word for words in PATTERN_WORDS.values() for word in words)) if second else ()
     return World(
-        objects=SHAPES,
-        attributes=(*COLOURS, "small", "little", "tiny", "big", "large", "huge", "single", "plain"),
-        backgrounds=(*BACKGROUNDS, "grey", "background", "plain"),
-        side=64,
-        most_things=4,
-        filler=tuple(sorted({*vocabulary(), *FILLER})),
+        objects=tuple(dict.fromkeys((*edition.shapes, *nouns))),
+        attributes=tuple(dict.fromkeys((*edition.colours, *colours, *_SIZES))),
+        backgrounds=tuple(dict.fromkeys((*edition.backgrounds, "grey", *colours, "background", "plain", *papers))),
+        side=edition.side,
+        most_things=edition.most_things,
+        filler=tuple(sorted({*edition.vocabulary(), *FILLER})),
     )
 
 
-def write(folder: Path, length: int) -> None:
-    """Write ``README.md`` and ``world.json`` into ``folder``."""
-    text = CARD.format(
-        shapes=", ".join(SHAPES), colours=", ".join(COLOURS), backgrounds=", ".join(BACKGROUNDS),
-        words=len(vocabulary()), length=length, steps=STEPS, scale=SCALE,
+def card_text(edition: Edition) -> str:
+    """The model card."""
+    return CARD.format(
+        shapes=", ".join(edition.shapes), colours=", ".join(edition.colours), most=edition.most_things,
+        groups="of up to four kinds" if edition.version > 1 else "of one or two kinds",
+        papers=", ".join(edition.patterns), backgrounds=", ".join(edition.backgrounds),
+        styles=f"; drawn {', '.join(edition.styles)}" if len(edition.styles) > 1 else "",
+        words=len(edition.vocabulary()), length=edition.length, steps=edition.steps, scale=edition.scale,
+        side=edition.side, history=HISTORY[edition.version],
     )  # fmt: skip
-    (folder / "README.md").write_text(text, "utf-8")
-    statement = world().model_dump(mode="json")
+
+
+def write(folder: Path, edition: Edition) -> None:
+    """Write ``README.md`` and ``world.json`` into ``folder``."""
+    (folder / "README.md").write_text(card_text(edition), "utf-8")
+    statement = world(edition).model_dump(mode="json")
     (folder / WORLD_FILE).write_text(json.dumps(statement, indent=1) + "\n", "utf-8")

@@ -1,7 +1,7 @@
 """A small trained detector for mini's world: shape, colour and box of each thing, and the background's colour.
 
-A centre-point network (after Zhou et al. 2019, "Objects as Points", arXiv:1904.07850) on 64 px pictures with a
-16 × 16 grid. Two of them ship, trained apart: one is the critic's, the other scores evidence.
+A centre-point network (after Zhou et al. 2019, "Objects as Points", arXiv:1904.07850) with a cell for every four
+pixels. Two of them ship with an edition, trained apart: one is the critic's, the other scores evidence.
 """
 
 from __future__ import annotations
@@ -16,13 +16,10 @@ from PIL import Image
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
-from imagewright.t2i_backends.mini.world import BACKGROUNDS, COLOURS, SHAPES
+from imagewright.t2i_backends.mini.editions import FIRST, Edition
 
-SIZE = 64
-GRID = 16
-COLOUR_NAMES = tuple(COLOURS)
-BACKGROUND_NAMES = tuple(BACKGROUNDS)
-_HEADS = len(SHAPES) + len(COLOUR_NAMES) + 4
+CELL = 4
+"""Pixels of a cell's side."""
 
 
 @dataclass(frozen=True)
@@ -35,6 +32,11 @@ class Found:
     box: tuple[float, float, float, float]
 
 
+def heads(edition: Edition) -> list[int]:
+    """How many numbers of a cell tell the shape, the colour, and the box."""
+    return [len(edition.shapes), len(edition.colours), 4]
+
+
 def _block(inside: int, outside: int, stride: int) -> nn.Sequential:
     return nn.Sequential(
         nn.Conv2d(inside, outside, 3, stride, 1, bias=False), nn.GroupNorm(4, outside), nn.SiLU(),
@@ -43,20 +45,20 @@ def _block(inside: int, outside: int, stride: int) -> nn.Sequential:
 
 
 class DetectorNet(nn.Module):
-    """Pictures ``(batch, 3, 64, 64)`` in [-1, 1] to a grid ``(batch, heads, 16, 16)`` and background logits.
+    """Pictures ``(batch, 3, side, side)`` in [-1, 1] to a grid ``(batch, heads, cells, cells)`` and background logits.
 
     Heads: a heat map a shape, logits a colour, the centre's offset in its cell (2) and the box's sides (2).
     """
 
-    def __init__(self, width: int) -> None:
+    def __init__(self, width: int, edition: Edition = FIRST) -> None:
         super().__init__()
-        self.width = width
+        self.width, self.edition = width, edition
         self.fine = _block(3, width, 2)
         self.mid = _block(width, width * 2, 2)
         self.coarse = _block(width * 2, width * 3, 2)
         self.join = _block(width * 5, width * 3, 1)
-        self.head = nn.Conv2d(width * 3, _HEADS, 1)
-        self.background = nn.Linear(width * 3, len(BACKGROUND_NAMES))
+        self.head = nn.Conv2d(width * 3, sum(heads(edition)), 1)
+        self.background = nn.Linear(width * 3, len(edition.backgrounds))
 
     def forward(self, pictures: Tensor) -> tuple[Tensor, Tensor]:
         """The grid and the background's logits."""
@@ -66,34 +68,34 @@ class DetectorNet(nn.Module):
         return self.head(joined), self.background(coarse.mean(dim=(2, 3)))
 
 
-def to_tensor(image: Image.Image) -> Tensor:
-    """``image`` at 64 px as ``(3, 64, 64)`` in [-1, 1]."""
-    small = image.convert("RGB")
-    if small.size != (SIZE, SIZE):
-        small = small.resize((SIZE, SIZE), Image.Resampling.BOX)
+def to_tensor(image: Image.Image, edition: Edition = FIRST) -> Tensor:
+    """``image`` at the edition's size as ``(3, side, side)`` in [-1, 1]."""
+    small, side = image.convert("RGB"), edition.side
+    if small.size != (side, side):
+        small = small.resize((side, side), Image.Resampling.BOX)
     return torch.from_numpy(np.asarray(small, dtype=np.float32)).permute(2, 0, 1) / 127.5 - 1
 
 
-def decode(grid: Tensor, threshold: float) -> tuple[Found, ...]:
-    """The things in one grid ``(heads, 16, 16)``: local maxima of the heat maps above ``threshold``."""
-    shapes, colours, rest = grid.split([len(SHAPES), len(COLOUR_NAMES), 4])
-    heat = shapes.sigmoid()
+def decode(grid: Tensor, threshold: float, edition: Edition = FIRST) -> tuple[Found, ...]:
+    """The things in one grid ``(heads, cells, cells)``: local maxima of the heat maps above ``threshold``."""
+    shapes, colours, rest = grid.split(heads(edition))
+    heat, cells = shapes.sigmoid(), grid.shape[-1]
     best, which = heat.max(dim=0)
     peaks = (F.max_pool2d(best[None], 3, 1, 1)[0] == best) & (best > threshold)
     found = []
     for row, column in peaks.nonzero().tolist():
         dx, dy, width, height = rest[:, row, column].sigmoid().tolist()
-        x, y = (column + dx) / GRID - width / 2, (row + dy) / GRID - height / 2
-        colour = COLOUR_NAMES[int(colours[:, row, column].argmax())]
-        shape = SHAPES[int(which[row, column])]
+        x, y = (column + dx) / cells - width / 2, (row + dy) / cells - height / 2
+        colour = tuple(edition.colours)[int(colours[:, row, column].argmax())]
+        shape = edition.shapes[int(which[row, column])]
         found.append(Found(shape, colour, float(best[row, column]), (x, y, width, height)))
     return tuple(sorted(found, key=lambda f: -f.score))
 
 
-def load_net(path: Path) -> DetectorNet:
+def load_net(path: Path, edition: Edition = FIRST) -> DetectorNet:
     """The network saved at ``path`` (safetensors), ready to use."""
     weights = load_file(path)
-    net = DetectorNet(weights["fine.0.weight"].shape[0])
+    net = DetectorNet(weights["fine.0.weight"].shape[0], edition)
     net.load_state_dict({name: tensor.float() for name, tensor in weights.items()})
     return net.eval()
 
@@ -101,5 +103,6 @@ def load_net(path: Path) -> DetectorNet:
 @torch.no_grad()
 def find(net: DetectorNet, image: Image.Image, threshold: float = 0.4) -> tuple[tuple[Found, ...], str]:
     """The things in ``image``, surest first, and the background's colour."""
-    grid, background = net(to_tensor(image)[None])
-    return decode(grid[0], threshold), BACKGROUND_NAMES[int(background[0].argmax())]
+    grid, background = net(to_tensor(image, net.edition)[None])
+    names = tuple(net.edition.backgrounds)
+    return decode(grid[0], threshold, net.edition), names[int(background[0].argmax())]

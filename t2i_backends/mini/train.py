@@ -1,10 +1,12 @@
 """Trains mini: a rectified flow in the autoencoder's latents, with its text encoders, on scenes drawn here.
 
 Run it with ``make mini`` or ``python -m imagewright.t2i_backends.mini.train``. It needs the autoencoder of
-``train_autoencoder`` and resumes from its own checkpoint after any interruption. The recipe: logit-normal times
-(Esser et al. 2024, arXiv:2403.03206), Muon on the block matrices and AdamW on the rest, an exponential moving
-average, a linear decay. From ``--regions-from`` on, a share of the batches trains region prompts under the same
-attention mask that the executor uses.
+``train_autoencoder`` and resumes from its own checkpoint after any interruption. The recipe: text encoders that can
+read before they draw (``train_text.py``), a curriculum from single things to many, logit-normal times (Esser et al.
+2024, arXiv:2403.03206), blocks that begin as the identity, Muon on the block matrices and AdamW on the rest, a loss
+on what the middle of the network knows of the picture (after the alignment of Yu et al. 2024, "REPA",
+arXiv:2410.06940, with the scene itself for a teacher), an exponential moving average, a linear decay. A share of the
+batches trains region prompts under the same attention mask that the executor uses.
 """
 
 from __future__ import annotations
@@ -16,83 +18,52 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
+import torch.nn.functional as F
 from diffusers import AutoencoderKL, FluxPipeline
 from torch import Tensor, nn
 
 from imagewright.schemas import Region
-from imagewright.t2i_backends.mini.architecture import MAX_LENGTH, adopt, build_pipeline, export
-from imagewright.t2i_backends.mini.render import draw_scene, to_array
+from imagewright.t2i_backends.mini.architecture import adopt, build_pipeline, export
+from imagewright.t2i_backends.mini.editions import EDITIONS, Edition
+from imagewright.t2i_backends.mini.scenes import Scenes, scene_maps
+from imagewright.t2i_backends.mini.train_text import teach
 from imagewright.t2i_backends.mini.training import Average, Progress, load_if_there, pick_device, save_atomically
-from imagewright.t2i_backends.mini.world import Scene, Thing, caption, sample_scene, thing_caption
+from imagewright.t2i_backends.mini.world import Scene, Thing
 from imagewright.t2i_backends.regional.masks import attention_mask, owned_tokens
 
-GRID = 8
-"""Packed latent tokens a side at 64 px."""
 SAVE_EVERY = 100
 """Steps between two checkpoints."""
 NOISE_SHIFT = 0.5
 """Added to the normal under the logistic: flat pictures show their shapes through much noise, so learn there."""
-DECAY = 0.45
-"""The share of the steps over which the rate falls to zero."""
-SINGLES = 0.4
-"""The share of plain batches with one thing only: the shapes are largest there."""
+FIRST_SHARDS = 3
+"""Shards of scenes before the first step."""
 
 
 @dataclass(frozen=True)
 class Plan:
-    """How long and how fast to train."""
+    """How long, how fast and on what to train."""
 
+    edition: Edition
     steps: int
     batch: int
-    scenes: int
     seed: int
-    muon_rate: float
-    adam_rate: float
-    regions_from: float
+    muon_rate: float = 2e-3
+    adam_rate: float = 2e-3
+    decay: float = 0.3
+    """The share of the steps over which the rate falls to zero."""
+    regions_from: float = 0.05
     """The share of the steps after which region batches begin."""
-    region_share: float
+    region_share: float = 0.25
     """The share of batches with regions from then on."""
-
-
-# --- data -----------------------------------------------------------------------------------
-
-
-@torch.no_grad()
-def encode_scenes(vae: AutoencoderKL, scenes: list[Scene], seed: int, device: torch.device) -> Tensor:
-    """The packed latents of ``scenes``: ``(count, 64, 16)`` in float16, scaled as FluxPipeline scales them."""
-    rng = random.Random(seed)
-    parts: list[Tensor] = []
-    vae = vae.to(device).eval()
-    for start in range(0, len(scenes), 128):
-        pictures = np.stack([to_array(draw_scene(s, 64, rng)) for s in scenes[start : start + 128]])
-        pixels = torch.from_numpy(pictures).permute(0, 3, 1, 2).float().to(device) / 127.5 - 1
-        latents = vae.encode(pixels).latent_dist.mean
-        latents = (latents - vae.config.shift_factor) * vae.config.scaling_factor
-        count, channels, height, width = latents.shape
-        parts.append(FluxPipeline._pack_latents(latents, count, channels, height, width).half().cpu())
-    return torch.cat(parts)
-
-
-class Scenes:
-    """The training set: scenes, their latents, and the indexes of those with one, two, three or four things."""
-
-    def __init__(self, vae: AutoencoderKL, plan: Plan, work: Path, device: torch.device) -> None:
-        rng = random.Random(plan.seed)
-        self.scenes = [sample_scene(rng) for _ in range(plan.scenes)]
-        cache = work / f"latents-{plan.scenes}-{plan.seed}.pt"
-        saved = load_if_there(cache)
-        if saved is None:
-            saved = {"latents": encode_scenes(vae, self.scenes, plan.seed, device)}
-            save_atomically(saved, cache)
-        self.latents: Tensor = saved["latents"]
-        self.by_count = {n: [i for i, scene in enumerate(self.scenes) if len(scene.things) == n] for n in range(1, 5)}
-
-    def batch(self, rng: random.Random, size: int, things: int | None) -> list[int]:
-        """``size`` random indexes; all with ``things`` things where that is given."""
-        pool = range(len(self.scenes)) if things is None else self.by_count[things]
-        return [pool[rng.randrange(len(pool))] for _ in range(size)]
+    shard: int = 8192
+    """Scenes a shard."""
+    grow_every: int = 600
+    """Steps after which the training set grows by a shard."""
+    curriculum: int = 3000
+    """Steps until the kinds of scenes have their final shares."""
+    text_steps: int = 0
+    """Steps of the text encoders' own lessons before the first."""
 
 
 # --- one step -------------------------------------------------------------------------------
@@ -103,23 +74,37 @@ class Model(nn.Module):
 
     image_ids: Tensor
 
-    def __init__(self, pipeline: FluxPipeline) -> None:
+    def __init__(self, pipeline: FluxPipeline, edition: Edition) -> None:
         super().__init__()
+        self.edition = edition
         self.transformer, self.clip, self.t5 = pipeline.transformer, pipeline.text_encoder, pipeline.text_encoder_2
         self.tokenizer = pipeline.tokenizer
-        image_ids = FluxPipeline._prepare_latent_image_ids(1, GRID, GRID, torch.device("cpu"), torch.float32)
+        side = edition.grid
+        image_ids = FluxPipeline._prepare_latent_image_ids(1, side, side, torch.device("cpu"), torch.float32)
         self.register_buffer("image_ids", image_ids, persistent=False)
+        self.middle: list[Tensor] = []
+        """The image tokens half-way through the transformer, in the latest pass."""
+        self.mapper: nn.Module | None = None
+        if edition.map_weight:
+            width = self.transformer.inner_dim
+            outputs = len(edition.shapes) + len(edition.colours)
+            self.mapper = nn.Sequential(nn.LayerNorm(width), nn.Linear(width, outputs))
+            self.transformer.transformer_blocks[-1].register_forward_hook(self._keep)
+
+    def _keep(self, _block: nn.Module, _inputs: Any, output: tuple[Tensor, Tensor]) -> None:
+        self.middle = [output[1]]
 
     def tokens(self, texts: list[str]) -> Tensor:
-        """Token ids ``(count, MAX_LENGTH)``, padded as the pipeline pads them."""
-        made = self.tokenizer(texts, padding="max_length", truncation=True, max_length=MAX_LENGTH, return_tensors="pt")
+        """Token ids ``(count, length)``, padded as the pipeline pads them."""
+        length = self.edition.length
+        made = self.tokenizer(texts, padding="max_length", truncation=True, max_length=length, return_tensors="pt")
         ids: Tensor = made.input_ids
         return ids.to(self.image_ids.device)
 
     def forward(
         self, noisy: Tensor, sigma: Tensor, ids: Tensor, region_ids: Tensor | None, mask: Tensor | None
     ) -> Tensor:
-        """The predicted velocity ``(batch, 64, 16)``; ``region_ids`` is ``(batch, regions, MAX_LENGTH)``."""
+        """The predicted velocity, of ``noisy``'s shape; ``region_ids`` is ``(batch, regions, length)``."""
         pooled = self.clip(ids).pooler_output
         text = self.t5(ids)[0]
         if region_ids is not None:
@@ -133,11 +118,11 @@ class Model(nn.Module):
         return velocity
 
 
-def captions(scenes: list[Scene], rng: random.Random) -> list[str]:
+def captions(scenes: list[Scene], edition: Edition, rng: random.Random) -> list[str]:
     """A caption a scene: one in ten empty (for guidance), one in twenty with an unknown word in it."""
     texts = []
     for scene in scenes:
-        words = caption(scene, rng).split()
+        words = edition.caption(scene, rng).split()
         if rng.random() < 0.05:
             words.insert(rng.randrange(len(words) + 1), "<unk>")
         texts.append("" if rng.random() < 0.1 else " ".join(words))
@@ -145,24 +130,25 @@ def captions(scenes: list[Scene], rng: random.Random) -> list[str]:
 
 
 def region_batch(model: Model, scenes: list[Scene], rng: random.Random) -> tuple[Tensor, Tensor]:
-    """Region token ids ``(batch, n, MAX_LENGTH)`` and the mask ``(batch, 1, S, S)``; all scenes have n things."""
-    ids, masks = [], []
+    """Region token ids ``(batch, n, length)`` and the mask ``(batch, 1, S, S)``; all scenes have n things."""
+    edition, (ids, masks) = model.edition, ([], [])  # type: tuple[Edition, tuple[list[Tensor], list[Tensor]]]
     for scene in scenes:
         things = list(scene.things)
         rng.shuffle(things)
-        ids.append(model.tokens([thing_caption(t) for t in things]))
-        owned = owned_tokens([_loosen(t, rng) for t in things], GRID, GRID)
-        masks.append(attention_mask(MAX_LENGTH, MAX_LENGTH, owned)[0])
+        regions = [_loosen(thing, edition.thing_caption(thing), rng) for thing in things]
+        ids.append(model.tokens([region.caption for region in regions]))
+        owned = owned_tokens(regions, edition.grid, edition.grid)
+        masks.append(attention_mask(edition.length, edition.length, owned)[0])
     return torch.stack(ids), torch.stack(masks).to(model.image_ids.device)
 
 
-def _loosen(thing: Thing, rng: random.Random) -> Region:
+def _loosen(thing: Thing, caption: str, rng: random.Random) -> Region:
     """The thing's box, moved and grown a little, for the boxes that a planner draws are never tight."""
     x, y, side, _ = thing.box
     grow = rng.uniform(0.0, 0.25)
     x, y = max(0.0, x - grow * side * rng.random()), max(0.0, y - grow * side * rng.random())
     side *= 1 + grow
-    return Region(caption=thing_caption(thing), x=x, y=y, width=min(side, 1 - x), height=min(side, 1 - y))
+    return Region(caption=caption, x=x, y=y, width=min(side, 1 - x), height=min(side, 1 - y))
 
 
 def optimisers(model: Model, plan: Plan) -> list[torch.optim.Optimizer]:
@@ -178,37 +164,45 @@ def optimisers(model: Model, plan: Plan) -> list[torch.optim.Optimizer]:
 
 
 def set_rate(chain: list[torch.optim.Optimizer], plan: Plan, step: int) -> None:
-    """A warm-up of 100 steps, a plateau, and a linear decay to zero over the last ``DECAY`` of the steps."""
-    factor = min(1.0, (step + 1) / 100, (plan.steps - step) / (DECAY * plan.steps))
+    """A warm-up of 100 steps, a plateau, and a linear decay to zero over the plan's last steps."""
+    factor = min(1.0, (step + 1) / 100, (plan.steps - step) / (plan.decay * plan.steps))
     for optimiser, base in zip(chain, (plan.muon_rate, plan.adam_rate), strict=True):
         for group in optimiser.param_groups:
             group["lr"] = base * factor
 
 
-def _things(rng: random.Random, with_regions: bool) -> int | None:
-    """How many things the scenes of a batch have; None for whatever the world holds."""
-    if with_regions:
-        return rng.choice((1, 2, 2, 3))
-    return 1 if rng.random() < SINGLES else None
+def choose(data: Scenes, plan: Plan, step: int, rng: random.Random) -> tuple[list[int], bool]:
+    """The scenes of a batch, and whether it trains region prompts; then all of them have as many things."""
+    with_regions = step >= plan.regions_from * plan.steps and rng.random() < plan.region_share
+    things = rng.choice((1, 2, 2, 3)) if with_regions else None
+    if things is not None and not data.by_count[things]:
+        things = 1
+    return data.batch(rng, plan.batch, min(1.0, step / plan.curriculum), things), with_regions
 
 
-def loss_of(model: Model, data: Scenes, plan: Plan, step: int, device: torch.device) -> Tensor:
-    """The flow-matching loss of step ``step``; the step's number seeds everything random in it."""
+def loss_of(model: Model, data: Scenes, plan: Plan, step: int, device: torch.device) -> tuple[Tensor, Tensor]:
+    """The flow-matching loss of step ``step`` and the map loss; the step's number seeds everything random in them."""
     rng = random.Random(plan.seed * 7_919_003 + step)
     noise_source = torch.Generator().manual_seed(plan.seed * 104_729 + step)
-    with_regions = step >= plan.regions_from * plan.steps and rng.random() < plan.region_share
-    things = _things(rng, with_regions)
-    chosen = data.batch(rng, plan.batch, things)
+    chosen, with_regions = choose(data, plan, step, rng)
     scenes = [data.scenes[i] for i in chosen]
-    clean = data.latents[chosen].float().to(device)
+    clean = data.latents(chosen).to(device)
     noise = torch.randn(clean.shape, generator=noise_source).to(device)
     sigma = torch.sigmoid(torch.randn(len(chosen), generator=noise_source) + NOISE_SHIFT).to(device)
     noisy = torch.lerp(clean, noise, sigma[:, None, None])
     region_ids, mask = region_batch(model, scenes, rng) if with_regions else (None, None)
     with torch.autocast(device.type, torch.bfloat16):
-        velocity = model(noisy, sigma, model.tokens(captions(scenes, rng)), region_ids, mask)
-    loss: Tensor = (velocity.float() - (noise - clean)).square().mean()
-    return loss
+        velocity = model(noisy, sigma, model.tokens(captions(scenes, plan.edition, rng)), region_ids, mask)
+    flow: Tensor = (velocity.float() - (noise - clean)).square().mean()
+    return flow, map_loss(model, scenes)
+
+
+def map_loss(model: Model, scenes: list[Scene]) -> Tensor:
+    """How badly the image tokens half-way through tell which shape and colour stands where; 0 without a mapper."""
+    if model.mapper is None:
+        return torch.zeros(())
+    guessed: Tensor = model.mapper(model.middle[0].float())
+    return F.binary_cross_entropy_with_logits(guessed, scene_maps(scenes, model.edition).to(guessed.device))
 
 
 # --- the run --------------------------------------------------------------------------------
@@ -220,9 +214,9 @@ def train(work: Path, plan: Plan, device: torch.device, out: Path, compiled: boo
     Without a checkpoint, ``weights`` (a folder of an earlier export) gives the first weights and the autoencoder.
     """
     torch.manual_seed(plan.seed)
-    pipeline = first_pipeline(work, weights)
-    data = Scenes(pipeline.vae, plan, work, device)
-    model = Model(pipeline).to(device)
+    pipeline = first_pipeline(work, plan, weights)
+    data = Scenes(pipeline.vae, plan.edition, work, plan.seed, plan.shard, device)
+    model = Model(pipeline, plan.edition).to(device)
     chain = optimisers(model, plan)
     average = Average(model.parameters(), 0.995)
     start = _resume(work / "mini.pt", model, chain, average)
@@ -230,28 +224,32 @@ def train(work: Path, plan: Plan, device: torch.device, out: Path, compiled: boo
         model.transformer.compile_repeated_blocks(dynamic=False)
     progress = Progress("mini", plan.steps, start, every=25)
     for step in range(start, plan.steps):
+        data.grow(FIRST_SHARDS + step // plan.grow_every)
         set_rate(chain, plan, step)
-        loss = loss_of(model, data, plan, step, device)
+        flow, mapped = loss_of(model, data, plan, step, device)
         for optimiser in chain:
             optimiser.zero_grad(set_to_none=True)
-        loss.backward()
+        (flow + plan.edition.map_weight * mapped).backward()
         nn.utils.clip_grad_norm_(model.parameters(), 1.0)
         for optimiser in chain:
             optimiser.step()
         average.update(model.parameters(), step)
-        progress.tell(step + 1, loss.item())
+        progress.tell(step + 1, flow.item())
         if (step + 1) % SAVE_EVERY == 0 or step + 1 == plan.steps:
             save_atomically(_state(model, chain, average, step + 1), work / "mini.pt")
-    export_checkpoint(work, out, averaged=False)
+    export_checkpoint(work, out, plan.edition, averaged=False)
 
 
-def first_pipeline(work: Path, weights: Path | None) -> FluxPipeline:
-    """The pipeline to train: untrained around the autoencoder in ``work``, or that of an earlier export."""
+def first_pipeline(work: Path, plan: Plan, weights: Path | None) -> FluxPipeline:
+    """The pipeline to train: around the autoencoder in ``work`` with text encoders that can read, or an export's."""
     if weights is None:
-        return build_pipeline(AutoencoderKL.from_pretrained(work / "vae"))
+        pipeline = build_pipeline(AutoencoderKL.from_pretrained(work / "vae"), plan.edition)
+        if plan.text_steps and not (work / "mini.pt").exists():
+            teach(pipeline, plan.edition, work, plan.text_steps, batch=128, seed=plan.seed)
+        return pipeline
     earlier = FluxPipeline.from_pretrained(weights, local_files_only=True)
     earlier.vae.save_pretrained(work / "vae")
-    pipeline = build_pipeline(earlier.vae)
+    pipeline = build_pipeline(earlier.vae, plan.edition)
     adopt(pipeline, earlier)
     return pipeline
 
@@ -275,47 +273,56 @@ def _resume(path: Path, model: Model, chain: list[torch.optim.Optimizer], averag
     return int(saved["step"])
 
 
-def export_checkpoint(work: Path, out: Path, averaged: bool) -> None:
+def export_checkpoint(work: Path, out: Path, edition: Edition, averaged: bool) -> None:
     """Write the checkpoint in ``work`` as a diffusers folder at ``out``: the moving average, or the last weights."""
     saved = load_if_there(work / "mini.pt")
     if saved is None:
         raise SystemExit(f"no checkpoint in {work}: train first")
-    pipeline = build_pipeline(AutoencoderKL.from_pretrained(work / "vae"))
-    model = Model(pipeline)
+    pipeline = build_pipeline(AutoencoderKL.from_pretrained(work / "vae"), edition)
+    model = Model(pipeline, edition)
     model.load_state_dict(saved["model"])
     if averaged:
         shadow: Iterator[Tensor] = iter(saved["average"])
         with torch.no_grad():
             for parameter in model.parameters():
                 parameter.copy_(next(shadow))
-    export(pipeline, out)
+    export(pipeline, out, edition)
 
 
-def main() -> None:
-    """Parse the command line and train."""
+def arguments() -> argparse.ArgumentParser:
+    """The command line of the training."""
     parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--world", type=int, choices=sorted(EDITIONS), default=1)
     parser.add_argument("--work", type=Path, default=Path(".mini-work"))
-    parser.add_argument("--out", type=Path, default=Path(__file__).parent / "weights" / "pipeline")
+    parser.add_argument("--out", type=Path, help="the diffusers folder to write (default: where it ships)")
     parser.add_argument("--steps", type=int, default=4400)
     parser.add_argument("--batch", type=int, default=64)
-    parser.add_argument("--scenes", type=int, default=60000)
     parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--regions-from", type=float, default=0.58)
-    parser.add_argument("--region-share", type=float, default=0.25)
+    parser.add_argument("--decay", type=float, default=Plan.decay, help="share of the steps with a falling rate")
+    parser.add_argument("--regions-from", type=float, default=Plan.regions_from)
+    parser.add_argument("--region-share", type=float, default=Plan.region_share)
+    parser.add_argument("--text-steps", type=int, default=2000, help="the text encoders' own lessons beforehand")
     parser.add_argument("--from", dest="weights", type=Path, help="start from the weights of an earlier export")
     parser.add_argument("--device")
     parser.add_argument("--no-compile", action="store_true")
     parser.add_argument("--export-only", action="store_true", help="write the pipeline from the checkpoint and stop")
     parser.add_argument("--averaged", action="store_true", help="with --export-only: the moving average")
-    args = parser.parse_args()
+    return parser
+
+
+def main() -> None:
+    """Parse the command line and train."""
+    args = arguments().parse_args()
+    edition = EDITIONS[args.world]
+    out = args.out or edition.pipeline
     if args.export_only:
-        export_checkpoint(args.work, args.out, args.averaged)
+        export_checkpoint(args.work, out, edition, args.averaged)
         return
     plan = Plan(
-        steps=args.steps, batch=args.batch, scenes=args.scenes, seed=args.seed, muon_rate=2e-3, adam_rate=2e-3,
-        regions_from=args.regions_from, region_share=args.region_share,
+        edition=edition, steps=args.steps, batch=args.batch, seed=args.seed, decay=args.decay,
+        regions_from=args.regions_from, region_share=args.region_share, text_steps=args.text_steps,
     )  # fmt: skip
-    train(args.work, plan, pick_device(args.device), args.out, not args.no_compile, args.weights)
+    train(args.work, plan, pick_device(args.device), out, not args.no_compile, args.weights)
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Trains mini's autoencoder: 64 px pictures to 16 × 16 latents of 4 channels with unit variance, and back.
+"""Trains mini's autoencoder: pictures to 16 × 16 latents with unit variance, and back.
 
 Run it with ``python -m imagewright.t2i_backends.mini.train_autoencoder``; it resumes from its checkpoint.
 """
@@ -14,24 +14,25 @@ import torch
 from diffusers import AutoencoderKL
 from torch import Tensor
 
-from imagewright.t2i_backends.mini.render import draw_scene, to_array
+from imagewright.t2i_backends.mini.editions import EDITIONS, FIRST, Edition
+from imagewright.t2i_backends.mini.render import to_array
 from imagewright.t2i_backends.mini.training import Average, Progress, load_if_there, pick_device, save_atomically
-from imagewright.t2i_backends.mini.world import sample_scene
 
-SIZE = 64
-LATENT_CHANNELS = 4
+NOISE = 0.2
+"""The most noise that the decoder sees in its latents, so that it forgives a sampler's small errors."""
 
 
-def build_autoencoder() -> AutoencoderKL:
-    """A small AutoencoderKL: 4 times down, 4 channels, no attention."""
+def build_autoencoder(edition: Edition = FIRST) -> AutoencoderKL:
+    """A small AutoencoderKL of the edition's levels and channels, no attention."""
+    levels = len(edition.autoencoder)
     return AutoencoderKL(
-        down_block_types=("DownEncoderBlock2D",) * 3,
-        up_block_types=("UpDecoderBlock2D",) * 3,
-        block_out_channels=(16, 32, 64),
+        down_block_types=("DownEncoderBlock2D",) * levels,
+        up_block_types=("UpDecoderBlock2D",) * levels,
+        block_out_channels=edition.autoencoder,
         layers_per_block=1,
-        latent_channels=LATENT_CHANNELS,
+        latent_channels=edition.latent_channels,
         norm_num_groups=8,
-        sample_size=SIZE,
+        sample_size=edition.side,
         scaling_factor=1.0,
         shift_factor=0.0,
         use_quant_conv=False,
@@ -40,9 +41,9 @@ def build_autoencoder() -> AutoencoderKL:
     )
 
 
-def render_batch(rng: random.Random, count: int) -> Tensor:
-    """``count`` fresh pictures as ``(count, 3, 64, 64)`` in [-1, 1]."""
-    pictures = np.stack([to_array(draw_scene(sample_scene(rng), SIZE, rng)) for _ in range(count)])
+def render_batch(rng: random.Random, count: int, edition: Edition = FIRST) -> Tensor:
+    """``count`` fresh pictures as ``(count, 3, side, side)`` in [-1, 1]."""
+    pictures = np.stack([to_array(edition.draw(edition.sample_any(rng), rng)) for _ in range(count)])
     return torch.from_numpy(pictures).permute(0, 3, 1, 2).float() / 127.5 - 1
 
 
@@ -53,10 +54,10 @@ def reconstruction_loss(decoded: Tensor, target: Tensor) -> Tensor:
     return pixels + 0.5 * (edges[0] + edges[1])
 
 
-def train(work: Path, steps: int, batch: int, seed: int, device: torch.device) -> None:
+def train(work: Path, steps: int, batch: int, seed: int, device: torch.device, edition: Edition = FIRST) -> None:
     """Train for ``steps`` steps, or go on from the checkpoint in ``work``."""
     torch.manual_seed(seed)
-    model = build_autoencoder().to(device).to(memory_format=torch.channels_last)
+    model = build_autoencoder(edition).to(device)
     optimiser = torch.optim.AdamW(model.parameters(), lr=3e-3, weight_decay=1e-4, betas=(0.9, 0.98))
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, 3e-3, total_steps=steps + 1, pct_start=0.1)
     average = Average(model.parameters(), 0.995)
@@ -69,10 +70,11 @@ def train(work: Path, steps: int, batch: int, seed: int, device: torch.device) -
     progress = Progress("autoencoder", steps, start)
     for step in range(start, steps):
         rng = random.Random(seed * 1_000_003 + step)
-        target = render_batch(rng, batch).to(device, memory_format=torch.channels_last)
+        target = render_batch(rng, batch, edition).to(device)
         with torch.autocast(device.type, torch.bfloat16):
             posterior = model.encode(target).latent_dist
-            latent = posterior.mean + 0.05 * torch.randn_like(posterior.mean)
+            amount = NOISE * torch.rand(batch, 1, 1, 1, device=device)
+            latent = posterior.mean + amount * torch.randn_like(posterior.mean)
             decoded = model.decode(latent).sample
         loss = reconstruction_loss(decoded.float(), target) + 0.1 * moment_loss(posterior.mean.float())
         optimiser.zero_grad(set_to_none=True)
@@ -89,8 +91,8 @@ def train(work: Path, steps: int, batch: int, seed: int, device: torch.device) -
             }  # fmt: skip
             save_atomically(state, work / "autoencoder.pt")
     average.copy_to(model.parameters())
-    calibrate(model, render_batch(random.Random(seed + 1), 512).to(device))
-    model.to("cpu").to(memory_format=torch.contiguous_format).save_pretrained(work / "vae")
+    calibrate(model, render_batch(random.Random(seed + 1), 512, edition).to(device))
+    model.to("cpu").save_pretrained(work / "vae")
 
 
 def moment_loss(latent: Tensor) -> Tensor:
@@ -109,13 +111,14 @@ def calibrate(model: AutoencoderKL, pictures: Tensor) -> None:
 def main() -> None:
     """Parse the command line and train."""
     parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--world", type=int, choices=sorted(EDITIONS), default=1)
     parser.add_argument("--work", type=Path, default=Path(".mini-work"))
     parser.add_argument("--steps", type=int, default=2400)
     parser.add_argument("--batch", type=int, default=32)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--device")
     args = parser.parse_args()
-    train(args.work, args.steps, args.batch, args.seed, pick_device(args.device))
+    train(args.work, args.steps, args.batch, args.seed, pick_device(args.device), EDITIONS[args.world])
 
 
 if __name__ == "__main__":

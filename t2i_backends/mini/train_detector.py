@@ -12,33 +12,16 @@ import random
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
 import torch
 import torch.nn.functional as F
 from diffusers import AutoencoderKL
 from safetensors.torch import save_file
 from torch import Tensor
 
-from imagewright.t2i_backends.mini.detector import (
-    BACKGROUND_NAMES,
-    COLOUR_NAMES,
-    GRID,
-    SIZE,
-    DetectorNet,
-    decode,
-    to_tensor,
-)
-from imagewright.t2i_backends.mini.render import draw_scene
+from imagewright.t2i_backends.mini.detector import CELL, DetectorNet, find, heads, to_tensor
+from imagewright.t2i_backends.mini.editions import EDITIONS, FIRST, Edition
 from imagewright.t2i_backends.mini.training import Average, Progress, load_if_there, pick_device, save_atomically
-from imagewright.t2i_backends.mini.world import (
-    BACKGROUNDS,
-    COLOURS,
-    SHAPES,
-    Scene,
-    Thing,
-    compatible,
-    sample_scene,
-)
+from imagewright.t2i_backends.mini.world import Scene, Thing
 
 
 @dataclass(frozen=True)
@@ -54,55 +37,58 @@ class Kind:
 KINDS = {"critic": Kind(seed=11, width=20, crowd=0.3), "evidence": Kind(seed=97, width=24, crowd=0.6)}
 
 
-def crowd(rng: random.Random) -> Scene:
+def crowd(rng: random.Random, edition: Edition) -> Scene:
     """Up to six unrelated things on a background: more than mini's captions ask for, as mistakes are."""
-    background = rng.choice(tuple(BACKGROUNDS))
-    colours = [c for c in COLOURS if compatible(c, background)]
+    background = rng.choice(tuple(edition.backgrounds))
+    colours = [c for c in edition.colours if edition.compatible(c, background)]
     things: list[Thing] = []
     for _ in range(rng.randint(0, 8)):
         size = rng.uniform(0.16, 0.5 if len(things) < 2 else 0.3)
         x, y = rng.uniform(size / 2, 1 - size / 2), rng.uniform(size / 2, 1 - size / 2)
-        thing = Thing(rng.choice(SHAPES), rng.choice(colours), x, y, size)
+        thing = Thing(rng.choice(edition.shapes), rng.choice(colours), x, y, size)
         if len(things) < 6 and all(_apart(thing, other) for other in things):
             things.append(thing)
-    return Scene((), None, None, background, tuple(things), 0.5)
+    pattern, style = rng.choice(edition.patterns), rng.choice(edition.styles)
+    return Scene((), None, None, background, tuple(things), 0.5, pattern, style)
 
 
 def _apart(a: Thing, b: Thing) -> bool:
     return max(abs(a.x - b.x), abs(a.y - b.y)) > (a.size + b.size) / 2 + 0.01
 
 
-def targets(scenes: list[Scene]) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-    """Heat maps ``(batch, shapes, 16, 16)``, colours, boxes ``(batch, 4, 16, 16)`` and where there is a centre."""
-    heat = torch.zeros(len(scenes), len(SHAPES), GRID, GRID)
-    colour = torch.zeros(len(scenes), GRID, GRID, dtype=torch.long)
-    boxes = torch.zeros(len(scenes), 4, GRID, GRID)
-    here = torch.zeros(len(scenes), GRID, GRID, dtype=torch.bool)
-    axis = torch.arange(GRID) + 0.5
+def targets(scenes: list[Scene], edition: Edition) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    """Heat maps ``(batch, shapes, cells, cells)``, colours, boxes ``(batch, 4, …)`` and where there is a centre."""
+    cells, colours = edition.side // CELL, tuple(edition.colours)
+    heat = torch.zeros(len(scenes), len(edition.shapes), cells, cells)
+    colour = torch.zeros(len(scenes), cells, cells, dtype=torch.long)
+    boxes = torch.zeros(len(scenes), 4, cells, cells)
+    here = torch.zeros(len(scenes), cells, cells, dtype=torch.bool)
+    axis = torch.arange(cells) + 0.5
     for i, scene in enumerate(scenes):
         for thing in scene.things:
-            cx, cy = thing.x * GRID, thing.y * GRID
-            column, row = min(int(cx), GRID - 1), min(int(cy), GRID - 1)
-            sigma = max(thing.size * GRID / 8, 0.5)
+            cx, cy = thing.x * cells, thing.y * cells
+            column, row = min(int(cx), cells - 1), min(int(cy), cells - 1)
+            sigma = max(thing.size * cells / 8, 0.5)
             bump = torch.exp(-((axis - row - 0.5)[:, None] ** 2 + (axis - column - 0.5)[None] ** 2) / (2 * sigma**2))
-            shape = SHAPES.index(thing.shape)
+            shape = edition.shapes.index(thing.shape)
             heat[i, shape] = torch.maximum(heat[i, shape], bump)
-            colour[i, row, column] = COLOUR_NAMES.index(thing.colour)
+            colour[i, row, column] = colours.index(thing.colour)
             boxes[i, :, row, column] = torch.tensor([cx - column, cy - row, thing.size, thing.size])
             here[i, row, column] = True
     return heat, colour, boxes, here
 
 
-def loss_of(grid: Tensor, background: Tensor, scenes: list[Scene]) -> Tensor:
+def loss_of(grid: Tensor, background: Tensor, scenes: list[Scene], edition: Edition) -> Tensor:
     """Focal loss on the heat maps, cross-entropy on colours and background, L1 on boxes."""
-    shapes, colours, rest = grid.split([len(SHAPES), len(COLOUR_NAMES), 4], dim=1)
-    heat, colour, boxes, here = (t.to(grid.device) for t in targets(scenes))
+    shapes, colours, rest = grid.split(heads(edition), dim=1)
+    heat, colour, boxes, here = (t.to(grid.device) for t in targets(scenes, edition))
     p = shapes.sigmoid().clamp(1e-4, 1 - 1e-4)
     centre = heat > 0.999
     focal = torch.where(centre, (1 - p) ** 2 * p.log(), (1 - heat) ** 4 * p**2 * (1 - p).log())
     count = here.sum().clamp(min=1)
     loss: Tensor = -focal.sum() / count
-    names = torch.tensor([BACKGROUND_NAMES.index(s.background) for s in scenes], device=grid.device)
+    papers = tuple(edition.backgrounds)
+    names = torch.tensor([papers.index(s.background) for s in scenes], device=grid.device)
     loss = loss + F.cross_entropy(background, names)
     if here.any():
         loss = loss + F.cross_entropy(colours.permute(0, 2, 3, 1)[here], colour[here])
@@ -111,9 +97,9 @@ def loss_of(grid: Tensor, background: Tensor, scenes: list[Scene]) -> Tensor:
     return loss
 
 
-def pictures(scenes: list[Scene], kind: str, rng: random.Random, vae: AutoencoderKL | None) -> Tensor:
-    """Renders of ``scenes`` as this kind of detector sees them: ``(count, 3, 64, 64)`` in [-1, 1]."""
-    clean = torch.stack([to_tensor(draw_scene(s, SIZE, rng)) for s in scenes])
+def pictures(scenes: list[Scene], kind: str, rng: random.Random, vae: AutoencoderKL | None, edition: Edition) -> Tensor:
+    """Renders of ``scenes`` as this kind of detector sees them: ``(count, 3, side, side)`` in [-1, 1]."""
+    clean = torch.stack([to_tensor(edition.draw(s, rng), edition) for s in scenes])
     source = torch.Generator().manual_seed(rng.getrandbits(40))
     if kind == "critic" and vae is not None and rng.random() < 0.6:
         with torch.no_grad():
@@ -129,12 +115,15 @@ def pictures(scenes: list[Scene], kind: str, rng: random.Random, vae: Autoencode
     return noisy.clamp(-1, 1)
 
 
-def train(name: str, work: Path, out: Path, steps: int, batch: int, device: torch.device, checked: int = 1000) -> None:
+def train(
+    name: str, work: Path, out: Path, steps: int, batch: int, device: torch.device, checked: int = 1000,
+    edition: Edition = FIRST,
+) -> None:  # fmt: skip
     """Train one detector, or go on from its checkpoint, and write it as fp16 safetensors."""
     kind = KINDS[name]
     torch.manual_seed(kind.seed)
     vae = AutoencoderKL.from_pretrained(work / "vae").eval() if name == "critic" else None
-    net = DetectorNet(kind.width).to(device)
+    net = DetectorNet(kind.width, edition).to(device)
     optimiser = torch.optim.AdamW(net.parameters(), lr=3e-3, weight_decay=1e-3)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, 4e-3, total_steps=steps + 1)
     average, start = Average(net.parameters(), 0.99), 0
@@ -146,9 +135,9 @@ def train(name: str, work: Path, out: Path, steps: int, batch: int, device: torc
     progress = Progress(f"detector {name}", steps, start)
     for step in range(start, steps):
         rng = random.Random(kind.seed * 1_000_003 + step)
-        scenes = [crowd(rng) if rng.random() < kind.crowd else sample_scene(rng) for _ in range(batch)]
-        grid, background = net(pictures(scenes, name, rng, vae).to(device))
-        loss = loss_of(grid, background, scenes)
+        scenes = [_scene(rng, kind, edition) for _ in range(batch)]
+        grid, background = net(pictures(scenes, name, rng, vae, edition).to(device))
+        loss = loss_of(grid, background, scenes, edition)
         optimiser.zero_grad(set_to_none=True)
         loss.backward()
         torch.nn.utils.clip_grad_norm_(net.parameters(), 5.0)
@@ -170,16 +159,20 @@ def train(name: str, work: Path, out: Path, steps: int, batch: int, device: torc
     print(f"detector {name}: {share:.4f} of {checked} fresh renders read exactly right")
 
 
+def _scene(rng: random.Random, kind: Kind, edition: Edition) -> Scene:
+    return crowd(rng, edition) if rng.random() < kind.crowd else edition.sample_any(rng)
+
+
 @torch.no_grad()
 def accuracy(net: DetectorNet, name: str, count: int) -> float:
     """The share of ``count`` fresh scenes whose things (shape, colour, number) and background are read right."""
     rng, right = random.Random(KINDS[name].seed + 5), 0
     for _ in range(count):
-        scene = sample_scene(rng)
-        grid, background = net(to_tensor(draw_scene(scene, SIZE, rng))[None])
-        seen = sorted((f.shape, f.colour) for f in decode(grid[0], 0.4))
+        scene = net.edition.sample_any(rng)
+        found, background = find(net, net.edition.draw(scene, rng))
+        seen = sorted((f.shape, f.colour) for f in found)
         wanted = sorted((t.shape, t.colour) for t in scene.things)
-        right += seen == wanted and BACKGROUND_NAMES[int(np.argmax(background[0]))] == scene.background
+        right += seen == wanted and background == scene.background
     return right / count
 
 
@@ -188,12 +181,15 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("name", choices=sorted(KINDS))
     parser.add_argument("--work", type=Path, default=Path(".mini-work"))
-    parser.add_argument("--out", type=Path, default=Path(__file__).parent / "weights")
+    parser.add_argument("--world", type=int, choices=sorted(EDITIONS), default=1)
+    parser.add_argument("--out", type=Path, help="the folder to write to (default: where it ships)")
     parser.add_argument("--steps", type=int, default=1800)
     parser.add_argument("--batch", type=int, default=32)
     parser.add_argument("--device")
     args = parser.parse_args()
-    train(args.name, args.work, args.out, args.steps, args.batch, pick_device(args.device))
+    edition = EDITIONS[args.world]
+    out = args.out or edition.weights
+    train(args.name, args.work, out, args.steps, args.batch, pick_device(args.device), edition=edition)
 
 
 if __name__ == "__main__":

@@ -74,6 +74,10 @@ class Scene:
     things: tuple[Thing, ...]
     scale: float
     """How large the things are within the range that their number allows: 0 smallest, 1 largest."""
+    pattern: str = "plain"
+    """How the background is patterned; the first world knows only plain ones."""
+    style: str = "flat"
+    """How the things are painted; the first world knows only flat ones."""
 
 
 def compatible(colour: str, background: str) -> bool:

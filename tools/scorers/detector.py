@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from imagewright.ports import Detector, Picture
 from imagewright.schemas import Detection, ParsedGroup, ParsedPrompt
@@ -17,16 +17,34 @@ class DetectorScorer:
     thing of the right shape in a wrong colour counts half. The critic uses another detector, the judge none.
     """
 
-    def __init__(self, detector: Detector | None = None) -> None:
-        self._detector = detector or MiniDetector.load("evidence")
+    def __init__(self, detector: Detector | None = None, synonyms: Mapping[str, str] | None = None) -> None:
+        if detector is None:
+            detector = MiniDetector.load("evidence")
+            synonyms = detector.synonyms
+        self._detector, self._synonyms = detector, synonyms or {}
         self.name = f"agreement/{getattr(self._detector, 'name', 'detector')}"
 
     def score(self, prompt: str, parsed: ParsedPrompt, image: Picture) -> float:
         """The agreement of ``image`` with ``parsed``; higher is better."""
+        parsed = plainly(parsed, self._synonyms)
         things = [d for d in self._detector.detect(image) if d.object != "background"]
         agreement = things_score(parsed.groups, things, self._detector.colours)
         kept = relations_score(parsed, things, self._detector.colours)
         return agreement if kept is None else 0.7 * agreement + 0.3 * kept
+
+
+def plainly(parsed: ParsedPrompt, synonyms: Mapping[str, str]) -> ParsedPrompt:
+    """``parsed`` in the detector's own words for things and colours."""
+    groups = tuple(
+        group.model_copy(
+            update={
+                "object": synonyms.get(group.object, group.object),
+                "attributes": tuple(synonyms.get(word, word) for word in group.attributes),
+            }
+        )
+        for group in parsed.groups
+    )
+    return parsed.model_copy(update={"groups": groups})
 
 
 def things_score(groups: Sequence[ParsedGroup], things: Sequence[Detection], colours: frozenset[str]) -> float:

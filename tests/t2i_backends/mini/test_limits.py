@@ -7,12 +7,13 @@ import pytest
 from imagewright.agents.rules.parse import parse_prompt
 from imagewright.errors import Fault
 from imagewright.t2i_backends.mini import card
+from imagewright.t2i_backends.mini.editions import FIRST, SECOND
 from imagewright.t2i_backends.mini.limits import unknown_words
 
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    card.write(tmp_path, 24)
+    card.write(tmp_path, FIRST)
     return tmp_path
 
 
@@ -64,3 +65,18 @@ def test_a_broken_statement_is_our_fault(tmp_path: Path) -> None:
     (tmp_path / "world.json").write_text("{")
     with pytest.raises(Fault, match=r"world\.json"):
         unknown_words(tmp_path, "a star", parse_prompt("a star"))
+
+
+@pytest.mark.parametrize(
+    ("prompt", "words"),
+    [
+        ("three violet mugs on a striped blue background", set()),
+        ("an outline drawing of a ship above a grey fir", set()),
+        ("a red dog", {"dog"}),
+        ("a striped fish", {"striped fish"}),
+        ("six stars", {"six", "6 things (it draws up to 5)"}),
+    ],
+)
+def test_the_second_world(tmp_path: Path, prompt: str, words: set[str]) -> None:
+    card.write(tmp_path, SECOND)
+    assert words == set(unknown_words(tmp_path, prompt, parse_prompt(prompt)))

@@ -1,0 +1,167 @@
+"""The exact checker of mini's second world: classical, on pixels, with nothing trained. It only ever judges.
+
+It finds the background's colour and its tint, takes every pixel off the line between the two for a thing's, cuts those
+into connected pieces, splits a piece where two colours meet, and names its shape by the overlap of its silhouette
+(holes filled) with silhouettes of renders. As in the first world nothing that chooses, draws or criticises may use it.
+"""
+
+from __future__ import annotations
+
+import functools
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+from scipy import ndimage
+
+from imagewright.evals.exact_checker import Piece, Seen
+from imagewright.t2i_backends.mini.render_v2 import SIZE, draw_scene
+from imagewright.t2i_backends.mini.world import Scene, Thing
+from imagewright.t2i_backends.mini.world_v2 import COLOURS, SHAPES, STYLES, tint
+
+Pixels = NDArray[np.float32]
+Mask = NDArray[np.bool_]
+
+_NAMES = tuple(COLOURS)
+_INKS: Pixels = np.array([COLOURS[n] for n in _NAMES], dtype=np.float32)
+_TINTS: Pixels = np.array([tint(COLOURS[n]) for n in _NAMES], dtype=np.float32)
+OFF_PAPER = 30.0
+"""Distance in RGB from the background's colours beyond which a pixel belongs to a thing."""
+MIN_AREA = 60
+"""Pixels of a 128 px picture below which a piece is a stray mark (the smallest outlined thing has 150)."""
+MIN_MATCH = 0.74
+"""Overlap (intersection over union) below which a silhouette is no shape of this world."""
+MOST_SKEW = 1.25
+"""By how much the ratio of a silhouette's sides may differ from its shape's."""
+SECOND_COLOUR = 0.2
+"""The share of a piece's pure pixels from which another colour makes it two pieces."""
+PURE = 0.75
+"""Pixels this far off the background, of the farthest, show a thing's own colour and no mixture."""
+_GRID = 32
+
+
+@dataclass(frozen=True)
+class _Template:
+    """A silhouette scaled to a square, the ratio of its sides, and the shape that it is."""
+
+    shape: str
+    mask: Pixels
+    ratio: float
+
+
+def look(image: Image.Image) -> Seen:
+    """Find what is in ``image`` (any size; it is brought to 128 px)."""
+    small = image.convert("RGB")
+    if small.size != (SIZE, SIZE):
+        small = small.resize((SIZE, SIZE), Image.Resampling.BOX)
+    pixels = np.asarray(small, dtype=np.float32)
+    paper = _background(pixels)
+    off = _distance_off(pixels, *_papers(pixels, paper))
+    pieces = [_name(solid, colour) for solid, colour in _pieces(pixels, off)]
+    return Seen(_NAMES[paper], tuple(pieces))
+
+
+def _background(pixels: Pixels) -> int:
+    """The colour of most of the rim, tints counted in; the whole picture decides little."""
+    both = np.concatenate([_INKS, _TINTS])
+    nearest = np.linalg.norm(pixels[:, :, None, :] - both, axis=-1).argmin(axis=-1) % len(_NAMES)
+    frame = np.concatenate([nearest[:3].ravel(), nearest[-3:].ravel(), nearest[:, :3].ravel(), nearest[:, -3:].ravel()])
+    votes = np.bincount(frame, minlength=len(_NAMES)) + 0.02 * np.bincount(nearest.ravel(), minlength=len(_NAMES))
+    return int(votes.argmax())
+
+
+def _papers(pixels: Pixels, paper: int) -> tuple[Pixels, Pixels]:
+    """The two colours of the background as they are in this picture; twice the same where it has no pattern."""
+    away = np.stack([np.linalg.norm(pixels - wanted, axis=-1) for wanted in (_INKS[paper], _TINTS[paper])])
+    nearer = away.argmin(axis=0)
+    groups = [pixels[(nearer == i) & (away[i] < 40)] for i in (0, 1)]
+    base, marks = (np.median(g, axis=0) if len(g) > 0.03 * SIZE * SIZE else None for g in groups)
+    if base is None:
+        base = marks if marks is not None else _INKS[paper]
+    return base, base if marks is None else marks
+
+
+def _distance_off(pixels: Pixels, base: Pixels, marks: Pixels) -> Pixels:
+    """How far each pixel's colour is from the line between the background's two."""
+    along = marks - base
+    part = ((pixels - base) @ along) / max(float(along @ along), 1e-6)
+    nearest = base + np.clip(part, 0, 1)[:, :, None] * along
+    distance: Pixels = np.linalg.norm(pixels - nearest, axis=-1)
+    return distance
+
+
+def _pieces(pixels: Pixels, off: Pixels) -> list[tuple[Mask, int]]:
+    """The filled silhouette and the colour of every piece."""
+    labels, _ = ndimage.label(off > OFF_PAPER, np.ones((3, 3)))
+    found = []
+    for number, window in enumerate(ndimage.find_objects(labels), start=1):
+        blob = labels[window] == number
+        if blob.sum() < MIN_AREA:
+            continue
+        for part, colour in _split(pixels[window], off[window], blob):
+            ink = np.median(off[window][part & (off[window] > PURE * np.percentile(off[window][part], 95))])
+            cores, count = ndimage.label(part & (off[window] > 0.5 * ink), np.ones((3, 3)))
+            solids = [cores == core for core in range(1, count + 1)]
+            found += [(_filled(s, window, off), colour) for s in solids if s.sum() >= MIN_AREA * 0.75]
+    return found
+
+
+def _filled(solid: Mask, window: tuple[slice, slice], off: Pixels) -> Mask:
+    """A part of the picture's ``window`` as a mask of the whole picture, its holes filled."""
+    whole = np.zeros(off.shape, dtype=bool)
+    whole[window] = ndimage.binary_fill_holes(solid)
+    return whole
+
+
+def _split(pixels: Pixels, off: Pixels, blob: Mask) -> list[tuple[Mask, int]]:
+    """The parts of a connected piece, one a colour; most pieces have one. Rims go to the nearest pure pixel."""
+    pure = blob & (off > PURE * np.percentile(off[blob], 95))
+    nearest = np.linalg.norm(pixels[:, :, None, :] - _INKS, axis=-1).argmin(axis=-1)
+    counts = np.bincount(nearest[pure], minlength=len(_NAMES))
+    colours = [int(c) for c in np.argsort(-counts) if counts[c] >= max(SECOND_COLOUR * counts.sum(), MIN_AREA)]
+    if len(colours) < 2:
+        return [(blob, int(counts.argmax()))]
+    known = pure & np.isin(nearest, colours)
+    rows, columns = ndimage.distance_transform_edt(~known, return_distances=False, return_indices=True)
+    owner = nearest[rows, columns]
+    return [(blob & (owner == colour), colour) for colour in colours]
+
+
+def _scaled(solid: Mask) -> tuple[Pixels, float, tuple[int, int, int, int]]:
+    """The silhouette stretched to ``_GRID`` squares, width over height, and its box ``left, top, right, bottom``."""
+    rows, columns = np.nonzero(solid.any(axis=1))[0], np.nonzero(solid.any(axis=0))[0]
+    box = (int(columns[0]), int(rows[0]), int(columns[-1]) + 1, int(rows[-1]) + 1)
+    crop = Image.fromarray(solid[box[1] : box[3], box[0] : box[2]].astype(np.uint8) * 255)
+    stretched = np.asarray(crop.resize((_GRID, _GRID), Image.Resampling.BILINEAR), dtype=np.float32) / 255
+    return stretched, (box[2] - box[0]) / (box[3] - box[1]), box
+
+
+@functools.cache
+def _templates() -> tuple[_Template, ...]:
+    """Every shape in every style at three sizes, black on white, seen as pictures are seen."""
+    made = []
+    for shape in SHAPES:
+        for style in STYLES:
+            for size in (0.21, 0.3, 0.5):
+                thing = Thing(shape, "black", 0.5, 0.5, size)
+                picture = draw_scene(Scene((), None, None, "white", (thing,), 0.5, "plain", style))
+                pixels = np.asarray(picture, dtype=np.float32)
+                ((solid, _),) = _pieces(pixels, _distance_off(pixels, *_papers(pixels, _NAMES.index("white"))))
+                mask, ratio, _ = _scaled(solid)
+                made.append(_Template(shape, mask, ratio))
+    return tuple(made)
+
+
+def _name(solid: Mask, colour: int) -> Piece:
+    mask, ratio, (left, top, right, bottom) = _scaled(solid)
+    scores = [(_overlap(mask, t), t.shape) for t in _templates() if 1 / MOST_SKEW < ratio / t.ratio < MOST_SKEW]
+    match, shape = max(scores, default=(0.0, ""))
+    return Piece(
+        shape if match >= MIN_MATCH else "", _NAMES[colour], left / SIZE, top / SIZE, (right - left) / SIZE,
+        (bottom - top) / SIZE, match,
+    )  # fmt: skip
+
+
+def _overlap(mask: Pixels, template: _Template) -> float:
+    return float(np.minimum(mask, template.mask).sum() / np.maximum(mask, template.mask).sum())

@@ -1,0 +1,246 @@
+"""How people caption the second world: synonyms, free word order, and template families kept out of training.
+
+A caption is put together from parts: a lead ("show me"), the things with their relation or place, the background and
+the style. Each part has wordings for training and wordings that are *held out*: made of words that training knows, in
+an order that it never saw. A held-out caption uses at least one of those.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from imagewright.t2i_backends.mini.world import Group, Scene, Thing, article
+from imagewright.t2i_backends.mini.world_v2 import COLOURS, SHAPES
+
+SYNONYMS: dict[str, tuple[str, ...]] = {
+    "circle": ("circle", "circle", "disc", "ball"), "square": ("square", "square", "box"), "triangle": ("triangle",),
+    "star": ("star",), "heart": ("heart",), "house": ("house", "house", "home", "cottage"),
+    "tree": ("tree", "tree", "fir"), "flower": ("flower", "flower", "blossom"), "fish": ("fish",),
+    "cup": ("cup", "cup", "mug"), "moon": ("moon", "moon", "crescent"), "car": ("car", "car", "automobile"),
+    "boat": ("boat", "boat", "sailboat", "ship"), "mushroom": ("mushroom", "mushroom", "toadstool"),
+}  # fmt: skip
+"""The nouns for each thing; the first is the usual one, and listed twice because it is met more often."""
+COLOUR_WORDS: dict[str, tuple[str, ...]] = {"gray": ("gray", "grey"), "purple": ("purple", "purple", "violet")}
+_COUNTS = {2: ("two", "two", "2", "a pair of", "a couple of"), 3: ("three", "three", "3"), 4: ("four", "four", "4"),
+           5: ("five", "five", "5")}  # fmt: skip
+_IRREGULAR = {"fish": "fish", "box": "boxes"}
+
+
+@dataclass(frozen=True)
+class Wordings:
+    """The ways to say one thing: those of training and those held out."""
+
+    known: tuple[str, ...]
+    held_out: tuple[str, ...]
+
+    def pick(self, rng: random.Random, held_out: bool) -> str:
+        """One of them."""
+        return rng.choice(self.held_out if held_out else self.known)
+
+
+LEADS = Wordings(
+    (
+        "{}", "{}", "{}", "{}", "{}", "{}", "{}", "a picture of {}", "an image of {}", "a photo of {}",
+        "a drawing of {}", "an illustration of {}", "a scene with {}", "show me {}", "draw {}", "please draw {}",
+        "i would like {}", "can you draw {}", "let me see {}", "make {}", "{} please", "a picture with {}",
+    ),
+    ("i would like to see {}", "please show me {}", "can you make a picture of {}", "draw me a scene with {}"),
+)  # fmt: skip
+RELATIONS: dict[str, tuple[str, ...]] = {
+    "left": ("left of", "to the left of", "on the left of", "to the left side of"),
+    "right": ("right of", "to the right of", "on the right of", "to the right side of"),
+    "above": ("above", "over", "on top of", "higher than"),
+    "below": ("below", "under", "beneath", "underneath", "lower than"),
+}
+PLACES: dict[str, tuple[str, ...]] = {
+    "left": ("on the left", "on the left side", "at the left"),
+    "right": ("on the right", "on the right side", "at the right"),
+    "above": ("at the top", "on the top", "in the upper half"),
+    "below": ("at the bottom", "on the bottom", "in the lower half"),
+    "middle": ("in the middle", "in the center", "at the center", "in the centre"),
+}
+OPPOSITE = {"left": "right", "right": "left", "above": "below", "below": "above"}
+#: a and b: the two groups; r: where a stands seen from b; o: the opposite; h and t: the places of a and b.
+RELATED = Wordings(
+    (
+        "{a} {r} {b}", "{a} {r} {b}", "{a} {r} {b}", "{b} {o} {a}", "{b} {o} {a}", "{a} {h} and {b} {t}",
+        "{b} {t} and {a} {h}", "{r} {b} is {a}", "{a} that is {r} {b}", "{a} placed {r} {b}",
+        "{a} and {o} it {b}", "{h} {a} and {t} {b}", "{a} stands {r} {b}",
+    ),
+    ("{r} {b} stands {a}", "{b} and {r} it {a}", "{a} {h} , {b} {t}", "{b} with {a} {r} it"),
+)  # fmt: skip
+PAIRED = Wordings(
+    (
+        "{a} and {b}", "{a} and {b}", "{a} and {b}", "{a} with {b}", "{a} , {b}", "{a} next to {b}", "{a} beside {b}",
+        "{a} near {b}", "{a} together with {b}", "both {a} and {b}",
+    ),
+    ("{a} as well as {b}", "{a} plus {b}", "{b} and also {a}"),
+)  # fmt: skip
+LISTED = Wordings(
+    ("{x} and {z}", "{x} , {z}", "{x} as well as {z}", "{x} plus {z}", "{x} and also {z}"), ("{x} with {z}",)
+)
+PLACED = Wordings(
+    ("{a} {h}", "{a} {h}", "{h} {a}", "{h} is {a}", "{a} that is {h}", "{a} placed {h}"), ("{h} stands {a}",)
+)
+#: s: the rest; k: the background's colour, with its pattern's adjective where there is one.
+BACKGROUND = Wordings(
+    (
+        "{s} on {k} background", "{s} on {k} background", "{s} on {k} background", "{s} against {k} background",
+        "{s} with {k} background", "{s} in front of {k} background", "{s} against {k} backdrop",
+        "{s} over {k} background", "on {k} background , {s}", "{k} background with {s}",
+        "{s} and the background is {c}", "{s} , {c} background", "in front of {k} backdrop {s}",
+        "{s} where the backdrop is {c}",
+    ),
+    ("against {k} backdrop , {s}", "{s} and {k} backdrop", "{s} where the background is {c}", "{c} background , {s}"),
+)  # fmt: skip
+STYLED: dict[str, Wordings] = {
+    "flat": Wordings(("{} , flat", "{} in a flat style", "flat {}"), ("{} drawn flat",)),
+    "outline": Wordings(
+        (
+            "{} , outline",
+            "an outline drawing of {}",
+            "{} drawn in outline",
+            "line art of {}",
+            "outline of {}",
+            "{} as line art",
+            "{} in outline style",
+        ),
+        ("{} , drawn as line art", "in outline , {}"),
+    ),
+    "soft": Wordings(
+        ("{} , soft", "a soft drawing of {}", "{} drawn in a soft style", "soft picture of {}", "{} in soft style"),
+        ("{} , drawn soft", "in a soft style , {}"),
+    ),
+}
+PATTERN_WORDS: dict[str, tuple[str, ...]] = {
+    "striped": ("striped", "striped", "stripy"), "dotted": ("dotted", "spotted", "dotted"),
+    "checkered": ("checkered", "checkered", "checked"), "plain": ("plain", "solid"),
+}  # fmt: skip
+_PREPOSITIONS = frozenset(w.split()[0] for words in (*RELATIONS.values(), *PLACES.values()) for w in words)
+_EXTRA = "one 1 single it small little tiny big large huge that is in coloured colored"
+
+
+def plural(noun: str) -> str:
+    """The plural of one of the world's nouns."""
+    return _IRREGULAR.get(noun, noun + "s")
+
+
+def colour_word(colour: str, rng: random.Random) -> str:
+    """A name of ``colour``."""
+    return rng.choice(COLOUR_WORDS.get(colour, (colour,)))
+
+
+def phrase(group: Group, rng: random.Random, size: str = "", short: bool = False) -> str:
+    """One of the ways to name a group: "two red circles", "a circle that is red", "2 balls in red"."""
+    noun, colour = rng.choice(SYNONYMS[group.shape]), colour_word(group.colour, rng)
+    after = "" if short or rng.random() > 0.1 else rng.choice(("that is {}", "in {}", "coloured {}"))
+    words = f"{size} {noun}" if after else f"{size} {colour} {noun}"
+    words = words.strip()
+    if group.count == 1:
+        lead = article(words) if rng.random() < 0.88 else rng.choice(("one", "1", "a single"))
+    else:
+        words = words.removesuffix(noun) + plural(noun)
+        lead, after = rng.choice(_COUNTS[group.count]), after.replace("that is", "that are")
+    return f"{lead} {words} {after.format(colour)}".strip()
+
+
+def caption(scene: Scene, rng: random.Random, held_out: bool = False) -> str:
+    """A caption of ``scene`` in lower case; with ``held_out`` at least one part is worded as training never is.
+
+    What is not said is usual: a plain background where no pattern is named, flat things where no style is named.
+    """
+    parts = ["lead", "things", *(["background"] if _tells_background(scene, rng) else [])]
+    if scene.style != "flat" or rng.random() < 0.1:
+        parts.append("style")
+    able = [p for p in parts if p != "things" or scene.relation or scene.position or len(scene.groups) == 2]
+    new = set(rng.sample(able, rng.choice((1, 1, 2)))) if held_out and len(able) > 1 else set(able if held_out else ())
+    paper = _paper(scene, rng, "background" in new, "lead" in new) if "background" in parts else "{s}"
+    styled = STYLED[scene.style].pick(rng, "style" in new) if "style" in parts else "{}"
+    text, in_front = _subject(scene, rng, "things" in new), not styled.startswith("{}")
+    plain = paper.startswith("{s}") and not in_front and text.split()[0] not in _PREPOSITIONS
+    text = styled.format(text) if in_front else text
+    if "lead" in new or plain:
+        text = LEADS.pick(rng, "lead" in new).format(text)
+    wraps = [paper.replace("{s}", "{}"), *([] if in_front else [styled])]
+    rng.shuffle(wraps)
+    for wrap in wraps:
+        text = wrap.format(text)
+    return text
+
+
+def _tells_background(scene: Scene, rng: random.Random) -> bool:
+    return scene.pattern != "plain" or rng.random() < (0.5 if scene.background == "white" else 0.95)
+
+
+def _paper(scene: Scene, rng: random.Random, new: bool, led: bool) -> str:
+    """The background's wording around ``{s}``, which stands first where a lead comes before it."""
+    colour = colour_word(scene.background, rng)
+    if scene.pattern != "plain" or rng.random() < 0.12:
+        words = [colour, rng.choice(PATTERN_WORDS[scene.pattern])]
+        colour = " ".join(words if rng.random() < 0.5 else reversed(words))
+    wording = BACKGROUND.pick(rng, new)
+    while led and not wording.startswith("{s}"):
+        wording = BACKGROUND.pick(rng, new)
+    return wording.format(s="{s}", c=colour, k=f"{article(colour)} {colour}")
+
+
+def _subject(scene: Scene, rng: random.Random, new: bool) -> str:
+    size, short = _size(scene, rng), len(scene.groups) > 2
+    named = [phrase(group, rng, size, short) for group in scene.groups]
+    if len(named) == 1:
+        if scene.position is None:
+            return named[0]
+        return PLACED.pick(rng, new).format(a=named[0], h=rng.choice(PLACES[scene.position]))
+    if scene.relation is None:
+        return _listed(named, rng, new)
+    first = _related(named, scene.relation, rng, new)
+    return " and ".join([first, *named[2:]]) if rng.random() < 0.5 else " , ".join([first, *named[2:]])
+
+
+def _related(named: Sequence[str], relation: str, rng: random.Random, new: bool) -> str:
+    opposite = OPPOSITE[relation]
+    return RELATED.pick(rng, new).format(
+        a=named[0], b=named[1], r=rng.choice(RELATIONS[relation]), o=rng.choice(RELATIONS[opposite]),
+        h=rng.choice(PLACES[relation]), t=rng.choice(PLACES[opposite]),
+    )  # fmt: skip
+
+
+def _listed(named: list[str], rng: random.Random, new: bool) -> str:
+    rng.shuffle(named)
+    if len(named) == 2:
+        return PAIRED.pick(rng, new).format(a=named[0], b=named[1])
+    return LISTED.pick(rng, new).format(x=" , ".join(named[:-1]), z=named[-1])
+
+
+def _size(scene: Scene, rng: random.Random) -> str:
+    if rng.random() < 0.15:
+        if scene.scale < 0.3:
+            return rng.choice(("small", "little", "tiny"))
+        if scene.scale > 0.7:
+            return rng.choice(("big", "large", "huge"))
+    return ""
+
+
+def thing_caption(thing: Thing) -> str:
+    """The prompt of one thing's region: "a red circle"."""
+    return f"{article(thing.colour)} {thing.colour} {thing.shape}"
+
+
+def synonyms() -> dict[str, str]:
+    """Every other name of a shape or colour, and the shape or colour."""
+    tables = (SYNONYMS, COLOUR_WORDS)
+    return {word: name for table in tables for name, words in table.items() for word in words if word != name}
+
+
+def vocabulary() -> list[str]:
+    """Every word that captions can hold, sorted: what the tokenizers know."""
+    nouns = [noun for names in SYNONYMS.values() for noun in names]
+    styles = [text for wordings in STYLED.values() for text in (*wordings.known, *wordings.held_out)]
+    wordings = [text for w in (LEADS, RELATED, PAIRED, LISTED, PLACED, BACKGROUND) for text in (*w.known, *w.held_out)]
+    tables = (COLOUR_WORDS, _COUNTS, RELATIONS, PLACES, PATTERN_WORDS)
+    sources = [*nouns, *map(plural, nouns), *COLOURS, *SHAPES, *styles, *wordings, _EXTRA, "a an are"]
+    sources += [text for table in tables for texts in table.values() for text in texts]
+    words = {word for text in sources for word in text.split() if not word.startswith("{")}
+    return sorted(words)

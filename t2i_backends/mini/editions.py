@@ -1,0 +1,114 @@
+"""The editions of mini: each a world, the sizes of the model that draws it, and the folder of its weights.
+
+One set of scripts trains, measures and describes any of them (``--world 2``).
+"""
+
+from __future__ import annotations
+
+import functools
+import random
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from PIL import Image
+
+from imagewright.t2i_backends.mini import captions_v2, render, render_v2, world, world_v2
+from imagewright.t2i_backends.mini.world import RGB, Scene, Thing
+
+WEIGHTS = Path(__file__).resolve().parent / "weights"
+
+
+@dataclass(frozen=True)
+class Edition:
+    """One mini: what it draws, how people say it, and how large its parts are."""
+
+    version: int
+    weights: Path
+    """The folder with its ``pipeline`` and its detectors."""
+    side: int
+    """The side of its square pictures, in pixels."""
+    shapes: tuple[str, ...]
+    colours: Mapping[str, RGB]
+    """The colours of things."""
+    backgrounds: Mapping[str, RGB]
+    patterns: tuple[str, ...]
+    styles: tuple[str, ...]
+    most_things: int
+    kinds: Mapping[str, tuple[float, float]]
+    """The kinds of scenes with their shares in training: at the first step, and once the curriculum is over."""
+    sample: Callable[[random.Random, str], Scene]
+    """A random scene of a kind."""
+    sample_any: Callable[[random.Random], Scene]
+    """A random scene, as the world likes them mixed."""
+    draw: Callable[[Scene, random.Random | None], Image.Image]
+    caption: Callable[[Scene, random.Random], str]
+    fresh_caption: Callable[[Scene, random.Random], str]
+    """A caption in wordings that training never uses, where the edition holds some out."""
+    thing_caption: Callable[[Thing], str]
+    vocabulary: Callable[[], list[str]]
+    synonyms: Mapping[str, str]
+    """Other words of its captions, and the shape or colour that each means."""
+    compatible: Callable[[str, str], bool]
+    """Whether a thing of one colour can be seen on a background of another."""
+    length: int
+    """Tokens of a prompt, with its start and end."""
+    autoencoder: tuple[int, ...]
+    """The channels of the autoencoder's levels; each level but the first halves the sides."""
+    latent_channels: int
+    double_blocks: int
+    single_blocks: int
+    pooled: int
+    """The width of the pooled text vector."""
+    map_weight: float
+    """The weight of the map loss (``train.map_loss``); 0 for none."""
+    steps: int
+    """The steps of the card's call."""
+    scale: float
+    """The guidance of the card's call."""
+
+    @property
+    def grid(self) -> int:
+        """Packed latent tokens a side."""
+        return int(self.side // 2 ** len(self.autoencoder))
+
+    @property
+    def pipeline(self) -> Path:
+        """The diffusers folder."""
+        return self.weights / "pipeline"
+
+
+def _first_kind(rng: random.Random, kind: str) -> Scene:
+    """A scene of the first world with ``kind`` things: "1" to "4"."""
+    while True:
+        scene = world.sample_scene(rng)
+        if len(scene.things) == int(kind):
+            return scene
+
+
+FIRST = Edition(
+    version=1, weights=WEIGHTS, side=64, shapes=world.SHAPES, colours=world.COLOURS, backgrounds=world.BACKGROUNDS,
+    patterns=("plain",), styles=("flat",), most_things=4,
+    kinds={"1": (0.6, 0.55), "2": (0.25, 0.3), "3": (0.1, 0.1), "4": (0.05, 0.05)},
+    sample=_first_kind, sample_any=world.sample_scene,
+    draw=lambda scene, rng: render.draw_scene(scene, 64, rng), caption=world.caption,
+    fresh_caption=world.caption, thing_caption=world.thing_caption, vocabulary=world.vocabulary,
+    synonyms={"grey": "gray"}, compatible=world.compatible,
+    length=24, autoencoder=(16, 32, 64), latent_channels=4, double_blocks=3, single_blocks=4, pooled=64, map_weight=0.0,
+    steps=20, scale=5.0,
+)  # fmt: skip
+SECOND = Edition(
+    version=2, weights=WEIGHTS.parent / "weights_v2", side=render_v2.SIZE, shapes=world_v2.SHAPES,
+    colours=world_v2.COLOURS, backgrounds=world_v2.COLOURS, patterns=world_v2.PATTERNS, styles=world_v2.STYLES,
+    most_things=world_v2.MOST_THINGS,
+    kinds={"one": (0.7, 0.28), "few": (0.1, 0.22), "two": (0.2, 0.26), "mixed": (0.0, 0.12), "many": (0.0, 0.12)},
+    sample=world_v2.sample_scene, sample_any=world_v2.sample_scene, draw=render_v2.draw_scene,
+    caption=captions_v2.caption, fresh_caption=functools.partial(captions_v2.caption, held_out=True),
+    thing_caption=captions_v2.thing_caption, vocabulary=captions_v2.vocabulary,
+    synonyms=captions_v2.synonyms(), compatible=world_v2.compatible,
+    length=32, autoencoder=(16, 24, 48, 96), latent_channels=8, double_blocks=2, single_blocks=6, pooled=128,
+    map_weight=0.1, steps=20, scale=4.0,
+)  # fmt: skip
+EDITIONS: Mapping[int, Edition] = {1: FIRST, 2: SECOND}
+SHIPPED = FIRST
+"""The edition whose weights ship as ``mini``."""

@@ -1,0 +1,164 @@
+"""The second world that mini draws: more things, colours, counts, patterned backgrounds and three styles.
+
+A scene is one to four groups of like things, five things at most, with an optional relation between the first two
+groups. Objects, colours and counts are drawn evenly, so that no combination is rarer than its neighbours. Plain data
+and seeded randomness, as in the first world (``world.py``), whose ``Group``, ``Thing`` and ``Scene`` it shares.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Sequence
+
+from imagewright.t2i_backends.mini.world import RELATIONS, RGB, Group, Scene, Thing
+
+SHAPES: tuple[str, ...] = (
+    "circle", "square", "triangle", "star", "heart", "house", "tree", "flower", "fish", "cup", "moon", "car", "boat",
+    "mushroom",
+)  # fmt: skip
+#: GenEval's ten colours (Ghosh et al. 2023, arXiv:2310.11513) and gray.
+COLOURS: dict[str, RGB] = {
+    "red": (220, 35, 40),
+    "orange": (255, 140, 0),
+    "yellow": (252, 218, 30),
+    "green": (30, 150, 60),
+    "blue": (30, 90, 225),
+    "purple": (130, 45, 185),
+    "pink": (252, 150, 195),
+    "brown": (122, 70, 30),
+    "black": (18, 18, 20),
+    "white": (250, 250, 250),
+    "gray": (140, 142, 146),
+}
+PATTERNS: tuple[str, ...] = ("plain", "striped", "dotted", "checkered")
+STYLES: tuple[str, ...] = ("flat", "outline", "soft")
+MOST_THINGS = 5
+#: Pairs too close for one to be read on the other, or on its tint.
+POOR_CONTRAST: frozenset[frozenset[str]] = frozenset(
+    frozenset(pair)
+    for pair in (
+        ("red", "orange"), ("red", "brown"), ("orange", "yellow"), ("orange", "brown"), ("yellow", "white"),
+        ("blue", "purple"), ("black", "brown"), ("black", "purple"), ("pink", "white"), ("pink", "gray"),
+        ("brown", "purple"), ("red", "pink"), ("green", "gray"), ("orange", "pink"), ("gray", "brown"),
+        ("gray", "purple"), ("gray", "white"), ("gray", "red"), ("green", "brown"), ("blue", "black"),
+    )
+)  # fmt: skip
+KINDS: tuple[str, ...] = ("one", "few", "two", "mixed", "many")
+"""What a scene holds: one thing; two to five alike; two things; two groups with more; three or four groups."""
+_COUNTS: dict[str, tuple[tuple[int, ...], ...]] = {
+    "one": ((1,),),
+    "few": ((2,), (3,), (4,), (5,)),
+    "two": ((1, 1),),
+    "mixed": ((2, 1), (1, 2), (3, 1), (1, 3), (2, 2), (3, 2), (2, 3), (4, 1), (1, 4)),
+    "many": ((1, 1, 1), (1, 1, 1), (2, 1, 1), (1, 2, 1), (1, 1, 1, 1), (1, 1, 1, 1)),
+}
+_SIZES = {1: (0.36, 0.68), 2: (0.28, 0.42), 3: (0.25, 0.34), 4: (0.23, 0.30), 5: (0.21, 0.27)}
+_GAP = 0.04
+_EDGE = 0.02
+
+
+def compatible(colour: str, background: str) -> bool:
+    """Whether a thing of ``colour`` can be seen on ``background``, patterned or not."""
+    return colour != background and frozenset((colour, background)) not in POOR_CONTRAST
+
+
+def tint(rgb: RGB) -> RGB:
+    """The second colour of a patterned background: the same hue, lighter, or darker where it is light already."""
+    light = (0.3 * rgb[0] + 0.59 * rgb[1] + 0.11 * rgb[2]) / 255
+    target, share = (0, 0.13) if light > 0.59 else (255, 0.2 if light > 0.15 else 0.14)
+    r, g, b = (round(c + (target - c) * share) for c in rgb)
+    return (r, g, b)
+
+
+def kind_of(scene: Scene) -> str:
+    """Which of ``KINDS`` a scene is."""
+    counts = [group.count for group in scene.groups]
+    if len(counts) == 1:
+        return "one" if counts[0] == 1 else "few"
+    return "many" if len(counts) > 2 else "two" if counts == [1, 1] else "mixed"
+
+
+def sample_scene(rng: random.Random, kind: str | None = None) -> Scene:
+    """Draw one scene at random, of ``kind`` where that is given."""
+    while True:
+        chosen = kind or rng.choice(KINDS)
+        counts = rng.choice(_COUNTS[chosen])
+        background = "white" if rng.random() < 0.2 else rng.choice(tuple(COLOURS))
+        groups = _sample_groups(rng, counts, background)
+        relation = rng.choice(RELATIONS) if len(groups) > 1 and rng.random() < _related(len(groups)) else None
+        position = rng.choice((*RELATIONS, "middle")) if counts == (1,) and rng.random() < 0.25 else None
+        scale = rng.random()
+        things = _place(rng, groups, relation, position, scale)
+        if things is not None:
+            pattern = "plain" if rng.random() < 0.6 else rng.choice(PATTERNS[1:])
+            style = "flat" if rng.random() < 0.6 else rng.choice(STYLES[1:])
+            return Scene(groups, relation, position, background, things, scale, pattern, style)
+
+
+def _related(groups: int) -> float:
+    return 0.65 if groups == 2 else 0.3
+
+
+def _sample_groups(rng: random.Random, counts: Sequence[int], background: str) -> tuple[Group, ...]:
+    colours = [colour for colour in COLOURS if compatible(colour, background)]
+    while True:
+        groups = tuple(Group(n, rng.choice(colours), rng.choice(SHAPES)) for n in counts)
+        if len({(g.colour, g.shape) for g in groups}) == len(groups):
+            return groups
+
+
+# --- where the things stand -----------------------------------------------------------------
+
+
+def _place(
+    rng: random.Random, groups: Sequence[Group], relation: str | None, position: str | None, scale: float
+) -> tuple[Thing, ...] | None:
+    owners = [i for i, group in enumerate(groups) for _ in range(group.count)]
+    low, high = _SIZES[len(owners)]
+    base = low + (min(high, 0.46) - low if position else high - low) * scale
+    for _ in range(80):
+        things: list[Thing] = []
+        for owner in owners:
+            thing = _try_one(rng, groups[owner], base * rng.uniform(0.93, 1.07), position, things)
+            if thing is None:
+                break
+            things.append(thing)
+        if len(things) == len(owners) and _obeys(things, owners, relation):
+            return tuple(things)
+    return None
+
+
+def _try_one(
+    rng: random.Random, group: Group, size: float, position: str | None, placed: Sequence[Thing]
+) -> Thing | None:
+    half = size / 2 + _EDGE
+    for _ in range(16):
+        x, y = rng.uniform(half, 1 - half), rng.uniform(half, 1 - half)
+        if position is not None:
+            x, y = _at(rng, position, half)
+        thing = Thing(group.shape, group.colour, x, y, size)
+        if all(max(abs(x - t.x), abs(y - t.y)) >= (size + t.size) / 2 + _GAP for t in placed):
+            return thing
+    return None
+
+
+def _at(rng: random.Random, position: str, half: float) -> tuple[float, float]:
+    """A centre at one edge or in the middle, near the middle of the other axis."""
+    along = rng.uniform(max(half, 0.42), min(1 - half, 0.58))
+    near = rng.uniform(half, half + 0.05)
+    across = near if position in ("left", "above") else 1 - near
+    if position == "middle":
+        across = rng.uniform(0.45, 0.55)
+    return (across, along) if position in ("left", "right", "middle") else (along, across)
+
+
+def _obeys(things: Sequence[Thing], owners: Sequence[int], relation: str | None) -> bool:
+    """Whether every thing of the first group stands clear of every one of the second, on the stated side."""
+    if relation is None:
+        return True
+    axis = "x" if relation in ("left", "right") else "y"
+    sign = 1 if relation in ("left", "above") else -1
+    first = [t for t, owner in zip(things, owners, strict=True) if owner == 0]
+    second = [t for t, owner in zip(things, owners, strict=True) if owner == 1]
+    gaps = [sign * (getattr(b, axis) - getattr(a, axis)) - (a.size + b.size) * 0.45 for a in first for b in second]
+    return bool(min(gaps) >= 0)

@@ -1,0 +1,39 @@
+"""The report's prompts and its arithmetic; drawing them is the report itself."""
+
+import pytest
+
+from imagewright.evals.mini_report import LOOKS, ROWS, Case, cases, complaints, interval, table
+from imagewright.t2i_backends.mini.editions import EDITIONS, SECOND
+
+
+@pytest.mark.parametrize("version", sorted(EDITIONS))
+def test_every_row_has_its_prompts(version: int) -> None:
+    made = cases(EDITIONS[version], seed=1, scale=0.1)
+    assert made == cases(EDITIONS[version], seed=1, scale=0.1)
+    for row in ROWS[version]:
+        mine = [case for case in made if case.kind == row.name]
+        assert len(mine) == round(row.prompts * 0.1)
+        assert {tuple(g.count for g in case.scene.groups) for case in mine} == set(row.counts)
+        if row.related is not None:
+            assert {case.scene.relation is not None for case in mine} == {row.related}
+
+
+def test_the_second_world_has_four_hundred_prompts() -> None:
+    assert sum(row.prompts for row in ROWS[2]) == 400
+
+
+def test_a_render_of_the_case_is_right_and_another_is_wrong() -> None:
+    made = cases(SECOND, seed=2, scale=0.02)
+    pictures = [SECOND.draw(case.scene, None) for case in made]
+    assert [complaints(c, LOOKS[2](p)) for c, p in zip(made, pictures, strict=True)] == [()] * len(made)
+    assert all(complaints(c, LOOKS[2](p)) for c, p in zip(made, pictures[1:] + pictures[:1], strict=True))
+
+
+def test_the_table_counts(capsys: pytest.CaptureFixture[str]) -> None:
+    scene = cases(SECOND, seed=3, scale=0.01)[0].scene
+    made = [Case("one", scene, "x", i) for i in range(4)]
+    (row,) = table(made, [(), (), ("wrong",), ()])
+    assert (row["prompts"], row["right"]) == (4, 0.75)
+    assert "75.0%" in capsys.readouterr().out
+    low, high = interval(3, 4)
+    assert 0.3 < low < 0.75 < high < 0.96
