@@ -10,11 +10,13 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from imagewright import (
+    cli_bench,
     cli_chat,
     cli_comfyui,
     cli_doctor,
     cli_flow_edit,
     cli_flows,
+    cli_models,
     cli_runs,
     cli_threads,
     cli_why,
@@ -52,6 +54,8 @@ app = typer.Typer(
 )
 cli_flows.app.command("edit")(cli_flow_edit.edit_flow)
 app.add_typer(cli_flows.app, name="flows")
+app.add_typer(cli_models.app, name="models")
+app.add_typer(cli_bench.app, name="bench")
 app.add_typer(cli_runs.app, name="runs")
 app.add_typer(cli_comfyui.app, name="comfyui")
 app.add_typer(cli_threads.app, name="threads")

@@ -192,7 +192,7 @@ def _with_less(draw: Callable[[], Any], run: Runtime) -> Any:
     try:
         return _out_of_memory_is_ours(draw)
     except CannotDraw as error:
-        leaner = below(run.store.level) if run.store.device.type == "cuda" else None
+        leaner = below(run.store.level) if _can_offload(run) else None
         if not isinstance(error, TooLittleMemory) or leaner is None:
             raise
         run.note(f"memory ran out: drawn again with offload level {leaner}")
@@ -200,6 +200,11 @@ def _with_less(draw: Callable[[], Any], run: Runtime) -> Any:
         run.store.clear()
         run.store.place(leaner)
     return _out_of_memory_is_ours(draw)
+
+
+def _can_offload(run: Runtime) -> bool:
+    """Whether the device has a memory of its own, so that models can wait elsewhere."""
+    return run.store.device.type == "cuda"
 
 
 def _out_of_memory_is_ours(draw: Callable[[], Any]) -> Any:

@@ -76,11 +76,12 @@ def _problems(flow: Flow, files: ModelFiles, device: str, loaded: int) -> Iterat
     used = _used_models(graph, files)
     foreign = tuple(_family_problems(flow, used))
     yield from foreign
+    if foreign:
+        return
     yield from (Problem(kind="node", name=f.name, remedy=_line(f.message, f.remedy)) for f in find_flaws(graph))
     yield from _slot_problems(graph, flow)
-    if not foreign:
-        yield from _missing(used, files)
-        yield from _memory_problems(used, device, loaded)
+    yield from _missing(used, files)
+    yield from _memory_problems(used, device, loaded)
 
 
 def placement(graph: Graph, files: ModelFiles, device: str, loaded: int) -> Level:

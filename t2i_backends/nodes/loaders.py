@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from imagewright.errors import BadInput
-from imagewright.t2i_backends.families.facts import FAMILIES, TITLES, of_clip_type
+from imagewright.t2i_backends.families.facts import TITLES, of_clip_type
 from imagewright.t2i_backends.handles import ClipHandle, ModelHandle, VaeHandle
 from imagewright.t2i_backends.node_inputs import choice, link, model_file, real, truth, whole
 from imagewright.t2i_backends.nodes.registry import MAX_SCALED, node
@@ -15,7 +15,8 @@ if TYPE_CHECKING:
     from imagewright.t2i_backends.runtime import Runtime
 
 _WEIGHT_TYPES = ("default", "fp8_e4m3fn", "fp8_e4m3fn_fast", "fp8_e5m2")
-_CLIP_TYPES = tuple(sorted(kind for facts in FAMILIES.values() for kind in facts.clip_types))
+_ONE_CLIP = choice("stable_diffusion", "sd3")
+_TWO_CLIPS = choice("sdxl", "sd3", "flux")
 _CLIP = model_file("text_encoders")
 _DEVICE = choice("default", "cpu", default="default")
 
@@ -51,7 +52,7 @@ def _text_encoders(run: Runtime, names: tuple[str, ...], kind: str, device: str)
     return (ClipHandle(tuple(run.find("text_encoders", name) for name in names), family),)
 
 
-@node("CLIPLoader", {"clip_name": _CLIP, "type": choice(*_CLIP_TYPES), "device": _DEVICE}, ("CLIP",), loads=True)
+@node("CLIPLoader", {"clip_name": _CLIP, "type": _ONE_CLIP, "device": _DEVICE}, ("CLIP",), loads=True)
 def clip_loader(run: Runtime, clip_name: str, type: str, device: str) -> tuple[ClipHandle]:
     """One text encoder."""
     return _text_encoders(run, (clip_name,), type, device)
@@ -59,7 +60,7 @@ def clip_loader(run: Runtime, clip_name: str, type: str, device: str) -> tuple[C
 
 @node(
     "DualCLIPLoader",
-    {"clip_name1": _CLIP, "clip_name2": _CLIP, "type": choice(*_CLIP_TYPES), "device": _DEVICE},
+    {"clip_name1": _CLIP, "clip_name2": _CLIP, "type": _TWO_CLIPS, "device": _DEVICE},
     ("CLIP",),
     loads=True,
 )

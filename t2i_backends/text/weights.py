@@ -1,4 +1,4 @@
-r"""ComfyUI's prompt syntax: ``(more:1.3)`` weighs words, ``(more)`` by 1.1, nested ones multiply; ``\(`` is a bracket."""
+r"""ComfyUI's prompt syntax: ``(more:1.3)`` weighs words, ``(more)`` by 1.1, they nest; ``\(`` is a bracket."""
 
 from __future__ import annotations
 

@@ -60,10 +60,14 @@ def test_shipped_flows_are_whole_and_say_what_they_are() -> None:
     flows = {flow.id: flow for flow in builtin.shipped_flows()}
     minis = {flow.id for flow in flows.values() if flow.card.base_model == "mini"}
     assert minis == {"mini-quick", "mini-balanced", "mini-careful", "mini-sharp"}
-    assert set(flows) == {*minis, "sdxl-base", "flux1-dev"}
+    full = "sd15-base sdxl-base sdxl-refiner sd35-large flux1-dev flux1-schnell"
+    elsewhere = "sdxl-turbo qwen-image z-image-turbo flux2-dev"
+    assert set(flows) == {*minis, *full.split(), *elsewhere.split()}
     for flow in flows.values():
         assert flow.card.kind == "text-to-image"
-        assert {"positive", "seed", "width", "height", "steps", "guidance"} <= set(flow.card.slots)
+        wanted = {"positive", "seed", "width", "height", "steps", "guidance"}
+        assert wanted - {"steps"} <= set(flow.card.slots)
+        assert ("steps" in flow.card.slots) == (flow.id != "sdxl-refiner"), "two samplers share one schedule"
         assert flow.card.description
         assert flow.card.licence
         assert flow.card.duplicate_of is None
@@ -104,7 +108,7 @@ def test_a_new_release_replaces_its_own_and_leaves_the_persons(
     changed = json.loads((release / "flows" / "mini-sharp.json").read_text())
     changed["graph"]["5"]["inputs"]["steps"] = 13
     (release / "flows" / "mini-sharp.json").write_text(json.dumps(changed))
-    sharp = builtin.shipped_flows(release / "flows")[-1]
+    sharp = next(flow for flow in builtin.shipped_flows(release / "flows") if flow.id == "mini-sharp")
     rows = (kit.score("mini-sharp", "two red stars", 0.5, graph_hash=builtin.store.graph_hash(sharp.graph)),)
     (release / "evidence" / "mini.jsonl").write_text(dump_evidence(EvidenceFile(rows, {"two red stars": FACTS})))
     builtin.ensure(index, release)

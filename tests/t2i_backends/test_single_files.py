@@ -99,7 +99,8 @@ def job(name: str, steps: int = 2) -> Job:
 
     graph = {
         "ckpt": node("CheckpointLoaderSimple", ckpt_name=name),
-        "pos": node("CLIPTextEncode", text="", clip=["ckpt", 1]), "neg": node("CLIPTextEncode", text="a cat", clip=["ckpt", 1]),
+        "pos": node("CLIPTextEncode", text="", clip=["ckpt", 1]),
+        "neg": node("CLIPTextEncode", text="a cat", clip=["ckpt", 1]),
         "size": node("EmptyLatentImage", width=16, height=16, batch_size=1),
         "ks": node("KSampler", model=["ckpt", 0], positive=["pos", 0], negative=["neg", 0], latent_image=["size", 0],
                    seed=0, steps=steps, cfg=2.0, sampler_name="euler", scheduler="normal", denoise=1.0),

@@ -97,8 +97,8 @@ def lora(studio: Any, family: str, root: Path, picture: Image.Image) -> None:
 
     def drawn(model: float, clip: float) -> torch.Tensor:
         changed = copy.deepcopy(graph)
-        changed["lora"] = studio.node("LoraLoader", model=["ckpt", 0], clip=["ckpt", 1], lora_name=f"{family}.safetensors",
-                                      strength_model=model, strength_clip=clip)  # fmt: skip
+        given = {"model": ["ckpt", 0], "clip": ["ckpt", 1], "lora_name": f"{family}.safetensors"}
+        changed["lora"] = studio.node("LoraLoader", **given, strength_model=model, strength_clip=clip)
         changed["ks"]["inputs"]["model"] = ["lora", 0]
         changed["pos"]["inputs"]["clip"] = ["lora", 1]
         return studio.latents(changed)
