@@ -20,7 +20,7 @@ def bench() -> None:
 @app.command("backend")
 def bench_backend(
     checkpoint: Annotated[
-        str, typer.Argument(metavar="CHECKPOINT", help="A diffusers folder; mini, unless named.")
+        str, typer.Argument(metavar="CHECKPOINT", help="A diffusers folder, or random:flux-dev…")
     ] = "mini",
     size: Annotated[int, typer.Option(metavar="N", min=16, max=2048, help="The side of the picture in pixels.")] = 64,
     steps: Annotated[int, typer.Option(metavar="N", min=1, max=100, help="Steps of each picture.")] = 10,

@@ -62,8 +62,9 @@ class DiffusersBackend:
 
     def check(self, flow: Flow) -> Readiness:
         """Say what keeps ``flow`` from running here: nodes, values, files, family, memory, slots."""
-        loaded = self._store.loaded_bytes if self._store is not None else 0
-        return readiness.check(flow, self.files, self.device, loaded)
+        store = self._store
+        held = (0, 0) if store is None else (store.loaded_bytes, store.waiting_bytes)
+        return readiness.check(flow, self.files, self.device, *held)
 
     def limits(self, flow: Flow, prompt: str, parsed: ParsedPrompt) -> tuple[str, ...]:
         """The words that a model of a small world cannot draw; none where the model states no world.
@@ -101,7 +102,8 @@ class DiffusersBackend:
             run = self._runtime(job, on_step, is_cancelled)
             start, loaded = time.perf_counter(), run.store.seconds
             graph = _checked(job, run)
-            run.store.place(readiness.placement(graph, self.files, self.device, run.store.loaded_bytes))
+            held = run.store.loaded_bytes, run.store.waiting_bytes
+            run.store.place(readiness.placement(graph, self.files, self.device, *held))
             image = _draw(graph, run)
             run.facts["offload"] = run.store.level
             run.facts["load_seconds"] = f"{run.store.seconds - loaded:.3f}"

@@ -178,11 +178,18 @@ class ModelStore:
 
     @property
     def loaded_bytes(self) -> int:
-        """The memory that the loaded parts take."""
+        """The memory of the device that the loaded parts take."""
+        return self._bytes(lambda p: p.device.type == self.device.type)
+
+    @property
+    def waiting_bytes(self) -> int:
+        """The RAM that parts take which wait for their turn on the device."""
+        return self._bytes(lambda p: p.device.type != self.device.type)
+
+    def _bytes(self, counts: Callable[[Any], bool]) -> int:
         found = [part for kept in list(self._parts.values()) for part in list(kept.values())]
-        return sum(
-            p.numel() * p.element_size() for part in found for model in _modules(part) for p in _parameters(model)
-        )
+        weights = (p for part in found for model in _modules(part) for p in model.parameters())
+        return sum(p.numel() * p.element_size() for p in weights if counts(p))
 
 
 _STORAGE = {
@@ -200,7 +207,3 @@ def _modules(found: Any) -> Iterator[Any]:
         yield found.model
     else:
         yield getattr(found, "model", found)
-
-
-def _parameters(model: Any) -> Iterator[Any]:
-    yield from model.parameters()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from imagewright.errors import BadInput
@@ -51,20 +51,22 @@ class Used:
     found: ModelPath | None
     refused: str = ""
     """Why the name cannot be used at all."""
+    eight_bit: bool = False
+    """Whether the flow wants its weights kept in 8 bits."""
 
 
-def check(flow: Flow, files: ModelFiles, device: str, loaded: int = 0) -> Readiness:
+def check(flow: Flow, files: ModelFiles, device: str, loaded: int = 0, waiting: int = 0) -> Readiness:
     """All that keeps ``flow`` from running here; nothing when it can.
 
-    ``loaded`` is the memory of models in this process that would make room, in bytes.
+    ``loaded`` and ``waiting`` are the bytes of this process's models, on the device and in RAM, that would make room.
     """
     try:
-        return Readiness(problems=tuple(_problems(flow, files, device, loaded)))
+        return Readiness(problems=tuple(_problems(flow, files, device, loaded, waiting)))
     except BadInput as error:
         return Readiness(problems=(Problem(kind="node", name=flow.id, remedy=_line(str(error), error.remedy)),))
 
 
-def _problems(flow: Flow, files: ModelFiles, device: str, loaded: int) -> Iterator[Problem]:
+def _problems(flow: Flow, files: ModelFiles, device: str, loaded: int, waiting: int) -> Iterator[Problem]:
     parsed = flow.model_copy(update={"graph": parse_graph(flow.graph)})
     graph = bind(parsed, {"positive": "", "seed": 0})
     if flow.card.kind != "text-to-image":
@@ -81,12 +83,12 @@ def _problems(flow: Flow, files: ModelFiles, device: str, loaded: int) -> Iterat
     yield from (Problem(kind="node", name=f.name, remedy=_line(f.message, f.remedy)) for f in find_flaws(graph))
     yield from _slot_problems(graph, flow)
     yield from _missing(used, files)
-    yield from _memory_problems(used, device, loaded)
+    yield from _memory_problems(used, device, room(device, loaded, waiting))
 
 
-def placement(graph: Graph, files: ModelFiles, device: str, loaded: int) -> Level:
+def placement(graph: Graph, files: ModelFiles, device: str, loaded: int, waiting: int) -> Level:
     """How the models of ``graph`` are placed here; the leanest level where nothing fits (``check`` says so)."""
-    return choose(_needs(_used_models(graph, files), device), room(device, loaded)) or "group"
+    return choose(_needs(_used_models(graph, files), device), room(device, loaded, waiting)) or "group"
 
 
 def pipeline_folders(flow: Flow, files: ModelFiles) -> tuple[Path, ...]:
@@ -125,7 +127,8 @@ def _used_models(graph: Graph, files: ModelFiles) -> tuple[Used, ...]:
         for name, wanted in known.inputs.items() if known else ():
             value = graph[node]["inputs"].get(name)
             if wanted.kind == "file" and isinstance(value, str) and value.strip():
-                found[wanted.folder, value] = _look_up(files, wanted.folder, value)
+                eight = str(graph[node]["inputs"].get("weight_dtype", "")).startswith("fp8")
+                found[wanted.folder, value] = replace(_look_up(files, wanted.folder, value), eight_bit=eight)
     return tuple(found.values())
 
 
@@ -214,7 +217,7 @@ def _needs(used: tuple[Used, ...], device: str) -> Needs:
             for file in _weights(model, part):
                 if file not in seen:
                     seen.add(file)
-                    sums[part] += parameter_count(file) * width
+                    sums[part] += parameter_count(file) * (1 if model.eight_bit else width)
     return Needs(**sums)
 
 
@@ -224,15 +227,18 @@ def _weights(model: Used, part: Part) -> tuple[Path, ...]:
     return weight_files(model.found.path) if model.kind == "controlnet" else part_weights(model.found, part)
 
 
-def room(device: str, loaded: int) -> Room:
+def room(device: str, loaded: int, waiting: int = 0) -> Room:
     """The free memory, with what models of this process would make free."""
     free = free_memory(device)
     if runs_on_cpu(device):
         return Room(None if free is None else free + loaded)
-    return Room(None if free is None else free + loaded, free_memory("cpu"), shared=not device_is_cuda(device))
+    if not device_is_cuda(device):
+        return Room(None if free is None else free + loaded)
+    ram = free_memory("cpu")
+    return Room(None if free is None else free + loaded, None if ram is None else ram + waiting, shared=False)
 
 
-def _memory_problems(used: tuple[Used, ...], device: str, loaded: int) -> Iterator[Problem]:
-    needs, here = _needs(used, device), room(device, loaded)
+def _memory_problems(used: tuple[Used, ...], device: str, here: Room) -> Iterator[Problem]:
+    needs = _needs(used, device)
     if choose(needs, here) is None:
         yield Problem(kind="memory", name=f"{needs.total / 1e9:.1f} GB", remedy=refusal(needs, here))

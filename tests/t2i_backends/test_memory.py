@@ -111,3 +111,23 @@ def test_on_a_cpu_memory_that_runs_out_is_one_error(
     monkeypatch.setattr(executor, "execute", execute)
     with pytest.raises(CannotDraw, match="too little memory"):
         backend.draw(make_job(), lambda step: None, lambda: False)
+
+
+def test_eight_bit_weights_need_less(
+    model_root: Any, backend: DiffusersBackend, monkeypatch: pytest.MonkeyPatch, tmp_path: Any
+) -> None:
+    """A flow that keeps its diffusion model in fp8 fits where it would not fit whole."""
+    import shutil
+
+    from imagewright.t2i_backends import readiness
+
+    shutil.copytree(model_root / "checkpoints" / "tiny", tmp_path / "diffusion_models" / "tiny")
+    files = backend.files.__class__([tmp_path])
+    graph = {"u": {"class_type": "UNETLoader", "inputs": {"unet_name": "tiny", "weight_dtype": "default"}}}
+
+    def need() -> int:
+        return readiness._needs(readiness._used_models(graph, files), "cpu").net
+
+    whole = need()
+    graph["u"]["inputs"]["weight_dtype"] = "fp8_e4m3fn"
+    assert need() * 4 == whole
