@@ -29,11 +29,13 @@ from imagewright.cli_options import (
     ModelsOption,
     QuietFlag,
     parents_of,
+    read_money,
     read_out,
     read_prompt,
     read_prompts,
     read_seconds,
     read_size,
+    read_tokens,
     read_whole,
 )
 from imagewright.cli_text import emit, emit_json, render
@@ -92,6 +94,8 @@ def draw(
     critic: Annotated[bool, typer.Option("--critic/--no-critic", help="Check the picture and repair it.")] = True,
     max_images: Annotated[str, typer.Option(metavar="N", help="Pictures to make at most.")] = "4",
     max_seconds: Annotated[str | None, typer.Option(metavar="S", help="Seconds to take at most.")] = None,
+    max_tokens: Annotated[str | None, typer.Option(metavar="N", help="Tokens for language models at most.")] = None,
+    max_money: Annotated[str | None, typer.Option(metavar="USD", help="What they may cost at most.")] = None,
     thread: Annotated[str | None, typer.Option(metavar="NAME", help="The conversation that the run joins.")] = None,
     llm: LlmOption = None,
     anyway: Annotated[bool, typer.Option("--anyway", help="Draw what can be drawn of the prompt.")] = False,
@@ -110,6 +114,7 @@ def draw(
     width, height = read_size(size)
     whole_seed = None if seed is None else read_whole("--seed", seed, LARGEST_SEED)
     images, seconds = read_whole("--max-images", max_images, MOST_IMAGES), read_seconds(max_seconds)
+    tokens, money = read_tokens(max_tokens), read_money(max_money)
     if dry_run:
         _tell_plans([text] if batch is None else read_prompts(batch), llm, flow, models, device, as_json=as_json)
         return
@@ -127,6 +132,8 @@ def draw(
         use_critic=critic,
         max_images=images,
         max_seconds=seconds,
+        max_tokens=tokens,
+        max_money=money,
         thread=thread,
         llm=llm,
         out=str(path),
