@@ -15,6 +15,7 @@ from pydantic import BaseModel, Field
 from imagewright.agents.critic import failures, not_judged, verdict
 from imagewright.agents.eyes import WHOLE, crops, png, seeing
 from imagewright.agents.llm import Asker, OnNote, Question, Unusable
+from imagewright.agents.prompt_files import Prompt
 from imagewright.agents.prompt_files import prompt as prompt_file
 from imagewright.agents.questions import Asked, questions
 from imagewright.ports import Critic, Picture
@@ -93,15 +94,22 @@ def _question(
 ) -> Question[Looked]:
     boxes = list(layout.boxes) if layout else []
     wanted = list(dict.fromkeys(question.box for question in asked if question.box is not None))[:MOST_CROPS]
-    text = prompt_file(
+    used = [judged.repair.kind for judged in tried if judged.repair]
+    text = critic_prompt(asked, layout, used, wanted)
+    pictures = (png(image, WHOLE), *crops(image, [boxes[number] for number in wanted]))
+    return Question(text, Looked, lambda answer: _problem(answer, len(asked), len(boxes)), pictures)
+
+
+def critic_prompt(asked: Sequence[Asked], layout: Layout | None, tried: Sequence[str], crops: Sequence[int]) -> Prompt:
+    """What the model is told beside the pictures; ``crops`` are the boxes whose parts it is shown."""
+    boxes = layout.boxes if layout else ()
+    return prompt_file(
         "critic",
         questions=[{"number": n, "question": question.text, "box": question.box} for n, question in enumerate(asked)],
         boxes=[{"number": n, "caption": box.caption, "place": _place(box)} for n, box in enumerate(boxes)],
-        crops=[f"box {number}" for number in wanted],
-        tried=[judged.repair.kind for judged in tried if judged.repair],
+        crops=[f"box {number}" for number in crops],
+        tried=list(tried),
     )
-    pictures = (png(image, WHOLE), *crops(image, [boxes[number] for number in wanted]))
-    return Question(text, Looked, lambda answer: _problem(answer, len(asked), len(boxes)), pictures)
 
 
 def _place(box: Box) -> list[float]:

@@ -31,6 +31,7 @@ def test_each_prompt_may_have_answers_of_its_own(tmp_path: Path) -> None:
 
     assert said("layout_lmd") == "Objects: []"
     assert said("categorizer") == '{"labels": []}'
+    assert said("layout") == "anything"
     with pytest.raises(EOFError):
         said("layout")
 
