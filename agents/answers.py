@@ -92,6 +92,24 @@ def complaint(error: Exception) -> str:
     return "; ".join(lines)[:_TOLD]
 
 
+def schema_text(model: type[BaseModel]) -> str:
+    """The JSON schema of ``model`` in as few characters as say all of it, for a prompt."""
+    return json.dumps(_untitled(model.model_json_schema()), ensure_ascii=False, separators=(",", ":"))
+
+
+def _untitled(node: Any, names: bool = False) -> Any:
+    """``node`` without the titles that repeat the names of fields; ``names`` as for ``_strict``."""
+    if isinstance(node, list):
+        return [_untitled(item) for item in node]
+    if not isinstance(node, dict):
+        return node
+    return {
+        key: _untitled(value, names=not names and key in ("properties", "$defs"))
+        for key, value in node.items()
+        if names or key != "title"
+    }
+
+
 def strict_schema(model: type[BaseModel]) -> dict[str, Any]:
     """The JSON schema of ``model`` as services with strict outputs take it: closed objects, every field required.
 

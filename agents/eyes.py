@@ -20,7 +20,7 @@ from imagewright.schemas import Box
 
 WHOLE = 768
 """The longer side of the whole picture as a model is shown it, in pixels."""
-CROP = 384
+CROP = 336
 """The longer side of a part."""
 MARGIN = 0.15
 """How much of the surroundings a part shows, as a share of its box."""

@@ -27,11 +27,11 @@ _AXES = {"left": (0, 1), "right": (0, -1), "above": (1, 1), "below": (1, -1)}
 class PlacedBox(BaseModel):
     """One box of a language model's answer."""
 
-    caption: str = Field(min_length=1, max_length=300, description="one thing, singular, with article and attributes")
-    object: str = Field(min_length=1, max_length=80, description="its singular noun, without attributes")
-    attributes: list[str] = Field(default_factory=list, max_length=12, description="its adjectives")
-    x: float = Field(ge=0, le=1, description="left edge as a fraction of the canvas")
-    y: float = Field(ge=0, le=1, description="top edge as a fraction of the canvas")
+    caption: str = Field(min_length=1, max_length=300)
+    object: str = Field(min_length=1, max_length=80)
+    attributes: list[str] = Field(default_factory=list, max_length=12)
+    x: float = Field(ge=0, le=1)
+    y: float = Field(ge=0, le=1)
     width: float = Field(ge=MIN_SIDE, le=1)
     height: float = Field(ge=MIN_SIDE, le=1)
 
@@ -40,8 +40,8 @@ class PlacedLayout(BaseModel):
     """Where the things of a prompt go."""
 
     boxes: list[PlacedBox] = Field(max_length=MAX_BOXES)
-    background: str = Field(default="", max_length=500, description="what is behind everything; empty for nothing")
-    negative: str = Field(default="", max_length=500, description="what must not appear; empty for nothing")
+    background: str = Field(default="", max_length=500)
+    negative: str = Field(default="", max_length=500)
 
 
 class LLMLayoutPlanner:

@@ -7,7 +7,6 @@ endpoint can be asked for JSON is found out by asking, surest way first, and rem
 
 from __future__ import annotations
 
-import json
 import threading
 import time
 from collections.abc import Callable, Sequence
@@ -18,7 +17,7 @@ from pydantic import BaseModel
 
 from imagewright.agents import calls
 from imagewright.agents.account import Account, guessed_tokens
-from imagewright.agents.answers import Said, complaint, first_object, said_of, strict_schema
+from imagewright.agents.answers import Said, complaint, first_object, said_of, schema_text, strict_schema
 from imagewright.agents.calls import Deadline, Failure, Policy, without_keys
 from imagewright.agents.models import MOST_TOKENS, LanguageModel, Way
 from imagewright.agents.prompt_files import Prompt
@@ -311,9 +310,12 @@ def _with_schema(messages: Sequence[BaseMessage], question: Question[Any]) -> li
 
     if question.read is not None:
         return list(messages)
-    schema = json.dumps(question.schema.model_json_schema(), ensure_ascii=False)
-    closing = f"\n\nAnswer with one JSON object and nothing else. Its JSON schema:\n\n{schema}"
-    return [SystemMessage(f"{messages[0].content}{closing}"), *messages[1:]]
+    return [SystemMessage(f"{messages[0].content}{closing(question.schema)}"), *messages[1:]]
+
+
+def closing(schema: type[BaseModel]) -> str:
+    """What is said behind the rules to a model that takes no schema."""
+    return f"\n\nAnswer with one JSON object and nothing else. Its JSON schema:\n{schema_text(schema)}"
 
 
 def _text(message: BaseMessage) -> str:

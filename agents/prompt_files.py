@@ -66,8 +66,12 @@ def _filled(text: str, values: dict[str, object]) -> str:
     for piece in pieces[1:]:
         key, _, rest = piece.partition("}}")
         value = values[key.strip()]
-        filled.append((value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)) + rest)
+        filled.append((value if isinstance(value, str) else _compact(value)) + rest)
     return "".join(filled)
+
+
+def _compact(value: object) -> str:
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
 
 
 def names() -> tuple[str, ...]:

@@ -57,8 +57,8 @@ def _card(candidate: Candidate) -> dict[str, object]:
         "id": candidate.flow,
         "title": candidate.title[:120],
         "base_model": candidate.base_model[:60],
-        "estimate": round(candidate.estimate, 3),
-        "interval": [round(candidate.low, 3), round(candidate.high, 3)],
+        "estimate": round(candidate.estimate, 2),
+        "interval": [round(candidate.low, 2), round(candidate.high, 2)],
         "scores": candidate.evidence,
         "seconds": candidate.cost,
     }

@@ -105,9 +105,9 @@ def critic_prompt(asked: Sequence[Asked], layout: Layout | None, tried: Sequence
     boxes = layout.boxes if layout else ()
     return prompt_file(
         "critic",
-        questions=[{"number": n, "question": question.text, "box": question.box} for n, question in enumerate(asked)],
-        boxes=[{"number": n, "caption": box.caption, "place": _place(box)} for n, box in enumerate(boxes)],
-        crops=[f"box {number}" for number in crops],
+        questions=[[n, question.text, question.box] for n, question in enumerate(asked)],
+        boxes=[[n, box.caption, *_place(box)] for n, box in enumerate(boxes)],
+        crops=list(crops),
         tried=list(tried),
     )
 

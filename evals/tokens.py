@@ -7,13 +7,15 @@ embedder that ships with imagewright, which come to somewhat more than the token
 
 from __future__ import annotations
 
-import json
+import functools
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from imagewright.agents.categorizer import Labelled
+from imagewright.agents.eyes import CROP, WHOLE
 from imagewright.agents.layout_planner import MIN_SIDE, PlacedLayout
+from imagewright.agents.llm import closing
 from imagewright.agents.prompt_files import Prompt, prompt
 from imagewright.agents.prompt_writer import MOST_ADDED, Wording
 from imagewright.agents.questions import questions
@@ -35,8 +37,8 @@ LABELS = (
 SIZES = (24, 310, 10_000)
 LIMIT = 6000
 """Tokens that all agents together may read for one request."""
-PICTURE = 1000
-"""Tokens that a picture of up to 768 pixels is taken to cost."""
+PARTS = 2
+"""How many parts of the picture the critic is shown beside the whole, for ``PROMPT``: one for each group of things."""
 Counter = Callable[[str], int]
 
 
@@ -51,7 +53,7 @@ class Row:
 def measured(count: Counter, sizes: Sequence[int] = SIZES) -> list[Row]:
     """A row for each agent asked in words (the costliest way: with its schema), then all, then ComfyGen-IC's table."""
     rows = [Row(name, tuple(count(text(size)) for size in sizes)) for name, text in _texts().items()]
-    pictures = PICTURE * 3
+    pictures = _picture(WHOLE) + PARTS * _picture(CROP)
     rows[-1] = Row(rows[-1].agent, tuple(tokens + pictures for tokens in rows[-1].tokens))
     total = Row("all agents", tuple(sum(row.tokens[n] for row in rows) for n in range(len(sizes))))
     table = Row("a table in context", tuple(_table_tokens(count, size) for size in sizes))
@@ -69,14 +71,24 @@ def _texts() -> dict[str, Callable[[int], str]]:
         "critic, 3 pictures": (critic_prompt(asked, planned.layout, [], [0, 1]), Looked),
     }
     texts: dict[str, Callable[[int], str]] = {
-        name: (lambda size, text=text, schema=schema: _with_schema(text, schema)) for name, (text, schema) in same.items()
+        name: functools.partial(_whatever, _with_schema(text, schema)) for name, (text, schema) in same.items()
     }
     critic = texts.pop("critic, 3 pictures")
     return {**texts, "selector": lambda size: _with_schema(_selector(size), Selected), "critic, 3 pictures": critic}
 
 
+def _whatever(text: str, size: int) -> str:
+    """``text``, whatever the size of the index."""
+    return text
+
+
+def _picture(side: int) -> int:
+    """Tokens of a square picture, by the rule of thumb of the large providers: pixels by 750."""
+    return side * side // 750
+
+
 def _with_schema(text: Prompt, schema: Any) -> str:
-    return f"{text.text}\n{json.dumps(schema.model_json_schema())}"
+    return f"{text.text}{closing(schema)}"
 
 
 def _selector(size: int) -> Prompt:

@@ -13,6 +13,7 @@ from imagewright import (
     cli_chat,
     cli_comfyui,
     cli_doctor,
+    cli_eval_llm,
     cli_flow_edit,
     cli_flows,
     cli_runs,
@@ -62,6 +63,9 @@ app.command("chat")(cli_chat.chat)
 app.command("why")(cli_why.why)
 app.command("doctor")(cli_doctor.doctor)
 app.add_typer(cli_doctor.config, name="config")
+evals = typer.Typer(help="Measure agents and layouts.", no_args_is_help=True)
+cli_eval_llm.add_to(evals)
+app.add_typer(evals, name="eval")
 cli_runs.app.command("replay")(cli_why.replay_run)
 
 EnginesOption = Annotated[str | None, typer.Option(metavar="NAME", help="The backend that draws.")]

@@ -201,8 +201,12 @@ def settings_in_force(environ: Mapping[str, str]) -> Iterator[tuple[str, str, st
     loaded = load_settings(environ)
     for name, whence in origins(environ).items():
         value = getattr(loaded, name)
-        shown = "set, not shown" if isinstance(value, SecretStr) else _plain(value)
+        shown = _keys(value) if isinstance(value, SecretStr | Mapping) else _plain(value)
         yield name, clean(shown), whence
+
+
+def _keys(value: object) -> str:
+    return "set, not shown" if value else ""
 
 
 def _plain(value: object) -> str:

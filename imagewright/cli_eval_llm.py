@@ -43,7 +43,9 @@ def layouts(
         raise BadInput("no benchmark data", "give --data DIR or set IMAGEWRIGHT_DATA")
     scores = evaluate(data, RulesLayoutPlanner())
     if as_json:
-        return emit_json([{"set": s.name, "passed": s.passed, "total": s.total, "failures": s.failures} for s in scores])
+        return emit_json(
+            [{"set": s.name, "passed": s.passed, "total": s.total, "failures": s.failures} for s in scores]
+        )
     emit("\n".join(score.line for score in scores))
     if failures:
         emit("\n".join(line for score in scores for line in score.failures) or "none failed")

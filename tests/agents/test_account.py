@@ -62,4 +62,4 @@ def test_prices_that_cannot_be_read_are_told(text: str, tmp_path: Path) -> None:
 
 def test_a_guess_is_on_the_careful_side() -> None:
     assert guessed_tokens("a cat") >= 2
-    assert guessed_tokens("", pictures=2) > 2000
+    assert guessed_tokens("", pictures=2) > 1600

@@ -24,7 +24,7 @@ def test_a_wording_that_keeps_everything_is_used_and_says_what_it_added(desk: An
     written = LLMWriter(made.asker("writer"), made.notes.append).write(PROMPT, parse_prompt(PROMPT), CARD)
     assert written.prompt == GOOD["prompt"]
     assert (written.added, written.decided_by) == (("golden hour light",), "llm")
-    assert '"model": "SDXL 1.0"' in made.heard[0]
+    assert '"model":"SDXL 1.0"' in made.heard[0]
 
 
 @pytest.mark.parametrize(

@@ -57,7 +57,8 @@ def good(text: str) -> str:
     for opening, answer in ANSWERS.items():
         if opening in text:
             return json.dumps(answer)
-    asked = sorted({int(number) for number in re.findall(r'"number": (\d+), "question"', text)})
+    questions = text.rpartition('{"questions": ')[2].partition('"boxes":')[0]
+    asked = sorted({int(number) for number in re.findall(r'\[(\d+),"', questions)})
     answers = [{"question": n, "answer": "yes", "seen": "it", "confidence": 0.9} for n in asked]
     return json.dumps({"answers": answers, "repair": {"kind": "none", "reason": "", "box": None, "x": None, "y": None,
                                                       "width": None, "height": None}})  # fmt: skip
@@ -83,7 +84,8 @@ def parts(team: Team, line: Line, told: list[str]) -> dict[str, Any]:
 RULES = Team(RulesCategorizer(), RulesSelector(), RulesLayoutPlanner())
 FINE = {"fine", "prose around JSON", "extra fields", "429 then fine", "no schema"}
 FAULTS = (
-    "fine", "empty", "truncated JSON", "prose around JSON", "prose", "wrong enum", "wrong types", "extra fields", "1 MB",
+    "fine", "empty", "truncated JSON", "prose around JSON", "prose", "wrong enum", "wrong types", "extra fields",
+    "1 MB",
     "1 MB of brackets", "no object", "429", "429 then fine", "429 for an hour", "500", "401", "reset", "stall", "drip",
     "refusal", "bad arguments", "no schema", "no vision",
 )  # fmt: skip
