@@ -49,9 +49,10 @@ def sees(line: Line, model: LanguageModel) -> bool:
     try:
         answer = Asker("critic", (model,), line).ask(question)
     except Unusable as error:
-        if model.name not in line.down:  # it answered, and could not do it; a lost connection says nothing about eyes
+        # A picture that is refused says something about eyes; a lost connection, bad JSON or a spent budget do not.
+        if "the call failed" in str(error) and model.name not in line.down:
             line.learn(model, vision=False)
-            line.on_note(f"{model.name} cannot look at pictures: {error}")
+        line.on_note(f"{model.name} cannot look at pictures: {error}")
         return False
     right = (answer.left.lower().strip(), answer.right.lower().strip()) == COLOURS
     line.learn(model, vision=right)

@@ -40,6 +40,7 @@ def test_a_model_that_does_not_answer_is_asked_another_time(desk: Any) -> None:
     object.__setattr__(made, "model", LanguageModel(made.chat, "silent"))
     assert seeing(made.asker()).models == ()
     assert made.line.known(made.model).vision is None
+    assert made.notes[0].startswith("silent cannot look at pictures: silent: the call failed")
 
 
 def test_pictures_are_shrunk_and_lose_what_is_written_in_them() -> None:
