@@ -242,9 +242,21 @@ class Imagewright:
         from imagewright.agents.critic import NoCritic
 
         base = flow.card.base_model
-        return (
-            self._mini_critic if base == MINI else NoCritic(f"no critic here knows the pictures of {base or flow.id}")
-        )
+        if base == MINI:
+            return self._mini_critic
+        return self._open_critic or NoCritic(f"no critic here knows the pictures of {base or flow.id}")
+
+    @cached_property
+    def _open_critic(self) -> Critic | None:
+        """The critic of any picture, where the weights of an open-vocabulary detector lie under a model root."""
+        from imagewright.tools.open_detector import OpenDetector, find_detector
+
+        folder = find_detector(self.settings.model_roots)
+        if folder is None:
+            return None
+        from imagewright.agents.open_critic import OpenCritic
+
+        return OpenCritic(lambda words: OpenDetector(folder, words))
 
     @cached_property
     def _mini_critic(self) -> Critic:
