@@ -6,13 +6,14 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from imagewright.agents.categorizer import LLMCategorizer
+from imagewright.agents.interpreter_llm import LLMInterpreter
 from imagewright.agents.layout_planner import LLMLayoutPlanner
 from imagewright.agents.llm import Asker, Line
 from imagewright.agents.models import LanguageModel, Reach, connect, read_setting
 from imagewright.agents.prompt_writer import LLMWriter
 from imagewright.agents.selector import LLMSelector
 from imagewright.agents.vlm_critic import VLMCritic
-from imagewright.ports import Categorizer, Critic, LayoutPlanner, Selector, Writer
+from imagewright.ports import Categorizer, Critic, Interpreter, LayoutPlanner, Selector, Writer
 
 WrapCritic = Callable[[Critic], Critic]
 
@@ -24,6 +25,8 @@ class Team:
     categorizer: Categorizer
     selector: Selector
     planner: LayoutPlanner
+    interpreter: Interpreter | None = None
+    """None leaves what is said to whoever reads it without a model."""
     writer: Writer | None = None
     """None leaves every prompt in the person's own words."""
     critic: WrapCritic | None = None
@@ -47,6 +50,11 @@ def with_models(rules: Team, setting: str | None, reach: Reach, line: Line) -> T
         categorizer=LLMCategorizer(categorizer, rules.categorizer, told) if categorizer else rules.categorizer,
         selector=LLMSelector(selector, rules.selector, told) if selector else rules.selector,
         planner=LLMLayoutPlanner(layout, rules.planner, told, lmd=layout.agent == "lmd") if layout else rules.planner,
+        interpreter=(
+            LLMInterpreter(askers["interpreter"], rules.interpreter, told)
+            if "interpreter" in askers and rules.interpreter
+            else rules.interpreter
+        ),
         writer=LLMWriter(writer, told) if writer else None,
         critic=(lambda floor: VLMCritic(critic, floor, told)) if critic else None,
         critic_by_name="critic" in read_setting(_named(setting)),

@@ -14,6 +14,7 @@ from typing import Any
 
 from imagewright.agents.categorizer import Labelled
 from imagewright.agents.eyes import CROP, WHOLE
+from imagewright.agents.interpreter_llm import Decision, interpreter_prompt
 from imagewright.agents.layout_planner import MIN_SIDE, PlacedLayout
 from imagewright.agents.llm import closing
 from imagewright.agents.prompt_files import Prompt, prompt
@@ -22,6 +23,7 @@ from imagewright.agents.questions import questions
 from imagewright.agents.rules.layout import RulesLayoutPlanner
 from imagewright.agents.selector import Selected, selector_prompt
 from imagewright.agents.vlm_critic import Looked, critic_prompt
+from imagewright.intents import Reference
 from imagewright.retrieval.candidates import SHORT_LIST
 from imagewright.schemas import Candidate, Categories
 
@@ -57,7 +59,8 @@ def measured(count: Counter, sizes: Sequence[int] = SIZES) -> list[Row]:
     rows[-1] = Row(rows[-1].agent, tuple(tokens + pictures for tokens in rows[-1].tokens))
     total = Row("all agents", tuple(sum(row.tokens[n] for row in rows) for n in range(len(sizes))))
     table = Row("a table in context", tuple(_table_tokens(count, size) for size in sizes))
-    return [*rows, total, table]
+    edit = Row("interpreter, for an edit", tuple(count(_interpreter()) for _ in sizes))
+    return [*rows, total, edit, table]
 
 
 def _texts() -> dict[str, Callable[[int], str]]:
@@ -75,6 +78,14 @@ def _texts() -> dict[str, Callable[[int], str]]:
     }
     critic = texts.pop("critic, 3 pictures")
     return {**texts, "selector": lambda size: _with_schema(_selector(size), Selected), "critic, 3 pictures": critic}
+
+
+def _interpreter() -> str:
+    """What the interpreter reads for an edit of a picture; the layout is carried over then and no prompt is written."""
+    planned = RulesLayoutPlanner().plan(PROMPT)
+    known = Reference(run="r", prompt=PROMPT, image="", flow="f", seed=1, number=1, parsed=planned.parsed,
+                      layout=planned.layout)  # fmt: skip
+    return _with_schema(interpreter_prompt("make the owl bigger and the umbrella red", (known,)), Decision)
 
 
 def _whatever(text: str, size: int) -> str:

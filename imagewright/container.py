@@ -274,11 +274,12 @@ class Imagewright:
     def _rules(self) -> Team:
         """The agents that need no language model."""
         from imagewright.agents.rules.categorizer import RulesCategorizer
+        from imagewright.agents.rules.interpreter import RulesInterpreter
         from imagewright.agents.rules.layout import RulesLayoutPlanner
         from imagewright.agents.rules.selector import RulesSelector
         from imagewright.agents.team import Team
 
-        return Team(RulesCategorizer(self._embedder), RulesSelector(), RulesLayoutPlanner())
+        return Team(RulesCategorizer(self._embedder), RulesSelector(), RulesLayoutPlanner(), RulesInterpreter())
 
     # --- wiring one run ---------------------------------------------------------------------
 
@@ -294,7 +295,7 @@ class Imagewright:
         team = team_of(self.settings, request.llm or self.settings.llm, self._rules, line)
         name = request.backend or DEFAULT_BACKEND
         return Parts(
-            interpreter=RulesInterpreter(),
+            interpreter=team.interpreter or RulesInterpreter(),
             categorizer=team.categorizer,
             selector=team.selector,
             planner=team.planner,

@@ -11,7 +11,21 @@ from imagewright.agents.prompt_files import names, prompt
 from imagewright.errors import Fault
 
 VALUES = dict.fromkeys(
-    ("prompt", "categories", "flows", "minimum", "request", "most", "questions", "boxes", "crops", "tried"), "…"
+    (
+        "prompt",
+        "categories",
+        "flows",
+        "minimum",
+        "request",
+        "most",
+        "questions",
+        "boxes",
+        "crops",
+        "tried",
+        "pictures",
+        "said",
+    ),
+    "…",
 )
 
 
