@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from imagewright.evals.tokens import LIMIT, SIZES, measured, wordpieces
 
-
 TOTALS = ("all agents", "a table in context")
 
 
