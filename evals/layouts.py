@@ -206,7 +206,7 @@ def _noun(words: Sequence[str], number: str) -> str:
 def _cut(phrase: str) -> str:
     """The words of ``phrase`` before the first that belongs to no noun phrase."""
     words = phrase.split()
-    kept = []
+    kept: list[str] = []
     for word in words:
         if kept and (word in _NOT_IN_A_NOUN or word in NUMBERS or (word.endswith("ed") and len(kept) > 0)):
             break

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -30,6 +30,14 @@ class OpenDetector:
     folder: Path
     words: tuple[str, ...]
     device: str = "cpu"
+    labels: frozenset[str] = field(init=False)
+    """The objects that it was made to look for."""
+    colours: frozenset[str] = field(init=False)
+    """The colours that it tells apart: OWL compares a box with a query for each; Grounding DINO cannot."""
+
+    def __post_init__(self) -> None:
+        self.labels = frozenset(self.words)
+        self.colours = frozenset(COLOURS) if self.kind.startswith("owl") else frozenset()
 
     @property
     def name(self) -> str:
@@ -40,16 +48,6 @@ class OpenDetector:
     def kind(self) -> str:
         """``owlv2``, ``owlvit`` or ``grounding-dino``."""
         return str(json.loads((self.folder / "config.json").read_text(encoding="utf-8"))["model_type"])
-
-    @property
-    def labels(self) -> frozenset[str]:
-        """The objects that it was made to look for."""
-        return frozenset(self.words)
-
-    @property
-    def colours(self) -> frozenset[str]:
-        """The colours that it tells apart: OWL compares a box with a query for each; Grounding DINO cannot."""
-        return frozenset(COLOURS) if self.kind.startswith("owl") else frozenset()
 
     @cached_property
     def _loaded(self) -> tuple[Any, Any]:
