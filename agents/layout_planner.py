@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections import Counter
-from itertools import combinations
+from collections.abc import Iterator
+from itertools import chain, combinations
 
 from pydantic import BaseModel, Field
 
-from imagewright.agents.llm import Count, LanguageModel, OnFallback, Question, Unusable, ask, prompt_text
+from imagewright.agents.llm import Asker, OnNote, Question, Unusable
+from imagewright.agents.lmd_form import read_lmd
+from imagewright.agents.prompt_files import prompt as prompt_file
 from imagewright.ports import LayoutPlanner
 from imagewright.schemas import Box, Layout, ParsedPrompt, Planned
 
@@ -16,48 +19,75 @@ MAX_OVERLAP = 0.10
 """The largest intersection of two boxes, as a share of the smaller one."""
 MAX_BOXES = 60
 SLACK = 1e-6
+_ONE_LINE_MOST = 2000
+_AXES = {"left": (0, 1), "right": (0, -1), "above": (1, 1), "below": (1, -1)}
+"""For each relation the axis of the centres, and the sign that the difference of object and subject must have."""
 
 
 class PlacedBox(BaseModel):
     """One box of a language model's answer."""
 
-    caption: str = Field(min_length=1, max_length=300, description="one thing, singular, with article and attributes")
-    object: str = Field(min_length=1, max_length=80, description="its singular noun, without attributes")
-    attributes: list[str] = Field(default_factory=list, max_length=12, description="its adjectives")
-    x: float = Field(ge=0, le=1, description="left edge as a fraction of the canvas")
-    y: float = Field(ge=0, le=1, description="top edge as a fraction of the canvas")
+    caption: str = Field(min_length=1, max_length=300)
+    object: str = Field(min_length=1, max_length=80)
+    attributes: list[str] = Field(default_factory=list, max_length=12)
+    x: float = Field(ge=0, le=1)
+    y: float = Field(ge=0, le=1)
     width: float = Field(ge=MIN_SIDE, le=1)
     height: float = Field(ge=MIN_SIDE, le=1)
 
 
 class PlacedLayout(BaseModel):
-    """A language model's answer."""
+    """Where the things of a prompt go."""
 
     boxes: list[PlacedBox] = Field(max_length=MAX_BOXES)
-    background: str = Field(default="", max_length=500, description="what is behind everything; empty for nothing")
-    negative: str = Field(default="", max_length=500, description="what must not appear; empty for nothing")
+    background: str = Field(default="", max_length=500)
+    negative: str = Field(default="", max_length=500)
 
 
 class LLMLayoutPlanner:
-    """Asks ``model`` where things go; where it gives no usable layout, ``rules`` place and ``on_fallback`` hears why.
+    """Asks a language model where things go; where it gives no usable layout, ``rules`` place and say why.
 
     What the prompt says (counts, attributes, relations) is always read by the rules: the critic relies on it.
+    ``lmd`` asks and reads in the form of LLM-grounded Diffusion (Lian et al. 2024) instead of JSON.
     """
 
-    def __init__(self, model: LanguageModel, rules: LayoutPlanner, on_fallback: OnFallback, count: Count) -> None:
-        self.model, self.rules, self.on_fallback, self.count = model, rules, on_fallback, count
+    def __init__(self, asker: Asker, rules: LayoutPlanner, on_fallback: OnNote, lmd: bool = False) -> None:
+        self.asker, self.rules, self.on_fallback, self.lmd = asker, rules, on_fallback, lmd
 
     def plan(self, prompt: str) -> Planned:
         """The rules' reading of ``prompt`` with the model's layout."""
         planned = self.rules.plan(prompt)
-        text = prompt_text("layout", prompt={"prompt": prompt}, minimum=str(MIN_SIDE))
-        question = Question(text, PlacedLayout, lambda answer: problem(_layout(answer), planned.parsed))
         try:
-            answer = ask(self.model, question, self.count)
+            answer = self.asker.ask(self._question(prompt, planned.parsed))
         except Unusable as error:
             self.on_fallback(f"the rules placed the boxes: {error}")
             return planned
         return planned.model_copy(update={"layout": _layout(answer), "decided_by": "llm"})
+
+    def _question(self, prompt: str, parsed: ParsedPrompt) -> Question[PlacedLayout]:
+        def check(answer: PlacedLayout) -> str:
+            return problem(_layout(answer), parsed)
+
+        if self.lmd:
+            text = prompt_file("layout_lmd", prompt=" ".join(prompt.split())[:_ONE_LINE_MOST].rstrip("."))
+            return Question(text, PlacedLayout, check, read=read_answer)
+        return Question(prompt_file("layout", prompt={"prompt": prompt}, minimum=str(MIN_SIDE)), PlacedLayout, check)
+
+
+def read_answer(said: str) -> PlacedLayout:
+    """An answer in LMD's form.
+
+    Raises:
+        ValueError: it is not in that form.
+    """
+    layout = read_lmd(said)
+    return PlacedLayout.model_validate(
+        {
+            "boxes": [{**box.model_dump(), "attributes": list(box.attributes)} for box in layout.boxes],
+            "background": layout.background,
+            "negative": layout.negative,
+        }
+    )
 
 
 def _layout(answer: PlacedLayout) -> Layout:
@@ -65,24 +95,71 @@ def _layout(answer: PlacedLayout) -> Layout:
     return Layout(boxes=boxes, background=answer.background.strip(), negative=answer.negative.strip())
 
 
+# --- what a layout must keep ----------------------------------------------------------------
+
+
 def problem(layout: Layout, parsed: ParsedPrompt) -> str:
     """Why ``layout`` cannot be used for what ``parsed`` says, in words; empty when it can.
 
-    Boxes lie inside the canvas, overlap by at most ``MAX_OVERLAP`` of the smaller one, and there are as many of each
-    thing as the prompt asks for.
+    Boxes lie inside the canvas, overlap by at most ``MAX_OVERLAP`` of the smaller one (unless one thing is inside
+    another), there are as many of each thing as the prompt states, and they stand as it says.
     """
+    checks = (
+        _outside(layout), _overlapping(layout, parsed), _miscounted(layout, parsed),
+        _misplaced(layout, parsed), _excluded(layout, parsed),
+    )  # fmt: skip
+    return next(chain(*checks), "")
+
+
+def _outside(layout: Layout) -> Iterator[str]:
     for number, box in enumerate(layout.boxes):
         if box.x + box.width > 1 + SLACK or box.y + box.height > 1 + SLACK:
-            return f"box {number} ({box.caption}) leaves the canvas: x + width and y + height are at most 1"
+            yield f"box {number} ({box.caption}) leaves the canvas: x + width and y + height are at most 1"
+        if min(box.width, box.height) < MIN_SIDE - SLACK:
+            yield f"box {number} ({box.caption}) is too small: its sides are at least {MIN_SIDE} of the canvas"
+
+
+def _overlapping(layout: Layout, parsed: ParsedPrompt) -> Iterator[str]:
+    inside = {(parsed.groups[r.subject].object, parsed.groups[r.object].object) for r in parsed.relations}
     for (i, a), (j, b) in combinations(enumerate(layout.boxes), 2):
-        if overlap(a, b) > MAX_OVERLAP + SLACK:
-            return f"boxes {i} and {j} overlap by more than {MAX_OVERLAP:.0%} of the smaller one"
-    wanted = Counter[str]()
+        related = {(a.object.lower(), b.object.lower()), (b.object.lower(), a.object.lower())} & inside
+        if overlap(a, b) > MAX_OVERLAP + SLACK and not related:
+            yield f"boxes {i} and {j} overlap by more than {MAX_OVERLAP:.0%} of the smaller one"
+
+
+def _miscounted(layout: Layout, parsed: ParsedPrompt) -> Iterator[str]:
+    wanted, guessed = Counter[str](), set[str]()
     for group in parsed.groups:
         wanted[group.object.lower()] += group.count
+        guessed |= set() if group.exact else {group.object.lower()}
     placed = Counter(box.object.lower() for box in layout.boxes)
-    off = [f"{count} {name}, not {placed[name]}" for name, count in wanted.items() if placed[name] != count]
-    return f"the prompt asks for {'; '.join(off)}" if off else ""
+    off = [
+        f"{count} {name}, not {placed[name]}"
+        for name, count in wanted.items()
+        if (not placed[name] if name in guessed else placed[name] != count)
+    ]
+    if off:
+        yield f"the prompt asks for {'; '.join(off)}"
+
+
+def _misplaced(layout: Layout, parsed: ParsedPrompt) -> Iterator[str]:
+    """Relations that do not hold between the centres, where it is plain which boxes are meant."""
+    names = Counter(group.object.lower() for group in parsed.groups)
+    for relation in parsed.relations:
+        subject, other = (parsed.groups[at].object.lower() for at in (relation.subject, relation.object))
+        if relation.relation not in _AXES or names[subject] > 1 or names[other] > 1:
+            continue
+        axis, sign = _AXES[relation.relation]
+        pairs = ((a, b) for a in layout.boxes for b in layout.boxes
+                 if (a.object.lower(), b.object.lower()) == (subject, other))  # fmt: skip
+        if any((b.centre[axis] - a.centre[axis]) * sign <= 0 for a, b in pairs):
+            yield f"the {subject} must be {relation.relation} of the {other}"
+
+
+def _excluded(layout: Layout, parsed: ParsedPrompt) -> Iterator[str]:
+    for name in parsed.negative:
+        if any(box.object.lower() == name for box in layout.boxes):
+            yield f"the prompt wants no {name}: it gets no box"
 
 
 def overlap(a: Box, b: Box) -> float:

@@ -1,230 +1,324 @@
-"""Language models: reaching one by name, and asking it one question whose answer has a schema.
+"""Asking language models one question whose answer has a schema, in a way that never breaks the run.
 
-Any LangChain chat model will do: ``anthropic:NAME``, ``openai:NAME``, ``openai:NAME@http://localhost:11434/v1`` for
-any compatible server, ``scripted:PATH`` for answers from a file. What a model says is data: it is read as JSON,
-checked against the schema, shown its mistakes at most twice, and then given up on.
+What a model says is data: it is read as JSON, checked against the schema, shown its mistakes at most twice, and then
+given up on. The next model of the list is asked; when none is left, the caller goes on with the rules. How an
+endpoint can be asked for JSON is found out by asking, surest way first, and remembered.
 """
 
 from __future__ import annotations
 
-import importlib.util
-import json
-import re
-from collections.abc import Callable
-from dataclasses import dataclass
-from pathlib import Path
+import threading
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
-from urllib.parse import urlsplit
 
-from pydantic import BaseModel, SecretStr, ValidationError
+from pydantic import BaseModel
 
+from imagewright.agents import calls
+from imagewright.agents.account import Account, guessed_tokens
+from imagewright.agents.answers import Said, complaint, first_object, said_of, schema_text, strict_schema
+from imagewright.agents.calls import Deadline, Failure, Policy, without_keys
+from imagewright.agents.models import MOST_TOKENS, LanguageModel, Way
+from imagewright.agents.prompt_files import Prompt
 from imagewright.errors import BadInput, ImagewrightError
+from imagewright.memory.llm_cache import Known, LLMCache, answer_key
 
 if TYPE_CHECKING:
-    from langchain_core.language_models import BaseChatModel
     from langchain_core.messages import BaseMessage
-    from langchain_core.runnables import Runnable
 
-PROVIDERS = {"anthropic": "ANTHROPIC_API_KEY", "openai": "OPENAI_API_KEY"}
-"""Providers and the variable that holds each one's key."""
-TIMEOUT = 60.0
-"""Seconds to wait for one answer."""
-RETRIES = 1
-"""How often a client repeats a call that failed on the way."""
 REPAIRS = 2
 """How often a model is shown what was wrong with its answer."""
-MAX_ANSWER = 200_000
-"""Characters of an answer that are read."""
-_KEY = re.compile(r"\b(?:sk|key)-[\w*-]{6,}|(?<=Bearer )\S+", re.IGNORECASE)
-"""What looks like a key: it never enters a message, a log or a trace."""
-_FORMAT = "name it as provider:model or provider:model@base_url, such as anthropic:claude-sonnet-4-5"
+SHOWN = 20_000
+"""Characters of a wrong answer that the model is shown again."""
+SHARE = 0.4
+"""The share of a run's seconds that language models may take; the rest is for pictures."""
+_EXPECTED = 600
+"""Tokens that an answer is taken to have when it is asked whether the budget has room."""
+_CANNOT = frozenset({400, 405, 415, 422, 501})
+"""How services say that they cannot take a schema, a tool or a picture."""
 
 Answer = TypeVar("Answer", bound=BaseModel)
-Count = Callable[[int, int], None]
-OnFallback = Callable[[str], None]
+OnNote = Callable[[str], None]
 
 
 class Unusable(ImagewrightError):
-    """A language model gave no answer that can be used; the caller goes on with the rules."""
-
-
-@dataclass(frozen=True)
-class LanguageModel:
-    """A chat model, and whether its service can hold an answer to a schema."""
-
-    chat: BaseChatModel
-    structured: bool = False
-    """True for the providers' own services; compatible servers often refuse or ignore schemas, so those get text."""
-
-
-# --- reaching a model -----------------------------------------------------------------------
-
-
-def connect(name: str, key: SecretStr | None = None) -> LanguageModel:
-    """The chat model called ``name``; nothing is sent yet.
-
-    ``key`` is for a server named by ``@base_url``; the providers' own services read their own variables, which are
-    never sent anywhere else.
-
-    Raises:
-        BadInput: the name cannot be read, the extra is not installed, or the provider's key is not set.
-    """
-    provider, _, rest = name.partition(":")
-    if provider == "scripted" and rest:
-        from imagewright.agents.scripted import ScriptedChatModel
-
-        return LanguageModel(ScriptedChatModel.from_file(Path(rest)))
-    model, _, url = rest.partition("@")
-    if provider not in PROVIDERS or not model or ("@" in rest and not _is_url(url)):
-        raise BadInput(f"cannot read the language model {name!r}", f"{_FORMAT}; providers: {', '.join(PROVIDERS)}")
-    if importlib.util.find_spec("langchain") is None or importlib.util.find_spec(f"langchain_{provider}") is None:
-        raise BadInput(f"{provider} models need an extra that is not installed", "pip install 'imagewright[llm]'")
-    return LanguageModel(_connect(provider, model, url, key), structured=not url)
-
-
-def _is_url(text: str) -> bool:
-    """Whether ``text`` is the address of a server; one with a password or a query is not, for it would be logged."""
-    parts = urlsplit(text)
-    return parts.scheme in ("http", "https") and bool(parts.hostname) and not (parts.username or parts.query)
-
-
-def _connect(provider: str, model: str, url: str, key: SecretStr | None) -> BaseChatModel:
-    from langchain.chat_models import init_chat_model
-
-    settings: dict[str, Any] = {"timeout": TIMEOUT, "max_retries": RETRIES}
-    if url:
-        settings |= {"base_url": url, "api_key": key.get_secret_value() if key else "none"}
-    try:
-        connected: BaseChatModel = init_chat_model(model, model_provider=provider, **settings)
-    except Exception as error:  # the boundary to a provider's client, which raises kinds of its own
-        raise _unreachable(provider, error) from error
-    if not url and _key_of(connected, provider) == "":
-        raise _unreachable(provider, None)
-    return connected
-
-
-def _key_of(model: BaseChatModel, provider: str) -> str:
-    held = getattr(model, f"{provider}_api_key", None)
-    return held.get_secret_value() if isinstance(held, SecretStr) else "unknown"
-
-
-def _unreachable(provider: str, error: Exception | None) -> BadInput:
-    variable = PROVIDERS[provider]
-    if error is None or "api_key" in str(error).lower():
-        return BadInput(f"the key for {provider} is not set", f"export {variable}=…, or leave --llm out for the rules")
-    return BadInput(f"cannot set up the {provider} model: {_first_line(error)}", _FORMAT)
-
-
-def _first_line(error: Exception) -> str:
-    line = (str(error).strip().splitlines() or [type(error).__name__])[0]
-    return _KEY.sub("…", line)[:200]
-
-
-# --- asking ---------------------------------------------------------------------------------
-
-
-def prompt_text(name: str, **values: object) -> str:
-    """The prompt ``prompts/<name>.md`` with each ``{{key}}`` replaced; values are put in once and never read again."""
-    text = (Path(__file__).parent / "prompts" / f"{name}.md").read_text(encoding="utf-8")
-    pieces = text.split("{{")
-    filled = [pieces[0]]
-    for piece in pieces[1:]:
-        key, _, rest = piece.partition("}}")
-        value = values[key.strip()]
-        filled.append((value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, indent=1)) + rest)
-    return "".join(filled)
+    """No language model gave an answer that can be used; the caller goes on with the rules."""
 
 
 @dataclass(frozen=True)
 class Question(Generic[Answer]):
     """One question to a language model, and what its answer must look like."""
 
-    text: str
+    prompt: Prompt
     schema: type[Answer]
     check: Callable[[Answer], str]
     """What is wrong with an answer that fits the schema; empty when nothing is."""
+    pictures: tuple[bytes, ...] = ()
+    """PNG files to look at."""
+    read: Callable[[str], Answer] | None = None
+    """How a text becomes an answer, for prompts that ask for another form than JSON. Raises ``ValueError``."""
 
 
-def ask(model: LanguageModel, question: Question[Answer], count: Count) -> Answer:
-    """The model's answer, checked; ``count`` hears the tokens of every call.
+@dataclass
+class Line:
+    """What all agents of one run share on their way to language models."""
+
+    account: Account = field(default_factory=Account)
+    on_note: OnNote = lambda note: None
+    """Hears every fallback."""
+    policy: Policy = field(default_factory=Policy)
+    store: LLMCache | None = None
+    stop: threading.Event = field(default_factory=threading.Event)
+    run_seconds: float | None = None
+    """How long the whole run may take; ``SHARE`` of it is for language models."""
+    used: float = 0.0
+    """Seconds that models have taken so far."""
+    down: dict[str, str] = field(default_factory=dict)
+    """Models that did not answer in this run, and why: they are not asked again."""
+    endpoints: dict[str, Known] = field(default_factory=dict)
+
+    @property
+    def seconds_left(self) -> float:
+        """How long models may still take in this run: never so long that no time is left for a picture."""
+        return float("inf") if self.run_seconds is None else max(0.0, SHARE * self.run_seconds - self.used)
+
+    def known(self, model: LanguageModel) -> Known:
+        """What was found out about ``model``, in this run or before."""
+        if model.name not in self.endpoints:
+            found = self._stored(lambda store: store.known(model.name))
+            self.endpoints[model.name] = found or Known()
+        return self.endpoints[model.name]
+
+    def learn(self, model: LanguageModel, **found: Any) -> None:
+        """Remember what was found out about ``model``."""
+        known = self.known(model).model_copy(update=found)
+        if known != self.known(model):
+            self.endpoints[model.name] = known
+            self._stored(lambda store: store.learn(model.name, known))
+
+    def answered(self, key: str) -> str | None:
+        """The kept answer under ``key``."""
+        found: str | None = self._stored(lambda store: store.answer(key))
+        return found
+
+    def keep(self, key: str, model: str, answer: str) -> None:
+        """Keep a checked answer."""
+        self._stored(lambda store: store.keep(key, model, answer))
+
+    def _stored(self, use: Callable[[LLMCache], Any]) -> Any:
+        """What ``use`` gets from the store; a store that fails is told once and left alone."""
+        if self.store is None:
+            return None
+        try:
+            return use(self.store)
+        except BadInput as error:
+            self.store = None
+            self.on_note(f"answers of language models are not kept: {error}")
+            return None
+
+
+@dataclass(frozen=True)
+class Asker:
+    """One agent's models, in the order in which they are asked."""
+
+    agent: str
+    models: tuple[LanguageModel, ...]
+    line: Line = field(default_factory=Line)
+
+    def ask(self, question: Question[Answer]) -> Answer:
+        """The first usable answer.
+
+        Raises:
+            Unusable: no model gave one.
+            Cancelled: the person stopped the run.
+        """
+        line, why = self.line, "no language model is set"
+        deadline = Deadline(min(line.policy.question, line.seconds_left), line.stop)
+        for number, model in enumerate(self.models):
+            began = time.monotonic()
+            try:
+                return _asked(line, model, question, deadline)
+            except Unusable as error:
+                why = f"{model.name}: {error}"
+            finally:
+                line.used += 0.0 if model.patient else time.monotonic() - began
+            following = self.models[number + 1 : number + 2]
+            if following:
+                line.on_note(f"{self.agent}: {following[0].name} is asked instead; {why}")
+        raise Unusable(why)
+
+
+def _asked(line: Line, model: LanguageModel, question: Question[Answer], deadline: Deadline) -> Answer:
+    """``model``'s checked answer: the one kept from before, or a new one."""
+    key = _key(model, question)
+    if not model.patient and (kept := line.answered(key)) is not None and (old := _still_good(kept, question)):
+        return old
+    if model.name in line.down:
+        raise Unusable(f"it did not answer before in this run ({line.down[model.name]})")
+    answer = _repaired(line, model, question, deadline)
+    if not model.patient:
+        line.keep(key, model.name, answer.model_dump_json())
+    return answer
+
+
+def _key(model: LanguageModel, question: Question[Any]) -> str:
+    import hashlib
+
+    prompt = question.prompt
+    return answer_key(
+        {
+            "model": model.name,
+            "parameters": {"max_tokens": MOST_TOKENS, "script": repr(getattr(model.chat, "answers", ""))},
+            "messages": [prompt.rules, prompt.request, *(hashlib.sha256(p).hexdigest() for p in question.pictures)],
+            "prompt": [prompt.name, prompt.version],
+            "schema": question.schema.model_json_schema(),
+        }
+    )
+
+
+def _still_good(kept: str, question: Question[Answer]) -> Answer | None:
+    """A kept answer, unless what is asked of answers has changed since."""
+    try:
+        answer = question.schema.model_validate_json(kept)
+    except ValueError:
+        return None
+    return None if question.check(answer) else answer
+
+
+def _repaired(line: Line, model: LanguageModel, question: Question[Answer], deadline: Deadline) -> Answer:
+    """An answer, after at most ``REPAIRS`` repairs.
 
     Raises:
-        Unusable: the call failed, or the answer was still wrong after ``REPAIRS`` repairs.
+        Unusable: the call failed, the model refused, the budget is used, or the answer was still wrong.
     """
-    from langchain_core.messages import AIMessage, HumanMessage
+    from langchain_core.messages import AIMessage, HumanMessage, SystemMessage
 
-    schema = json.dumps(question.schema.model_json_schema(), ensure_ascii=False)
-    closing = f"\n\nAnswer with one JSON object and nothing else. Its JSON schema:\n\n```json\n{schema}\n```\n"
-    messages: list[BaseMessage] = [HumanMessage(question.text + closing)]
+    first = [SystemMessage(question.prompt.rules), HumanMessage(_contents(question))]
+    messages: list[BaseMessage] = [*first]
     wrong = ""
     for _ in range(1 + REPAIRS):
-        said = _say(model, messages, question.schema, count)
+        said = _say(line, model, messages, question, deadline)
+        if said.refused:
+            raise Unusable("it refused to answer")
         try:
-            return _read(said, question)
+            return _read(said.text, question)
         except (ValueError, RecursionError) as error:
-            wrong = _complaint(error)
-        again = f"That cannot be used: {wrong}\nAnswer again with one JSON object that fits the schema."
-        messages = [messages[0], AIMessage(said[:MAX_ANSWER] or "…"), HumanMessage(again)]
-    raise Unusable(f"no usable answer in {1 + REPAIRS} tries ({_first_line(ValueError(wrong))})")
+            wrong = complaint(error)
+        again = f"That cannot be used: {wrong}\nAnswer again in the form that was asked for, and with nothing else."
+        messages = [*first, AIMessage(said.text[:SHOWN] or "…"), HumanMessage(again)]
+    told = without_keys((wrong.splitlines() or [""])[0], model.secrets)
+    raise Unusable(f"no usable answer in {1 + REPAIRS} tries ({told[:200]})")
 
 
-def _say(model: LanguageModel, messages: list[BaseMessage], schema: type[BaseModel], count: Count) -> str:
-    """One answer as text; a service that cannot do schemas after all is asked again without."""
-    if model.structured:
-        try:
-            return _call(model.chat.with_structured_output(schema, include_raw=True), messages, count)
-        except (Unusable, NotImplementedError):
-            pass
-    return _call(model.chat, messages, count)
+def _contents(question: Question[Any]) -> str | list[Any]:
+    if not question.pictures:
+        return question.prompt.request
+    import base64
 
-
-def _call(runnable: Runnable[Any, Any], messages: list[BaseMessage], count: Count) -> str:
-    try:
-        reply = runnable.invoke(messages)
-    except Exception as error:  # the boundary to a provider's client, which raises kinds of its own
-        raise Unusable(f"the call failed: {type(error).__name__}: {_first_line(error)}") from error
-    raw, parsed = (reply["raw"], reply["parsed"]) if isinstance(reply, dict) else (reply, None)
-    usage = getattr(raw, "usage_metadata", None) or {}
-    count(int(usage.get("input_tokens", 0)), int(usage.get("output_tokens", 0)))
-    return parsed.model_dump_json() if isinstance(parsed, BaseModel) else _text_of(raw.content)[:MAX_ANSWER]
-
-
-def _text_of(content: str | list[Any]) -> str:
-    if isinstance(content, str):
-        return content
-    return "".join(part if isinstance(part, str) else str(part.get("text", "")) for part in content)
+    urls = [f"data:image/png;base64,{base64.b64encode(picture).decode()}" for picture in question.pictures]
+    pictures = [{"type": "image_url", "image_url": {"url": url}} for url in urls]
+    return [{"type": "text", "text": question.prompt.request}, *pictures]
 
 
 def _read(said: str, question: Question[Answer]) -> Answer:
-    answer = question.schema.model_validate(first_object(said))
+    answer = question.read(said) if question.read else question.schema.model_validate(first_object(said))
     if problem := question.check(answer):
         raise ValueError(problem)
     return answer
 
 
-def _complaint(error: Exception) -> str:
-    """What was wrong, in a few words that a model can act on."""
-    if not isinstance(error, ValidationError):
-        return str(error)[:1000]
-    lines = [f"{'.'.join(map(str, item['loc'])) or 'answer'}: {item['msg']}" for item in error.errors()[:6]]
-    return "; ".join(lines)[:1000]
+# --- one message ----------------------------------------------------------------------------
 
 
-def first_object(text: str) -> dict[str, Any]:
-    """The first whole JSON object in ``text``, whatever stands around it: prose, a fence, thoughts.
-
-    Raises:
-        ValueError: there is none.
-    """
-    decoder = json.JSONDecoder()
-    start = text.find("{")
-    while start >= 0:
+def _say(
+    line: Line, model: LanguageModel, messages: list[BaseMessage], question: Question[Any], deadline: Deadline
+) -> Said:
+    """One answer, asked for in the surest way that the endpoint takes."""
+    ways = _ways(line, model, question)
+    for way in ways:
         try:
-            value, _ = decoder.raw_decode(text, start)
-        except json.JSONDecodeError:
-            start = text.find("{", start + 1)
-            continue
-        if isinstance(value, dict):
-            return value
-        start = text.find("{", start + 1)
-    raise ValueError("there is no JSON object in the answer")
+            said = _called(line, model, way, messages, question, deadline)
+        except Failure as failed:
+            if way != ways[-1] and (failed.status in _CANNOT or "NotImplementedError" in str(failed)):
+                continue
+            if failed.status not in _CANNOT:
+                line.down[model.name] = str(failed)
+            raise Unusable(f"the call failed: {failed}") from None
+        if question.read is None:
+            _learn_way(line, model, way)
+        return said
+    raise Unusable("there is no way to ask it")
+
+
+def _ways(line: Line, model: LanguageModel, question: Question[Any]) -> tuple[Way, ...]:
+    if question.read is not None:
+        return ("words",)
+    known = line.known(model).way
+    return model.ways[model.ways.index(known) :] if known in model.ways else model.ways
+
+
+def _learn_way(line: Line, model: LanguageModel, way: Way) -> None:
+    if way != line.known(model).way:
+        if way != model.ways[0]:
+            line.on_note(f"{model.name} takes no {model.ways[0].replace('_', ' ')}; it is asked by {way} from now on")
+        line.learn(model, way=way)
+
+
+def _called(
+    line: Line, model: LanguageModel, way: Way, messages: list[BaseMessage], question: Question[Any], deadline: Deadline
+) -> Said:
+    sent = _with_schema(messages, question) if way in ("json_mode", "words") else messages
+    guess = guessed_tokens("".join(_text(message) for message in sent), len(question.pictures))
+    if reason := line.account.why_not(model.name, guess, _EXPECTED):
+        raise Unusable(reason)
+    if deadline.left <= 0 and not model.patient:
+        raise Unusable("there is no time left for it")
+    reply = calls.call(
+        lambda: _invoked(model, way, sent, question.schema), line.policy, deadline, model.secrets, model.patient
+    )
+    said = said_of(reply)
+    text = without_keys(said.text, model.secrets) if model.secrets else said.text
+    line.account.add(said.tokens_in or guess, said.tokens_out or guessed_tokens(said.text), model.name)
+    return Said(text, said.tokens_in, said.tokens_out, said.refused)
+
+
+def _invoked(model: LanguageModel, way: Way, messages: Sequence[BaseMessage], schema: type[BaseModel]) -> Any:
+    """What the client returns; what it raises about an answer that it could not read is an answer too."""
+    from langchain_core.messages import AIMessage
+
+    chat: Any = model.chat
+    if way == "json_mode":
+        chat = chat.bind(response_format={"type": "json_object"})
+    elif way != "words":
+        # Only the model with its schema: LangChain's own reader takes hours over a megabyte that is no JSON.
+        chat = chat.with_structured_output(strict_schema(schema), method=way).first
+    try:
+        return chat.invoke(list(messages))
+    except Exception as error:  # the boundary to a provider's client, which raises kinds of its own
+        kind = type(error).__name__
+        if kind == "LengthFinishReasonError":
+            return AIMessage("")
+        if kind in ("ContentFilterFinishReasonError", "OpenAIRefusalError"):
+            return AIMessage("", response_metadata={"stop_reason": "refusal"})
+        raise
+
+
+def _with_schema(messages: Sequence[BaseMessage], question: Question[Any]) -> list[BaseMessage]:
+    """The messages with the schema in words behind the rules, which stay the same from request to request."""
+    from langchain_core.messages import SystemMessage
+
+    if question.read is not None:
+        return list(messages)
+    return [SystemMessage(f"{messages[0].content}{closing(question.schema)}"), *messages[1:]]
+
+
+def closing(schema: type[BaseModel]) -> str:
+    """What is said behind the rules to a model that takes no schema."""
+    return f"\n\nAnswer with one JSON object and nothing else. Its JSON schema:\n{schema_text(schema)}"
+
+
+def _text(message: BaseMessage) -> str:
+    from imagewright.agents.answers import text_of
+
+    return text_of(message.content)

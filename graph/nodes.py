@@ -16,9 +16,10 @@ from imagewright.graph.events import flow_in_words, in_words, tell, tell_node, t
 from imagewright.graph.parts import Parts
 from imagewright.graph.refine import refined
 from imagewright.graph.state import Attempt, Spent, State, Update
+from imagewright.graph.wording import additions, worded
 from imagewright.intents import Settled
 from imagewright.ports import Step
-from imagewright.schemas import Layout, Round, RunEvent
+from imagewright.schemas import Layout, Round, RunEvent, Written
 
 T = TypeVar("T")
 Node = Callable[[State, Runtime[Parts]], Update]
@@ -33,6 +34,7 @@ def node(work: Callable[[State, Parts], Update]) -> Node:
         if parts.stop.is_set():
             raise Cancelled("the run was stopped", f"go on with: imagewright runs resume {state.run}")
         tell_node(state, work.__name__)
+        parts.account.open(state.spent.tokens_in + state.spent.tokens_out, state.spent.money)
         began = parts.clock()
         update = _with_fallbacks(state, parts, work(state, parts))
         return {**update, "spent": _spent(state, parts, parts.clock() - began)}
@@ -51,10 +53,13 @@ def _with_fallbacks(state: State, parts: Parts, update: Update) -> Update:
 
 
 def _spent(state: State, parts: Parts, seconds: float) -> Spent:
-    read, written = parts.meter.take()
+    read, written, money = parts.account.take()
     before = state.spent
     return Spent(
-        seconds=before.seconds + seconds, tokens_in=before.tokens_in + read, tokens_out=before.tokens_out + written
+        seconds=before.seconds + seconds,
+        tokens_in=before.tokens_in + read,
+        tokens_out=before.tokens_out + written,
+        money=before.money + money,
     )
 
 
@@ -120,12 +125,16 @@ def select_flow(state: State, parts: Parts) -> Update:
 def plan_layout(state: State, parts: Parts) -> Update:
     """Place what the prompt names, or carry the earlier picture's layout over, and set up the first picture."""
     settled, flow = _settled(state), _there(state.choice, "choice").flow
-    planned = change.carried(state) or parts.planner.plan(settled.prompt)
+    carried = change.carried(state)
+    planned = carried or parts.planner.plan(settled.prompt)
     layout = planned.layout if state.request.use_layout and planned.layout.boxes else None
     tell(RunEvent(kind="layout", run=state.run, text=_layout_in_words(layout)))
-    first = Attempt(flow=flow, seed=change.first_seed(state), prompt=settled.prompt, layout=layout)
+    words = Written(prompt=settled.prompt)
+    if carried is None:
+        words = worded(parts, settled.prompt, planned.parsed, parts.catalogue.flow(flow))
+    first = Attempt(flow=flow, seed=change.first_seed(state), prompt=words.prompt, layout=layout)
     attempt, why = change.in_the_base(parts, state, first)
-    return {"planned": planned, "attempt": attempt, "notes": _noted(state, *why)}
+    return {"planned": planned, "attempt": attempt, "notes": _noted(state, *additions(words), *why)}
 
 
 def _layout_in_words(layout: Layout | None) -> str:

@@ -8,10 +8,11 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
+from imagewright.agents.account import Account
 from imagewright.memory.artifacts import ArtifactStore
 from imagewright.memory.preferences import Preferences
 from imagewright.memory.runs import RunLog
-from imagewright.ports import Backend, Categorizer, Critic, Interpreter, LayoutPlanner, Selector
+from imagewright.ports import Backend, Categorizer, Critic, Interpreter, LayoutPlanner, Selector, Writer
 from imagewright.schemas import Candidate, Categories, Evidence, Flow, ParsedPrompt
 
 
@@ -33,25 +34,6 @@ class Catalogue(Protocol):
     def offered(self, candidates: Sequence[Candidate]) -> tuple[Candidate, ...]:
         """The few of them that the selector may choose from; all can run here."""
         ...
-
-
-class Meter:
-    """Counts what language models have read and written."""
-
-    def __init__(self) -> None:
-        self.tokens_in = 0
-        self.tokens_out = 0
-
-    def add(self, tokens_in: int, tokens_out: int) -> None:
-        """Count one call."""
-        self.tokens_in += tokens_in
-        self.tokens_out += tokens_out
-
-    def take(self) -> tuple[int, int]:
-        """What was read and written since the last call."""
-        taken = self.tokens_in, self.tokens_out
-        self.tokens_in = self.tokens_out = 0
-        return taken
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -77,7 +59,10 @@ class Parts:
     """Whether the person can be asked back: only a conversation does."""
     fallbacks: list[str] = field(default_factory=list)
     """What was not done as planned since the last look: agents that left it to the rules, an index that was busy."""
-    meter: Meter = field(default_factory=Meter)
+    account: Account = field(default_factory=Account)
+    """What the run may still spend on language models."""
+    writer: Writer | None = None
+    """Words the prompt for the chosen flow; None leaves it in the person's words."""
     stop: threading.Event = field(default_factory=threading.Event)
     """Set when the person stops the run."""
     clock: Callable[[], float] = time.monotonic

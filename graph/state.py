@@ -46,6 +46,8 @@ class Spent(Value):
     seconds: float = 0.0
     tokens_in: int = 0
     tokens_out: int = 0
+    money: float = 0.0
+    """US dollars, by the price table."""
 
 
 class State(Value):

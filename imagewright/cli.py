@@ -14,6 +14,7 @@ from imagewright import (
     cli_chat,
     cli_comfyui,
     cli_doctor,
+    cli_eval_llm,
     cli_flow_edit,
     cli_flows,
     cli_models,
@@ -31,11 +32,13 @@ from imagewright.cli_options import (
     ModelsOption,
     QuietFlag,
     parents_of,
+    read_money,
     read_out,
     read_prompt,
     read_prompts,
     read_seconds,
     read_size,
+    read_tokens,
     read_whole,
 )
 from imagewright.cli_text import emit, emit_json, render
@@ -64,6 +67,9 @@ app.command("chat")(cli_chat.chat)
 app.command("why")(cli_why.why)
 app.command("doctor")(cli_doctor.doctor)
 app.add_typer(cli_doctor.config, name="config")
+evals = typer.Typer(help="Measure agents and layouts.", no_args_is_help=True)
+cli_eval_llm.add_to(evals)
+app.add_typer(evals, name="eval")
 cli_runs.app.command("replay")(cli_why.replay_run)
 
 EnginesOption = Annotated[str | None, typer.Option(metavar="NAME", help="The backend that draws.")]
@@ -96,6 +102,8 @@ def draw(
     critic: Annotated[bool, typer.Option("--critic/--no-critic", help="Check the picture and repair it.")] = True,
     max_images: Annotated[str, typer.Option(metavar="N", help="Pictures to make at most.")] = "4",
     max_seconds: Annotated[str | None, typer.Option(metavar="S", help="Seconds to take at most.")] = None,
+    max_tokens: Annotated[str | None, typer.Option(metavar="N", help="Tokens for language models at most.")] = None,
+    max_money: Annotated[str | None, typer.Option(metavar="USD", help="What they may cost at most.")] = None,
     thread: Annotated[str | None, typer.Option(metavar="NAME", help="The conversation that the run joins.")] = None,
     llm: LlmOption = None,
     anyway: Annotated[bool, typer.Option("--anyway", help="Draw what can be drawn of the prompt.")] = False,
@@ -114,6 +122,7 @@ def draw(
     width, height = read_size(size)
     whole_seed = None if seed is None else read_whole("--seed", seed, LARGEST_SEED)
     images, seconds = read_whole("--max-images", max_images, MOST_IMAGES), read_seconds(max_seconds)
+    tokens, money = read_tokens(max_tokens), read_money(max_money)
     if dry_run:
         _tell_plans([text] if batch is None else read_prompts(batch), llm, flow, models, device, as_json=as_json)
         return
@@ -131,6 +140,8 @@ def draw(
         use_critic=critic,
         max_images=images,
         max_seconds=seconds,
+        max_tokens=tokens,
+        max_money=money,
         thread=thread,
         llm=llm,
         out=str(path),

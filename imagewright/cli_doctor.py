@@ -147,10 +147,14 @@ def _language_model(opened: Imagewright) -> Finding:
     llm = opened.settings.llm
     if llm is None:
         return Finding("ok", "agents", "rules, which need no language model", "IMAGEWRIGHT_LLM sets one")
-    provider = llm.partition(":")[0]
-    name = {"anthropic": "ANTHROPIC_API_KEY", "openai": "OPENAI_API_KEY"}.get(provider)
-    has_key = opened.settings.llm_key is not None or "@" in llm or name is None or bool(os.environ.get(name))
-    return Finding("ok", "agents", llm) if has_key else Finding("missing", "agents", llm, f"set {name}")
+    from imagewright.agents.models import missing_keys
+    from imagewright.language_models import keys_of_all
+
+    try:
+        missing = missing_keys(llm, keys_of_all(opened.settings))
+    except ImagewrightError as error:
+        return Finding("broken", "agents", str(error), error.remedy)
+    return Finding("missing", "agents", llm, f"set {missing[0]}") if missing else Finding("ok", "agents", llm)
 
 
 def _terminal() -> Finding:
@@ -197,8 +201,12 @@ def settings_in_force(environ: Mapping[str, str]) -> Iterator[tuple[str, str, st
     loaded = load_settings(environ)
     for name, whence in origins(environ).items():
         value = getattr(loaded, name)
-        shown = "set, not shown" if isinstance(value, SecretStr) else _plain(value)
+        shown = _keys(value) if isinstance(value, SecretStr | Mapping) else _plain(value)
         yield name, clean(shown), whence
+
+
+def _keys(value: object) -> str:
+    return "set, not shown" if value else ""
 
 
 def _plain(value: object) -> str:

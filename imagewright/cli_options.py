@@ -16,6 +16,7 @@ import typer
 from imagewright.errors import BadInput
 
 MOST_IMAGES = 10_000
+MOST_TOKENS = 1_000_000_000
 LARGEST_SEED = 2**64 - 1
 SIDE_STEP = 8
 """Every family of models works on blocks of at least 8 by 8 pixels."""
@@ -24,7 +25,7 @@ JsonFlag = Annotated[bool, typer.Option("--json", help="Print JSON on standard o
 QuietFlag = Annotated[bool, typer.Option("--quiet", "-q", help="No progress; print only the picture's path.")]
 LlmOption = Annotated[
     str | None,
-    typer.Option(metavar="PROVIDER:MODEL[@URL]", help="A chat model for categories, choice and layout."),
+    typer.Option(metavar="MODEL", help="anthropic:NAME, openai:NAME, http://HOST/v1#NAME or paste; see docs/llm.md."),
 ]
 ModelsOption = Annotated[
     list[Path] | None,
@@ -108,6 +109,28 @@ def read_whole(option: str, text: str, high: int) -> int:
     if not re.fullmatch(r"\s*[0-9]{1,30}\s*", text) or int(text) > high:
         raise BadInput(f"{option} {text} is not usable", f"give a whole number from 0 to {high}")
     return int(text)
+
+
+def read_tokens(text: str | None) -> int | None:
+    """A number of tokens; None for no bound.
+
+    Raises:
+        BadInput: it is no number.
+    """
+    return None if text is None else read_whole("--max-tokens", text, MOST_TOKENS)
+
+
+def read_money(text: str | None) -> float | None:
+    """US dollars; None for no bound.
+
+    Raises:
+        BadInput: it is no sum.
+    """
+    if text is None:
+        return None
+    if not re.fullmatch(r"\s*\$?[0-9]{1,7}(?:\.[0-9]{1,6})?\s*", text):
+        raise BadInput(f"--max-money {text} is no sum", "give US dollars, such as 0.05")
+    return float(text.strip().lstrip("$"))
 
 
 def read_seconds(text: str | None) -> float | None:

@@ -17,18 +17,20 @@ from pydantic import ValidationError
 
 from imagewright import registry
 from imagewright.errors import BadInput, Fault
+from imagewright.language_models import critics_of, line_of, team_of
 from imagewright.schemas import Candidate, Categories, DrawRequest, Flow, ParsedPrompt, Plan, RunEvent, RunResult
 from imagewright.settings import Settings, load_settings
 
 if TYPE_CHECKING:
+    from imagewright.agents.team import Team
     from imagewright.chat import Chat
-    from imagewright.graph.parts import Meter, Parts
+    from imagewright.graph.parts import Parts
     from imagewright.graph.replay import Replay
     from imagewright.memory.artifacts import ArtifactStore
     from imagewright.memory.preferences import Preferences
     from imagewright.memory.runs import RunLog
     from imagewright.memory.threads import Threads
-    from imagewright.ports import Backend, Categorizer, Critic, LayoutPlanner, Selector
+    from imagewright.ports import Backend, Critic
     from imagewright.retrieval.adding import Added, Refused
     from imagewright.retrieval.comfy.catalogue import Catalogue
     from imagewright.retrieval.embed import MiniLMEmbedder
@@ -240,9 +242,21 @@ class Imagewright:
         from imagewright.agents.critic import NoCritic
 
         base = flow.card.base_model
-        return (
-            self._mini_critic if base == MINI else NoCritic(f"no critic here knows the pictures of {base or flow.id}")
-        )
+        if base == MINI:
+            return self._mini_critic
+        return self._open_critic or NoCritic(f"no critic here knows the pictures of {base or flow.id}")
+
+    @cached_property
+    def _open_critic(self) -> Critic | None:
+        """The critic of any picture, where the weights of an open-vocabulary detector lie under a model root."""
+        from imagewright.tools.open_detector import OpenDetector, find_detector
+
+        folder = find_detector(self.settings.model_roots)
+        if folder is None:
+            return None
+        from imagewright.agents.open_critic import OpenCritic
+
+        return OpenCritic(lambda words: OpenDetector(folder, words))
 
     @cached_property
     def _mini_critic(self) -> Critic:
@@ -257,13 +271,15 @@ class Imagewright:
         return cast("Critic", registry.load("critics", DEFAULT_CRITIC)(detector))
 
     @cached_property
-    def _rules(self) -> tuple[Categorizer, Selector, LayoutPlanner]:
+    def _rules(self) -> Team:
         """The agents that need no language model."""
         from imagewright.agents.rules.categorizer import RulesCategorizer
+        from imagewright.agents.rules.interpreter import RulesInterpreter
         from imagewright.agents.rules.layout import RulesLayoutPlanner
         from imagewright.agents.rules.selector import RulesSelector
+        from imagewright.agents.team import Team
 
-        return RulesCategorizer(self._embedder), RulesSelector(), RulesLayoutPlanner()
+        return Team(RulesCategorizer(self._embedder), RulesSelector(), RulesLayoutPlanner(), RulesInterpreter())
 
     # --- wiring one run ---------------------------------------------------------------------
 
@@ -271,18 +287,20 @@ class Imagewright:
         """What one run works with."""
         from imagewright.agents.rules.describe import canonical_prompt
         from imagewright.agents.rules.interpreter import RulesInterpreter
-        from imagewright.graph.parts import Meter, Parts
+        from imagewright.graph.parts import Parts
 
         fallbacks: list[str] = []
-        meter = Meter()
-        categorizer, selector, planner = self._deciders(request.llm or self.settings.llm, fallbacks, meter)
+        stop = stop or threading.Event()
+        line = line_of(self.settings, request, fallbacks.append, stop)
+        team = team_of(self.settings, request.llm or self.settings.llm, self._rules, line)
         name = request.backend or DEFAULT_BACKEND
         return Parts(
-            interpreter=RulesInterpreter(),
-            categorizer=categorizer,
-            selector=selector,
-            planner=planner,
-            critic=self._critic_for if request.use_critic else None,
+            interpreter=team.interpreter or RulesInterpreter(),
+            categorizer=team.categorizer,
+            selector=team.selector,
+            planner=team.planner,
+            writer=team.writer,
+            critic=critics_of(team, self._critic_for, MINI) if request.use_critic else None,
             catalogue=IndexCatalogue(self, name, fallbacks.append),
             backend=self.backend(name),
             store=self.store,
@@ -291,27 +309,8 @@ class Imagewright:
             preferences=self.preferences,
             learn=lambda row: self.index.add_evidence([row]),
             fallbacks=fallbacks,
-            meter=meter,
-            stop=stop or threading.Event(),
-        )
-
-    def _deciders(
-        self, llm: str | None, fallbacks: list[str], meter: Meter
-    ) -> tuple[Categorizer, Selector, LayoutPlanner]:
-        """The agents: rules, or a language model with the rules behind it."""
-        rules = self._rules
-        if llm is None:
-            return rules
-        from imagewright.agents.categorizer import LLMCategorizer
-        from imagewright.agents.layout_planner import LLMLayoutPlanner
-        from imagewright.agents.llm import connect
-        from imagewright.agents.selector import LLMSelector
-
-        model = connect(llm, self.settings.llm_key)
-        return (
-            LLMCategorizer(model, rules[0], fallbacks.append, meter.add),
-            LLMSelector(model, rules[1], fallbacks.append, meter.add),
-            LLMLayoutPlanner(model, rules[2], fallbacks.append, meter.add),
+            account=line.account,
+            stop=stop,
         )
 
 

@@ -14,6 +14,7 @@ from PIL import Image
 from imagewright.intents import Intent, Reference
 from imagewright.schemas import (
     Candidate,
+    Card,
     Categories,
     Choice,
     Detection,
@@ -24,6 +25,7 @@ from imagewright.schemas import (
     Readiness,
     Region,
     Verdict,
+    Written,
 )
 
 Picture = Image.Image
@@ -146,6 +148,14 @@ class LayoutPlanner(Protocol):
 
     def plan(self, prompt: str) -> Planned:
         """The parsed prompt and a layout without overlaps; works for any nouns."""
+        ...
+
+
+class Writer(Protocol):
+    """Words a prompt for one base model."""
+
+    def write(self, prompt: str, parsed: ParsedPrompt, card: Card) -> Written:
+        """The prompt for the model of ``card``, with every stated fact kept and what was added named."""
         ...
 
 

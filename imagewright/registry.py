@@ -1,6 +1,7 @@
 """Name → implementation. Built-ins stand in tables of ``module:attribute``; outsiders use entry points.
 
-Entry point groups: ``imagewright.backends``, ``imagewright.scorers``, ``imagewright.critics``.
+Entry point groups: ``imagewright.backends``, ``imagewright.scorers``, ``imagewright.critics``,
+``imagewright.models`` (language models: ``(name, what stands behind its colon) → LanguageModel``).
 """
 
 from __future__ import annotations
@@ -15,6 +16,11 @@ from imagewright.errors import BadInput
 BUILT_IN: Mapping[str, Mapping[str, str]] = {
     "backends": {"diffusers": "imagewright.t2i_backends.diffusers_local:DiffusersBackend"},
     "scorers": {"detector": "imagewright.tools.scorers.detector:DetectorScorer"},
+    "models": {
+        "paste": "imagewright.agents.paste:pasted",
+        "scripted": "imagewright.agents.scripted:scripted",
+        "scripted-vlm": "imagewright.agents.scripted:scripted_vlm",
+    },
     "critics": {"detector": "imagewright.agents.rules.critic:DetectorCritic"},
 }
 

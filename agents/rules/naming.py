@@ -14,6 +14,8 @@ from imagewright.agents.rules.words import words
 if TYPE_CHECKING:
     from imagewright.agents.rules.reader import Reader
 
+_OWN = words("its his her their")
+_WORN_ON = words("on over around round upon across about in")
 _FOR_ALL = frozenset({"each", "all", "both", "every"})
 _DIRECTIONAL = frozenset({"left", "right", "above", "below"})
 _AFTER_MEDIUM = words(
@@ -147,7 +149,9 @@ def _is_colour_alone(reader: Reader, phrase: NounPhrase) -> bool:
 
 def _is_style_noun(reader: Reader, phrase: NounPhrase) -> bool:
     link = reader.state.link
-    return link is not None and reader.word(link.start) in {"in", "as"} and phrase.words[-1] in lexicon.STYLES
+    if link is None or link.name == "in-front":
+        return False
+    return reader.word(link.start) in {"in", "as"} and phrase.words[-1] in lexicon.STYLES
 
 
 def name_scenery(reader: Reader, phrase: NounPhrase) -> bool:
@@ -156,6 +160,8 @@ def name_scenery(reader: Reader, phrase: NounPhrase) -> bool:
     link = state.link
     lead = " ".join(reader.low[link.start : phrase.start]) if link is not None and link.kind == "rel" else ""
     preposition = lead if " " not in lead else ""
+    if _hangs_there(reader, phrase, lead):
+        return False
     if scenes.is_frame(phrase) and (
         phrase.determiner in {"the", "this"} or phrase.head not in {"scene", "composition", "view"}
     ):
@@ -189,13 +195,20 @@ def name_scenery(reader: Reader, phrase: NounPhrase) -> bool:
     return True
 
 
+def _hangs_there(reader: Reader, phrase: NounPhrase, lead: str) -> bool:
+    """ "behind a painting", "a photo in front of a vase": a picture among the things, not what they are seen in."""
+    if phrase.determiner not in {"a", "an", "one", ""} or phrase.head not in nouns.PICTURE or phrase.plural:
+        return False
+    return bool(lead) and lead not in {"in", "on", "within", "inside"}
+
+
 def _is_medium(reader: Reader, phrase: NounPhrase) -> bool:
     """ "a photo of", "an oil painting showing": how it is made, at the head of a prompt."""
     if phrase.head not in lexicon.MEDIA or reader.record.groups or reader.record.background or (phrase.count or 1) > 1:
         return False
     following = reader.finder.at(phrase.end) if phrase.end < len(reader.low) else None
-    if following is not None and following.kind == "neg":
-        return True
+    if following is not None and following.kind in {"neg", "rel"}:
+        return following.kind == "neg"
     return reader.word(phrase.end) in _AFTER_MEDIUM or phrase.end >= len(reader.low)
 
 
@@ -227,7 +240,11 @@ def _attaches(reader: Reader, phrase: NounPhrase) -> bool:
     if not link.subjects:
         return False
     if link.kind == "attach":
+        return not _is_counted(reader, phrase, link)
+    if part and reader.word(phrase.start) in _OWN and link.kind == "rel" and reader.word(link.start) in _WORN_ON:
         return True
+    if link.kind == "with" and phrase.head in nouns.WEARABLE and _wears_nothing(reader, link.subjects):
+        return False
     held = link.kind == "with" or reader.word(link.start) == "in"
     following = reader.finder.at(phrase.end) if phrase.end < len(reader.low) else None
     owned = (
@@ -238,9 +255,31 @@ def _attaches(reader: Reader, phrase: NounPhrase) -> bool:
     return part and held and not owned and not (following is not None and following.kind in {"relit", "sides", "pos"})
 
 
+def _wears_nothing(reader: Reader, subjects: list[int]) -> bool:
+    """Whether a hat "with" these lies on them or by them: a table, a shelf, a box."""
+    return all(reader.record.groups[index].noun.rpartition(" ")[2] in nouns.FURNITURE for index in subjects)
+
+
+def _is_counted(reader: Reader, phrase: NounPhrase, link: Link) -> bool:
+    """ "topped with three candles": a stated number of things is to be seen; they are near what they are on."""
+    if phrase.vague or (phrase.count or 1) < 2 or phrase.head in nouns.PART:
+        return False
+    link.kind, link.name, link.soft = "rel", "near", True
+    return True
+
+
+def _wearers(reader: Reader, phrase: NounPhrase, link: Link) -> list[int]:
+    """Of "a man with a hat and a dog with a scarf" the dog has the scarf, not both; of "… with scarves" both have."""
+    if link.kind != "with" or len(link.subjects) < 2:
+        return link.subjects
+    told = any(reader.record.groups[index].tails for index in link.subjects[:-1])
+    return link.subjects if phrase.plural and not told else link.subjects[-1:]
+
+
 def _attach(reader: Reader, phrase: NounPhrase) -> int:
     state = reader.state
-    targets = state.link.subjects if state.link is not None else state.recent or reader.record.history[-1:]
+    named = state.recent or reader.record.history[-1:]
+    targets = _wearers(reader, phrase, state.link) if state.link is not None else named
     begin = state.link.start if state.link is not None else phrase.start - 1
     text = " ".join("and" if w == "," else w for w in reader.low[begin : phrase.end] if w != "\x00")
     for index in targets:

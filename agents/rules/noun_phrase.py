@@ -224,11 +224,16 @@ class NounPhraseReader:
             word = self.low[j]
             if word in {"and", ","} and j > i and lexicon.is_adjective(self._word(j + 1)):
                 continue
-            if self._is_phrase(j) or not self._can_be_noun(j) or word[0].isdigit():
+            if self._is_phrase(j) or not self._can_be_noun(j) or word[0].isdigit() or self._is_participle(j):
                 return -1
             if not lexicon.is_strict_adjective(word) or self._is_compound(j):
                 return j
         return -1
+
+    def _is_participle(self, i: int) -> bool:
+        """ "balanced on", "tied to": a verb that a preposition follows, and no noun."""
+        word = self._word(i)
+        return word.endswith("ed") and word in lexicon.VERB_FORMS and self._word(i + 1) in PREPOSITIONS
 
     def _noun(self, draft: _Draft) -> list[str]:
         words: list[str] = []

@@ -270,6 +270,16 @@ FRAME = words(
     "image picture photo photograph frame canvas shot painting drawing illustration composition view artwork page "
     "scene design screen prompt layout"
 )
+PICTURE = words("painting photo photograph drawing picture illustration canvas")
+WEARABLE = words(
+    "hat cap scarf glasses sunglasses eyeglasses helmet coat jacket dress shirt t-shirt tshirt tie suit crown shoe "
+    "boot glove belt necklace hood uniform costume mask sweater hoodie skirt vest apron cape cloak bracelet earring "
+    "pants jeans shorts trousers kimono gown robe bell ribbon"
+)
+FURNITURE = words(
+    "table chair bench sofa couch bed desk shelf bookshelf stool rack hook hanger box basket bag suitcase drawer "
+    "wardrobe closet cupboard cabinet dresser armchair counter floor tray crate chest bucket car truck bus bicycle"
+)
 # What belongs to its owner after "with", "wearing", "in" or "has".
 PART = words(
     "collar hat cap scarf glasses sunglasses eyeglasses helmet coat jacket dress shirt t-shirt tshirt tie suit "

@@ -30,12 +30,15 @@ _FRAME = (
     r"(?:image|picture|frame|scene|canvas|photo|photograph|composition|shot|painting|drawing|"
     r"screen|view|page|illustration|artwork|design|background)"
 )
-_OFF = rf"(?: of (?:the|this|an?|my) (?:whole |entire )?{_FRAME})"
+_OFF = (
+    rf"(?: of (?:(?:the|this|my) (?:whole |entire )?{_FRAME}|an? (?:whole |entire )?"
+    r"(?:image|picture|frame|scene|canvas|composition|shot|page)))"
+)
 _SIDE = r"(?: hand)?(?: (?:side|half|part|edge|portion|third|corner|end|area|section|region))?"
 _IN = r"(?:in|at|on|to|near|towards?|along|across|from|into|for)"
 _DEG = r"(?:far |very |extreme |immediate |absolute |upper |lower )?"
 _NEXT = (
-    r"(?:(?:directly|right|just|immediately|slightly|well|far|high|somewhere|positioned|placed|"
+    r"(?:(?:directly|right|just|immediately|slightly|(?<!a )(?<!the )well|far|high|somewhere|positioned|placed|"
     r"located|situated|standing) )?"
 )
 _VERTICAL = {"top": "top", "upper": "top", "bottom": "bottom", "lower": "bottom"}
@@ -92,6 +95,9 @@ _RULES: tuple[tuple[PhraseKind, str, str], ...] = (
     ("pos", "",
      rf"{_IN} (?:the )?{_DEG}(?P<pt>left|right|top|upper|bottom|lower|middle|cent(?:er|re)|"
      rf"foreground|background){_SIDE}(?! of\b| to (?:the|an?|it)\b)(?= |$)"),
+    ("pos", "",
+     r"(?:the )?(?P<cv2>top|upper|bottom|lower) (?P<ch2>left|right)(?: hand)?"
+     r"(?: (?:side|part|corner|area|quarter|quadrant))? (?=: |is |has |shows? |contains? |holds? |there |= )"),
     ("pos", "",
      r"(?:the )?(?:far )?(?P<pf>left|right|top|bottom|upper|lower|middle|cent(?:er|"
      r"re))(?: hand)?(?: (?:side|half|part|portion|section|area))? ?(?=: |is |has |shows? |"
@@ -230,8 +236,9 @@ class PhraseFinder:
 def _value(hit: re.Match[str]) -> str:
     """What the named groups of a match say: ``left``, ``top-right``, ``middle``…"""
     groups = hit.groupdict()
-    if groups.get("cv"):
-        return f"{_VERTICAL[groups['cv']]}-{groups['ch']}"
+    for down, across in (("cv", "ch"), ("cv2", "ch2")):
+        if groups.get(down):
+            return f"{_VERTICAL[groups[down]]}-{groups[across]}"
     for name in ("ct", "po", "ow", "il", "lr", "lr2", "pt", "pf", "pl"):
         word = groups.get(name)
         if word:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import cast
 
@@ -132,7 +133,7 @@ class Record:
         if wanted == group.count and not group.attributes:
             group.describe_as(list(phrase.attributes), phrase.described)
             return self.mention(index)
-        if group.count > wanted and not phrase.words:
+        if group.count > wanted and not phrase.words and not _other_colour(group.attributes, phrase.attributes):
             group.divided = True
             return self.split(index, wanted, phrase)
         return self.new(
@@ -246,3 +247,10 @@ class Record:
             joint = "" if not text else (" " if piece.split(" ")[0] in lexicon.LINKS else ", ")
             text = (text + joint + piece)[:400]
         return text
+
+
+def _other_colour(named: Sequence[str], said: Sequence[str]) -> bool:
+    """ "three green apples and two red ones": what has a colour is not divided by another."""
+    before = {word for text in named for word in text.split()} & lexicon.COLOURS
+    after = {word for text in said for word in text.split()} & lexicon.COLOURS
+    return bool(before and after and before.isdisjoint(after))

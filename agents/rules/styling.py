@@ -21,7 +21,8 @@ _LONGEST = 7
 def style_segment(reader: Reader, i: int) -> int | None:
     """The end of a run that is nothing but a style, if one starts at ``i``: ", digital art", "in anime style"."""
     led = reader.low[i] in _LEADS
-    if not led and reader.finder.at(i) is not None:
+    phrase = reader.finder.at(i)
+    if phrase is not None and (not led or phrase.kind == "rel"):
         return None
     if reader.state.glue not in {"start", "comma"} and not led:
         return None

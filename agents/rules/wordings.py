@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from functools import lru_cache
 
-from imagewright.agents.rules import lexicon, numbers
+from imagewright.agents.rules import lexicon, nouns, numbers
 from imagewright.agents.rules.function_words import CONJUNCTIONS, DETERMINERS, PREPOSITIONS
 
 _NUMBER_WORD = "|".join(sorted((w for w in numbers.WORDS if w not in {"single", "lone", "both"}), key=len)[::-1])
@@ -43,6 +43,12 @@ _DRAW = (
     r"(?:draw|show|depict|includ|add|put|plac|us|generat|creat|featur|display|render|paint|hav|contain|insert|"
     r"portray|produc)(?:ing|e|es|s|ed|)"
 )
+_MANY = rf"(?!(?:one|an?|1|0|no|zero)\b){_NUMBER}"
+_HOLDS_NOTHING = "|".join(
+    sorted({*numbers.COLLECTIVE, *lexicon.MEDIA, *nouns.FRAME, *"total number count sum kind type sort lot".split()})
+)
+_SINGULAR = r"([a-z]+[^s\W])"
+_BY = r"(and|or|near|by|with|beside|next to|behind|above|below|under|over|on|opposite|alongside|in front of)"
 _ALSO = r"(?:,|;|\.|:| and| while| but| whereas)*"
 _SIDE = r"(left|right|top|bottom|upper|lower)"
 
@@ -54,12 +60,26 @@ _POLITE = (
     (r"\bset (?=on |against |upon |over |in front of |before )", ""),
     (r"\b(?:in|on|at) which\b|\bwherein\b", "where"),
     (r"^\s*(?:first|firstly),? (?=an? |the |one )", ""),
+    (r"\b(?:definitely|certainly|absolutely|surely|obviously|clearly|of course) (?=not?\b)", ""),
+    (r"\bnot (?:want|wish|like|need|care) to (?=see|have|find|include|show)", "not "),
+    (r"\b(left|right|top|bottom|side|front|back) of that (?=[a-z])", r"\1 of the "),
 )
 _COUNTS = (
     (rf"\b({_NUMBER_WORD}) +\(?\d{{1,3}}\)?(?= +[a-z])", r"\1"),
     (r"\b(?:no more and no less|neither more nor less|no more nor less|not more and not less) than ", ""),
     (r",? (?:no|neither) more(?:,| and| nor| or)* (?:no )?(?:less|fewer)\b(?! than)", ""),
     (r"\bas many as ", ""),
+    (rf"\b({_NUMBER}),? (?:yes|indeed|exactly|precisely|just|repeat),? \1,? (?=[a-z])", r"\1 "),
+    (rf"\b(an? (?:{_WORD} ){{0,2}}?)(?!(?:{_HOLDS_NOTHING})\b)({_WORD}) of (?={_MANY} {_WORD})", r"\1\2 with "),
+    (rf"\b(?:an? |the )?(?:counts?|totals?|number|quantity|sum) of (?={_NUMBER}\b)", ""),
+    (rf"\bcount(?:ing)? (?:up |along |from one )?to {_NUMBER}(?: (?:with|using|in) {_NOUN})?\s*[:;,.]", ""),
+    (rf"\b({_NUMBER}) of (?:my|our|your|his|her|its|their) (?:[a-z]+(?:'s|s') )?(?=[a-z])", r"\1 "),
+    (
+        rf"\b({_NUMBER}) ({_NOUN}),? each (?:of (?:them|which) )?"
+        rf"(?:with|has|having|holding|carrying|riding|beside|next to) "
+        rf"(?:an?|one|(?:his|her|its|their) own) (?:single )?((?:{_WORD} ){{0,2}}?){_SINGULAR}{_END}",
+        r"\1 \2 and \1 \3\4s",
+    ),
     (rf"\b(?:no|not) (?:fewer|less|more) than (?={_NUMBER}\b)", ""),
     (rf"\bnot {_NUMBER} but (?={_NUMBER}\b)", ""),
     (rf"(?<=\w),? (?:and |but )?not {_NUMBER}(?: or {_NUMBER})?{_END}", ""),
@@ -90,6 +110,15 @@ _COLOURS = (
     (rf",? with (the {_NOUN}) being\b", r", \1 is"),
     (rf"\b(the {_NOUN}) being ({_COLOUR})\b", r"\1 is \2"),
     (rf"\ball-({_COLOUR})\b", r"\1"),
+    (
+        rf"\b(?:one|an?) ({_WORD}) {_BE} ({_COLOUR}){_ALSO} the other (?:\1|one)? ?{_BE} ({_COLOUR}){_END}",
+        r"one \2 \1 and one \3 \1",
+    ),
+    (rf"(?<=[a-z]) of an? (?!(?:{_THINGS_TOO})\b)({_COLOUR}){_END}", r" that is \1"),
+    (
+        rf"\b(an? (?:{_WORD} ){{1,3}}?)({_WORD}) {_BY} (an? (?:{_WORD} ){{1,3}})one{_END}",
+        r"\1\2 \3 \4\2",
+    ),
     (rf"\b({_COLOUR})[ -](?:tinted|dyed|painted|toned|hued)\b", r"\1"),
     (rf"\bthe colou?r of ({_ONE} {_NOUN}) (?:is|should be|must be) ({_COLOUR})\b", r"\1 is \2"),
     (rf"\b({_COLOUR}) is the colou?r of ({_ONE} {_NOUN}){_END}", r"\2 is \1"),
@@ -122,8 +151,8 @@ _RESPECTIVE = (
         r"\1 that is \3 and \2 that is \4",
     ),
     (
-        rf"\b(?:two|2|a pair of|a couple of|twin) ({_NOUN}){_ALSO} (?:with )?(?:the first|the one|one|an?)(?: "
-        rf"of (?:them|which))?"
+        rf"\b(?:two|2|a pair of|a couple of|twin) ({_NOUN}){_ALSO} (?:with )?"
+        rf"(?:the first one|the first|the one|one|an?)(?: of (?:them|which))?"
         rf"(?: {_WORD}(?= is| being))? ?(?:{_BE} |in |{_DYED} )*({_COLOUR})(?: one)?{_ALSO} "
         rf"(?:with )?(?:the second|the other|another|one|an?)(?: one)?(?: of (?:them|which))? ?(?:{_BE} |in |"
         rf"{_DYED} )*({_COLOUR})(?: one)?{_END}",
@@ -183,6 +212,10 @@ _DENIALS = (
     (rf"\b(?:refrain|abstain|desist) from (?:{_DRAW} )?|\b(?:steer|stay|keep) (?:clear of|away from) ", "no "),
     (rf"\b(?:keep|leave|take|cut|crop) ((?:the |any |all )?{_NOUN}) out(?: of (?:it|this|the \w+))?\b", r"no \1"),
     (r"\bless (?=the |any |all )", "without "),
+    (rf"\bnothing (?:with|containing|involving) (?:any )?(?={_WORD})", "no "),
+    (r", ([a-z]{3,12})less(?=\s*(?:[,.;!]|$))", r", no \1"),
+    (r"\b(?:keep|make|leave|have) (?:it|this|that|everything|the \w+) ([a-z]+)-free\b", r"no \1"),
+    (rf"([,;.]) (?:please )?(?:hold|skip|drop|scrap|lose|ditch|forget) the (?={_NOUN}\s*(?:[,.;!]|$))", r"\1 no "),
     (r"\b(?:that|which) (?:is|are) ([a-z]+)-free\b", r"without \1"),
     (
         r"\b(?:is|are|was|were)? ?not (?:being )?(?:populated|occupied|inhabited|decorated|filled) (?:by|with)\b",
@@ -200,6 +233,18 @@ _PLACES = (
     (r"\blook(?:ing)? (?:to the )?(left|right) for\b", r"on the \1 is"),
     (r"\bfollowed on the (left|right) by\b", r"and to its \1"),
     (r"\bsupports (?=an? |the |one )", "is supporting "),
+    (
+        rf"\bbetween ({_ONE} {_NOUN}) (?:on|to) the left and ({_ONE} {_NOUN}) (?:on|to) the right\b",
+        r"between \1 and \2",
+    ),
+    (
+        rf"\bbetween ({_ONE} {_NOUN}) (?:on|to) the right and ({_ONE} {_NOUN}) (?:on|to) the left\b",
+        r"between \2 and \1",
+    ),
+    (
+        rf"\b(above|below|over|under|beneath|near|behind|beside|next to|in front of|of) both(?: of them)?{_END}",
+        r"\1 them",
+    ),
     (r"\b(?:is |being )?(?:supported|held up|carried) by\b", "is on top of"),
 )
 _TABLE = tuple(

@@ -1,4 +1,4 @@
-"""The rules categorizer: labels that follow from the parse, then nearest examples."""
+"""The categorizers: labels that follow from the parse, then nearest examples; and a language model's labels."""
 
 from __future__ import annotations
 
@@ -6,9 +6,11 @@ import math
 import zlib
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from imagewright.agents.categorizer import LLMCategorizer
 from imagewright.agents.rules.categorizer import RulesCategorizer
 from imagewright.agents.rules.parse import parse_prompt
 from imagewright.ports import Categorizer
@@ -81,3 +83,28 @@ def test_with_the_sentence_embedder(tmp_path: Path) -> None:
     assert "Science fiction" in labels("a spacecraft orbiting a distant planet", categorizer)
     assert "Logo and design" in labels("logo for a bakery", categorizer)
     assert "Food" not in labels("a knight in shining armour", categorizer)
+
+
+# --- the categorizer that asks a language model ---------------------------------------------
+
+
+def said(*names: str) -> dict[str, list[dict[str, object]]]:
+    """An answer with these labels."""
+    return {"labels": [{"label": name, "confidence": 0.5} for name in names]}
+
+
+def test_labels_of_an_open_set_come_with_confidence(desk: Any) -> None:
+    made = desk({"labels": [{"label": "Deep Sea", "confidence": 0.9}, {"label": "Animals", "confidence": 0.7}]})
+    found = LLMCategorizer(made.asker(), RulesCategorizer(), made.notes.append).categorize("a squid", parse_prompt(""))
+    assert (found.labels, found.confidence, found.decided_by) == (("Deep Sea", "Animals"), (0.9, 0.7), "llm")
+
+
+@pytest.mark.parametrize("bad", ["x" * 60, "", "a b c d e", "two\nlines", "\x1b[31mred", "{}"])
+def test_what_is_no_label_is_left_to_the_rules(bad: str, desk: Any) -> None:
+    made = desk(said(), said(bad), {"labels": "Counting"})
+    rules = RulesCategorizer()
+    parsed = parse_prompt("two cats")
+    found = LLMCategorizer(made.asker(), rules, made.notes.append).categorize("two cats", parsed)
+    assert found == rules.categorize("two cats", parsed)
+    [note] = made.notes
+    assert note.startswith("the rules labelled the prompt")

@@ -9,9 +9,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from imagewright.agents.layout_planner import LLMLayoutPlanner
+from imagewright.agents.llm import Asker, Line
+from imagewright.agents.lmd_form import read_lmd
+from imagewright.agents.models import LanguageModel
 from imagewright.agents.rules.layout import RulesLayoutPlanner
+from imagewright.agents.scripted import ScriptedChatModel
 from imagewright.errors import BadInput
-from imagewright.evals.lmd import NamedBox, evaluate, filter_boxes, judge, main, task_of
+from imagewright.evals.lmd import NamedBox, evaluate, filter_boxes, judge, main, named, task_of
 
 PREFIX = "A realistic photo of a scene"
 THINGS = np.array(["backpack", "book", "bottle", "bowl", "car", "cat", "chair", "cup", "dog", "laptop"], dtype=object)
@@ -114,3 +119,50 @@ def test_the_command_prints_a_table_and_names_what_is_missing(
 def test_a_prompt_of_no_template_is_bad_input() -> None:
     with pytest.raises(BadInput):
         task_of("a dog")
+
+
+# --- layouts in the published form ------------------------------------------------------------
+
+CELLS = [(10, 10), (190, 10), (370, 10), (100, 300), (300, 300)]
+HALVES = {"left": (20, 180), "right": (350, 180), "top": (190, 20), "bottom": (190, 350)}
+
+
+def in_the_published_form(task: str, prompt: str, flaw: bool = False) -> str:
+    """What a language model answers to ``prompt`` in LMD's form; with ``flaw``, a layout that is not as asked."""
+    words = prompt.removeprefix(f"{PREFIX} ").split()
+    boxes: list[tuple[str, tuple[int, int]]] = []
+    if task == "negation":
+        boxes = [(an(words[-1].removesuffix("s")), CELLS[0])] if flaw else []
+    elif task == "numeracy":
+        number = ("one", "two", "three", "four", "five").index(words[1]) + 1
+        noun = words[2] if number == 1 else words[2].removesuffix("s")
+        boxes = [(an(noun), cell) for cell in CELLS[: number - flaw]]
+    elif task == "attribution":
+        boxes = [(" ".join(words[1:4]), CELLS[0]), (" ".join(words[5:8]), CELLS[4])][: 2 - flaw]
+    else:
+        first, second = (words[11], words[5]) if flaw else (words[5], words[11])
+        boxes = [(an(words[2]), HALVES[first]), (an(words[8]), HALVES[second])]
+    listed = ", ".join(f"('{name}', [{x}, {y}, 130, 130])" for name, (x, y) in boxes)
+    negative = words[-1] if task == "negation" else ""
+    return f"Objects: [{listed}]\nBackground prompt: A realistic scene\nNegative prompt: {negative}"
+
+
+@pytest.mark.parametrize("flaw", [False, True])
+def test_layouts_in_the_published_form_go_through_the_same_judge(flaw: bool) -> None:
+    judged = [
+        judge(prompt, named(read_lmd(in_the_published_form(task, prompt, flaw)).boxes))
+        for task, prompt in dict.fromkeys(published_prompts())
+    ]
+    assert len(judged) > 200
+    assert judged == [not flaw] * len(judged)
+
+
+def test_a_scripted_model_in_the_published_form_plans_every_prompt(prompts_file: Path) -> None:
+    prompts = published_prompts()
+    notes: list[str] = []
+    chat = ScriptedChatModel(answers=[in_the_published_form(task, prompt) for task, prompt in prompts])
+    asker = Asker("lmd", (LanguageModel(chat),), Line(on_note=notes.append))
+    report = evaluate(prompts_file, LLMLayoutPlanner(asker, RulesLayoutPlanner(), notes.append, lmd=True))
+    assert report.failures == []
+    assert notes == [], "none was left to the rules"
+    assert len(chat.heard) == 400

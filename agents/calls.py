@@ -1,0 +1,176 @@
+"""One call to a language model: within a deadline, repeated where that may help, and its failure in plain words.
+
+The clients' own retries are off, so that there is one policy: what may pass (429, 5xx, a lost connection) is tried
+again after a pause that doubles, or after what ``Retry-After`` says; a call that ran out of time, or that was refused
+for what it holds, is not.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import email.utils
+import queue
+import re
+import threading
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, TypeVar
+
+from pydantic import SecretStr
+
+from imagewright.errors import Cancelled
+
+T = TypeVar("T")
+_KEY = re.compile(r"\b(?:sk|key)-[\w*-]{6,}|(?<=Bearer )\S+", re.IGNORECASE)
+"""What looks like a key, beside the keys that are known."""
+_PASSING = frozenset({408, 409, 425, 429})
+_LOST = re.compile(r"Timeout|Connect|RemoteProtocol|ReadError|WriteError|JSONDecode|ResponseValidation")
+"""Kinds of errors of HTTP clients that come from the way and not from the request."""
+_SLICE = 0.05
+"""Seconds between two looks at whether the person stopped the run."""
+
+
+@dataclass(frozen=True)
+class Policy:
+    """How long and how often to try."""
+
+    call: float = 60.0
+    """Seconds for one call."""
+    question: float = 120.0
+    """Seconds for one question: all calls, pauses and repairs, with all models."""
+    tries: int = 3
+    """Calls at most before one model is given up on."""
+    pause: float = 1.0
+    """Seconds before the second try; doubles each time."""
+    longest_pause: float = 20.0
+    """A service that asks for a longer pause is not waited for."""
+
+
+class Failure(Exception):
+    """A call that brought no answer: why, in words without keys, and whether trying again may help."""
+
+    def __init__(self, words: str, again: bool = False, pause: float | None = None, status: int | None = None) -> None:
+        super().__init__(words)
+        self.again, self.pause, self.status = again, pause, status
+
+
+@dataclass
+class Deadline:
+    """When a question's time is up, and whether the person has stopped the run."""
+
+    seconds: float
+    stop: threading.Event = field(default_factory=threading.Event)
+    clock: Callable[[], float] = time.monotonic
+
+    def __post_init__(self) -> None:
+        self.end = self.clock() + self.seconds
+
+    @property
+    def left(self) -> float:
+        """Seconds until the time is up; never negative."""
+        return max(0.0, self.end - self.clock())
+
+    def sleep(self, seconds: float) -> None:
+        """Wait.
+
+        Raises:
+            Cancelled: the person stopped the run meanwhile.
+        """
+        if self.stop.wait(seconds):
+            raise Cancelled("the run was stopped")
+
+
+def call(
+    work: Callable[[], T], policy: Policy, deadline: Deadline, secrets: Sequence[SecretStr], patient: bool = False
+) -> T:
+    """What ``work`` returns, in as many tries as ``policy`` and ``deadline`` allow; ``patient`` work may take long.
+
+    Raises:
+        Failure: no try brought anything.
+        Cancelled: the person stopped the run.
+    """
+    for number in range(1, policy.tries + 1):
+        try:
+            return _within(work, float("inf") if patient else min(policy.call, deadline.left), deadline.stop)
+        except (Failure, Cancelled):
+            raise
+        except Exception as error:  # noqa: BLE001  (the boundary to a provider's client)
+            failed = failure_of(error, secrets)
+        pause = policy.pause * 2 ** (number - 1) if failed.pause is None else failed.pause
+        if not failed.again or number == policy.tries:
+            raise failed
+        if pause > min(policy.longest_pause, deadline.left):
+            raise Failure(f"{failed}; it may be asked again in {pause:g} s, which is too long", status=failed.status)
+        deadline.sleep(pause)
+    raise Failure("no try was allowed")
+
+
+def _within(work: Callable[[], T], seconds: float, stop: threading.Event) -> T:
+    """What ``work`` returns within ``seconds``; a client's own timeout hears every byte and so may never come.
+
+    The thread of work that ran out of time is left to itself: Python cannot end it.
+    """
+    done: queue.SimpleQueue[tuple[T | None, BaseException | None]] = queue.SimpleQueue()
+
+    def run() -> None:
+        try:
+            done.put((work(), None))
+        except BaseException as error:  # noqa: BLE001  (handed over to the thread that waits)
+            done.put((None, error))
+
+    end = time.monotonic() + seconds
+    threading.Thread(target=run, daemon=True, name="language model").start()
+    while True:
+        with contextlib.suppress(queue.Empty):
+            value, error = done.get(timeout=max(0.0, min(_SLICE, end - time.monotonic())))
+            if error is not None:
+                raise error
+            return value  # type: ignore[return-value]
+        if stop.is_set():
+            raise Cancelled("the run was stopped")
+        if time.monotonic() >= end:
+            raise Failure(f"no answer within {seconds:.3g} s")
+
+
+# --- what went wrong ------------------------------------------------------------------------
+
+
+def failure_of(error: Exception, secrets: Sequence[SecretStr]) -> Failure:
+    """``error`` of any client as a ``Failure``."""
+    status = getattr(error, "status_code", None)
+    status = status if isinstance(status, int) else None
+    lost = status is None and (
+        isinstance(error, ConnectionError | TimeoutError) or bool(_LOST.search(type(error).__name__))
+    )
+    again = lost or (status is not None and (status in _PASSING or status >= 500) and status != 501)
+    words = f"{type(error).__name__}: {first_line(error, secrets)}"
+    headers = getattr(getattr(error, "response", None), "headers", None) or {}
+    return Failure(words, again=again, pause=retry_after(headers) if again else None, status=status)
+
+
+def first_line(error: Exception, secrets: Sequence[SecretStr]) -> str:
+    """What ``error`` says in one line of at most 200 characters without a key."""
+    line = (str(error).strip().splitlines() or [type(error).__name__])[0]
+    return without_keys(line, secrets)[:200]
+
+
+def without_keys(text: str, secrets: Sequence[SecretStr]) -> str:
+    """``text`` with every known key, and what looks like one, taken out."""
+    for secret in secrets:
+        if value := secret.get_secret_value():
+            text = text.replace(value, "…")
+    return _KEY.sub("…", text)
+
+
+def retry_after(headers: Mapping[str, Any], now: Callable[[], float] = time.time) -> float | None:
+    """The seconds that ``Retry-After`` (RFC 9110: seconds, or a date) asks to wait; None where it says nothing."""
+    milliseconds, text = headers.get("retry-after-ms"), str(headers.get("retry-after") or "").strip()
+    for value, unit in ((milliseconds, 1000.0), (text, 1.0)):
+        with contextlib.suppress(TypeError, ValueError):
+            seconds = float(value) / unit  # type: ignore[arg-type]
+            if 0 <= seconds < float("inf"):
+                return seconds
+    with contextlib.suppress(TypeError, ValueError):
+        return max(0.0, email.utils.parsedate_to_datetime(text).timestamp() - now())
+    return None

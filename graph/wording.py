@@ -1,0 +1,28 @@
+"""The prompt in the words that the chosen flow's model takes best, where a prompt writer is set."""
+
+from __future__ import annotations
+
+from imagewright.graph.parts import Parts
+from imagewright.schemas import Flow, ParsedGroup, ParsedPrompt, Written
+
+_NOBODY_DRAWS = "quuxworm"
+"""A word that stands for every word that a small model was not trained on."""
+
+
+def worded(parts: Parts, prompt: str, parsed: ParsedPrompt, flow: Flow) -> Written:
+    """``prompt`` for the model of ``flow``; a model of a closed world gets it as it is, for it knows few words."""
+    if parts.writer is None or _is_closed(parts, flow):
+        return Written(prompt=prompt)
+    return parts.writer.write(prompt, parsed, flow.card)
+
+
+def _is_closed(parts: Parts, flow: Flow) -> bool:
+    group = ParsedGroup(object=_NOBODY_DRAWS, caption=f"a {_NOBODY_DRAWS}")
+    return bool(parts.backend.limits(flow, group.caption, ParsedPrompt(groups=(group,))))
+
+
+def additions(written: Written) -> tuple[str, ...]:
+    """What the person should know about a prompt that was written anew."""
+    if written.decided_by == "rules":
+        return ()
+    return (f"the prompt was worded for the model; added: {', '.join(written.added) or 'nothing'}",)

@@ -1,0 +1,51 @@
+"""Keys of language model services: from the environment, or from a file that only its owner may read.
+
+The file is TOML: a provider or a server's ``host`` or ``host:port``, and its key::
+
+    anthropic = "…"
+    "openrouter.ai" = "…"
+
+A key of the environment goes before one of the file.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+
+from pydantic import SecretStr
+
+from imagewright.errors import BadInput
+
+VARIABLES = {"anthropic": "ANTHROPIC_API_KEY", "openai": "OPENAI_API_KEY", "*": "IMAGEWRIGHT_LLM_KEY"}
+"""Where a key is for; ``*`` is any server that is named by its address and has none of its own."""
+
+
+def keys_of(environ: Mapping[str, str]) -> dict[str, SecretStr]:
+    """The keys that the environment holds."""
+    return {name: SecretStr(environ[variable]) for name, variable in VARIABLES.items() if environ.get(variable)}
+
+
+def read_keys(path: Path) -> dict[str, SecretStr]:
+    """The keys in the file at ``path``; none when it does not exist.
+
+    Raises:
+        BadInput: others may read it, or it is no table of texts. No error says what stands in it.
+    """
+    try:
+        with path.open("rb") as file:
+            if os.name == "posix" and stat.S_IMODE(os.fstat(file.fileno()).st_mode) & 0o077:
+                raise BadInput(f"others may read the keys in {path}", f"chmod 600 {path}")
+            table = tomllib.load(file)
+    except FileNotFoundError:
+        return {}
+    except OSError as error:
+        raise BadInput(f"cannot read the keys in {path}: {error.strerror}", "make it a readable TOML file") from None
+    except ValueError:
+        raise BadInput(f"cannot read the keys in {path}", 'a line reads: anthropic = "the key"') from None
+    if not all(isinstance(value, str) and value.strip() for value in table.values()):
+        raise BadInput(f"a key in {path} is no text", 'a line reads: anthropic = "the key"')
+    return {name: SecretStr(value.strip()) for name, value in table.items()}
