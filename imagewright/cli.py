@@ -13,6 +13,7 @@ from imagewright import (
     cli_chat,
     cli_comfyui,
     cli_doctor,
+    cli_eval,
     cli_flow_edit,
     cli_flows,
     cli_runs,
@@ -53,6 +54,7 @@ app = typer.Typer(
 cli_flows.app.command("edit")(cli_flow_edit.edit_flow)
 app.add_typer(cli_flows.app, name="flows")
 app.add_typer(cli_runs.app, name="runs")
+app.add_typer(cli_eval.app, name="eval")
 app.add_typer(cli_comfyui.app, name="comfyui")
 app.add_typer(cli_threads.app, name="threads")
 app.add_typer(cli_threads.prefs, name="prefs")
