@@ -99,7 +99,7 @@ def _mean(values: Sequence[float]) -> float:
 
 
 def arms(table: Table, plain: str, images: int, draws: int) -> tuple[Arm, ...]:
-    """All arms: ``plain`` is the flow of the plain call, ``images`` the full arm's budget, ``draws`` best-of-n's cap."""
+    """All arms: ``plain`` names the plain call's flow, ``images`` the full arm's budget, ``draws`` best-of-n's cap."""
     flows = sorted(table.means)
 
     def any_flow(case: Case) -> str:
