@@ -52,6 +52,8 @@ def ablation(
     """
     wanted, number = read_whole("--sample", sample, MOST), read_whole("--seeds", seeds, 100)
     budget, cap = read_whole("--max-images", max_images, 100), read_whole("--draws", draws, 100)
+    if not all((wanted, number, budget, cap)):
+        raise BadInput("--sample, --seeds, --max-images and --draws are whole numbers from 1", "leave them out")
     if fresh and images.is_dir() and any(images.rglob("*.cell.json")):
         raise BadInput(f"{images} holds an earlier run", "name another folder, or leave out --fresh to go on with it")
     from imagewright.evals.ablation import PAIRS, held_out, read_prompts, run_all
