@@ -43,7 +43,8 @@ def flows_in(folder: Path, ids: Sequence[str] | None) -> list[Flow]:
     Raises:
         BadInput: there is none, or one is missing.
     """
-    found = {flow.id: flow for flow in map(read_flow_file, sorted(folder.glob("*.json")))}
+    read = (read_flow_file(path).flow for path in sorted(folder.glob("*.json")))
+    found = {flow.id: flow for flow in read}
     missing = [name for name in ids or () if name not in found]
     if missing or not found:
         raise BadInput(

@@ -32,7 +32,7 @@ def test_their_files_are_flows_without_flaws(tmp_path: Path) -> None:
     files = sorted(tmp_path.glob("*.json"))
     assert len(files) == 24
     for file in files:
-        flow = read_flow_file(file)
+        flow = read_flow_file(file).flow
         assert flow.id == file.stem
         assert flow.card.base_model == "mini"
         assert {"positive", "negative", "seed", "width", "height", "steps", "guidance"} <= set(flow.card.slots)
