@@ -2,6 +2,7 @@
 # Variables: PROMPT   what to draw (any characters; it is handed over as it is)
 #            ARGS     further options, e.g. ARGS="--seed 7 --size 96x64"
 #            PYTHON   the Python to build .venv with, from 3.11 on
+#            WORLD    the small model's world to train: 1, or 2 (more things, colours, patterns; 128 px)
 #            TORCH_INDEX  where torch comes from; a machine without a GPU saves gigabytes with
 #                         TORCH_INDEX=https://download.pytorch.org/whl/cpu
 
@@ -21,6 +22,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 LOG := $(VENV)/install.log
 TORCH_INDEX ?=
+WORLD ?= 1
 comma := ,
 # What .venv depends on: a change of either file, or of the folder, installs again; so does an interrupted install.
 KEY := $(shell { cat pyproject.toml constraints.txt; pwd; } | cksum | cut -d ' ' -f 1)
@@ -59,10 +61,10 @@ docs: $(READY) ## write docs/commands.md from the command's own help
 
 .PHONY: mini
 mini: $(READY) ## train the small model and its detectors (hours; goes on after an interruption)
-	@$(BIN)/python -m imagewright.t2i_backends.mini.train_autoencoder
-	@$(BIN)/python -m imagewright.t2i_backends.mini.train $(ARGS)
-	@$(BIN)/python -m imagewright.t2i_backends.mini.train_detector critic
-	@$(BIN)/python -m imagewright.t2i_backends.mini.train_detector evidence
+	@$(BIN)/python -m imagewright.t2i_backends.mini.train_autoencoder --world $(WORLD)
+	@$(BIN)/python -m imagewright.t2i_backends.mini.train $(ARGS) --world $(WORLD)
+	@$(BIN)/python -m imagewright.t2i_backends.mini.train_detector critic --world $(WORLD)
+	@$(BIN)/python -m imagewright.t2i_backends.mini.train_detector evidence --world $(WORLD)
 
 .PHONY: mini-more
 mini-more: $(READY) ## train the shipped small model further, from its weights (ARGS="--steps 6000")

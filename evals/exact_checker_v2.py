@@ -133,7 +133,9 @@ def _scaled(solid: Mask) -> tuple[Pixels, float, tuple[int, int, int, int]]:
     rows, columns = np.nonzero(solid.any(axis=1))[0], np.nonzero(solid.any(axis=0))[0]
     box = (int(columns[0]), int(rows[0]), int(columns[-1]) + 1, int(rows[-1]) + 1)
     crop = Image.fromarray(solid[box[1] : box[3], box[0] : box[2]].astype(np.uint8) * 255)
-    stretched = np.asarray(crop.resize((_GRID, _GRID), Image.Resampling.BILINEAR), dtype=np.float32) / 255
+    stretched: Pixels = np.asarray(
+        crop.resize((_GRID, _GRID), Image.Resampling.BILINEAR), dtype=np.float32
+    ) / np.float32(255)
     return stretched, (box[2] - box[0]) / (box[3] - box[1]), box
 
 

@@ -14,6 +14,7 @@ from imagewright import (
     cli_chat,
     cli_comfyui,
     cli_doctor,
+    cli_eval,
     cli_eval_llm,
     cli_flow_edit,
     cli_flows,
@@ -60,6 +61,8 @@ app.add_typer(cli_flows.app, name="flows")
 app.add_typer(cli_models.app, name="models")
 app.add_typer(cli_bench.app, name="bench")
 app.add_typer(cli_runs.app, name="runs")
+cli_eval_llm.add_to(cli_eval.app)
+app.add_typer(cli_eval.app, name="eval")
 app.add_typer(cli_comfyui.app, name="comfyui")
 app.add_typer(cli_threads.app, name="threads")
 app.add_typer(cli_threads.prefs, name="prefs")
@@ -67,9 +70,6 @@ app.command("chat")(cli_chat.chat)
 app.command("why")(cli_why.why)
 app.command("doctor")(cli_doctor.doctor)
 app.add_typer(cli_doctor.config, name="config")
-evals = typer.Typer(help="Measure agents and layouts.", no_args_is_help=True)
-cli_eval_llm.add_to(evals)
-app.add_typer(evals, name="eval")
 cli_runs.app.command("replay")(cli_why.replay_run)
 
 EnginesOption = Annotated[str | None, typer.Option(metavar="NAME", help="The backend that draws.")]

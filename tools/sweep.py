@@ -25,7 +25,7 @@ from imagewright.flow_format import graph_hash
 from imagewright.ports import Backend, Job, Scorer
 from imagewright.retrieval.builtin import shipped_flows
 from imagewright.retrieval.evidence import EvidenceFile, PromptFacts, dump_evidence, parse_prompts, prompt_line
-from imagewright.schemas import Evidence, Flow, ParsedGroup, ParsedPrompt, ParsedRelation
+from imagewright.schemas import Evidence, Flow, ParsedGroup, ParsedPrompt, ParsedRelation, Region
 from imagewright.settings import load_settings
 from imagewright.t2i_backends.mini.editions import SHIPPED, Edition
 from imagewright.t2i_backends.mini.world import Scene, article
@@ -79,9 +79,17 @@ class CellStore:
             db.execute("INSERT OR REPLACE INTO cells VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", (*values, row.when))
 
 
-def cell_key(flow: Flow, prompt: str, seed: int, backend: str, scorer: str, model: str) -> str:
+Layouts = Callable[[Flow, str], tuple[Region, ...]]
+"""The regions with which a flow draws a prompt; none for a flow that draws from words alone."""
+
+
+def cell_key(
+    flow: Flow, prompt: str, seed: int, backend: str, scorer: str, model: str, regions: Sequence[Region] = ()
+) -> str:
     """The content hash of a cell; ``model`` identifies the weights that draw."""
-    parts = [graph_hash(flow.graph), prompt, seed, backend, scorer, model]
+    parts: list[object] = [graph_hash(flow.graph), prompt, seed, backend, scorer, model]
+    if regions:
+        parts.append([region.model_dump(mode="json") for region in regions])
     return hashlib.sha256(json.dumps(parts).encode()).hexdigest()
 
 
@@ -94,6 +102,7 @@ def measure(
     store: CellStore,
     progress: Callable[[Progress], None],
     model: Callable[[Flow], str] = lambda flow: "",
+    layouts: Layouts = lambda flow, prompt: (),
 ) -> list[Evidence]:
     """The score of every flow on every prompt with every seed; flow by flow, so that a model is loaded once.
 
@@ -112,12 +121,14 @@ def measure(
     for flow in flows:
         identity = model(flow)
         for prompt, facts in prompts.items():
+            regions = layouts(flow, prompt)
             for seed in seeds:
-                key = cell_key(flow, prompt, seed, backend.name, scorer.name, identity)
+                key = cell_key(flow, prompt, seed, backend.name, scorer.name, identity, regions)
                 row = store.get(key)
                 reused = row is not None
                 if row is None:
-                    row = _measure_cell(flow, prompt, facts.parsed or ParsedPrompt(), seed, backend, scorer)
+                    job = Job(flow=flow, prompt=prompt, seed=seed, regions=regions)
+                    row = _measure_cell(job, facts.parsed or ParsedPrompt(), backend, scorer)
                     store.put(key, row)
                 found.append(row.model_copy(update={"flow": flow.id}))
                 state = Progress(state.done + 1, state.total, state.reused + reused, flow.id)
@@ -125,20 +136,18 @@ def measure(
     return found
 
 
-def _measure_cell(
-    flow: Flow, prompt: str, parsed: ParsedPrompt, seed: int, backend: Backend, scorer: Scorer
-) -> Evidence:
-    drawn = backend.draw(Job(flow=flow, prompt=prompt, seed=seed), lambda step: None, lambda: False)
+def _measure_cell(job: Job, parsed: ParsedPrompt, backend: Backend, scorer: Scorer) -> Evidence:
+    drawn = backend.draw(job, lambda step: None, lambda: False)
     return Evidence(
-        flow=flow.id,
-        prompt=prompt,
+        flow=job.flow.id,
+        prompt=job.prompt,
         backend=backend.name,
         scorer=scorer.name,
-        value=round(float(scorer.score(prompt, parsed, drawn.image)), 6),
-        seed=seed,
+        value=round(float(scorer.score(job.prompt, parsed, drawn.image)), 6),
+        seed=job.seed,
         seconds=round(drawn.seconds, 3),
         when=datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
-        graph_hash=graph_hash(flow.graph),
+        graph_hash=graph_hash(job.flow.graph),
     )
 
 
@@ -188,17 +197,18 @@ def scene_categories(scene: Scene) -> tuple[str, ...]:
     return tuple(label for label, true in holds.items() if true)
 
 
-def load_prompts(path: Path, count: int) -> dict[str, PromptFacts]:
-    """The prompts in ``path`` (JSONL); where there is no such file it is written with ``count`` of mini's world.
+def load_prompts(path: Path | None, count: int, edition: Edition = SHIPPED) -> dict[str, PromptFacts]:
+    """The prompts in ``path`` (JSONL), written with ``count`` of mini's world where it is not there; those without it.
 
     Raises:
         BadInput: the file is not a list of prompts, or cannot be written.
     """
-    if path.exists():
+    if path is not None and path.exists():
         with storage_errors(path):
             return parse_prompts(path.read_text(encoding="utf-8").splitlines(), str(path))
-    prompts = world_prompts(count)
-    write_whole(path, "".join(prompt_line(text, facts) + "\n" for text, facts in prompts.items()))
+    prompts = world_prompts(count, edition=edition)
+    if path is not None:
+        write_whole(path, "".join(prompt_line(text, facts) + "\n" for text, facts in prompts.items()))
     return prompts
 
 
@@ -244,14 +254,12 @@ def run(options: argparse.Namespace) -> str:
         raise BadInput("--seeds and --count must be whole numbers from 1", "leave them out for 2 and 60")
     settings = load_settings()
     flows = _named_flows(options.flows)
-    prompts = load_prompts(options.prompts, options.count) if options.prompts else world_prompts(options.count)
+    prompts = load_prompts(options.prompts, options.count)
     backend = registry.load("backends", options.backend)(settings.model_roots, settings.device, settings.model_cache)
     scorer = registry.load("scorers", options.scorer)()
     store = CellStore(options.store or settings.data_dir / "sweep.sqlite")
     files = ModelFiles(settings.model_roots)
-    rows = measure(
-        flows, prompts, range(options.seeds), backend, scorer, store, _Printer(), lambda f: weights(f, files)
-    )
+    rows = measure(flows, prompts, range(options.seeds), backend, scorer, store, Printer(), lambda f: weights(f, files))
     made = {
         "scorer": scorer.name, "backend": backend.name, "models": ", ".join(sorted({weights(f, files) for f in flows})),
         "date": max(row.when for row in rows)[:10], "flows": str(len(flows)), "prompts": str(len(prompts)),
@@ -275,7 +283,7 @@ def _named_flows(ids: Sequence[str] | None) -> list[Flow]:
     return [shipped[name] for name in ids] if ids else [f for f in shipped.values() if f.card.base_model == "mini"]
 
 
-class _Printer:
+class Printer:
     """Progress on stderr: one line that is overwritten on a terminal, a line every tenth of the way elsewhere."""
 
     def __init__(self) -> None:

@@ -52,12 +52,13 @@ image = pipe(
   **Measured by** `make mini-report`.
 """
 HISTORY = {
-    1: """- **Made by** `make mini` and `make mini-more` (seeded, resumable) on two cores. 4,400 steps came first, restarted
-  several times with other plans, while the pooled text vector stopped at a word in the middle of the prompt (its end
-  token had the id 2, which transformers reads by an old rule). From those weights the shipped ones took 4,200 steps with
-  the end token in its place, planned as 5,000 until step 2,800; region prompts from step 1,500. A fresh run gives a model
-  like this one, not this one. The guidance was chosen on the prompts of another seed than the report's.""",
-    2: """- **Made by** `make mini ARGS="--world 2"` (seeded, resumable) on two cores: text encoders first, on reading
+    1: """- **Made by** `make mini` and `make mini-more` (seeded, resumable) on two cores. 4,400 steps came first,
+  restarted several times with other plans, while the pooled text vector stopped at a word in the middle of the prompt
+  (its end token had the id 2, which transformers reads by an old rule). From those weights the shipped ones took 4,200
+  steps with the end token in its place, planned as 5,000 until step 2,800; region prompts from step 1,500. A fresh run
+  gives a model like this one, not this one. The guidance was chosen on the prompts of another seed than the
+  report's.""",
+    2: """- **Made by** `make mini WORLD=2` (seeded, resumable) on two cores: text encoders first, on reading
   captions, then the whole on pictures, from single things to many; region prompts in one batch of four from the
   start.""",
 }

@@ -1,0 +1,248 @@
+"""What each part of imagewright adds: the same prompts and seeds through arms that have it and arms that have not.
+
+``imagewright eval ablation`` runs it. Pictures are judged by the exact checker of the world that the prompts come from,
+which neither scored the evidence nor advises the loop. Every finished cell is kept under DIR with its picture, named by
+arm, prompt and seed, so that a killed run goes on where it stopped and anyone can judge by other means.
+"""
+
+from __future__ import annotations
+
+import json
+import random
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+from PIL import Image
+
+from imagewright.errors import BadInput, CannotDraw
+from imagewright.evals.mini_report import LOOKS, ROWS, Case, cases, complaints
+from imagewright.evals.paired import Outcome
+from imagewright.schemas import DrawRequest, Evidence, RunResult
+from imagewright.t2i_backends.mini.editions import Edition
+from imagewright.t2i_backends.mini.world import Group, Scene
+from imagewright.tools.sweep import write_whole
+
+SEED = 7_000
+"""Seeds the held-out prompts; apart from those of training, sweep and report."""
+Judge = Callable[[Case, Image.Image], float]
+
+
+class Engine(Protocol):
+    """What an arm needs of imagewright."""
+
+    def draw(self, prompt: DrawRequest) -> RunResult:
+        """Draw one request."""
+        ...
+
+
+@dataclass(frozen=True)
+class Arm:
+    """A way to draw a prompt."""
+
+    name: str
+    flow: Callable[[Case], str | None]
+    """The flow for a prompt; None lets the selector choose."""
+    layout: bool = False
+    critic: bool = False
+    images: int = 1
+    draws: int = 1
+    """Best-of-N: so many runs of one picture, until the critic accepts one."""
+
+
+@dataclass(frozen=True)
+class Table:
+    """What the evidence says of flows: their means, overall and by category."""
+
+    means: Mapping[str, float]
+    by_category: Mapping[str, Mapping[str, float]]
+    categories: Mapping[str, tuple[str, ...]]
+    """The categories of each prompt that will be drawn."""
+
+    @property
+    def best(self) -> str:
+        """The flow with the best mean."""
+        return max(sorted(self.means), key=lambda flow: self.means[flow])
+
+    def best_for(self, prompt: str) -> str:
+        """The flow with the best mean over a prompt's categories (ComfyGen-IC's table); the best one without any."""
+        tables = [self.by_category[c] for c in self.categories.get(prompt, ()) if c in self.by_category]
+        flows = sorted({flow for table in tables for flow in table})
+        if not flows:
+            return self.best
+        return max(flows, key=lambda flow: sum(t.get(flow, 0.0) for t in tables) / len(tables))
+
+
+def table_of(
+    evidence: Sequence[Evidence], labels: Mapping[str, tuple[str, ...]], categories: Mapping[str, tuple[str, ...]]
+) -> Table:
+    """The table of ``evidence``, whose prompts bear ``labels``.
+
+    Raises:
+        BadInput: there is no evidence.
+    """
+    if not evidence:
+        raise BadInput("there is no evidence to choose flows by", "measure some: python -m imagewright.evals.matrix")
+    values: dict[str, list[float]] = {}
+    cells: dict[str, dict[str, list[float]]] = {}
+    for row in evidence:
+        values.setdefault(row.flow, []).append(row.value)
+        for label in labels.get(row.prompt, ()):
+            cells.setdefault(label, {}).setdefault(row.flow, []).append(row.value)
+    by_category = {label: {f: _mean(v) for f, v in flows.items()} for label, flows in cells.items()}
+    return Table({flow: _mean(v) for flow, v in values.items()}, by_category, categories)
+
+
+def _mean(values: Sequence[float]) -> float:
+    return sum(values) / len(values)
+
+
+def arms(table: Table, plain: str, images: int, draws: int) -> tuple[Arm, ...]:
+    """All arms: ``plain`` names the plain call's flow, ``images`` the full arm's budget, ``draws`` best-of-n's cap."""
+    flows = sorted(table.means)
+
+    def any_flow(case: Case) -> str:
+        return random.Random(f"random/{case.prompt}").choice(flows)
+
+    def best(case: Case) -> str:
+        return table.best
+
+    def chosen(case: Case) -> None:
+        return None
+
+    return (
+        Arm("plain", lambda case: plain),
+        Arm("best-fixed", best),
+        Arm("random", any_flow),
+        Arm("category-table", lambda case: table.best_for(case.prompt)),
+        Arm("selected", chosen),
+        Arm("selected+layout", chosen, layout=True),
+        Arm("full", chosen, layout=True, critic=True, images=images),
+        Arm("best-of-n", best, critic=True, draws=draws),
+        Arm("full without selector", best, layout=True, critic=True, images=images),
+        Arm("full without layout", chosen, critic=True, images=images),
+        Arm("full without repairs", chosen, layout=True, critic=True, draws=draws),
+    )
+
+
+PAIRS = (
+    ("full", "plain"), ("full", "best-of-n"), ("selected", "best-fixed"), ("selected", "category-table"),
+    ("selected", "random"), ("selected+layout", "selected"), ("full", "selected+layout"),
+    ("full", "full without selector"), ("full", "full without layout"), ("full", "full without repairs"),
+)  # fmt: skip
+
+
+# --- prompts --------------------------------------------------------------------------------
+
+
+def read_prompts(path: Path) -> list[Case]:
+    """The prompts of a file as ``run_all`` writes it: ``{"prompt", "kind", "number", "groups", "relation", …}``.
+
+    Raises:
+        BadInput: the file cannot be read, or a line is not a prompt with what its picture must show.
+    """
+    try:
+        lines = path.read_text("utf-8").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        raise BadInput(f"cannot read {path}: {error}", "name a JSONL file of prompts") from None
+    made = []
+    for number, line in enumerate(lines):
+        try:
+            value = json.loads(line)
+            groups = tuple(Group(int(n), str(colour), str(shape)) for n, colour, shape in value["groups"])
+            scene = Scene(groups, value.get("relation"), None, str(value.get("background", "")), (), 0.5)
+            made.append(Case(str(value.get("kind", "")), scene, str(value["prompt"]), int(value.get("number", number))))
+        except (ValueError, KeyError, TypeError, AttributeError):
+            wanted = '{"prompt": "two red cups", "groups": [[2, "red", "cup"]], "relation": null}'
+            raise BadInput(f"line {number + 1} of {path} is not a prompt", f"write lines like {wanted}") from None
+    if not made:
+        raise BadInput(f"{path} holds no prompt", "leave --prompts out for the fixed ones")
+    return made
+
+
+# --- drawing --------------------------------------------------------------------------------
+
+
+def held_out(edition: Edition, count: int) -> list[Case]:
+    """``count`` prompts of all rows of the report, worded as training never words them, fixed by ``SEED``."""
+    total = sum(row.prompts for row in ROWS[edition.version])
+    made = cases(edition, SEED, max(1.0, count / total))
+    random.Random(SEED).shuffle(made)
+    return made[:count]
+
+
+def judge_exactly(edition: Edition) -> Judge:
+    """The exact checker: 1 where nothing is wrong with a picture, else 0."""
+    return lambda case, image: float(not complaints(case, LOOKS[edition.version](image)))
+
+
+def run_arm(engine: Engine, arm: Arm, case: Case, seed: int, judge: Judge, folder: Path) -> Outcome:
+    """The outcome of one cell: read from ``folder`` where it was finished before, drawn and kept there otherwise."""
+    stem = f"{arm.name.replace(' ', '-')}/{case.seed:04d}-{seed}"
+    kept, picture = folder / f"{stem}.cell.json", folder / f"{stem}.png"
+    if kept.is_file() and picture.is_file():
+        value = json.loads(kept.read_text("utf-8"))
+        if value["prompt"] == case.prompt:
+            return Outcome(**value)
+    picture.parent.mkdir(parents=True, exist_ok=True)
+    images, seconds = _draw(engine, arm, case, seed, picture)
+    with Image.open(picture) as image:
+        score = judge(case, image.convert("RGB"))
+    outcome = Outcome(arm.name, case.prompt, seed, score, images, round(seconds, 3), case.kind)
+    write_whole(kept, json.dumps(outcome.__dict__, sort_keys=True) + "\n")
+    return outcome
+
+
+def _draw(engine: Engine, arm: Arm, case: Case, seed: int, picture: Path) -> tuple[int, float]:
+    """Draw one cell to ``picture``: how many images it took, and how long. Best-of-N keeps the critic's favourite."""
+    images, seconds, best = 0, 0.0, -1.0
+    for number in range(arm.draws):
+        again = picture if arm.draws == 1 else picture.with_suffix(f".{number}.png")
+        result = engine.draw(_request(arm, case, seed + 1_000_003 * number, again))
+        images, seconds = images + result.images, seconds + result.seconds
+        verdict = next((r.verdict for r in result.rounds if r.image == result.image), None)
+        score = verdict.score if verdict is not None else 0.0
+        if again != picture:
+            if score > best:
+                again.replace(picture)
+            else:
+                again.unlink()
+            again.with_suffix(".json").unlink(missing_ok=True)
+        best = max(best, score)
+        if verdict is not None and verdict.accepted:
+            break
+    return images, seconds
+
+
+def _request(arm: Arm, case: Case, seed: int, picture: Path) -> DrawRequest:
+    return DrawRequest(
+        prompt=case.prompt, seed=seed, flow=arm.flow(case), use_layout=arm.layout, use_critic=arm.critic,
+        max_images=arm.images, out=str(picture), anyway=True,
+    )  # fmt: skip
+
+
+def run_all(
+    engine: Engine, wanted: Sequence[Arm], made: Sequence[Case], seeds: Sequence[int], judge: Judge, folder: Path
+) -> Iterator[Outcome]:
+    """Every cell, prompt by prompt, so that a run that is stopped early compares the arms on the same prompts.
+
+    Raises:
+        CannotDraw: an arm's flow cannot run here.
+    """
+    lines = [{"prompt": c.prompt, "number": c.seed, "kind": c.kind, **_truth(c)} for c in made]
+    write_whole(folder / "prompts.jsonl", "".join(json.dumps(line, sort_keys=True) + "\n" for line in lines))
+    for case in made:
+        for seed in seeds:
+            for arm in wanted:
+                try:
+                    yield run_arm(engine, arm, case, seed, judge, folder)
+                except CannotDraw as error:
+                    raise CannotDraw(f"arm {arm.name!r} cannot draw {case.prompt!r}: {error}", error.remedy) from error
+
+
+def _truth(case: Case) -> dict[str, object]:
+    """What the picture must show."""
+    scene = case.scene
+    groups = [[group.count, group.colour, group.shape] for group in scene.groups]
+    return {"groups": groups, "relation": scene.relation, "background": scene.background}

@@ -1,0 +1,157 @@
+"""Which stage spoilt a picture: the failures of the full arm, sorted by cause, as a table and a sheet to look at.
+
+``python -m imagewright.evals.failures out/ablation`` reads what ``imagewright eval ablation`` left there. The first
+stage that went wrong is the cause: the prompt was misread, the layout is not what was read, the critic accepted a wrong
+picture, or the critic was right and the budget ended.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from PIL import Image
+from pydantic import ValidationError
+
+from imagewright.agents.rules.parse import parse_prompt
+from imagewright.errors import BadInput, ImagewrightError
+from imagewright.evals.ablation import read_prompts
+from imagewright.evals.mini_report import LOOKS, Case, complaints, contact_sheet
+from imagewright.schemas import Layout, Round
+from imagewright.t2i_backends.mini.editions import EDITIONS, Edition
+from imagewright.t2i_backends.mini.world import Scene
+
+CAUSES = ("reading", "layout", "critic", "drawing")
+SHEET = 40
+
+
+@dataclass(frozen=True)
+class Failure:
+    """A wrong picture, what is wrong with it, and the first stage that went wrong."""
+
+    case: Case
+    picture: Path
+    wrong: tuple[str, ...]
+    cause: str
+
+
+def cause_of(scene: Scene, prompt: str, made: Round, synonyms: Mapping[str, str]) -> str:
+    """One of ``CAUSES`` for a wrong picture of ``scene`` that ``made`` describes."""
+    wanted = Counter({(g.shape, g.colour): g.count for g in scene.groups})
+    parsed = parse_prompt(prompt)
+    read = Counter({_named(g.object, g.attributes, wanted, synonyms): g.count for g in parsed.groups})
+    related = [(r.subject, r.relation, r.object) for r in parsed.relations]
+    if read != wanted or (scene.relation is not None and not related):
+        return "reading"
+    if made.layout is not None and not _laid_out(made.layout, scene, wanted, synonyms):
+        return "layout"
+    return "critic" if made.verdict is None or made.verdict.accepted else "drawing"
+
+
+def _named(
+    name: str, attributes: Sequence[str], wanted: Mapping[tuple[str, str], int], synonyms: Mapping[str, str]
+) -> tuple[str, str]:
+    """Shape and colour in the world's own words; the colour is the attribute that is one."""
+    colours = {colour for _, colour in wanted}
+    words = [synonyms.get(word, word) for word in attributes]
+    return synonyms.get(name, name), next((word for word in words if word in colours), "")
+
+
+def _laid_out(
+    layout: Layout, scene: Scene, wanted: Mapping[tuple[str, str], int], synonyms: Mapping[str, str]
+) -> bool:  # fmt: skip
+    """Whether the boxes are as many as asked for, and stand as the relation says."""
+    names = [_named(box.object, box.attributes, wanted, synonyms) for box in layout.boxes]
+    if Counter(names) != wanted:
+        return False
+    if scene.relation is None:
+        return True
+    axis, sign = (0 if scene.relation in ("left", "right") else 1), (1 if scene.relation in ("left", "above") else -1)
+    first, second = ((g.shape, g.colour) for g in scene.groups[:2])
+    pairs = [
+        (a.centre[axis], b.centre[axis])
+        for a, one in zip(layout.boxes, names, strict=True)
+        for b, other in zip(layout.boxes, names, strict=True)
+        if (one, other) == (first, second)
+    ]
+    return all(sign * (b - a) > 0 for a, b in pairs)
+
+
+def failures(folder: Path, edition: Edition, arm: str = "full") -> list[Failure]:
+    """The wrong pictures of ``arm`` in ``folder``, sorted by cause.
+
+    Raises:
+        BadInput: the folder holds no such arm, or a trace there is broken.
+    """
+    known = {case.seed: case for case in read_prompts(folder / "prompts.jsonl")}
+    traces = sorted((folder / arm.replace(" ", "-")).glob("*.cell.json"))
+    if not traces:
+        raise BadInput(f"{folder} holds no outcome of arm {arm!r}", "run: imagewright eval ablation --images DIR")
+    found = []
+    for cell in traces:
+        case, picture = known[int(cell.name.split("-")[0])], cell.with_name(cell.name.replace(".cell.json", ".png"))
+        with Image.open(picture) as image:
+            wrong = complaints(case, LOOKS[edition.version](image.convert("RGB")))
+        if wrong:
+            made = _delivered(picture.with_suffix(".json"))
+            found.append(Failure(case, picture, wrong, cause_of(case.scene, case.prompt, made, edition.synonyms)))
+    return sorted(found, key=lambda failure: CAUSES.index(failure.cause))
+
+
+def _delivered(trace: Path) -> Round:
+    """The round of the picture that was delivered.
+
+    Raises:
+        BadInput: the trace is missing or broken.
+    """
+    try:
+        value = json.loads(trace.read_text("utf-8"))
+        return Round.model_validate(next(r for r in value["rounds"] if r["image"] == value["image"]))
+    except (OSError, ValueError, KeyError, TypeError, StopIteration, ValidationError) as error:
+        raise BadInput(f"{trace} is no trace of a run: {error}", "draw the arm anew into another folder") from None
+
+
+def table(found: Sequence[Failure]) -> str:
+    """How many failures each cause has."""
+    counts = Counter(failure.cause for failure in found)
+    return "\n".join(f"{cause:<8} {counts[cause]:4d}  {counts[cause] / max(1, len(found)):6.1%}" for cause in CAUSES)
+
+
+def sheet(found: Sequence[Failure]) -> Image.Image:
+    """Up to forty failures with their prompts, in the order of causes, as even a share of each as there is."""
+    by_cause = [[f for f in found if f.cause == cause] for cause in CAUSES]
+    turns = [f for row in range(SHEET) for column in by_cause for f in column[row : row + 1]]
+    shown = sorted(turns[:SHEET], key=lambda failure: CAUSES.index(failure.cause))
+    made = [Case(f.case.kind, f.case.scene, f"{f.cause.upper()}: {f.case.prompt}", f.case.seed) for f in shown]
+    pictures = [Image.open(f.picture).convert("RGB") for f in shown]
+    return contact_sheet(made, pictures, [f.wrong for f in shown])
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """The command; returns the exit code."""
+    parser = argparse.ArgumentParser(prog="python -m imagewright.evals.failures", description=__doc__)
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("--arm", default="full")
+    parser.add_argument("--world", type=int, choices=sorted(EDITIONS), default=2)
+    args = parser.parse_args(argv)
+    try:
+        found = failures(args.folder, EDITIONS[args.world], args.arm)
+    except ImagewrightError as error:
+        print(f"{error}\n{error.remedy}", file=sys.stderr)
+        return error.exit_code
+    print(table(found))
+    for failure in found:
+        print(f"{failure.cause}: {failure.case.prompt}: {'; '.join(failure.wrong)}  ({failure.picture.name})")
+    if found:
+        sheet(found).save(args.folder / "failures.png")
+        print(f"the sheet: {args.folder / 'failures.png'}")
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

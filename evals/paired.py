@@ -1,0 +1,115 @@
+"""Comparing arms on the same prompts and seeds: shares with intervals, and paired differences, bootstrapped by prompt.
+
+The prompt is what is drawn anew in the bootstrap (Efron 1979), with all its seeds: two pictures of one prompt are no
+independent witnesses.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from imagewright.errors import BadInput
+
+Floats = NDArray[np.float64]
+ROUNDS = 4000
+SEED = 11
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What one arm made of one prompt with one seed."""
+
+    arm: str
+    prompt: str
+    seed: int
+    score: float
+    """The judge's, in [0, 1]."""
+    images: int
+    seconds: float
+    category: str
+
+
+@dataclass(frozen=True)
+class ArmRow:
+    """One arm of the table; ``low`` and ``high`` bound the mean score with 95 %."""
+
+    arm: str
+    overall: float
+    low: float
+    high: float
+    images_per_prompt: float
+    seconds_per_prompt: float
+    by_category: Mapping[str, float]
+
+
+@dataclass(frozen=True)
+class PairRow:
+    """How much better ``a`` is than ``b`` on the prompts and seeds of both, with a 95 % interval."""
+
+    a: str
+    b: str
+    difference: float
+    low: float
+    high: float
+
+
+def arm_rows(outcomes: Iterable[Outcome]) -> list[ArmRow]:
+    """A row for each arm, in the order of their first outcomes."""
+    arms: dict[str, list[Outcome]] = {}
+    for outcome in outcomes:
+        arms.setdefault(outcome.arm, []).append(outcome)
+    return [_arm(name, mine) for name, mine in arms.items()]
+
+
+def _arm(name: str, mine: Sequence[Outcome]) -> ArmRow:
+    low, high = interval(_by_prompt({(o.prompt, o.seed): o.score for o in mine}))
+    kinds: dict[str, list[float]] = {}
+    for outcome in mine:
+        kinds.setdefault(outcome.category, []).append(outcome.score)
+    return ArmRow(
+        name, float(np.mean([o.score for o in mine])), low, high, float(np.mean([o.images for o in mine])),
+        float(np.mean([o.seconds for o in mine])), {k: float(np.mean(v)) for k, v in sorted(kinds.items())},
+    )  # fmt: skip
+
+
+def pair_row(outcomes: Sequence[Outcome], a: str, b: str) -> PairRow:
+    """The paired difference of two arms.
+
+    Raises:
+        BadInput: they share no prompt and seed.
+    """
+    scores = [{(o.prompt, o.seed): o.score for o in outcomes if o.arm == arm} for arm in (a, b)]
+    shared = {cell: scores[0][cell] - scores[1][cell] for cell in scores[0] if cell in scores[1]}
+    if not shared:
+        raise BadInput(f"the arms {a!r} and {b!r} share no prompt", "run both arms on the same prompts and seeds")
+    low, high = interval(_by_prompt(shared))
+    return PairRow(a, b, float(np.mean(list(shared.values()))), low, high)
+
+
+def _by_prompt(cells: Mapping[tuple[str, int], float]) -> list[list[float]]:
+    """The values of each prompt."""
+    found: dict[str, list[float]] = {}
+    for (prompt, _), value in sorted(cells.items()):
+        found.setdefault(prompt, []).append(value)
+    return list(found.values())
+
+
+def interval(groups: Sequence[Sequence[float]]) -> tuple[float, float]:
+    """The 95 % bootstrap interval of the mean of all values, whole groups drawn with replacement."""
+    totals = np.array([sum(group) for group in groups], dtype=np.float64)
+    counts = np.array([len(group) for group in groups], dtype=np.float64)
+    drawn = np.random.default_rng(SEED).integers(0, len(groups), (ROUNDS, len(groups)))
+    means: Floats = totals[drawn].sum(axis=1) / counts[drawn].sum(axis=1)
+    low, high = np.quantile(means, (0.025, 0.975))
+    return float(low), float(high)
+
+
+def report(outcomes: Sequence[Outcome], pairs: Sequence[tuple[str, str]]) -> dict[str, object]:
+    """``{"arms": [...], "pairs": [...]}``; pairs of which an arm is missing are left out."""
+    there = {outcome.arm for outcome in outcomes}
+    rows = [pair_row(outcomes, a, b) for a, b in pairs if {a, b} <= there]
+    return {"arms": [asdict(row) for row in arm_rows(outcomes)], "pairs": [asdict(row) for row in rows]}

@@ -1,0 +1,111 @@
+"""``imagewright eval``: measurements of the whole system that anyone can repeat."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from imagewright import cli_runs
+from imagewright.cli_options import DeviceOption, JsonFlag, ModelsOption, read_whole
+from imagewright.cli_text import emit, emit_json
+from imagewright.errors import BadInput
+
+if TYPE_CHECKING:
+    from imagewright.container import Imagewright
+    from imagewright.evals.ablation import Arm, Judge
+    from imagewright.evals.mini_report import Case
+
+app = typer.Typer(no_args_is_help=True, help="Measure what each part adds.")
+MOST = 10_000
+
+
+@app.callback()
+def root() -> None:
+    """Measure what each part adds."""
+
+
+@app.command()
+def ablation(
+    prompts: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Prompts with what they must show, JSONL.")
+    ] = None,
+    sample: Annotated[str, typer.Option(metavar="N", help="How many prompts.")] = "300",
+    seeds: Annotated[str, typer.Option(metavar="N", help="Pictures for each prompt and arm.")] = "1",
+    images: Annotated[Path, typer.Option(metavar="DIR", help="Where pictures and outcomes go.")] = Path("out/ablation"),
+    fresh: Annotated[bool, typer.Option("--fresh", help="Draw anew: DIR must hold no earlier run.")] = False,
+    only: Annotated[list[str] | None, typer.Option("--arm", metavar="ARM", help="Only this arm; repeatable.")] = None,
+    judge: Annotated[str, typer.Option(metavar="NAME", help="exact, or a scorer that grades instead.")] = "exact",
+    plain: Annotated[str, typer.Option(metavar="ID", help="The flow of the plain arm.")] = "mini-balanced",
+    max_images: Annotated[str, typer.Option(metavar="N", help="The full arm's budget.")] = "4",
+    draws: Annotated[str, typer.Option(metavar="N", help="The cap of best-of-n.")] = "4",
+    models: ModelsOption = None,
+    device: DeviceOption = None,
+    as_json: JsonFlag = False,
+) -> None:
+    """The same prompts and seeds through arms with and without each part, judged by the exact checker.
+
+    A run that was stopped goes on with the same command. DIR keeps every picture, named by arm, prompt and seed.
+    """
+    wanted, number = read_whole("--sample", sample, MOST), read_whole("--seeds", seeds, 100)
+    budget, cap = read_whole("--max-images", max_images, 100), read_whole("--draws", draws, 100)
+    if not all((wanted, number, budget, cap)):
+        raise BadInput("--sample, --seeds, --max-images and --draws are whole numbers from 1", "leave them out")
+    if fresh and images.is_dir() and any(images.rglob("*.cell.json")):
+        raise BadInput(f"{images} holds an earlier run", "name another folder, or leave out --fresh to go on with it")
+    from imagewright.evals.ablation import PAIRS, held_out, read_prompts, run_all
+    from imagewright.evals.ablation_report import plot, table
+    from imagewright.evals.paired import Outcome, arm_rows, pair_row, report
+    from imagewright.t2i_backends.mini.editions import SHIPPED
+
+    made = (read_prompts(prompts) if prompts else held_out(SHIPPED, wanted))[:wanted]
+    with cli_runs.engine(models, device) as engine:
+        arms = _arms(engine, made, plain, budget, cap, only)
+        outcomes: list[Outcome] = []
+        total = len(arms) * len(made) * number
+        for outcome in run_all(engine, arms, made, range(number), _judge(judge), images):
+            outcomes.append(outcome)
+            if len(outcomes) % max(1, total // 100) == 0:
+                print(f"{len(outcomes)}/{total} {outcome.arm}", file=sys.stderr, flush=True)
+    result = report(outcomes, PAIRS)
+    (images / "report.json").write_text(json.dumps(result, indent=1) + "\n", "utf-8")
+    rows, there = arm_rows(outcomes), {arm.name for arm in arms}
+    plot(rows).save(images / "plot.png")
+    if as_json:
+        emit_json(result)
+    else:
+        emit(table(rows, [pair_row(outcomes, a, b) for a, b in PAIRS if {a, b} <= there]))
+        emit(f"\npictures, outcomes, report.json and plot.png: {images}")
+
+
+def _arms(
+    engine: Imagewright, made: list[Case], plain: str, budget: int, cap: int, only: list[str] | None
+) -> tuple[Arm, ...]:  # fmt: skip
+    """The arms, with the table of the index's evidence behind them."""
+    from imagewright.evals.ablation import arms, table_of
+
+    engine.index.get(plain)
+    evidence = engine.index.evidence_for()
+    labels = engine.index.prompt_facts()
+    categories = {case.prompt: engine.plan(case.prompt).categories for case in made}
+    found = arms(table_of(evidence, {p: f.categories for p, f in labels.items()}, categories), plain, budget, cap)
+    unknown = sorted({*(only or ())} - {arm.name for arm in found})
+    if unknown:
+        raise BadInput(f"no arm is called {unknown[0]!r}", f"arms: {', '.join(arm.name for arm in found)}")
+    return tuple(arm for arm in found if not only or arm.name in only)
+
+
+def _judge(name: str) -> Judge:
+    from imagewright.evals.ablation import judge_exactly
+    from imagewright.t2i_backends.mini.editions import SHIPPED
+
+    if name == "exact":
+        return judge_exactly(SHIPPED)
+    from imagewright import registry
+    from imagewright.agents.rules.parse import parse_prompt
+
+    scorer = registry.load("scorers", name)()
+    return lambda case, image: float(scorer.score(case.prompt, parse_prompt(case.prompt), image))

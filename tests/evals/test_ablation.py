@@ -1,0 +1,151 @@
+"""The ablation: every arm asks for what its name says, and a stopped run goes on with nothing drawn twice."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from imagewright.errors import BadInput
+from imagewright.evals.ablation import (
+    PAIRS,
+    Arm,
+    Table,
+    arms,
+    held_out,
+    judge_exactly,
+    read_prompts,
+    run_all,
+    table_of,
+)
+from imagewright.evals.ablation_report import plot, table
+from imagewright.evals.mini_report import Case
+from imagewright.evals.paired import Outcome, arm_rows, pair_row
+from imagewright.schemas import DrawRequest, Evidence, Round, RunResult, Verdict
+from imagewright.t2i_backends.mini.editions import SECOND
+from imagewright.t2i_backends.mini.world import Scene
+
+TABLE = Table(
+    {"calm": 0.6, "bold": 0.7}, {"Counting": {"calm": 0.9, "bold": 0.5}, "Colours": {"calm": 0.5, "bold": 0.6}}, {}
+)
+JUDGE = judge_exactly(SECOND)
+
+
+class Engine:
+    """Draws the right picture where a request asks for the critic or ``good`` is its flow, an empty one elsewhere."""
+
+    def __init__(self, made: list[Case], stop_after: int = 10_000) -> None:
+        self.scenes = {case.prompt: case.scene for case in made}
+        self.requests: list[DrawRequest] = []
+        self.stop_after = stop_after
+
+    def draw(self, prompt: DrawRequest) -> RunResult:
+        if len(self.requests) >= self.stop_after:
+            raise KeyboardInterrupt
+        self.requests.append(prompt)
+        right = prompt.use_critic and len(self.requests) % 2 == 0
+        scene = self.scenes[prompt.prompt]
+        empty = Scene((), None, None, scene.background, (), 0.5)
+        path = Path(prompt.out or "")
+        SECOND.draw(scene if right else empty, None).save(path)
+        path.with_suffix(".json").write_text("{}")
+        verdict = Verdict(accepted=right, score=float(right)) if prompt.use_critic else None
+        rounds = (Round(image="x", flow="f", seed=1, prompt=prompt.prompt, layout=None, verdict=verdict),)
+        return RunResult(
+            run="r", prompt=prompt.prompt, path=str(path), image="x", seed=1, flow="f", categories=(), candidates=(),
+            layout=None, rounds=rounds, images=1, seconds=0.5,
+        )  # fmt: skip
+
+
+@pytest.fixture
+def made() -> list[Case]:
+    return held_out(SECOND, 4)
+
+
+def test_the_prompts_are_fixed_and_from_all_rows(made: list[Case]) -> None:
+    many = held_out(SECOND, 300)
+    assert many == held_out(SECOND, 300)
+    assert len({case.prompt for case in many}) > 290
+    assert len({case.kind for case in many}) == 4
+    assert held_out(SECOND, 4) == made
+
+
+def test_every_arm_asks_for_what_its_name_says() -> None:
+    found = {arm.name: arm for arm in arms(TABLE, "plain-flow", images=4, draws=3)}
+    case = held_out(SECOND, 1)[0]
+    assert found["plain"].flow(case) == "plain-flow"
+    assert found["best-fixed"].flow(case) == found["best-of-n"].flow(case) == "bold"
+    assert found["random"].flow(case) in TABLE.means
+    assert found["selected"].flow(case) is None
+    settings = {name: (arm.layout, arm.critic, arm.images, arm.draws) for name, arm in found.items()}
+    assert settings["selected"] == (False, False, 1, 1)
+    assert settings["selected+layout"] == (True, False, 1, 1)
+    assert settings["full"] == (True, True, 4, 1)
+    assert settings["best-of-n"] == (False, True, 1, 3)
+    assert settings["full without layout"] == (False, True, 4, 1)
+    assert {name for pair in PAIRS for name in pair} <= set(found)
+
+
+def test_the_table_of_categories_is_what_the_evidence_says() -> None:
+    def row(flow: str, prompt: str, value: float) -> Evidence:
+        return Evidence(flow=flow, prompt=prompt, backend="b", scorer="s", value=value, seed=0, when="2026")
+
+    rows = [
+        row("calm", "two cups", 1.0),
+        row("bold", "two cups", 0.2),
+        row("calm", "a cup", 0.1),
+        row("bold", "a cup", 1.0),
+    ]
+    found = table_of(rows, {"two cups": ("Counting",)}, {"three cups": ("Counting",), "a fish": ("Animals",)})
+    assert found.best == "bold"
+    assert found.best_for("three cups") == "calm"
+    assert found.best_for("a fish") == "bold"
+    with pytest.raises(BadInput, match="no evidence"):
+        table_of([], {}, {})
+
+
+def test_a_stopped_run_goes_on_and_draws_nothing_twice(made: list[Case], tmp_path: Path) -> None:
+    wanted = arms(TABLE, "plain-flow", images=4, draws=3)
+    with pytest.raises(KeyboardInterrupt):
+        list(run_all(Engine(made, stop_after=9), wanted, made, range(2), JUDGE, tmp_path))
+    finished = len(list(tmp_path.rglob("*.cell.json")))
+    assert finished
+    engine = Engine(made)
+    outcomes = list(run_all(engine, wanted, made, range(2), JUDGE, tmp_path))
+    assert len(outcomes) == len(wanted) * 4 * 2
+    assert len({(o.arm, o.prompt, o.seed) for o in outcomes}) == len(outcomes)
+    assert len(engine.requests) >= len(outcomes) - finished
+    again = Engine(made)
+    assert list(run_all(again, wanted, made, range(2), JUDGE, tmp_path)) == outcomes
+    assert again.requests == []
+
+
+def test_best_of_n_stops_at_the_critics_word_and_keeps_its_picture(made: list[Case], tmp_path: Path) -> None:
+    arm = Arm("best-of-n", lambda case: "bold", critic=True, draws=3)
+    engine = Engine(made[:1])
+    (outcome,) = run_all(engine, [arm], made[:1], range(1), JUDGE, tmp_path)
+    assert (outcome.images, outcome.score) == (2, 1.0)
+    assert engine.requests[0].seed != engine.requests[1].seed
+    assert sorted(p.suffix for p in (tmp_path / "best-of-n").iterdir()) == [".json", ".png"]
+
+
+def test_the_prompts_lie_beside_the_pictures_and_are_read_back(made: list[Case], tmp_path: Path) -> None:
+    list(run_all(Engine(made), arms(TABLE, "p", 1, 1)[:1], made, range(1), JUDGE, tmp_path))
+    found = read_prompts(tmp_path / "prompts.jsonl")
+    assert [(c.prompt, c.kind, c.scene.groups, c.scene.relation) for c in found] == [
+        (c.prompt, c.kind, c.scene.groups, c.scene.relation) for c in made
+    ]
+    (tmp_path / "bad.jsonl").write_text(json.dumps({"prompt": "x"}) + "\n")
+    for path, words in ((tmp_path / "bad.jsonl", "line 1"), (tmp_path / "none", "cannot read")):
+        with pytest.raises(BadInput, match=words):
+            read_prompts(path)
+
+
+def test_table_and_plot_hold_every_arm() -> None:
+    outcomes = [
+        Outcome(arm, f"p{i}", 0, float(i % 3 > n), 2, 1.5, "c") for n, arm in enumerate("ab") for i in range(30)
+    ]
+    rows = arm_rows(outcomes)
+    text = table(rows, [pair_row(outcomes, "a", "b")])
+    assert "66.7%" in text
+    assert "a - b:  +33.3" in text
+    assert plot(rows).height > plot(rows[:1]).height
