@@ -141,7 +141,7 @@ def test_a_thumb_becomes_evidence(studio: Studio) -> None:
 
 def test_nothing_to_undo_is_said(studio: Studio) -> None:
     home = studio()
-    assert home.say("undo").question.text == "there is nothing to undo yet"
+    assert said(home.say("undo")) == "there is nothing to undo yet"
 
 
 def test_repairs_of_an_edit_keep_what_was_not_named(studio: Studio) -> None:
