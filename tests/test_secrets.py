@@ -25,7 +25,7 @@ def test_a_key_leaves_no_trace(tmp_path: Path) -> None:
     said = []
     for words, text in (
         (["flows", "add", "with-key.json"], ""),
-        (["chat", "--flow", "with-key", "--no-critic", "--max-seconds", "60", "--out", "out"], SAID),
+        (["chat", "--flow", "with-key", "--no-critic", "--out", "out"], SAID),
         (
             [
                 "draw",
