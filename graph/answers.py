@@ -28,7 +28,7 @@ def answered(parts: Parts, state: State) -> Answer:
         return Answer(text=_thumb(parts, state, intent))
     if intent.kind == "preference" and intent.preference is not None:
         return Answer(text=_wish(parts, intent.preference))
-    return Answer(text=_told(parts, state, intent))
+    return Answer(text=intent.reason if intent.kind == "unclear" else _told(parts, state, intent))
 
 
 def _thumb(parts: Parts, state: State, intent: Intent) -> str:

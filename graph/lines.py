@@ -29,8 +29,17 @@ def last_of(graph: Graph, config: RunnableConfig, run: str) -> StateSnapshot | N
     """The newest checkpoint of ``run`` in its thread; None when it was stopped before its first node."""
     thread: RunnableConfig = {"configurable": {"thread_id": config["configurable"]["thread_id"]}}
     for snapshot in graph.get_state_history(thread, filter={RUN_MARK: run}, limit=1):
-        return None if snapshot.next == ("__start__",) else snapshot
+        return None if [task.name for task in snapshot.tasks] == ["__start__"] else snapshot
     return None
+
+
+def is_open(snapshot: StateSnapshot) -> bool:
+    """Whether a node is still to be done from this checkpoint, or was done and is not in the next one yet.
+
+    ``next`` does not tell: it leaves out a node whose result is stored beside the checkpoint, which is where a kill
+    between the two writes leaves a run.
+    """
+    return bool(snapshot.tasks)
 
 
 def question_of(snapshot: StateSnapshot) -> Question | None:
@@ -50,7 +59,7 @@ def go_back(graph: Graph, thread: str, by: str, to: str) -> None:
     if graph.get_state(config).values.get("run") != by:
         return
     for snapshot in graph.get_state_history(config, filter={RUN_MARK: to}):
-        if not snapshot.next and snapshot.values.get("result") is not None:
+        if not is_open(snapshot) and snapshot.values.get("result") is not None:
             graph.update_state(snapshot.config, None, as_node="__copy__")
             return
     raise Fault(f"the checkpoint of run {to} is gone")
@@ -62,7 +71,7 @@ def unfinished(checkpoints: Path, thread: str) -> str:
         return ""
     with open_checkpoints(checkpoints, OWN_TYPES) as saver:
         found = build().compile(checkpointer=saver).get_state({"configurable": {"thread_id": thread}})
-    return str(found.values.get("run", "")) if found.next else ""
+    return str(found.values.get("run", "")) if is_open(found) else ""
 
 
 def present(checkpoints: Path, thread: str) -> tuple[Reference, ...]:

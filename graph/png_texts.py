@@ -87,7 +87,9 @@ def without_keys(graph: Graph) -> Graph:
     own = [v for n, v in os.environ.items() if _KEY_NAME.search(n) and len(v) > 7]
     clean = copy.deepcopy(graph)
     for node in clean.values():
-        node["inputs"] = {name: _cleaned(name, value, own) for name, value in node["inputs"].items()}
+        for part in ("inputs", "_meta"):
+            if part in node:
+                node[part] = {name: _cleaned(name, value, own) for name, value in node[part].items()}
     return clean
 
 

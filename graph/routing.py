@@ -10,12 +10,12 @@ from imagewright.graph.state import State
 
 
 def after_interpret(state: State) -> Literal["categorize", "ask", "answer"]:
-    """A picture is made, the person is asked, or something is said."""
+    """A picture is made, the person is asked which of several is meant, or something is said."""
     if state.intent is None:
         raise Fault("the state has no intent yet")
     if wants_picture(state.intent):
         return "categorize"
-    return "ask" if state.intent.kind == "unclear" else "answer"
+    return "ask" if state.intent.choices else "answer"
 
 
 def after_ask(state: State) -> Literal["interpret", "__end__"]:

@@ -91,7 +91,7 @@ def _work(
         if found is not None:
             config["configurable"] = dict(found.config["configurable"])
             values = None if reply is None else Command(resume=reply)
-        if found is None or found.next:
+        if found is None or lines.is_open(found):
             for event in graph.stream(values, config, context=parts, stream_mode="custom", durability="sync"):
                 on_event(cast(RunEvent, event))
         outcome = _outcome(parts, graph, row)

@@ -132,6 +132,8 @@ class Talk:
         """Do one thing; what goes wrong is told, and the conversation goes on."""
         try:
             work()
+        except KeyboardInterrupt:
+            emit("stopped; the conversation is where it was")
         except ImagewrightError as error:
             self._failed = error.exit_code
             emit("\n  ".join(clean(text) for text in (str(error), error.remedy) if text))

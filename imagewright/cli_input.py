@@ -47,9 +47,9 @@ class PipeReader:
 
     def read(self) -> str:
         """The next line that is not empty."""
-        for line in sys.stdin:
-            if line.strip():
-                return line.rstrip("\n")
+        for line in sys.stdin.buffer:
+            if text := line.decode("utf-8", "replace").strip():
+                return text
         raise EOFError
 
 

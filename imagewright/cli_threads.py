@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Literal, cast
+from typing import TYPE_CHECKING, Annotated, Literal, cast
 
 import typer
 
@@ -12,7 +12,9 @@ from imagewright.cli_options import JsonFlag
 from imagewright.cli_runs import engine
 from imagewright.cli_text import clean, emit, emit_json, render, table
 from imagewright.errors import BadInput
-from imagewright.intents import Preference
+
+if TYPE_CHECKING:
+    from imagewright.intents import Preference
 
 app = typer.Typer(help="Look at conversations; name, search, export and delete them.", no_args_is_help=True)
 prefs = typer.Typer(help="Lasting wishes for every new picture.", no_args_is_help=True)
@@ -124,6 +126,8 @@ def remove_preference(kind: KindArgument, text: TextArgument) -> None:
 
 
 def _wish(kind: str, text: str) -> Preference:
+    from imagewright.intents import Preference
+
     if kind not in ("style", "never"):
         raise BadInput(f"{kind!r} is no kind of wish", "it is style (what you like) or never (what must not appear)")
     if not 0 < len(text.strip()) <= 100:

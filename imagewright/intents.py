@@ -85,7 +85,7 @@ class Intent(Value):
     ``question``    ``topic``; ``base`` where it is about a picture
     ``feedback``    ``thumb``, ``base``
     ``preference``  ``preference``; its ``on`` switches it on or off
-    ``unclear``     ``reason``: the question to ask back; ``choices``: sayings that would be clear, best first
+    ``unclear``     ``reason``: what to say; with ``choices``, sayings that would be clear, best first, it is asked
     ==============  ==========================================================================================
     """
 

@@ -41,7 +41,7 @@ class _Whole(Wanted, Made, total=False):
 def draw(wanted: Wanted) -> Made:
     """Draw one picture; every event goes to the custom stream."""
     write = get_stream_writer()
-    options: dict[str, Any] = {name: wanted[name] for name in ("seed", "thread") if name in wanted}  # type: ignore[literal-required]
+    options: dict[str, Any] = {name: wanted[name] for name in ("seed", "thread") if name in wanted}
     result = _engine().draw(wanted["prompt"], on_event=lambda e: write(e.model_dump(mode="json")), **options)
     return Made(run=result.run, path=result.path, image=result.image, flow=result.flow, seed=result.seed,
                 notes=list(result.notes))  # fmt: skip

@@ -6,13 +6,16 @@ import sqlite3
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from langgraph.store.sqlite import SqliteStore
 from pydantic import ValidationError
 
 from imagewright.database import open_database, storage_errors
 from imagewright.errors import BadInput
 from imagewright.intents import Preference
+
+if TYPE_CHECKING:
+    from langgraph.store.sqlite import SqliteStore
 
 NAMESPACE = ("imagewright", "preferences")
 _MOST = 200
@@ -59,6 +62,8 @@ class Preferences:
 
     @contextmanager
     def _store(self) -> Iterator[SqliteStore]:
+        from langgraph.store.sqlite import SqliteStore
+
         with closing(open_database(self.path)) as connection:
             connection.row_factory = None
             try:

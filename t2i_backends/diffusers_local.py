@@ -80,7 +80,9 @@ class DiffusersBackend:
 
     def can_redraw(self, flow: Flow) -> bool:
         """Whether the flow samples once, so that a region of its picture can be drawn anew."""
-        return [node["class_type"] for node in flow.graph.values()].count("KSampler") == 1
+        graph = parse_graph(flow.graph)
+        output = output_node(graph)
+        return output is not None and sum(graph[n]["class_type"] in SAMPLERS for n in needed(graph, output)) == 1
 
     def _worlds(self, flow: Flow) -> list[Path]:
         """The folders of the flow's models that state a small world."""

@@ -77,3 +77,29 @@ def test_lasting_wishes_are_kept_and_left_out_where_nothing_can_draw_them(chat: 
 def test_a_name_that_cannot_be_used_is_refused() -> None:
     with pytest.raises(BadInput, match="thread"):
         Imagewright().chat("  ")
+
+
+@pytest.mark.slow
+def test_twenty_runs_replay_to_identical_pixels(tmp_path: Path) -> None:
+    """New pictures, edits, variations and repaired ones; another engine draws them again."""
+    quick = {"flow": "mini-quick", "out": str(tmp_path), "max_images": 2}
+    talk = Imagewright().chat("r", use_critic=False, seed=9, **quick)
+    said = [
+        "a red circle left of a blue square", "make the circle green", "bigger circle", "one more",
+        "move the square up", "add a yellow star", "without the square", "a purple heart on a white background",
+        "make it red", "one more",
+    ]  # fmt: skip
+    runs = [talk.say(text).run for text in said]
+    engine = Imagewright()
+    prompts = [
+        "two red circles",
+        "a green house",
+        "three stars",
+        "a blue triangle above a star",
+        "an orange heart",
+    ]
+    runs += [engine.draw(prompt, seed=n, **quick).run for n in (1, 2) for prompt in prompts]
+    assert len(runs) == 20
+    found = [Imagewright().replay(run) for run in runs[:2]] + [engine.replay(run) for run in runs[2:]]
+    assert [one.same for one in found] == [True] * 20
+    assert [one.differences for one in found] == [()] * 20

@@ -23,14 +23,10 @@ def test_every_example_is_tried() -> None:
     assert {path.name for path in EXAMPLES.glob("*.py")} == set(SAYS)
 
 
-@pytest.mark.parametrize(
-    "name",
-    [
-        "plan.py",
-        "conversation.py",
-        *(pytest.param(n, marks=pytest.mark.slow) for n in ("draw.py", "stream.py", "agent_tool.py")),
-    ],
-)
+SLOW = [pytest.param(name, marks=pytest.mark.slow) for name in ("draw.py", "stream.py", "agent_tool.py")]
+
+
+@pytest.mark.parametrize("name", ["plan.py", "conversation.py", *SLOW])
 def test_an_example_runs(name: str, tmp_path: Path) -> None:
     done = subprocess.run(
         [sys.executable, str(EXAMPLES / name)], cwd=tmp_path, capture_output=True, text=True, timeout=300,

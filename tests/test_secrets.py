@@ -1,4 +1,4 @@
-"""A key that is sent to a server is found nowhere else: not in output, logs, traces, databases or pictures."""
+"""A sentinel key through everything: it is in no log, trace, database, picture or line on the screen."""
 
 from __future__ import annotations
 
@@ -6,47 +6,54 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Callable
 from pathlib import Path
-from types import ModuleType
 
-import pytest
-from PIL import Image
-
-SENTINEL = "zqSENTINEL0123456789zq"
-PROMPT = "a red circle above a blue square"
+SENTINEL = "sk-sentinel0123456789abcdefSENTINEL"
+SAID = "a red circle\nmake it blue\nwhy?\nthumbs up\nI like watercolour\nfoo the bar\nundo\n"
 
 
-@pytest.mark.parametrize(("fault", "where"), [("401", "environment"), ("echo", "environment"), ("echo", "file")])
-def test_a_sentinel_key_is_found_nowhere(
-    fault: str, where: str, load_module: Callable[[str, Path], ModuleType], tmp_path: Path
-) -> None:
-    pytest.importorskip("langchain_openai")
-    faults = load_module("imagewright_fault_server_secrets", Path(__file__).parent / "agents" / "fault_server.py")
-    server = faults.Fault(fault, lambda body: json.dumps({"flow": "mini-quick", "reason": "said", "labels": []}))
-    keys = tmp_path / "keys.toml"
-    keys.write_text(f'"127.0.0.1" = "{SENTINEL}"\n' if where == "file" else "")
-    keys.chmod(0o600)
-    out = tmp_path / "seen"
-    out.mkdir()
-    with faults.serving(server) as url:
-        environ = {
-            **os.environ, "IMAGEWRIGHT_HOME": str(out / "home"), "IMAGEWRIGHT_KEYS": str(keys),
-            "IMAGEWRIGHT_DEBUG": "1",
-            **({"IMAGEWRIGHT_LLM_KEY": SENTINEL} if where == "environment" else {}),
-        }  # fmt: skip
-        command = [sys.executable, "-m", "imagewright.cli", "draw", PROMPT, "--out", str(out / "a.png"), "--seed", "1",
-                   "--flow", "mini-quick", "--max-images", "1", "--json",
-                   "--llm", f"{url}/v1#m; critic=rules"]  # fmt: skip
-        done = subprocess.run(command, env=environ, capture_output=True, timeout=300, check=False)
-    assert done.returncode == 0, done.stderr.decode()
-    assert all(SENTINEL in sent["authorization"] for sent in server.headers), "the key did go to its server"
-    assert server.headers
-    said = done.stdout + done.stderr
-    files = [path for path in out.rglob("*") if path.is_file()]
-    assert len(files) > 3
-    with Image.open(out / "a.png") as picture:
-        picture.load()
-        texts = json.dumps(picture.text).encode()  # type: ignore[attr-defined]
-    for name, data in [("output", said), ("png", texts), *((str(p), p.read_bytes()) for p in files)]:
-        assert SENTINEL.encode() not in data, name
+def test_a_key_leaves_no_trace(tmp_path: Path) -> None:
+    """The keys of the environment, one in a workflow that is added, and a server that refuses the connection."""
+    names = ("OPENAI_API_KEY", "ANTHROPIC_API_KEY", "IMAGEWRIGHT_LLM_KEY", "HF_TOKEN")
+    environment = {**os.environ, **dict.fromkeys(names, SENTINEL), "IMAGEWRIGHT_HOME": str(tmp_path / "home"),
+                   "OMP_NUM_THREADS": "1"}  # fmt: skip
+    flow = json.loads((Path(__file__).parent.parent / "retrieval" / "flows" / "mini-quick.json").read_text())
+    graph = flow.get("graph", flow)
+    first = next(iter(graph.values()))
+    first["_meta"] = {"title": f"key {SENTINEL}"}
+    (tmp_path / "with-key.json").write_text(json.dumps(graph))
+    said = []
+    for words, text in (
+        (["flows", "add", "with-key.json"], ""),
+        (["chat", "--flow", "with-key", "--no-critic", "--out", "out"], SAID),
+        (
+            [
+                "draw",
+                "a red circle",
+                "--llm",
+                "openai:none@http://127.0.0.1:9/v1",
+                "--max-images",
+                "1",
+                "--out",
+                "one.png",
+            ],
+            "",
+        ),
+        (["runs", "list", "--json"], ""),
+        (["threads", "export", "chat", "--out", "export"], ""),
+        (["config", "show", "--json"], ""),
+        (["doctor"], ""),
+    ):
+        done = subprocess.run(
+            [sys.executable, "-m", "imagewright.cli", *words], input=text, cwd=tmp_path, env=environment,
+            capture_output=True, text=True, timeout=600,
+        )  # fmt: skip
+        said.append(done.stdout + done.stderr)
+    (tmp_path / "with-key.json").unlink()
+    assert (tmp_path / "out" / "chat-02.png").exists(), said
+    assert (tmp_path / "one.png").exists(), said
+    hits = [text[:200] for text in said if SENTINEL in text]
+    files = [path for path in tmp_path.rglob("*") if path.is_file()]
+    hits += [str(path) for path in files if SENTINEL.encode() in path.read_bytes()]
+    assert hits == []
+    assert len(files) > 20

@@ -26,6 +26,8 @@ RECOLOUR = (
     rf"(?:give (?P<t>.+?) (?:a )?{COLOUR} colou?r)",
     rf"{COLOUR}(?: instead)?",
     rf"(?:a )?{COLOUR} (?P<t>[\w -]+?) instead(?: of .+)?",
+    rf"(?:could|can|would|should|may) (?P<t>.+?) be {COLOUR}",
+    rf"(?P<t>[\w-]+):? (?:in )?{COLOUR}",
 )
 BACKGROUND = (
     rf"(?:{MAKE} )?{GROUND} (?:to |into |in |be |should be |is )?(?:a )?{COLOUR}(?: instead)?",
@@ -44,6 +46,7 @@ REMOVE = (
     r"(?P<t>the .+?) (?:away|out|gone)",
     r"i (?:don't|do not|dont) (?:want|need|like) (?P<t>(?:the|that|those|these|this) .+)",
     r"(?P<t>one) (?:fewer|less) (?P<n>.+)",
+    r"leave (?P<t>.+?) out(?: of (?:it|the picture))?",
 )
 REPLACE = (
     r"(?:replace|swap|exchange|substitute|switch) (?P<t>.+?) (?:with|by|for) (?P<n>.+)",
@@ -73,11 +76,13 @@ RESIZE = (
     rf"(?P<t>(?:the|it|this|that|both|all|them|left|right)\b.*?) (?:should be |must be |could be |is |to be )?{SIZE}",
     rf"{SIZE}",
     r"(?P<w>double|halve|triple) (?P<t>.+?)(?:'s)? size",
+    rf"(?P<t>[\w-]+):? {SIZE}",
+    rf"(?P<t>(?:the|both|all) .+?) (?:could|should|must|can) be {SIZE}",
 )
 MOVE = (
     rf"(?:{MOVE_VERB}) (?P<t>.+?) (?:{AMOUNT} )?(?:further |more |over |off |all the way )?(?:to |towards? |into |"
     rf"in |at |on |onto )?(?:the )?(?P<way>{WAY})(?: {AMOUNT})?",
-    rf"(?:{MOVE_VERB}|draw|have|i want|get) (?P<t>.+?) (?:right |all the way )?(?:to|into|in|at|on|onto|towards?|"
+    rf"(?:{MOVE_VERB}|draw|have|i want|get) (?P<t>.+?) (?:right |all the way |closer |nearer )?(?:to|into|in|at|on|onto|towards?|"
     rf"near) (?:the )?(?:very |far )?(?P<place>{PLACE})",
     rf"(?:{MOVE_VERB}|draw|have|i want|get) (?P<t>.+?) (?P<rel>{RELATION}) (?P<u>.+)",
     rf"(?P<verb>raise|lift|lower|sink|drop down) (?P<t>.+?)(?: {AMOUNT}| up| down)*",
@@ -102,5 +107,5 @@ SAME = re.compile(
     r"(?:just )?(?:as|like) (?:before|it was|this|that)|keep (?:everything|it|all|the rest)(?: (?:as it is|the "
     r"same|else))?|everything (?:else )?the same|this one|this picture|the same seed)"
     r"(?:,? (?:and|but|just|only|except|only that|except that|with the difference that)|,|:| -) ?|^(?:same|the "
-    r"same) (?=with|without|at|in|on|but)|^same seed (?=with|without|at|in|on|but)"
+    r"same)(?: (?:picture|image|scene|one|thing))? (?=with|without|at|in|on|but)|^same seed (?=with|without|at|in|on|but)"
 )

@@ -121,7 +121,7 @@ def _fits(word: str, box: Box) -> bool:
     told = {*box.object.lower().split(), box.object.lower()}
     told |= {_SAME_COLOUR.get(part, part) for text in box.attributes for part in text.lower().split()}
     told |= {nouns.singular(part) for part in re.findall(r"[\w-]+", box.caption.lower())}
-    return word in told or one in told
+    return word in told or one in told or (len(one) > 3 and box.object.lower().endswith(one))
 
 
 def _in_place(said: Sequence[str], found: tuple[int, ...], boxes: Sequence[Box]) -> tuple[int, ...]:

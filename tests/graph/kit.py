@@ -27,6 +27,7 @@ from imagewright.graph.parts import Parts
 from imagewright.graph.request import check, out_path
 from imagewright.memory.artifacts import ArtifactStore, content_key
 from imagewright.memory.runs import RunLog, RunRow, new_run_id
+from imagewright.memory.threads import Threads
 from imagewright.ports import Drawn, IsCancelled, Job, OnStep, Picture, Step
 from imagewright.retrieval.comfy.slots import find_slots
 from imagewright.schemas import (
@@ -248,7 +249,14 @@ class Studio:
         )  # fmt: skip
         return runner.begin(self.parts, self.checkpoints, row, self._listener(on_event, run))
 
-    def say(self, said: str, thread: str = "t", seed: int = 7, **options: Any) -> runner.Outcome:
+    def say(
+        self,
+        said: str,
+        thread: str = "t",
+        seed: int = 7,
+        on_event: Callable[[RunEvent], None] | None = None,
+        **options: Any,
+    ) -> runner.Outcome:
         """Say something in a conversation."""
         request = DrawRequest(prompt=said, thread=thread, out=str(self.home), **options)
         check(request)
@@ -258,7 +266,19 @@ class Studio:
             out=str(out_path(request, run, self.home)), status="running", created="",
         )  # fmt: skip
         parts = dataclasses.replace(self.parts, asks=True)
-        return runner.begin_turn(parts, self.checkpoints, row, self._listener(None, run))
+        return runner.begin_turn(parts, self.checkpoints, row, self._listener(on_event, run))
+
+    def finish(self, thread: str = "t") -> None:
+        """Finish the turn that a kill cut off, as a chat does when it is opened."""
+        row = self.runs.last_of(f"thread {thread}")
+        cut = lines.unfinished(self.checkpoints, f"thread {thread}")
+        if row is not None and (row.status == "interrupted" or (row.status == "delivered" and cut == row.id)):
+            parts = dataclasses.replace(self.parts, asks=True)
+            runner.resume_turn(parts, self.checkpoints, row, self._listener(None, row.id))
+
+    def turns(self, thread: str = "t") -> list[tuple[str, str, str]]:
+        """What was said, how it ended, and the picture that it gave."""
+        return [(turn.said, turn.status, turn.image) for turn in Threads(self.runs.path).turns(thread)]
 
     def reply(self, said: str, thread: str = "t") -> runner.Outcome:
         """Answer the question that a conversation waits with."""

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from imagewright.errors import BadInput
+from imagewright.graph import lines
 from imagewright.graph.runner import Outcome
 from imagewright.schemas import Box, RunResult
 
@@ -141,7 +142,7 @@ def test_a_thumb_becomes_evidence(studio: Studio) -> None:
 
 def test_nothing_to_undo_is_said(studio: Studio) -> None:
     home = studio()
-    assert home.say("undo").question.text == "there is nothing to undo yet"
+    assert said(home.say("undo")) == "there is nothing to undo yet"
 
 
 def test_repairs_of_an_edit_keep_what_was_not_named(studio: Studio) -> None:
@@ -169,3 +170,31 @@ def test_a_backend_that_cannot_redraw_draws_the_whole_and_says_so(studio: Studio
     second = made(home.say("make the square green"))
     assert any("the whole picture is drawn anew" in note for note in second.notes)
     assert home.backend.jobs[-1].redraw is None
+
+
+def test_a_kill_between_a_node_s_result_and_its_checkpoint_is_made_good(studio: Studio, monkeypatch: Any) -> None:
+    """The narrowest gap: the delivery is written and its result stored beside the checkpoint, not yet in one."""
+    from langgraph.checkpoint.sqlite import SqliteSaver
+
+    class Killed(BaseException):
+        """Stands for the end of the process."""
+
+    home = studio()
+    home.say("a yellow star")
+    put, lost = SqliteSaver.put, []
+
+    def die_at_the_end(self: Any, config: Any, checkpoint: Any, metadata: Any, versions: Any) -> Any:
+        result = checkpoint["channel_values"].get("result")
+        if result is not None and result.prompt == "a red star" and not lost:
+            lost.append(1)
+            raise Killed
+        return put(self, config, checkpoint, metadata, versions)
+
+    monkeypatch.setattr(SqliteSaver, "put", die_at_the_end)
+    with pytest.raises(Killed):
+        home.say("make it red")
+    assert lines.unfinished(home.checkpoints, "thread t") == home.runs.list()[0].id
+    home.finish()
+    assert lines.unfinished(home.checkpoints, "thread t") == ""
+    assert home.line() == ["a yellow star", "a red star"]
+    assert [status for _, status, _ in home.turns()] == ["delivered", "delivered"]
