@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from imagewright.errors import BadInput
+from imagewright.retrieval.comfy.slots import find_slots
 from imagewright.schemas import Card, Flow
 from imagewright.t2i_backends.diffusers_local import DiffusersBackend
 from imagewright.t2i_backends.extra_paths import folders_of
@@ -44,7 +45,7 @@ def test_one_flow_for_each_base_model(root: Path) -> None:
     assert {name for name, _, _ in made} == {"flux", "sd3", "sd15"}
     backend = DiffusersBackend([root], device="cpu")
     for name, family, graph in made:
-        flow = Flow(id=name, graph=graph, card=Card(title=name, family=family))
+        flow = Flow(id=name, graph=graph, card=Card(title=name, family=family, slots=dict(find_slots(graph))))
         assert backend.check(flow).runnable, backend.check(flow).why_not
 
 

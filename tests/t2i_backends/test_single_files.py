@@ -17,6 +17,7 @@ from safetensors.torch import save_file
 
 from imagewright.errors import BadInput
 from imagewright.ports import Job
+from imagewright.retrieval.comfy.slots import find_slots
 from imagewright.schemas import Card, Flow
 from imagewright.t2i_backends.diffusers_local import DiffusersBackend
 from imagewright.t2i_backends.headers import Held, look, recognise
@@ -106,7 +107,7 @@ def job(name: str, steps: int = 2) -> Job:
                    seed=0, steps=steps, cfg=2.0, sampler_name="euler", scheduler="normal", denoise=1.0),
         "dec": node("VAEDecode", samples=["ks", 0], vae=["ckpt", 2]), "out": node("SaveImage", images=["dec", 0]),
     }  # fmt: skip
-    return Job(Flow(id="f", graph=graph, card=Card(title="f")), "a red circle", seed=7)
+    return Job(Flow(id="f", graph=graph, card=Card(title="f", slots=dict(find_slots(graph)))), "a red circle", seed=7)
 
 
 def picture(root: Path, name: str) -> bytes:

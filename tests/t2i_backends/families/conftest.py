@@ -12,6 +12,7 @@ import torch
 from PIL import Image
 
 from imagewright.ports import Drawn, Job
+from imagewright.retrieval.comfy.slots import find_slots
 from imagewright.schemas import Card, Flow
 from imagewright.t2i_backends.diffusers_local import DiffusersBackend
 from imagewright.t2i_backends.handles import Latent
@@ -48,7 +49,7 @@ class Studio:
         self.graph_of = graph_of
 
     def draw(self, graph: Graph, **job: Any) -> Drawn:
-        flow = Flow(id="plain", graph=graph, card=Card(title="plain"))
+        flow = Flow(id="plain", graph=graph, card=Card(title="plain", slots=dict(find_slots(graph))))
         asked = Job(flow, **{"prompt": "a red circle", "seed": 7, **job})
         return self.backend.draw(asked, lambda step: None, lambda: False)
 
@@ -61,7 +62,9 @@ class Studio:
         return found[-1]
 
     def check(self, graph: Graph) -> list[tuple[str, str]]:
-        found = self.backend.check(Flow(id="plain", graph=graph, card=Card(title="plain")))
+        found = self.backend.check(
+            Flow(id="plain", graph=graph, card=Card(title="plain", slots=dict(find_slots(graph))))
+        )
         return [(problem.kind, problem.remedy) for problem in found.problems]
 
 

@@ -14,6 +14,7 @@ from PIL import Image
 
 from imagewright.errors import BadInput
 from imagewright.ports import Drawn, Job
+from imagewright.retrieval.comfy.slots import find_slots
 from imagewright.schemas import Card, Flow
 from imagewright.t2i_backends.diffusers_local import DiffusersBackend
 
@@ -26,7 +27,11 @@ def node(class_type: str, **inputs: Any) -> dict[str, Any]:
 
 
 def job(graph: Graph, **fields: Any) -> Job:
-    return Job(Flow(id="x", graph=graph, card=Card(title="x")), "a red circle", **{"seed": 7, **fields})
+    return Job(
+        Flow(id="x", graph=graph, card=Card(title="x", slots=dict(find_slots(graph)))),
+        "a red circle",
+        **{"seed": 7, **fields},
+    )
 
 
 @pytest.fixture
