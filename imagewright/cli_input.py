@@ -46,9 +46,9 @@ class PipeReader:
     """Sayings from a file or a pipe, one a line."""
 
     def read(self) -> str:
-        """The next line that is not empty."""
+        """The next line that is not empty; bytes that are no text stay recognisable as such, and are refused later."""
         for line in sys.stdin.buffer:
-            if text := line.decode("utf-8", "replace").strip():
+            if text := line.decode("utf-8", "surrogateescape").strip():
                 return text
         raise EOFError
 

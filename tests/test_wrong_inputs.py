@@ -104,7 +104,7 @@ SAYINGS = [
     ("?!", "do not know what to do"),
     ("/nonsense", "no command is called /nonsense"),
     ("/thread", "needs a name"),
-    ("a red circle\udcff", "cannot draw"),
+    ("a red circle\udcff", "is not text"),
 ]
 
 

@@ -82,8 +82,9 @@ RESIZE = (
 MOVE = (
     rf"(?:{MOVE_VERB}) (?P<t>.+?) (?:{AMOUNT} )?(?:further |more |over |off |all the way )?(?:to |towards? |into |"
     rf"in |at |on |onto )?(?:the )?(?P<way>{WAY})(?: {AMOUNT})?",
-    rf"(?:{MOVE_VERB}|draw|have|i want|get) (?P<t>.+?) (?:right |all the way |closer |nearer )?"
-    rf"(?:to|into|in|at|on|onto|towards?|near) (?:the )?(?:very |far )?(?P<place>{PLACE})",
+    rf"(?:{MOVE_VERB}|draw|have|i want|get) (?P<t>.+?) (?:right |all the way |closer |nearer )?(?:to|into|in|at|"
+    rf"on|onto|towards?|"
+    rf"near) (?:the )?(?:very |far )?(?P<place>{PLACE})",
     rf"(?:{MOVE_VERB}|draw|have|i want|get) (?P<t>.+?) (?P<rel>{RELATION}) (?P<u>.+)",
     rf"(?P<verb>raise|lift|lower|sink|drop down) (?P<t>.+?)(?: {AMOUNT}| up| down)*",
     rf"(?P<t>(?:the|it|this|that|both|all|them|left|right)\b.*?) (?:should (?:be|go|move) |must (?:be|go) |goes? |"
@@ -107,6 +108,6 @@ SAME = re.compile(
     r"(?:just )?(?:as|like) (?:before|it was|this|that)|keep (?:everything|it|all|the rest)(?: (?:as it is|the "
     r"same|else))?|everything (?:else )?the same|this one|this picture|the same seed)"
     r"(?:,? (?:and|but|just|only|except|only that|except that|with the difference that)|,|:| -) ?|^(?:same|the "
-    r"same)(?: (?:picture|image|scene|one|thing))? (?=with|without|at|in|on|but)|"
-    r"^same seed (?=with|without|at|in|on|but)"
+    r"same)(?: (?:picture|image|scene|one|thing))? (?=with|without|at|in|on|but)|^same seed (?=with|without|at|in|"
+    r"on|but)"
 )

@@ -41,9 +41,9 @@ def test_57_of_60_sayings_change_the_layout_as_expected(kit: ModuleType) -> None
 
 
 def test_thirty_sayings_written_after_the_rules_were_frozen(kit: ModuleType) -> None:
-    """As they fell: 19 of 30 at first sight; later rules may read more of them, and none fewer."""
+    """As they fell: 19 of 30 at first sight; rules written since read 27, and none may read fewer."""
     assert len(rows("edits_after.jsonl")) == 30
-    assert len(wrong(kit, "edits_after.jsonl")) <= 11, wrong(kit, "edits_after.jsonl")
+    assert len(wrong(kit, "edits_after.jsonl")) <= 3, wrong(kit, "edits_after.jsonl")
 
 
 def test_a_recoloured_thing_has_its_new_colour_in_prompt_caption_and_parse(kit: ModuleType) -> None:
