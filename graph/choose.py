@@ -30,8 +30,12 @@ class Ranked(Value):
 
     @property
     def elsewhere(self) -> Candidate | None:
-        """The flow of the index that would serve best of those that cannot run here."""
-        return next((candidate for candidate in self.candidates if not candidate.runnable), None)
+        """The flow that would serve best of those that cannot run here: first of those that files or memory would help.
+
+        What this backend can never run is named only where there is no such flow.
+        """
+        others = [candidate for candidate in self.candidates if not candidate.runnable]
+        return next((other for other in others if other.curable), others[0] if others else None)
 
 
 def ranked(parts: Parts, prompt: str, parsed: ParsedPrompt, categories: Categories) -> Ranked:

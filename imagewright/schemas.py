@@ -102,6 +102,11 @@ class Readiness(Value):
         return not self.problems
 
     @property
+    def curable(self) -> bool:
+        """Whether files or memory are all that is missing."""
+        return all(p.kind in ("model", "memory") for p in self.problems)
+
+    @property
     def why_not(self) -> str:
         """The problems in one line, the first three that differ; empty when there are none."""
         lines = list(dict.fromkeys(p.remedy for p in self.problems))
@@ -138,6 +143,8 @@ class Candidate(Value):
     """How many measured scores stand behind the estimate (0: cold start)."""
     runnable: bool
     why_not: str = ""
+    curable: bool = Field(default=True, exclude=True)
+    """Whether files or memory are all that keeps it from running here."""
     cost: float | None = None
     base_model: str = ""
 

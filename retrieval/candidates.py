@@ -101,6 +101,7 @@ class _Scored:
             evidence=int(self.found.count[self.place]),
             runnable=self.readiness.runnable,
             why_not=self.readiness.why_not,
+            curable=self.readiness.curable,
             cost=self.cost,
             base_model=self.flow.card.base_model,
         )
