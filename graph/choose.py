@@ -96,7 +96,11 @@ def cannot_draw(found: Ranked) -> str:
 def why_elsewhere(found: Ranked) -> str:
     """Which flow that cannot run here would serve best, and what it needs; empty where there is none."""
     other = found.elsewhere
-    return f"{other.title} ({other.flow}) would serve best; it needs: {other.why_not}" if other else ""
+    if other is None:
+        return ""
+    first, *more = other.why_not.split("; ")
+    rest = f" (and {len(more)} more: imagewright flows check {other.flow})" if more else ""
+    return f"{other.title} ({other.flow}) would serve best; it needs: {first}{rest}"
 
 
 def chosen(parts: Parts, request: DrawRequest, categories: Categories, among: Sequence[Candidate]) -> Choice:

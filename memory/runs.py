@@ -142,7 +142,7 @@ class RunLog:
     def list(self, limit: int = 20) -> tuple[RunRow, ...]:
         """The newest runs, newest first."""
         with database(self.path, "memory", TABLES) as connection:
-            rows = connection.execute(f"{_SELECT} ORDER BY id DESC LIMIT ?", (limit,)).fetchall()
+            rows = connection.execute(f"{_SELECT} ORDER BY rowid DESC LIMIT ?", (limit,)).fetchall()
         return tuple(self._row(row) for row in rows)
 
     def show(self, run: str) -> dict[str, Any]:

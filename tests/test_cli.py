@@ -77,7 +77,7 @@ def test_every_option_of_the_contract_is_there(run: Run) -> None:
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (["draw"], "Missing argument"),
+        (["draw"], "either a PROMPT or --batch FILE"),
         (["draw", "a", "b"], "unexpected extra argument"),
         (["draw", ""], "the prompt is empty"),
         (["draw", " \n\t"], "the prompt is empty"),

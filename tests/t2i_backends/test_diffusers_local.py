@@ -14,6 +14,7 @@ from PIL import Image
 
 from imagewright.errors import BadInput, Cancelled, CannotDraw
 from imagewright.ports import Backend, Drawn, Job, Step
+from imagewright.retrieval.comfy.slots import find_slots
 from imagewright.schemas import Flow
 from imagewright.t2i_backends.diffusers_local import DiffusersBackend
 
@@ -28,7 +29,9 @@ def node(class_type: str, **inputs: Any) -> dict[str, Any]:
 
 
 def with_nodes(flow: Flow, **nodes: dict[str, Any]) -> Flow:
-    return flow.model_copy(update={"graph": {**flow.graph, **nodes}})
+    graph = {**flow.graph, **nodes}
+    card = flow.card.model_copy(update={"slots": dict(find_slots(graph))})
+    return flow.model_copy(update={"graph": graph, "card": card})
 
 
 def test_it_is_a_backend(backend: DiffusersBackend) -> None:

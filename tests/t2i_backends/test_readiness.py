@@ -48,7 +48,7 @@ def test_samplers_and_schedulers_are_reported_by_name(backend: DiffusersBackend,
 
 
 def test_what_every_request_fills_in_is_no_flaw(backend: DiffusersBackend, make_flow: MakeFlow) -> None:
-    assert said(backend, make_flow(ks_seed=-1, pos_text=5)) == []
+    assert said(backend, make_flow(ks_seed=-1, pos_text="")) == []
     assert said(backend, make_flow(ks_steps=-1)) == [("node", "KSampler ks.steps")]
 
 

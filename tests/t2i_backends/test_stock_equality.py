@@ -12,6 +12,7 @@ import torch
 from diffusers import FluxPipeline
 
 from imagewright.ports import Drawn, Job
+from imagewright.retrieval.comfy.slots import find_slots
 from imagewright.schemas import Flow
 from imagewright.t2i_backends.denoise import Denoiser, Part
 from imagewright.t2i_backends.diffusers_local import DiffusersBackend
@@ -93,7 +94,9 @@ def test_guidance_reaches_a_model_that_embeds_it(
 ) -> None:
     flow = make_flow(ckpt_ckpt_name="dev", ks_positive=["guide", 0])
     guide = {"class_type": "FluxGuidance", "inputs": {"conditioning": ["pos", 0], "guidance": 1.0}}
-    flow = flow.model_copy(update={"graph": {**flow.graph, "guide": guide}})
+    graph = {**flow.graph, "guide": guide}
+    card = flow.card.model_copy(update={"slots": dict(find_slots(graph))})
+    flow = flow.model_copy(update={"graph": graph, "card": card})
     found = latents_of(Job(flow, "a red circle", seed=7, guidance=9.0))
     folder = model_root / "checkpoints" / "dev"
     call = {"prompt": "a red circle", "num_inference_steps": 4, "output_type": "latent"}

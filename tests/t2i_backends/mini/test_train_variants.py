@@ -9,6 +9,8 @@ from diffusers import FluxPipeline, FluxTransformer2DModel
 from safetensors.torch import load_file
 from torch import Tensor
 
+from imagewright.t2i_backends.families.base import Net
+from imagewright.t2i_backends.families.facts import FLUX
 from imagewright.t2i_backends.loras import applied
 from imagewright.t2i_backends.mini import train_variants
 from imagewright.t2i_backends.mini.architecture import build_pipeline, export
@@ -58,7 +60,8 @@ def test_a_lora_is_one_that_the_executor_puts_on_and_takes_off(base: Path, tmp_p
     file = train_lora("counting", base, tmp_path, tmp_path / "loras", PLAN, 0.05, CPU)
     transformer = FluxPipeline.from_pretrained(base, local_files_only=True).transformer
     plain = _velocity(transformer)
-    with applied(transformer, [(ModelPath(file, None), 1.0)]):
+    net = Net(transformer, FLUX, {}, 8, SECOND.latent_channels)
+    with applied(net, [(ModelPath(file, None), 1.0)]):
         changed = _velocity(transformer)
     assert not torch.allclose(changed, plain, atol=1e-5)
     assert torch.equal(_velocity(transformer), plain)
