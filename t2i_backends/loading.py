@@ -108,11 +108,18 @@ def load_control(source: ModelPath, dtype: torch.dtype) -> Any:
 
 
 def load_upscaler(source: ModelPath, device: torch.device) -> Any:
-    """An upscaling network, through spandrel."""
+    """An upscaling network, through spandrel.
+
+    Raises:
+        BadInput: spandrel or the torchvision that it needs is missing or of another build than torch; or it is none.
+    """
     try:
         import spandrel
     except ImportError as error:
         raise BadInput("upscaling with a model needs spandrel", "pip install 'imagewright[upscale]'") from error
+    except RuntimeError as error:  # a torchvision for CUDA beside a torch for the CPU says so when it is imported
+        remedy = "install a torchvision of torch's own build, with the same --index-url as torch"
+        raise BadInput(f"spandrel cannot be used here: {str(error)[:120]}", remedy) from error
     model = spandrel.ModelLoader(device=device).load_from_file(str(source.path))
     if not isinstance(model, spandrel.ImageModelDescriptor):
         raise BadInput(f"{source.path.name!r} is no upscaling network", "use one that makes a picture of a picture")
