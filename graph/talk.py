@@ -81,5 +81,5 @@ def ask(state: State, parts: Parts) -> Update:
 def answer(state: State, parts: Parts) -> Update:
     """Say or note something; no picture is made."""
     found = answered(parts, state)
-    tell(RunEvent(kind="note", run=state.run, text=found.text))
+    tell(RunEvent(kind="answer", run=state.run, text=found.text))
     return {"answer": found}

@@ -14,7 +14,8 @@ if TYPE_CHECKING:
 
     from imagewright.schemas import RunEvent
 
-_SILENT = {"run", "step", "preview"}
+_SILENT = {"run", "step", "preview", "answer"}
+"""Kinds that have no line of their own; an answer is what the command itself prints."""
 
 
 class Progress:

@@ -339,7 +339,7 @@ class RunEvent(Value):
 
     kind: Literal[
         "run", "node", "note", "fallback", "categories", "flow", "layout", "step", "preview", "image", "verdict",
-        "repair", "delivered", "error",
+        "repair", "delivered", "error", "answer",
     ]  # fmt: skip
     run: str
     text: str
