@@ -100,8 +100,8 @@ def test_two_cannot_work_on_one_run(log: RunLog) -> None:
 
 
 def test_the_list_is_newest_first_and_as_long_as_asked(log: RunLog) -> None:
-    runs = sorted(started(log, prompt) for prompt in ("a", "b", "c"))
-    assert [row.id for row in log.list(2)] == runs[:0:-1]
+    runs = [started(log, prompt) for prompt in ("b", "a", "c")]
+    assert [row.id for row in log.list(2)] == [runs[2], runs[1]]
     assert log.list(0) == ()
 
 
