@@ -103,14 +103,18 @@ def list_runs(
 
 @app.command("show")
 def show_run(run: RunArgument, as_json: JsonFlag = False) -> None:
-    """Show a run: its story, or with --json its whole trace."""
+    """Show a run: its story, what was rejected, prompts, models and versions; with --json its whole trace."""
     with engine() as opened:
-        if as_json:
-            emit_json(opened.runs.show(run))
-            return
+        trace = opened.runs.show(run)
         row = opened.runs.get(run)
+    if as_json:
+        emit_json(trace)
+        return
     if row.result is not None:
+        from imagewright.cli_trace import tell_trace
+
         show_result(row.result, as_json=False, quiet=False)
+        emit(render(tell_trace(trace)))
         return
     emit(render(table(("run", "status", "prompt"), [(row.id, row.status, row.prompt)], stretch=2)))
     if row.error:
