@@ -31,7 +31,7 @@ def _rows(trace: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
         yield "rejected", f"{flow}: {first}{f' (and {len(more)} more)' if more else ''}"
     for number, made in enumerate(trace.get("rounds") or [], 1):
         yield "prompts", f"{number}  {made.get('prompt', '')}  (seed {made.get('seed')}, {made.get('flow')})"
-    facts = next(iter(trace.get("facts") or []), {})
+    facts: Mapping[str, Any] = next(iter(trace.get("facts") or []), {})
     for name, digest in facts.items():
         if name.startswith("model "):
             yield "models", f"{name.removeprefix('model ')}  {str(digest)[:HASH_DIGITS]}"
