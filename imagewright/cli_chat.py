@@ -15,8 +15,10 @@ from imagewright.cli_options import (
     LARGEST_SEED,
     MOST_IMAGES,
     DeviceOption,
+    FlowOption,
     LlmOption,
     ModelsOption,
+    ThreadOption,
     read_seconds,
     read_size,
     read_whole,
@@ -43,11 +45,11 @@ Ctrl-C stops the picture that is being drawn; Ctrl-D ends; Alt-Enter begins a ne
 
 
 def chat(
-    thread: Annotated[str, typer.Option(metavar="NAME", help="The conversation to go on with.")] = "chat",
+    thread: ThreadOption = "chat",
     out: Annotated[str | None, typer.Option(metavar="FOLDER", help="Where the pictures go.")] = None,
     seed: Annotated[str | None, typer.Option(metavar="N", help="The seed of every new picture.")] = None,
     size: Annotated[str | None, typer.Option(metavar="WxH", help="In pixels: 64, or 96x64.")] = None,
-    flow: Annotated[str | None, typer.Option(metavar="ID", help="The flow to draw with.")] = None,
+    flow: FlowOption = None,
     backend: Annotated[str | None, typer.Option(metavar="NAME", help="The backend that draws.")] = None,
     critic: Annotated[bool, typer.Option("--critic/--no-critic", help="Check pictures and repair them.")] = True,
     max_images: Annotated[str, typer.Option(metavar="N", help="Pictures to make at most for one saying.")] = "4",
@@ -69,7 +71,7 @@ def chat(
     with engine(models, device) as opened:
         if flow is not None:
             opened.index.get(flow)
-        code = Talk(opened, opened.chat(thread, **options), preview=preview).run()
+        code = Talk(opened, opened.chat(thread or "chat", **options), preview=preview).run()
     raise typer.Exit(code)
 
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from imagewright import cli_complete as complete
 from imagewright.cli_options import JsonFlag, ModelsOption, read_prompt
 from imagewright.cli_runs import engine
 from imagewright.cli_text import clean, emit, emit_json, labelled, render, table
@@ -25,7 +26,7 @@ MOST_LINES = 60
 SUMMED_UP_FROM = 10
 """From how many files on a line with the sums is printed at the end."""
 app = typer.Typer(help="Look into the index of flows, and add to it.", no_args_is_help=True)
-FlowArgument = Annotated[str, typer.Argument(metavar="ID", help="The flow's id.")]
+FlowArgument = Annotated[str, typer.Argument(metavar="ID", help="The flow's id.", autocompletion=complete.flows)]
 ComfyOption = Annotated[
     str | None, typer.Option(metavar="URL", help="A ComfyUI server whose nodes the workflows are read with.")
 ]

@@ -13,6 +13,7 @@ from typing import Annotated
 
 import typer
 
+from imagewright import cli_complete as complete
 from imagewright.errors import BadInput
 
 MOST_IMAGES = 10_000
@@ -30,6 +31,13 @@ LlmOption = Annotated[
 ModelsOption = Annotated[
     list[Path] | None,
     typer.Option(metavar="FOLDER", help="A folder laid out as ComfyUI's models; may be given again."),
+]
+FlowOption = Annotated[
+    str | None, typer.Option("--flow", metavar="ID", help="The flow to draw with.", autocompletion=complete.flows)
+]
+ThreadOption = Annotated[
+    str | None,
+    typer.Option("--thread", metavar="NAME", help="The conversation that it joins.", autocompletion=complete.threads),
 ]
 DeviceOption = Annotated[str | None, typer.Option(help="auto, cpu, cuda, cuda:1 or mps.")]
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from imagewright import cli_complete as complete
 from imagewright.cli_options import DeviceOption, JsonFlag, ModelsOption, QuietFlag
 from imagewright.cli_progress import Progress
 from imagewright.cli_text import clean, emit, emit_json, render, table
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
     from imagewright.schemas import RunEvent, RunResult
 
 app = typer.Typer(help="Look at runs, and go on with one that was interrupted.", no_args_is_help=True)
-RunArgument = Annotated[str, typer.Argument(metavar="RUN", help="The run's id.")]
+RunArgument = Annotated[str, typer.Argument(metavar="RUN", help="The run's id.", autocompletion=complete.runs)]
 
 
 @contextlib.contextmanager

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Literal, cast
 
 import typer
 
+from imagewright import cli_complete as complete
 from imagewright.cli_chat import show_threads
 from imagewright.cli_options import JsonFlag
 from imagewright.cli_runs import engine
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
 
 app = typer.Typer(help="Look at conversations; name, search, export and delete them.", no_args_is_help=True)
 prefs = typer.Typer(help="Lasting wishes for every new picture.", no_args_is_help=True)
-ThreadArgument = Annotated[str, typer.Argument(metavar="THREAD", help="The conversation's name.")]
+ThreadArgument = Annotated[str, typer.Argument(metavar="THREAD", help="Its name.", autocompletion=complete.threads)]
 KindArgument = Annotated[str, typer.Argument(metavar="style|never", help="A style, or what must never appear.")]
 TextArgument = Annotated[str, typer.Argument(metavar="TEXT", help="Such as watercolour, or text.")]
 
