@@ -71,7 +71,7 @@ def chat(
     with engine(models, device) as opened:
         if flow is not None:
             opened.index.get(flow)
-        code = Talk(opened, opened.chat(thread or "chat", **options), preview=preview).run()
+        code = Talk(opened, opened.chat("chat" if thread is None else thread, **options), preview=preview).run()
     raise typer.Exit(code)
 
 
