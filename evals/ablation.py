@@ -19,10 +19,10 @@ from PIL import Image
 from imagewright.errors import BadInput, CannotDraw
 from imagewright.evals.mini_report import LOOKS, ROWS, Case, cases, complaints
 from imagewright.evals.paired import Outcome
+from imagewright.memory.artifacts import write_whole
 from imagewright.schemas import DrawRequest, Evidence, RunResult
 from imagewright.t2i_backends.mini.editions import Edition
 from imagewright.t2i_backends.mini.world import Group, Scene
-from imagewright.tools.sweep import write_whole
 
 SEED = 7_000
 """Seeds the held-out prompts; apart from those of training, sweep and report."""
@@ -190,7 +190,7 @@ def run_arm(engine: Engine, arm: Arm, case: Case, seed: int, judge: Judge, folde
     with Image.open(picture) as image:
         score = judge(case, image.convert("RGB"))
     outcome = Outcome(arm.name, case.prompt, seed, score, images, round(seconds, 3), case.kind)
-    write_whole(kept, json.dumps(outcome.__dict__, sort_keys=True) + "\n")
+    write_whole(kept, f"{json.dumps(outcome.__dict__, sort_keys=True)}\n".encode())
     return outcome
 
 
@@ -231,7 +231,7 @@ def run_all(
         CannotDraw: an arm's flow cannot run here.
     """
     lines = [{"prompt": c.prompt, "number": c.seed, "kind": c.kind, **_truth(c)} for c in made]
-    write_whole(folder / "prompts.jsonl", "".join(json.dumps(line, sort_keys=True) + "\n" for line in lines))
+    write_whole(folder / "prompts.jsonl", "".join(json.dumps(line, sort_keys=True) + "\n" for line in lines).encode())
     for case in made:
         for seed in seeds:
             for arm in wanted:

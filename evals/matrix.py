@@ -8,23 +8,24 @@ prompt, seed, layout, backend, scorer and weights. Flows with the tag ``regions`
 from __future__ import annotations
 
 import argparse
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 
 from imagewright import registry
 from imagewright.agents.rules.layout import RulesLayoutPlanner
-from imagewright.errors import BadInput, ImagewrightError
+from imagewright.errors import BadInput
 from imagewright.graph.refine import region
+from imagewright.memory.artifacts import write_whole
 from imagewright.retrieval.evidence import EvidenceFile
 from imagewright.retrieval.intake import read_flow_file
 from imagewright.schemas import Flow, Region
 from imagewright.settings import load_settings
 from imagewright.t2i_backends.mini.editions import EDITIONS
 from imagewright.t2i_backends.model_files import ModelFiles
+from imagewright.tools.command import ended
 from imagewright.tools.mini_flows import REGIONS
 from imagewright.tools.score_matrix import dump_matrix
-from imagewright.tools.sweep import CellStore, Printer, load_prompts, measure, weights, write_whole
+from imagewright.tools.sweep import CellStore, Printer, load_prompts, measure, weights
 
 PROMPTS = 300
 SEEDS = 4
@@ -93,21 +94,13 @@ def run(options: argparse.Namespace) -> str:
         "scorer": scorer.name, "backend": backend.name, "date": max(row.when for row in rows)[:10],
         "models": ", ".join(sorted({weights(flow, files) for flow in flows})), "scores": str(len(rows)),
     }  # fmt: skip
-    write_whole(options.out, dump_matrix(EvidenceFile(tuple(rows), prompts, made)))
+    write_whole(options.out, dump_matrix(EvidenceFile(tuple(rows), prompts, made)).encode())
     return f"{len(rows)} scores of {len(flows)} flows on {len(prompts)} prompts: {options.out}"
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """The command; returns the exit code."""
-    try:
-        print(run(arguments().parse_args(argv)))
-    except ImagewrightError as error:
-        print(f"{error}\n{error.remedy}".rstrip(), file=sys.stderr)
-        return error.exit_code
-    except KeyboardInterrupt:
-        print("\nstopped; the same command goes on from here", file=sys.stderr)
-        return 130
-    return 0
+    return ended(lambda: run(arguments().parse_args(argv)))
 
 
 if __name__ == "__main__":

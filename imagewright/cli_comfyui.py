@@ -24,12 +24,10 @@ def sync(
     as_json: JsonFlag = False,
 ) -> None:
     """Fetch the list of a server's nodes and keep it: workflows are read with it from then on."""
-    from imagewright.retrieval.comfy.catalogue import save_synced, shipped
-    from imagewright.retrieval.comfy.sync import fetch_object_info
+    from imagewright.retrieval.comfy.catalogue import shipped
 
-    found = fetch_object_info(url)
     with engine() as opened:
-        path = save_synced(found, opened.settings.data_dir)
+        found, path = opened.sync_nodes(url)
     new = len(set(found) - set(shipped()))
     if as_json:
         emit_json({"source": found.source, "classes": len(found), "new": new, "path": str(path)})

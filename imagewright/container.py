@@ -176,6 +176,20 @@ class Imagewright:
 
         return fetch_object_info(comfyui).over(kept)
 
+    def sync_nodes(self, comfyui: str) -> tuple[Catalogue, Path]:
+        """Keep the nodes of the server ``comfyui`` for later conversions: what it has, and the file that holds it.
+
+        Raises:
+            BadInput: the server does not answer, or the folder cannot be written; what was kept before stays.
+        """
+        from imagewright.memory.artifacts import write_whole
+        from imagewright.retrieval.comfy.catalogue import SYNCED
+        from imagewright.retrieval.comfy.sync import fetch_object_info
+
+        found, path = fetch_object_info(comfyui), self.settings.data_dir / SYNCED
+        write_whole(path, found.to_bytes())
+        return found, path
+
     def close(self) -> None:
         """Let go of loaded models. Files are opened and closed with each piece of work."""
         self._backends.clear()

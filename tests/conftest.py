@@ -18,6 +18,7 @@ import pytest
 _SECRETS = ("ANTHROPIC_API_KEY", "OPENAI_API_KEY", "OPENAI_BASE_URL", "HF_TOKEN", "LANGSMITH_API_KEY")
 _OURS = ("IMAGEWRIGHT_MODELS", "IMAGEWRIGHT_DEVICE", "IMAGEWRIGHT_LLM", "IMAGEWRIGHT_MODEL_CACHE")
 _XDG = ("XDG_DATA_HOME", "XDG_CONFIG_HOME", "XDG_CACHE_HOME", "XDG_STATE_HOME")
+Typed = Callable[..., tuple[int, str, str]]
 _NOWHERE = "http://127.0.0.1:9"
 """The discard port of the loopback: what a child process finds where it looks for a proxy."""
 _folder: tempfile.TemporaryDirectory[str] | None = None
@@ -53,6 +54,24 @@ def _directories(root: Path) -> dict[str, str]:
     places.update({name: root / name.lower() for name in _XDG})
     places["HOME"].mkdir(parents=True, exist_ok=True)
     return {name: str(path) for name, path in places.items()}
+
+
+@pytest.fixture
+def typed(monkeypatch: pytest.MonkeyPatch) -> Callable[[pytest.CaptureFixture[str]], Typed]:
+    """Types commands in this process; what it gives takes the words and gives ``(exit code, stdout, stderr)``."""
+    from imagewright.cli import main
+
+    def watched(capture: pytest.CaptureFixture[str]) -> Typed:
+        def run_here(*words: str) -> tuple[int, str, str]:
+            monkeypatch.setattr(sys, "argv", ["imagewright", *words])
+            with pytest.raises(SystemExit) as end:
+                main()
+            out, err = capture.readouterr()
+            return int(end.value.code or 0), out, err
+
+        return run_here
+
+    return watched
 
 
 @pytest.fixture(autouse=True)

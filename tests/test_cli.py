@@ -12,10 +12,10 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from imagewright.cli import main
 from imagewright.cli_boundary import as_ours, guard
 from imagewright.cli_options import parents_of, read_out, read_prompt, read_prompts, read_size
 from imagewright.cli_progress import Progress
@@ -30,17 +30,10 @@ Run = Callable[..., tuple[int, str, str]]
 
 
 @pytest.fixture
-def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Run:
+def run(capsys: pytest.CaptureFixture[str], typed: Any) -> Run:
     """Run the command in this process: ``(exit code, stdout, stderr)``."""
-
-    def run_here(*words: str) -> tuple[int, str, str]:
-        monkeypatch.setattr(sys, "argv", ["imagewright", *words])
-        with pytest.raises(SystemExit) as end:
-            main()
-        out, err = capsys.readouterr()
-        return int(end.value.code or 0), out, err
-
-    return run_here
+    found: Run = typed(capsys)
+    return found
 
 
 def child(*words: str, **options: object) -> subprocess.CompletedProcess[str]:

@@ -14,8 +14,6 @@ from typing import Any
 import pytest
 from PIL import Image
 
-from imagewright.cli import main
-
 PLAN_KEYS = {"prompt", "categories", "candidates", "layout"}
 DRAW_KEYS = PLAN_KEYS | {"path", "seed", "flow", "rounds", "images", "seconds", "run"}
 PROMPT = "a red circle above a blue square"
@@ -35,19 +33,14 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def run(home: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str], tmp_path: Path) -> Run:
+def run(
+    home: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str], tmp_path: Path, typed: Any
+) -> Run:
     """Run the command in this process, in an empty folder: ``(exit code, stdout, stderr)``."""
     monkeypatch.setenv("IMAGEWRIGHT_HOME", str(home))
     monkeypatch.chdir(tmp_path)
-
-    def run_here(*words: str) -> tuple[int, str, str]:
-        monkeypatch.setattr(sys, "argv", ["imagewright", *words])
-        with pytest.raises(SystemExit) as end:
-            main()
-        out, err = capfd.readouterr()
-        return int(end.value.code or 0), out, err
-
-    return run_here
+    found: Run = typed(capfd)
+    return found
 
 
 def answer(result: tuple[int, str, str]) -> dict[str, Any]:

@@ -27,24 +27,17 @@ from imagewright.flow_format import (
 from imagewright.retrieval.comfy.slots import find_slots
 from imagewright.schemas import Card, Flow, SlotBinding
 
+CLASSIC = Path(__file__).parent / "data" / "classic.json"
+
 
 def node(class_type: str, **inputs: Any) -> dict[str, Any]:
     return {"class_type": class_type, "inputs": inputs}
 
 
 def classic() -> Graph:
-    return {
-        "9": node("SaveImage", images=["8", 0], filename_prefix="x"),
-        "4": node("CheckpointLoaderSimple", ckpt_name="mini"),
-        "6": node("CLIPTextEncode", text="a house", clip=["4", 1]),
-        "7": node("CLIPTextEncode", text="blurry", clip=["4", 1]),
-        "5": node("EmptySD3LatentImage", width=64, height=48, batch_size=1),
-        "3": node(
-            "KSampler", model=["4", 0], positive=["6", 0], negative=["7", 0], latent_image=["5", 0], seed=1, steps=8,
-            cfg=3.5, sampler_name="euler", scheduler="simple", denoise=1.0,
-        ),
-        "8": node("VAEDecode", samples=["3", 0], vae=["4", 2]),
-    }  # fmt: skip
+    """A plain text-to-image graph, anew each time."""
+    found: Graph = json.loads(CLASSIC.read_bytes())
+    return found
 
 
 # --- reading --------------------------------------------------------------------------------

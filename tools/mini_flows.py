@@ -16,8 +16,8 @@ from typing import Any
 
 from imagewright.errors import ImagewrightError
 from imagewright.flow_format import Graph
+from imagewright.memory.artifacts import write_whole
 from imagewright.schemas import Card, Flow
-from imagewright.tools.sweep import write_whole
 
 SIDE = 128
 CHECKPOINT = "mini"
@@ -166,7 +166,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     out = parser.parse_args(argv).out
     try:
         for flow in mini_flows():
-            write_whole(out / f"{flow.id}.json", flow_text(flow))
+            write_whole(out / f"{flow.id}.json", flow_text(flow).encode())
     except ImagewrightError as error:
         print(f"{error}\n{error.remedy}")
         return error.exit_code

@@ -20,8 +20,9 @@ from pathlib import Path
 
 from imagewright import registry
 from imagewright.database import database, storage_errors, transaction
-from imagewright.errors import BadInput, CannotDraw, ImagewrightError
+from imagewright.errors import BadInput, CannotDraw
 from imagewright.flow_format import graph_hash
+from imagewright.memory.artifacts import write_whole
 from imagewright.ports import Backend, Job, Scorer
 from imagewright.retrieval.builtin import shipped_flows
 from imagewright.retrieval.evidence import EvidenceFile, PromptFacts, dump_evidence, parse_prompts, prompt_line
@@ -30,6 +31,7 @@ from imagewright.settings import load_settings
 from imagewright.t2i_backends.mini.editions import SHIPPED, Edition
 from imagewright.t2i_backends.mini.world import Scene, article
 from imagewright.t2i_backends.model_files import ModelFiles
+from imagewright.tools.command import ended
 
 PROMPTS = 60
 SEED = 20_250
@@ -208,21 +210,8 @@ def load_prompts(path: Path | None, count: int, edition: Edition = SHIPPED) -> d
             return parse_prompts(path.read_text(encoding="utf-8").splitlines(), str(path))
     prompts = world_prompts(count, edition=edition)
     if path is not None:
-        write_whole(path, "".join(prompt_line(text, facts) + "\n" for text, facts in prompts.items()))
+        write_whole(path, "".join(prompt_line(text, facts) + "\n" for text, facts in prompts.items()).encode())
     return prompts
-
-
-def write_whole(path: Path, text: str) -> None:
-    """Write a file under a temporary name and rename it, so that it is never seen half-written.
-
-    Raises:
-        BadInput: the folder cannot be written, or the disk is full.
-    """
-    temporary = path.with_name(path.name + ".tmp")
-    with storage_errors(path):
-        path.parent.mkdir(parents=True, exist_ok=True)
-        temporary.write_text(text, encoding="utf-8")
-        temporary.replace(path)
 
 
 # --- the command ----------------------------------------------------------------------------
@@ -265,7 +254,7 @@ def run(options: argparse.Namespace) -> str:
         "date": max(row.when for row in rows)[:10], "flows": str(len(flows)), "prompts": str(len(prompts)),
         "seeds": str(options.seeds), "scores": str(len(rows)),
     }  # fmt: skip
-    write_whole(options.out, dump_evidence(EvidenceFile(tuple(rows), prompts, made)))
+    write_whole(options.out, dump_evidence(EvidenceFile(tuple(rows), prompts, made)).encode())
     return f"{len(rows)} scores of {len(flows)} flows on {len(prompts)} prompts: {options.out}"
 
 
@@ -301,15 +290,7 @@ class Printer:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """The command; returns the exit code."""
-    try:
-        print(run(arguments().parse_args(argv)))
-    except ImagewrightError as error:
-        print(f"{error}\n{error.remedy}".rstrip(), file=sys.stderr)
-        return error.exit_code
-    except KeyboardInterrupt:
-        print("\nstopped; the same command goes on from here", file=sys.stderr)
-        return 130
-    return 0
+    return ended(lambda: run(arguments().parse_args(argv)))
 
 
 if __name__ == "__main__":

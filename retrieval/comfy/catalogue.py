@@ -129,7 +129,7 @@ def shipped() -> Catalogue:
 
 
 def catalogue_of(folder: Path) -> Catalogue:
-    """The nodes that were synced from a server into ``folder`` (``save_synced``), over the shipped ones.
+    """The nodes that were kept from a server in ``folder`` (``Imagewright.sync_nodes``), over the shipped ones.
 
     Raises:
         Fault: the synced file is damaged.
@@ -139,23 +139,6 @@ def catalogue_of(folder: Path) -> Catalogue:
     except FileNotFoundError:
         return shipped()
     return Catalogue.from_bytes(data).over(shipped())
-
-
-def save_synced(catalogue: Catalogue, folder: Path) -> Path:
-    """Keep a server's nodes in ``folder`` for later conversions, whole or not at all; the file.
-
-    Raises:
-        BadInput: the folder cannot be written.
-    """
-    path, new = folder / SYNCED, folder / f"{SYNCED}.new"
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        new.write_bytes(catalogue.to_bytes())
-        new.replace(path)
-    except OSError as error:
-        new.unlink(missing_ok=True)
-        raise BadInput(f"cannot write {path}: {error.strerror or error}", "make room, or make it writable") from None
-    return path
 
 
 def _is_class(raw: object) -> bool:
