@@ -22,10 +22,11 @@ from imagewright.schemas import Flow, Region
 from imagewright.settings import load_settings
 from imagewright.t2i_backends.mini.editions import EDITIONS
 from imagewright.t2i_backends.model_files import ModelFiles
+from imagewright.tools.cells import CellStore, measure
 from imagewright.tools.command import ended
 from imagewright.tools.mini_flows import REGIONS
 from imagewright.tools.score_matrix import dump_matrix
-from imagewright.tools.sweep import CellStore, Printer, load_prompts, measure, weights
+from imagewright.tools.sweep import Printer, load_prompts, weights
 
 PROMPTS = 300
 SEEDS = 4

@@ -11,6 +11,7 @@ from typing import Protocol, runtime_checkable
 
 from PIL import Image
 
+from imagewright.errors import ImagewrightError
 from imagewright.intents import Intent, Reference
 from imagewright.schemas import (
     Candidate,
@@ -111,6 +112,18 @@ class Redraws(Protocol):
 
     def can_redraw(self, flow: Flow) -> bool:
         """Whether it can do that with ``flow``."""
+        ...
+
+
+@runtime_checkable
+class DrawsTogether(Protocol):
+    """A backend that makes several pictures of one flow at once, faster than one by one."""
+
+    def draw_many(self, jobs: Sequence[Job], is_cancelled: IsCancelled) -> list[Drawn | ImagewrightError]:
+        """A picture for each of ``jobs``, the one that ``draw`` makes; in its place what kept it from being made.
+
+        Raises ``Cancelled`` between two steps when ``is_cancelled()`` turns true.
+        """
         ...
 
 

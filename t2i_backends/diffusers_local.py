@@ -8,11 +8,13 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from functools import partial
 from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from imagewright.errors import BadInput, CannotDraw
+from imagewright.errors import BadInput, Cancelled, CannotDraw, ImagewrightError
 from imagewright.flow_format import Graph, bind, links, parse_graph
 from imagewright.ports import Drawn, IsCancelled, Job, OnStep
 from imagewright.schemas import Flow, ParsedPrompt, Readiness, SlotName
@@ -25,6 +27,7 @@ from imagewright.t2i_backends.node_cache import NodeCache
 from imagewright.t2i_backends.nodes.table import SAMPLERS
 
 if TYPE_CHECKING:
+    from imagewright.t2i_backends.lockstep import Lockstep
     from imagewright.t2i_backends.model_store import ModelStore
     from imagewright.t2i_backends.runtime import Runtime
 
@@ -96,27 +99,68 @@ class DiffusersBackend:
             CannotDraw: too little memory, or the numbers ran off.
             Cancelled: between two steps.
         """
+        with self._busy:
+            return self._draw_placed(job, self._runtime(job, on_step, is_cancelled))
+
+    def draw_many(self, jobs: Sequence[Job], is_cancelled: IsCancelled) -> list[Drawn | ImagewrightError]:
+        """Make a picture for each of ``jobs``, which share one flow, with their passes through its models batched.
+
+        Each picture is the one that ``draw`` makes, up to rounding. What keeps one job from its picture stands in its
+        place and leaves the others alone. ``seconds`` is each one's share of the whole time.
+
+        Raises:
+            BadInput: the jobs are of more than one flow.
+            Cancelled: between two steps.
+        """
+        if len({job.flow.id for job in jobs}) > 1:
+            raise BadInput("only pictures of one flow are drawn together", "give each flow a call of its own")
+        _import_quietly()
+        from imagewright.t2i_backends.lockstep import Lockstep
+
+        with self._busy:
+            start, lockstep = time.perf_counter(), Lockstep()
+            runs = [self._runtime(job, lambda step: None, is_cancelled, lockstep) for job in jobs]
+            found = lockstep.run([partial(self._draw_placed, job, run) for job, run in zip(jobs, runs, strict=True)])
+            share = (time.perf_counter() - start) / max(len(jobs), 1)
+        return [_one_of(each, share, len(jobs)) for each in found]
+
+    def _draw_placed(self, job: Job, run: Runtime) -> Drawn:
+        """The picture of one job whose models may be placed now."""
         for folder in self._worlds(job.flow):
             from imagewright.t2i_backends.mini.limits import insist_on_size
 
             insist_on_size(folder, job.width, job.height)
-        with self._busy:
-            run = self._runtime(job, on_step, is_cancelled)
-            start, loaded = time.perf_counter(), run.store.seconds
-            graph = _checked(job, run)
-            held = run.store.loaded_bytes, run.store.waiting_bytes
-            run.store.place(readiness.placement(graph, self.files, self.device, *held))
-            image = _draw(graph, run)
-            run.facts["offload"] = run.store.level
-            run.facts["load_seconds"] = f"{run.store.seconds - loaded:.3f}"
-            return Drawn(image, time.perf_counter() - start, _facts(run))
+        start, loaded = time.perf_counter(), run.store.seconds
+        graph = _checked(job, run)
+        held = run.store.loaded_bytes, run.store.waiting_bytes
+        run.store.place(readiness.placement(graph, self.files, self.device, *held))
+        image = _draw(graph, run)
+        run.facts["offload"] = run.store.level
+        run.facts["load_seconds"] = f"{run.store.seconds - loaded:.3f}"
+        return Drawn(image, time.perf_counter() - start, _facts(run))
 
-    def _runtime(self, job: Job, on_step: OnStep, is_cancelled: IsCancelled) -> Runtime:
+    def _runtime(
+        self, job: Job, on_step: OnStep, is_cancelled: IsCancelled, lockstep: Lockstep | None = None
+    ) -> Runtime:
         store = self.store
         from imagewright.t2i_backends.previews import Previews
         from imagewright.t2i_backends.runtime import Runtime
 
-        return Runtime(job, self.files, store, self._cache, on_step, is_cancelled, Previews(self.preview_seconds))
+        previews = Previews(self.preview_seconds)
+        return Runtime(job, self.files, store, self._cache, on_step, is_cancelled, previews, lockstep=lockstep)
+
+
+def _one_of(found: Drawn | BaseException, seconds: float, count: int) -> Drawn | ImagewrightError:
+    """A picture with its share of the time; what kept a job from its picture, where that is its own affair.
+
+    Raises:
+        Cancelled: the person stopped it; and any error that is a bug.
+    """
+    if isinstance(found, Cancelled) or not isinstance(found, Drawn | ImagewrightError):
+        raise found
+    if isinstance(found, ImagewrightError):
+        return found
+    return replace(found, seconds=seconds, facts={**found.facts, "drawn_together": str(count)})
 
 
 def _import_quietly() -> None:
@@ -196,7 +240,7 @@ def _with_less(draw: Callable[[], Any], run: Runtime) -> Any:
     try:
         return _out_of_memory_is_ours(draw)
     except CannotDraw as error:
-        leaner = below(run.store.level) if _can_offload(run) else None
+        leaner = below(run.store.level) if _can_offload(run) and run.lockstep is None else None
         if not isinstance(error, TooLittleMemory) or leaner is None:
             raise
         run.note(f"memory ran out: drawn again with offload level {leaner}")

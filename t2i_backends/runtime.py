@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from typing import Any, cast
 
 import torch
@@ -13,7 +14,9 @@ from PIL import Image
 from imagewright.errors import BadInput, Cancelled
 from imagewright.ports import IsCancelled, Job, OnStep, Step
 from imagewright.t2i_backends import loras, pixels
-from imagewright.t2i_backends.handles import ClipHandle, Conditioning, Latent, VaeHandle
+from imagewright.t2i_backends.families.base import Net
+from imagewright.t2i_backends.handles import ClipHandle, Conditioning, Latent, Loras, ModelHandle, VaeHandle
+from imagewright.t2i_backends.lockstep import Joined, Lockstep
 from imagewright.t2i_backends.model_files import ModelFiles, ModelPath, family_of
 from imagewright.t2i_backends.model_store import ModelStore
 from imagewright.t2i_backends.node_cache import NodeCache
@@ -44,6 +47,8 @@ class Runtime:
     family: str = ""
     """The family of the flow's first diffusion model."""
     done_steps: int = 0
+    lockstep: Lockstep | None = None
+    """What batches this job's passes with those of other jobs; None for a job on its own."""
 
     @property
     def dtype_name(self) -> str:
@@ -118,9 +123,26 @@ class Runtime:
         """Text and pooled vector set to zero."""
         return zero_out(conditioning)
 
+    def load_net(self, handle: ModelHandle) -> Net:
+        """The loaded diffusion model, without its LoRAs."""
+        net = self.store.net(handle)
+        return net if self.lockstep is None else replace(net, model=Joined(net.model, self.lockstep))
+
+    @contextlib.contextmanager
+    def adapted(self, net: Net, wanted: Loras) -> Iterator[None]:
+        """``net`` with LoRAs on it inside the block; see ``loras.applied``."""
+        if self.lockstep is None:
+            with loras.applied(net, wanted):
+                yield
+        else:
+            bare = replace(net, model=net.model.bare)
+            with self.lockstep.together(bare.model, wanted, lambda: loras.applied(bare, wanted)):
+                yield
+
     def load_vae(self, handle: VaeHandle) -> Vae:
         """The loaded VAE."""
-        return self.store.vae(handle, self.family)
+        vae = self.store.vae(handle, self.family)
+        return vae if self.lockstep is None else replace(vae, model=Joined(vae.model, self.lockstep))
 
     def decode(self, latent: Latent, handle: VaeHandle) -> Image.Image:
         """Latents to a picture.

@@ -15,7 +15,7 @@ import numpy as np
 import torch
 
 from imagewright.errors import BadInput, CannotDraw
-from imagewright.t2i_backends import controls, loras, regions
+from imagewright.t2i_backends import controls, regions
 from imagewright.t2i_backends.denoise import Denoiser, Kept, Part, match_areas
 from imagewright.t2i_backends.families.base import Inputs, Net
 from imagewright.t2i_backends.families.table import LOOPS
@@ -68,7 +68,7 @@ def sample(run: Runtime, asked: Request) -> Latent:
         CannotDraw: the numbers ran off to infinity.
         Cancelled: between two steps.
     """
-    net = run.store.net(asked.model)
+    net = run.load_net(asked.model)
     shape = shape_of(asked.latent, net)
     table = LOOPS[net.facts.name].table(net, asked.model.sampling, shape)
     sigmas = _sigmas(run, asked, shape, table)
@@ -76,7 +76,7 @@ def sample(run: Runtime, asked: Request) -> Latent:
     noise = draw_noise(asked.seed, shape).to(run.store.device)
     base = _clean(run, asked.latent, shape).to(run.store.device)
     kept = _kept(run, asked.latent, base, noise, shape, table)
-    with loras.applied(net, asked.model.loras):
+    with run.adapted(net, asked.model.loras):
         denoiser = _denoiser(run, asked, net, table, shape, total, kept)
         start = with_noise(base, noise, sigmas[0], table, start=True) if total else base
         on_latent = run.progress(asked.steps or total, total)
@@ -127,7 +127,7 @@ def _sigmas(run: Runtime, asked: Request, shape: Shape, own: Table) -> list[floa
     def table(model: ModelHandle) -> Table:
         if model == asked.model:
             return own
-        net = run.store.net(model)
+        net = run.load_net(model)
         return LOOPS[net.facts.name].table(net, model.sampling, shape)
 
     redraw = run.job.redraw

@@ -1,36 +1,30 @@
 """The sweep: measure flows on prompts, cell by cell, so that a killed sweep goes on where it stopped.
 
 ``python -m imagewright.tools.sweep --out FILE`` draws what has not been drawn yet, scores it, and writes the evidence
-that the index reads. A cell is one flow, prompt, seed, backend and scorer; its key is a hash of their contents, so
-that an edited flow or a newly trained model is measured anew and nothing else is.
+that the index reads.
 """
 
 from __future__ import annotations
 
 import argparse
-import hashlib
-import json
 import random
 import sys
 import time
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
-from datetime import UTC, datetime
+from collections.abc import Sequence
 from pathlib import Path
 
 from imagewright import registry
-from imagewright.database import database, storage_errors, transaction
-from imagewright.errors import BadInput, CannotDraw
-from imagewright.flow_format import graph_hash
+from imagewright.database import storage_errors
+from imagewright.errors import BadInput
 from imagewright.memory.artifacts import write_whole
-from imagewright.ports import Backend, Job, Scorer
 from imagewright.retrieval.builtin import shipped_flows
 from imagewright.retrieval.evidence import EvidenceFile, PromptFacts, dump_evidence, parse_prompts, prompt_line
-from imagewright.schemas import Evidence, Flow, ParsedGroup, ParsedPrompt, ParsedRelation, Region
+from imagewright.schemas import Flow, ParsedGroup, ParsedPrompt, ParsedRelation
 from imagewright.settings import load_settings
 from imagewright.t2i_backends.mini.editions import SHIPPED, Edition
 from imagewright.t2i_backends.mini.world import Scene, article
 from imagewright.t2i_backends.model_files import ModelFiles
+from imagewright.tools.cells import CellStore, Progress, measure
 from imagewright.tools.command import ended
 
 PROMPTS = 60
@@ -38,121 +32,6 @@ SEED = 20_250
 """Seeds the choice of measuring prompts; apart from the seeds of training and of the tests."""
 SIZES = frozenset({"small", "little", "tiny", "big", "large", "huge"})
 """The size words of mini's captions; a caption gives all its things the same one."""
-_TABLES = (
-    """
-    CREATE TABLE cells (
-        key TEXT PRIMARY KEY, flow TEXT NOT NULL, graph_hash TEXT NOT NULL, prompt TEXT NOT NULL,
-        backend TEXT NOT NULL, scorer TEXT NOT NULL, seed INTEGER NOT NULL, value REAL NOT NULL, seconds REAL NOT NULL,
-        at TEXT NOT NULL
-    ) WITHOUT ROWID;
-    """,
-)
-
-
-@dataclass(frozen=True)
-class Progress:
-    """How far a sweep is: ``done`` of ``total`` cells, of which ``reused`` were measured in an earlier run."""
-
-    done: int
-    total: int
-    reused: int
-    flow: str
-
-
-class CellStore:
-    """Measured cells in an SQLite file; each is written as soon as it is scored."""
-
-    def __init__(self, path: Path) -> None:
-        self.path = path
-
-    def get(self, key: str) -> Evidence | None:
-        """The cell with that key; None when it was never measured."""
-        with database(self.path, "sweep", _TABLES) as db:
-            row = db.execute("SELECT * FROM cells WHERE key = ?", (key,)).fetchone()
-        if row is None:
-            return None
-        names = ("flow", "graph_hash", "prompt", "backend", "scorer", "seed", "value", "seconds")
-        return Evidence(**{name: row[name] for name in names}, when=row["at"])
-
-    def put(self, key: str, row: Evidence) -> None:
-        """Write one cell."""
-        values = (key, row.flow, row.graph_hash, row.prompt, row.backend, row.scorer, row.seed, row.value, row.seconds)
-        with database(self.path, "sweep", _TABLES) as db, transaction(db):
-            db.execute("INSERT OR REPLACE INTO cells VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", (*values, row.when))
-
-
-Layouts = Callable[[Flow, str], tuple[Region, ...]]
-"""The regions with which a flow draws a prompt; none for a flow that draws from words alone."""
-
-
-def cell_key(
-    flow: Flow, prompt: str, seed: int, backend: str, scorer: str, model: str, regions: Sequence[Region] = ()
-) -> str:
-    """The content hash of a cell; ``model`` identifies the weights that draw."""
-    parts: list[object] = [graph_hash(flow.graph), prompt, seed, backend, scorer, model]
-    if regions:
-        parts.append([region.model_dump(mode="json") for region in regions])
-    return hashlib.sha256(json.dumps(parts).encode()).hexdigest()
-
-
-def measure(
-    flows: Sequence[Flow],
-    prompts: Mapping[str, PromptFacts],
-    seeds: Sequence[int],
-    backend: Backend,
-    scorer: Scorer,
-    store: CellStore,
-    progress: Callable[[Progress], None],
-    model: Callable[[Flow], str] = lambda flow: "",
-    layouts: Layouts = lambda flow, prompt: (),
-) -> list[Evidence]:
-    """The score of every flow on every prompt with every seed; flow by flow, so that a model is loaded once.
-
-    Cells that ``store`` holds are not drawn again; every new one is stored before the next is begun. The same seeds
-    are used for every flow, which takes the luck of a seed out of their comparison.
-
-    Raises:
-        CannotDraw: a flow cannot run on ``backend``; nothing is drawn then.
-    """
-    for flow in flows:
-        readiness = backend.check(flow)
-        if not readiness.runnable:
-            raise CannotDraw(f"flow {flow.id!r} cannot run here: {readiness.why_not}", "name other flows with --flows")
-    state = Progress(0, len(flows) * len(prompts) * len(seeds), 0, "")
-    found = []
-    for flow in flows:
-        identity = model(flow)
-        for prompt, facts in prompts.items():
-            regions = layouts(flow, prompt)
-            for seed in seeds:
-                key = cell_key(flow, prompt, seed, backend.name, scorer.name, identity, regions)
-                row = store.get(key)
-                reused = row is not None
-                if row is None:
-                    job = Job(flow=flow, prompt=prompt, seed=seed, regions=regions)
-                    row = _measure_cell(job, facts.parsed or ParsedPrompt(), backend, scorer)
-                    store.put(key, row)
-                found.append(row.model_copy(update={"flow": flow.id}))
-                state = Progress(state.done + 1, state.total, state.reused + reused, flow.id)
-                progress(state)
-    return found
-
-
-def _measure_cell(job: Job, parsed: ParsedPrompt, backend: Backend, scorer: Scorer) -> Evidence:
-    drawn = backend.draw(job, lambda step: None, lambda: False)
-    return Evidence(
-        flow=job.flow.id,
-        prompt=job.prompt,
-        backend=backend.name,
-        scorer=scorer.name,
-        value=round(float(scorer.score(job.prompt, parsed, drawn.image)), 6),
-        seed=job.seed,
-        seconds=round(drawn.seconds, 3),
-        when=datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
-        graph_hash=graph_hash(job.flow.graph),
-    )
-
-
 # --- prompts --------------------------------------------------------------------------------
 
 

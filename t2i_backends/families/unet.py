@@ -41,8 +41,8 @@ class SD15:
         seen = (x / math.sqrt(sigma**2 + 1)).to(net.dtype)
         added = merged([hint.residuals(net, seen, sigma, time, inputs) for hint in hints])
         found = net.model(
-            seen, time, encoder_hidden_states=inputs.embeds, added_cond_kwargs=self.added(inputs), **added,
-            return_dict=False,
+            sample=seen, timestep=time, encoder_hidden_states=inputs.embeds, added_cond_kwargs=self.added(inputs),
+            **added, return_dict=False,
         )[0].float()  # fmt: skip
         velocity = self.prediction(net) == "v_prediction"
         x0: torch.Tensor = x - sigma * found

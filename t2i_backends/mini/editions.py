@@ -106,7 +106,7 @@ SECOND = Edition(
     caption=captions_v2.caption, fresh_caption=functools.partial(captions_v2.caption, held_out=True),
     thing_caption=captions_v2.thing_caption, vocabulary=captions_v2.vocabulary,
     synonyms=captions_v2.synonyms(), compatible=world_v2.compatible,
-    length=32, autoencoder=(16, 24, 48, 96), latent_channels=8, double_blocks=2, single_blocks=6, pooled=128,
+    length=32, autoencoder=(16, 24, 48, 96), latent_channels=16, double_blocks=2, single_blocks=6, pooled=128,
     map_weight=0.1, steps=20, scale=4.0,
 )  # fmt: skip
 EDITIONS: Mapping[int, Edition] = {1: FIRST, 2: SECOND}

@@ -19,7 +19,7 @@ SIZE = 128
 """The side of a picture, in pixels."""
 CELL = 16
 """The period of the patterns, in pixels."""
-STROKE = 3.6
+STROKE = 5.0
 """The width of an outlined thing's stroke, in pixels."""
 BLUR = 1.4
 """The blur of a soft thing's rim, in pixels."""
