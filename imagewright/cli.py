@@ -16,6 +16,7 @@ from imagewright import (
     cli_doctor,
     cli_eval,
     cli_eval_llm,
+    cli_eval_selection,
     cli_flow_edit,
     cli_flows,
     cli_models,
@@ -64,6 +65,7 @@ app.add_typer(cli_models.app, name="models")
 app.add_typer(cli_bench.app, name="bench")
 app.add_typer(cli_runs.app, name="runs")
 cli_eval_llm.add_to(cli_eval.app)
+cli_eval_selection.add_to(cli_eval.app)
 app.add_typer(cli_eval.app, name="eval")
 app.add_typer(cli_comfyui.app, name="comfyui")
 app.add_typer(cli_threads.app, name="threads")

@@ -15,9 +15,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
 
+from imagewright.database import storage_errors
 from imagewright.errors import BadInput
-from imagewright.retrieval.evidence import EvidenceFile, PromptFacts, parse_prompts, prompt_line
+from imagewright.retrieval.evidence import EvidenceFile, PromptFacts, parse_evidence, parse_prompts, prompt_line
 from imagewright.schemas import Evidence
 
 FORMAT = "imagewright-scores"
@@ -50,6 +52,18 @@ def _block(key: tuple[str, ...], rows: Sequence[Evidence], prompts: Sequence[str
         "values": [[cells.get((prompt, seed)) for seed in seeds] for prompt in prompts],
     }
     return json.dumps(value, sort_keys=True, separators=(",", ":"))
+
+
+def read_scores(path: Path) -> EvidenceFile:
+    """The scores in a file, be it a matrix or evidence line by line.
+
+    Raises:
+        BadInput: it cannot be read, or is neither; the message says what is wrong.
+    """
+    with storage_errors(path):
+        lines = path.read_bytes().decode("utf-8", "replace").splitlines()
+    compact = _object(lines[0] if lines else "", str(path), 1).get("format") == FORMAT
+    return parse_matrix(lines, str(path)) if compact else parse_evidence(lines, str(path))
 
 
 def parse_matrix(lines: Sequence[str], name: str) -> EvidenceFile:

@@ -1,0 +1,192 @@
+"""How well evidence predicts scores on prompts that it does not hold: intervals and choices, without drawing anything.
+
+``imagewright eval selection`` runs it. The prompts of the evidence fall into folds; each fold's cells (a flow on a
+prompt, the mean of its seeds) are predicted from the evidence of all the others, as the index predicts a new prompt.
+Reported are how many cells fall into their 90 % intervals, and what the flows that each rule picks scored on the
+held-out prompts: by the same scorer as the evidence, so this tells rules apart and judges no picture.
+"""
+
+from __future__ import annotations
+
+import math
+import random
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import numpy as np
+
+from imagewright.errors import BadInput
+from imagewright.evals.ablation import table_of
+from imagewright.evals.paired import Outcome, arm_rows, pair_row
+from imagewright.ports import Embedder
+from imagewright.retrieval.candidates import rank
+from imagewright.retrieval.estimate import NOISE, Z90
+from imagewright.retrieval.evidence import EvidenceFile, PromptFacts
+from imagewright.retrieval.index import FlowIndex
+from imagewright.schemas import Candidate, Categories, Evidence, Flow, ParsedPrompt, Readiness
+
+FOLDS = 5
+SEED = 90
+PAIRS = (("selected", "best-fixed"), ("selected", "category-table"), ("selected", "random"))
+Key = Callable[[str, PromptFacts], str]
+"""Which prompts must stay together in a fold."""
+
+
+@dataclass(frozen=True)
+class Cell:
+    """A held-out flow and prompt: what was predicted and what was measured, all in [0, 1]."""
+
+    prompt: str
+    flow: str
+    estimate: float
+    low: float
+    high: float
+    """The 90 % interval for the mean of as many scores as were measured."""
+    value: float
+
+    @property
+    def inside(self) -> bool:
+        """Whether the measured mean lies in the interval."""
+        return self.low <= self.value <= self.high
+
+
+def by_prompt(prompt: str, facts: PromptFacts) -> str:
+    """Each prompt for itself: the folds hold prompts that are new, of things that are not."""
+    return prompt
+
+
+def by_things(prompt: str, facts: PromptFacts) -> str:
+    """Prompts of the same things together: the folds hold combinations that the other folds never saw."""
+    parsed = facts.parsed or ParsedPrompt()
+    return " ".join(sorted(f"{group.count} {group.object}" for group in parsed.groups)) or prompt
+
+
+def folds_of(prompts: Mapping[str, PromptFacts], folds: int, key: Key, seed: int = SEED) -> list[set[str]]:
+    """The prompts in ``folds`` parts of about the same size; those with one key are never parted."""
+    together: dict[str, list[str]] = {}
+    for prompt, facts in prompts.items():
+        together.setdefault(key(prompt, facts), []).append(prompt)
+    groups = [together[name] for name in sorted(together)]
+    random.Random(seed).shuffle(groups)
+    made: list[set[str]] = [set() for _ in range(folds)]
+    for group in groups:
+        min(made, key=len).update(group)
+    return [part for part in made if part]
+
+
+def predict(
+    evidence: EvidenceFile, flows: Sequence[Flow], embedder: Embedder, home: Path, folds: int = FOLDS,
+    key: Key = by_prompt,
+) -> tuple[list[Cell], list[Outcome]]:  # fmt: skip
+    """Every cell predicted from the other folds, and the outcome of each rule on each prompt.
+
+    Args:
+        evidence: scores with the facts of their prompts.
+        flows: the flows that they are about.
+        embedder: what the index embeds with.
+        home: an empty folder for the indexes of the folds.
+        folds: how many.
+        key: what must not be parted.
+
+    Raises:
+        BadInput: the evidence names other flows, or is too small for so many folds.
+    """
+    known = {flow.id for flow in flows}
+    rows = [row for row in evidence.rows if row.flow in known]
+    prompts = {text: evidence.prompts.get(text, PromptFacts()) for text in sorted({row.prompt for row in rows})}
+    parts = folds_of(prompts, folds, key)
+    if len(parts) < 2:
+        raise BadInput("there are too few prompts with scores of these flows", "measure more, or name other evidence")
+    cells: list[Cell] = []
+    outcomes: list[Outcome] = []
+    for number, part in enumerate(parts):
+        index = FlowIndex(home / f"{number}.sqlite", home / f"chroma-{number}", embedder)
+        index.add_many(flows)
+        index.add_evidence([row for row in rows if row.prompt not in part], prompts)
+        held = [row for row in rows if row.prompt in part]
+        found = _fold(index, held, prompts)
+        cells += found
+        outcomes += _rules([row for row in rows if row.prompt not in part], prompts, found)
+    return cells, outcomes
+
+
+def _fold(index: FlowIndex, held: Sequence[Evidence], prompts: Mapping[str, PromptFacts]) -> list[Cell]:
+    ready = {flow.id: Readiness() for flow in index.list()}
+    noise = _noise(index.evidence_for())
+    cells = []
+    for prompt in sorted({row.prompt for row in held}):
+        facts = prompts[prompt]
+        parsed = facts.parsed or ParsedPrompt()
+        labels = Categories(labels=facts.categories)
+        backend = next(row.backend for row in held if row.prompt == prompt)
+        offered = rank(index, prompt, parsed, labels, ready, backend, k=len(ready))
+        values: dict[str, list[float]] = {}
+        for row in held:
+            if row.prompt == prompt:
+                values.setdefault(row.flow, []).append(row.value)
+        cells += [_cell(prompt, each, values[each.flow], noise) for each in offered if each.flow in values]
+    return cells
+
+
+def _cell(prompt: str, offered: Candidate, values: Sequence[float], noise: float) -> Cell:
+    """The interval of an expectation, widened by the noise of a mean of so many scores."""
+    below, above = ((offered.estimate - offered.low) / Z90, (offered.high - offered.estimate) / Z90)
+    low = offered.estimate - Z90 * math.sqrt(below**2 + noise / len(values))
+    high = offered.estimate + Z90 * math.sqrt(above**2 + noise / len(values))
+    return Cell(prompt, offered.flow, offered.estimate, max(low, 0.0), min(high, 1.0), float(np.mean(values)))
+
+
+def _noise(rows: Sequence[Evidence]) -> float:
+    """The variance of one score about the mean of its cell."""
+    cells: dict[tuple[str, str], list[float]] = {}
+    for row in rows:
+        cells.setdefault((row.flow, row.prompt), []).append(row.value)
+    spread = [float(np.var(values, ddof=1)) for values in cells.values() if len(values) > 1]
+    return float(np.mean(spread)) if spread else NOISE**2
+
+
+def _rules(known: Sequence[Evidence], prompts: Mapping[str, PromptFacts], cells: Sequence[Cell]) -> list[Outcome]:
+    """What each rule's flow scored on the prompts of ``cells``; ``known`` is all that the rules may look at."""
+    labels = {text: facts.categories for text, facts in prompts.items()}
+    table = table_of(known, labels, labels)
+    outcomes = []
+    for prompt in sorted({cell.prompt for cell in cells}):
+        mine = {cell.flow: cell for cell in cells if cell.prompt == prompt}
+        picked = {
+            "best-fixed": table.best,
+            "category-table": table.best_for(prompt),
+            "selected": max(sorted(mine), key=lambda flow: mine[flow].estimate),
+        }
+        scores = {rule: mine[flow].value for rule, flow in picked.items() if flow in mine}
+        scores["random"] = float(np.mean([cell.value for cell in mine.values()]))
+        scores["best in hindsight"] = max(cell.value for cell in mine.values())
+        kind = " + ".join(labels[prompt]) or "none"
+        outcomes += [Outcome(rule, prompt, 0, score, 0, 0.0, kind) for rule, score in scores.items()]
+    return outcomes
+
+
+def table(result: Mapping[str, object]) -> str:
+    """``report``'s findings as lines for a terminal."""
+    arms, pairs = result["arms"], result["pairs"]
+    assert isinstance(arms, list)
+    assert isinstance(pairs, list)
+    lines = [f"{'rule':<18} {'score':>7}   95 % interval"]
+    lines += [f"{a['arm']:<18} {a['overall']:>7.3f}   {a['low']:.3f} – {a['high']:.3f}" for a in arms]
+    lines.append("")
+    lines += [f"{p['a']} over {p['b']}: {p['difference']:+.3f} [{p['low']:+.3f}, {p['high']:+.3f}]" for p in pairs]
+    covered, cells, error = result["covered"], result["cells"], result["error"]
+    lines.append(f"\n90 % intervals hold {covered:.1%} of {cells} held-out cells; mean error {error:.3f}")
+    return "\n".join(lines)
+
+
+def report(cells: Sequence[Cell], outcomes: Sequence[Outcome]) -> dict[str, object]:
+    """``{"cells", "covered", "error", "arms", "pairs"}``: coverage of the 90 % intervals, the mean absolute error of
+    the estimates, and each rule with 95 % intervals (bootstrap by prompt)."""
+    return {
+        "cells": len(cells),
+        "covered": float(np.mean([cell.inside for cell in cells])),
+        "error": float(np.mean([abs(cell.estimate - cell.value) for cell in cells])),
+        "arms": [{k: v for k, v in asdict(row).items() if not k.endswith("_per_prompt")} for row in arm_rows(outcomes)],
+        "pairs": [asdict(pair_row(outcomes, a, b)) for a, b in PAIRS],
+    }
