@@ -1,8 +1,9 @@
 """The score matrix: every flow on the same prompts and seeds, scored by the evidence detector, cell by cell.
 
 ``python -m imagewright.evals.matrix --flows DIR --out FILE`` draws what has not been drawn yet, so a killed run goes on
-where it stopped, and writes the compact file of ``tools/score_matrix.py``. A cell is known by the content of its graph,
-prompt, seed, layout, backend, scorer and weights. Flows with the tag ``regions`` are drawn with the rules' layout.
+where it stopped, and writes the compact file of ``retrieval/score_matrix.py``. A cell is known by the content of its
+graph, prompt, seed, layout, backend, scorer and weights. Flows with the tag ``regions`` are drawn with the rules'
+layout.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from imagewright.graph.refine import region
 from imagewright.memory.artifacts import write_whole
 from imagewright.retrieval.evidence import EvidenceFile
 from imagewright.retrieval.intake import read_flow_file
+from imagewright.retrieval.score_matrix import dump_matrix
 from imagewright.schemas import Flow, Region
 from imagewright.settings import load_settings
 from imagewright.t2i_backends.mini.editions import EDITIONS
@@ -25,7 +27,6 @@ from imagewright.t2i_backends.model_files import ModelFiles
 from imagewright.tools.cells import CellStore, measure
 from imagewright.tools.command import ended
 from imagewright.tools.mini_flows import REGIONS
-from imagewright.tools.score_matrix import dump_matrix
 from imagewright.tools.sweep import Printer, load_prompts, weights
 
 PROMPTS = 300

@@ -40,7 +40,7 @@ def selection(
     from imagewright.evals import selection as held_out
     from imagewright.evals.matrix import flows_in
     from imagewright.retrieval.builtin import shipped_evidence
-    from imagewright.tools.score_matrix import read_scores
+    from imagewright.retrieval.score_matrix import read_scores
 
     scores = shipped_evidence() if evidence is None else read_scores(evidence)
     with cli_runs.engine(None, None) as engine, tempfile.TemporaryDirectory() as home:

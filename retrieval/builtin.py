@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING
 from imagewright.database import transaction
 from imagewright.retrieval import store
 from imagewright.retrieval.card import card_text
-from imagewright.retrieval.evidence import EvidenceFile, PromptFacts, read_evidence
+from imagewright.retrieval.evidence import EvidenceFile, PromptFacts
 from imagewright.retrieval.intake import read_flow_file
+from imagewright.retrieval.score_matrix import read_scores
 from imagewright.schemas import Flow
 
 if TYPE_CHECKING:
@@ -28,7 +29,7 @@ def shipped_flows(folder: Path = HERE / "flows") -> tuple[Flow, ...]:
 
 def shipped_evidence(folder: Path = HERE / "evidence") -> EvidenceFile:
     """All evidence of ``folder`` as one."""
-    files = [read_evidence(path) for path in sorted(folder.glob("*.jsonl"))]
+    files = [read_scores(path) for path in sorted(folder.glob("*.jsonl"))]
     prompts = {text: facts for file in files for text, facts in file.prompts.items()}
     return EvidenceFile(tuple(row for file in files for row in file.rows), prompts)
 

@@ -210,14 +210,19 @@ def _nothing(flows: int, prompts: int) -> Combined:
 def estimate(data: Combined, setting: Setting) -> Estimates:
     """The expected score of each flow on the prompt, and the 90 % interval of that expectation, all in [0, 1].
 
+    What a near prompt says is by how much a flow did better there than it does on prompts of *that* kind: a count of
+    two beside a count of one is near in words, and would else carry what the flow gains at counting over to one thing.
+
     ``count`` is the number of scores of the flow. The estimate of a flow with few scores whose card fits the prompt
     better than the cards of measured flows is raised toward the upper end of its interval (``card_bonus``).
     """
     near = _Near(_kernel(setting.similarity), _kernel(setting.among), data.count[:, setting.near])
     level, level_var = _level(data, setting.near, near)
-    mean, mean_var = _flow_means(data, setting.kin)
-    mean, mean_var, local = _category_means(data, setting.shared, mean, mean_var)
-    above, share, local_var = near.mean(data.mean[:, setting.near] - mean[:, None], data.noise / local)
+    overall, overall_var = _flow_means(data, setting.kin)
+    mean, mean_var, local = _category_means(data, setting.shared, overall, overall_var)
+    other, _, _ = _category_means(data, ~setting.shared, overall, overall_var)
+    expected = np.where(setting.shared[setting.near][None, :], mean[:, None], other[:, None])
+    above, share, local_var = near.mean(data.mean[:, setting.near] - expected, data.noise / local)
     centre = level + mean + share * above
     spread = np.sqrt(local * local_var + (1.0 - share) ** 2 * mean_var + level_var)
     low, high = np.clip(centre - Z90 * spread, 0.0, 1.0), np.clip(centre + Z90 * spread, 0.0, 1.0)

@@ -12,7 +12,6 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 
 from pydantic import ValidationError
 
@@ -83,22 +82,12 @@ def parse_prompts(lines: Sequence[str], name: str) -> dict[str, PromptFacts]:
     return found
 
 
-def read_evidence(path: Path) -> EvidenceFile:
-    """Read a file that ``dump_evidence`` wrote.
+def parse_evidence(lines: Sequence[str], name: str) -> EvidenceFile:
+    """The evidence in the lines of a file that ``dump_evidence`` wrote; ``name`` is what errors call it.
 
     Raises:
-        BadInput: it is unreadable, cut, or not evidence; the message names the line.
+        BadInput: the file is cut, or no evidence; the message names the line.
     """
-    try:
-        text = path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise BadInput(f"cannot read {path}: {error}", _REMEDY) from None
-    lines = text.splitlines()
-    return parse_evidence(lines, str(path))
-
-
-def parse_evidence(lines: Sequence[str], name: str) -> EvidenceFile:
-    """As ``read_evidence``, from lines; ``name`` is what errors call them."""
     header = _object(lines[0] if lines else "", name, 1)
     if header.get("format") != FORMAT or header.get("version") != VERSION:
         raise BadInput(f"{name} is not a file of evidence (version {VERSION})", _REMEDY)

@@ -9,9 +9,9 @@ from imagewright.errors import BadInput
 from imagewright.evals import matrix
 from imagewright.evals.matrix import flows_in, layout_for
 from imagewright.ports import Drawn, Job
+from imagewright.retrieval.score_matrix import parse_matrix
 from imagewright.schemas import Readiness
 from imagewright.tools import mini_flows
-from imagewright.tools.score_matrix import parse_matrix
 
 
 @pytest.fixture

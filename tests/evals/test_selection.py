@@ -75,6 +75,7 @@ def test_a_flow_that_is_better_at_a_kind_is_chosen_there(tmp_path: Path) -> None
     assert len(cells) == 48
     result = report(cells, outcomes)
     scores = {arm["arm"]: arm["overall"] for arm in result["arms"]}  # type: ignore[attr-defined]
+    assert scores["selected"] == pytest.approx(0.7, abs=0.03)
     assert scores["best-fixed"] == pytest.approx(0.62, abs=0.03)
     assert scores["random"] == pytest.approx(0.55, abs=0.03)
     assert scores["random"] < scores["best-fixed"] < scores["selected"] <= scores["best in hindsight"]

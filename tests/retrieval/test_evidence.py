@@ -12,8 +12,9 @@ import pytest
 
 from imagewright.errors import BadInput
 from imagewright.retrieval import builtin
-from imagewright.retrieval.evidence import EvidenceFile, PromptFacts, dump_evidence, read_evidence
+from imagewright.retrieval.evidence import EvidenceFile, PromptFacts, dump_evidence
 from imagewright.retrieval.index import FlowIndex
+from imagewright.retrieval.score_matrix import read_scores
 from imagewright.schemas import ParsedGroup, ParsedPrompt
 
 FACTS = PromptFacts(ParsedPrompt(groups=(ParsedGroup(object="star", attributes=("red",), count=2),)), ("Counting",))
@@ -34,7 +35,7 @@ def test_a_file_is_the_same_bytes_whatever_the_order_and_reads_back(kit: ModuleT
     assert dump_evidence(EvidenceFile(tuple(rows), evidence.prompts, evidence.made)) == text
     path = tmp_path / "e.jsonl"
     path.write_text(text)
-    back = read_evidence(path)
+    back = read_scores(path)
     assert set(back.rows) == set(evidence.rows)
     assert back.prompts == {"two red stars": FACTS, "a boat": PromptFacts()}
     assert back.made == {"date": "x"}
@@ -47,10 +48,10 @@ def test_a_damaged_file_is_refused_with_its_line(kit: ModuleType, tmp_path: Path
     for number, line in ((1, "{}"), (3, '{"prompt": '), (5, '{"flow": "a"}'), (4, "[]")):
         path.write_text("\n".join([*lines[: number - 1], line, *lines[number:]]))
         with pytest.raises(BadInput) as caught:
-            read_evidence(path)
+            read_scores(path)
         assert (f"line {number} " in str(caught.value)) == (number != 1)
     with pytest.raises(BadInput, match="cannot read"):
-        read_evidence(tmp_path / "none.jsonl")
+        read_scores(tmp_path / "none.jsonl")
 
 
 # --- what ships -----------------------------------------------------------------------------

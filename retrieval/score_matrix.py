@@ -17,7 +17,6 @@ import json
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
-from imagewright.database import storage_errors
 from imagewright.errors import BadInput
 from imagewright.retrieval.evidence import EvidenceFile, PromptFacts, parse_evidence, parse_prompts, prompt_line
 from imagewright.schemas import Evidence
@@ -60,8 +59,10 @@ def read_scores(path: Path) -> EvidenceFile:
     Raises:
         BadInput: it cannot be read, or is neither; the message says what is wrong.
     """
-    with storage_errors(path):
-        lines = path.read_bytes().decode("utf-8", "replace").splitlines()
+    try:
+        lines = path.read_text(encoding="utf-8").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        raise BadInput(f"cannot read {path}: {error}", _REMEDY) from None
     compact = _object(lines[0] if lines else "", str(path), 1).get("format") == FORMAT
     return parse_matrix(lines, str(path)) if compact else parse_evidence(lines, str(path))
 

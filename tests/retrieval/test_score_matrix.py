@@ -4,8 +4,8 @@ import pytest
 
 from imagewright.errors import BadInput
 from imagewright.retrieval.evidence import EvidenceFile, PromptFacts
+from imagewright.retrieval.score_matrix import dump_matrix, parse_matrix
 from imagewright.schemas import Evidence, ParsedGroup, ParsedPrompt
-from imagewright.tools.score_matrix import dump_matrix, parse_matrix
 
 
 def row(flow: str, prompt: str, seed: int, value: float) -> Evidence:
