@@ -34,8 +34,6 @@ from imagewright.t2i_backends.regional.masks import attention_mask, owned_tokens
 
 SAVE_EVERY = 100
 """Steps between two checkpoints."""
-NOISE_SHIFT = 0.5
-"""Added to the normal under the logistic: flat pictures show their shapes through much noise, so learn there."""
 FIRST_SHARDS = 3
 """Shards of scenes before the first step."""
 
@@ -188,7 +186,7 @@ def loss_of(model: Model, data: Scenes, plan: Plan, step: int, device: torch.dev
     scenes = [data.scenes[i] for i in chosen]
     clean = data.latents(chosen).to(device)
     noise = torch.randn(clean.shape, generator=noise_source).to(device)
-    sigma = torch.sigmoid(torch.randn(len(chosen), generator=noise_source) + NOISE_SHIFT).to(device)
+    sigma = torch.sigmoid(torch.randn(len(chosen), generator=noise_source) + plan.edition.noise_shift).to(device)
     noisy = torch.lerp(clean, noise, sigma[:, None, None])
     region_ids, mask = region_batch(model, scenes, rng) if with_regions else (None, None)
     with torch.autocast(device.type, torch.bfloat16):
