@@ -33,11 +33,18 @@ def deliver(parts: Parts, state: State) -> RunResult:
         return before
     if not state.rounds:
         raise Fault("deliver was reached without a picture")
-    result = result_of(state, best(state.rounds))
-    trace = trace_of(parts, state, result)
-    png = parts.store.get(result.image).read_bytes()
+    made = best(state.rounds)
+    others = _others(parts, state, made)
+    names = [path.name for path in others]
+    result = result_of(state, made)
+    if others:
+        note = f"the flow draws {len(others) + 1} pictures at once; beside this one: {', '.join(names)}"
+        result = result.model_copy(update={"notes": (*result.notes, note)})
+    trace = trace_of(parts, state, result) | ({"batch": names} if others else {})
+    texts = texts_of(parts, state, made)
     try:
-        write_whole(Path(result.path), with_text(png, texts_of(parts, state, best(state.rounds))))
+        for path, image in {**others, Path(result.path): result.image}.items():
+            _write(path, with_text(parts.store.get(image).read_bytes(), texts), new=path in others)
         write_whole(Path(result.trace), json.dumps(trace, ensure_ascii=False, indent=1).encode())
     except BadInput as error:
         remedy = f"the picture is kept; make room there, then: imagewright runs resume {state.run}"
@@ -45,6 +52,25 @@ def deliver(parts: Parts, state: State) -> RunResult:
     parts.runs.deliver(result, trace)
     parts.store.drop_previews(state.run)
     return result
+
+
+def _others(parts: Parts, state: State, made: Round) -> dict[Path, str]:
+    """The other pictures of the batch that ``made`` is the first of: file beside it → SHA-256 in the store."""
+    drawn = parts.store.made(_key(state, made))
+    path = Path(state.out)
+    found = enumerate(drawn.more if drawn else (), 2)
+    return {path.with_name(f"{path.stem}.batch-{number}{path.suffix}"): image for number, image in found}
+
+
+def _write(path: Path, data: bytes, *, new: bool) -> None:
+    """``new`` is a name that nobody has asked for: a file there that is not this one is left alone."""
+    if new and path.exists() and path.read_bytes() != data:
+        raise BadInput(f"{path} is there already and is another picture")
+    write_whole(path, data)
+
+
+def _key(state: State, made: Round) -> str:
+    return state.keys[[found.image for found in state.rounds].index(made.image)]
 
 
 def result_of(state: State, made: Round) -> RunResult:
@@ -80,8 +106,7 @@ def trace_path(out: Path) -> Path:
 
 def texts_of(parts: Parts, state: State, made: Round) -> dict[str, str]:
     """The PNG's text chunks, unless the person wants none."""
-    key = state.keys[[found.image for found in state.rounds].index(made.image)]
-    drawn = parts.store.made(key)
+    drawn = parts.store.made(_key(state, made))
     facts = drawn.facts if drawn else {}
     return png_texts.texts(state, parts.catalogue.flow(made.flow), made, facts, metadata.version("imagewright"))
 

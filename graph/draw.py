@@ -53,7 +53,9 @@ def make(parts: Parts, state: State, attempt: Attempt, on_step: OnStep) -> tuple
         if parts.stop.is_set() or state.request.max_seconds is None:
             raise
         raise OutOfTime from None
-    made = Made(image=parts.store.put_image(drawn.image), seconds=drawn.seconds, facts=dict(drawn.facts))
+    image, more = parts.store.put_image(drawn.image), tuple(parts.store.put_image(other) for other in drawn.more)
+    others = {"batch pictures": " ".join((image, *more))} if more else {}
+    made = Made(image=image, seconds=drawn.seconds, facts={**drawn.facts, **others}, more=more)
     parts.store.put_made(key, made)
     return key, made
 

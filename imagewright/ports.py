@@ -81,6 +81,8 @@ class Drawn:
     seconds: float
     facts: dict[str, str] = field(default_factory=dict)
     """Device, dtype, library versions, model hashes, fallbacks: plain strings."""
+    more: tuple[Picture, ...] = ()
+    """The other pictures of a flow that draws a batch, in its order; ``image`` is the first."""
 
 
 OnStep = Callable[[Step], None]

@@ -73,6 +73,8 @@ def _delete_delivered(turn: Turn) -> None:
     png = Path(turn.path)
     trace = png.with_suffix(".json")
     with contextlib.suppress(OSError, ValueError, TypeError, KeyError):
-        if json.loads(trace.read_text(encoding="utf-8"))["run"] == turn.run:
-            png.unlink(missing_ok=True)
+        told = json.loads(trace.read_text(encoding="utf-8"))
+        if told["run"] == turn.run:
+            for name in (png.name, *told.get("batch", ())):
+                png.with_name(Path(name).name).unlink(missing_ok=True)
             trace.unlink()

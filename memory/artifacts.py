@@ -39,6 +39,8 @@ class Made(BaseModel):
     image: str
     seconds: float
     facts: dict[str, str]
+    more: tuple[str, ...] = ()
+    """The other pictures of a batch, in its order."""
 
 
 class ArtifactStore:
@@ -90,16 +92,20 @@ class ArtifactStore:
             made = Made.model_validate_json(self._key_path(key).read_bytes())
         except (FileNotFoundError, ValueError):
             return None
-        return made if self.has(made.image) else None
+        return made if all(self.has(image) for image in (made.image, *made.more)) else None
 
     def forget(self, images: Collection[str]) -> None:
-        """Delete these pictures and the sidecars that stand for them."""
-        gone = set(images)
+        """Delete these pictures, the sidecars that stand for them, and what else only their batches hold."""
+        gone, kept, others = set(images), set(), set()
         for sidecar in self.root.glob("keys/*/*.json"):
             with contextlib.suppress(OSError, ValueError):
-                if Made.model_validate_json(sidecar.read_bytes()).image in gone:
+                made = Made.model_validate_json(sidecar.read_bytes())
+                if made.image in gone:
+                    others.update(made.more)
                     sidecar.unlink()
-        for sha in gone:
+                else:
+                    kept.update((made.image, *made.more))
+        for sha in gone | (others - kept):
             self._path(sha).unlink(missing_ok=True)
 
     def put_preview(self, run: str, image: Image.Image) -> str:

@@ -15,7 +15,7 @@ from imagewright.t2i_backends.families.base import Hint, Net
 from imagewright.t2i_backends.families.flux import FluxHint
 from imagewright.t2i_backends.families.sd3 import SD3Hint
 from imagewright.t2i_backends.families.unet import UNetHint
-from imagewright.t2i_backends.handles import Control, Shape
+from imagewright.t2i_backends.handles import Control, Images, Shape
 from imagewright.t2i_backends.tables import Table
 
 if TYPE_CHECKING:
@@ -42,17 +42,20 @@ def _hint(run: Runtime, net: Net, shape: Shape, area: Cells | None, control: Con
     if type(model).__name__ != net.facts.control_class:
         name = control.net.source.path.name
         raise BadInput(f"the ControlNet {name!r} is not one for {net.facts.title}", "use one of the same base model")
-    picture = control.image.convert("RGB").resize(
-        (shape[3] * net.scale, shape[2] * net.scale), Image.Resampling.BICUBIC
-    )
+    size = (shape[3] * net.scale, shape[2] * net.scale)
+    images = tuple(image.convert("RGB").resize(size, Image.Resampling.BICUBIC) for image in control.images)
+
+    def seen(values: torch.Tensor, scale: int = 1) -> torch.Tensor:
+        return pixels.repeated(_cut(values, area, scale), shape[0])
+
     if net.facts.control_class == "ControlNetModel":
-        return UNetHint(model, _cut(_pixels(run, net, picture, 0, 1), area, net.scale), control.strength)
+        return UNetHint(model, seen(_pixels(run, net, images, 0, 1), net.scale), control.strength)
     if net.facts.name == "flux":
         if model.input_hint_block is not None:
-            return FluxHint(model, _cut(_pixels(run, net, picture, -1, 1), area, net.scale), control.strength)
-        return FluxHint(model, _cut(_latents(run, net, picture, control), area, 1), control.strength, control.net.mode)
+            return FluxHint(model, seen(_pixels(run, net, images, -1, 1), net.scale), control.strength)
+        return FluxHint(model, seen(_latents(run, net, images, control)), control.strength, control.net.mode)
     raw = bool(model.config.force_zeros_for_pooled_projection)
-    return SD3Hint(model, _cut(_latents(run, net, picture, control, raw), area, 1), control.strength)
+    return SD3Hint(model, seen(_latents(run, net, images, control, raw)), control.strength)
 
 
 def _cut(image: torch.Tensor, area: Cells | None, scale: int) -> torch.Tensor:
@@ -62,19 +65,18 @@ def _cut(image: torch.Tensor, area: Cells | None, scale: int) -> torch.Tensor:
     return image[:, :, top : top + rows, left : left + columns]
 
 
-def _pixels(run: Runtime, net: Net, picture: Image.Image, low: float, high: float) -> torch.Tensor:
-    return (pixels.to_tensor(picture) * (high - low) + low).to(run.store.device, net.dtype)
+def _pixels(run: Runtime, net: Net, images: Images, low: float, high: float) -> torch.Tensor:
+    values = torch.cat([pixels.to_tensor(image) for image in images])
+    return (values * (high - low) + low).to(run.store.device, net.dtype)
 
 
-def _latents(
-    run: Runtime, net: Net, picture: Image.Image, control: Control, without_shift: bool = False
-) -> torch.Tensor:
-    """The picture through the VAE, scaled as the model's latents are; some ControlNets leave the shift out."""
+def _latents(run: Runtime, net: Net, images: Images, control: Control, without_shift: bool = False) -> torch.Tensor:
+    """The pictures through the VAE, scaled as the model's latents are; some ControlNets leave the shift out."""
     handle = control.vae or run.vae
     if handle is None:
         raise BadInput("this ControlNet needs the model's VAE", "link a VAE to the ControlNetApplyAdvanced node")
-    vae = run.store.vae(handle)
-    found = pixels.encode(vae, picture)
+    found = run.encode_pictures(images, handle)
     if without_shift:
+        vae = run.load_vae(handle)
         found = found + (vae.model.config.shift_factor or 0.0) * vae.model.config.scaling_factor
     return found.to(run.store.device, net.dtype)

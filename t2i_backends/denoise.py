@@ -38,15 +38,17 @@ class Part:
     inputs: Inputs
     area: Cells | None = None
     mask: torch.Tensor | None = None
-    """How much each cell counts, ``(1, 1, rows, columns)`` of the whole canvas."""
+    """How much each cell counts, ``(1 or batch, 1, rows, columns)`` of the whole canvas."""
     strength: float = 1.0
     first: float = float("inf")
     last: float = 0.0
     """The noise levels between which it counts."""
     hints: tuple[TimedHint, ...] = ()
+    fill: torch.Tensor | None = None
+    """What an inpainting model sees beside the latents, of the whole canvas."""
 
     def weight(self, x: torch.Tensor) -> torch.Tensor:
-        """How much each cell of the area counts, ``(1, 1, rows, columns)``."""
+        """How much each cell of the area counts, ``(1 or batch, 1, rows, columns)``."""
         rows, columns, top, left = self.area or (x.shape[2], x.shape[3], 0, 0)
         if self.mask is not None:
             return self.mask[:, :, top : top + rows, left : left + columns] * self.strength
@@ -55,6 +57,13 @@ class Part:
             found *= _fade(rows, top, x.shape[2], x.device)[:, None]
             found *= _fade(columns, left, x.shape[3], x.device)[None, :]
         return found
+
+    def seen(self) -> Inputs:
+        """The inputs for the area."""
+        if self.fill is None:
+            return self.inputs
+        rows, columns, top, left = self.area or (*self.fill.shape[2:], 0, 0)
+        return replace(self.inputs, fill=self.fill[:, :, top : top + rows, left : left + columns])
 
 
 def _fade(size: int, start: int, whole: int, device: torch.device) -> torch.Tensor:
@@ -71,7 +80,7 @@ def _fade(size: int, start: int, whole: int, device: torch.device) -> torch.Tens
 
 @dataclass(frozen=True)
 class Kept:
-    """What must stay of an earlier picture, in latents ``(1, C, rows, columns)``."""
+    """What must stay of an earlier picture, in latents ``(batch, C, rows, columns)``."""
 
     original: torch.Tensor
     noise: torch.Tensor
@@ -133,12 +142,13 @@ class Denoiser:
 
     def _predict(self, x: torch.Tensor, sigma: float, part: Part, context: str) -> torch.Tensor:
         hints = [timed.hint for timed in part.hints if timed.last <= sigma <= timed.first]
-        return self.family.x0(self.net, self.table, x, sigma, part.inputs, hints, context)
+        return self.family.x0(self.net, self.table, x, sigma, part.seen(), hints, context)
 
 
 def match_areas(parts: Sequence[Part], others: Sequence[Part]) -> tuple[Part, ...]:
     """``others`` with one more part for each area of ``parts`` that none of them has, so that both sides of the
-    guidance look at the same crops (as in ComfyUI). The new part reads the text of the smallest one around it."""
+    guidance look at the same crops (as in ComfyUI). The new part reads the text of the smallest one around it, with
+    the ControlNets of its own area."""
     found = list(others)
     for part in parts:
         around = [other for other in found if _holds(other.area, part.area)]
@@ -146,7 +156,7 @@ def match_areas(parts: Sequence[Part], others: Sequence[Part]) -> tuple[Part, ..
             continue
         smallest = min(around, key=lambda other: other.area[0] * other.area[1] if other.area else float("inf"))
         if smallest.area != part.area:
-            found.append(replace(part, inputs=smallest.inputs, hints=smallest.hints))
+            found.append(replace(part, inputs=smallest.inputs))
     return tuple(found)
 
 

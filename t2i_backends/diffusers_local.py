@@ -27,6 +27,8 @@ from imagewright.t2i_backends.node_cache import NodeCache
 from imagewright.t2i_backends.nodes.table import SAMPLERS
 
 if TYPE_CHECKING:
+    from PIL import Image
+
     from imagewright.t2i_backends.lockstep import Lockstep
     from imagewright.t2i_backends.model_store import ModelStore
     from imagewright.t2i_backends.runtime import Runtime
@@ -134,10 +136,12 @@ class DiffusersBackend:
         graph = _checked(job, run)
         held = run.store.loaded_bytes, run.store.waiting_bytes
         run.store.place(readiness.placement(graph, self.files, self.device, *held))
-        image = _draw(graph, run)
+        image, *more = _draw(graph, run)
+        if more:
+            run.facts["batch"] = f"{1 + len(more)} pictures at once; the first is judged, the others are kept"
         run.facts["offload"] = run.store.level
         run.facts["load_seconds"] = f"{run.store.seconds - loaded:.3f}"
-        return Drawn(image, time.perf_counter() - start, _facts(run))
+        return Drawn(image, time.perf_counter() - start, _facts(run), tuple(more))
 
     def _runtime(
         self, job: Job, on_step: OnStep, is_cancelled: IsCancelled, lockstep: Lockstep | None = None
@@ -218,17 +222,18 @@ def _bound(job: Job, run: Runtime) -> Graph:
     return bind(flow, values, insist)
 
 
-def _draw(graph: Graph, run: Runtime) -> Any:
+def _draw(graph: Graph, run: Runtime) -> list[Image.Image]:
+    """The pictures of a graph, as nobody else holds them."""
     from imagewright.t2i_backends.executor import execute
     from imagewright.t2i_backends.redraw import paste
 
-    image = _with_less(lambda: execute(graph, run), run)
+    images = _with_less(lambda: execute(graph, run), run)
     redraw = run.job.redraw
     if redraw is None:
-        return image.copy()
+        return [image.copy() for image in images]
     if not redraw.strength:
-        return redraw.image.copy()
-    return paste(image, redraw.image, redraw.regions, run.cell_pixels)
+        return [redraw.image.copy()]
+    return [paste(images[0], redraw.image, redraw.regions, run.cell_pixels)]
 
 
 def _with_less(draw: Callable[[], Any], run: Runtime) -> Any:

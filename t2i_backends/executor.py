@@ -20,8 +20,8 @@ from imagewright.t2i_backends.nodes.table import NODES
 from imagewright.t2i_backends.runtime import Runtime
 
 
-def execute(graph: Graph, run: Runtime) -> Image.Image:
-    """The picture of a checked graph.
+def execute(graph: Graph, run: Runtime) -> tuple[Image.Image, ...]:
+    """The pictures of a checked graph: one, or those of a batch in its order.
 
     Raises:
         BadInput: a model is missing, or values do not fit together.
@@ -36,8 +36,8 @@ def execute(graph: Graph, run: Runtime) -> Image.Image:
         run.stop_if_cancelled()
         job.run_node(node)
     run.facts |= {"nodes_run": str(job.ran), "nodes_cached": str(len(nodes) - job.ran)}
-    picture: Image.Image = job.results[output][0]
-    return picture
+    pictures: tuple[Image.Image, ...] = job.results[output][0]
+    return pictures
 
 
 class _Execution:

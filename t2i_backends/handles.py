@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
     from imagewright.t2i_backends.tables import Table
 
+Images = tuple["Image.Image", ...]
+"""IMAGE: RGB pictures of one size, at least one."""
 DEFAULT_GUIDANCE = 3.5
 """The distilled guidance where a flow has no FluxGuidance node; ComfyUI's value."""
 Loras = tuple[tuple[ModelPath, float], ...]
@@ -82,7 +84,8 @@ class Control:
     """One ControlNet at work on a conditioning."""
 
     net: ControlHandle
-    image: Image.Image
+    images: Images
+    """One for the whole batch, or one for each of its pictures in turn."""
     strength: float
     start: float
     end: float
@@ -103,6 +106,16 @@ class Area:
 
 
 @dataclass(frozen=True)
+class Fill:
+    """What a model with channels for inpainting is told of the picture that it fills."""
+
+    samples: torch.Tensor
+    """The picture with grey in the hole, in scaled latents ``(count, channels, rows, columns)``."""
+    mask: npt.NDArray[np.float32]
+    """Where the hole is, ``(count, height, width)`` of any size."""
+
+
+@dataclass(frozen=True)
 class Conditioning:
     """One encoded text (an entry of CONDITIONING) and where, when and how strongly it counts."""
 
@@ -120,7 +133,7 @@ class Conditioning:
     ``ascore``."""
     area: Area | None = None
     mask: npt.NDArray[np.float32] | None = None
-    """How much each pixel of the canvas counts, ``(height, width)``; it is resized to the latents."""
+    """How much each pixel of the canvas counts, ``(1 or batch, height, width)``; it is resized to the latents."""
     mask_bounds: bool = False
     """Whether only the box around the mask is drawn."""
     strength: float = 1.0
@@ -128,6 +141,7 @@ class Conditioning:
     end: float = 1.0
     """From when to when, as shares of the way from noise to picture."""
     controls: tuple[Control, ...] = ()
+    fill: Fill | None = None
 
     @property
     def plain(self) -> bool:
@@ -147,15 +161,17 @@ class Latent:
     height: int
     """Pixels."""
     samples: torch.Tensor | None = None
-    """``(1, channels, height / scale, width / scale)``, float32 on the CPU."""
+    """``(batch, channels, height / scale, width / scale)``, float32 on the CPU."""
     batch: int = 1
-    """How many the flow asks for; the first one is drawn."""
+    """How many pictures are drawn at once."""
     mask: npt.NDArray[np.float32] | None = None
-    """What to draw anew (1) and what to keep (0), ``(rows, columns)`` of any size; None draws all."""
+    """What to draw anew (1) and what to keep (0), ``(1 or batch, rows, columns)`` of any size; None draws all."""
+    places: tuple[int, ...] = ()
+    """The places of these latents in the batch that their noise is drawn for; empty for all, in order."""
 
 
 Shape = tuple[int, int, int, int]
-"""Of latents: 1, channels, rows, columns."""
+"""Of latents: batch, channels, rows, columns."""
 Sigmas = Callable[[Callable[[ModelHandle], "Table"], float], list[float]]
 """SIGMAS: a schedule, made once the noise levels of its model for this size are known; the number is how strongly to
 redraw (1 for a new picture)."""
@@ -186,4 +202,4 @@ class UpscalerHandle:
 
 
 Masks = Any
-"""MASK: float32 of shape ``(height, width)`` in [0, 1]."""
+"""MASK: float32 of shape ``(count, height, width)`` in [0, 1]."""

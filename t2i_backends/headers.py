@@ -33,6 +33,8 @@ class Held:
     has_vae: bool = False
     prediction: str = ""
     """``v_prediction`` where the file says so."""
+    channels: tuple[int, int] = (0, 0)
+    """What a FLUX transformer or a UNet sees and gives; zeros for anything else."""
 
 
 @dataclass(frozen=True)
@@ -105,8 +107,21 @@ def _net(shapes: Shapes) -> Held | None:
             roles = tuple(role for role, marks in _TEXT_MARKS.items() if any(mark in shapes for mark in marks))
             has_vae = any(name.startswith(("first_stage_model.", "vae.")) for name in shapes)
             whole = bool(roles) or has_vae
-            return Held("checkpoint" if whole else "net", found[0], found[1], roles, has_vae, _prediction(shapes))
+            kind: HeaderKind = "checkpoint" if whole else "net"
+            return Held(kind, found[0], found[1], roles, has_vae, _prediction(shapes), _channels(shapes))
     return None
+
+
+_ENDS = (
+    ("input_blocks.0.0.weight", "out.2.weight"), ("conv_in.weight", "conv_out.weight"),
+    ("img_in.weight", "final_layer.linear.weight"), ("x_embedder.weight", "proj_out.weight"),
+)  # fmt: skip
+"""The first and the last layer of UNets and of FLUX's transformers, in both layouts."""
+
+
+def _channels(shapes: Shapes) -> tuple[int, int]:
+    found = ((_side(shapes, first, 1), _side(shapes, last, 0)) for first, last in _ENDS)
+    return next((pair for pair in found if all(pair)), (0, 0))
 
 
 def _prediction(shapes: Shapes) -> str:
@@ -157,7 +172,7 @@ def _unet(shapes: Shapes) -> tuple[str, str] | None:
     )
     if not stem or not context:
         return None
-    plain = stem == 4
+    plain = stem in (4, 9)
     if labels:
         return "sdxl", {2816: "sdxl", 2560: "sdxl-refiner"}.get(labels, "") if plain else ""
     return {768: ("sd15", "sd15" if plain else ""), 1024: ("sd2", "")}.get(context, ("unet", ""))

@@ -30,6 +30,7 @@ from imagewright.t2i_backends.model_files import (
     read_config,
     role_of,
     scale_of,
+    special,
     vae_scale,
 )
 from imagewright.t2i_backends.pixels import Vae
@@ -47,7 +48,7 @@ def load_net(source: ModelPath, dtype: torch.dtype) -> Net:
     """A diffusion model with what its pipeline says of its noise levels.
 
     Raises:
-        BadInput: it is no model of ours, or one for editing, inpainting or control.
+        BadInput: it is no model of ours, or one for editing or control.
     """
     folder = _one(source, "net")
     config = read_config(folder / "config.json")
@@ -55,14 +56,12 @@ def load_net(source: ModelPath, dtype: torch.dtype) -> Net:
     if family is None:
         name = config.get("_class_name") or "model of unknown class"
         raise BadInput(f"{source.path.name!r} is a {name}, which is not drawn here", f"use {facts.TITLES}")
-    model = _diffusers_model(family.net_class, source, folder, dtype)
+    seen = held(source).channels[0] if family.net_folder == "unet" else 0
+    model = _diffusers_model(family.net_class, source, folder, dtype, **({"in_channels": seen} if seen else {}))
     into, out = model.config.in_channels, _out_channels(model)
-    if into != out:
-        raise BadInput(
-            f"{source.path.name!r} is a {family.title} model for editing, inpainting or control",
-            "use one for text to image",
-        )
-    channels = into // 4 if family.name == "flux" else into
+    if not facts.drawn(family, into, out):
+        raise BadInput(*special(source.path.name, family.title, into))
+    channels = out // 4 if family.name == "flux" else out
     said = held(source).prediction
     extra = {"prediction": said} if said else {}
     return Net(model, family, _scheduler(source, folder, family, model), vae_scale(source), channels, extra)
@@ -218,12 +217,12 @@ def config_remedy(path: Path) -> str:
     return f"put its diffusers config folder at {path.with_suffix('')}/, or use the model as a diffusers folder"
 
 
-def _diffusers_model(name: str, source: ModelPath, folder: Path, dtype: torch.dtype) -> Any:
-    """A diffusers model from its folder, or from one file with the config of that folder."""
+def _diffusers_model(name: str, source: ModelPath, folder: Path, dtype: torch.dtype, **changes: int) -> Any:
+    """A diffusers model from its folder, or from one file with the config of that folder, somewhat changed."""
     kind = getattr(diffusers, name)
     if not source.path.is_file():
         return kind.from_pretrained(str(folder), dtype=dtype, use_safetensors=True, local_files_only=True)
-    model = kind.from_single_file(str(source.path), config=str(folder), dtype=dtype, local_files_only=True)
+    model = kind.from_single_file(str(source.path), config=str(folder), dtype=dtype, local_files_only=True, **changes)
     empty = next((name for name, value in model.named_parameters() if value.is_meta), None)
     if empty is not None:
         raise BadInput(f"{source.path.name!r} lacks weights: {empty}", "use the whole model")

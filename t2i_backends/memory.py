@@ -16,6 +16,8 @@ LEVELS: Sequence[Level] = ("none", "model", "group")
 WORK = 1_500_000_000
 """Bytes kept free on a GPU for what a step at one megapixel needs beside the weights; an estimate, on the safe side
 for the attention and the VAE's decoder at bfloat16."""
+PICTURE = 1024 * 1024
+"""The pixels that ``WORK`` is meant for."""
 LAYERS = 0.1
 """The share of a model's weights that is on the device at a time under ``group``; an estimate."""
 
@@ -28,6 +30,13 @@ class Needs:
     """The diffusion model and its ControlNets."""
     text: int = 0
     vae: int = 0
+    pixels: int = PICTURE
+    """Of all pictures that are drawn at once."""
+
+    @property
+    def work(self) -> int:
+        """What a step needs beside the weights: it grows with the pixels of a batch, and is never less than WORK."""
+        return int(WORK * max(self.pixels / PICTURE, 1.0))
 
     @property
     def total(self) -> int:
@@ -67,9 +76,9 @@ def fits(needs: Needs, room: Room, level: Level) -> bool:
     if room.device is None:
         return level == "none"
     if room.shared:
-        return level == "none" and needs.total <= room.device
+        return level == "none" and needs.total + needs.work - WORK <= room.device
     enough_ram = room.ram is None or needs.in_ram(level) <= room.ram
-    return enough_ram and needs.on_device(level) + WORK <= room.device
+    return enough_ram and needs.on_device(level) + needs.work <= room.device
 
 
 def below(level: Level) -> Level | None:
@@ -82,11 +91,17 @@ def refusal(needs: Needs, room: Room) -> str:
     """Why nothing fits, and what would, in one line."""
     free = (room.device or 0) / 1e9
     if room.shared:
-        said = f"the models take {needs.total / 1e9:.1f} GB and {free:.1f} GB are free"
+        whole = needs.total + needs.work - WORK
+        said = f"the models{_beside(needs)} take {whole / 1e9:.1f} GB and {free:.1f} GB are free"
         return f"{said}: use a larger machine, a flow on a smaller model or a ComfyUI server"
-    least = min((needs.on_device(level) + WORK, level) for level in LEVELS)
-    said = f"the models need {least[0] / 1e9:.1f} GB on the GPU even with offload level {least[1]}"
+    least = min((needs.on_device(level) + needs.work, level) for level in LEVELS)
+    said = f"the models{_beside(needs)} need {least[0] / 1e9:.1f} GB on the GPU even with offload level {least[1]}"
     if least[0] <= (room.device or 0):
         said = f"the models need {needs.in_ram('group') / 1e9:.1f} GB of RAM to wait in"
         return f"{said} and {(room.ram or 0) / 1e9:.1f} GB are free: free some, or load the diffusion model as fp8"
-    return f"{said} and {free:.1f} GB are free: try --device cpu, or a flow on a smaller model"
+    remedy = "fewer or smaller pictures" if needs.work > WORK else "--device cpu, or a flow on a smaller model"
+    return f"{said} and {free:.1f} GB are free: try {remedy}"
+
+
+def _beside(needs: Needs) -> str:
+    return f" and {needs.pixels / 1e6:.1f} megapixels at once" if needs.work > WORK else ""

@@ -216,6 +216,23 @@ def part_weights(model: ModelPath, part: Part) -> tuple[Path, ...]:
     return tuple(file for folder in component(model, part) for file in main_weights(folder))
 
 
+def special(name: str, title: str, channels: int) -> tuple[str, str]:
+    """What is wrong with a model that sees more than its latents, and what to do."""
+    said = f"{name!r} is a {title} model with {channels} input channels, for filling, editing or control"
+    return said, "use one for text to image, or a ComfyUI server"
+
+
+def channels_of(model: ModelPath) -> tuple[int, int]:
+    """Channels that a diffusion model sees and gives, by its header or its config; zeros when nothing tells."""
+    if model.path.is_file():
+        return held(model).channels
+    folders = component(model, "net")
+    config = read_config(folders[0] / "config.json") if folders else {}
+    into, out = config.get("in_channels"), config.get("out_channels")
+    into = into if isinstance(into, int) else 0
+    return into, out if isinstance(out, int) else into
+
+
 def main_weights(folder: Path) -> list[Path]:
     """The weights files of a component folder, without its other variants (``model.fp16.safetensors``)."""
     files = sorted(folder.glob("*.safetensors"))

@@ -35,8 +35,9 @@ def read_picture(path: Path) -> Image.Image:
 
 
 def channel(image: Image.Image, name: str) -> Mask:
-    """One channel as a mask in [0, 1]; ``alpha`` gives 1 where the picture is transparent, 0 where it has none."""
+    """One channel as a mask ``(1, height, width)`` in [0, 1]; ``alpha`` gives 1 where the picture is transparent, 0
+    where it has none."""
     if name == "alpha" and "A" not in image.getbands():
-        return np.zeros((image.height, image.width), dtype=np.float32)
-    values: Mask = np.asarray(image.getchannel(name[0].upper()), dtype=np.float32) / np.float32(255)
+        return np.zeros((1, image.height, image.width), dtype=np.float32)
+    values: Mask = np.asarray(image.getchannel(name[0].upper()), dtype=np.float32)[None] / np.float32(255)
     return np.float32(1) - values if name == "alpha" else values

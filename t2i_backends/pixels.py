@@ -11,6 +11,9 @@ import torch
 from PIL import Image
 
 Mask = npt.NDArray[np.float32]
+"""``(count, height, width)`` in [0, 1]."""
+Picture = Image.Image | torch.Tensor
+"""RGB in 8 bits, or float32 ``(1, 3, h, w)`` in [0, 1] where 8 bits are too coarse."""
 
 PIL_METHODS = {
     "nearest-exact": Image.Resampling.NEAREST,
@@ -35,8 +38,10 @@ class Vae:
         return int(self.model.config.latent_channels)
 
 
-def to_tensor(image: Image.Image) -> torch.Tensor:
+def to_tensor(image: Picture) -> torch.Tensor:
     """A picture as float32 ``(1, 3, h, w)`` in [0, 1]."""
+    if isinstance(image, torch.Tensor):
+        return image
     values = np.asarray(image.convert("RGB"), dtype=np.float32) / 255
     return torch.from_numpy(values).permute(2, 0, 1)[None]
 
@@ -49,26 +54,33 @@ def to_image(values: torch.Tensor) -> Image.Image:
 
 @torch.inference_mode()
 def decode(vae: Vae, latents: torch.Tensor) -> Image.Image:
-    """Latents ``(1, C, h, w)`` to a picture, as the stock pipelines end."""
+    """Latents ``(1, C, h, w)`` to a picture, as the stock pipelines end. Of a batch the first is decoded."""
     config = vae.model.config
-    values = latents.to(vae.model.device, torch.float32) / config.scaling_factor + (config.shift_factor or 0.0)
+    values = latents[:1].to(vae.model.device, torch.float32) / config.scaling_factor + (config.shift_factor or 0.0)
     image = vae.model.decode(values.to(vae.model.dtype), return_dict=False)[0]
     return to_image(image / 2 + 0.5)
 
 
 @torch.inference_mode()
-def encode(vae: Vae, image: Image.Image) -> torch.Tensor:
+def encode(vae: Vae, image: Picture) -> torch.Tensor:
     """A picture to scaled latents ``(1, C, h, w)``, float32 on the CPU: the mean of the VAE's posterior.
 
     The picture is cut to whole latent cells, at the right and the bottom.
     """
     config = vae.model.config
-    width, height = (side // vae.scale * vae.scale for side in image.size)
-    values = to_tensor(image)[:, :, :height, :width] * 2 - 1
+    values = to_tensor(image) * 2 - 1
+    height, width = (side // vae.scale * vae.scale for side in values.shape[2:])
+    values = values[:, :, :height, :width]
     found = vae.model.encode(values.to(vae.model.device, vae.model.dtype))
     latents = found.latent_dist.mode() if hasattr(found, "latent_dist") else found.latents
     scaled: torch.Tensor = (latents.float().cpu() - (config.shift_factor or 0.0)) * config.scaling_factor
     return scaled
+
+
+def repeated(values: torch.Tensor, count: int) -> torch.Tensor:
+    """``values`` with ``count`` entries along the first axis: cut, or from the start again, as ComfyUI does it."""
+    times = -(-count // values.shape[0])
+    return values.repeat(times, *[1] * (values.dim() - 1))[:count] if times > 1 else values[:count]
 
 
 def scale_image(image: Image.Image, width: int, height: int, method: str, centred: bool = False) -> Image.Image:
@@ -118,24 +130,23 @@ def _slerp_axis(values: torch.Tensor, size: int) -> torch.Tensor:
 
 def grown(mask: Mask, by: int) -> Mask:
     """A mask of 0 and 1 that reaches ``by // 2`` pixels farther, as ComfyUI grows it: a square of side ``by``."""
-    found = torch.from_numpy(mask).round()[None, None]
+    found = torch.from_numpy(mask).round()[:, None]
     if by:
         left = (by - 1 + 1) // 2
         padded = torch.nn.functional.pad(found, (left, by - 1 - left, left, by - 1 - left))
         found = torch.nn.functional.max_pool2d(padded, by, stride=1)
-    grown_mask: Mask = found[0, 0].numpy()
+    grown_mask: Mask = found[:, 0].numpy()
     return grown_mask
 
 
 def resize_mask(mask: Mask, width: int, height: int) -> Mask:
-    """A mask at another size, bilinear."""
-    values = torch.from_numpy(np.ascontiguousarray(mask, dtype=np.float32))[None, None]
-    found: Mask = torch.nn.functional.interpolate(values, size=(height, width), mode="bilinear")[0, 0].numpy()
+    """Masks at another size, bilinear."""
+    values = torch.from_numpy(np.ascontiguousarray(mask, dtype=np.float32))[:, None]
+    found: Mask = torch.nn.functional.interpolate(values, size=(height, width), mode="bilinear")[:, 0].numpy()
     return found
 
 
-def greyed(image: Image.Image, mask: Mask) -> Image.Image:
-    """The picture with mid grey under the mask: what a model for inpainting is told of what it must fill."""
-    values = np.asarray(image.convert("RGB"), dtype=np.float32)
-    kept = (1 - np.rint(mask))[..., None]
-    return Image.fromarray(np.rint((values - 127.5) * kept + 127.5).astype(np.uint8))
+def greyed(image: Image.Image, mask: Mask) -> torch.Tensor:
+    """The picture with the very middle of grey under the mask ``(height, width)``: ``(1, 3, h, w)`` in [0, 1]."""
+    kept = 1 - torch.from_numpy(np.rint(mask))
+    return (to_tensor(image) - 0.5) * kept + 0.5

@@ -29,10 +29,11 @@ class Previews:
         return time.monotonic() >= self._next
 
     def draw(self, vae: Vae, latents: torch.Tensor) -> Image.Image:
-        """The picture of ``latents``, shape ``(1, C, h, w)``."""
+        """The picture of ``latents``, shape ``(batch, C, h, w)``; of a batch the first."""
         start = time.monotonic()
         factor = max(1, max(latents.shape[2:]) // CELLS)
-        small = torch.nn.functional.avg_pool2d(latents, factor) if factor > 1 else latents
+        first = latents[:1]
+        small = torch.nn.functional.avg_pool2d(first, factor) if factor > 1 else first
         picture = decode(vae, small)
         end = time.monotonic()
         self._next = end + max(self.every, 10 * (end - start))

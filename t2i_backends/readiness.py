@@ -9,8 +9,9 @@ from pathlib import Path
 from imagewright.errors import BadInput
 from imagewright.flow_format import Graph, bind, order, parse_graph
 from imagewright.schemas import Flow, Problem, Readiness, SlotName
+from imagewright.t2i_backends.batch_size import most_pixels
 from imagewright.t2i_backends.devices import bytes_per_number, device_is_cuda, free_memory, runs_on_cpu
-from imagewright.t2i_backends.families.facts import FAMILIES, TITLES
+from imagewright.t2i_backends.families.facts import FAMILIES, TITLES, drawn
 from imagewright.t2i_backends.graph_check import find_flaws, needed, output_node
 from imagewright.t2i_backends.headers import read_header
 from imagewright.t2i_backends.memory import Level, Needs, Room, choose, refusal
@@ -19,6 +20,7 @@ from imagewright.t2i_backends.model_files import (
     ModelPath,
     Part,
     architecture,
+    channels_of,
     component,
     control_family,
     family_of,
@@ -26,6 +28,7 @@ from imagewright.t2i_backends.model_files import (
     held,
     parameter_count,
     part_weights,
+    special,
     weight_files,
 )
 from imagewright.t2i_backends.nodes.table import NODES
@@ -83,12 +86,13 @@ def _problems(flow: Flow, files: ModelFiles, device: str, loaded: int, waiting: 
     yield from (Problem(kind="node", name=f.name, remedy=_line(f.message, f.remedy)) for f in find_flaws(graph))
     yield from _slot_problems(graph, flow)
     yield from _missing(used, files)
-    yield from _memory_problems(used, device, room(device, loaded, waiting))
+    yield from _memory_problems(_needs(used, device, most_pixels(graph)), room(device, loaded, waiting))
 
 
 def placement(graph: Graph, files: ModelFiles, device: str, loaded: int, waiting: int) -> Level:
     """How the models of ``graph`` are placed here; the leanest level where nothing fits (``check`` says so)."""
-    return choose(_needs(_used_models(graph, files), device), room(device, loaded, waiting)) or "group"
+    needs = _needs(_used_models(graph, files), device, most_pixels(graph))
+    return choose(needs, room(device, loaded, waiting)) or "group"
 
 
 def pipeline_folders(flow: Flow, files: ModelFiles) -> tuple[Path, ...]:
@@ -186,11 +190,21 @@ def _fault(model: Used, files: ModelFiles) -> str:
         header = read_header(found.path)
         if header is None or not header.complete:
             return f"{model.name} is {'cut off' if header else 'no safetensors file'}: download it again"
+    if model.kind in ("checkpoints", "diffusion_models") and (said := _special(found)):
+        return said
     if model.kind not in _FILES_ONLY and found.config is None:
         return f"{model.name} has no diffusers config beside it: put its config folder at {found.path.with_suffix('')}/"
     if model.kind == "checkpoints" and held(found).kind == "net":
         return f"{model.name} holds no text encoders: load it with UNETLoader, and text encoders and VAE beside it"
     return ""
+
+
+def _special(found: ModelPath) -> str:
+    """Why a diffusion model of ours that sees more than its latents is not drawn; empty when it is."""
+    family, (into, out) = FAMILIES.get(family_of(found)), channels_of(found)
+    if family is None or not into or drawn(family, into, out):
+        return ""
+    return _line(*special(found.path.name, family.title, into))
 
 
 def _incomplete(model: Used, found: ModelPath) -> Iterator[Problem]:
@@ -207,7 +221,7 @@ def _incomplete(model: Used, found: ModelPath) -> Iterator[Problem]:
                 yield Problem(kind="model", name=f"{model.name}/{folder.name}", remedy=remedy)
 
 
-def _needs(used: tuple[Used, ...], device: str) -> Needs:
+def _needs(used: tuple[Used, ...], device: str, pixels: int) -> Needs:
     """The weights that a flow loads, in the number format of the device; a file that is whole counts once."""
     width = bytes_per_number(device)
     sums = {"net": 0, "text": 0, "vae": 0}
@@ -218,7 +232,7 @@ def _needs(used: tuple[Used, ...], device: str) -> Needs:
                 if file not in seen:
                     seen.add(file)
                     sums[part] += parameter_count(file) * (1 if model.eight_bit else width)
-    return Needs(**sums)
+    return Needs(**sums, pixels=pixels)
 
 
 def _weights(model: Used, part: Part) -> tuple[Path, ...]:
@@ -238,7 +252,6 @@ def room(device: str, loaded: int, waiting: int = 0) -> Room:
     return Room(None if free is None else free + loaded, None if ram is None else ram + waiting, shared=False)
 
 
-def _memory_problems(used: tuple[Used, ...], device: str, here: Room) -> Iterator[Problem]:
-    needs = _needs(used, device)
+def _memory_problems(needs: Needs, here: Room) -> Iterator[Problem]:
     if choose(needs, here) is None:
         yield Problem(kind="memory", name=f"{needs.total / 1e9:.1f} GB", remedy=refusal(needs, here))

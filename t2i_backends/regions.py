@@ -46,8 +46,9 @@ def parts(
         return (_masked(run, plain[0], found[0], texts, shape), *plain[1:]), steps
     run.facts["regions"] += ", predictions blended"
     owned = owned_tokens(job.regions, shape[2], shape[3]).reshape(len(texts), shape[2], shape[3]).float()
-    masks = [owned[i].numpy() for i in range(len(texts))]
-    regional = [part(replace(text, mask=mask, sizes=found[0].sizes)) for text, mask in zip(texts, masks, strict=True)]
+    masks = [owned[i : i + 1].numpy() for i in range(len(texts))]
+    like = {"sizes": found[0].sizes, "fill": found[0].fill}
+    regional = [part(replace(text, mask=mask, **like)) for text, mask in zip(texts, masks, strict=True)]
     base = 1 - (1 - BASE_SHARE) * owned.amax(dim=0)[None, None].to(run.store.device)
     return (replace(plain[0], mask=base), *plain[1:], *regional), steps
 
@@ -57,7 +58,8 @@ def _masked(run: Runtime, plain: Part, base: Conditioning, texts: Sequence[Condi
     owned = owned_tokens(run.job.regions, shape[2] // 2, shape[3] // 2)
     mask = attention_mask(base.embeds.shape[1], texts[0].embeds.shape[1], owned).to(run.store.device)
     like = plain.inputs.embeds
-    embeds = torch.cat([like, *(text.embeds.to(like.device, like.dtype) for text in texts)], dim=1)
+    captions = (text.embeds.to(like.device, like.dtype).expand(like.shape[0], -1, -1) for text in texts)
+    embeds = torch.cat([like, *captions], dim=1)
     return replace(plain, inputs=replace(plain.inputs, embeds=embeds, mask=mask))
 
 

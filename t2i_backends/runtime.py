@@ -4,18 +4,17 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, cast
 
 import torch
-from PIL import Image
 
 from imagewright.errors import BadInput, Cancelled
 from imagewright.ports import IsCancelled, Job, OnStep, Step
 from imagewright.t2i_backends import loras, pixels
 from imagewright.t2i_backends.families.base import Net
-from imagewright.t2i_backends.handles import ClipHandle, Conditioning, Latent, Loras, ModelHandle, VaeHandle
+from imagewright.t2i_backends.handles import ClipHandle, Conditioning, Images, Latent, Loras, ModelHandle, VaeHandle
 from imagewright.t2i_backends.lockstep import Joined, Lockstep
 from imagewright.t2i_backends.model_files import ModelFiles, ModelPath, family_of
 from imagewright.t2i_backends.model_store import ModelStore
@@ -144,8 +143,8 @@ class Runtime:
         vae = self.store.vae(handle, self.family)
         return vae if self.lockstep is None else replace(vae, model=Joined(vae.model, self.lockstep))
 
-    def decode(self, latent: Latent, handle: VaeHandle) -> Image.Image:
-        """Latents to a picture.
+    def decode(self, latent: Latent, handle: VaeHandle) -> Images:
+        """Latents to pictures, one after the other.
 
         Raises:
             BadInput: the VAE belongs to another model.
@@ -156,14 +155,15 @@ class Runtime:
             raise BadInput(
                 f"the VAE {handle.source.path.name!r} does not belong to the model", "use the model's own VAE"
             )
-        return pixels.decode(vae, samples)
+        return tuple(pixels.decode(vae, one[None]) for one in samples)
 
-    def encode_picture(self, image: Image.Image, handle: VaeHandle | None = None) -> torch.Tensor:
-        """A picture to latents ``(1, C, h, w)`` with a VAE, the flow's own unless one is given."""
+    def encode_pictures(self, images: Sequence[pixels.Picture], handle: VaeHandle | None = None) -> torch.Tensor:
+        """Pictures to latents ``(count, C, h, w)`` with a VAE, the flow's own unless one is given."""
         handle = handle or self.vae
         if handle is None:
             raise BadInput("a redraw needs a flow that decodes with a VAE", "choose another flow")
-        return pixels.encode(self.load_vae(handle), image)
+        vae = self.load_vae(handle)
+        return torch.cat([pixels.encode(vae, image) for image in images])
 
     def sample(self, asked: Request) -> Latent:
         """Denoised latents; see ``sampler.sample``."""

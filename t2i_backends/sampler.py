@@ -15,10 +15,11 @@ import numpy as np
 import torch
 
 from imagewright.errors import BadInput, CannotDraw
-from imagewright.t2i_backends import controls, regions
+from imagewright.t2i_backends import controls, pixels, regions
 from imagewright.t2i_backends.denoise import Denoiser, Kept, Part, match_areas
 from imagewright.t2i_backends.families.base import Inputs, Net
 from imagewright.t2i_backends.families.table import LOOPS
+from imagewright.t2i_backends.fills import filling
 from imagewright.t2i_backends.handles import (
     DEFAULT_GUIDANCE,
     Conditioning,
@@ -70,10 +71,13 @@ def sample(run: Runtime, asked: Request) -> Latent:
     """
     net = run.load_net(asked.model)
     shape = shape_of(asked.latent, net)
+    if run.job.redraw is not None:
+        shape = (1, *shape[1:])  # one picture is there to be redrawn, whatever the flow's batch
     table = LOOPS[net.facts.name].table(net, asked.model.sampling, shape)
     sigmas = _sigmas(run, asked, shape, table)
     total = max(len(sigmas) - 1, 0)
-    noise = draw_noise(asked.seed, shape).to(run.store.device)
+    places = asked.latent.places if shape[0] == len(asked.latent.places) else ()
+    noise = draw_noise(asked.seed, shape, places).to(run.store.device)
     base = _clean(run, asked.latent, shape).to(run.store.device)
     kept = _kept(run, asked.latent, base, noise, shape, table)
     with run.adapted(net, asked.model.loras):
@@ -84,7 +88,7 @@ def sample(run: Runtime, asked: Request) -> Latent:
     if not torch.isfinite(found).all():
         raise CannotDraw("the sampler's numbers ran off to infinity", "use a lower cfg or guidance")
     _record(run, asked, net, len(sigmas))
-    return replace(asked.latent, samples=found.cpu())
+    return replace(asked.latent, samples=found.cpu(), batch=shape[0])
 
 
 @torch.inference_mode()
@@ -100,11 +104,20 @@ def run_loop(
     return found if denoise.kept is None else denoise.kept.after(found)
 
 
-def draw_noise(seed: int | None, shape: Sequence[int]) -> torch.Tensor:
-    """Standard normal float32 of a latent's ``shape``, drawn on the CPU, as ComfyUI draws it; zeros for no seed."""
+def draw_noise(seed: int | None, shape: Sequence[int], places: Sequence[int] = ()) -> torch.Tensor:
+    """Standard normal float32 of latents of ``shape``, drawn on the CPU, as ComfyUI draws it; zeros for no seed.
+
+    A batch's noise is drawn at once from one generator. Where latents have ``places`` in an earlier batch, noise is
+    drawn one by one up to the last of them, and each place always gets the same.
+    """
     if seed is None:
         return torch.zeros(tuple(shape))
-    return torch.randn(tuple(shape), generator=torch.Generator("cpu").manual_seed(seed), dtype=torch.float32)
+    generator = torch.Generator("cpu").manual_seed(seed)
+    if not places:
+        return torch.randn(tuple(shape), generator=generator, dtype=torch.float32)
+    one = (1, *shape[1:])
+    drawn = [torch.randn(one, generator=generator, dtype=torch.float32) for _ in range(max(places) + 1)]
+    return torch.cat([drawn[place] for place in places])
 
 
 def shape_of(latent: Latent, net: Net) -> Shape:
@@ -118,7 +131,7 @@ def shape_of(latent: Latent, net: Net) -> Shape:
         width, height = (max(unit, round(side / unit) * unit) for side in (latent.width, latent.height))
         raise BadInput(f"{latent.width} x {latent.height} pixels do not fit this model",
                        f"use multiples of {unit}, such as {width} x {height}")  # fmt: skip
-    return 1, net.channels, latent.height // net.scale, latent.width // net.scale
+    return latent.batch, net.channels, latent.height // net.scale, latent.width // net.scale
 
 
 def _sigmas(run: Runtime, asked: Request, shape: Shape, own: Table) -> list[float]:
@@ -138,7 +151,7 @@ def _sigmas(run: Runtime, asked: Request, shape: Shape, own: Table) -> list[floa
 def _clean(run: Runtime, latent: Latent, shape: Shape) -> torch.Tensor:
     """The latents to start from: the earlier picture of a redraw, the node's input, or zeros for an empty canvas."""
     if run.job.redraw is not None:
-        samples = run.encode_picture(run.job.redraw.image)
+        samples = run.encode_pictures((run.job.redraw.image,))
     else:
         samples = torch.zeros(shape) if latent.samples is None else latent.samples
     if samples.shape != shape:
@@ -159,9 +172,10 @@ def _kept(
 
 
 def resized(mask: Mask, shape: Shape) -> torch.Tensor:
-    """A mask at the size of the latents, ``(1, 1, rows, columns)``."""
-    found = torch.from_numpy(np.ascontiguousarray(mask, dtype=np.float32))[None, None]
-    return torch.nn.functional.interpolate(found, size=shape[2:], mode="bilinear")
+    """Masks at the size of the latents, ``(1 or batch, 1, rows, columns)``."""
+    found = torch.from_numpy(np.ascontiguousarray(mask, dtype=np.float32))[:, None]
+    fitted = torch.nn.functional.interpolate(found, size=shape[2:], mode="bilinear")
+    return fitted if len(fitted) == 1 else pixels.repeated(fitted, shape[0])
 
 
 # --- conditioning for the model -------------------------------------------------------------
@@ -174,7 +188,8 @@ def _denoiser(
     guided = asked.cfg != 1
 
     def part(found: Conditioning, negative: bool = False) -> Part:
-        return _part(run, net, table, shape, found, negative)
+        fill = filling(run, net, found, asked.latent, shape)
+        return replace(_part(run, net, table, shape, found, negative), fill=fill)
 
     positive = tuple(part(found) for found in asked.positive)
     negative = tuple(part(found, True) for found in asked.negative) if guided else ()
@@ -193,15 +208,15 @@ def _denoiser(
 
 
 def _part(run: Runtime, net: Net, table: Table, shape: Shape, found: Conditioning, negative: bool) -> Part:
-    inputs = placed(run, net, LOOPS[net.facts.name].inputs(net, found, shape, negative))
+    inputs = placed(run, net, LOOPS[net.facts.name].inputs(net, found, shape, negative), shape[0])
     mask = None if found.mask is None else resized(found.mask, shape).to(run.store.device)
     area = _cells(found, net, shape, mask)
     hints = controls.hints(run, net, table, shape, area, found.controls)
     return Part(inputs, area, mask, found.strength, table.at(found.start), table.at(found.end), hints)
 
 
-def placed(run: Runtime, net: Net, inputs: Inputs) -> Inputs:
-    """``inputs`` on the model's device, in its number format.
+def placed(run: Runtime, net: Net, inputs: Inputs, batch: int) -> Inputs:
+    """``inputs`` on the model's device, in its number format, once for each picture of the ``batch``.
 
     Raises:
         BadInput: the text was encoded for another family.
@@ -212,9 +227,9 @@ def placed(run: Runtime, net: Net, inputs: Inputs) -> Inputs:
         raise BadInput("the text encoders do not belong to the model", f"use those of {net.facts.title}")
 
     def there(value: torch.Tensor | None) -> torch.Tensor | None:
-        return None if value is None else value.to(run.store.device, net.dtype)
+        return None if value is None else pixels.repeated(value.to(run.store.device, net.dtype), batch)
 
-    embeds = inputs.embeds.to(run.store.device, net.dtype)
+    embeds = pixels.repeated(inputs.embeds.to(run.store.device, net.dtype), batch)
     mask = None if inputs.mask is None else inputs.mask.to(run.store.device)
     return Inputs(embeds, there(inputs.pooled), inputs.guidance, there(inputs.sizes), mask)
 
@@ -227,7 +242,7 @@ def _cells(found: Conditioning, net: Net, shape: Shape, mask: torch.Tensor | Non
         sides = (area.y * tall, area.x * wide, (area.y + area.height) * tall, (area.x + area.width) * wide)
         top, left, bottom, right = (round(side) for side in sides)
     elif found.mask_bounds and mask is not None and bool(mask.any()):
-        rows, columns = torch.where(mask[0, 0] > 0)
+        rows, columns = torch.where(mask.amax(dim=(0, 1)) > 0)
         top, left = int(rows.min()), int(columns.min())
         bottom, right = int(rows.max()) + 1, int(columns.max()) + 1
     else:

@@ -28,6 +28,11 @@ class Net:
     extra: Mapping[str, Any] = field(default_factory=dict)
 
     @property
+    def fills(self) -> bool:
+        """Whether it has channels for a mask and a masked picture: an inpainting model of SD1.5 or SDXL."""
+        return self.facts.net_folder == "unet" and int(self.model.config.in_channels) == 2 * self.channels + 1
+
+    @property
     def dtype(self) -> torch.dtype:
         """The number format that it computes in."""
         found: torch.dtype = self.extra.get("compute_dtype") or self.model.dtype
@@ -39,15 +44,17 @@ class Inputs:
     """What one pass of the model attends to, on its device and in its number format."""
 
     embeds: torch.Tensor
-    """``(1, tokens, width)``."""
+    """``(batch, tokens, width)``."""
     pooled: torch.Tensor | None = None
-    """``(1, width)``."""
+    """``(batch, width)``."""
     guidance: float = 0.0
     """The distilled guidance; used by models that embed it."""
     sizes: torch.Tensor | None = None
-    """SDXL's size numbers, ``(1, 6)`` or ``(1, 5)``."""
+    """SDXL's size numbers, ``(batch, 6)`` or ``(batch, 5)``."""
     mask: torch.Tensor | None = None
     """Bool, ``(1, 1, S, S)`` over text then image tokens; None lets every token see every other."""
+    fill: torch.Tensor | None = None
+    """What an inpainting model sees beside the latents: mask, masked picture; ``(batch, 1 + C, rows, columns)``."""
 
 
 class Hint(Protocol):

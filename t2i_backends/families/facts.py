@@ -80,6 +80,12 @@ def of_net(class_name: str, config: Mapping[str, object]) -> str:
     return next((facts.name for facts in FAMILIES.values() if class_name == facts.net_class), "")
 
 
+def drawn(family: Facts, into: int, out: int) -> bool:
+    """Whether a model with so many input and output channels is drawn: one that sees its latents alone, or a UNet that
+    sees a mask and a masked picture beside them."""
+    return into == out or (family.net_folder == "unet" and into == 2 * out + 1)
+
+
 def of_clip_type(kind: str) -> str:
     """The family that the ``type`` of a text encoder loader means; empty for none of ours."""
     return next((facts.name for facts in FAMILIES.values() if kind in facts.clip_types), "")

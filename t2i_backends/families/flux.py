@@ -51,12 +51,12 @@ class Flux:
 
 def common(net: Net, packed: torch.Tensor, sigma: float, inputs: Inputs, cells: Sequence[int]) -> dict[str, Any]:
     """What the transformer and its ControlNets are both given."""
-    device, dtype = packed.device, net.dtype
+    device, dtype, count = packed.device, net.dtype, [packed.shape[0]]
     guided = net.model.config.guidance_embeds
     return {
         "hidden_states": packed.to(dtype),
-        "timestep": torch.full([1], sigma, device=device, dtype=dtype),
-        "guidance": torch.full([1], inputs.guidance, device=device, dtype=torch.float32) if guided else None,
+        "timestep": torch.full(count, sigma, device=device, dtype=dtype),
+        "guidance": torch.full(count, inputs.guidance, device=device, dtype=torch.float32) if guided else None,
         "pooled_projections": inputs.pooled,
         "encoder_hidden_states": inputs.embeds,
         "txt_ids": torch.zeros(inputs.embeds.shape[1], 3, device=device, dtype=dtype),
@@ -78,9 +78,9 @@ class FluxHint:
         rows = self.image.shape[2] // (net.scale if self.model.input_hint_block is not None else 1)
         given = common(net, x, sigma, inputs, (rows, x.shape[1] * 4 // rows))
         if self.mode is not None:
-            given["controlnet_mode"] = torch.tensor([[self.mode]], device=x.device)
+            given["controlnet_mode"] = torch.full([x.shape[0], 1], self.mode, device=x.device)
         guided = self.model.config.guidance_embeds
-        strength = torch.full([1], inputs.guidance, device=x.device, dtype=torch.float32) if guided else None
+        strength = torch.full([x.shape[0]], inputs.guidance, device=x.device, dtype=torch.float32) if guided else None
         blocks, single = self.model(
             **{**given, "guidance": strength}, controlnet_cond=self._seen(), conditioning_scale=self.strength,
             joint_attention_kwargs={}, return_dict=False,
@@ -101,12 +101,12 @@ def image_ids(rows: int, columns: int, device: torch.device, dtype: torch.dtype)
 
 
 def pack(latents: torch.Tensor) -> torch.Tensor:
-    """``(1, C, h, w)`` to ``(1, h / 2 * w / 2, 4 C)``."""
+    """``(batch, C, h, w)`` to ``(batch, h / 2 * w / 2, 4 C)``."""
     packed: torch.Tensor = FluxPipeline._pack_latents(latents, *latents.shape)
     return packed
 
 
 def unpack(packed: torch.Tensor, height: int, width: int) -> torch.Tensor:
-    """``(1, tokens, 4 C)`` to ``(1, C, height, width)``; the sizes are latent cells."""
+    """``(batch, tokens, 4 C)`` to ``(batch, C, height, width)``; the sizes are latent cells."""
     latents: torch.Tensor = FluxPipeline._unpack_latents(packed, height, width, 1)
     return latents

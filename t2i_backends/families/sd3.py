@@ -32,7 +32,7 @@ class SD3:
     ) -> torch.Tensor:
         """``x - sigma * velocity``."""
         seen = x.to(net.dtype)
-        time = torch.full([1], sigma * 1000, device=x.device, dtype=torch.float32)
+        time = torch.full([x.shape[0]], sigma * 1000, device=x.device, dtype=torch.float32)
         added = merged([hint.residuals(net, seen, sigma, sigma * 1000, inputs) for hint in hints])
         found = net.model(
             hidden_states=seen, timestep=time, encoder_hidden_states=inputs.embeds, pooled_projections=inputs.pooled,
@@ -58,7 +58,7 @@ class SD3Hint:
             pooled = torch.zeros_like(pooled)
         seen = x if self.model.pos_embed is not None else net.model.pos_embed(x)
         found = self.model(
-            hidden_states=seen, timestep=torch.full([1], time, device=x.device, dtype=torch.float32),
+            hidden_states=seen, timestep=torch.full([x.shape[0]], time, device=x.device, dtype=torch.float32),
             encoder_hidden_states=None if config.joint_attention_dim is None else inputs.embeds,
             pooled_projections=pooled, controlnet_cond=self.image, conditioning_scale=self.strength, return_dict=False,
         )[0]  # fmt: skip

@@ -40,8 +40,9 @@ class SD15:
         time = float(table.time(_array(sigma)))
         seen = (x / math.sqrt(sigma**2 + 1)).to(net.dtype)
         added = merged([hint.residuals(net, seen, sigma, time, inputs) for hint in hints])
+        whole = seen if inputs.fill is None else torch.cat([seen, inputs.fill], dim=1)
         found = net.model(
-            sample=seen, timestep=time, encoder_hidden_states=inputs.embeds, added_cond_kwargs=self.added(inputs),
+            sample=whole, timestep=time, encoder_hidden_states=inputs.embeds, added_cond_kwargs=self.added(inputs),
             **added, return_dict=False,
         )[0].float()  # fmt: skip
         velocity = self.prediction(net) == "v_prediction"

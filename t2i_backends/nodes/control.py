@@ -5,13 +5,11 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from imagewright.t2i_backends.handles import Conditionings, Control, ControlHandle, VaeHandle
+from imagewright.t2i_backends.handles import Conditionings, Control, ControlHandle, Images, VaeHandle
 from imagewright.t2i_backends.node_inputs import choice, link, model_file, optional, real
 from imagewright.t2i_backends.nodes.registry import node
 
 if TYPE_CHECKING:
-    from PIL import Image
-
     from imagewright.t2i_backends.runtime import Runtime
 
 UNION_MODES = {"openpose": 4, "depth": 2, "canny/lineart/anime_lineart/mlsd": 0, "tile": 1}
@@ -47,7 +45,7 @@ def set_union_type(run: Runtime, control_net: ControlHandle, type: str) -> tuple
     ("CONDITIONING", "CONDITIONING"),
 )  # fmt: skip
 def apply_advanced(
-    run: Runtime, positive: Conditionings, negative: Conditionings, control_net: ControlHandle, image: Image.Image,
+    run: Runtime, positive: Conditionings, negative: Conditionings, control_net: ControlHandle, image: Images,
     strength: float, start_percent: float, end_percent: float, vae: VaeHandle | None,
 ) -> tuple[Conditionings, Conditionings]:  # fmt: skip
     """A ControlNet on both sides of the guidance, from and to a share of the way from noise to picture."""
@@ -64,7 +62,7 @@ def apply_advanced(
     ("CONDITIONING",),
 )  # fmt: skip
 def apply(
-    run: Runtime, conditioning: Conditionings, control_net: ControlHandle, image: Image.Image, strength: float
+    run: Runtime, conditioning: Conditionings, control_net: ControlHandle, image: Images, strength: float
 ) -> tuple[Conditionings]:
     """A ControlNet on one conditioning, all the way."""
     return (_with(conditioning, Control(control_net, image, strength, 0.0, 1.0)),)

@@ -1,17 +1,16 @@
-"""Nodes that read, scale and hand over pictures and masks. IMAGE is an RGB picture, MASK float32 in [0, 1]."""
+"""Nodes that read, scale and hand over pictures and masks. IMAGE holds RGB pictures of one size, MASK float32
+in [0, 1]; what a node does to one picture it does to each."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
 from imagewright.errors import BadInput
-from imagewright.t2i_backends.handles import Masks, UpscalerHandle
+from imagewright.t2i_backends.handles import Images, Masks, UpscalerHandle
 from imagewright.t2i_backends.node_inputs import Input, choice, link, model_file, real, whole
 from imagewright.t2i_backends.nodes.registry import MAX_SCALED, node
 
 if TYPE_CHECKING:
-    from PIL import Image
-
     from imagewright.t2i_backends.runtime import Runtime
 
 _METHODS = choice("nearest-exact", "bilinear", "area", "bicubic", "lanczos")
@@ -21,24 +20,24 @@ _PICTURE = model_file("input")
 
 
 @node("SaveImage", {"images": link("IMAGE"), "filename_prefix": Input("text", default="")}, ("IMAGE",))
-def save_image(run: Runtime, images: Image.Image, filename_prefix: str) -> tuple[Image.Image]:
+def save_image(run: Runtime, images: Images, filename_prefix: str) -> tuple[Images]:
     """The result of the flow; nothing is written."""
     return (images,)
 
 
 @node("PreviewImage", {"images": link("IMAGE")}, ("IMAGE",))
-def preview_image(run: Runtime, images: Image.Image) -> tuple[Image.Image]:
+def preview_image(run: Runtime, images: Images) -> tuple[Images]:
     """The result of a flow that saves nothing."""
     return (images,)
 
 
 @node("LoadImage", {"image": _PICTURE}, ("IMAGE", "MASK"))
-def load_image(run: Runtime, image: str) -> tuple[Image.Image, Masks]:
+def load_image(run: Runtime, image: str) -> tuple[Images, Masks]:
     """A picture from the input folder, and a mask of what is transparent in it (all 0 where nothing is)."""
     from imagewright.t2i_backends.pictures import channel, read_picture
 
     found = read_picture(run.find("input", image).path)
-    return found.convert("RGB"), channel(found, "alpha")
+    return (found.convert("RGB"),), channel(found, "alpha")
 
 
 @node("LoadImageMask", {"image": _PICTURE, "channel": choice("alpha", "red", "green", "blue")}, ("MASK",))
@@ -56,19 +55,21 @@ def invert_mask(run: Runtime, mask: Masks) -> tuple[Masks]:
 
 
 @node("ImageInvert", {"image": link("IMAGE")}, ("IMAGE",))
-def image_invert(run: Runtime, image: Image.Image) -> tuple[Image.Image]:
+def image_invert(run: Runtime, image: Images) -> tuple[Images]:
     """The negative of a picture."""
     from PIL import ImageOps
 
-    return (ImageOps.invert(image),)
+    return (tuple(ImageOps.invert(one) for one in image),)
 
 
 @node("ImageToMask", {"image": link("IMAGE"), "channel": choice("red", "green", "blue")}, ("MASK",))
-def image_to_mask(run: Runtime, image: Image.Image, channel: str) -> tuple[Masks]:
+def image_to_mask(run: Runtime, image: Images, channel: str) -> tuple[Masks]:
     """One channel of a picture as a mask."""
+    import numpy as np
+
     from imagewright.t2i_backends import pictures
 
-    return (pictures.channel(image, channel),)
+    return (np.concatenate([pictures.channel(one, channel) for one in image]),)
 
 
 @node(
@@ -76,14 +77,12 @@ def image_to_mask(run: Runtime, image: Image.Image, channel: str) -> tuple[Masks
     {"image": link("IMAGE"), "upscale_method": _METHODS, "width": _SIDE, "height": _SIDE, "crop": _CROP},
     ("IMAGE",),
 )
-def image_scale(
-    run: Runtime, image: Image.Image, upscale_method: str, width: int, height: int, crop: str
-) -> tuple[Image.Image]:
+def image_scale(run: Runtime, image: Images, upscale_method: str, width: int, height: int, crop: str) -> tuple[Images]:
     """A picture at another size; 0 for a side keeps the shape, 0 for both changes nothing."""
     if not width and not height:
         return (image,)
-    wide = width or max(round(image.width * height / image.height), 1)
-    tall = height or max(round(image.height * width / image.width), 1)
+    across, down = image[0].size
+    wide, tall = width or max(round(across * height / down), 1), height or max(round(down * width / across), 1)
     return (_scaled(image, wide, tall, upscale_method, crop == "center"),)
 
 
@@ -92,9 +91,10 @@ def image_scale(
     {"image": link("IMAGE"), "upscale_method": _METHODS, "scale_by": real(0.01, 8, default=1.0)},
     ("IMAGE",),
 )
-def image_scale_by(run: Runtime, image: Image.Image, upscale_method: str, scale_by: float) -> tuple[Image.Image]:
+def image_scale_by(run: Runtime, image: Images, upscale_method: str, scale_by: float) -> tuple[Images]:
     """A picture at a multiple of its size."""
-    return (_scaled(image, round(image.width * scale_by), round(image.height * scale_by), upscale_method, False),)
+    width, height = (round(side * scale_by) for side in image[0].size)
+    return (_scaled(image, width, height, upscale_method, False),)
 
 
 @node(
@@ -106,20 +106,20 @@ def image_scale_by(run: Runtime, image: Image.Image, upscale_method: str, scale_
     ("IMAGE",),
 )  # fmt: skip
 def image_scale_to_pixels(
-    run: Runtime, image: Image.Image, upscale_method: str, megapixels: float, resolution_steps: int
-) -> tuple[Image.Image]:
+    run: Runtime, image: Images, upscale_method: str, megapixels: float, resolution_steps: int
+) -> tuple[Images]:
     """A picture with so many megapixels (of 1024 x 1024) and the same shape."""
-    factor = (megapixels * 1024 * 1024 / (image.width * image.height)) ** 0.5
-    width, height = (max(round(s * factor / resolution_steps), 1) * resolution_steps for s in image.size)
+    factor = (megapixels * 1024 * 1024 / (image[0].width * image[0].height)) ** 0.5
+    width, height = (max(round(s * factor / resolution_steps), 1) * resolution_steps for s in image[0].size)
     return (_scaled(image, width, height, upscale_method, False),)
 
 
-def _scaled(image: Image.Image, width: int, height: int, method: str, centred: bool) -> Image.Image:
+def _scaled(images: Images, width: int, height: int, method: str, centred: bool) -> Images:
     from imagewright.t2i_backends.pixels import scale_image
 
     if max(width, height) > MAX_SCALED or min(width, height) < 1:
         raise BadInput(f"a picture of {width} x {height} pixels is not made", f"use sides from 1 to {MAX_SCALED}")
-    return scale_image(image, width, height, method, centred)
+    return tuple(scale_image(one, width, height, method, centred) for one in images)
 
 
 @node("UpscaleModelLoader", {"model_name": model_file("upscale_models")}, ("UPSCALE_MODEL",), loads=True)
@@ -129,8 +129,9 @@ def upscale_model_loader(run: Runtime, model_name: str) -> tuple[UpscalerHandle]
 
 
 @node("ImageUpscaleWithModel", {"upscale_model": link("UPSCALE_MODEL"), "image": link("IMAGE")}, ("IMAGE",))
-def image_upscale_with_model(run: Runtime, upscale_model: UpscalerHandle, image: Image.Image) -> tuple[Image.Image]:
+def image_upscale_with_model(run: Runtime, upscale_model: UpscalerHandle, image: Images) -> tuple[Images]:
     """A picture through an upscaling network, tile by tile where it is large."""
     from imagewright.t2i_backends.upscale import upscale
 
-    return (upscale(run.store.upscaler(upscale_model), image, run.store.device),)
+    model = run.store.upscaler(upscale_model)
+    return (tuple(upscale(model, one, run.store.device) for one in image),)

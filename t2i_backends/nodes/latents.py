@@ -6,16 +6,17 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from imagewright.errors import BadInput
-from imagewright.t2i_backends.handles import Latent, Masks, VaeHandle
+from imagewright.t2i_backends.handles import Images, Latent, VaeHandle
 from imagewright.t2i_backends.node_inputs import choice, link, real, whole
-from imagewright.t2i_backends.nodes.registry import MAX_SCALED, MAX_SIDE, node
+from imagewright.t2i_backends.nodes.registry import MAX_BATCH, MAX_SCALED, MAX_SIDE, node
 
 if TYPE_CHECKING:
-    from PIL import Image
+    from collections.abc import Sequence
 
+    from imagewright.t2i_backends.pixels import Picture
     from imagewright.t2i_backends.runtime import Runtime
 
-_EMPTY = {"width": whole(16, MAX_SIDE), "height": whole(16, MAX_SIDE), "batch_size": whole(1, 64, default=1)}
+_EMPTY = {"width": whole(16, MAX_SIDE), "height": whole(16, MAX_SIDE), "batch_size": whole(1, MAX_BATCH, default=1)}
 _METHODS = choice("nearest-exact", "bilinear", "area", "bicubic", "bislerp")
 _CROP = choice("disabled", "center", default="disabled")
 _LATENT = ("LATENT",)
@@ -24,14 +25,12 @@ _LATENT = ("LATENT",)
 @node("EmptySD3LatentImage", _EMPTY, _LATENT)
 @node("EmptyLatentImage", _EMPTY, _LATENT)
 def empty_latent(run: Runtime, width: int, height: int, batch_size: int) -> tuple[Latent]:
-    """An empty canvas; its channels and cells are the model's."""
-    if batch_size > 1:
-        run.note(f"batch_size {batch_size}: the first picture of the batch was drawn")
+    """An empty canvas, or several; the channels and cells are the model's."""
     return (Latent(width, height, batch=batch_size),)
 
 
 @node("VAEDecode", {"samples": link("LATENT"), "vae": link("VAE")}, ("IMAGE",))
-def vae_decode(run: Runtime, samples: Latent, vae: VaeHandle) -> tuple[Image.Image]:
+def vae_decode(run: Runtime, samples: Latent, vae: VaeHandle) -> tuple[Images]:
     """Latents to a picture."""
     return (run.decode(_full(samples, "VAEDecode"), vae),)
 
@@ -45,7 +44,7 @@ def vae_decode(run: Runtime, samples: Latent, vae: VaeHandle) -> tuple[Image.Ima
     },
     ("IMAGE",),
 )  # fmt: skip
-def vae_decode_tiled(run: Runtime, samples: Latent, vae: VaeHandle, **tiles: int) -> tuple[Image.Image]:
+def vae_decode_tiled(run: Runtime, samples: Latent, vae: VaeHandle, **tiles: int) -> tuple[Images]:
     """Latents to a picture, tile by tile, for less memory; the VAE chooses its tiles."""
     model = run.load_vae(vae).model
     model.enable_tiling()
@@ -62,38 +61,16 @@ def _full(latent: Latent, where: str) -> Latent:
 
 
 @node("VAEEncode", {"pixels": link("IMAGE"), "vae": link("VAE")}, _LATENT)
-def vae_encode(run: Runtime, pixels: Image.Image, vae: VaeHandle) -> tuple[Latent]:
+def vae_encode(run: Runtime, pixels: Images, vae: VaeHandle) -> tuple[Latent]:
     """A picture to latents."""
-    return (_latent_of(run, pixels, vae),)
+    return (latent_of(run, pixels, vae),)
 
 
-def _latent_of(run: Runtime, image: Image.Image, vae: VaeHandle, mask: Masks = None) -> Latent:
-    samples = run.encode_picture(image, vae)
+def latent_of(run: Runtime, images: Sequence[Picture], vae: VaeHandle) -> Latent:
+    """Pictures to latents."""
+    samples = run.encode_pictures(images, vae)
     scale = run.load_vae(vae).scale
-    return Latent(samples.shape[3] * scale, samples.shape[2] * scale, samples, mask=mask)
-
-
-@node(
-    "VAEEncodeForInpaint",
-    {
-        "pixels": link("IMAGE"), "vae": link("VAE"), "mask": link("MASK"), "grow_mask_by": whole(0, 64, default=6),
-    },
-    _LATENT,
-)  # fmt: skip
-def vae_encode_for_inpaint(
-    run: Runtime, pixels: Image.Image, vae: VaeHandle, mask: Masks, grow_mask_by: int
-) -> tuple[Latent]:
-    """A picture to latents with what lies under the mask greyed out; the mask, grown, says what to draw anew."""
-    from imagewright.t2i_backends.pixels import greyed, grown, resize_mask
-
-    fitted = resize_mask(mask, *pixels.size)
-    return (_latent_of(run, greyed(pixels, fitted), vae, grown(fitted, grow_mask_by)),)
-
-
-@node("SetLatentNoiseMask", {"samples": link("LATENT"), "mask": link("MASK")}, _LATENT)
-def set_noise_mask(run: Runtime, samples: Latent, mask: Masks) -> tuple[Latent]:
-    """What of the latents is drawn anew."""
-    return (replace(samples, mask=mask),)
+    return Latent(samples.shape[3] * scale, samples.shape[2] * scale, samples, len(images))
 
 
 @node(
@@ -112,7 +89,7 @@ def latent_upscale(
         return (samples,)
     wide = width or round(samples.width * height / samples.height)
     tall = height or round(samples.height * width / samples.width)
-    return (_scaled(samples, wide, tall, upscale_method, crop == "center"),)
+    return (scaled(samples, wide, tall, upscale_method, crop == "center"),)
 
 
 @node(
@@ -123,10 +100,11 @@ def latent_upscale(
 def latent_upscale_by(run: Runtime, samples: Latent, upscale_method: str, scale_by: float) -> tuple[Latent]:
     """Latents at a multiple of their size."""
     width, height = round(samples.width * scale_by), round(samples.height * scale_by)
-    return (_scaled(samples, width, height, upscale_method, False),)
+    return (scaled(samples, width, height, upscale_method, False),)
 
 
-def _scaled(latent: Latent, width: int, height: int, method: str, centred: bool) -> Latent:
+def scaled(latent: Latent, width: int, height: int, method: str, centred: bool) -> Latent:
+    """Latents at another size in pixels; ``centred`` first cuts them to the new shape around their middle."""
     from imagewright.t2i_backends.pixels import scale_latents
 
     if max(width, height) > MAX_SCALED or min(width, height) < 1:

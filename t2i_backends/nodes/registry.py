@@ -19,6 +19,8 @@ MAX_SIDE = 2048
 """Pixels a side of a new picture; these models are trained to about one or two megapixels."""
 MAX_SCALED = 8192
 """Pixels a side of a scaled picture."""
+MAX_BATCH = 64
+"""Pictures drawn or held at once."""
 MAX_STEPS = 200
 
 

@@ -4,7 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from imagewright.t2i_backends.nodes import conditioning, control, images, latents, loaders, sampling, values  # noqa: F401
+from imagewright.t2i_backends.nodes import (  # noqa: F401
+    batches,
+    conditioning,
+    control,
+    images,
+    inpaint,
+    latents,
+    loaders,
+    sampling,
+    values,
+)
 from imagewright.t2i_backends.nodes.registry import REGISTERED, Node
 
 NODES: Mapping[str, Node] = REGISTERED

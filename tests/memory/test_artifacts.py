@@ -66,6 +66,20 @@ def test_what_a_job_has_made_is_known_until_its_picture_is_gone(store: ArtifactS
     assert store.made(key) is None
 
 
+def test_the_other_pictures_of_a_batch_are_kept_and_forgotten_with_it(store: ArtifactStore) -> None:
+    """But not while another job holds them."""
+    images = [store.put_image(Image.new("RGB", (2, 2), colour)) for colour in ("red", "green", "blue", "white")]
+    store.put_made("a" * 64, Made(image=images[0], seconds=1, facts={}, more=(images[1], images[2])))
+    store.put_made("b" * 64, Made(image=images[2], seconds=1, facts={}, more=(images[3],)))
+    store.forget([images[0]])
+    assert [store.has(image) for image in images] == [False, False, True, True]
+    made = store.made("b" * 64)
+    assert made is not None
+    assert made.more == (images[3],)
+    store.forget([images[3]])
+    assert store.made("b" * 64) is None
+
+
 def test_a_cut_sidecar_counts_as_none(store: ArtifactStore) -> None:
     key = content_key({"seed": 1})
     store.put_made(key, Made(image=store.put_image(red()), seconds=1, facts={}))

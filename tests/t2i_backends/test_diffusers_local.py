@@ -221,9 +221,6 @@ def test_a_prompt_that_is_too_long_is_reported(draw: Draw, make_job: MakeJob) ->
 
 
 def test_what_is_left_out_is_noted(draw: Draw, make_flow: MakeFlow, make_job: MakeJob) -> None:
-    flow = make_flow(size_batch_size=4)
-    for _ in range(2):
-        assert "batch_size 4" in draw(make_job(flow)).facts["fallbacks"]
     zeroed = with_nodes(make_flow(ks_negative=["zero", 0]), zero=node("ConditioningZeroOut", conditioning=["pos", 0]))
     assert "negative" in draw(make_job(zeroed, negative="a dog")).facts["fallbacks"]
 

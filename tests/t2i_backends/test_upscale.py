@@ -40,9 +40,9 @@ def test_bislerp_turns_and_keeps_lengths() -> None:
 
 
 def test_a_mask_grows_by_half_the_square() -> None:
-    mask = np.zeros((9, 9), dtype=np.float32)
-    mask[4, 4] = 1
+    mask = np.zeros((2, 9, 9), dtype=np.float32)
+    mask[0, 4, 4] = 1
     assert grown(mask, 0).sum() == 1
-    assert np.argwhere(grown(mask, 3)).tolist() == [[y, x] for y in (3, 4, 5) for x in (3, 4, 5)]
-    assert grown(mask, 6).shape == (9, 9)
+    assert np.argwhere(grown(mask, 3)).tolist() == [[0, y, x] for y in (3, 4, 5) for x in (3, 4, 5)]
+    assert grown(mask, 6).shape == (2, 9, 9)
     assert grown(mask, 6).sum() == 36

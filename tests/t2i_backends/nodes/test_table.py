@@ -21,7 +21,8 @@ ASKED = (
     "LatentUpscaleBy ImageScale ImageScaleBy UpscaleModelLoader ImageUpscaleWithModel ControlNetLoader "
     "ControlNetApplyAdvanced LoadImage LoadImageMask PreviewImage CheckpointLoaderSimple UNETLoader "
     "DualCLIPLoader VAELoader LoraLoaderModelOnly CLIPTextEncode ConditioningZeroOut FluxGuidance "
-    "EmptySD3LatentImage KSampler VAEDecode SaveImage "
+    "EmptySD3LatentImage KSampler VAEDecode SaveImage InpaintModelConditioning "
+    "RepeatLatentBatch LatentFromBatch LatentBatch ImageBatch RepeatImageBatch ImageFromBatch "
 ).split()
 needs_data = pytest.mark.skipif(not DATA.is_dir(), reason="needs the interface facts of ComfyUI")
 

@@ -1,0 +1,66 @@
+"""Nodes that say what of a picture is drawn anew: masks on latents, and what inpainting models are told besides."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from imagewright.t2i_backends.handles import Conditionings, Fill, Images, Latent, Masks, VaeHandle
+from imagewright.t2i_backends.node_inputs import link, truth, whole
+from imagewright.t2i_backends.nodes.latents import latent_of
+from imagewright.t2i_backends.nodes.registry import node
+
+if TYPE_CHECKING:
+    from imagewright.t2i_backends.pixels import Picture
+    from imagewright.t2i_backends.runtime import Runtime
+
+_CONDITIONING, _MASK = link("CONDITIONING"), link("MASK")
+
+
+@node("SetLatentNoiseMask", {"samples": link("LATENT"), "mask": _MASK}, ("LATENT",))
+def set_noise_mask(run: Runtime, samples: Latent, mask: Masks) -> tuple[Latent]:
+    """What of the latents is drawn anew."""
+    return (replace(samples, mask=mask),)
+
+
+@node(
+    "VAEEncodeForInpaint",
+    {"pixels": link("IMAGE"), "vae": link("VAE"), "mask": _MASK, "grow_mask_by": whole(0, 64, default=6)},
+    ("LATENT",),
+)
+def vae_encode_for_inpaint(
+    run: Runtime, pixels: Images, vae: VaeHandle, mask: Masks, grow_mask_by: int
+) -> tuple[Latent]:
+    """A picture to latents with what lies under the mask greyed out; the mask, grown, says what to draw anew."""
+    from imagewright.t2i_backends.pixels import grown
+
+    hidden, fitted = _greyed(pixels, mask)
+    return (replace(latent_of(run, hidden, vae), mask=grown(fitted, grow_mask_by)),)
+
+
+@node(
+    "InpaintModelConditioning",
+    {
+        "positive": _CONDITIONING, "negative": _CONDITIONING, "vae": link("VAE"), "pixels": link("IMAGE"),
+        "mask": _MASK, "noise_mask": truth(default=True),
+    },
+    ("CONDITIONING", "CONDITIONING", "LATENT"),
+)  # fmt: skip
+def inpaint_model_conditioning(
+    run: Runtime, positive: Conditionings, negative: Conditionings, vae: VaeHandle, pixels: Images, mask: Masks,
+    noise_mask: bool,
+) -> tuple[Conditionings, Conditionings, Latent]:  # fmt: skip
+    """What an inpainting model is told beside its text, and the picture; ``noise_mask`` keeps what is no hole."""
+    hidden, fitted = _greyed(pixels, mask)
+    fill = Fill(run.encode_pictures(hidden, vae), fitted)
+    told = (tuple(replace(one, fill=fill) for one in side) for side in (positive, negative))
+    latent = latent_of(run, pixels, vae)
+    return *told, replace(latent, mask=fitted) if noise_mask else latent  # type: ignore[return-value]
+
+
+def _greyed(pixels: Images, mask: Masks) -> tuple[tuple[Picture, ...], Masks]:
+    """The pictures with grey under the mask, and the mask at their size."""
+    from imagewright.t2i_backends.pixels import greyed, resize_mask
+
+    fitted = resize_mask(mask, *pixels[0].size)
+    return tuple(greyed(one, fitted[i % len(fitted)]) for i, one in enumerate(pixels)), fitted
