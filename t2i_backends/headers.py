@@ -241,9 +241,9 @@ def _control(shapes: Shapes) -> Held | None:
         name.startswith("pos_embed_input.") for name in shapes
     ):
         return Held("control", "sd3")
-    for name in ("control_model.input_hint_block.0.weight", "controlnet_cond_embedding.conv_in.weight"):
-        if name in shapes:
-            xl = any(mark in shapes for mark in ("control_model.label_emb.0.0.weight", "add_embedding.linear_1.weight"))
+    for name in ("input_hint_block.0.weight", "controlnet_cond_embedding.conv_in.weight"):
+        if name in shapes or f"control_model.{name}" in shapes:
+            xl = any(name.endswith(("label_emb.0.0.weight", "add_embedding.linear_1.weight")) for name in shapes)
             family = "sdxl" if xl else "sd15"
             return Held("control", family, f"control-{family}")
     return None

@@ -16,6 +16,7 @@ from diffusers.utils import logging as diffusers_logging
 from transformers.utils import logging as transformers_logging
 
 from imagewright.errors import BadInput, CannotDraw
+from imagewright.t2i_backends.control_files import control_state
 from imagewright.t2i_backends.families import facts
 from imagewright.t2i_backends.families.base import Net
 from imagewright.t2i_backends.handles import ClipHandle
@@ -103,6 +104,8 @@ def load_control(source: ModelPath, dtype: torch.dtype) -> Any:
     kind = architecture(source)
     if kind not in _CONTROLS:
         raise BadInput(f"{source.path.name!r} is a {kind or 'model of unknown class'}, no ControlNet", "use another")
+    if source.path.is_file() and kind == "ControlNetModel":
+        return _from_one(kind, source, control_state(source.path, source.config), source.config, dtype)
     return _diffusers_model(kind, source, source.config, dtype)
 
 
@@ -222,7 +225,15 @@ def _diffusers_model(name: str, source: ModelPath, folder: Path, dtype: torch.dt
     kind = getattr(diffusers, name)
     if not source.path.is_file():
         return kind.from_pretrained(str(folder), dtype=dtype, use_safetensors=True, local_files_only=True)
-    model = kind.from_single_file(str(source.path), config=str(folder), dtype=dtype, local_files_only=True, **changes)
+    return _from_one(name, source, str(source.path), folder, dtype, **changes)
+
+
+def _from_one(
+    name: str, source: ModelPath, given: str | dict[str, torch.Tensor], folder: Path, dtype: torch.dtype, **changes: int
+) -> Any:
+    """A diffusers model from a file or from weights, none of which may be missing."""
+    options = {"config": str(folder), "dtype": dtype, "local_files_only": True, **changes}
+    model = getattr(diffusers, name).from_single_file(given, **options)
     empty = next((name for name, value in model.named_parameters() if value.is_meta), None)
     if empty is not None:
         raise BadInput(f"{source.path.name!r} lacks weights: {empty}", "use the whole model")

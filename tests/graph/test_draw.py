@@ -400,9 +400,8 @@ def test_a_picture_that_is_no_other_of_the_batch_is_not_written_over(
     backend = home.parts.backend
     painted = backend.draw
     monkeypatch.setattr(backend, "draw", lambda *asked: replace(painted(*asked), more=(Image.new("RGB", (8, 8)),)))
-    first = home.draw(PROMPT)
-    mine = Path(first.path).with_name(Path(first.path).stem + ".batch-2.png")
+    mine = home.home / "mine.batch-2.png"
     mine.write_bytes(b"mine")
     with pytest.raises(BadInput, match="is there already"):
-        home.draw(PROMPT, seed=8)
+        home.draw(PROMPT, out=str(home.home / "mine.png"))
     assert mine.read_bytes() == b"mine"

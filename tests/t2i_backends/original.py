@@ -196,3 +196,79 @@ def sdxl(pipe: Any) -> dict[str, Any]:
         **prefixed(text_model(pipe.text_encoder.state_dict()), "conditioner.embedders.0.transformer."),
         **prefixed(open_clip(pipe.text_encoder_2.state_dict()), "conditioner.embedders.1.model."),
     }
+
+
+_HINTS = {"controlnet_cond_embedding.conv_in": "input_hint_block.0", "controlnet_mid_block": "middle_block_out.0",
+          "controlnet_cond_embedding.conv_out": "input_hint_block.14"}  # fmt: skip
+
+
+def control(state: Mapping[str, Any], config: Mapping[str, Any]) -> dict[str, Any]:
+    """A ControlNetModel under the names of the first ControlNet release."""
+    count = len({name.split(".")[1] for name in state if name.startswith("controlnet_down_blocks.")})
+    places = {**_PLAIN, **_down(config), **_HINTS}
+    places |= {f"controlnet_down_blocks.{i}": f"zero_convs.{i}.0" for i in range(count)}
+    places |= {f"controlnet_cond_embedding.blocks.{i}": f"input_hint_block.{2 * i + 2}" for i in range(8)}
+    return {f"control_model.{_renamed(name, places)}": value for name, value in state.items()}
+
+
+_SD3 = {
+    "pos_embed.pos_embed": "pos_embed", "pos_embed.proj": "x_embedder.proj",
+    "time_text_embed.timestep_embedder.linear_1": "t_embedder.mlp.0",
+    "time_text_embed.timestep_embedder.linear_2": "t_embedder.mlp.2",
+    "time_text_embed.text_embedder.linear_1": "y_embedder.mlp.0",
+    "time_text_embed.text_embedder.linear_2": "y_embedder.mlp.2", "proj_out": "final_layer.linear",
+}  # fmt: skip
+_JOINT = {
+    "norm1.linear": "x_block.adaLN_modulation.1", "norm1_context.linear": "context_block.adaLN_modulation.1",
+    "attn.to_q": "x_block.attn.qkv", "attn.add_q_proj": "context_block.attn.qkv", "attn.to_out.0": "x_block.attn.proj",
+    "attn.to_add_out": "context_block.attn.proj", "ff.net.0.proj": "x_block.mlp.fc1", "ff.net.2": "x_block.mlp.fc2",
+    "ff_context.net.0.proj": "context_block.mlp.fc1", "ff_context.net.2": "context_block.mlp.fc2",
+    "attn2.to_q": "x_block.attn2.qkv", "attn2.to_out.0": "x_block.attn2.proj", "attn.norm_q": "x_block.attn.ln_q",
+    "attn.norm_k": "x_block.attn.ln_k", "attn.norm_added_q": "context_block.attn.ln_q",
+    "attn.norm_added_k": "context_block.attn.ln_k", "attn2.norm_q": "x_block.attn2.ln_q",
+    "attn2.norm_k": "x_block.attn2.ln_k",
+}  # fmt: skip
+
+
+def sd3_transformer(state: Mapping[str, Any]) -> dict[str, Any]:
+    """An SD3Transformer2DModel under the names of Stability's release."""
+    last = max(int(name.split(".")[1]) for name in state if name.startswith("transformer_blocks."))
+    found = {}
+    for name, value in state.items():
+        if re.search(r"\.(to_k|to_v|add_k_proj|add_v_proj)\.", name):
+            continue
+        if ".to_q." in name or ".add_q_proj." in name:
+            value = torch.cat([state[re.sub(r"(to_|add_)q", rf"\g<1>{part}", name)] for part in "qkv"])
+        if name.startswith(("norm_out", f"transformer_blocks.{last}.norm1_context")):
+            value = torch.cat(list(reversed(value.chunk(2))))
+        found[_sd3_name(name)] = value
+    return found
+
+
+def _sd3_name(name: str) -> str:
+    if name in _SD3:
+        return _SD3[name]
+    stem, kind = name.rsplit(".", 1)
+    block = re.match(r"transformer_blocks\.(\d+)\.(.+)", stem)
+    if block is not None:
+        return f"joint_blocks.{block[1]}.{_JOINT[block[2]]}.{kind}"
+    return f"{_SD3.get(stem, stem).replace('norm_out.linear', 'final_layer.adaLN_modulation.1')}.{kind}"
+
+
+def sd3(pipe: Any) -> dict[str, Any]:
+    """A whole SD3 checkpoint with its three text encoders."""
+    vision = vae(pipe.vae.state_dict(), len(pipe.vae.config.block_out_channels))
+    texts = {"clip_l": pipe.text_encoder, "clip_g": pipe.text_encoder_2, "t5xxl": pipe.text_encoder_3}
+    found = {
+        **prefixed(sd3_transformer(pipe.transformer.state_dict()), "model.diffusion_model."),
+        **prefixed(vision, "first_stage_model."),
+    }
+    for role, model in texts.items():
+        state = model.state_dict()
+        found |= prefixed(state if role == "t5xxl" else _clip(state), f"text_encoders.{role}.transformer.")
+    return found
+
+
+def _clip(state: Mapping[str, Any]) -> dict[str, Any]:
+    return {name if name.startswith(("text_model.", "text_projection")) else f"text_model.{name}": value
+            for name, value in state.items()}  # fmt: skip

@@ -114,12 +114,93 @@ def picture(root: Path, name: str) -> bytes:
     return DiffusersBackend([root], device="cpu").draw(job(name), lambda s: None, lambda: False).image.tobytes()
 
 
-@pytest.mark.parametrize("family", ["sd15", "sdxl"])
+@pytest.mark.parametrize("family", ["sd15", "sdxl", "sd3"])
 def test_a_single_file_draws_what_its_folder_draws(
     tmp_path: Path, family_root: Path, tiny: ModuleType, original: ModuleType, family: str
 ) -> None:
     lone(tmp_path, family_root, family, getattr(original, family)(tiny.BUILD[family]()))
+    assert problems(tmp_path, "one.safetensors") == ""
     assert picture(tmp_path, "one.safetensors") == picture(family_root, family)
+
+
+def test_an_sd35_file_draws_what_its_folder_draws(
+    tmp_path: Path, tiny: ModuleType, original: ModuleType, studio_at: Any
+) -> None:
+    """SD3.5 medium's own: normalised queries and keys, and a second attention in some layers."""
+    pipe = tiny.sd3()
+    torch.manual_seed(8)
+    config = {name: value for name, value in pipe.transformer.config.items() if not name.startswith("_")}
+    more = {"qk_norm": "rms_norm", "dual_attention_layers": (0,)}
+    pipe.transformer = diffusers.SD3Transformer2DModel(**{**config, **more}).eval()
+    pipe.save_pretrained(tmp_path / "checkpoints" / "sd35")
+    state = original.sd3(pipe)
+    assert "model.diffusion_model.joint_blocks.0.x_block.attn2.qkv.weight" in state
+    lone(tmp_path, tmp_path, "sd35", state)
+    assert close(tmp_path, "one.safetensors", "sd35", studio_at)
+
+
+def close(root: Path, one: str, other: str, studio_at: Any) -> bool:
+    """Whether both checkpoints give the same latents within 1e-4."""
+    here = studio_at(root)
+    found = [here.latents(here.graph_of(name)) for name in (one, other)]
+    return bool((found[0] - found[1]).abs().max() < 1e-4)
+
+
+@pytest.mark.parametrize("family", ["flux", "sd3", "sdxl", "sd15"])
+def test_a_diffusion_model_under_diffusers_names_draws_what_its_folder_draws(
+    tmp_path: Path, family_root: Path, tiny: ModuleType, family: str, studio_at: Any
+) -> None:
+    """A lone UNet or transformer in diffusers' own layout, loaded by UNETLoader."""
+    pipe = tiny.BUILD[family]()
+    model = getattr(pipe, "transformer", None) or pipe.unet
+    folder = tmp_path / "diffusion_models" / "one"
+    shutil.copytree(family_root / "checkpoints" / family, folder, ignore=shutil.ignore_patterns("*.safetensors"))
+    save_file(model.state_dict(), folder.with_suffix(".safetensors"))
+    shutil.copytree(family_root / "checkpoints" / family, tmp_path / "checkpoints" / family)
+    here = studio_at(tmp_path)
+    graph = here.graph_of(family)
+    wanted = here.latents(graph)
+    graph["unet"] = here.node("UNETLoader", unet_name="one.safetensors", weight_dtype="default")
+    graph["ks"]["inputs"]["model"] = ["unet", 0]
+    assert here.check(graph) == []
+    assert (here.latents(graph) - wanted).abs().max() < 1e-4
+
+
+@pytest.mark.parametrize("name", ["sd35-medium", "sd35-large", "sd3-medium"])
+def test_sd3_in_its_original_names_fills_the_shipped_config(original: ModuleType, name: str) -> None:
+    """Full size and without memory: every parameter finds its place."""
+    from diffusers.loaders.single_file_utils import convert_sd3_transformer_checkpoint_to_diffusers as convert
+
+    wanted = empty(f"{name}/transformer").state_dict()
+    file = original.prefixed(original.sd3_transformer(wanted), "model.diffusion_model.")
+    held_there = recognise({key: tuple(value.shape) for key, value in file.items()})
+    assert (held_there.family, held_there.config) == ("sd3", name)
+    found = convert(file)
+    assert {key: value.shape for key, value in found.items()} == {key: value.shape for key, value in wanted.items()}
+
+
+@pytest.mark.slow
+def test_a_flux_file_in_its_original_names_draws_what_its_folder_draws(
+    tmp_path: Path, tiny: ModuleType, original: ModuleType, studio_at: Any
+) -> None:
+    """Of the published width, which the reader is made for, and one layer of each kind: 2 GB on disk."""
+    pipe = tiny.flux(shift=3.0)
+    torch.manual_seed(9)
+    config = {name: value for name, value in pipe.transformer.config.items() if not name.startswith("_")}
+    wide = {"attention_head_dim": 128, "num_attention_heads": 24, "axes_dims_rope": (16, 56, 56)}
+    pipe.transformer = diffusers.FluxTransformer2DModel(**{**config, **wide}).eval().to(torch.bfloat16)
+    pipe.save_pretrained(tmp_path / "checkpoints" / "wide")
+    state = original.prefixed(original.flux(pipe.transformer.state_dict()), "model.diffusion_model.")
+    folder = tmp_path / "diffusion_models" / "one"
+    shutil.copytree(tmp_path / "checkpoints" / "wide", folder, ignore=shutil.ignore_patterns("*.safetensors"))
+    save_file({name: value.contiguous() for name, value in state.items()}, folder.with_suffix(".safetensors"))
+    here = studio_at(tmp_path)
+    here.backend.model_cache = 1
+    graph = here.graph_of("wide", cfg=1.0, scheduler="simple")
+    wanted = here.latents(graph)
+    graph["unet"] = here.node("UNETLoader", unet_name="one.safetensors", weight_dtype="default")
+    graph["ks"]["inputs"]["model"] = ["unet", 0]
+    assert (here.latents(graph) - wanted).abs().max() < 1e-4
 
 
 def test_flux_in_its_original_names_fills_the_shipped_config(original: ModuleType) -> None:
