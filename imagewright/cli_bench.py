@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from imagewright.cli_options import DeviceOption, JsonFlag, ModelsOption
 from imagewright.cli_text import emit, emit_json, render, table
+
+if TYPE_CHECKING:
+    from imagewright.t2i_backends.bench import Compared
 
 app = typer.Typer(help="Measure what this machine does.", no_args_is_help=True)
 
@@ -25,6 +28,9 @@ def bench_backend(
     size: Annotated[int, typer.Option(metavar="N", min=16, max=2048, help="The side of the picture in pixels.")] = 64,
     steps: Annotated[int, typer.Option(metavar="N", min=1, max=100, help="Steps of each picture.")] = 10,
     repeats: Annotated[int, typer.Option(metavar="N", min=3, max=100, help="Pictures of each, in turns.")] = 7,
+    levels: Annotated[
+        str, typer.Option(metavar="LIST", help="Offload levels: none,model,group; all on a GPU, else none.")
+    ] = "",
     models: ModelsOption = None,
     device: DeviceOption = None,
     as_json: JsonFlag = False,
@@ -33,19 +39,24 @@ def bench_backend(
     from imagewright.cli_runs import engine
 
     with engine(models, device) as opened:
-        from imagewright.t2i_backends.bench import compare
+        from imagewright.t2i_backends.bench import Asked, compare, levels_of, machine
 
-        found = compare(opened.settings.model_roots, opened.settings.device, checkpoint, size, steps, repeats)
+        roots, where = opened.settings.model_roots, opened.settings.device
+        asked = Asked(checkpoint, size, steps, repeats)
+        found = compare(roots, where, asked, levels_of(levels, where))
+        about = machine(where)
     if as_json:
-        emit_json(vars(found))
+        emit_json({**vars(asked), **about, "levels": [vars(one) for one in found]})
         return
-    rows = [
-        ("our loop", f"{1000 * found.ours:.1f} ms", f"{found.ours_peak / 1e6:.0f} MB"),
-        ("stock pipeline", f"{1000 * found.stock:.1f} ms", f"{found.stock_peak / 1e6:.0f} MB"),
-    ]
-    emit(render(table(("what", "a step", "peak memory"), rows, stretch=0)))
-    emit(
-        f"{checkpoint}, {size} x {size}, {steps} steps on {found.device} in {found.dtype}, "
-        f"medians of {repeats} in turns"
-    )
-    emit(f"overhead {100 * found.overhead:+.1f} %, quartiles {100 * found.low:+.1f} to {100 * found.high:+.1f} %")
+    head = ("offload", "ours, a step", "stock", "overhead (quartiles)", "peak, ours", "peak, stock", "peak, text")
+    emit(render(table(head, [_row(one) for one in found], stretch=0)))
+    on = f"{about['device']} {about['gpu']}".strip()
+    emit(f"{checkpoint}, {size} x {size}, {steps} steps on {on} in {about['dtype']}, medians of {repeats} in turns")
+
+
+def _row(found: Compared) -> tuple[str, ...]:
+    if found.problem:
+        return (found.level, found.problem, "", "", "", "", "")
+    peaks = (f"{peak / 1e6:.0f} MB" for peak in (found.ours_peak, found.stock_peak, found.text_peak))
+    overhead = f"{100 * found.overhead:+.1f} % ({100 * found.low:+.1f} to {100 * found.high:+.1f})"
+    return (found.level, f"{1000 * found.ours:.1f} ms", f"{1000 * found.stock:.1f} ms", overhead, *peaks)

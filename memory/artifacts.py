@@ -96,7 +96,9 @@ class ArtifactStore:
 
     def forget(self, images: Collection[str]) -> None:
         """Delete these pictures, the sidecars that stand for them, and what else only their batches hold."""
-        gone, kept, others = set(images), set(), set()
+        gone = set(images)
+        kept: set[str] = set()
+        others: set[str] = set()
         for sidecar in self.root.glob("keys/*/*.json"):
             with contextlib.suppress(OSError, ValueError):
                 made = Made.model_validate_json(sidecar.read_bytes())

@@ -28,6 +28,7 @@ from imagewright.t2i_backends.model_files import (
     family_of,
     foreign_parts,
     held,
+    is_special,
     read_config,
     role_of,
     scale_of,
@@ -209,6 +210,8 @@ def _encoder_class(role: str, family: str) -> str:
 def _one(source: ModelPath, part: Any) -> Path:
     folders = component(source, part)
     if not folders:
+        if said := is_special(source):
+            raise BadInput(*said)
         kind = held(source).family
         what = f"is of the family {kind}" if kind and kind not in facts.FAMILIES else "has no config beside it"
         raise BadInput(f"{source.path.name!r} {what}", config_remedy(source.path))

@@ -133,6 +133,7 @@ def _put_on_text(family: str, models: Mapping[str, Any], lora: ModelPath, streng
                     mine, network_alphas=alphas, text_encoder=model, prefix=prefix, lora_scale=strength,
                     adapter_name=name, metadata=metadata,
                 )  # fmt: skip
+                _maybe_remove_and_reapply_group_offloading(model)
 
 
 @contextlib.contextmanager

@@ -218,8 +218,22 @@ def part_weights(model: ModelPath, part: Part) -> tuple[Path, ...]:
 
 def special(name: str, title: str, channels: int) -> tuple[str, str]:
     """What is wrong with a model that sees more than its latents, and what to do."""
-    said = f"{name!r} is a {title} model with {channels} input channels, for filling, editing or control"
+    said = f"{name!r} ({title}) has {channels} input channels: it is a model for filling, editing or control"
     return said, "use one for text to image, or a ComfyUI server"
+
+
+def is_special(model: ModelPath) -> tuple[str, str] | None:
+    """What ``special`` says of a diffusion model of ours, by its header or config; None for one that is drawn."""
+    family, (into, out) = facts.FAMILIES.get(family_of(model)), channels_of(model)
+    if family is None or not into or facts.drawn(family, into, out):
+        return None
+    return special(model.path.name, family.title, into)
+
+
+def fills(model: ModelPath) -> bool:
+    """Whether it is an inpainting model: a UNet that sees a mask and a masked picture beside its latents."""
+    into, out = channels_of(model)
+    return bool(into) and into == 2 * out + 1
 
 
 def channels_of(model: ModelPath) -> tuple[int, int]:

@@ -36,8 +36,10 @@ GROUP_BLOCKS = 1
 class ModelStore:
     """An LRU of loaded parts, at most ``limit`` of each kind."""
 
-    def __init__(self, device: torch.device, dtype: torch.dtype, limit: int) -> None:
+    def __init__(self, device: torch.device, dtype: torch.dtype, limit: int, loader: Any = loading) -> None:
         self.device, self.dtype, self.limit = device, dtype, limit
+        self.loader = loader
+        """What loads parts: ``loading``, or anything with its five functions."""
         self.level: Level = "none"
         self._parts: dict[str, OrderedDict[str, Any]] = {part: OrderedDict() for part in PARTS}
         self.loads = 0
@@ -63,7 +65,7 @@ class ModelStore:
         source, storage = handle.source, handle.storage
 
         def load() -> Net:
-            net = loading.load_net(source, self.dtype)
+            net: Net = self.loader.load_net(source, self.dtype)
             self._settle(net.model, storage)
             return net if not storage else replace(net, extra={**net.extra, "compute_dtype": self.dtype})
 
@@ -75,7 +77,7 @@ class ModelStore:
         """The text encoders of ``handle``, without its LoRAs."""
 
         def load() -> Encoders:
-            found = loading.load_encoders(handle, self.dtype)
+            found: Encoders = self.loader.load_encoders(handle, self.dtype)
             for model, _ in found.parts.values():
                 self._settle(model)
             return replace(found, device=self.device)
@@ -88,7 +90,7 @@ class ModelStore:
         source = handle.source
 
         def load() -> Vae:
-            found = loading.load_vae(source, self.dtype, family)
+            found: Vae = self.loader.load_vae(source, self.dtype, family)
             self._ready(found.model).to(self.device)
             return found
 
@@ -99,7 +101,7 @@ class ModelStore:
         source = handle.source
 
         def load() -> Any:
-            model = loading.load_control(source, self.dtype)
+            model = self.loader.load_control(source, self.dtype)
             self._settle(model)
             return model
 
@@ -108,7 +110,7 @@ class ModelStore:
     def upscaler(self, handle: UpscalerHandle) -> Any:
         """The upscaling network of ``handle``."""
         source = handle.source
-        return self._get("upscaler", source.stamp, lambda: loading.load_upscaler(source, self.device), source.path)
+        return self._get("upscaler", source.stamp, lambda: self.loader.load_upscaler(source, self.device), source.path)
 
     def loaded(self, part: str) -> int:
         """How many of ``part`` (net, text, vae, control, upscaler) are in memory."""

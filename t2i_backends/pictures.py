@@ -6,7 +6,7 @@ import warnings
 from pathlib import Path
 
 import numpy as np
-from PIL import Image, ImageOps
+from PIL import Image, ImageOps, UnidentifiedImageError
 
 from imagewright.errors import BadInput
 from imagewright.t2i_backends.pixels import Mask
@@ -29,6 +29,8 @@ def read_picture(path: Path) -> Image.Image:
                     raise BadInput(f"{path.name!r} has more than {MOST_PIXELS:,} pixels", "make it smaller")
                 whole = ImageOps.exif_transpose(found)
                 return whole.convert("RGBA" if "A" in whole.getbands() or "transparency" in whole.info else "RGB")
+    except UnidentifiedImageError:
+        raise BadInput(f"{path.name!r} is no picture, or cut off", "use a whole PNG, JPEG or WebP") from None
     except (OSError, ValueError, SyntaxError, Warning, Image.DecompressionBombError) as error:
         detail = str(error).splitlines()[0][:120] if str(error) else type(error).__name__
         raise BadInput(f"{path.name!r} cannot be read as a picture: {detail}", "use a PNG, JPEG or WebP") from None

@@ -11,7 +11,7 @@ from imagewright.flow_format import Graph, bind, order, parse_graph
 from imagewright.schemas import Flow, Problem, Readiness, SlotName
 from imagewright.t2i_backends.batch_size import most_pixels
 from imagewright.t2i_backends.devices import bytes_per_number, device_is_cuda, free_memory, runs_on_cpu
-from imagewright.t2i_backends.families.facts import FAMILIES, TITLES, drawn
+from imagewright.t2i_backends.families.facts import FAMILIES, TITLES
 from imagewright.t2i_backends.graph_check import find_flaws, needed, output_node
 from imagewright.t2i_backends.headers import read_header
 from imagewright.t2i_backends.memory import Level, Needs, Room, choose, refusal
@@ -20,15 +20,14 @@ from imagewright.t2i_backends.model_files import (
     ModelPath,
     Part,
     architecture,
-    channels_of,
     component,
     control_family,
     family_of,
     foreign_parts,
     held,
+    is_special,
     parameter_count,
     part_weights,
-    special,
     weight_files,
 )
 from imagewright.t2i_backends.nodes.table import NODES
@@ -190,21 +189,14 @@ def _fault(model: Used, files: ModelFiles) -> str:
         header = read_header(found.path)
         if header is None or not header.complete:
             return f"{model.name} is {'cut off' if header else 'no safetensors file'}: download it again"
-    if model.kind in ("checkpoints", "diffusion_models") and (said := _special(found)):
-        return said
+    if model.kind in ("checkpoints", "diffusion_models") and (said := is_special(found)):
+        return _line(*said)
     if model.kind not in _FILES_ONLY and found.config is None:
-        return f"{model.name} has no diffusers config beside it: put its config folder at {found.path.with_suffix('')}/"
+        what = "holds no model known here" if held(found).kind == "unknown" else "has no diffusers config beside it"
+        return f"{model.name} {what}: put its config folder at {found.path.with_suffix('')}/, or use another"
     if model.kind == "checkpoints" and held(found).kind == "net":
         return f"{model.name} holds no text encoders: load it with UNETLoader, and text encoders and VAE beside it"
     return ""
-
-
-def _special(found: ModelPath) -> str:
-    """Why a diffusion model of ours that sees more than its latents is not drawn; empty when it is."""
-    family, (into, out) = FAMILIES.get(family_of(found)), channels_of(found)
-    if family is None or not into or drawn(family, into, out):
-        return ""
-    return _line(*special(found.path.name, family.title, into))
 
 
 def _incomplete(model: Used, found: ModelPath) -> Iterator[Problem]:

@@ -47,8 +47,9 @@ def parts(
     run.facts["regions"] += ", predictions blended"
     owned = owned_tokens(job.regions, shape[2], shape[3]).reshape(len(texts), shape[2], shape[3]).float()
     masks = [owned[i : i + 1].numpy() for i in range(len(texts))]
-    like = {"sizes": found[0].sizes, "fill": found[0].fill}
-    regional = [part(replace(text, mask=mask, **like)) for text, mask in zip(texts, masks, strict=True)]
+    first = found[0]
+    told = [replace(text, sizes=first.sizes, fill=first.fill) for text in texts]
+    regional = [part(replace(text, mask=mask)) for text, mask in zip(told, masks, strict=True)]
     base = 1 - (1 - BASE_SHARE) * owned.amax(dim=0)[None, None].to(run.store.device)
     return (replace(plain[0], mask=base), *plain[1:], *regional), steps
 

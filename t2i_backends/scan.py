@@ -17,7 +17,9 @@ from imagewright.t2i_backends.model_files import (
     ModelPath,
     control_family,
     family_of,
+    fills,
     held,
+    is_special,
     weight_files,
 )
 
@@ -36,7 +38,7 @@ class Seen:
     """As a loader node names it: the path below the folder."""
     family: str = ""
     holds: str = ""
-    """What the header says of a lone file; ``pipeline`` or ``component`` for a folder."""
+    """What the header says of a lone file; ``pipeline`` or ``component`` for a folder; ``inpainting model``."""
     bytes: int = 0
     problem: str = ""
     """Why it cannot be used; empty when it can."""
@@ -77,6 +79,7 @@ def _see(files: ModelFiles, kind: str, name: str, path: Path) -> Seen:
         return Seen(kind, name, bytes=size, problem="it cannot be read")
     what = held(found)
     holds = what.kind if found.path.is_file() else "pipeline" if found.is_pipeline else "component"
+    holds = "inpainting model" if kind in ("checkpoints", "diffusion_models") and fills(found) else holds
     family = (control_family(found) or what.family) if kind in ("controlnet", "loras") else family_of(found)
     return Seen(kind, name, family, holds, size, _problem(kind, found))
 
@@ -85,11 +88,16 @@ def _problem(kind: str, found: ModelPath) -> str:
     if found.path.is_file():
         header = read_header(found.path)
         if header is None or not header.complete:
-            return "it is cut off" if header else "it is no safetensors file"
-    if kind in ("checkpoints", "diffusion_models") and family_of(found) not in FAMILIES:
+            return f"it is {'cut off' if header else 'no safetensors file'}: download it again"
+    if kind == "controlnet" and found.config is None:
+        return f"no config lies beside it: put its diffusers config folder at {found.path.with_suffix('').name}/"
+    if kind not in ("checkpoints", "diffusion_models"):
+        return ""
+    if family_of(found) not in FAMILIES:
         family = family_of(found) or held(found).family
         return f"{family} is not drawn here" if family else "its architecture is not known"
-    return ""
+    said = is_special(found)
+    return f"{said[0]}: {said[1]}" if said else ""
 
 
 # --- one flow for each base model -----------------------------------------------------------

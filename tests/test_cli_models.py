@@ -100,8 +100,10 @@ def test_the_backends_bench(root: Path, tmp_path: Path) -> None:
             "--json",
         )
     )
-    assert found["ours"] > 0
-    assert found["stock"] > 0
-    assert found["low"] <= found["overhead"] <= found["high"]
+    (level,) = found["levels"]
+    assert (level["level"], found["device"], found["dtype"]) == ("none", "cpu", "float32")
+    assert level["ours"] > 0
+    assert level["stock"] > 0
+    assert level["low"] <= level["overhead"] <= level["high"]
     with pytest.raises(BadInput, match="no diffusers folder"):
         CliRunner().invoke(app, ["bench", "backend", "gone"], catch_exceptions=False)

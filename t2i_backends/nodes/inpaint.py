@@ -14,12 +14,15 @@ if TYPE_CHECKING:
     from imagewright.t2i_backends.pixels import Picture
     from imagewright.t2i_backends.runtime import Runtime
 
+SAME_SHAPE = 0.02
+"""How far the shapes of a mask and its picture may differ before the trace says so."""
 _CONDITIONING, _MASK = link("CONDITIONING"), link("MASK")
 
 
 @node("SetLatentNoiseMask", {"samples": link("LATENT"), "mask": _MASK}, ("LATENT",))
 def set_noise_mask(run: Runtime, samples: Latent, mask: Masks) -> tuple[Latent]:
     """What of the latents is drawn anew."""
+    _tell_stretched(run, mask, (samples.width, samples.height))
     return (replace(samples, mask=mask),)
 
 
@@ -34,7 +37,7 @@ def vae_encode_for_inpaint(
     """A picture to latents with what lies under the mask greyed out; the mask, grown, says what to draw anew."""
     from imagewright.t2i_backends.pixels import grown
 
-    hidden, fitted = _greyed(pixels, mask)
+    hidden, fitted = _greyed(run, pixels, mask)
     return (replace(latent_of(run, hidden, vae), mask=grown(fitted, grow_mask_by)),)
 
 
@@ -51,16 +54,24 @@ def inpaint_model_conditioning(
     noise_mask: bool,
 ) -> tuple[Conditionings, Conditionings, Latent]:  # fmt: skip
     """What an inpainting model is told beside its text, and the picture; ``noise_mask`` keeps what is no hole."""
-    hidden, fitted = _greyed(pixels, mask)
+    hidden, fitted = _greyed(run, pixels, mask)
     fill = Fill(run.encode_pictures(hidden, vae), fitted)
     told = (tuple(replace(one, fill=fill) for one in side) for side in (positive, negative))
     latent = latent_of(run, pixels, vae)
     return *told, replace(latent, mask=fitted) if noise_mask else latent  # type: ignore[return-value]
 
 
-def _greyed(pixels: Images, mask: Masks) -> tuple[tuple[Picture, ...], Masks]:
+def _tell_stretched(run: Runtime, mask: Masks, size: tuple[int, int]) -> None:
+    """A mask of another shape is stretched over the picture, as in ComfyUI; the trace says so."""
+    height, width = mask.shape[1:]
+    if abs(width * size[1] / (height * size[0]) - 1) > SAME_SHAPE:
+        run.note(f"the mask of {width} x {height} pixels was stretched over a picture of {size[0]} x {size[1]}")
+
+
+def _greyed(run: Runtime, pixels: Images, mask: Masks) -> tuple[tuple[Picture, ...], Masks]:
     """The pictures with grey under the mask, and the mask at their size."""
     from imagewright.t2i_backends.pixels import greyed, resize_mask
 
+    _tell_stretched(run, mask, pixels[0].size)
     fitted = resize_mask(mask, *pixels[0].size)
     return tuple(greyed(one, fitted[i % len(fitted)]) for i, one in enumerate(pixels)), fitted

@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import shutil
 from pathlib import Path
+from types import ModuleType
 
 import pytest
+import torch
+from diffusers import UNet2DConditionModel
+from safetensors.torch import save_file
 
 from imagewright.errors import BadInput
 from imagewright.retrieval.comfy.slots import find_slots
@@ -47,6 +51,24 @@ def test_one_flow_for_each_base_model(root: Path) -> None:
     for name, family, graph in made:
         flow = Flow(id=name, graph=graph, card=Card(title=name, family=family, slots=dict(find_slots(graph))))
         assert backend.check(flow).runnable, backend.check(flow).why_not
+
+
+def test_models_that_cannot_be_used_say_why(tmp_path: Path, tiny: ModuleType) -> None:
+    """Editing models by their channels, a ControlNet without a config; an inpainting model can, but gets no flow."""
+    pipe = tiny.sd15()
+    config = {name: value for name, value in pipe.unet.config.items() if not name.startswith("_")}
+    for name, channels in (("editing", 8), ("inpainting", 9)):
+        pipe.unet = UNet2DConditionModel(**{**config, "in_channels": channels})
+        pipe.save_pretrained(tmp_path / "checkpoints" / name)
+    (tmp_path / "controlnet").mkdir()
+    save_file({"controlnet_single_blocks.0.weight": torch.zeros(2, 2)}, tmp_path / "controlnet" / "lone.safetensors")
+    seen = scan(ModelFiles([tmp_path]))
+    problems = {model.name: model.problem for model in seen}
+    assert "'editing' (SD1.5) has 8 input channels" in problems["editing"]
+    assert "no config lies beside it" in problems["lone.safetensors"]
+    assert problems["inpainting"] == ""
+    assert {model.name: model.holds for model in seen}["inpainting"] == "inpainting model"
+    assert default_flows(seen, []) == []
 
 
 def test_schnell_takes_four_steps() -> None:

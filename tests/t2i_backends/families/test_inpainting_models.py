@@ -152,6 +152,14 @@ def test_areas_regions_and_redraws_work_on_an_inpainting_model(here: Any, pictur
     assert not np.array_equal(after[:, 8:], np.asarray(picture)[:, 8:])
 
 
+def test_a_mask_of_another_shape_is_stretched_and_told(here: Any, inpaint_root: Path) -> None:
+    Image.new("RGB", (40, 8), "white").save(inpaint_root / "input" / "wide.png")
+    graph = filled(here, "sd15")
+    assert "fallbacks" not in here.draw(graph).facts
+    graph["hole"]["inputs"]["image"] = "wide.png"
+    assert "mask of 40 x 8 pixels was stretched over a picture of 16 x 16" in here.draw(graph).facts["fallbacks"]
+
+
 def test_a_plain_model_ignores_what_it_cannot_see(
     family_root: Path, studio: Any, inpaint_root: Path, here: Any
 ) -> None:
@@ -212,7 +220,7 @@ def test_other_channels_are_one_clear_line(tmp_path: Path, tiny: ModuleType, stu
     save_file(weights, tmp_path / "diffusion_models" / "fill.safetensors")
     here = studio_at(tmp_path)
     graph = here.graph_of("fill")
-    said = "'fill' is a FLUX.1 model with 96 input channels, for filling, editing or control"
+    said = "'fill' (FLUX.1) has 96 input channels: it is a model for filling, editing or control"
     assert any(said in remedy for _, remedy in here.check(graph))
     with pytest.raises(BadInput, match="96 input channels"):
         here.draw(graph)
