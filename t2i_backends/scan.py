@@ -78,7 +78,7 @@ def _see(files: ModelFiles, kind: str, name: str, path: Path) -> Seen:
     if found is None:
         return Seen(kind, name, bytes=size, problem="it cannot be read")
     what = held(found)
-    holds = what.kind if found.path.is_file() else "pipeline" if found.is_pipeline else "component"
+    holds: str = what.kind if found.path.is_file() else "pipeline" if found.is_pipeline else "component"
     holds = "inpainting model" if kind in ("checkpoints", "diffusion_models") and fills(found) else holds
     family = (control_family(found) or what.family) if kind in ("controlnet", "loras") else family_of(found)
     return Seen(kind, name, family, holds, size, _problem(kind, found))

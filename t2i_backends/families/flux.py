@@ -8,6 +8,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 import torch
@@ -94,8 +95,10 @@ class FluxHint:
         return self.image if self.model.input_hint_block is not None else pack(self.image)
 
 
+@lru_cache(maxsize=8)
 def image_ids(rows: int, columns: int, device: torch.device, dtype: torch.dtype) -> torch.Tensor:
-    """Position ids of ``rows * columns`` image tokens, as the pipeline makes them."""
+    """Position ids of ``rows * columns`` image tokens, as the pipeline makes them; made once, not once a step: they
+    are built in RAM, and a copy to the GPU waits for it."""
     ids: torch.Tensor = FluxPipeline._prepare_latent_image_ids(1, rows, columns, device, dtype)
     return ids
 

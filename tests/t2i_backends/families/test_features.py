@@ -174,6 +174,16 @@ def regions(studio: Any, family: str, root: Path, picture: Image.Image) -> None:
     assert studio.draw(graph, regions=(left,)).facts["regions"].startswith("1 in the first 3 of 5 steps")
 
 
+def batches(studio: Any, family: str, root: Path, picture: Image.Image) -> None:
+    """Several pictures from one seed, all handed over. (Equal to the stock pipelines: ``test_batches.py``.)"""
+    graph = studio.graph_of(family)
+    graph["size"]["inputs"]["batch_size"] = 3
+    drawn = studio.draw(graph)
+    assert len({image.tobytes() for image in (drawn.image, *drawn.more)}) == 3
+    assert {image.size for image in drawn.more} == {(16, 16)}
+    assert studio.latents(graph).shape[0] == 3
+
+
 def redraw(studio: Any, family: str, root: Path, picture: Image.Image) -> None:
     """Pixels outside the boxes stay bit for bit."""
     box = Region(caption="a cat", x=0.5, y=0, width=0.5, height=1)
@@ -186,6 +196,7 @@ def redraw(studio: Any, family: str, root: Path, picture: Image.Image) -> None:
 FEATURES = {
     "text to image": text_to_image, "image to image": image_to_image, "inpainting": inpaint, "LoRA": lora,
     "ControlNet": controlnet, "areas and masks": areas_and_masks, "regions": regions, "redraw": redraw,
+    "batches": batches,
 }  # fmt: skip
 
 
@@ -215,6 +226,26 @@ def test_the_refiner_has_its_own_encoder(studio: Any) -> None:
     found = studio.latents(graph)
     graph["pos"]["inputs"]["ascore"] = 1.0
     assert not torch.equal(found, studio.latents(graph))
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_a_controlnet_and_an_area_go_together(studio: Any, family: str, input_picture: str) -> None:
+    """The ControlNet is on both sides of the guidance, the area on one: the other side's crop has its own part of the
+    control picture."""
+    graph = studio.graph_of(family)
+    graph["load"] = studio.node("LoadImage", image=input_picture)
+    graph["net"] = studio.node("ControlNetLoader", control_net_name=family)
+    graph["apply"] = studio.node("ControlNetApplyAdvanced", positive=["pos", 0], negative=["neg", 0],
+                                 control_net=["net", 0], image=["load", 0], vae=["ckpt", 2], strength=1.0,
+                                 start_percent=0.0, end_percent=1.0)  # fmt: skip
+    graph["area"] = studio.node("ConditioningSetArea", conditioning=["apply", 0], width=8, height=16, x=8, y=0,
+                                strength=1.0)  # fmt: skip
+    graph["both"] = studio.node("ConditioningCombine", conditioning_1=["apply", 0], conditioning_2=["area", 0])
+    graph["ks"]["inputs"] |= {"positive": ["both", 0], "negative": ["apply", 1]}
+    found = studio.latents(graph)
+    assert torch.isfinite(found).all()
+    graph["ks"]["inputs"]["positive"] = ["apply", 0]
+    assert not torch.equal(studio.latents(graph), found)
 
 
 def test_weights_and_long_prompts_count(studio: Any) -> None:
