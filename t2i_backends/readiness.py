@@ -213,7 +213,7 @@ def _incomplete(model: Used, found: ModelPath) -> Iterator[Problem]:
                 yield Problem(kind="model", name=f"{model.name}/{folder.name}", remedy=remedy)
 
 
-def _needs(used: tuple[Used, ...], device: str, pixels: int) -> Needs:
+def _needs(used: tuple[Used, ...], device: str, pixels: int = 0) -> Needs:
     """The weights that a flow loads, in the number format of the device; a file that is whole counts once."""
     width = bytes_per_number(device)
     sums = {"net": 0, "text": 0, "vae": 0}

@@ -13,8 +13,9 @@ import torch
 from PIL import Image
 
 from imagewright.errors import BadInput
-from imagewright.ports import Redraw
-from imagewright.schemas import Region
+from imagewright.ports import Job, Redraw
+from imagewright.retrieval.comfy.slots import find_slots
+from imagewright.schemas import Card, Flow, Region
 from imagewright.t2i_backends.families.facts import FAMILIES
 from imagewright.t2i_backends.sampler import draw_noise
 
@@ -118,6 +119,19 @@ def test_every_picture_comes_out(studio: Any) -> None:
     again = studio.draw(batched(studio, "sd15", 3))
     assert [image.tobytes() for image in again.more] == [image.tobytes() for image in drawn.more]
     assert studio.draw(studio.graph_of("sd15")).more == ()
+
+
+def test_batches_of_several_jobs_are_drawn_together(studio: Any) -> None:
+    """Two jobs of two pictures each, in step: the pictures of each are those that it draws alone, up to rounding."""
+    graph = batched(studio, "sd15")
+    flow = Flow(id="plain", graph=graph, card=Card(title="plain", slots=dict(find_slots(graph))))
+    jobs = [Job(flow, "a red circle", seed=seed) for seed in (7, 8)]
+    alone = [studio.backend.draw(job, lambda step: None, lambda: False) for job in jobs]
+    studio.backend._cache._kept.clear()
+    for one, other in zip(alone, studio.backend.draw_many(jobs, lambda: False), strict=True):
+        assert len(other.more) == 1
+        for before, after in zip((one.image, *one.more), (other.image, *other.more), strict=True):
+            assert np.abs(np.asarray(before, dtype=int) - np.asarray(after, dtype=int)).max() <= 1
 
 
 def test_a_redraw_of_a_batch_is_of_the_one_picture(studio: Any, picture: Image.Image) -> None:
