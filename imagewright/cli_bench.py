@@ -48,8 +48,11 @@ def bench_backend(
     if as_json:
         emit_json({**vars(asked), **about, "levels": [vars(one) for one in found]})
         return
-    head = ("offload", "ours, a step", "stock", "overhead (quartiles)", "peak, ours", "peak, stock", "peak, text")
-    emit(render(table(head, [_row(one) for one in found], stretch=0)))
+    head = ("offload", "a step", "stock", "overhead", "peak", "stock", "text")
+    emit(render(table(head, [_row(one) for one in found], stretch=1)))
+    for one in found:
+        if not one.problem:
+            emit(f"{one.level}: quartiles of the overhead {100 * one.low:+.1f} to {100 * one.high:+.1f} %")
     on = f"{about['device']} {about['gpu']}".strip()
     emit(f"{checkpoint}, {size} x {size}, {steps} steps on {on} in {about['dtype']}, medians of {repeats} in turns")
 
@@ -58,5 +61,5 @@ def _row(found: Compared) -> tuple[str, ...]:
     if found.problem:
         return (found.level, found.problem, "", "", "", "", "")
     peaks = (f"{peak / 1e6:.0f} MB" for peak in (found.ours_peak, found.stock_peak, found.text_peak))
-    overhead = f"{100 * found.overhead:+.1f} % ({100 * found.low:+.1f} to {100 * found.high:+.1f})"
-    return (found.level, f"{1000 * found.ours:.1f} ms", f"{1000 * found.stock:.1f} ms", overhead, *peaks)
+    steps = (f"{1000 * seconds:.1f} ms" for seconds in (found.ours, found.stock))
+    return (found.level, *steps, f"{100 * found.overhead:+.1f} %", *peaks)

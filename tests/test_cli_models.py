@@ -105,5 +105,9 @@ def test_the_backends_bench(root: Path, tmp_path: Path) -> None:
     assert level["ours"] > 0
     assert level["stock"] > 0
     assert level["low"] <= level["overhead"] <= level["high"]
+    plain = said("bench", "backend", "random:sd15", "--size", "16", "--steps", "2", "--repeats", "3",
+                 "--levels", "none,group", "--models", str(tmp_path))  # fmt: skip
+    assert [line.split()[0] for line in plain.splitlines()[1:3]] == ["none", "group"]
+    assert "medians of 3 in turns" in plain
     with pytest.raises(BadInput, match="no diffusers folder"):
         CliRunner().invoke(app, ["bench", "backend", "gone"], catch_exceptions=False)
