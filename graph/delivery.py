@@ -10,10 +10,11 @@ from typing import Any
 
 from imagewright.errors import BadInput, Fault
 from imagewright.flow_format import graph_hash
-from imagewright.graph import png_texts
+from imagewright.graph import change, png_texts
 from imagewright.graph.budget import best
 from imagewright.graph.parts import Parts
 from imagewright.graph.state import State
+from imagewright.graph.tried import known
 from imagewright.memory.artifacts import with_text, write_whole
 from imagewright.schemas import Round, RunResult
 
@@ -103,6 +104,7 @@ def trace_of(parts: Parts, state: State, result: RunResult) -> dict[str, Any]:
         "rejected": {c.flow: c.why_not for c in state.candidates if not c.runnable},
         "parsed": _plain(state.planned.parsed if state.planned else None),
         "planned_by": state.planned.decided_by if state.planned else "",
+        "tried": [_plain(tried) for tried in known(change.base(state), state.rounds)],
         "spent": _plain(state.spent),
         "backend": parts.backend.name,
         "flows": {name: _flow_facts(parts, name) for name in dict.fromkeys(made.flow for made in state.rounds)},

@@ -16,6 +16,7 @@ from imagewright.graph.events import flow_in_words, in_words, tell, tell_node, t
 from imagewright.graph.parts import Parts
 from imagewright.graph.refine import refined
 from imagewright.graph.state import Attempt, Spent, State, Update
+from imagewright.graph.tried import known
 from imagewright.graph.wording import additions, worded
 from imagewright.intents import Settled
 from imagewright.ports import Step
@@ -196,7 +197,7 @@ def critique(state: State, parts: Parts) -> Update:
     last = state.rounds[-1]
     if parts.critic is None:
         raise Fault("critique was reached without a critic")
-    tried = tuple(made.verdict for made in state.rounds[:-1] if made.verdict)
+    tried = tuple(made.verdict for made in state.rounds[:-1] if made.verdict and made.flow == last.flow)
     parsed = _there(state.planned, "plan").parsed
     critic = parts.critic(parts.catalogue.flow(last.flow))
     verdict = critic.judge(parts.store.open(last.image), _settled(state).prompt, parsed, last.layout, tried)
@@ -214,7 +215,7 @@ def critique(state: State, parts: Parts) -> Update:
 def refine(state: State, parts: Parts) -> Update:
     """Apply the verdict's repair to the next attempt."""
     canonical = parts.canonical_prompt(_there(state.planned, "plan").parsed)
-    attempt = refined(state, canonical)
+    attempt = refined(state, canonical, known(change.base(state), state.rounds))
     repair = _there(attempt.repair, "repair")
     tell(RunEvent(kind="repair", run=state.run, text=f"{repair.kind.replace('_', ' ')}: {repair.reason}"))
     return {"attempt": attempt}

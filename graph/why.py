@@ -6,7 +6,8 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from imagewright.agents.rules.describe import describe
-from imagewright.intents import Topic
+from imagewright.graph.tried import in_words
+from imagewright.intents import Topic, Tried
 from imagewright.schemas import Layout
 
 Trace = Mapping[str, Any]
@@ -66,6 +67,7 @@ def _verdict(trace: Trace) -> str:
         failed = "; ".join(check["detail"] for check in verdict["checks"] if not check["passed"])
         word = "accepted" if verdict["accepted"] else "not accepted"
         lines.append(f"picture {number}: {word}, score {verdict['score']:.2f}{': ' + failed if failed else ''}")
+    lines += [f"tried: {in_words(Tried.model_validate(tried))}" for tried in trace.get("tried", ())]
     return "\n".join(lines) or "no picture was made"
 
 

@@ -10,12 +10,33 @@ from typing import Literal
 
 from pydantic import Field
 
-from imagewright.schemas import Layout, ParsedPrompt, PlaceName, Region, Value
+from imagewright.schemas import Layout, ParsedPrompt, PlaceName, Region, RepairKind, Value
 
 IntentKind = Literal["create", "edit", "vary", "undo", "branch", "question", "feedback", "preference", "unclear"]
 EditOp = Literal["recolour", "resize", "move", "add", "remove", "replace", "background", "style"]
 Topic = Literal["flow", "layout", "seed", "prompt", "verdict", "cost", "picture", "preferences", ""]
 Thumb = Literal["up", "down", ""]
+
+
+class Tried(Value):
+    """A repair that was tried, what it was for, and how the score moved: the memory of the refinement."""
+
+    flow: str
+    """The flow whose picture had the faults."""
+    faults: tuple[str, ...]
+    """What was wrong before."""
+    kind: RepairKind
+    target: str = ""
+    """What it was applied to, in words that tell one repair of a kind from another: a box, a place, a prompt, a flow."""
+    seed: int
+    before: float
+    after: float
+    left: tuple[str, ...] = ()
+    """The faults that were still there afterwards."""
+
+    def in_vain(self, fault: str) -> bool:
+        """Whether it was tried for ``fault`` and did not cure it."""
+        return fault in self.faults and fault in self.left
 
 
 class Reference(Value):
@@ -38,6 +59,8 @@ class Reference(Value):
     layout: Layout | None = None
     focus: tuple[int, ...] = ()
     """The boxes that the edit which led here changed: what "it" means."""
+    tried: tuple[Tried, ...] = ()
+    """What was tried to put the picture right, in this turn and in those that it was changed from."""
 
 
 class Edit(Value):
