@@ -6,6 +6,7 @@ is there after it. In a conversation the memory goes over to the next turn with 
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator, Sequence
 
 from imagewright.agents.critic import failures
@@ -47,7 +48,7 @@ def of_rounds(rounds: Sequence[Round]) -> tuple[Tried, ...]:
 
 
 def _each(rounds: Sequence[Round]) -> Iterator[Tried]:
-    for before, made in zip(rounds, rounds[1:], strict=False):
+    for before, made in itertools.pairwise(rounds):
         if made.repair is None or made.repair.kind == "polish" or before.verdict is None or made.verdict is None:
             continue
         yield Tried(

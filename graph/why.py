@@ -73,8 +73,12 @@ def _verdict(trace: Trace) -> str:
 
 def _cost(trace: Trace) -> str:
     spent = trace["spent"] or {}
+    if spent.get("unpriced"):
+        cost = f", cost unknown (no price for {', '.join(spent['unpriced'])})"
+    else:
+        cost = f", ${spent['money']:.4f}" if spent.get("money") else ""
     tokens = f", {spent.get('tokens_in', 0)} tokens read, {spent.get('tokens_out', 0)} written"
-    return f"{trace['images']} pictures, {trace['seconds']:.1f} s{tokens if spent.get('tokens_in') else ''}"
+    return f"{trace['images']} pictures, {trace['seconds']:.1f} s{tokens if spent.get('tokens_in') else ''}{cost}"
 
 
 def _all(trace: Trace) -> str:

@@ -54,14 +54,21 @@ class Chat:
     def say(self, text: str, on_event: OnEvent | None = None) -> Reply:
         """Say something; where the last turn asked a question, this answers it.
 
+        What does not answer a question about a limit is taken for no, and then for something new.
+
         Raises:
             BadInput: the words, or the thread's files, cannot be used.
             CannotDraw: no flow here can draw it; the conversation stays where it was.
             Cancelled: Ctrl-C; the conversation stays where it was.
         """
+        from imagewright.graph.spending import asks_about_a_limit, is_reply
+
         open_turn = self.pending
         if open_turn is not None and open_turn.status == "asked":
-            return self._resumed(open_turn, on_event, text)
+            reply = self._resumed(open_turn, on_event, text)
+            if not asks_about_a_limit(open_turn.error) or is_reply(text):
+                return reply
+            open_turn = self.pending  # no to what was asked, and something new
         if open_turn is not None:
             self._resumed(open_turn, on_event)
         return self._begun(text, on_event)

@@ -17,7 +17,7 @@ from pydantic import ValidationError
 
 from imagewright import registry
 from imagewright.errors import BadInput, Fault
-from imagewright.language_models import critics_of, line_of, team_of
+from imagewright.language_models import critics_of, line_of, polisher_of, team_of
 from imagewright.schemas import Candidate, Categories, DrawRequest, Flow, ParsedPrompt, Plan, RunEvent, RunResult
 from imagewright.settings import Settings, load_settings
 
@@ -324,6 +324,7 @@ class Imagewright:
             learn=lambda row: self.index.add_evidence([row]),
             fallbacks=fallbacks,
             account=line.account,
+            polisher=polisher_of(team) if request.polish or self.settings.polish else None,
             stop=stop,
         )
 

@@ -15,6 +15,11 @@ from imagewright.schemas import Layout, ParsedPrompt, PlaceName, Region, RepairK
 IntentKind = Literal["create", "edit", "vary", "undo", "branch", "question", "feedback", "preference", "unclear"]
 EditOp = Literal["recolour", "resize", "move", "add", "remove", "replace", "background", "style"]
 Topic = Literal["flow", "layout", "seed", "prompt", "verdict", "cost", "picture", "preferences", ""]
+IdeaKind = Literal[
+    "brighter", "darker", "more contrast", "softer contrast", "richer colours", "calmer colours", "lower angle",
+    "higher angle", "closer", "wider", "soft light", "golden light", "mist",
+]  # fmt: skip
+"""All suggestions for beauty that there are: exposure, angle, atmosphere."""
 Thumb = Literal["up", "down", ""]
 
 
@@ -27,7 +32,7 @@ class Tried(Value):
     """What was wrong before."""
     kind: RepairKind
     target: str = ""
-    """What it was applied to, in words that tell one repair of a kind from another: a box, a place, a prompt, a flow."""
+    """What it was applied to: a box, a place, a prompt, a flow. It tells one repair of a kind from another."""
     seed: int
     before: float
     after: float
@@ -37,6 +42,16 @@ class Tried(Value):
     def in_vain(self, fault: str) -> bool:
         """Whether it was tried for ``fault`` and did not cure it."""
         return fault in self.faults and fault in self.left
+
+
+class Idea(Value):
+    """One suggestion for the beauty of a picture that is right already; never about what is to be seen in it."""
+
+    kind: IdeaKind
+    words: str
+    """What is added to the prompt."""
+    reason: str = ""
+    decided_by: str = "rules"
 
 
 class Reference(Value):
