@@ -25,7 +25,7 @@ def pending(state: State) -> bool:
 
 
 def judged(state: State, parts: Parts) -> tuple[Update, tuple[str, ...]]:
-    """After the critic's verdict on the last round: a suggestion, or whether the polished picture is kept; and notes."""
+    """After the verdict on the last round: a suggestion, or whether the polished picture is kept; and notes."""
     last = state.rounds[-1]
     if is_polished(last):
         return _compared(state, parts)

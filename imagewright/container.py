@@ -258,7 +258,12 @@ class Imagewright:
         base = flow.card.base_model
         if base == MINI:
             return self._mini_critic
-        return self._open_critic or NoCritic(f"no critic here knows the pictures of {base or flow.id}")
+        if self._open_critic is not None:
+            return self._open_critic
+        from imagewright.tools.open_detector import why_none
+
+        why = f"no critic here knows the pictures of {base or flow.id}; {why_none(self.settings.model_roots)}"
+        return NoCritic(f"{why}, or name a model that sees: --llm critic=…")
 
     @cached_property
     def _open_critic(self) -> Critic | None:

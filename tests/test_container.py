@@ -258,7 +258,7 @@ def test_only_pictures_that_the_critic_knows_are_judged(engine: Imagewright) -> 
     flux = engine.index.get("flux1-dev")
     verdict = engine._critic_for(flux).judge(image, PROMPT, ParsedPrompt(), None, ())
     assert verdict.accepted
-    assert verdict.checks[0].detail == "not judged: no critic here knows the pictures of FLUX.1-dev"
+    assert verdict.checks[0].detail.startswith("not judged: no critic here knows the pictures of FLUX.1-dev; OWLv2 or")
 
 
 # --- what it costs --------------------------------------------------------------------------
