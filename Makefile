@@ -58,6 +58,7 @@ bench: $(READY) ## run the benchmarks that need no GPU
 .PHONY: docs
 docs: $(READY) ## write docs/commands.md from the command's own help
 	@$(BIN)/python -m typer imagewright.cli utils docs --name imagewright --output docs/commands.md
+	@$(BIN)/python tests/graph/llm_captures.py
 
 .PHONY: mini
 mini: $(READY) ## train the small model and its detectors (hours; goes on after an interruption)

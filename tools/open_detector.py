@@ -94,7 +94,7 @@ class OpenDetector:
         return tuple(self._detection(picture, *one) for one in kept)
 
     def _query(self, word: str) -> str:
-        """As the model wants to be asked: OWL by a caption as CLIP's are, Grounding DINO by the noun in small letters."""
+        """As the model wants to be asked: OWL by a caption, Grounding DINO by the noun in small letters."""
         if self.kind.startswith("owl"):
             return f"a photo of a {word}"
         return " ".join(_NO_PHRASE.sub(" ", word.lower()).split()) or "?"
