@@ -58,6 +58,9 @@ bench: $(READY) ## run the benchmarks that need no GPU
 .PHONY: docs
 docs: $(READY) ## write docs/commands.md from the command's own help
 	@$(BIN)/python -m typer imagewright.cli utils docs --name imagewright --output docs/commands.md
+
+.PHONY: captures
+captures: $(READY_DEV) ## write docs/llm_captures.md: what agents show when a language model misbehaves
 	@$(BIN)/python tests/graph/llm_captures.py
 
 .PHONY: mini

@@ -35,7 +35,7 @@ SHARE = 0.4
 """The share of a run's seconds that language models may take; the rest is for pictures."""
 _EXPECTED = 600
 """Tokens that an answer is taken to have when it is asked whether the budget has room."""
-_CANNOT = frozenset({400, 405, 415, 422, 501})
+_CANNOT = frozenset({400, 405, 415, 422, calls.NOT_IMPLEMENTED})
 """How services say that they cannot take a schema, a tool or a picture."""
 
 Answer = TypeVar("Answer", bound=BaseModel)
@@ -242,7 +242,7 @@ def _say(
         try:
             said = _called(line, model, way, messages, question, deadline)
         except Failure as failed:
-            if way != ways[-1] and (failed.status in _CANNOT or "NotImplementedError" in str(failed)):
+            if way != ways[-1] and failed.status in _CANNOT:
                 continue
             if failed.status not in _CANNOT:
                 line.down[model.name] = str(failed)

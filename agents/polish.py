@@ -42,6 +42,8 @@ DARK, BRIGHT = 0.2, 0.85
 and white paper, which say so, are all that falls outside by intent."""
 FLAT = 0.08
 """A standard deviation of luminance below this is flat: about 20 of 255 levels."""
+COMPARED = 512
+"""The longer side of each of two pictures that are compared, in pixels: taste needs less of them than counting does."""
 _SIDE = 256
 """Pixels of the longer side at which a picture is measured."""
 _ON_PURPOSE: dict[IdeaKind, tuple[str, ...]] = {
@@ -141,7 +143,7 @@ class VLMPolisher:
         """Whether ``after`` is found more beautiful in both orders; who suggested is who compares."""
         if idea.decided_by != "vlm":
             return self.measured.prefers(before, after, prompt, idea)
-        shown = (png(before, WHOLE), png(after, WHOLE))
+        shown = (png(before, COMPARED), png(after, COMPARED))
         try:
             first = self._compared(prompt, shown)
             if first.better != "second":

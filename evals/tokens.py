@@ -17,7 +17,7 @@ from imagewright.agents.eyes import CROP, WHOLE
 from imagewright.agents.interpreter_llm import Decision, interpreter_prompt
 from imagewright.agents.layout_planner import MIN_SIDE, PlacedLayout
 from imagewright.agents.llm import closing
-from imagewright.agents.polish import Preferred, Suggested
+from imagewright.agents.polish import COMPARED, Preferred, Suggested
 from imagewright.agents.prompt_files import Prompt, prompt
 from imagewright.agents.prompt_writer import MOST_ADDED, Wording
 from imagewright.agents.questions import questions
@@ -94,7 +94,7 @@ def _polish(count: Counter) -> int:
     """What a suggestion for beauty reads where it is asked for: one picture, then twice two of them to compare."""
     suggest = count(_with_schema(prompt("polish", prompt=[PROMPT]), Suggested))
     compare = count(_with_schema(prompt("compare", prompt=[PROMPT]), Preferred))
-    return suggest + 2 * compare + 5 * _picture(WHOLE)
+    return suggest + 2 * compare + _picture(WHOLE) + 4 * _picture(COMPARED)
 
 
 def _whatever(text: str, size: int) -> str:

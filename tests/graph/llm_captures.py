@@ -1,6 +1,6 @@
 """What a person sees when a language model misbehaves, agent by agent, as the terminal shows it.
 
-Run as a script it writes ``docs/llm_captures.md`` (``make docs`` does that); a test makes the page again and compares.
+Run as a script (``make captures``) it writes ``docs/llm_captures.md``; a test makes the page again and compares.
 The models are those of the fault server on the loopback, reached through the provider's own client; the pictures are
 painted by the tests' painter, so that a capture takes no model. Addresses, folders, ids and times are made alike.
 """
