@@ -162,6 +162,8 @@ def _in_words(error: Exception, status: int | None, lost: bool, secrets: Sequenc
     if status is not None:
         means = _MEANS.get(status, "the service failed" if status >= 500 else "it was refused")
         return f"{means} ({status}: {_said(error, secrets)})"
+    if isinstance(error, EOFError):
+        return first_line(error, secrets)  # a person who pasted nothing
     cause = _system_error(error) if lost else None
     if cause is not None:
         return f"no connection: {cause.strerror}"
