@@ -180,9 +180,11 @@ class Account:
     def why_not(self, model: str, tokens_in: int, tokens_out: int) -> str:
         """Why a call of about this size may not be made any more; empty when it may."""
         used = self.total.tokens_in + self.total.tokens_out
-        while (most := self.limit("tokens")) is not None and used + tokens_in + tokens_out > most:
-            reason = f"the budget of {most:,g} tokens has no room for it ({used:,} are used)"
-            if not self._passed("tokens", f"asking {model} would pass your limit of {most:,g} tokens ({used:,} used)"):
+        needed = used + tokens_in + tokens_out
+        if (most := self.limit("tokens")) is not None and needed > most:
+            what = f"asking {model} would pass your limit of {most:,g} tokens ({used:,} used)"
+            if not self._passed("tokens", needed, what):
+                reason = f"the budget of {most:,g} tokens has no room for it ({used:,} are used)"
                 return f"{reason}; raise it with --max-tokens"
         if self.max_money is None:
             return ""
@@ -201,19 +203,20 @@ class Account:
         return self._why_no_money(price, f"a picture of {name}") if price else ""
 
     def _why_no_money(self, price: float, what: str) -> str:
-        spent = self.total.money
-        while (most := self.limit("money")) is not None and spent + price > most:
-            reason = f"the budget of ${most:g} has no room for it (${spent:.4f} used)"
-            if not self._passed("money", f"{what} would pass your limit of ${most:g} (${spent:.4f} used)"):
-                return f"{reason}; raise it with --max-money"
-        return ""
+        spent, most = self.total.money, self.limit("money")
+        if most is None or spent + price <= most:
+            return ""
+        if self._passed("money", spent + price, f"{what} would pass your limit of ${most:g} (${spent:.4f} used)"):
+            return ""
+        return f"the budget of ${most:g} has no room for it (${spent:.4f} used); raise it with --max-money"
 
-    def _passed(self, name: LimitName, what: str) -> bool:
-        """Whether the person lets the limit be passed; they are asked until they say no once."""
-        if self.ask is None or name in self.declined or not self.limit("money" if name == "money" else "tokens"):
+    def _passed(self, name: Literal["tokens", "money"], needed: float, what: str) -> bool:
+        """Whether the person lets the limit be passed: as much again, and what is needed; after no none is asked."""
+        if self.ask is None or name in self.declined or not self.limit(name):
             return False
-        if self.ask(name, what):
+        if not self.ask(name, what):
+            self.declined = (*self.declined, name)
+            return False
+        while (self.limit(name) or needed) < needed:
             self.extended = (*self.extended, name)
-            return True
-        self.declined = (*self.declined, name)
-        return False
+        return True

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from imagewright.agents.account import LimitName
 from imagewright.graph.budget import best, passing, seconds_limit, used_up
 from imagewright.graph.parts import Parts
 from imagewright.graph.spending import ask_about, picture_name
@@ -22,7 +23,7 @@ def allowed(state: State, parts: Parts, attempt: Attempt) -> tuple[State, str]:
         if not parts.asks or name in state.declined or size.startswith("0 "):
             return state, used_up(name, size)
         if ask_about(name, f"{_more(state)} would pass your limit of {size}{_so_far(state)}"):
-            state = state.model_copy(update={"extended": (*state.extended, name)})
+            state = _extended(state, name)
         else:
             state = state.model_copy(update={"declined": (*state.declined, name)})
     return state, ""
@@ -37,6 +38,13 @@ def out_of_time(state: State, parts: Parts) -> str:
     if parts.asks and "seconds" not in state.declined:
         ask_about("seconds", f"this picture would pass your limit of {over}{_so_far(state)}")
     return used_up("seconds", over)
+
+
+def _extended(state: State, name: LimitName) -> State:
+    """The state with as much allowed again, and what one more picture takes."""
+    while (over := passing(state)) is not None and over[0] == name:
+        state = state.model_copy(update={"extended": (*state.extended, name)})
+    return state
 
 
 def _with_account(state: State, parts: Parts) -> State:

@@ -150,6 +150,8 @@ class Talk:
     # --- what is said and told --------------------------------------------------------------
 
     def _say(self, said: str) -> None:
+        if self._chat.changes_subject(said):
+            self._tell(self._followed(lambda listen: self._chat.say("no", on_event=listen)))
         self._tell(self._followed(lambda listen: self._chat.say(said, on_event=listen)))
 
     def _followed(self, work: Callable[[Progress], Reply | None]) -> Reply | None:

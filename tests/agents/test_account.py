@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import tomllib
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -62,26 +63,31 @@ def test_a_picture_that_costs_nothing_is_always_in_the_budget() -> None:
     assert account.why_no_picture("openai-images:gpt-image-1")
 
 
-@pytest.mark.parametrize("limit", ["tokens", "money"])
-def test_who_can_be_asked_is_asked_each_time_until_they_say_no(limit: str) -> None:
+@pytest.mark.parametrize(("name", "limit"), [("tokens", {"max_tokens": 1000}), ("money", {"max_money": 0.01})])
+def test_who_can_be_asked_is_asked_once_for_each_passing_until_they_say_no(name: str, limit: dict[str, Any]) -> None:
     answers, asked = [True, True, False], []
 
-    def ask(name: str, what: str) -> bool:
-        asked.append((name, what))
+    def ask(about: str, what: str) -> bool:
+        asked.append((about, what))
         return answers[len(asked) - 1]
 
-    account = Account(**{"tokens": {"max_tokens": 1000}, "money": {"max_money": 0.01}}[limit], prices=A, ask=ask)
+    account = Account(**limit, prices=A, ask=ask)
     account.open(Used(tokens_in=950, money=0.0095))
-    assert account.why_not("a", 1000, 100) == ""
-    assert account.extended == (limit, limit) if limit == "tokens" else (limit,)
-    account.add(1000, 100_000, "a")
-    assert account.why_not("a", 1000, 100)
-    account = Account(max_tokens=10, prices=A, ask=lambda name, what: bool(asked.append((name, what))))
-    assert account.why_not("a", 10, 10)
-    assert account.why_not("a", 10, 10)
-    assert asked[-1] == ("tokens", "asking a would pass your limit of 10 tokens (0 used)")
-    assert [name for name, _ in asked].count("tokens") <= 4, "no is remembered"
-    assert account.declined == ("tokens",)
+    for number in (1, 2):
+        assert account.why_not("a", 9000, 100) == "", "however far beyond the limit it is"
+        assert len(asked) == number
+        account.add(9000 * number, 100, "a")
+    assert account.why_not("a", 90_000, 100)
+    assert account.why_not("a", 90_000, 100)
+    assert len(asked) == 3, "no is remembered"
+    assert {about for about, _ in asked} == set(account.extended) == set(account.declined) == {name}
+    told = {"tokens": "1,000 tokens (950 used)", "money": "$0.01 ($0.0095 used)"}[name]
+    assert asked[0][1] == f"asking a would pass your limit of {told}"
+
+
+def test_a_limit_of_nothing_is_not_asked_about() -> None:
+    account = Account(max_tokens=0, prices=A, ask=lambda about, what: True)
+    assert account.why_not("a", 1, 1).startswith("the budget of 0 tokens")
 
 
 def test_the_persons_own_prices_go_first_and_the_longest_pattern_counts(tmp_path: Path) -> None:
