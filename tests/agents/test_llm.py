@@ -80,7 +80,7 @@ def test_the_next_model_is_asked_and_it_is_told(desk: Any) -> None:
     second = LanguageModel(ScriptedChatModel(answers=['{"flow": "best"}']), "second")
     assert made.asker("layout", second).ask(one_of("best")).flow == "best"
     [note] = made.notes
-    assert note.startswith("layout: second is asked instead; scripted: the call failed: EOFError")
+    assert note.startswith("layout: second is asked instead; scripted: the call failed: the script has no more answers")
 
 
 def test_a_model_that_did_not_answer_is_not_asked_again_in_the_run(desk: Any) -> None:
