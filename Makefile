@@ -59,6 +59,10 @@ bench: $(READY) ## run the benchmarks that need no GPU
 docs: $(READY) ## write docs/commands.md from the command's own help
 	@$(BIN)/python -m typer imagewright.cli utils docs --name imagewright --output docs/commands.md
 
+.PHONY: captures
+captures: $(READY_DEV) ## write docs/llm_captures.md: what agents show when a language model misbehaves
+	@$(BIN)/python tests/graph/llm_captures.py
+
 .PHONY: mini
 mini: $(READY) ## train the small model and its detectors (hours; goes on after an interruption)
 	@$(BIN)/python -m imagewright.t2i_backends.mini.train_autoencoder --world $(WORLD)

@@ -24,9 +24,16 @@ from imagewright.errors import Cancelled
 T = TypeVar("T")
 _KEY = re.compile(r"\b(?:sk|key)-[\w*-]{6,}|(?<=Bearer )\S+", re.IGNORECASE)
 """What looks like a key, beside the keys that are known."""
+NOT_IMPLEMENTED = 501
+"""The status of a service that cannot do what was asked; a client that cannot is taken for one."""
 _PASSING = frozenset({408, 409, 425, 429})
 _LOST = re.compile(r"Timeout|Connect|RemoteProtocol|ReadError|WriteError|JSONDecode|ResponseValidation")
 """Kinds of errors of HTTP clients that come from the way and not from the request."""
+_MEANS = {
+    401: "the key was refused", 403: "the key is not allowed to do that", 404: "there is no such model or address",
+    429: "too many requests",
+}  # fmt: skip
+"""What statuses mean to the person; docs/llm.md says where keys come from."""
 _SLICE = 0.05
 """Seconds between two looks at whether the person stopped the run."""
 
@@ -139,14 +146,50 @@ def _within(work: Callable[[], T], seconds: float, stop: threading.Event) -> T:
 def failure_of(error: Exception, secrets: Sequence[SecretStr]) -> Failure:
     """``error`` of any client as a ``Failure``."""
     status = getattr(error, "status_code", None)
+    status = NOT_IMPLEMENTED if isinstance(error, NotImplementedError) else status
     status = status if isinstance(status, int) else None
     lost = status is None and (
         isinstance(error, ConnectionError | TimeoutError) or bool(_LOST.search(type(error).__name__))
     )
     again = lost or (status is not None and (status in _PASSING or status >= 500) and status != 501)
-    words = f"{type(error).__name__}: {first_line(error, secrets)}"
+    words = _in_words(error, status, lost, secrets)
     headers = getattr(getattr(error, "response", None), "headers", None) or {}
     return Failure(words, again=again, pause=retry_after(headers) if again else None, status=status)
+
+
+def _in_words(error: Exception, status: int | None, lost: bool, secrets: Sequence[SecretStr]) -> str:
+    """What a person can act on: what the status means and what the service says, or why there is no connection."""
+    if status is not None:
+        means = _MEANS.get(status, "the service failed" if status >= 500 else "it was refused")
+        return f"{means} ({status}: {_said(error, secrets)})"
+    if isinstance(error, EOFError):
+        return first_line(error, secrets)  # a person who pasted nothing
+    cause = _system_error(error) if lost else None
+    if cause is not None:
+        return f"no connection: {cause.strerror}"
+    return f"{type(error).__name__}: {first_line(error, secrets)}"
+
+
+def _said(error: Exception, secrets: Sequence[SecretStr]) -> str:
+    """The message inside the body of a refusal, else the error's first line."""
+    body = getattr(error, "body", None)
+    inner = body.get("error", body) if isinstance(body, Mapping) else None
+    message = inner.get("message") if isinstance(inner, Mapping) else None
+    return (
+        first_line(Exception(message), secrets) if isinstance(message, str) and message else first_line(error, secrets)
+    )
+
+
+def _system_error(error: BaseException | None) -> OSError | None:
+    """The system's own error at the bottom of a client's chain of causes, where it has words for it."""
+    found: OSError | None = None
+    for _ in range(20):
+        if error is None:
+            break
+        if isinstance(error, OSError) and error.strerror:
+            found = error
+        error = error.__cause__ or error.__context__
+    return found
 
 
 def first_line(error: Exception, secrets: Sequence[SecretStr]) -> str:

@@ -35,7 +35,7 @@ SHARE = 0.4
 """The share of a run's seconds that language models may take; the rest is for pictures."""
 _EXPECTED = 600
 """Tokens that an answer is taken to have when it is asked whether the budget has room."""
-_CANNOT = frozenset({400, 405, 415, 422, 501})
+_CANNOT = frozenset({400, 405, 415, 422, calls.NOT_IMPLEMENTED})
 """How services say that they cannot take a schema, a tool or a picture."""
 
 Answer = TypeVar("Answer", bound=BaseModel)
@@ -72,8 +72,6 @@ class Line:
     stop: threading.Event = field(default_factory=threading.Event)
     run_seconds: float | None = None
     """How long the whole run may take; ``SHARE`` of it is for language models."""
-    used: float = 0.0
-    """Seconds that models have taken so far."""
     down: dict[str, str] = field(default_factory=dict)
     """Models that did not answer in this run, and why: they are not asked again."""
     endpoints: dict[str, Known] = field(default_factory=dict)
@@ -81,7 +79,11 @@ class Line:
     @property
     def seconds_left(self) -> float:
         """How long models may still take in this run: never so long that no time is left for a picture."""
-        return float("inf") if self.run_seconds is None else max(0.0, SHARE * self.run_seconds - self.used)
+        return (
+            float("inf")
+            if self.run_seconds is None
+            else max(0.0, SHARE * self.run_seconds - self.account.total.model_seconds)
+        )
 
     def known(self, model: LanguageModel) -> Known:
         """What was found out about ``model``, in this run or before."""
@@ -142,7 +144,7 @@ class Asker:
             except Unusable as error:
                 why = f"{model.name}: {error}"
             finally:
-                line.used += 0.0 if model.patient else time.monotonic() - began
+                line.account.add_seconds(0.0 if model.patient else time.monotonic() - began)
             following = self.models[number + 1 : number + 2]
             if following:
                 line.on_note(f"{self.agent}: {following[0].name} is asked instead; {why}")
@@ -240,7 +242,7 @@ def _say(
         try:
             said = _called(line, model, way, messages, question, deadline)
         except Failure as failed:
-            if way != ways[-1] and (failed.status in _CANNOT or "NotImplementedError" in str(failed)):
+            if way != ways[-1] and failed.status in _CANNOT:
                 continue
             if failed.status not in _CANNOT:
                 line.down[model.name] = str(failed)

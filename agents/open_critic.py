@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
+from imagewright.agents.critic import NoCritic
 from imagewright.agents.rules.critic import DetectorCritic
+from imagewright.errors import Fault
 from imagewright.ports import Detector, Picture
 from imagewright.schemas import Layout, ParsedPrompt, Verdict
 
@@ -12,6 +14,7 @@ from imagewright.schemas import Layout, ParsedPrompt, Verdict
 class OpenCritic:
     """Asks ``detector_for`` these words, and judges what it sees as the detector critic does.
 
+    A detector whose files cannot be used checks nothing, and the verdict says why.
     Things that nobody asked for are not looked for, so none are held against a picture.
     """
 
@@ -26,4 +29,7 @@ class OpenCritic:
         words = tuple(dict.fromkeys((*(group.object for group in parsed.groups), *parsed.negative)))
         if words not in self._made:
             self._made = {words: self.detector_for(words)}
-        return DetectorCritic(self._made[words]).judge(image, prompt, parsed, layout, tried)
+        try:
+            return DetectorCritic(self._made[words]).judge(image, prompt, parsed, layout, tried)
+        except Fault as error:
+            return NoCritic(f"{error}; {error.remedy}").judge(image, prompt, parsed, layout, tried)

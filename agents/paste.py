@@ -17,7 +17,10 @@ from imagewright.agents.answers import MAX_ANSWER, first_object, text_of
 from imagewright.agents.models import LanguageModel
 
 RULE = "─" * 60
-ASKING = "Paste the answer here; end it with a line that holds only a full stop, or with Ctrl-D."
+ASKING = (
+    "Paste the answer here; end it with a line that holds only a full stop, or with Ctrl-D."
+    " Nothing at all leaves it to the rules."
+)
 
 
 def pasted(name: str, rest: str) -> LanguageModel:

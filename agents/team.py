@@ -10,10 +10,11 @@ from imagewright.agents.interpreter_llm import LLMInterpreter
 from imagewright.agents.layout_planner import LLMLayoutPlanner
 from imagewright.agents.llm import Asker, Line
 from imagewright.agents.models import LanguageModel, Reach, connect, read_setting
+from imagewright.agents.polish import MeasuredPolisher, VLMPolisher
 from imagewright.agents.prompt_writer import LLMWriter
 from imagewright.agents.selector import LLMSelector
 from imagewright.agents.vlm_critic import VLMCritic
-from imagewright.ports import Categorizer, Critic, Interpreter, LayoutPlanner, Selector, Writer
+from imagewright.ports import Categorizer, Critic, Interpreter, LayoutPlanner, Polisher, Selector, Writer
 
 WrapCritic = Callable[[Critic], Critic]
 
@@ -31,6 +32,8 @@ class Team:
     """None leaves every prompt in the person's own words."""
     critic: WrapCritic | None = None
     """Puts a model that sees before another critic; None where no model is set for that."""
+    polisher: Polisher | None = None
+    """None where no model is set that may see."""
     critic_by_name: bool = False
     """Whether the setting names a model for the critic in so many words."""
 
@@ -57,6 +60,7 @@ def with_models(rules: Team, setting: str | None, reach: Reach, line: Line) -> T
         ),
         writer=LLMWriter(writer, told) if writer else None,
         critic=(lambda floor: VLMCritic(critic, floor, told)) if critic else None,
+        polisher=VLMPolisher(critic, MeasuredPolisher(), told) if critic else None,
         critic_by_name="critic" in read_setting(_named(setting)),
     )
 

@@ -131,7 +131,7 @@ def _check(number: int, asked: Asked, answer: Looked) -> Check:
     if item.answer == "unsure" or item.confidence < SURE:
         return not_judged(asked.topic, asked.text)
     detail = f"{asked.text} {item.answer}" + (f", {seen}" if seen else "") + f" ({item.confidence:.0%} sure)"
-    return Check(name=asked.topic, passed=item.answer == "yes", detail=detail, box=asked.box)
+    return Check(name=asked.topic, passed=item.answer == "yes", detail=detail, wanted=asked.text, box=asked.box)
 
 
 # --- the repair -----------------------------------------------------------------------------

@@ -17,6 +17,7 @@ from imagewright.agents.eyes import CROP, WHOLE
 from imagewright.agents.interpreter_llm import Decision, interpreter_prompt
 from imagewright.agents.layout_planner import MIN_SIDE, PlacedLayout
 from imagewright.agents.llm import closing
+from imagewright.agents.polish import COMPARED, Preferred, Suggested
 from imagewright.agents.prompt_files import Prompt, prompt
 from imagewright.agents.prompt_writer import MOST_ADDED, Wording
 from imagewright.agents.questions import questions
@@ -60,7 +61,8 @@ def measured(count: Counter, sizes: Sequence[int] = SIZES) -> list[Row]:
     total = Row("all agents", tuple(sum(row.tokens[n] for row in rows) for n in range(len(sizes))))
     table = Row("a table in context", tuple(_table_tokens(count, size) for size in sizes))
     edit = Row("interpreter, for an edit", tuple(count(_interpreter()) for _ in sizes))
-    return [*rows, total, edit, table]
+    polish = Row("polish, where asked for", tuple(_polish(count) for _ in sizes))
+    return [*rows, total, edit, polish, table]
 
 
 def _texts() -> dict[str, Callable[[int], str]]:
@@ -86,6 +88,13 @@ def _interpreter() -> str:
     known = Reference(run="r", prompt=PROMPT, image="", flow="f", seed=1, number=1, parsed=planned.parsed,
                       layout=planned.layout)  # fmt: skip
     return _with_schema(interpreter_prompt("make the owl bigger and the umbrella red", (known,)), Decision)
+
+
+def _polish(count: Counter) -> int:
+    """What a suggestion for beauty reads where it is asked for: one picture, then twice two of them to compare."""
+    suggest = count(_with_schema(prompt("polish", prompt=[PROMPT]), Suggested))
+    compare = count(_with_schema(prompt("compare", prompt=[PROMPT]), Preferred))
+    return suggest + 2 * compare + _picture(WHOLE) + 4 * _picture(COMPARED)
 
 
 def _whatever(text: str, size: int) -> str:

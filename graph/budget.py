@@ -1,14 +1,17 @@
 """When the loop ends, and which picture is delivered.
 
-The loop goes on until the first of these: a picture is accepted; ``max_images`` pictures are made; ``max_seconds``
-are used; two rounds in a row were no better than the best one before them. What is delivered is always the best
-picture so far: an accepted one, else the highest score, and among equals the earliest.
+The loop goes on until the first of these: a picture is accepted, or was not checked; two rounds in a row were no
+better than the best one before them; ``max_images`` pictures are made; ``max_seconds`` are used; the next picture would
+cost more than is left of ``max_money``. In a conversation the person is asked before one of the last three, and yes
+allows as much again. What is delivered is always the best picture so far: an accepted one, else the highest score, and
+among equals the earliest; a polished one only where it was found to be better and still right.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
+from imagewright.agents.account import LimitName
 from imagewright.errors import BudgetSpent
 from imagewright.graph.state import State
 from imagewright.schemas import Round
@@ -27,6 +30,12 @@ def best(rounds: Sequence[Round]) -> Round:
     return max(rounds, key=rank)
 
 
+def delivered(state: State) -> Round:
+    """The round that the run hands over: the polished one where it was preferred, else the best."""
+    preferred = [made for made in state.rounds if made.image == state.preferred]
+    return preferred[-1] if preferred else best(state.rounds)
+
+
 def stalled(rounds: Sequence[Round]) -> bool:
     """Whether the last ``PATIENCE`` rounds were no better than the best one before them."""
     if len(rounds) <= PATIENCE:
@@ -35,27 +44,58 @@ def stalled(rounds: Sequence[Round]) -> bool:
 
 
 def seconds_left(state: State) -> float:
-    """How long the run may still take; infinite without a limit."""
-    limit = state.request.max_seconds
+    """How long the run may still take; infinite without a limit. Time used before a kill or a stop counts."""
+    limit = seconds_limit(state)
     return float("inf") if limit is None else limit - state.spent.seconds
 
 
-def why_stop(state: State) -> str:
-    """Why no further picture is made, in words; empty while there is room for one."""
-    if len(state.rounds) >= state.request.max_images:
-        return f"the budget of {state.request.max_images} image{'s' * (state.request.max_images != 1)} is used"
+def seconds_limit(state: State) -> float | None:
+    """The seconds that the run may take, with what the person has added; None without a limit."""
+    first = state.request.max_seconds
+    return None if first is None else first * (1 + state.extended.count("seconds"))
+
+
+def _images(state: State) -> int:
+    return state.request.max_images * (1 + state.extended.count("images"))
+
+
+def passing(state: State) -> tuple[LimitName, str] | None:
+    """The limit that one more picture would pass, and its size in words; None where there is room."""
+    if len(state.rounds) >= (images := _images(state)):
+        return "images", f"{images} image{'s' * (images != 1)}"
     if seconds_left(state) <= 0:
-        return f"the budget of {state.request.max_seconds:g} seconds is used"
+        return "seconds", f"{seconds_limit(state):g} seconds"
+    return None
+
+
+def used_up(name: LimitName, size: str) -> str:
+    """That a limit is reached, and how to raise it."""
+    return f"the budget of {size} is used; raise it with --max-{name}"
+
+
+def why_stop(state: State, asks: bool = False) -> str:
+    """Why no further picture is made, in words; empty while there is room for one.
+
+    Where the person can be asked (``asks``), a limit that they did not decline does not end the loop: they are asked
+    before the next picture.
+    """
     if stalled(state.rounds):
         return f"{PATIENCE} rounds in a row were no better than the best picture"
-    return ""
+    over = passing(state)
+    return used_up(*over) if over and not (asks and over[0] not in state.declined) else ""
 
 
-def insist_on_room(state: State) -> None:
+def insist_on_room(state: State, asks: bool = False) -> None:
     """Refuse a run whose budget is used up before its first picture.
 
     Raises:
         BudgetSpent: nothing may be drawn any more and there is nothing to deliver.
     """
-    if not state.rounds and (reason := why_stop(state)):
-        raise BudgetSpent(f"{reason}, and no picture was made", "allow more with --max-images or --max-seconds")
+    if not state.rounds and (reason := why_stop(state, asks)):
+        raise nothing_made(reason)
+
+
+def nothing_made(reason: str) -> BudgetSpent:
+    """The end of a run that may draw nothing and has nothing to deliver."""
+    first, _, remedy = reason.partition("; ")
+    return BudgetSpent(f"{first}, and no picture was made", remedy or "allow more, or leave the limit out")

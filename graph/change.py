@@ -8,6 +8,7 @@ from imagewright.agents.edits import base_of
 from imagewright.graph.parts import Parts
 from imagewright.graph.refine import next_seed
 from imagewright.graph.state import Attempt, State
+from imagewright.graph.tried import known
 from imagewright.intents import Reference, Settled
 from imagewright.ports import Redraws
 from imagewright.schemas import Candidate, Choice, ParsedPrompt, Planned, Round
@@ -87,4 +88,5 @@ def turn_of(state: State, made: Round) -> Reference:
         parsed=planned.parsed if planned else ParsedPrompt(),
         layout=made.layout,
         focus=settled.focus if settled else (),
+        tried=known(base(state), state.rounds),
     )

@@ -10,10 +10,11 @@ from typing import Any
 
 from imagewright.errors import BadInput, Fault
 from imagewright.flow_format import graph_hash
-from imagewright.graph import png_texts
-from imagewright.graph.budget import best
+from imagewright.graph import change, png_texts
+from imagewright.graph.budget import delivered
 from imagewright.graph.parts import Parts
-from imagewright.graph.state import State
+from imagewright.graph.state import Spent, State
+from imagewright.graph.tried import known
 from imagewright.memory.artifacts import with_text, write_whole
 from imagewright.schemas import Round, RunResult
 
@@ -33,7 +34,7 @@ def deliver(parts: Parts, state: State) -> RunResult:
         return before
     if not state.rounds:
         raise Fault("deliver was reached without a picture")
-    made = best(state.rounds)
+    made = delivered(state)
     others = _others(parts, state, made)
     names = [path.name for path in others]
     result = result_of(state, made)
@@ -128,7 +129,8 @@ def trace_of(parts: Parts, state: State, result: RunResult) -> dict[str, Any]:
         "rejected": {c.flow: c.why_not for c in state.candidates if not c.runnable},
         "parsed": _plain(state.planned.parsed if state.planned else None),
         "planned_by": state.planned.decided_by if state.planned else "",
-        "spent": _plain(state.spent),
+        "tried": [_plain(tried) for tried in known(change.base(state), state.rounds)],
+        "spent": _spent(state.spent),
         "backend": parts.backend.name,
         "flows": {name: _flow_facts(parts, name) for name in dict.fromkeys(made.flow for made in state.rounds)},
         "facts": [made.facts if (made := parts.store.made(key)) else {} for key in state.keys],
@@ -138,6 +140,12 @@ def trace_of(parts: Parts, state: State, result: RunResult) -> dict[str, Any]:
 
 def _plain(value: Any) -> Any:
     return None if value is None else value.model_dump(mode="json")
+
+
+def _spent(spent: Spent) -> dict[str, Any]:
+    """What the run used; its cost is ``unknown`` where something was used that has no price."""
+    plain = spent.model_dump(mode="json")
+    return {**plain, "money": "unknown", "money_at_least": spent.money} if spent.unpriced else plain
 
 
 def _flow_facts(parts: Parts, name: str) -> dict[str, Any]:

@@ -10,12 +10,14 @@ from langgraph.runtime import Runtime
 
 from imagewright.agents.critic import unchecked
 from imagewright.errors import Cancelled, Fault, ImagewrightError
-from imagewright.graph import change, choose, delivery, draw
-from imagewright.graph.budget import best, insist_on_room, why_stop
+from imagewright.graph import change, choose, delivery, draw, polishing, room
+from imagewright.graph.budget import delivered, insist_on_room, nothing_made, why_stop
 from imagewright.graph.events import flow_in_words, in_words, tell, tell_node, tell_notes
 from imagewright.graph.parts import Parts
 from imagewright.graph.refine import refined
-from imagewright.graph.state import Attempt, Spent, State, Update
+from imagewright.graph.spending import metered, picture_name
+from imagewright.graph.state import Attempt, State, Update
+from imagewright.graph.tried import known
 from imagewright.graph.wording import additions, worded
 from imagewright.intents import Settled
 from imagewright.ports import Step
@@ -34,10 +36,9 @@ def node(work: Callable[[State, Parts], Update]) -> Node:
         if parts.stop.is_set():
             raise Cancelled("the run was stopped", f"go on with: imagewright runs resume {state.run}")
         tell_node(state, work.__name__)
-        parts.account.open(state.spent.tokens_in + state.spent.tokens_out, state.spent.money)
-        began = parts.clock()
-        update = _with_fallbacks(state, parts, work(state, parts))
-        return {**update, "spent": _spent(state, parts, parts.clock() - began)}
+        with metered(state, parts, work.__name__) as meter:
+            update = _with_fallbacks(meter.state, parts, work(meter.state, parts))
+        return {**update, **meter.update(update)}
 
     run.__annotations__ = {"state": State, "runtime": Runtime[Parts], "return": Update}
     del run.__wrapped__  # LangGraph reads the signature to know what to pass
@@ -50,17 +51,6 @@ def _with_fallbacks(state: State, parts: Parts, update: Update) -> Update:
     for text in fallbacks:
         tell(RunEvent(kind="fallback", run=state.run, text=text))
     return {**update, "notes": (*update.get("notes", state.notes), *fallbacks)} if fallbacks else update
-
-
-def _spent(state: State, parts: Parts, seconds: float) -> Spent:
-    read, written, money = parts.account.take()
-    before = state.spent
-    return Spent(
-        seconds=before.seconds + seconds,
-        tokens_in=before.tokens_in + read,
-        tokens_out=before.tokens_out + written,
-        money=before.money + money,
-    )
 
 
 def _there(value: T | None, name: str) -> T:
@@ -95,7 +85,7 @@ def categorize(state: State, parts: Parts) -> Update:
 @node
 def select_flow(state: State, parts: Parts) -> Update:
     """Choose the flow that has best served prompts like this one and can draw it here."""
-    insist_on_room(state)
+    insist_on_room(state, parts.asks)
     settled, categories = _settled(state), _there(state.categories, "categories")
     generation = parts.catalogue.generation()
     found = choose.ranked(parts, settled.prompt, settled.parsed, categories)
@@ -149,16 +139,19 @@ def _layout_in_words(layout: Layout | None) -> str:
 @node
 def generate(state: State, parts: Parts) -> Update:
     """Draw the attempt, or take the picture that it made before; keep what there is when a later round fails."""
-    insist_on_room(state)
     attempt = _there(state.attempt, "attempt")
+    state, reason = room.allowed(state, parts, attempt)
+    if reason:
+        return _ended(state, reason)
     try:
         key, made = draw.make(parts, state, attempt, lambda step: _tell_step(state, parts, step))
     except draw.OutOfTime:
-        return _ended(state, parts, f"the budget of {state.request.max_seconds:g} seconds is used")
+        return _ended(state, room.out_of_time(state, parts))
     except ImagewrightError as error:
         if isinstance(error, Cancelled) or not state.rounds:
             raise
-        return {"stopped": str(error), "notes": _noted(state, f"stopped: {error}")}
+        return _ended(state, str(error))
+    parts.account.add_picture(picture_name(parts, attempt.flow))
     number = len(state.rounds) + 1
     tell(RunEvent(kind="image", run=state.run, text=f"picture {number}, seed {attempt.seed}", image=made.image))
     drawn = Round(
@@ -172,14 +165,24 @@ def generate(state: State, parts: Parts) -> Update:
         redrawn=draw.redrawn(attempt),
         seconds=round(made.seconds, 3),
     )
-    return {"rounds": (*state.rounds, drawn), "keys": (*state.keys, key)}
+    return {"rounds": (*state.rounds, drawn), "keys": (*state.keys, key), **_limits(state)}
 
 
-def _ended(state: State, parts: Parts, reason: str) -> Update:
-    """The seconds ended in the middle of a picture: deliver what there is."""
+def _ended(state: State, reason: str) -> Update:
+    """No further picture may be made, or none could be: deliver what there is.
+
+    Raises:
+        BudgetSpent: there is nothing.
+    """
     if not state.rounds:
-        insist_on_room(state.model_copy(update={"spent": Spent(seconds=float("inf"))}))
-    return {"stopped": reason, "notes": _noted(state, f"stopped: {reason}")}
+        raise nothing_made(reason)
+    words = f"stopped: {reason}; the best picture is delivered"
+    return {"stopped": reason, "notes": _noted(state, words), **_limits(state)}
+
+
+def _limits(state: State) -> Update:
+    """What the person said about limits."""
+    return {"extended": state.extended, "declined": state.declined}
 
 
 def _tell_step(state: State, parts: Parts, step: Step) -> None:
@@ -196,25 +199,31 @@ def critique(state: State, parts: Parts) -> Update:
     last = state.rounds[-1]
     if parts.critic is None:
         raise Fault("critique was reached without a critic")
-    tried = tuple(made.verdict for made in state.rounds[:-1] if made.verdict)
+    tried = tuple(made.verdict for made in state.rounds[:-1] if made.verdict and made.flow == last.flow)
     parsed = _there(state.planned, "plan").parsed
     critic = parts.critic(parts.catalogue.flow(last.flow))
     verdict = critic.judge(parts.store.open(last.image), _settled(state).prompt, parsed, last.layout, tried)
     tell(RunEvent(kind="verdict", run=state.run, text=in_words(verdict), image=last.image))
     rounds = (*state.rounds[:-1], last.model_copy(update={"verdict": verdict}))
     judged = state.model_copy(update={"rounds": rounds})
-    reason = "" if verdict.accepted else why_stop(judged)
+    reason = "" if verdict.accepted or polishing.is_polished(last) else why_stop(judged, parts.asks)
     silent = unchecked(verdict)
     notes = [f"stopped: {reason}; the best picture is delivered"] if reason else []
     notes += [f"the picture was not checked: {silent}"] if silent else []
-    return {"rounds": rounds, "stopped": reason, "notes": _noted(state, *notes)}
+    beauty, more = polishing.judged(judged, parts)
+    return {"rounds": rounds, "stopped": reason, "notes": _noted(state, *notes, *more), **beauty}
 
 
 @node
 def refine(state: State, parts: Parts) -> Update:
-    """Apply the verdict's repair to the next attempt."""
+    """Apply the verdict's repair to the next attempt, or to a picture that is right the suggestion for its beauty."""
+    if polishing.pending(state):
+        attempt = polishing.attempt(state)
+        reason = _there(attempt.repair, "repair").reason
+        tell(RunEvent(kind="repair", run=state.run, text=f"polish: {reason}"))
+        return {"attempt": attempt}
     canonical = parts.canonical_prompt(_there(state.planned, "plan").parsed)
-    attempt = refined(state, canonical)
+    attempt = refined(state, canonical, known(change.base(state), state.rounds))
     repair = _there(attempt.repair, "repair")
     tell(RunEvent(kind="repair", run=state.run, text=f"{repair.kind.replace('_', ' ')}: {repair.reason}"))
     return {"attempt": attempt}
@@ -224,6 +233,6 @@ def refine(state: State, parts: Parts) -> Update:
 def deliver(state: State, parts: Parts) -> Update:
     """Deliver the best picture, once."""
     result = delivery.deliver(parts, state)
-    turn = change.turn_of(state, best(state.rounds))
+    turn = change.turn_of(state, delivered(state))
     tell(RunEvent(kind="delivered", run=state.run, text=result.path, image=result.image))
     return {"result": result, "turns": (*(t for t in state.turns if t.run != state.run), turn)}

@@ -12,7 +12,7 @@ from imagewright.agents.account import Account
 from imagewright.memory.artifacts import ArtifactStore
 from imagewright.memory.preferences import Preferences
 from imagewright.memory.runs import RunLog
-from imagewright.ports import Backend, Categorizer, Critic, Interpreter, LayoutPlanner, Selector, Writer
+from imagewright.ports import Backend, Categorizer, Critic, Interpreter, LayoutPlanner, Polisher, Selector, Writer
 from imagewright.schemas import Candidate, Categories, Evidence, Flow, ParsedPrompt
 
 
@@ -63,6 +63,8 @@ class Parts:
     """What the run may still spend on language models."""
     writer: Writer | None = None
     """Words the prompt for the chosen flow; None leaves it in the person's words."""
+    polisher: Polisher | None = None
+    """Proposes what would make a right picture more beautiful; None where nobody asked for that."""
     stop: threading.Event = field(default_factory=threading.Event)
     """Set when the person stops the run."""
     clock: Callable[[], float] = time.monotonic

@@ -1,13 +1,21 @@
-"""Turning a verdict's repair into the next attempt. Nothing that was tried is tried again."""
+"""Turning a verdict's repair into the next attempt. Nothing that was tried in vain is tried again."""
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+import itertools
+from collections.abc import Iterator, Sequence
 
+from imagewright.agents.critic import failures
+from imagewright.agents.rules.repair import roomier
 from imagewright.errors import Fault
 from imagewright.graph.state import Attempt, State
-from imagewright.schemas import Box, Layout, Region, Repair, Round
+from imagewright.graph.tried import faults_of, moved, target_of, vain
+from imagewright.intents import Tried
+from imagewright.schemas import Box, Layout, Region, Repair, RepairKind, Round
+
+LADDER: tuple[RepairKind, ...] = ("redraw", "new_seed", "move_box", "reprompt", "next_flow")
+"""From the smallest change to the largest."""
 
 
 def next_seed(seed: int, number: int) -> int:
@@ -16,37 +24,90 @@ def next_seed(seed: int, number: int) -> int:
     return int.from_bytes(digest[:4], "big")
 
 
-def refined(state: State, canonical: str) -> Attempt:
-    """The next attempt: the last verdict's repair applied to the last attempt, or a new seed where it cannot be.
+def refined(state: State, canonical: str, memory: Sequence[Tried] = ()) -> Attempt:
+    """The next attempt: the last verdict's repair applied to the last attempt, or the next rung where it is no use.
 
-    ``canonical`` is the prompt in the planner's plain words; ``reprompt`` uses it when the critic wrote none.
+    A repair is no use where it cannot be applied, would draw the same picture again, or was tried in vain for the same
+    fault on the same flow, by ``memory``. Then the rungs of ``LADDER`` behind it are tried, and in the end another
+    seed. ``canonical`` is the prompt in the planner's plain words; ``reprompt`` uses it when the critic wrote none.
     """
     last = state.rounds[-1]
     if state.attempt is None or last.verdict is None:
         raise Fault("refine was reached without a verdict")
-    repair = last.verdict.repair or Repair(kind="new_seed", reason="the critic proposed nothing")
-    attempt = _applied(state, state.attempt, last, repair, canonical)
-    if attempt is None or _was_tried(attempt, state.rounds):
-        instead = Repair(kind="new_seed", reason=f"{repair.kind.replace('_', ' ')} has nothing new to offer")
-        return _new_seed(state, state.attempt, instead)
-    return attempt
+    seed = _unseen_seed(state, memory)
+    proposed = last.verdict.repair or Repair(kind="new_seed", reason="the critic proposed nothing")
+    fault = next(iter(faults_of(last.verdict)), "")
+    vain_kinds = [tried.kind for tried in memory if tried.flow == last.flow and tried.in_vain(fault)]
+    useless: list[str] = []
+    for repair in _rungs(proposed, last, vain_kinds):
+        attempt = _applied(state, state.attempt, last, repair, canonical, seed, _flows_in_vain(memory, fault))
+        why = _useless(attempt, last, fault, memory, state.rounds)
+        if attempt is not None and not why:
+            return _told(attempt, useless)
+        useless.append(f"{repair.kind.replace('_', ' ')} {why}")
+    another = Repair(kind="new_seed", reason=proposed.reason)
+    return _told(_changed(state.attempt, another, seed=seed), useless)
 
 
-def _applied(state: State, attempt: Attempt, last: Round, repair: Repair, canonical: str) -> Attempt | None:
+def _rungs(proposed: Repair, last: Round, vain_kinds: Sequence[RepairKind]) -> Iterator[Repair]:
+    """What the critic proposed, then each rung behind it; a box that nobody asked to move is moved once."""
+    yield proposed
+    failed = failures(last.verdict.checks) if last.verdict else ()
+    for kind in LADDER[LADDER.index(proposed.kind) + 1 if proposed.kind in LADDER else 0 :]:
+        if kind == "redraw" and len(failed) == 1 and failed[0].box is not None:
+            yield Repair(kind=kind, reason=proposed.reason, box=failed[0].box)
+        elif kind == "move_box" and kind not in vain_kinds and last.layout is not None:
+            if more := roomier(last.layout, proposed.reason):
+                yield more
+        elif kind in ("new_seed", "reprompt", "next_flow"):
+            yield Repair(kind=kind, reason=proposed.reason)
+
+
+def _useless(attempt: Attempt | None, last: Round, fault: str, memory: Sequence[Tried], rounds: Sequence[Round]) -> str:
+    """Why ``attempt`` is not worth a picture; empty when it is."""
+    if attempt is None or attempt.repair is None or _was_tried(attempt, rounds):
+        return "has nothing new to offer"
+    target = target_of(attempt.repair, attempt.layout, attempt.flow, attempt.prompt)
+    before = vain(memory, fault, last.flow, attempt.repair, target)
+    return f"did not help before ({moved(before)})" if before else ""
+
+
+def _told(attempt: Attempt, useless: Sequence[str]) -> Attempt:
+    """``attempt`` with the rungs that were passed over in its reason."""
+    if not useless or attempt.repair is None:
+        return attempt
+    reason = f"{attempt.repair.reason}; {', '.join(useless)}"
+    return attempt.model_copy(update={"repair": attempt.repair.model_copy(update={"reason": reason})})
+
+
+def _flows_in_vain(memory: Sequence[Tried], fault: str) -> frozenset[str]:
+    return frozenset(tried.target for tried in memory if tried.kind == "next_flow" and tried.in_vain(fault))
+
+
+def _unseen_seed(state: State, memory: Sequence[Tried]) -> int:
+    """A seed that nothing was drawn with yet, neither in this run nor in the turns before."""
+    used = {made.seed for made in state.rounds} | {tried.seed for tried in memory}
+    numbers = itertools.count(len(state.rounds))
+    return next(seed for number in numbers if (seed := next_seed(state.seed, number)) not in used)
+
+
+def _applied(
+    state: State, attempt: Attempt, last: Round, repair: Repair, canonical: str, seed: int, avoided: frozenset[str]
+) -> Attempt | None:
     """``attempt`` with ``repair``; None where it does not apply."""
     if repair.kind == "new_seed":
-        return _new_seed(state, attempt, repair)
+        return _changed(attempt, repair, seed=seed)
     if repair.kind == "move_box":
         if attempt.edited is not None:
             return None  # what the person placed stays where it is
         layout = _moved(attempt.layout, repair)
         return _changed(attempt, repair, layout=layout) if layout else None
     if repair.kind == "redraw":
-        return _redrawn(state, attempt, last, repair)
+        return _redrawn(state, attempt, last, repair, seed)
     if repair.kind == "reprompt":
         prompt = repair.prompt or canonical
         return _changed(attempt, repair, prompt=prompt) if prompt and prompt != attempt.prompt else None
-    following = _next_flow(state)
+    following = _next_flow(state, avoided) if repair.kind == "next_flow" else None
     return _changed(attempt, repair, flow=following) if following else None
 
 
@@ -55,17 +116,12 @@ def _changed(attempt: Attempt, repair: Repair, **changes: object) -> Attempt:
     return attempt.model_copy(update={"repair": repair, "base": attempt.edited, **changes})
 
 
-def _new_seed(state: State, attempt: Attempt, repair: Repair) -> Attempt:
-    return _changed(attempt, repair, seed=next_seed(state.seed, len(state.rounds)))
-
-
-def _redrawn(state: State, attempt: Attempt, last: Round, repair: Repair) -> Attempt | None:
+def _redrawn(state: State, attempt: Attempt, last: Round, repair: Repair, seed: int) -> Attempt | None:
     layout = _moved(attempt.layout, repair) if repair.moved else attempt.layout
     if layout is None or repair.box is None or not 0 <= repair.box < len(layout.boxes):
         return None
     if attempt.edited is not None and (state.settled is None or repair.box not in state.settled.focus):
         return None  # what the person did not name keeps its pixels
-    seed = next_seed(state.seed, len(state.rounds))
     return _changed(attempt, repair, seed=seed, layout=layout, base=last.image)
 
 
@@ -78,9 +134,9 @@ def _moved(layout: Layout | None, repair: Repair) -> Layout | None:
     return layout.model_copy(update={"boxes": tuple(boxes)})
 
 
-def _next_flow(state: State) -> str | None:
-    """The next flow of ``able`` that has not drawn in this run; a flow asked for by name is kept."""
-    tried = {made.flow for made in state.rounds}
+def _next_flow(state: State, avoided: frozenset[str]) -> str | None:
+    """The next flow of ``able`` that has not drawn in this run or in vain before; one asked for by name is kept."""
+    tried = {made.flow for made in state.rounds} | avoided
     left = (flow for flow in state.able if flow not in tried)
     return None if state.request.flow else next(left, None)
 

@@ -6,6 +6,7 @@ from typing import Literal
 
 from imagewright.agents.interpreter import wants_picture
 from imagewright.errors import Fault
+from imagewright.graph import polishing
 from imagewright.graph.state import State
 
 
@@ -29,7 +30,9 @@ def after_generate(state: State) -> Literal["critique", "deliver"]:
 
 
 def after_critique(state: State) -> Literal["refine", "deliver"]:
-    """An accepted picture is delivered, and the best one when there is no room for another."""
-    last = state.rounds[-1].verdict
-    accepted = last is None or last.accepted
+    """An accepted picture is delivered, or polished first; the best one when there is no room for another."""
+    if polishing.pending(state):
+        return "refine"
+    last = state.rounds[-1]
+    accepted = last.verdict is None or last.verdict.accepted or polishing.is_polished(last)
     return "deliver" if accepted or state.stopped else "refine"

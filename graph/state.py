@@ -7,7 +7,8 @@ from __future__ import annotations
 
 from typing import TypedDict
 
-from imagewright.intents import Answer, Intent, Preference, Reference, Settled
+from imagewright.agents.account import LimitName, Used
+from imagewright.intents import Answer, Idea, Intent, Preference, Reference, Settled
 from imagewright.schemas import (
     Candidate,
     Categories,
@@ -47,7 +48,20 @@ class Spent(Value):
     tokens_in: int = 0
     tokens_out: int = 0
     money: float = 0.0
-    """US dollars, by the price table."""
+    """US dollars, by the price table, for what has a price there."""
+    model_seconds: float = 0.0
+    """How many of the seconds language models took."""
+    unpriced: tuple[str, ...] = ()
+    """What was used without a price: what it cost is unknown."""
+
+    @property
+    def used(self) -> Used:
+        """The part that an account counts."""
+        return Used(**self.model_dump(exclude={"seconds"}))
+
+    def plus(self, seconds: float, used: Used) -> Spent:
+        """This and some more."""
+        return Spent(seconds=self.seconds + seconds, **vars(self.used.plus(**vars(used))))
 
 
 class State(Value):
@@ -80,9 +94,17 @@ class State(Value):
     keys: tuple[str, ...] = ()
     """The content key of each round's picture in the artifact store."""
     spent: Spent = Spent()
+    extended: tuple[LimitName, ...] = ()
+    """The limits that the person let the run pass, once for each time; each allows as much again."""
+    declined: tuple[LimitName, ...] = ()
+    """The limits that the person wants kept."""
     notes: tuple[str, ...] = ()
     stopped: str = ""
     """Why the loop ended before a picture was accepted; empty while it goes on."""
+    idea: Idea | None = None
+    """What could make the accepted picture more beautiful; None where nothing is proposed, or was tried."""
+    preferred: str = ""
+    """SHA-256 of the polished picture, where it is kept."""
     result: RunResult | None = None
     answer: Answer | None = None
 
@@ -105,8 +127,12 @@ class Update(TypedDict, total=False):
     rounds: tuple[Round, ...]
     keys: tuple[str, ...]
     spent: Spent
+    extended: tuple[LimitName, ...]
+    declined: tuple[LimitName, ...]
     notes: tuple[str, ...]
     stopped: str
+    idea: Idea | None
+    preferred: str
     turns: tuple[Reference, ...]
     result: RunResult
     answer: Answer

@@ -6,7 +6,8 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from imagewright.agents.rules.describe import describe
-from imagewright.intents import Topic
+from imagewright.graph.tried import in_words
+from imagewright.intents import Topic, Tried
 from imagewright.schemas import Layout
 
 Trace = Mapping[str, Any]
@@ -66,13 +67,18 @@ def _verdict(trace: Trace) -> str:
         failed = "; ".join(check["detail"] for check in verdict["checks"] if not check["passed"])
         word = "accepted" if verdict["accepted"] else "not accepted"
         lines.append(f"picture {number}: {word}, score {verdict['score']:.2f}{': ' + failed if failed else ''}")
+    lines += [f"tried: {in_words(Tried.model_validate(tried))}" for tried in trace.get("tried", ())]
     return "\n".join(lines) or "no picture was made"
 
 
 def _cost(trace: Trace) -> str:
     spent = trace["spent"] or {}
+    if spent.get("unpriced"):
+        cost = f", cost unknown (no price for {', '.join(spent['unpriced'])})"
+    else:
+        cost = f", ${spent['money']:.4f}" if spent.get("money") else ""
     tokens = f", {spent.get('tokens_in', 0)} tokens read, {spent.get('tokens_out', 0)} written"
-    return f"{trace['images']} pictures, {trace['seconds']:.1f} s{tokens if spent.get('tokens_in') else ''}"
+    return f"{trace['images']} pictures, {trace['seconds']:.1f} s{tokens if spent.get('tokens_in') else ''}{cost}"
 
 
 def _all(trace: Trace) -> str:

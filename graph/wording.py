@@ -11,12 +11,13 @@ _NOBODY_DRAWS = "quuxworm"
 
 def worded(parts: Parts, prompt: str, parsed: ParsedPrompt, flow: Flow) -> Written:
     """``prompt`` for the model of ``flow``; a model of a closed world gets it as it is, for it knows few words."""
-    if parts.writer is None or _is_closed(parts, flow):
+    if parts.writer is None or is_closed(parts, flow):
         return Written(prompt=prompt)
     return parts.writer.write(prompt, parsed, flow.card)
 
 
-def _is_closed(parts: Parts, flow: Flow) -> bool:
+def is_closed(parts: Parts, flow: Flow) -> bool:
+    """Whether the flow's model knows only the words that it was trained on."""
     group = ParsedGroup(object=_NOBODY_DRAWS, caption=f"a {_NOBODY_DRAWS}")
     return bool(parts.backend.limits(flow, group.caption, ParsedPrompt(groups=(group,))))
 

@@ -54,17 +54,29 @@ class Chat:
     def say(self, text: str, on_event: OnEvent | None = None) -> Reply:
         """Say something; where the last turn asked a question, this answers it.
 
+        What does not answer a question about a limit is taken for no, and then for something new.
+
         Raises:
             BadInput: the words, or the thread's files, cannot be used.
             CannotDraw: no flow here can draw it; the conversation stays where it was.
             Cancelled: Ctrl-C; the conversation stays where it was.
         """
+        if self.changes_subject(text):
+            self.say("no", on_event)
         open_turn = self.pending
         if open_turn is not None and open_turn.status == "asked":
             return self._resumed(open_turn, on_event, text)
         if open_turn is not None:
             self._resumed(open_turn, on_event)
         return self._begun(text, on_event)
+
+    def changes_subject(self, text: str) -> bool:
+        """Whether a question about a limit waits and ``text`` is no answer to it."""
+        from imagewright.graph.spending import asks_about_a_limit, is_reply
+
+        waiting = self.pending
+        asked = waiting is not None and waiting.status == "asked" and asks_about_a_limit(waiting.error)
+        return asked and not is_reply(text)
 
     def resume(self, on_event: OnEvent | None = None) -> Reply | None:
         """Finish the turn that a kill interrupted, or ask its question again; None where nothing is open."""

@@ -33,6 +33,7 @@ from imagewright.cli_options import (
     JsonFlag,
     LlmOption,
     ModelsOption,
+    PolishOption,
     QuietFlag,
     ThreadOption,
     parents_of,
@@ -111,6 +112,7 @@ def draw(
     thread: ThreadOption = None,
     llm: LlmOption = None,
     anyway: Annotated[bool, typer.Option("--anyway", help="Draw what can be drawn of the prompt.")] = False,
+    polish: PolishOption = False,
     strip: Annotated[bool, typer.Option("--strip", help="Leave prompt, flow and trace out of the PNG.")] = False,
     batch: Annotated[str | None, typer.Option(metavar="FILE", help="Draw each line of FILE into --out.")] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be done; draw nothing.")] = False,
@@ -149,6 +151,7 @@ def draw(
         thread=thread,
         llm=llm,
         out=str(path),
+        polish=polish,
         strip=strip,
         anyway=anyway,
     )

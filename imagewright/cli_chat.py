@@ -18,9 +18,12 @@ from imagewright.cli_options import (
     FlowOption,
     LlmOption,
     ModelsOption,
+    PolishOption,
     ThreadOption,
+    read_money,
     read_seconds,
     read_size,
+    read_tokens,
     read_whole,
 )
 from imagewright.cli_preview import shown
@@ -54,7 +57,10 @@ def chat(
     critic: Annotated[bool, typer.Option("--critic/--no-critic", help="Check pictures and repair them.")] = True,
     max_images: Annotated[str, typer.Option(metavar="N", help="Pictures to make at most for one saying.")] = "4",
     max_seconds: Annotated[str | None, typer.Option(metavar="S", help="Seconds for one saying at most.")] = None,
+    max_tokens: Annotated[str | None, typer.Option(metavar="N", help="Tokens for language models at most.")] = None,
+    max_money: Annotated[str | None, typer.Option(metavar="USD", help="What a saying may cost at most.")] = None,
     llm: LlmOption = None,
+    polish: PolishOption = False,
     anyway: Annotated[bool, typer.Option("--anyway", help="Draw what can be drawn of a prompt.")] = False,
     preview: Annotated[bool, typer.Option("--preview/--no-preview", help="Show pictures in the terminal.")] = True,
     models: ModelsOption = None,
@@ -66,7 +72,8 @@ def chat(
         "out": out, "seed": None if seed is None else read_whole("--seed", seed, LARGEST_SEED), "width": width,
         "height": height, "flow": flow, "backend": backend, "use_critic": critic,
         "max_images": read_whole("--max-images", max_images, MOST_IMAGES), "max_seconds": read_seconds(max_seconds),
-        "llm": llm, "anyway": anyway,
+        "max_tokens": read_tokens(max_tokens), "max_money": read_money(max_money), "llm": llm, "anyway": anyway,
+        "polish": polish,
     }  # fmt: skip
     with engine(models, device) as opened:
         if flow is not None:
@@ -143,6 +150,8 @@ class Talk:
     # --- what is said and told --------------------------------------------------------------
 
     def _say(self, said: str) -> None:
+        if self._chat.changes_subject(said):
+            self._tell(self._followed(lambda listen: self._chat.say("no", on_event=listen)))
         self._tell(self._followed(lambda listen: self._chat.say(said, on_event=listen)))
 
     def _followed(self, work: Callable[[Progress], Reply | None]) -> Reply | None:

@@ -32,6 +32,9 @@ ModelsOption = Annotated[
     list[Path] | None,
     typer.Option(metavar="FOLDER", help="A folder laid out as ComfyUI's models; may be given again."),
 ]
+PolishOption = Annotated[
+    bool, typer.Option("--polish", help="When a picture is right, try one change of light, angle or mood.")
+]
 FlowOption = Annotated[
     str | None, typer.Option("--flow", metavar="ID", help="The flow to draw with.", autocompletion=complete.flows)
 ]

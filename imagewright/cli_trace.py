@@ -6,6 +6,8 @@ from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from imagewright.cli_text import clean, labelled
+from imagewright.graph.tried import in_words
+from imagewright.intents import Tried
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -41,5 +43,10 @@ def _rows(trace: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     spent = trace.get("spent") or {}
     if spent.get("tokens_in") or spent.get("money"):
         tokens = f"{spent['tokens_in']} tokens read, {spent.get('tokens_out', 0)} written"
-        yield "agents", f"{tokens}, {spent.get('money', 0.0):.4f} in money"
+        money = spent.get("money", 0.0)
+        yield "agents", f"{tokens}, {money if isinstance(money, str) else f'{money:.4f}'} in money"
+    if spent.get("unpriced"):
+        yield "unknown", f"what {', '.join(spent['unpriced'])} cost: prices.toml has no price"
+    for tried in trace.get("tried") or ():
+        yield "tried", in_words(Tried.model_validate(tried))
     yield "image", str(trace.get("image") or "")[:HASH_DIGITS]

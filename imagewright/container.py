@@ -17,7 +17,7 @@ from pydantic import ValidationError
 
 from imagewright import registry
 from imagewright.errors import BadInput, Fault
-from imagewright.language_models import critics_of, line_of, team_of
+from imagewright.language_models import critics_of, line_of, polisher_of, team_of
 from imagewright.schemas import Candidate, Categories, DrawRequest, Flow, ParsedPrompt, Plan, RunEvent, RunResult
 from imagewright.settings import Settings, load_settings
 
@@ -258,7 +258,12 @@ class Imagewright:
         base = flow.card.base_model
         if base == MINI:
             return self._mini_critic
-        return self._open_critic or NoCritic(f"no critic here knows the pictures of {base or flow.id}")
+        if self._open_critic is not None:
+            return self._open_critic
+        from imagewright.tools.open_detector import why_none
+
+        why = f"no critic here knows the pictures of {base or flow.id}; {why_none(self.settings.model_roots)}"
+        return NoCritic(f"{why}, or name a model that sees: --llm critic=…")
 
     @cached_property
     def _open_critic(self) -> Critic | None:
@@ -324,6 +329,7 @@ class Imagewright:
             learn=lambda row: self.index.add_evidence([row]),
             fallbacks=fallbacks,
             account=line.account,
+            polisher=polisher_of(team) if request.polish or self.settings.polish else None,
             stop=stop,
         )
 

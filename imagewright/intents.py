@@ -10,12 +10,48 @@ from typing import Literal
 
 from pydantic import Field
 
-from imagewright.schemas import Layout, ParsedPrompt, PlaceName, Region, Value
+from imagewright.schemas import Layout, ParsedPrompt, PlaceName, Region, RepairKind, Value
 
 IntentKind = Literal["create", "edit", "vary", "undo", "branch", "question", "feedback", "preference", "unclear"]
 EditOp = Literal["recolour", "resize", "move", "add", "remove", "replace", "background", "style"]
 Topic = Literal["flow", "layout", "seed", "prompt", "verdict", "cost", "picture", "preferences", ""]
+IdeaKind = Literal[
+    "brighter", "darker", "more contrast", "softer contrast", "richer colours", "calmer colours", "lower angle",
+    "higher angle", "closer", "wider", "soft light", "golden light", "mist",
+]  # fmt: skip
+"""All suggestions for beauty that there are: exposure, angle, atmosphere."""
 Thumb = Literal["up", "down", ""]
+
+
+class Tried(Value):
+    """A repair that was tried, what it was for, and how the score moved: the memory of the refinement."""
+
+    flow: str
+    """The flow whose picture had the faults."""
+    faults: tuple[str, ...]
+    """What was wrong before."""
+    kind: RepairKind
+    target: str = ""
+    """What it was applied to: a box, a place, a prompt, a flow. It tells one repair of a kind from another."""
+    seed: int
+    before: float
+    after: float
+    left: tuple[str, ...] = ()
+    """The faults that were still there afterwards."""
+
+    def in_vain(self, fault: str) -> bool:
+        """Whether it was tried for ``fault`` and did not cure it."""
+        return fault in self.faults and fault in self.left
+
+
+class Idea(Value):
+    """One suggestion for the beauty of a picture that is right already; never about what is to be seen in it."""
+
+    kind: IdeaKind
+    words: str
+    """What is added to the prompt."""
+    reason: str = ""
+    decided_by: str = "rules"
 
 
 class Reference(Value):
@@ -38,6 +74,8 @@ class Reference(Value):
     layout: Layout | None = None
     focus: tuple[int, ...] = ()
     """The boxes that the edit which led here changed: what "it" means."""
+    tried: tuple[Tried, ...] = ()
+    """What was tried to put the picture right, in this turn and in those that it was changed from."""
 
 
 class Edit(Value):

@@ -14,7 +14,7 @@ from imagewright.settings import Settings
 if TYPE_CHECKING:
     from imagewright.agents.llm import Line
     from imagewright.agents.team import Team
-    from imagewright.ports import Critic
+    from imagewright.ports import Critic, Polisher
 
 
 def line_of(settings: Settings, request: DrawRequest, on_note: Callable[[str], None], stop: threading.Event) -> Line:
@@ -63,6 +63,13 @@ def keys_of_all(settings: Settings) -> dict[str, SecretStr]:
 
     kept = read_keys(settings.keys_file) if settings.keys_file else {}
     return {**kept, **settings.llm_keys}
+
+
+def polisher_of(team: Team) -> Polisher:
+    """Who proposes what would make a picture more beautiful: a model that sees, else the measure of its light."""
+    from imagewright.agents.polish import MeasuredPolisher
+
+    return team.polisher or MeasuredPolisher()
 
 
 def critics_of(team: Team, floor: Callable[[Flow], Critic], own: str) -> Callable[[Flow], Critic]:

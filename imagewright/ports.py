@@ -12,7 +12,7 @@ from typing import Protocol, runtime_checkable
 from PIL import Image
 
 from imagewright.errors import ImagewrightError
-from imagewright.intents import Intent, Reference
+from imagewright.intents import Idea, Intent, Reference
 from imagewright.schemas import (
     Candidate,
     Card,
@@ -194,6 +194,18 @@ class Critic(Protocol):
         self, image: Picture, prompt: str, parsed: ParsedPrompt, layout: Layout | None, tried: Sequence[Verdict]
     ) -> Verdict:
         """The verdict; ``tried`` holds those of this run so far, so that no repair is proposed twice in vain."""
+        ...
+
+
+class Polisher(Protocol):
+    """Proposes what would make a picture that is right more beautiful, and says whether it did."""
+
+    def suggest(self, image: Picture, prompt: str) -> Idea | None:
+        """At most one suggestion of the closed set."""
+        ...
+
+    def prefers(self, before: Picture, after: Picture, prompt: str, idea: Idea) -> tuple[bool, str]:
+        """Whether ``after``, drawn with ``idea``, is the more beautiful one, and why."""
         ...
 
 

@@ -18,7 +18,7 @@ RelationName = Literal["left", "right", "above", "below", "inside", "near", "beh
 PlaceName = (
     RelationName | Literal["top", "bottom", "middle", "top-left", "top-right", "bottom-left", "bottom-right", ""]
 )
-RepairKind = Literal["move_box", "new_seed", "reprompt", "redraw", "next_flow"]
+RepairKind = Literal["move_box", "new_seed", "reprompt", "redraw", "next_flow", "polish"]
 
 
 class Value(BaseModel):
@@ -280,6 +280,7 @@ class Check(Value):
     passed: bool
     detail: str
     """What was wanted and what was seen, in words."""
+    wanted: str = ""  # what was wanted alone: the same for every picture, so that a fault is known again
     box: int | None = None
     """The index of the layout's box that it is about, where there is one."""
 
@@ -381,6 +382,7 @@ class DrawRequest(Value):
     backend: str | None = None
     use_layout: bool = True
     use_critic: bool = True
+    polish: bool = False  # after a picture is right: one suggestion for its beauty
     max_images: int = 4
     max_seconds: float | None = None
     max_tokens: int | None = None

@@ -27,11 +27,12 @@ VARIABLES = {
     "llm_keys": "IMAGEWRIGHT_LLM_KEY",
     "model_cache": "IMAGEWRIGHT_MODEL_CACHE",
     "learn_critic": "IMAGEWRIGHT_LEARN_CRITIC",
+    "polish": "IMAGEWRIGHT_POLISH",
 }
 """The environment's name of each setting."""
 FILE_NAMES = {
     "home": "data_dir", "models": "model_roots", "device": "device", "llm": "llm", "model_cache": "model_cache",
-    "learn.critic": "learn_critic",
+    "learn.critic": "learn_critic", "polish": "polish",
 }  # fmt: skip
 """The file's name of each setting. There is none for a key: keys stay out of files."""
 
@@ -61,6 +62,8 @@ class Settings(BaseModel):
     """How many loaded pipelines stay in memory (``IMAGEWRIGHT_MODEL_CACHE``)."""
     learn_critic: bool = False
     """Whether the critic's verdicts count as evidence (``IMAGEWRIGHT_LEARN_CRITIC=1``)."""
+    polish: bool = False
+    """Whether a picture that is right is tried with one change of light, angle or mood (``IMAGEWRIGHT_POLISH=1``)."""
 
     editor: str | None = None
     """The command that opens a file for the person to change (``VISUAL``, else ``EDITOR``)."""
@@ -117,7 +120,8 @@ def load_settings(environ: Mapping[str, str] | None = None) -> Settings:
         llm_cache=env.get("IMAGEWRIGHT_LLM_CACHE", "").lower() not in ("0", "false", "no", "off"),
         model_cache=_whole(given.get("model_cache", ""), "model_cache", 2),
         editor=env.get("VISUAL") or env.get("EDITOR") or None,
-        learn_critic=given.get("learn_critic", "").lower() in ("1", "true", "yes", "on"),
+        learn_critic=_on(given.get("learn_critic", "")),
+        polish=_on(given.get("polish", "")),
     )
 
 
@@ -179,6 +183,10 @@ def _whole(text: str, name: str, default: int) -> int:
         variable = VARIABLES[name]
         raise BadInput(f"{variable} must be a whole number from 1, not {text!r}", f"unset {variable} for {default}")
     return int(text)
+
+
+def _on(text: str) -> bool:
+    return text.lower() in ("1", "true", "yes", "on")
 
 
 def _seconds(env: Mapping[str, str], name: str, default: float) -> float:

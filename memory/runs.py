@@ -43,6 +43,8 @@ TABLES = (
 )
 _PATIENCE = 0.5
 """Seconds to wait for a run's lock: `runs list` holds it for an instant to see whether anyone else does."""
+_NOTE = 1000
+"""Bytes of a note, so that a shorter one covers a longer one."""
 _RUN_ID = re.compile(r"\d{8}-\d{6}-[0-9a-f]{6}")
 
 
@@ -173,6 +175,22 @@ class RunLog:
             yield
         finally:
             os.close(handle)
+
+    def note(self, run: str, text: str) -> None:
+        """Leave a word in the run's lock file, in one write: what a process had used when it was last heard of."""
+        with storage_errors(self.locks):
+            handle = os.open(self.locks / run, os.O_WRONLY | os.O_CREAT, 0o600)
+            try:
+                os.pwrite(handle, text.encode().ljust(_NOTE), 0)
+            finally:
+                os.close(handle)
+
+    def noted(self, run: str) -> str:
+        """The word that was left last; empty where there is none, or none that can be read."""
+        try:
+            return (self.locks / run).read_text(encoding="utf-8", errors="replace").strip()
+        except OSError:
+            return ""
 
     def _lock(self, run: str) -> int | None:
         """An open, locked file, or None when another process (or thread) holds it."""

@@ -9,7 +9,7 @@ from typing import Any
 
 from imagewright.database import database, transaction
 from imagewright.errors import BadInput
-from imagewright.intents import Reference
+from imagewright.intents import Reference, Tried
 from imagewright.memory.runs import TABLES
 from imagewright.schemas import Layout, ParsedPrompt, Value
 
@@ -131,6 +131,7 @@ def _picture(number: int, trace: dict[str, Any]) -> Reference:
         flow=trace["flow"], seed=trace["seed"], number=number, live=False,
         parsed=ParsedPrompt.model_validate(trace["parsed"] or {}),
         layout=Layout.model_validate(trace["layout"]) if trace["layout"] else None,
+        tried=tuple(Tried.model_validate(tried) for tried in trace.get("tried", ())),
     )  # fmt: skip
 
 

@@ -103,3 +103,21 @@ def test_twenty_runs_replay_to_identical_pixels(tmp_path: Path) -> None:
     found = [Imagewright().replay(run) for run in runs[:2]] + [engine.replay(run) for run in runs[2:]]
     assert [one.same for one in found] == [True] * 20
     assert [one.differences for one in found] == [()] * 20
+
+
+HARD = "six red circles and six blue squares"
+"""More than the small model can count: its first picture is never right."""
+
+
+def test_a_limit_is_asked_about_and_something_new_means_no(tmp_path: Path) -> None:
+    chat = Imagewright().chat("hard", flow="mini-quick", max_images=1, anyway=True, seed=3, out=str(tmp_path))
+    asked = chat.say(HARD)
+    assert asked.question is not None
+    assert asked.text.startswith("another picture would pass your limit of 1 image (the best so far scores ")
+    later = Imagewright().chat("hard", flow="mini-quick", max_images=1, anyway=True, seed=3, out=str(tmp_path))
+    told: list[str] = []
+    answer = later.say("what seed was that?", on_event=lambda event: told.append(event.kind))
+    assert "delivered" in told, "the best picture was handed over first"
+    assert answer.text.startswith("seed 3")
+    assert [picture.prompt for picture in later.pictures] == [HARD]
+    assert later.pending is None or later.pending.status == "answered"

@@ -17,7 +17,7 @@ from PIL import Image
 from imagewright import Imagewright
 from imagewright.errors import BadInput, CannotDraw
 from imagewright.schemas import DrawRequest, ParsedPrompt, RunEvent
-from imagewright.settings import Settings
+from imagewright.settings import Settings, load_settings
 
 PROMPT = "a red circle above a blue square"
 SHIPPED = Path(__file__).parent.parent / "t2i_backends" / "mini" / "weights" / "pipeline" / "model_index.json"
@@ -258,7 +258,7 @@ def test_only_pictures_that_the_critic_knows_are_judged(engine: Imagewright) -> 
     flux = engine.index.get("flux1-dev")
     verdict = engine._critic_for(flux).judge(image, PROMPT, ParsedPrompt(), None, ())
     assert verdict.accepted
-    assert verdict.checks[0].detail == "not judged: no critic here knows the pictures of FLUX.1-dev"
+    assert verdict.checks[0].detail.startswith("not judged: no critic here knows the pictures of FLUX.1-dev; OWLv2 or")
 
 
 # --- what it costs --------------------------------------------------------------------------
@@ -297,3 +297,16 @@ def test_the_shipped_model_draws_what_is_asked(home: Path, tmp_path: Path) -> No
     with Image.open(result.path) as image:
         seen = look(image)
     assert [(piece.colour, piece.shape) for piece in seen.pieces] == [("red", "circle")]
+
+
+def test_polishing_is_wired_where_it_is_asked_for(tmp_path: Path) -> None:
+    from imagewright.agents.polish import MeasuredPolisher, VLMPolisher
+
+    engine = Imagewright()
+    assert engine.parts(DrawRequest(prompt="a fox")).polisher is None
+    assert isinstance(engine.parts(DrawRequest(prompt="a fox", polish=True)).polisher, MeasuredPolisher)
+    (tmp_path / "a.json").write_text("[]")
+    seeing = DrawRequest(prompt="a fox", polish=True, llm=f"critic=scripted-vlm:{tmp_path / 'a.json'}")
+    assert isinstance(engine.parts(seeing).polisher, VLMPolisher)
+    always = Imagewright(load_settings({"IMAGEWRIGHT_POLISH": "1", "IMAGEWRIGHT_HOME": str(tmp_path)}))
+    assert isinstance(always.parts(DrawRequest(prompt="a fox")).polisher, MeasuredPolisher)

@@ -7,12 +7,14 @@ Only weights that are there already are used: a folder in the format of ``save_p
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from imagewright.errors import Fault
 from imagewright.ports import Picture
 from imagewright.schemas import Detection
 
@@ -21,6 +23,12 @@ THRESHOLDS = {"owlv2": 0.2, "owlvit": 0.15, "grounding-dino": 0.3}
 """The least score of a detection, by kind of model: what their authors use, somewhat raised for OWLv2's many boxes."""
 OVERLAP = 0.5
 """Of two detections of one word whose intersection over union is larger, the surer one stays."""
+
+
+_NO_PHRASE = re.compile(r"[^\w' -]+")
+"""What would end a phrase early, or be a token of its own."""
+Named = tuple[str, float, tuple[float, float, float, float]]
+Found = tuple[int, float, tuple[float, float, float, float]]
 
 
 @dataclass
@@ -51,6 +59,24 @@ class OpenDetector:
 
     @cached_property
     def _loaded(self) -> tuple[Any, Any]:
+        """Processor and model.
+
+        Raises:
+            Fault: a file is missing, cut short, or of another kind of model.
+        """
+        from huggingface_hub.errors import StrictDataclassError
+        from safetensors import SafetensorError
+
+        # What transformers raises over files that it cannot use has no type of its own.
+        wrong = (OSError, ValueError, RuntimeError, TypeError, KeyError, AttributeError)
+        try:
+            return self._load()
+        except (*wrong, SafetensorError, StrictDataclassError) as error:
+            told = (str(error).strip().splitlines() or [type(error).__name__])[0][:160]
+            remedy = f"fetch its files again, or move {self.folder} away"
+            raise Fault(f"the detector in {self.folder} cannot be loaded: {told}", remedy) from error
+
+    def _load(self) -> tuple[Any, Any]:
         from transformers import AutoModelForZeroShotObjectDetection, AutoProcessor
 
         options = {"local_files_only": True, "trust_remote_code": False}
@@ -63,31 +89,59 @@ class OpenDetector:
         if not self.words:
             return ()
         picture = image.convert("RGB")
-        found = self._boxes(picture, [f"a photo of a {word}" for word in self.words], THRESHOLDS[self.kind])
+        found = self._boxes(picture, [self._query(word) for word in self.words], THRESHOLDS[self.kind])
         kept = _without_doubles([(self.words[label], score, box) for label, score, box in found])
         return tuple(self._detection(picture, *one) for one in kept)
 
-    def _boxes(
-        self, picture: Picture, queries: Sequence[str], threshold: float
-    ) -> list[tuple[int, float, tuple[float, float, float, float]]]:
+    def _query(self, word: str) -> str:
+        """As the model wants to be asked: OWL by a caption, Grounding DINO by the noun in small letters."""
+        if self.kind.startswith("owl"):
+            return f"a photo of a {word}"
+        return " ".join(_NO_PHRASE.sub(" ", word.lower()).split()) or "?"
+
+    def _boxes(self, picture: Picture, queries: Sequence[str], threshold: float) -> list[Found]:
         """Query number, score and ``(left, top, right, bottom)`` in pixels of every box above ``threshold``."""
+        if self.kind == "grounding-dino":
+            return self._grounded(picture, queries, threshold)
         import torch
 
         processor, model = self._loaded
-        owl = self.kind.startswith("owl")
-        text = [list(queries)] if owl else ". ".join(queries) + "."
-        length = {"padding": "max_length", "truncation": True} if owl else {}
-        inputs = processor(text=text, images=picture, return_tensors="pt", **length).to(self.device)
+        inputs = processor(
+            text=[list(queries)], images=picture, return_tensors="pt", padding="max_length", truncation=True
+        ).to(self.device)
         with torch.inference_mode():
             outputs = model(**inputs)
         sizes = [(picture.height, picture.width)]
-        found = processor.post_process_grounded_object_detection(
-            outputs, **({} if owl else {"input_ids": inputs["input_ids"]}),
-            threshold=threshold, target_sizes=sizes,
-        )[0]  # fmt: skip
-        labels = _numbers(found, queries)
-        rows = zip(labels, found["scores"].tolist(), found["boxes"].tolist(), strict=True)
-        return [(label, score, tuple(box)) for label, score, box in rows if label >= 0]
+        found = processor.post_process_grounded_object_detection(outputs, threshold=threshold, target_sizes=sizes)[0]
+        rows = zip(found["labels"].tolist(), found["scores"].tolist(), found["boxes"].tolist(), strict=True)
+        return [(int(label), score, tuple(box)) for label, score, box in rows]
+
+    def _grounded(self, picture: Picture, queries: Sequence[str], threshold: float) -> list[Found]:
+        """As Grounding DINO reads it: one text, whose phrases end in full stops.
+
+        A box belongs to the phrase whose surest token is the surest of all. The library's own reading gives back words
+        of the text, which cannot be told apart where two phrases share one.
+        """
+        import torch
+
+        processor, model = self._loaded
+        inputs = processor(text=" ".join(f"{query}." for query in queries), images=picture, return_tensors="pt")
+        inputs = inputs.to(self.device)
+        with torch.inference_mode():
+            outputs = model(**inputs)
+        spans = _phrases(inputs["input_ids"][0].tolist(), processor.tokenizer)[: len(queries)]
+        if not spans:
+            return []
+        tokens = outputs.logits[0].sigmoid()
+        scores, labels = torch.stack([tokens[:, span].amax(dim=1) for span in spans]).max(dim=0)
+        width, height = picture.size
+        found: list[Found] = []
+        boxes = outputs.pred_boxes[0].tolist()
+        for label, score, (x, y, w, h) in zip(labels.tolist(), scores.tolist(), boxes, strict=True):
+            if score > threshold:
+                box = ((x - w / 2) * width, (y - h / 2) * height, (x + w / 2) * width, (y + h / 2) * height)
+                found.append((label, score, box))
+        return found
 
     def _detection(
         self, picture: Picture, word: str, score: float, box: tuple[float, float, float, float]
@@ -106,12 +160,16 @@ class OpenDetector:
         return COLOURS[max(found, key=lambda one: one[1])[0]] if found else ""
 
 
-def _numbers(found: dict[str, Any], queries: Sequence[str]) -> list[int]:
-    """The number of the query of each box; -1 for words that belong to none."""
-    labels = found.get("text_labels") or found["labels"]
-    if not isinstance(labels, list):
-        return [int(label) for label in labels.tolist()]
-    return [next((n for n, query in enumerate(queries) if label and label in query), -1) for label in labels]
+def _phrases(tokens: Sequence[int], tokenizer: Any) -> list[list[int]]:
+    """For each phrase of a text that ends in a full stop the places of its tokens."""
+    stop, special = tokenizer.convert_tokens_to_ids("."), set(tokenizer.all_special_ids)
+    spans: list[list[int]] = [[]]
+    for place, token in enumerate(tokens):
+        if token == stop:
+            spans.append([])
+        elif token not in special:
+            spans[-1].append(place)
+    return [span for span in spans if span]
 
 
 def _inside(box: tuple[float, float, float, float], picture: Picture) -> tuple[int, int, int, int]:
@@ -121,11 +179,9 @@ def _inside(box: tuple[float, float, float, float], picture: Picture) -> tuple[i
     return left, top, max(left + 1, right), max(top + 1, bottom)
 
 
-def _without_doubles(
-    found: Iterable[tuple[str, float, tuple[float, float, float, float]]],
-) -> list[tuple[str, float, tuple[float, float, float, float]]]:
+def _without_doubles(found: Iterable[Named]) -> list[Named]:
     """Surest first, without the boxes of a word that lie on a surer one of it."""
-    kept: list[tuple[str, float, tuple[float, float, float, float]]] = []
+    kept: list[Named] = []
     for one in sorted(found, key=lambda item: -item[1]):
         if all(one[0] != other[0] or _iou(one[2], other[2]) <= OVERLAP for other in kept):
             kept.append(one)
@@ -146,6 +202,17 @@ def find_detector(roots: Iterable[Path]) -> Path | None:
             if _is_detector(folder):
                 return folder
     return None
+
+
+def why_none(roots: Iterable[Path]) -> str:
+    """What stands in the way of a detector, and where one belongs."""
+    roots = list(roots)
+    for folder in (folder for root in roots for folder in sorted((root / "detectors").glob("*")) if folder.is_dir()):
+        what = "model.safetensors" if (folder / "config.json").is_file() else "config.json"
+        kinds = ", ".join(THRESHOLDS)
+        return f"{folder} holds no detector that can be used (it needs a config.json of {kinds}, and {what})"
+    where = roots[0] / "detectors" if roots else "a model root's detectors"
+    return f"OWLv2 or Grounding DINO, saved by transformers, would belong into {where}"
 
 
 def _is_detector(folder: Path) -> bool:

@@ -41,8 +41,9 @@ def _kinds(sight: Sight) -> Iterator[Check]:
             continue
         same = tuple(wanted for wanted in sight.wanted if wanted.object == name)
         asked, seen = _asked_for(same), len(sight.of_kind(name))
-        yield Check(name="present", passed=seen > 0, detail=f"{name}: wanted, {seen or 'none'} seen")
-        yield Check(name="count", passed=_suffices(same, seen), detail=f"{name}: {asked} wanted, {seen} seen")
+        told = f"{name}: {asked} wanted"
+        yield Check(name="present", passed=seen > 0, detail=f"{name}: wanted, {seen or 'none'} seen", wanted=name)
+        yield Check(name="count", passed=_suffices(same, seen), detail=f"{told}, {seen} seen", wanted=told)
 
 
 def _asked_for(same: Sequence[Wanted]) -> str:
@@ -63,8 +64,8 @@ def _colours(sight: Sight) -> Iterator[Check]:
         same = sight.alike(wanted)
         if wanted.colour and wanted.object in sight.labels and same[0] is wanted:
             seen = len(sight.matching(wanted))
-            detail = f"{wanted.name}: {_asked_for(same)} wanted, {seen} seen"
-            yield Check(name="attribute", passed=_suffices(same, seen), detail=detail)
+            told = f"{wanted.name}: {_asked_for(same)} wanted"
+            yield Check(name="attribute", passed=_suffices(same, seen), detail=f"{told}, {seen} seen", wanted=told)
         for word in wanted.unknown:
             yield not_judged("attribute", f"this critic cannot tell whether a {wanted.object} is {word}")
 
@@ -86,14 +87,15 @@ def _relations(sight: Sight, parsed: ParsedPrompt) -> Iterator[Check]:
 def _place(answer: bool | None, words: str) -> Check:
     if answer is None:
         return not_judged("relation", words)
-    return Check(name="relation", passed=answer, detail=words if answer else f"{words}: not so")
+    return Check(name="relation", passed=answer, detail=words if answer else f"{words}: not so", wanted=words)
 
 
 def _absent(sight: Sight, parsed: ParsedPrompt) -> Iterator[Check]:
     for name in parsed.negative:
         if name in sight.labels:
             seen = len(sight.of_kind(name))
-            yield Check(name="absent", passed=not seen, detail=f"{name}: none wanted, {seen or 'none'} seen")
+            told = f"{name}: none wanted"
+            yield Check(name="absent", passed=not seen, detail=f"{told}, {seen or 'none'} seen", wanted=told)
         else:
             yield not_judged("absent", f"this critic does not know {name!r}")
 
@@ -102,9 +104,9 @@ def _others(sight: Sight, parsed: ParsedPrompt) -> Iterator[Check]:
     """Things that nobody asked for count only where the detector knows all that was asked for."""
     if parsed.groups and sight.knows_all:
         extra = [f"{thing.colour} {thing.object}".strip() for thing in sight.unasked]
-        yield Check(
-            name="absent", passed=not extra, detail=f"nothing else wanted, {', '.join(extra) or 'nothing'} seen"
-        )
+        told = "nothing else wanted"
+        detail = f"{told}, {', '.join(extra) or 'nothing'} seen"
+        yield Check(name="absent", passed=not extra, detail=detail, wanted=told)
 
 
 def _background(sight: Sight, parsed: ParsedPrompt) -> Iterator[Check]:
@@ -112,8 +114,9 @@ def _background(sight: Sight, parsed: ParsedPrompt) -> Iterator[Check]:
     words = parsed.background.lower().replace("grey", "gray").split()
     asked = [word for word in words if word in sight.colours or word == sight.background]
     if asked and sight.background:
-        detail = f"a {asked[0]} background wanted, {sight.background} seen"
-        yield Check(name="background", passed=asked[0] == sight.background, detail=detail)
+        told = f"a {asked[0]} background wanted"
+        detail = f"{told}, {sight.background} seen"
+        yield Check(name="background", passed=asked[0] == sight.background, detail=detail, wanted=told)
     elif parsed.background:
         yield not_judged("background", f"this critic cannot judge {parsed.background!r}")
 

@@ -159,6 +159,14 @@ def _away(
                 yield number, _shifted(box, sign * across * STEP, sign * down * STEP)
 
 
+def roomier(layout: Layout, reason: str) -> Repair | None:
+    """More room for the smallest crowded box that can have it; None where no box is crowded, or none can grow."""
+    for number, moved in _enlarged(layout):
+        if _is_free(moved, number, layout):
+            return Repair(kind="move_box", reason=reason, box=number, moved=moved)
+    return None
+
+
 def _shifted(box: Box, across: float, down: float) -> Box:
     """``box`` moved inside the canvas as far as it goes."""
     x = min(max(box.x + across, min(EDGE, box.x)), max(1 - EDGE - box.width, box.x))

@@ -113,3 +113,46 @@ def test_errors_are_told_in_one_line_without_keys() -> None:
     told = str(failure_of(error, (SecretStr("my-own-secret"), SecretStr(""))))
     assert told == "RuntimeError: Incorrect API key provided: …, or …"
     assert without_keys("Bearer abc.def and so on", ()) == "Bearer … and so on"
+
+
+class Refused(ServiceError):
+    """A status with a body, as both providers' clients keep it."""
+
+    def __init__(self, status: int, body: object) -> None:
+        super().__init__(status)
+        self.body = body
+
+
+@pytest.mark.parametrize(
+    ("error", "told"),
+    [
+        (Refused(401, {"message": "bad key sk-abcdef123456"}), "the key was refused (401: bad key …)"),
+        (Refused(403, {"error": {"message": "not you"}}), "the key is not allowed to do that (403: not you)"),
+        (Refused(404, {"error": {"message": "model 'x' not found"}}),
+         "there is no such model or address (404: model 'x' not found)"),
+        (Refused(429, None), "too many requests (429: Error code: 429)"),
+        (Refused(400, {"error": "no object"}), "it was refused (400: Error code: 400)"),
+        (Refused(503, []), "the service failed (503: Error code: 503)"),
+        (ConnectionRefusedError(111, "Connection refused"), "no connection: Connection refused"),
+        (NotImplementedError("no schema"), "the service failed (501: no schema)"),
+    ],
+)  # fmt: skip
+def test_a_person_is_told_what_it_means(error: Exception, told: str) -> None:
+    assert str(failure_of(error, ())) == told
+
+
+def test_the_systems_own_words_are_found_below_the_clients() -> None:
+    class APIConnectionError(Exception):
+        """What a client raises over a lost connection."""
+
+    outer = APIConnectionError("Connection error.")
+    outer.__cause__ = RuntimeError("inner")
+    outer.__cause__.__cause__ = OSError(113, "No route to host")
+    failed = failure_of(outer, ())
+    assert (str(failed), failed.again) == ("no connection: No route to host", True)
+    assert str(failure_of(APIConnectionError("Connection error."), ())) == "APIConnectionError: Connection error."
+
+
+def test_what_a_client_cannot_do_is_not_tried_again() -> None:
+    failed = failure_of(NotImplementedError("no such method"), ())
+    assert (failed.status, failed.again) == (501, False)

@@ -30,7 +30,18 @@ VALUES = dict.fromkeys(
 
 
 def test_every_file_has_a_version_and_rules_that_do_not_change() -> None:
-    agents = {"categorizer", "selector", "layout", "layout_lmd", "writer", "critic", "sight", "interpreter"}
+    agents = {
+        "categorizer",
+        "selector",
+        "layout",
+        "layout_lmd",
+        "writer",
+        "critic",
+        "sight",
+        "interpreter",
+        "polish",
+        "compare",
+    }
     assert agents <= set(names())
     for name in names():
         first, second = prompt(name, **VALUES), prompt(name, **{**VALUES, "prompt": "another", "request": "another"})

@@ -76,7 +76,7 @@ def test_only_offered_flows_can_be_chosen_whatever_a_title_says(desk: Any) -> No
 def test_a_failed_call_leaves_it_to_the_rules(desk: Any) -> None:
     made = desk()
     assert selector(made).select("p", CATEGORIES, OFFERED).decided_by == "rules"
-    assert "EOFError: the script has no more answers" in made.notes[0]
+    assert "the call failed: the script has no more answers" in made.notes[0]
 
 
 def test_a_single_candidate_is_not_worth_a_question(desk: Any) -> None:

@@ -16,6 +16,7 @@ from typing import Any
 from PIL import Image
 
 import imagewright  # noqa: F401  (first: it makes LangGraph strict)
+from imagewright.agents.account import Account, Prices
 from imagewright.agents.rules.critic import DetectorCritic
 from imagewright.agents.rules.interpreter import RulesInterpreter
 from imagewright.agents.rules.parse import parse_prompt
@@ -234,7 +235,7 @@ class Studio:
             "planner": GridPlanner(), "critic": lambda flow: DetectorCritic(PixelDetector()),
             "catalogue": Shelf(self.backend, flows or FLOWS), "backend": self.backend, "store": self.store,
             "runs": self.runs, "canonical_prompt": lambda parsed: " and ".join(g.caption for g in parsed.groups),
-            **parts,
+            "account": Account(prices=Prices(pictures={"painter:*": 0.0})), **parts,
         })  # fmt: skip
         self.events: list[RunEvent] = []
 

@@ -235,7 +235,7 @@ def test_a_later_round_that_fails_leaves_the_picture_there_is(studio: Studio) ->
     home = studio(flaw=failing)
     result = home.draw(PROMPT)
     assert result.images == 1
-    assert result.notes == ("stopped: the device is gone",)
+    assert result.notes == ("stopped: the device is gone; the best picture is delivered",)
 
 
 # --- what cannot be drawn -------------------------------------------------------------------

@@ -156,7 +156,7 @@ def test_what_models_read_and_write_is_in_the_trace(faults: Any, studio: Callabl
     told: list[str] = []
     fine = faults.Fault("fine", lambda body: good(faults.texts(body)))
     with faults.serving(fine) as url:
-        line = Line(account=Account(prices={}), on_note=told.append)
+        line = Line(account=Account(), on_note=told.append)
         team = with_models(RULES, f"{url}/v1#m; critic=rules; writer=rules", Reach({}), line)
         result = studio(flows=FLOWS, missing=(), **parts(team, line, told)).draw(PROMPT)
     spent = json.loads(Path(result.trace).read_text())["spent"]

@@ -36,7 +36,11 @@ REGION = schemas.Region(caption="a red circle", x=0.1, y=0.1, width=0.3, height=
 EDIT = intents.Edit(op="move", boxes=(0,), down=-0.2, place="above", beside=1)
 PREFERENCE = intents.Preference(kind="style", text="watercolour")
 INTENT = intents.Intent(kind="edit", base="r", parsed=PARSED, edits=(EDIT,), preference=PREFERENCE)
-REFERENCE = intents.Reference(run="r", prompt="p", image="a" * 64, flow="f", seed=1, parsed=PARSED, layout=LAYOUT)
+TRIED = intents.Tried(flow="f", faults=("x",), kind="redraw", seed=1, before=0.5, after=0.6, left=("x",))
+IDEA = intents.Idea(kind="mist", words="w")
+REFERENCE = intents.Reference(
+    run="r", prompt="p", image="a" * 64, flow="f", seed=1, parsed=PARSED, layout=LAYOUT, tried=(TRIED,)
+)
 SETTLED = intents.Settled(prompt="p", parsed=PARSED, layout=LAYOUT, redraw=(REGION,))
 ANSWER = intents.Answer(text="back at the owl", back_to="r")
 CATEGORIES = schemas.Categories(labels=("Counting", "Spatial"))
@@ -53,6 +57,7 @@ STATE = State(
 VALUES = (
     BOX, LAYOUT, REPAIR, CHECK, VERDICT, ROUND, CANDIDATE, GROUP, RELATION, PARSED, REQUEST, RESULT, INTENT,
     REFERENCE, REGION, EDIT, PREFERENCE, SETTLED, ANSWER, CATEGORIES, CHOICE, PLANNED, ATTEMPT, SPENT, STATE,
+    TRIED, IDEA,
 )  # fmt: skip
 
 

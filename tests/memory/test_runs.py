@@ -116,3 +116,13 @@ def test_a_failed_run_says_why(log: RunLog) -> None:
 def test_a_run_that_is_not_there(log: RunLog, run: str) -> None:
     with pytest.raises(BadInput, match="no run is called"):
         log.get(run)
+
+
+def test_a_word_can_be_left_about_a_run_and_a_shorter_one_covers_it(log: RunLog) -> None:
+    run = new_run_id()
+    assert log.noted(run) == ""
+    with log.working_on(run):
+        log.note(run, "a long word about it")
+        log.note(run, "short")
+        assert log.noted(run) == "short"
+    assert log.noted(run) == "short", "it outlives the process that left it"
