@@ -20,6 +20,18 @@ WEIGHTS = Path(__file__).resolve().parent / "weights"
 
 
 @dataclass(frozen=True)
+class Lessons:
+    """How long an edition's parts are trained where the command line does not say: optimiser steps."""
+
+    autoencoder: int
+    autoencoder_batch: int
+    """Pictures a step."""
+    text: int
+    """The text encoders' own lessons before the first picture."""
+    model: int
+
+
+@dataclass(frozen=True)
 class Edition:
     """One mini: what it draws, how people say it, and how large its parts are."""
 
@@ -69,6 +81,7 @@ class Edition:
     """The steps of the card's call."""
     scale: float
     """The guidance of the card's call."""
+    lessons: Lessons
 
     @property
     def grid(self) -> int:
@@ -98,7 +111,7 @@ FIRST = Edition(
     fresh_caption=world.caption, thing_caption=world.thing_caption, vocabulary=world.vocabulary,
     synonyms={"grey": "gray"}, compatible=world.compatible,
     length=24, autoencoder=(16, 32, 64), latent_channels=4, double_blocks=3, single_blocks=4, pooled=64, map_weight=0.0,
-    noise_shift=0.5, steps=20, scale=5.0,
+    noise_shift=0.5, steps=20, scale=5.0, lessons=Lessons(2400, 32, 2000, 4400),
 )  # fmt: skip
 SECOND = Edition(
     version=2, weights=WEIGHTS.parent / "weights_v2", side=render_v2.SIZE, shapes=world_v2.SHAPES,
@@ -110,7 +123,7 @@ SECOND = Edition(
     thing_caption=captions_v2.thing_caption, vocabulary=captions_v2.vocabulary,
     synonyms=captions_v2.synonyms(), compatible=world_v2.compatible,
     length=32, autoencoder=(16, 24, 48, 96), latent_channels=16, double_blocks=2, single_blocks=6, pooled=128,
-    map_weight=0.1, noise_shift=0.8, steps=20, scale=4.0,
+    map_weight=0.1, noise_shift=0.8, steps=20, scale=4.0, lessons=Lessons(8000, 16, 4400, 30_000),
 )  # fmt: skip
 EDITIONS: Mapping[int, Edition] = {1: FIRST, 2: SECOND}
 SHIPPED = FIRST

@@ -293,13 +293,13 @@ def arguments() -> argparse.ArgumentParser:
     parser.add_argument("--world", type=int, choices=sorted(EDITIONS), default=1)
     parser.add_argument("--work", type=Path, default=Path(".mini-work"))
     parser.add_argument("--out", type=Path, help="the diffusers folder to write (default: where it ships)")
-    parser.add_argument("--steps", type=int, default=4400)
+    parser.add_argument("--steps", type=int, help="optimiser steps (default: the edition's)")
     parser.add_argument("--batch", type=int, default=64)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--decay", type=float, default=Plan.decay, help="share of the steps with a falling rate")
     parser.add_argument("--regions-from", type=float, default=Plan.regions_from)
     parser.add_argument("--region-share", type=float, default=Plan.region_share)
-    parser.add_argument("--text-steps", type=int, default=2000, help="the text encoders' own lessons beforehand")
+    parser.add_argument("--text-steps", type=int, help="the text encoders' own lessons beforehand")
     parser.add_argument("--from", dest="weights", type=Path, help="start from the weights of an earlier export")
     parser.add_argument("--device")
     parser.add_argument("--no-compile", action="store_true")
@@ -317,8 +317,9 @@ def main() -> None:
         export_checkpoint(args.work, out, edition, args.averaged)
         return
     plan = Plan(
-        edition=edition, steps=args.steps, batch=args.batch, seed=args.seed, decay=args.decay,
-        regions_from=args.regions_from, region_share=args.region_share, text_steps=args.text_steps,
+        edition=edition, steps=args.steps or edition.lessons.model, batch=args.batch, seed=args.seed, decay=args.decay,
+        regions_from=args.regions_from, region_share=args.region_share,
+        text_steps=edition.lessons.text if args.text_steps is None else args.text_steps,
     )  # fmt: skip
     train(args.work, plan, pick_device(args.device), out, not args.no_compile, args.weights)
 

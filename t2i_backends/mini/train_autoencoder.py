@@ -113,12 +113,14 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--world", type=int, choices=sorted(EDITIONS), default=1)
     parser.add_argument("--work", type=Path, default=Path(".mini-work"))
-    parser.add_argument("--steps", type=int, default=2400)
-    parser.add_argument("--batch", type=int, default=32)
+    parser.add_argument("--steps", type=int, help="optimiser steps (default: the edition's)")
+    parser.add_argument("--batch", type=int, help="pictures a step (default: the edition's)")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--device")
     args = parser.parse_args()
-    train(args.work, args.steps, args.batch, args.seed, pick_device(args.device), EDITIONS[args.world])
+    edition = EDITIONS[args.world]
+    steps, batch = args.steps or edition.lessons.autoencoder, args.batch or edition.lessons.autoencoder_batch
+    train(args.work, steps, batch, args.seed, pick_device(args.device), edition)
 
 
 if __name__ == "__main__":
