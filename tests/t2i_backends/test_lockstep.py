@@ -171,6 +171,15 @@ def test_jobs_take_turns_so_that_what_they_share_needs_no_lock() -> None:
     assert most == 1
 
 
+@pytest.fixture
+def interruptible() -> Iterator[None]:
+    """Ctrl-C as in a terminal, also where the tests run in the background, which ignores it."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("interruptible")
 def test_an_interruption_lets_every_job_undo_what_it_changed() -> None:
     undone: list[str] = []
     began = threading.Event()
