@@ -19,6 +19,7 @@ from imagewright.errors import BadInput
 from imagewright.t2i_backends.extra_paths import extra_folders
 from imagewright.t2i_backends.families import facts
 from imagewright.t2i_backends.headers import Held, look, read_header
+from imagewright.t2i_backends.mini import shipped
 
 Part = Literal["net", "vae", "text"]
 
@@ -34,10 +35,9 @@ FOLDERS: Mapping[str, tuple[str, ...]] = {
 }
 """What a loader asks for, and the folders under a model root where it may lie."""
 PICKLES = frozenset({".ckpt", ".pt", ".pth", ".bin", ".pkl", ".pickle"})
-BUILT_IN: Mapping[str, Path] = {"mini": Path(__file__).resolve().parent / "mini" / "weights" / "pipeline"}
-"""Models that ship with the package, found when no model root has the name."""
 CONFIGS = Path(__file__).resolve().parent / "configs"
 """Configs of published models that ship with us, without weights."""
+_CONFIG_FILES = ("model_index.json", "config.json")
 WEIGHTS = frozenset({".safetensors"})
 PICTURES = frozenset({".png", ".jpg", ".jpeg", ".webp"})
 YAML = frozenset({".yaml", ".yml"})
@@ -94,15 +94,16 @@ class ModelFiles:
         for base in self.bases(kind):
             if (base / clean).exists():
                 return _describe(_inside(base, clean, name, PICTURES if kind == "input" else WEIGHTS), base)
-        built_in = BUILT_IN.get(name) if kind != "loras" else None
-        if built_in is not None and (built_in / "model_index.json").is_file():
-            return ModelPath(built_in, built_in)
+        ours = shipped.part(kind, clean)
+        if ours is not None and (ours.is_file() or any((ours / config).is_file() for config in _CONFIG_FILES)):
+            return ModelPath(ours, ours if ours.is_dir() else None)
         return None
 
     def place(self, kind: str, name: str) -> str:
         """Where a missing model belongs: a path below the first model root; for a model of ours, its own folder."""
-        if kind == "checkpoints" and name in BUILT_IN:
-            return f"{BUILT_IN[name]}/ (it ships with imagewright: reinstall it)"
+        ours = shipped.part(kind, name)
+        if ours is not None and kind in ("checkpoints", "diffusion_models"):
+            return f"{ours}/ (it ships with imagewright: reinstall it)"
         root = self.roots[0] if self.roots else Path("models")
         tail = "" if PurePosixPath(name).suffix else "/"
         tail = "/" if kind == "checkpoints" and PurePosixPath(name).suffix != ".safetensors" else tail

@@ -10,8 +10,8 @@ from typing import Any
 from imagewright.errors import BadInput
 from imagewright.t2i_backends.families.facts import FAMILIES
 from imagewright.t2i_backends.headers import read_header
+from imagewright.t2i_backends.mini import shipped
 from imagewright.t2i_backends.model_files import (
-    BUILT_IN,
     PICKLES,
     ModelFiles,
     ModelPath,
@@ -143,7 +143,7 @@ def default_flows(seen: Sequence[Seen], used: Sequence[str]) -> list[tuple[str, 
     found = []
     for model in seen:
         whole = model.holds in ("pipeline", "checkpoint") and model.family in FAMILIES and not model.problem
-        if model.kind != "checkpoints" or not whole or model.name in {*used, *BUILT_IN} or _refines(model.name):
+        if model.kind != "checkpoints" or not whole or model.name in {*used, *shipped.NAMES} or _refines(model.name):
             continue
         stem = Path(model.name).name.removesuffix(".safetensors")
         found.append((stem, model.family, default_graph(model.name, model.family, "schnell" in stem.lower())))

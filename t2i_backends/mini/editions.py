@@ -13,10 +13,8 @@ from pathlib import Path
 
 from PIL import Image
 
-from imagewright.t2i_backends.mini import captions_v2, render, render_v2, world, world_v2
+from imagewright.t2i_backends.mini import captions_v2, render, render_v2, shipped, world, world_v2
 from imagewright.t2i_backends.mini.world import RGB, Scene, Thing
-
-WEIGHTS = Path(__file__).resolve().parent / "weights"
 
 
 @dataclass(frozen=True)
@@ -103,8 +101,8 @@ def _first_kind(rng: random.Random, kind: str) -> Scene:
 
 
 FIRST = Edition(
-    version=1, weights=WEIGHTS, side=64, shapes=world.SHAPES, colours=world.COLOURS, backgrounds=world.BACKGROUNDS,
-    patterns=("plain",), styles=("flat",), most_things=4,
+    version=1, weights=shipped.FOLDERS[1], side=64, shapes=world.SHAPES, colours=world.COLOURS,
+    backgrounds=world.BACKGROUNDS, patterns=("plain",), styles=("flat",), most_things=4,
     kinds={"1": (0.6, 0.55), "2": (0.25, 0.3), "3": (0.1, 0.1), "4": (0.05, 0.05)},
     sample=_first_kind, sample_any=world.sample_scene,
     draw=lambda scene, rng: render.draw_scene(scene, 64, rng), caption=world.caption,
@@ -114,7 +112,7 @@ FIRST = Edition(
     noise_shift=0.5, steps=20, scale=5.0, lessons=Lessons(2400, 32, 2000, 4400),
 )  # fmt: skip
 SECOND = Edition(
-    version=2, weights=WEIGHTS.parent / "weights_v2", side=render_v2.SIZE, shapes=world_v2.SHAPES,
+    version=2, weights=shipped.FOLDERS[2], side=render_v2.SIZE, shapes=world_v2.SHAPES,
     colours=world_v2.COLOURS, backgrounds=world_v2.COLOURS, patterns=world_v2.PATTERNS, styles=world_v2.STYLES,
     most_things=world_v2.MOST_THINGS,
     kinds={"one": (0.6, 0.26), "few": (0.15, 0.24), "two": (0.25, 0.32), "mixed": (0.0, 0.1), "many": (0.0, 0.08)},
@@ -126,5 +124,5 @@ SECOND = Edition(
     map_weight=0.1, noise_shift=0.8, steps=20, scale=4.0, lessons=Lessons(8000, 16, 4400, 30_000),
 )  # fmt: skip
 EDITIONS: Mapping[int, Edition] = {1: FIRST, 2: SECOND}
-SHIPPED = FIRST
+SHIPPED = EDITIONS[shipped.EDITION]
 """The edition whose weights ship as ``mini``."""

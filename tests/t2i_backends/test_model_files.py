@@ -10,7 +10,7 @@ import torch
 from safetensors.torch import save_file
 
 from imagewright.errors import BadInput
-from imagewright.t2i_backends import model_files
+from imagewright.t2i_backends.mini import shipped
 from imagewright.t2i_backends.model_files import ModelFiles, ModelPath, architecture, parameter_count, vae_scale
 
 
@@ -94,22 +94,44 @@ def test_a_lone_file_is_described_by_the_folder_of_its_stem(root: Path) -> None:
 def test_the_shipped_model_is_found_unless_a_root_overrides_it(
     root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    shipped = tmp_path / "shipped"
-    shipped.mkdir()
-    monkeypatch.setattr(model_files, "BUILT_IN", {"mini": shipped})
+    pipeline = tmp_path / "weights" / "pipeline"
+    pipeline.mkdir(parents=True)
+    monkeypatch.setattr(shipped, "FOLDERS", {shipped.EDITION: tmp_path / "weights"})
     files = ModelFiles([root])
     assert files.find("checkpoints", "mini") is None
     assert "reinstall" in files.place("checkpoints", "mini")
-    (shipped / "model_index.json").write_text("{}")
+    (pipeline / "model_index.json").write_text("{}")
     for kind in ("checkpoints", "diffusion_models", "text_encoders", "vae"):
         found = files.find(kind, "mini")
         assert found is not None
-        assert found.path == shipped
+        assert found.path == pipeline
     assert files.find("loras", "mini") is None
+    assert files.find("upscale_models", "mini") is None
     (root / "checkpoints" / "mini").mkdir()
     found = files.find("checkpoints", "mini")
     assert found is not None
     assert found.path == (root / "checkpoints" / "mini").resolve()
+
+
+def test_loras_and_the_variant_that_ship_are_found_by_their_names(
+    root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(shipped, "FOLDERS", {shipped.EDITION: tmp_path / "weights"})
+    files = ModelFiles([root])
+    for kind, name, file in (
+        ("loras", "counting.safetensors", "loras/counting.safetensors"),
+        ("diffusion_models", "mini-few-steps", "mini-few-steps/config.json"),
+    ):
+        assert files.find(kind, name) is None
+        path = tmp_path / "weights" / file
+        path.parent.mkdir(parents=True)
+        path.write_text("{}")
+        found = files.find(kind, name)
+        assert found is not None
+        assert found.path == tmp_path / "weights" / file.removesuffix("/config.json")
+    assert files.find("checkpoints", "mini-few-steps") is None
+    assert "reinstall" in files.place("diffusion_models", "mini-few-steps")
+    assert files.place("loras", "other.safetensors") == str(root / "loras" / "other.safetensors")
 
 
 def test_what_a_header_says(root: Path) -> None:

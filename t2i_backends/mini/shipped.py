@@ -1,0 +1,28 @@
+"""Which edition of mini ships, and where its parts lie. Names and paths only: asking costs nothing."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+EDITION = 1
+"""The edition whose weights ship under the name ``mini``."""
+FOLDERS = {number: Path(__file__).resolve().parent / name for number, name in ((1, "weights"), (2, "weights_v2"))}
+"""The folder of each edition: its ``pipeline``, its detectors, and where there are any its ``loras`` and variants."""
+NAME, FEW_STEPS = "mini", "mini-few-steps"
+NAMES = (NAME, FEW_STEPS)
+"""What its pipeline and its variant of few steps are called by flows."""
+
+
+def part(kind: str, name: str) -> Path | None:
+    """Where the part of mini lies that a loader of ``kind`` means by ``name``; None for what is no part of it.
+
+    Its pipeline serves the loaders of checkpoints and of their parts, the variant those of diffusion models. Only a
+    LoRA is looked for; whether the others are there is not asked.
+    """
+    folder = FOLDERS[EDITION]
+    if kind == "loras":
+        lora = folder / "loras" / name
+        return lora if lora.parent == folder / "loras" and lora.is_file() else None
+    if name == NAME:
+        return folder / "pipeline" if kind in ("checkpoints", "diffusion_models", "text_encoders", "vae") else None
+    return folder / name if (kind, name) == ("diffusion_models", FEW_STEPS) else None
