@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import sys
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -55,6 +56,8 @@ class Lockstep:
         self._now: _Task | None = None
         """The job that has the turn, or had it last."""
         self._stopped = False
+        self._most = sys.maxsize
+        """How many calls memory is known to hold at once."""
         self._worn: dict[int, tuple[object, int, contextlib.ExitStack]] = {}
 
     def run(self, works: Sequence[Callable[[], Any]]) -> list[Any | BaseException]:
@@ -158,30 +161,33 @@ class Lockstep:
             if isinstance(task.waits, _Call):
                 groups.setdefault((task.waits.run, _likeness(task.waits.arguments)), []).append(task.waits)
         for calls in groups.values():
-            _answer_group(calls)
+            self._answer_group(calls)
         for task in waiting:
             self._give_turn(task)
 
-
-def _answer_group(calls: Sequence[_Call]) -> None:
-    """Run alike calls as one; where memory is short, as two halves, down to one by one."""
-    try:
-        with torch.inference_mode():
-            found = calls[0].run(**_joined([call.arguments for call in calls]))
-        first = 0
-        for call in calls:
-            count = _rows(call.arguments)
-            call.result = _cut(found, first, first + count)
-            first += count
-    except torch.OutOfMemoryError as error:
-        if len(calls) == 1:
-            calls[0].error = error
+    def _answer_group(self, calls: Sequence[_Call]) -> None:
+        """Run alike calls as one; where memory is short, as two halves, and no more than those from then on."""
+        if len(calls) > self._most:
+            for first in range(0, len(calls), self._most):
+                self._answer_group(calls[first : first + self._most])
             return
-        _answer_group(calls[: len(calls) // 2])
-        _answer_group(calls[len(calls) // 2 :])
-    except Exception as error:  # noqa: BLE001 - raised again in every job of the batch
-        for call in calls:
-            call.error = error
+        try:
+            with torch.inference_mode():
+                found = calls[0].run(**_joined([call.arguments for call in calls]))
+            first = 0
+            for call in calls:
+                count = _rows(call.arguments)
+                call.result = _cut(found, first, first + count)
+                first += count
+        except torch.OutOfMemoryError as error:
+            if len(calls) == 1:
+                calls[0].error = error
+                return
+            self._most = len(calls) // 2
+            self._answer_group(calls)
+        except Exception as error:  # noqa: BLE001 - raised again in every job of the batch
+            for call in calls:
+                call.error = error
 
 
 # --- batches --------------------------------------------------------------------------------

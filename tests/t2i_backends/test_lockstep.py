@@ -20,11 +20,12 @@ class Adder:
 
     def __init__(self, room: int = 100) -> None:
         self.batches: list[int] = []
-        self.room = room
+        self.room, self.refused = room, 0
         self.name = "adder"
 
     def __call__(self, x: torch.Tensor, by: float = 1.0, **rest: Any) -> tuple[torch.Tensor]:
         if len(x) > self.room:
+            self.refused += 1
             raise torch.OutOfMemoryError("too many")
         self.batches.append(len(x))
         return (x + by,)
@@ -126,8 +127,9 @@ def test_an_error_in_the_model_is_raised_in_every_job_of_the_batch() -> None:
 
 def test_a_batch_that_memory_does_not_hold_is_halved() -> None:
     model = Adder(room=2)
-    assert in_step([times(model, i, 1) for i in range(5)]) == [1, 2, 3, 4, 5]
-    assert model.batches == [2, 1, 2]
+    assert in_step([times(model, i, 2) for i in range(5)]) == [2, 3, 4, 5, 6]
+    assert model.batches == [2, 2, 1, 2, 2, 1]
+    assert model.refused == 1
     found = in_step([times(Adder(room=0), 0, 1)])
     assert isinstance(found[0], torch.OutOfMemoryError)
 
