@@ -150,7 +150,8 @@ def _spent(spent: Spent) -> dict[str, Any]:
 
 def _flow_facts(parts: Parts, name: str) -> dict[str, Any]:
     flow = parts.catalogue.flow(name)
-    return {"title": flow.card.title, "graph_hash": graph_hash(flow.graph), "graph": png_texts.without_keys(flow.graph)}
+    card = flow.card.model_dump(mode="json", include={"title", "slots"})
+    return {**card, "graph_hash": graph_hash(flow.graph), "graph": png_texts.without_keys(flow.graph)}
 
 
 def versions() -> dict[str, str]:

@@ -10,12 +10,13 @@ from PIL import Image
 from pydantic import ValidationError
 
 from imagewright.errors import BadInput
-from imagewright.flow_format import graph_hash
+from imagewright.flow_format import graph_hash, parse_graph
 from imagewright.graph import delivery
 from imagewright.graph.draw import job_of
 from imagewright.graph.parts import Parts
 from imagewright.graph.state import Attempt, State
 from imagewright.ports import Drawn, Step
+from imagewright.retrieval.comfy.slots import find_slots
 from imagewright.schemas import Card, DrawRequest, Flow, Round, RunEvent, Value
 
 OnEvent = Callable[[RunEvent], None]
@@ -100,9 +101,11 @@ def _again(
 
 
 def _flow(parts: Parts, trace: Mapping[str, Any], name: str) -> Flow:
-    """The flow as it was: the trace holds its graph."""
+    """The flow as it was: the trace holds its graph and its slots; those of older traces are found in the graph."""
     facts = trace["flows"][name]
-    return Flow(id=name, graph=facts["graph"], card=Card(title=facts["title"]))
+    graph = parse_graph(facts["graph"])
+    slots = facts.get("slots") or find_slots(graph)
+    return Flow(id=name, graph=graph, card=Card.model_validate({"title": facts["title"], "slots": slots}))
 
 
 def _difference(parts: Parts, sha: str, image: Image.Image) -> float | None:

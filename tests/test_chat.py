@@ -79,6 +79,13 @@ def test_a_name_that_cannot_be_used_is_refused() -> None:
         Imagewright().chat("  ")
 
 
+def test_a_picture_of_the_shipped_model_replays_to_identical_pixels(tmp_path: Path) -> None:
+    engine = Imagewright()
+    result = engine.draw("a red circle", flow="mini-quick", seed=4, max_images=1, use_critic=False, out=str(tmp_path))
+    found = engine.replay(result.run)
+    assert (found.same, found.mean_difference, found.differences) == (True, 0.0, ())
+
+
 @pytest.mark.slow
 def test_twenty_runs_replay_to_identical_pixels(tmp_path: Path) -> None:
     """New pictures, edits, variations and repaired ones; another engine draws them again."""

@@ -34,6 +34,20 @@ def test_repaired_pictures_replay_to_the_same_pixels(studio: Studio, kit: Any) -
     assert again(home, result.run).same
 
 
+def test_slots_come_from_the_trace_and_in_an_older_one_from_the_graph(studio: Studio) -> None:
+    home = studio()
+    run = home.say("a yellow star").run
+    trace = home.runs.show(run)
+    drawn: list[Any] = []
+    paint = home.parts.backend.draw
+    home.parts.backend.draw = lambda job, *rest: (drawn.append(job.flow.card.slots), paint(job, *rest))[1]
+    older = {name: {k: v for k, v in facts.items() if k != "slots"} for name, facts in trace["flows"].items()}
+    assert again(home, run).same
+    assert again(home, run, flows=older).same
+    assert drawn[0] == drawn[1]
+    assert {"positive", "seed"} <= drawn[0].keys()
+
+
 def test_what_differs_here_is_said(studio: Studio) -> None:
     home = studio()
     run = home.say("a yellow star").run
