@@ -35,6 +35,15 @@ class _Call:
 
 
 @dataclass(eq=False)
+class _Change:
+    """What a model wears for some jobs, and how to undo it."""
+
+    what: object
+    undo: contextlib.ExitStack
+    users: int = 0
+
+
+@dataclass(eq=False)
 class _Task:
     """A job's thread. It runs only while ``turn`` is its own; it hands the turn back through ``paused``."""
 
@@ -58,7 +67,7 @@ class Lockstep:
         self._stopped = False
         self._most = sys.maxsize
         """How many calls memory is known to hold at once."""
-        self._worn: dict[int, tuple[object, int, contextlib.ExitStack]] = {}
+        self._worn: dict[int, _Change] = {}
 
     def run(self, works: Sequence[Callable[[], Any]]) -> list[Any | BaseException]:
         """The result of each of ``works``, or the error that it ended with, in order.
@@ -108,22 +117,22 @@ class Lockstep:
         A job that wants another change waits until those who use this one have left.
         """
         key = id(model)
-        if key in self._worn and self._worn[key][0] != what:
+        # Several jobs may wait for the same end, and the first of them to wake brings another change.
+        while key in self._worn and self._worn[key].what != what:
             self._wait(lambda: key not in self._worn)
         if key not in self._worn:
-            stack = contextlib.ExitStack()
-            stack.enter_context(enter())
-            self._worn[key] = (what, 0, stack)
-        _, users, stack = self._worn[key]
-        self._worn[key] = (what, users + 1, stack)
+            undo = contextlib.ExitStack()
+            undo.enter_context(enter())
+            self._worn[key] = _Change(what, undo)
+        change = self._worn[key]
+        change.users += 1
         try:
             yield
         finally:
-            _, users, stack = self._worn[key]
-            self._worn[key] = (what, users - 1, stack)
-            if users == 1:
+            change.users -= 1
+            if not change.users:
                 del self._worn[key]
-                stack.close()
+                change.undo.close()
 
     # --- turns ------------------------------------------------------------------------------
 

@@ -134,8 +134,13 @@ def test_a_batch_that_memory_does_not_hold_is_halved() -> None:
     assert isinstance(found[0], torch.OutOfMemoryError)
 
 
-def test_a_change_to_a_model_is_made_once_and_jobs_that_want_another_wait() -> None:
-    model, log = Adder(), []
+Worn = Callable[[str, int], Callable[[Lockstep], None]]
+
+
+@pytest.fixture
+def worn() -> tuple[Adder, list[str], Worn]:
+    """A model, the log of what it wears and when, and a maker of jobs that pass through it so."""
+    model, log = Adder(), list[str]()
 
     @contextlib.contextmanager
     def wearing(what: str) -> Iterator[None]:
@@ -152,9 +157,20 @@ def test_a_change_to_a_model_is_made_once_and_jobs_that_want_another_wait() -> N
 
         return run
 
+    return model, log, work
+
+
+def test_a_change_to_a_model_is_made_once_and_jobs_that_want_another_wait(worn: tuple[Adder, list[str], Worn]) -> None:
+    model, log, work = worn
     assert in_step([work("a", 2), work("b", 1), work("a", 1)]) == [None, None, None]
     assert log == ["on a", "a", "a", "a", "off a", "on b", "b", "off b"]
     assert model.batches == [2, 1, 1]
+
+
+def test_two_jobs_that_wait_for_one_change_to_end_do_not_share_the_next(worn: tuple[Adder, list[str], Worn]) -> None:
+    _, log, work = worn
+    assert in_step([work("a", 2), work("b", 1), work("c", 1)]) == [None, None, None]
+    assert log == ["on a", "a", "a", "off a", "on b", "b", "off b", "on c", "c", "off c"]
 
 
 def test_jobs_take_turns_so_that_what_they_share_needs_no_lock() -> None:
