@@ -74,7 +74,8 @@ class Edition:
     """The weight of the map loss (``train.map_loss``); 0 for none."""
     noise_shift: float
     """Added to the normal under the logistic of the training's times: flat pictures show their shapes through much
-    noise, and what stands where is settled there."""
+    noise, and what stands where is settled there. (The second world's model after 5,300 steps with 0.8: from latents
+    with 60 % noise it finished 73 of 80 pictures rightly, from noise alone 10.)"""
     steps: int
     """The steps of the card's call."""
     scale: float
@@ -121,7 +122,7 @@ SECOND = Edition(
     thing_caption=captions_v2.thing_caption, vocabulary=captions_v2.vocabulary,
     synonyms=captions_v2.synonyms(), compatible=world_v2.compatible,
     length=32, autoencoder=(16, 24, 48, 96), latent_channels=16, double_blocks=2, single_blocks=6, pooled=128,
-    map_weight=0.1, noise_shift=0.8, steps=20, scale=4.0, lessons=Lessons(8000, 16, 4400, 30_000),
+    map_weight=0.1, noise_shift=1.5, steps=20, scale=4.0, lessons=Lessons(8000, 16, 4400, 30_000),
 )  # fmt: skip
 EDITIONS: Mapping[int, Edition] = {1: FIRST, 2: SECOND}
 SHIPPED = EDITIONS[shipped.EDITION]

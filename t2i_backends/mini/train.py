@@ -24,6 +24,7 @@ from diffusers import AutoencoderKL, FluxPipeline
 from torch import Tensor, nn
 
 from imagewright.schemas import Region
+from imagewright.t2i_backends.mini import compiling
 from imagewright.t2i_backends.mini.architecture import adopt, build_pipeline, export
 from imagewright.t2i_backends.mini.editions import EDITIONS, Edition
 from imagewright.t2i_backends.mini.scenes import Scenes, scene_maps
@@ -218,24 +219,30 @@ def train(work: Path, plan: Plan, device: torch.device, out: Path, compiled: boo
     chain = optimisers(model, plan)
     average = Average(model.parameters(), 0.995)
     start = _resume(work / "mini.pt", model, chain, average)
-    if compiled:
-        model.transformer.compile_repeated_blocks(dynamic=False)
     progress = Progress("mini", plan.steps, start, every=25)
-    for step in range(start, plan.steps):
-        data.grow(FIRST_SHARDS + step // plan.grow_every)
-        set_rate(chain, plan, step)
-        flow, mapped = loss_of(model, data, plan, step, device)
-        for optimiser in chain:
-            optimiser.zero_grad(set_to_none=True)
-        (flow + plan.edition.map_weight * mapped).backward()
-        nn.utils.clip_grad_norm_(model.parameters(), 1.0)
-        for optimiser in chain:
-            optimiser.step()
-        average.update(model.parameters(), step)
-        progress.tell(step + 1, flow.item())
-        if (step + 1) % SAVE_EVERY == 0 or step + 1 == plan.steps:
-            save_atomically(_state(model, chain, average, step + 1), work / "mini.pt")
+    with compiling.compiled(model.transformer, device=device, wanted=compiled):
+        for step in range(start, plan.steps):
+            data.grow(FIRST_SHARDS + step // plan.grow_every)
+            progress.tell(step + 1, one_step(model, chain, data, plan, step, device))
+            average.update(model.parameters(), step)
+            if (step + 1) % SAVE_EVERY == 0 or step + 1 == plan.steps:
+                save_atomically(_state(model, chain, average, step + 1), work / "mini.pt")
     export_checkpoint(work, out, plan.edition, averaged=False)
+
+
+def one_step(
+    model: Model, chain: list[torch.optim.Optimizer], data: Scenes, plan: Plan, step: int, device: torch.device
+) -> float:
+    """Learn from the batch of step ``step``; returns its flow-matching loss."""
+    set_rate(chain, plan, step)
+    flow, mapped = loss_of(model, data, plan, step, device)
+    for optimiser in chain:
+        optimiser.zero_grad(set_to_none=True)
+    (flow + plan.edition.map_weight * mapped).backward()
+    nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+    for optimiser in chain:
+        optimiser.step()
+    return flow.item()
 
 
 def first_pipeline(work: Path, plan: Plan, weights: Path | None) -> FluxPipeline:

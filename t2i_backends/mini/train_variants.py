@@ -20,6 +20,7 @@ from peft import LoraConfig
 from peft.utils import get_peft_model_state_dict, set_peft_model_state_dict
 from torch import Tensor, nn
 
+from imagewright.t2i_backends.mini.compiling import compiled
 from imagewright.t2i_backends.mini.editions import EDITIONS, Edition
 from imagewright.t2i_backends.mini.scenes import Scenes
 from imagewright.t2i_backends.mini.train import SAVE_EVERY, Model, Plan, captions, loss_of
@@ -72,8 +73,8 @@ def _is_target(name: str) -> bool:
 
 
 def train_lora(
-    lesson: str, base: Path, work: Path, out: Path, plan: Plan, rate: float, device: torch.device
-) -> Path:  # fmt: skip
+    lesson: str, base: Path, work: Path, out: Path, plan: Plan, rate: float, device: torch.device, quick: bool = True
+) -> Path:
     """Train the LoRA of ``lesson`` on the pipeline in ``base`` and write ``out/<lesson>.safetensors``."""
     torch.manual_seed(plan.seed)
     pipeline = FluxPipeline.from_pretrained(base, local_files_only=True)
@@ -91,7 +92,8 @@ def train_lora(
     def loss(step: int) -> Tensor:
         return loss_of(model, data, plan, step, device)[0]
 
-    _learn(f"LoRA {lesson}", work / f"lora-{lesson}.pt", learning, rate, plan, loss, state, restore)
+    with compiled(model.transformer, device=device, wanted=quick):
+        _learn(f"LoRA {lesson}", work / f"lora-{lesson}.pt", learning, rate, plan, loss, state, restore)
     FluxPipeline.save_lora_weights(out, transformer_lora_layers=state(), weight_name=f"{lesson}.safetensors")
     return out / f"{lesson}.safetensors"
 
@@ -131,7 +133,9 @@ def _guided(teacher: Model, noisy: Tensor, sigma: Tensor, ids: Tensor, empty: Te
     return noisy
 
 
-def train_few_steps(base: Path, work: Path, out: Path, plan: Plan, rate: float, device: torch.device) -> Path:
+def train_few_steps(
+    base: Path, work: Path, out: Path, plan: Plan, rate: float, device: torch.device, quick: bool = True
+) -> Path:
     """Distil the pipeline in ``base`` and write the transformer alone to ``out/mini-few-steps``, bf16."""
     torch.manual_seed(plan.seed)
     teacher, student = (
@@ -150,7 +154,8 @@ def train_few_steps(base: Path, work: Path, out: Path, plan: Plan, rate: float, 
         return few_step_loss(student, teacher, data, plan, step, device)
 
     path, transformer = work / "few-steps.pt", student.transformer
-    _learn(FEW, path, learning, rate, plan, loss, transformer.state_dict, transformer.load_state_dict)
+    with compiled(transformer, teacher.transformer, device=device, wanted=quick):
+        _learn(FEW, path, learning, rate, plan, loss, transformer.state_dict, transformer.load_state_dict)
     folder = out / "mini-few-steps"
     transformer.to(torch.bfloat16).save_pretrained(folder, safe_serialization=True)
     return folder
@@ -194,15 +199,17 @@ def main() -> None:
     parser.add_argument("--rate", type=float, default=1e-3)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--device")
+    parser.add_argument("--no-compile", action="store_true")
     args = parser.parse_args()
     edition = EDITIONS[args.world]
     base, out = args.base or edition.pipeline, args.out or edition.weights
     plan = Plan(edition, steps=args.steps, batch=args.batch, seed=args.seed, region_share=0.0)
     device = pick_device(args.device)
     if args.name == FEW:
-        print(train_few_steps(base, args.work, out, plan, args.rate, device))
+        print(train_few_steps(base, args.work, out, plan, args.rate, device, not args.no_compile))
     else:
-        print(train_lora(args.name, base, args.work, out / "loras", plan, args.rate, device))
+        folder = out / "loras"
+        print(train_lora(args.name, base, args.work, folder, plan, args.rate, device, not args.no_compile))
 
 
 if __name__ == "__main__":
