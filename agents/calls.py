@@ -151,7 +151,7 @@ def failure_of(error: Exception, secrets: Sequence[SecretStr]) -> Failure:
     lost = status is None and (
         isinstance(error, ConnectionError | TimeoutError) or bool(_LOST.search(type(error).__name__))
     )
-    again = lost or (status is not None and (status in _PASSING or status >= 500) and status != 501)
+    again = lost or (status is not None and (status in _PASSING or status >= 500) and status != NOT_IMPLEMENTED)
     words = _in_words(error, status, lost, secrets)
     headers = getattr(getattr(error, "response", None), "headers", None) or {}
     return Failure(words, again=again, pause=retry_after(headers) if again else None, status=status)

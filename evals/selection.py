@@ -18,7 +18,7 @@ import numpy as np
 
 from imagewright.errors import BadInput
 from imagewright.evals.ablation import table_of
-from imagewright.evals.paired import Outcome, arm_rows, pair_row
+from imagewright.evals.paired import ArmRow, Outcome, PairRow, arm_rows, pair_row
 from imagewright.ports import Embedder
 from imagewright.retrieval.candidates import rank
 from imagewright.retrieval.estimate import NOISE, Z90
@@ -103,28 +103,30 @@ def predict(
     for number, part in enumerate(parts):
         index = FlowIndex(home / f"{number}.sqlite", home / f"chroma-{number}", embedder)
         index.add_many(flows)
-        index.add_evidence([row for row in rows if row.prompt not in part], prompts)
+        known_rows = [row for row in rows if row.prompt not in part]
+        index.add_evidence(known_rows, prompts)
         held = [row for row in rows if row.prompt in part]
         found = _fold(index, held, prompts)
         cells += found
-        outcomes += _rules([row for row in rows if row.prompt not in part], prompts, found)
+        outcomes += _rules(known_rows, prompts, found)
     return cells, outcomes
 
 
 def _fold(index: FlowIndex, held: Sequence[Evidence], prompts: Mapping[str, PromptFacts]) -> list[Cell]:
     ready = {flow.id: Readiness() for flow in index.list()}
     noise = _noise(index.evidence_for())
+    of_prompt: dict[str, list[Evidence]] = {}
+    for row in held:
+        of_prompt.setdefault(row.prompt, []).append(row)
     cells = []
-    for prompt in sorted({row.prompt for row in held}):
+    for prompt, rows in sorted(of_prompt.items()):
         facts = prompts[prompt]
         parsed = facts.parsed or ParsedPrompt()
         labels = Categories(labels=facts.categories)
-        backend = next(row.backend for row in held if row.prompt == prompt)
-        offered = rank(index, prompt, parsed, labels, ready, backend, k=len(ready))
+        offered = rank(index, prompt, parsed, labels, ready, rows[0].backend, k=len(ready))
         values: dict[str, list[float]] = {}
-        for row in held:
-            if row.prompt == prompt:
-                values.setdefault(row.flow, []).append(row.value)
+        for row in rows:
+            values.setdefault(row.flow, []).append(row.value)
         cells += [_cell(prompt, each, values[each.flow], noise) for each in offered if each.flow in values]
     return cells
 
@@ -150,9 +152,11 @@ def _rules(known: Sequence[Evidence], prompts: Mapping[str, PromptFacts], cells:
     """What each rule's flow scored on the prompts of ``cells``; ``known`` is all that the rules may look at."""
     labels = {text: facts.categories for text, facts in prompts.items()}
     table = table_of(known, labels, labels)
+    of_prompt: dict[str, dict[str, Cell]] = {}
+    for cell in cells:
+        of_prompt.setdefault(cell.prompt, {})[cell.flow] = cell
     outcomes = []
-    for prompt in sorted({cell.prompt for cell in cells}):
-        mine = {cell.flow: cell for cell in cells if cell.prompt == prompt}
+    for prompt, mine in sorted(of_prompt.items()):
         picked = {
             "best-fixed": table.best,
             "category-table": table.best_for(prompt),
@@ -166,27 +170,40 @@ def _rules(known: Sequence[Evidence], prompts: Mapping[str, PromptFacts], cells:
     return outcomes
 
 
-def table(result: Mapping[str, object]) -> str:
-    """``report``'s findings as lines for a terminal."""
-    arms, pairs = result["arms"], result["pairs"]
-    assert isinstance(arms, list)
-    assert isinstance(pairs, list)
-    lines = [f"{'rule':<18} {'score':>7}   95 % interval"]
-    lines += [f"{a['arm']:<18} {a['overall']:>7.3f}   {a['low']:.3f} – {a['high']:.3f}" for a in arms]
-    lines.append("")
-    lines += [f"{p['a']} over {p['b']}: {p['difference']:+.3f} [{p['low']:+.3f}, {p['high']:+.3f}]" for p in pairs]
-    covered, cells, error = result["covered"], result["cells"], result["error"]
-    lines.append(f"\n90 % intervals hold {covered:.1%} of {cells} held-out cells; mean error {error:.3f}")
-    return "\n".join(lines)
+@dataclass(frozen=True)
+class Findings:
+    """What held-out prediction showed."""
+
+    cells: int
+    covered: float
+    """The share of cells in their 90 % intervals."""
+    error: float
+    """The mean absolute error of the estimates."""
+    arms: tuple[ArmRow, ...]
+    """Each rule with a 95 % interval (bootstrap by prompt)."""
+    pairs: tuple[PairRow, ...]
+
+    def as_json(self) -> dict[str, object]:
+        """Plain values; without what pictures cost, for none was drawn."""
+        rows = [{k: v for k, v in asdict(row).items() if not k.endswith("_per_prompt")} for row in self.arms]
+        return {**asdict(self), "arms": rows}
+
+    def table(self) -> str:
+        """Lines for a terminal."""
+        lines = [f"{'rule':<18} {'score':>7}   95 % interval"]
+        lines += [f"{row.arm:<18} {row.overall:>7.3f}   {row.low:.3f} – {row.high:.3f}" for row in self.arms]
+        lines.append("")
+        lines += [f"{p.a} over {p.b}: {p.difference:+.3f} [{p.low:+.3f}, {p.high:+.3f}]" for p in self.pairs]
+        lines.append(f"\n90 % intervals hold {self.covered:.1%} of {self.cells} held-out cells; ")
+        return "\n".join(lines) + f"mean error {self.error:.3f}"
 
 
-def report(cells: Sequence[Cell], outcomes: Sequence[Outcome]) -> dict[str, object]:
-    """``{"cells", "covered", "error", "arms", "pairs"}``: coverage of the 90 % intervals, the mean absolute error of
-    the estimates, and each rule with 95 % intervals (bootstrap by prompt)."""
-    return {
-        "cells": len(cells),
-        "covered": float(np.mean([cell.inside for cell in cells])),
-        "error": float(np.mean([abs(cell.estimate - cell.value) for cell in cells])),
-        "arms": [{k: v for k, v in asdict(row).items() if not k.endswith("_per_prompt")} for row in arm_rows(outcomes)],
-        "pairs": [asdict(pair_row(outcomes, a, b)) for a, b in PAIRS],
-    }
+def report(cells: Sequence[Cell], outcomes: Sequence[Outcome]) -> Findings:
+    """Coverage and error of the predictions, and what each rule's choice scored."""
+    return Findings(
+        cells=len(cells),
+        covered=float(np.mean([cell.inside for cell in cells])),
+        error=float(np.mean([abs(cell.estimate - cell.value) for cell in cells])),
+        arms=tuple(arm_rows(outcomes)),
+        pairs=tuple(pair_row(outcomes, a, b) for a, b in PAIRS),
+    )

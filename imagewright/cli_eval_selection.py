@@ -48,7 +48,7 @@ def selection(
         key = held_out.by_things if new_things else held_out.by_prompt
         cells, outcomes = held_out.predict(scores, known, engine.index.embedder, Path(home), parts, key)
     result = held_out.report(cells, outcomes)
-    return emit_json(result) if as_json else emit(held_out.table(result))
+    return emit_json(result.as_json()) if as_json else emit(result.table())
 
 
 def add_to(app: typer.Typer) -> None:

@@ -116,7 +116,6 @@ class DiffusersBackend:
         """
         if len({job.flow.id for job in jobs}) > 1:
             raise BadInput("only pictures of one flow are drawn together", "give each flow a call of its own")
-        _import_quietly()
         from imagewright.t2i_backends.lockstep import Lockstep
 
         with self._busy:

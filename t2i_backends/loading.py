@@ -61,12 +61,17 @@ def load_net(source: ModelPath, dtype: torch.dtype) -> Net:
     seen = held(source).channels[0] if family.net_folder == "unet" else 0
     model = _diffusers_model(family.net_class, source, folder, dtype, **({"in_channels": seen} if seen else {}))
     into, out = model.config.in_channels, _out_channels(model)
-    if not facts.drawn(family, into, out):
+    if not family.drawn(into, out):
         raise BadInput(*special(source.path.name, family.title, into))
-    channels = out // 4 if family.name == "flux" else out
     said = held(source).prediction
     extra = {"prediction": said} if said else {}
-    return Net(model, family, _scheduler(source, folder, family, model), vae_scale(source), channels, extra)
+    schedule = _scheduler(source, folder, family, model)
+    return Net(model, family, schedule, vae_scale(source), latent_channels(model, family), extra)
+
+
+def latent_channels(model: Any, family: facts.Facts) -> int:
+    """The channels of the latents that a diffusion model of ``family`` draws; FLUX packs four cells into one token."""
+    return _out_channels(model) // 4 if family.name == "flux" else _out_channels(model)
 
 
 def _out_channels(model: Any) -> int:

@@ -226,15 +226,15 @@ def special(name: str, title: str, channels: int) -> tuple[str, str]:
 def is_special(model: ModelPath) -> tuple[str, str] | None:
     """What ``special`` says of a diffusion model of ours, by its header or config; None for one that is drawn."""
     family, (into, out) = facts.FAMILIES.get(family_of(model)), channels_of(model)
-    if family is None or not into or facts.drawn(family, into, out):
+    if family is None or not into or family.drawn(into, out):
         return None
     return special(model.path.name, family.title, into)
 
 
 def fills(model: ModelPath) -> bool:
     """Whether it is an inpainting model: a UNet that sees a mask and a masked picture beside its latents."""
-    into, out = channels_of(model)
-    return bool(into) and into == 2 * out + 1
+    family, (into, out) = facts.FAMILIES.get(family_of(model)), channels_of(model)
+    return family is not None and bool(into) and family.fills(into, out)
 
 
 def channels_of(model: ModelPath) -> tuple[int, int]:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, cast
 
 import diffusers
 import torch
@@ -15,6 +16,7 @@ from imagewright.errors import BadInput
 from imagewright.t2i_backends.families.base import Net
 from imagewright.t2i_backends.families.facts import FAMILIES
 from imagewright.t2i_backends.handles import ClipHandle
+from imagewright.t2i_backends.loading import latent_channels
 from imagewright.t2i_backends.model_files import ModelPath, component, family_of, read_config, vae_scale
 from imagewright.t2i_backends.pixels import Vae
 from imagewright.t2i_backends.text import tokenizers
@@ -34,8 +36,7 @@ class RandomModels:
         config = read_config(component(source, "net")[0] / "config.json")
         model = _made(lambda: getattr(diffusers, facts.net_class).from_config(config), dtype)
         schedule = read_config(component(source, "net")[0].parent / "scheduler" / "scheduler_config.json")
-        out = int(getattr(model, "out_channels", None) or model.config.get("out_channels") or model.config.in_channels)
-        return Net(model, facts, schedule, vae_scale(source), out // 4 if facts.name == "flux" else out)
+        return Net(model, facts, schedule, vae_scale(source), latent_channels(model, facts))
 
     def load_vae(self, source: ModelPath, dtype: torch.dtype, family: str) -> Vae:
         """An autoencoder in the shape of ``source``."""
@@ -52,8 +53,8 @@ class RandomModels:
         for role, name in FAMILIES[family].encoders.items():
             if name in folders:
                 config = read_config(folders[name] / "config.json")
-                kind = getattr(transformers, str(config["architectures"][0]))  # type: ignore[index]
-                model = _made(lambda k=kind, c=config: k(k.config_class(**c)), dtype)  # type: ignore[misc]
+                kind = getattr(transformers, cast("list[str]", config["architectures"])[0])
+                model = _made(functools.partial(kind, kind.config_class(**config)), dtype)
                 parts[role] = model, tokenizers.find(source, folders[name], role, family)
         return Encoders(family, parts)
 

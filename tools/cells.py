@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -49,14 +49,16 @@ class CellStore:
     def __init__(self, path: Path) -> None:
         self.path = path
 
-    def get(self, key: str) -> Evidence | None:
-        """The cell with that key; None when it was never measured."""
-        with database(self.path, "sweep", _TABLES) as db:
-            row = db.execute("SELECT * FROM cells WHERE key = ?", (key,)).fetchone()
-        if row is None:
-            return None
+    def known(self, keys: Iterable[str]) -> dict[str, Evidence]:
+        """The cells with those keys, as far as they were ever measured."""
         names = ("flow", "graph_hash", "prompt", "backend", "scorer", "seed", "value", "seconds")
-        return Evidence(**{name: row[name] for name in names}, when=row["at"])
+        found = {}
+        with database(self.path, "sweep", _TABLES) as db:
+            for key in keys:
+                row = db.execute("SELECT * FROM cells WHERE key = ?", (key,)).fetchone()
+                if row is not None:
+                    found[key] = Evidence(**{name: row[name] for name in names}, when=row["at"])
+        return found
 
     def put(self, key: str, row: Evidence) -> None:
         """Write one cell."""
@@ -128,7 +130,7 @@ def measure(
             for seed in seeds:
                 key = cell_key(flow, prompt, seed, backend.name, scorer.name, identity, regions)
                 cells.append(Cell(key, flow, prompt, seed, regions))
-        rows = {cell.key: row for cell in cells if (row := store.get(cell.key)) is not None}
+        rows = store.known(cell.key for cell in cells)
         state = Progress(state.done + len(rows), state.total, state.reused + len(rows), flow.id)
         progress(state)
         for cell, row in _new_rows([cell for cell in cells if cell.key not in rows], prompts, backend, scorer):

@@ -30,7 +30,7 @@ class Net:
     @property
     def fills(self) -> bool:
         """Whether it has channels for a mask and a masked picture: an inpainting model of SD1.5 or SDXL."""
-        return self.facts.net_folder == "unet" and int(self.model.config.in_channels) == 2 * self.channels + 1
+        return self.facts.fills(int(self.model.config.in_channels), self.channels)
 
     @property
     def dtype(self) -> torch.dtype:

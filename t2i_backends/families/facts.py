@@ -33,6 +33,15 @@ class Facts:
     """What its published VAEs' latents are multiplied with, after ``vae_shift`` is taken off."""
     vae_shift: float = 0.0
 
+    def fills(self, into: int, out: int) -> bool:
+        """Whether a model with so many input and output channels is an inpainting model: a UNet that sees a mask and a
+        masked picture beside its latents."""
+        return self.net_folder == "unet" and into == 2 * out + 1
+
+    def drawn(self, into: int, out: int) -> bool:
+        """Whether a model with so many channels is drawn: one that sees its latents alone, or one that ``fills``."""
+        return into == out or self.fills(into, out)
+
 
 FLUX = Facts(
     "flux", "FLUX.1", frozenset({"FluxPipeline", "FluxImg2ImgPipeline", "FluxInpaintPipeline",
@@ -78,12 +87,6 @@ def of_net(class_name: str, config: Mapping[str, object]) -> str:
     if class_name == "UNet2DConditionModel":
         return "sdxl" if config.get("addition_embed_type") == "text_time" else "sd15"
     return next((facts.name for facts in FAMILIES.values() if class_name == facts.net_class), "")
-
-
-def drawn(family: Facts, into: int, out: int) -> bool:
-    """Whether a model with so many input and output channels is drawn: one that sees its latents alone, or a UNet that
-    sees a mask and a masked picture beside them."""
-    return into == out or (family.net_folder == "unet" and into == 2 * out + 1)
 
 
 def of_clip_type(kind: str) -> str:

@@ -56,9 +56,12 @@ def inpaint_model_conditioning(
     """What an inpainting model is told beside its text, and the picture; ``noise_mask`` keeps what is no hole."""
     hidden, fitted = _greyed(run, pixels, mask)
     fill = Fill(run.encode_pictures(hidden, vae), fitted)
-    told = (tuple(replace(one, fill=fill) for one in side) for side in (positive, negative))
     latent = latent_of(run, pixels, vae)
-    return *told, replace(latent, mask=fitted) if noise_mask else latent  # type: ignore[return-value]
+    return (
+        tuple(replace(one, fill=fill) for one in positive),
+        tuple(replace(one, fill=fill) for one in negative),
+        replace(latent, mask=fitted) if noise_mask else latent,
+    )
 
 
 def _tell_stretched(run: Runtime, mask: Masks, size: tuple[int, int]) -> None:

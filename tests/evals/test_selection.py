@@ -12,7 +12,7 @@ from typer.testing import CliRunner
 
 from imagewright.cli import app
 from imagewright.errors import BadInput
-from imagewright.evals.selection import by_prompt, by_things, folds_of, predict, report, table
+from imagewright.evals.selection import by_prompt, by_things, folds_of, predict, report
 from imagewright.retrieval.evidence import EvidenceFile, PromptFacts
 from imagewright.schemas import Card, Evidence, Flow, ParsedGroup, ParsedPrompt
 
@@ -74,14 +74,14 @@ def test_a_flow_that_is_better_at_a_kind_is_chosen_there(tmp_path: Path) -> None
     cells, outcomes = predict(measured(0.05), [flow("one"), flow("many")], Letters(), tmp_path)
     assert len(cells) == 48
     result = report(cells, outcomes)
-    scores = {arm["arm"]: arm["overall"] for arm in result["arms"]}  # type: ignore[attr-defined]
+    scores = {arm.arm: arm.overall for arm in result.arms}
     assert scores["selected"] == pytest.approx(0.7, abs=0.03)
     assert scores["best-fixed"] == pytest.approx(0.62, abs=0.03)
     assert scores["random"] == pytest.approx(0.55, abs=0.03)
     assert scores["random"] < scores["best-fixed"] < scores["selected"] <= scores["best in hindsight"]
-    better = next(pair for pair in result["pairs"] if pair["b"] == "best-fixed")  # type: ignore[attr-defined]
-    assert better["low"] > 0
-    text = table(result)
+    better = next(pair for pair in result.pairs if pair.b == "best-fixed")
+    assert better.low > 0
+    text = result.table()
     assert "selected over best-fixed: +0." in text
     assert "of 48 held-out cells" in text
 
@@ -102,9 +102,7 @@ def test_a_held_out_score_changes_no_estimate_of_its_own_prompt(tmp_path: Path) 
 
 def test_intervals_hold_about_nine_in_ten(tmp_path: Path) -> None:
     cells, outcomes = predict(measured(0.15), [flow("one"), flow("many")], Letters(), tmp_path)
-    covered = report(cells, outcomes)["covered"]
-    assert isinstance(covered, float)
-    assert 0.85 <= covered <= 1.0
+    assert 0.85 <= report(cells, outcomes).covered <= 1.0
     narrow = [cell for cell in cells if cell.high - cell.low < 0.9]
     assert len(narrow) > 40
 
