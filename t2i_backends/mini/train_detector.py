@@ -1,7 +1,8 @@
 """Trains mini's two detectors, apart from one another: other seeds, other widths, other pictures.
 
 ``critic`` sees pictures that went through mini's autoencoder with noise in the latents, as mini's own do;
-``evidence`` sees renders that were blurred, shifted in colour and made noisy, and never the autoencoder.
+``evidence`` sees renders that were blurred, shifted in colour and made noisy, and never the autoencoder. Both see some
+things that went wrong in the drawing (``spoiling.py``) and learn to name none of them.
 Run it with ``python -m imagewright.t2i_backends.mini.train_detector critic`` (or ``evidence``); it resumes.
 """
 
@@ -15,11 +16,13 @@ from pathlib import Path
 import torch
 import torch.nn.functional as F
 from diffusers import AutoencoderKL
+from PIL import Image
 from safetensors.torch import save_file
 from torch import Tensor
 
 from imagewright.t2i_backends.mini.detector import CELL, DetectorNet, find, heads, to_tensor
 from imagewright.t2i_backends.mini.editions import EDITIONS, FIRST, Edition
+from imagewright.t2i_backends.mini.spoiling import spoiled, wobbly
 from imagewright.t2i_backends.mini.training import Average, Progress, load_if_there, pick_device, save_atomically
 from imagewright.t2i_backends.mini.world import Scene, Thing
 
@@ -34,6 +37,8 @@ class Kind:
     """The share of scenes with up to six unrelated things."""
 
 
+SPOILED, WOBBLY = 0.3, 0.2
+"""The shares of pictures with a spoilt thing, and with slightly uneven ones."""
 KINDS = {"critic": Kind(seed=11, width=20, crowd=0.3), "evidence": Kind(seed=97, width=24, crowd=0.6)}
 
 
@@ -97,16 +102,31 @@ def loss_of(grid: Tensor, background: Tensor, scenes: list[Scene], edition: Edit
     return loss
 
 
-def pictures(scenes: list[Scene], kind: str, rng: random.Random, vae: AutoencoderKL | None, edition: Edition) -> Tensor:
-    """Renders of ``scenes`` as this kind of detector sees them: ``(count, 3, side, side)`` in [-1, 1]."""
-    clean = torch.stack([to_tensor(edition.draw(s, rng), edition) for s in scenes])
+def lesson(
+    scenes: list[Scene], kind: str, rng: random.Random, vae: AutoencoderKL | None, edition: Edition
+) -> tuple[Tensor, list[Scene]]:
+    """Pictures of ``scenes`` for this kind of detector, and what it should see in them, which is no spoilt thing."""
+    drawn: list[Image.Image] = []
+    seen: list[Scene] = []
+    for scene in scenes:
+        fate = rng.random() if scene.things else 1.0
+        picture, rest = spoiled(scene, edition, rng) if fate < SPOILED else (None, scene)
+        if picture is None:
+            picture = wobbly(scene, edition, rng) if fate < SPOILED + WOBBLY else edition.draw(scene, rng)
+        drawn.append(picture)
+        seen.append(rest)
+    return worn(torch.stack([to_tensor(picture, edition) for picture in drawn]), kind, rng, vae), seen
+
+
+def worn(clean: Tensor, kind: str, rng: random.Random, vae: AutoencoderKL | None) -> Tensor:
+    """``clean`` pictures ``(count, 3, side, side)`` in [-1, 1] as this kind of detector sees them; the same shape."""
     source = torch.Generator().manual_seed(rng.getrandbits(40))
     if kind == "critic" and vae is not None and rng.random() < 0.6:
-        with torch.no_grad():
+        with torch.no_grad(), torch.autocast(clean.device.type, torch.bfloat16):
             latents = vae.encode(clean).latent_dist.mean
             noise = torch.randn(latents.shape, generator=source)
             decoded: Tensor = vae.decode(latents + rng.uniform(0, 0.25) * noise).sample
-            return decoded.clamp(-1, 1)
+            return decoded.float().clamp(-1, 1)
     if kind == "evidence":
         if rng.random() < 0.5:
             clean = F.avg_pool2d(F.pad(clean, (1, 1, 1, 1), mode="replicate"), 3, 1)
@@ -135,9 +155,10 @@ def train(
     progress = Progress(f"detector {name}", steps, start)
     for step in range(start, steps):
         rng = random.Random(kind.seed * 1_000_003 + step)
-        scenes = [_scene(rng, kind, edition) for _ in range(batch)]
-        grid, background = net(pictures(scenes, name, rng, vae, edition).to(device))
-        loss = loss_of(grid, background, scenes, edition)
+        pictures, seen = lesson([_scene(rng, kind, edition) for _ in range(batch)], name, rng, vae, edition)
+        with torch.autocast(device.type, torch.bfloat16):
+            grid, background = net(pictures.to(device))
+        loss = loss_of(grid.float(), background.float(), seen, edition)
         optimiser.zero_grad(set_to_none=True)
         loss.backward()
         torch.nn.utils.clip_grad_norm_(net.parameters(), 5.0)
