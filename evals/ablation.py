@@ -44,6 +44,7 @@ class Arm:
     name: str
     flow: Callable[[Case], str | None]
     """The flow for a prompt; None lets the selector choose."""
+    categories: bool = True
     layout: bool = False
     critic: bool = False
     images: int = 1
@@ -120,6 +121,7 @@ def arms(table: Table, plain: str, images: int, draws: int) -> tuple[Arm, ...]:
         Arm("selected+layout", chosen, layout=True),
         Arm("full", chosen, layout=True, critic=True, images=images),
         Arm("best-of-n", best, critic=True, draws=draws),
+        Arm("full without categorizer", chosen, categories=False, layout=True, critic=True, images=images),
         Arm("full without selector", best, layout=True, critic=True, images=images),
         Arm("full without layout", chosen, critic=True, images=images),
         Arm("full without repairs", chosen, layout=True, critic=True, draws=draws),
@@ -129,6 +131,7 @@ def arms(table: Table, plain: str, images: int, draws: int) -> tuple[Arm, ...]:
 PAIRS = (
     ("full", "plain"), ("full", "best-of-n"), ("selected", "best-fixed"), ("selected", "category-table"),
     ("selected", "random"), ("selected+layout", "selected"), ("full", "selected+layout"),
+    ("full", "full without categorizer"),
     ("full", "full without selector"), ("full", "full without layout"), ("full", "full without repairs"),
 )  # fmt: skip
 
@@ -217,8 +220,8 @@ def _draw(engine: Engine, arm: Arm, case: Case, seed: int, picture: Path) -> tup
 
 def _request(arm: Arm, case: Case, seed: int, picture: Path) -> DrawRequest:
     return DrawRequest(
-        prompt=case.prompt, seed=seed, flow=arm.flow(case), use_layout=arm.layout, use_critic=arm.critic,
-        max_images=arm.images, out=str(picture), anyway=True,
+        prompt=case.prompt, seed=seed, flow=arm.flow(case), use_categories=arm.categories, use_layout=arm.layout,
+        use_critic=arm.critic, max_images=arm.images, out=str(picture), anyway=True,
     )  # fmt: skip
 
 

@@ -21,7 +21,7 @@ from imagewright.graph.tried import known
 from imagewright.graph.wording import additions, worded
 from imagewright.intents import Settled
 from imagewright.ports import Step
-from imagewright.schemas import Layout, Round, RunEvent, Written
+from imagewright.schemas import Categories, Layout, Round, RunEvent, Written
 
 T = TypeVar("T")
 Node = Callable[[State, Runtime[Parts]], Update]
@@ -75,9 +75,11 @@ def _noted(state: State, *notes: str) -> tuple[str, ...]:
 
 @node
 def categorize(state: State, parts: Parts) -> Update:
-    """Label the prompt."""
+    """Label the prompt; with no labels where the request wants none, and evidence then counts by nearness alone."""
     settled = _settled(state)
-    categories = parts.categorizer.categorize(settled.prompt, settled.parsed)
+    categories = Categories(labels=(), decided_by="the request")
+    if state.request.use_categories:
+        categories = parts.categorizer.categorize(settled.prompt, settled.parsed)
     tell(RunEvent(kind="categories", run=state.run, text=", ".join(categories.labels)))
     return {"categories": categories}
 

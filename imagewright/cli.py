@@ -103,6 +103,9 @@ def draw(
     size: Annotated[str | None, typer.Option(metavar="WxH", help="In pixels: 64, or 96x64.")] = None,
     flow: FlowOption = None,
     backend: EnginesOption = None,
+    categories: Annotated[
+        bool, typer.Option("--categories/--no-categories", help="Let flows that are good at this kind of prompt win.")
+    ] = True,
     layout: Annotated[bool, typer.Option("--layout/--no-layout", help="Plan where things go.")] = True,
     critic: Annotated[bool, typer.Option("--critic/--no-critic", help="Check the picture and repair it.")] = True,
     max_images: Annotated[str, typer.Option(metavar="N", help="Pictures to make at most.")] = "4",
@@ -142,6 +145,7 @@ def draw(
         height=height,
         flow=flow,
         backend=backend,
+        use_categories=categories,
         use_layout=layout,
         use_critic=critic,
         max_images=images,

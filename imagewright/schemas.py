@@ -380,6 +380,7 @@ class DrawRequest(Value):
     height: int | None = None
     flow: str | None = None
     backend: str | None = None
+    use_categories: bool = True
     use_layout: bool = True
     use_critic: bool = True
     polish: bool = False  # after a picture is right: one suggestion for its beauty

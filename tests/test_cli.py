@@ -63,8 +63,8 @@ def test_help_names_every_command(run: Run) -> None:
 
 def test_every_option_of_the_contract_is_there(run: Run) -> None:
     out = run("draw", "--help")[1]
-    names = "seed size flow backend no-layout no-critic max-images max-seconds thread llm out json anyway models device"
-    assert [name for name in [*names.split(), "quiet"] if f"--{name}" not in out] == []
+    names = "seed size flow backend no-categories no-layout no-critic max-images max-seconds thread llm out json anyway"
+    assert [name for name in [*names.split(), "models", "device", "quiet"] if f"--{name}" not in out] == []
 
 
 @pytest.mark.parametrize(

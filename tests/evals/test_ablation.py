@@ -82,6 +82,7 @@ def test_every_arm_asks_for_what_its_name_says() -> None:
     assert settings["full"] == (True, True, 4, 1)
     assert settings["best-of-n"] == (False, True, 1, 3)
     assert settings["full without layout"] == (False, True, 4, 1)
+    assert [name for name, arm in found.items() if not arm.categories] == ["full without categorizer"]
     assert {name for pair in PAIRS for name in pair} <= set(found)
 
 

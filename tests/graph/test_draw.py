@@ -119,6 +119,15 @@ def test_without_a_layout_there_are_no_regions_and_without_a_critic_no_verdict(s
     assert "critique" not in home.told("node")
 
 
+def test_without_categories_a_prompt_bears_no_labels_and_a_flow_is_chosen_all_the_same(studio: Studio) -> None:
+    home = studio()
+    plain, bare = home.draw(PROMPT), home.draw(PROMPT, use_categories=False)
+    assert plain.categories
+    assert bare.categories == ()
+    assert bare.flow
+    assert json.loads(Path(bare.trace).read_text())["categorised"]["decided_by"] == "the request"
+
+
 def test_a_wrong_colour_in_one_box_is_drawn_anew_there_and_nowhere_else(studio: Studio) -> None:
     home = studio(flaw=recoloured)
     result = home.draw(PROMPT)
