@@ -50,6 +50,8 @@ class Arm:
     images: int = 1
     draws: int = 1
     """Best-of-N: so many runs of one picture, until the critic accepts one."""
+    backend: str | None = None
+    """What draws; None for the default."""
 
 
 @dataclass(frozen=True)
@@ -221,7 +223,7 @@ def _draw(engine: Engine, arm: Arm, case: Case, seed: int, picture: Path) -> tup
 def _request(arm: Arm, case: Case, seed: int, picture: Path) -> DrawRequest:
     return DrawRequest(
         prompt=case.prompt, seed=seed, flow=arm.flow(case), use_categories=arm.categories, use_layout=arm.layout,
-        use_critic=arm.critic, max_images=arm.images, out=str(picture), anyway=True,
+        use_critic=arm.critic, backend=arm.backend, max_images=arm.images, out=str(picture), anyway=True,
     )  # fmt: skip
 
 

@@ -28,6 +28,7 @@ from imagewright.cli_boundary import guard
 from imagewright.cli_options import (
     LARGEST_SEED,
     MOST_IMAGES,
+    BackendOption,
     DeviceOption,
     FlowOption,
     JsonFlag,
@@ -77,8 +78,6 @@ app.command("doctor")(cli_doctor.doctor)
 app.add_typer(cli_doctor.config, name="config")
 cli_runs.app.command("replay")(cli_why.replay_run)
 
-EnginesOption = Annotated[str | None, typer.Option(metavar="NAME", help="The backend that draws.")]
-
 
 def _version(wanted: bool) -> None:
     if wanted:
@@ -102,7 +101,7 @@ def draw(
     seed: Annotated[str | None, typer.Option(metavar="N", help="The same seed draws the same picture.")] = None,
     size: Annotated[str | None, typer.Option(metavar="WxH", help="In pixels: 64, or 96x64.")] = None,
     flow: FlowOption = None,
-    backend: EnginesOption = None,
+    backend: BackendOption = None,
     categories: Annotated[
         bool, typer.Option("--categories/--no-categories", help="Let flows that are good at this kind of prompt win.")
     ] = True,

@@ -14,6 +14,7 @@ from imagewright.cli_input import open_reader
 from imagewright.cli_options import (
     LARGEST_SEED,
     MOST_IMAGES,
+    BackendOption,
     DeviceOption,
     FlowOption,
     LlmOption,
@@ -53,7 +54,7 @@ def chat(
     seed: Annotated[str | None, typer.Option(metavar="N", help="The seed of every new picture.")] = None,
     size: Annotated[str | None, typer.Option(metavar="WxH", help="In pixels: 64, or 96x64.")] = None,
     flow: FlowOption = None,
-    backend: Annotated[str | None, typer.Option(metavar="NAME", help="The backend that draws.")] = None,
+    backend: BackendOption = None,
     critic: Annotated[bool, typer.Option("--critic/--no-critic", help="Check pictures and repair them.")] = True,
     max_images: Annotated[str, typer.Option(metavar="N", help="Pictures to make at most for one saying.")] = "4",
     max_seconds: Annotated[str | None, typer.Option(metavar="S", help="Seconds for one saying at most.")] = None,

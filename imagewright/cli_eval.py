@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from imagewright import cli_runs
-from imagewright.cli_options import DeviceOption, JsonFlag, ModelsOption, read_whole
+from imagewright.cli_options import BackendOption, DeviceOption, JsonFlag, ModelsOption, read_whole
 from imagewright.cli_text import emit, emit_json
 from imagewright.errors import BadInput
 
@@ -40,6 +41,7 @@ def ablation(
     only: Annotated[list[str] | None, typer.Option("--arm", metavar="ARM", help="Only this arm; repeatable.")] = None,
     judge: Annotated[str, typer.Option(metavar="NAME", help="exact, or a scorer that grades instead.")] = "exact",
     plain: Annotated[str, typer.Option(metavar="ID", help="The flow of the plain arm.")] = "mini-balanced",
+    backend: BackendOption = None,
     max_images: Annotated[str, typer.Option(metavar="N", help="The full arm's budget.")] = "4",
     draws: Annotated[str, typer.Option(metavar="N", help="The cap of best-of-n.")] = "4",
     models: ModelsOption = None,
@@ -48,7 +50,8 @@ def ablation(
 ) -> None:
     """The same prompts and seeds through arms with and without each part, judged by the exact checker.
 
-    A run that was stopped goes on with the same command. DIR keeps every picture, named by arm, prompt and seed.
+    A run that was stopped goes on with the same command. DIR keeps every picture, named by arm, prompt and seed. The
+    flows are those of the index; IMAGEWRIGHT_HOME names another one.
     """
     wanted, number = read_whole("--sample", sample, MOST), read_whole("--seeds", seeds, 100)
     budget, cap = read_whole("--max-images", max_images, 100), read_whole("--draws", draws, 100)
@@ -63,7 +66,7 @@ def ablation(
 
     made = (read_prompts(prompts) if prompts else held_out(SHIPPED, wanted))[:wanted]
     with cli_runs.engine(models, device) as engine:
-        arms = _arms(engine, made, plain, budget, cap, only)
+        arms = [replace(arm, backend=backend) for arm in _arms(engine, made, plain, budget, cap, backend, only)]
         outcomes: list[Outcome] = []
         total = len(arms) * len(made) * number
         for outcome in run_all(engine, arms, made, range(number), _judge(judge), images):
@@ -82,13 +85,15 @@ def ablation(
 
 
 def _arms(
-    engine: Imagewright, made: list[Case], plain: str, budget: int, cap: int, only: list[str] | None
+    engine: Imagewright, made: list[Case], plain: str, budget: int, cap: int, backend: str | None,
+    only: list[str] | None,
 ) -> tuple[Arm, ...]:  # fmt: skip
-    """The arms, with the table of the index's evidence behind them."""
+    """The arms, with the table of the index's evidence on the backend behind them."""
+    from imagewright.container import DEFAULT_BACKEND
     from imagewright.evals.ablation import arms, table_of
 
     engine.index.get(plain)
-    evidence = engine.index.evidence_for()
+    evidence = engine.index.evidence_for(backend=engine.backend(backend or DEFAULT_BACKEND).name)
     labels = engine.index.prompt_facts()
     categories = {case.prompt: engine.plan(case.prompt).categories for case in made}
     found = arms(table_of(evidence, {p: f.categories for p, f in labels.items()}, categories), plain, budget, cap)

@@ -42,6 +42,7 @@ ThreadOption = Annotated[
     str | None,
     typer.Option("--thread", metavar="NAME", help="The conversation that it joins.", autocompletion=complete.threads),
 ]
+BackendOption = Annotated[str | None, typer.Option(metavar="NAME", help="The backend that draws.")]
 DeviceOption = Annotated[str | None, typer.Option(help="auto, cpu, cuda, cuda:1 or mps.")]
 
 

@@ -1,5 +1,6 @@
 """``imagewright eval``: what it refuses, before anything is loaded."""
 
+import json
 from pathlib import Path
 
 import pytest
@@ -29,3 +30,23 @@ def test_a_fresh_run_wants_a_folder_without_an_earlier_one(tmp_path: Path) -> No
     result = CliRunner().invoke(app, ["ablation", "--images", str(tmp_path), "--fresh"])
     assert isinstance(result.exception, BadInput)
     assert "earlier run" in str(result.exception)
+
+
+def test_the_arms_are_drawn_judged_and_compared(tmp_path: Path) -> None:
+    options = ["--sample", "1", "--plain", "mini-quick", "--max-images", "1", "--arm", "plain", "--arm", "full"]
+    first = CliRunner().invoke(app, ["ablation", "--images", str(tmp_path), "--json", *options])
+    assert first.exit_code == 0, first.output
+    result = json.loads(first.stdout)
+    assert [(arm["arm"], arm["images_per_prompt"]) for arm in result["arms"]] == [("plain", 1.0), ("full", 1.0)]
+    assert [(pair["a"], pair["b"]) for pair in result["pairs"]] == [("full", "plain")]
+    assert len(list(tmp_path.glob("*/*.png"))) == 2
+    assert (tmp_path / "plot.png").is_file()
+    again = CliRunner().invoke(app, ["ablation", "--images", str(tmp_path), "--json", *options])
+    assert json.loads(again.stdout) == result
+
+
+@pytest.mark.parametrize(("option", "value", "words"), [("--backend", "none", "none"), ("--arm", "half", "half")])
+def test_what_is_not_there_is_named(option: str, value: str, words: str, tmp_path: Path) -> None:
+    result = CliRunner().invoke(app, ["ablation", "--images", str(tmp_path), "--sample", "1", option, value])
+    assert isinstance(result.exception, BadInput)
+    assert words in str(result.exception)
