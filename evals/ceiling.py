@@ -11,8 +11,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from imagewright.errors import BadInput
 from imagewright.evals.paired import interval
-from imagewright.schemas import Evidence
+from imagewright.retrieval.evidence import PromptFacts
+from imagewright.schemas import Evidence, ParsedPrompt
 
 
 @dataclass(frozen=True)
@@ -28,6 +30,13 @@ class Ceiling:
     """The selector's share of the gap; None where the gap's 95 % interval holds 0, for then there is none to share."""
 
 
+def kind_of(facts: PromptFacts) -> str:
+    """The cell of a prompt: how many kinds of things, how many things, whether a relation is stated."""
+    parsed = facts.parsed or ParsedPrompt()
+    things = sum(group.count for group in parsed.groups)
+    return f"{len(parsed.groups)} kinds, {things} things{', related' if parsed.relations else ''}"
+
+
 def ceiling(
     rows: Sequence[Evidence], cell_of: Mapping[str, str], chosen: Mapping[str, str] | None = None
 ) -> Ceiling:  # fmt: skip
@@ -37,11 +46,19 @@ def ceiling(
         rows: the scores.
         cell_of: the cell of each prompt.
         chosen: the flow that a selector picked for each prompt, where its share is asked for.
+
+    Raises:
+        BadInput: there are fewer than two seeds, or a flow was not measured on every prompt with every seed.
     """
-    prompts, seeds = sorted({row.prompt for row in rows}), sorted({row.seed for row in rows})
-    halves = [
-        [row for row in rows if (prompts.index(row.prompt) + seeds.index(row.seed)) % 2 == side] for side in (0, 1)
-    ]
+    flows = {row.flow for row in rows}
+    prompts = {text: number for number, text in enumerate(sorted({row.prompt for row in rows}))}
+    seeds = {seed: number for number, seed in enumerate(sorted({row.seed for row in rows}))}
+    if len(seeds) < 2 or len(rows) != len(flows) * len(prompts) * len(seeds):
+        raise BadInput(
+            "the ceiling needs scores of every flow on every prompt with the same two or more seeds",
+            "measure them: python -m imagewright.evals.matrix",
+        )
+    halves = [[row for row in rows if (prompts[row.prompt] + seeds[row.seed]) % 2 == side] for side in (0, 1)]
     fixed: dict[str, list[float]] = {}
     best: dict[str, list[float]] = {}
     picked: dict[str, list[float]] = {}

@@ -3,7 +3,8 @@
 ``imagewright eval selection`` runs it. The prompts of the evidence fall into folds; each fold's cells (a flow on a
 prompt, the mean of its seeds) are predicted from the evidence of all the others, as the index predicts a new prompt.
 Reported are how many cells fall into their 90 % intervals, and what the flows that each rule picks scored on the
-held-out prompts: by the same scorer as the evidence, so this tells rules apart and judges no picture.
+held-out prompts: by the same scorer as the evidence, so this tells rules apart and judges no picture. Beside them
+stands the ceiling: what a perfect choice by kind of prompt could gain.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ import numpy as np
 
 from imagewright.errors import BadInput
 from imagewright.evals.ablation import table_of
+from imagewright.evals.ceiling import Ceiling, ceiling, kind_of
 from imagewright.evals.paired import ArmRow, Outcome, PairRow, arm_rows, pair_row
 from imagewright.ports import Embedder
 from imagewright.retrieval.candidates import rank
@@ -182,6 +184,8 @@ class Findings:
     arms: tuple[ArmRow, ...]
     """Each rule with a 95 % interval (bootstrap by prompt)."""
     pairs: tuple[PairRow, ...]
+    ceiling: Ceiling | None
+    """What the best flow of each kind of prompt could gain over the best fixed one; None where seeds are missing."""
 
     def as_json(self) -> dict[str, object]:
         """Plain values; without what pictures cost, for none was drawn."""
@@ -195,15 +199,39 @@ class Findings:
         lines.append("")
         lines += [f"{p.a} over {p.b}: {p.difference:+.3f} [{p.low:+.3f}, {p.high:+.3f}]" for p in self.pairs]
         lines.append(f"\n90 % intervals hold {self.covered:.1%} of {self.cells} held-out cells; ")
-        return "\n".join(lines) + f"mean error {self.error:.3f}"
+        lines[-1] += f"mean error {self.error:.3f}"
+        return "\n".join([*lines, _ceiling_line(self.ceiling)])
 
 
-def report(cells: Sequence[Cell], outcomes: Sequence[Outcome]) -> Findings:
-    """Coverage and error of the predictions, and what each rule's choice scored."""
+def _ceiling_line(found: Ceiling | None) -> str:
+    if found is None:
+        return "no ceiling: it needs every flow on every prompt with the same two or more seeds"
+    line = f"best flow of each kind of prompt over best fixed: {found.gap:+.3f} [{found.low:+.3f}, {found.high:+.3f}]"
+    if found.recovered is None:
+        return f"{line}; no gap to recover"
+    return f"{line}; the selected flows recover {found.recovered:.0%} of it"
+
+
+def report(cells: Sequence[Cell], outcomes: Sequence[Outcome], evidence: EvidenceFile) -> Findings:
+    """Coverage and error of the predictions, what each rule's choice scored, and the ceiling over ``evidence``."""
+    best: dict[str, Cell] = {}
+    for cell in sorted(cells, key=lambda cell: cell.flow):
+        if cell.prompt not in best or cell.estimate > best[cell.prompt].estimate:
+            best[cell.prompt] = cell
+    flows = {cell.flow for cell in cells}
+    try:
+        highest = ceiling(
+            [row for row in evidence.rows if row.flow in flows],
+            {prompt: kind_of(evidence.prompts.get(prompt, PromptFacts())) for prompt in best},
+            {prompt: cell.flow for prompt, cell in best.items()},
+        )
+    except BadInput:
+        highest = None
     return Findings(
         cells=len(cells),
         covered=float(np.mean([cell.inside for cell in cells])),
         error=float(np.mean([abs(cell.estimate - cell.value) for cell in cells])),
         arms=tuple(arm_rows(outcomes)),
         pairs=tuple(pair_row(outcomes, a, b) for a, b in PAIRS),
+        ceiling=highest,
     )

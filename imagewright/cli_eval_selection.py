@@ -47,7 +47,7 @@ def selection(
         known = list(engine.index.list()) if flows is None else flows_in(flows, None)
         key = held_out.by_things if new_things else held_out.by_prompt
         cells, outcomes = held_out.predict(scores, known, engine.index.embedder, Path(home), parts, key)
-    result = held_out.report(cells, outcomes)
+    result = held_out.report(cells, outcomes, scores)
     return emit_json(result.as_json()) if as_json else emit(result.table())
 
 

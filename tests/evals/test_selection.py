@@ -71,9 +71,10 @@ def test_folds_part_every_prompt_once_and_keep_alike_ones_together() -> None:
 
 
 def test_a_flow_that_is_better_at_a_kind_is_chosen_there(tmp_path: Path) -> None:
-    cells, outcomes = predict(measured(0.05), [flow("one"), flow("many")], Letters(), tmp_path)
+    evidence = measured(0.05)
+    cells, outcomes = predict(evidence, [flow("one"), flow("many")], Letters(), tmp_path)
     assert len(cells) == 48
-    result = report(cells, outcomes)
+    result = report(cells, outcomes, evidence)
     scores = {arm.arm: arm.overall for arm in result.arms}
     assert scores["selected"] == pytest.approx(0.7, abs=0.03)
     assert scores["best-fixed"] == pytest.approx(0.62, abs=0.03)
@@ -84,6 +85,17 @@ def test_a_flow_that_is_better_at_a_kind_is_chosen_there(tmp_path: Path) -> None
     text = result.table()
     assert "selected over best-fixed: +0." in text
     assert "of 48 held-out cells" in text
+    assert result.ceiling is not None
+    assert result.ceiling.low > 0
+    assert result.ceiling.recovered == pytest.approx(1.0, abs=0.15)
+    assert "recover" in text
+
+
+def test_there_is_no_ceiling_without_two_seeds(tmp_path: Path) -> None:
+    evidence = measured(0.05, seeds=1)
+    result = report(*predict(evidence, [flow("one"), flow("many")], Letters(), tmp_path), evidence)
+    assert result.ceiling is None
+    assert "no ceiling" in result.table()
 
 
 def test_a_held_out_score_changes_no_estimate_of_its_own_prompt(tmp_path: Path) -> None:
@@ -101,8 +113,9 @@ def test_a_held_out_score_changes_no_estimate_of_its_own_prompt(tmp_path: Path) 
 
 
 def test_intervals_hold_about_nine_in_ten(tmp_path: Path) -> None:
-    cells, outcomes = predict(measured(0.15), [flow("one"), flow("many")], Letters(), tmp_path)
-    assert 0.85 <= report(cells, outcomes).covered <= 1.0
+    evidence = measured(0.15)
+    cells, outcomes = predict(evidence, [flow("one"), flow("many")], Letters(), tmp_path)
+    assert 0.85 <= report(cells, outcomes, evidence).covered <= 1.0
     narrow = [cell for cell in cells if cell.high - cell.low < 0.9]
     assert len(narrow) > 40
 
@@ -117,6 +130,7 @@ def test_the_command_reports_what_ships() -> None:
     assert done.exit_code == 0, done.output
     result = json.loads(done.output)
     assert result["cells"] > 100
+    assert result["ceiling"]["best_per_cell"] > 0
     assert {"selected", "best-fixed", "random"} <= {arm["arm"] for arm in result["arms"]}
 
 
