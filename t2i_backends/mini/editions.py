@@ -14,6 +14,7 @@ from pathlib import Path
 from PIL import Image
 
 from imagewright.t2i_backends.mini import captions_v2, render, render_v2, shipped, world, world_v2
+from imagewright.t2i_backends.mini.arrangements import arranged
 from imagewright.t2i_backends.mini.world import RGB, Scene, Thing
 
 
@@ -51,6 +52,8 @@ class Edition:
     """A random scene of a kind."""
     sample_any: Callable[[random.Random], Scene]
     """A random scene, as the world likes them mixed."""
+    arrange: Callable[[Scene, random.Random], Scene] | None
+    """A scene as most of those stand that captions are learned from; None to leave them as they fall."""
     draw: Callable[[Scene, random.Random | None], Image.Image]
     caption: Callable[[Scene, random.Random], str]
     fresh_caption: Callable[[Scene, random.Random], str]
@@ -105,7 +108,7 @@ FIRST = Edition(
     version=1, weights=shipped.FOLDERS[1], side=64, shapes=world.SHAPES, colours=world.COLOURS,
     backgrounds=world.BACKGROUNDS, patterns=("plain",), styles=("flat",), most_things=4,
     kinds={"1": (0.6, 0.55), "2": (0.25, 0.3), "3": (0.1, 0.1), "4": (0.05, 0.05)},
-    sample=_first_kind, sample_any=world.sample_scene,
+    sample=_first_kind, sample_any=world.sample_scene, arrange=None,
     draw=lambda scene, rng: render.draw_scene(scene, 64, rng), caption=world.caption,
     fresh_caption=world.caption, thing_caption=world.thing_caption, vocabulary=world.vocabulary,
     synonyms={"grey": "gray"}, compatible=world.compatible,
@@ -117,7 +120,7 @@ SECOND = Edition(
     colours=world_v2.COLOURS, backgrounds=world_v2.COLOURS, patterns=world_v2.PATTERNS, styles=world_v2.STYLES,
     most_things=world_v2.MOST_THINGS,
     kinds={"one": (0.6, 0.26), "few": (0.15, 0.24), "two": (0.25, 0.32), "mixed": (0.0, 0.1), "many": (0.0, 0.08)},
-    sample=world_v2.sample_scene, sample_any=world_v2.sample_scene, draw=render_v2.draw_scene,
+    sample=world_v2.sample_scene, sample_any=world_v2.sample_scene, arrange=arranged, draw=render_v2.draw_scene,
     caption=captions_v2.caption, fresh_caption=functools.partial(captions_v2.caption, held_out=True),
     thing_caption=captions_v2.thing_caption, vocabulary=captions_v2.vocabulary,
     synonyms=captions_v2.synonyms(), compatible=world_v2.compatible,

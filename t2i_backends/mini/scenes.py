@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import random
 from pathlib import Path
 
@@ -15,6 +16,9 @@ from imagewright.t2i_backends.mini.editions import Edition
 from imagewright.t2i_backends.mini.render import to_array
 from imagewright.t2i_backends.mini.training import load_if_there, save_atomically
 from imagewright.t2i_backends.mini.world import Scene, Thing
+
+FREE = 4
+"""One scene in so many is left as it fell where scenes are arranged."""
 
 
 @torch.no_grad()
@@ -37,7 +41,8 @@ def encode_scenes(vae: AutoencoderKL, scenes: list[Scene], edition: Edition, see
 class Scenes:
     """Scenes with their latents, found by kind and by number of things.
 
-    Shard ``k`` holds the same scenes whenever it is made; a kind's share in it is its share late in the training.
+    Shard ``k`` holds the same scenes whenever it is made; a kind's share in it is its share late in the training. Where
+    the edition arranges scenes, those found by kind are arranged, and one in ``FREE`` is found by number alone.
     """
 
     def __init__(
@@ -59,13 +64,19 @@ class Scenes:
         late = [share for _, share in self.edition.kinds.values()]
         kinds = rng.choices(tuple(self.edition.kinds), late, k=self.shard)
         made = [self.edition.sample(rng, kind) for kind in kinds]
+        if self.edition.arrange is not None:
+            made = [self.edition.arrange(scene, rng) if i % FREE else scene for i, scene in enumerate(made)]
         cache = self.work / f"latents-{self.seed}-{self.shard}-{number}.pt"
+        digest = hashlib.sha256(repr(made).encode()).hexdigest()
         saved = load_if_there(cache)
-        if saved is None:
-            saved = {"latents": encode_scenes(self.vae, made, self.edition, rng.getrandbits(32), self.device)}
+        if saved is None or saved.get("scenes") != digest:
+            latents = encode_scenes(self.vae, made, self.edition, rng.getrandbits(32), self.device)
+            saved = {"latents": latents, "scenes": digest}
             save_atomically(saved, cache)
-        for index, (kind, scene) in enumerate(zip(kinds, made, strict=True), start=len(self.scenes)):
-            self.by_kind[kind].append(index)
+        for place, (kind, scene) in enumerate(zip(kinds, made, strict=True)):
+            index = len(self.scenes) + place
+            if self.edition.arrange is None or place % FREE:
+                self.by_kind[kind].append(index)
             self.by_count[len(scene.things)].append(index)
         self.scenes += made
         self.parts.append(saved["latents"])

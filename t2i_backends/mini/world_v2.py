@@ -53,7 +53,8 @@ _COUNTS: dict[str, tuple[tuple[int, ...], ...]] = {
     "many": ((1, 1, 1), (1, 1, 1), (2, 1, 1), (1, 2, 1), (1, 1, 1, 1), (1, 1, 1, 1)),
 }
 _SIZES = {1: (0.36, 0.68), 2: (0.28, 0.42), 3: (0.25, 0.34), 4: (0.23, 0.30), 5: (0.21, 0.27)}
-_GAP = 0.04
+GAP = 0.04
+"""The least distance between two things, as a fraction of the picture's side."""
 _EDGE = 0.02
 
 
@@ -110,12 +111,17 @@ def _sample_groups(rng: random.Random, counts: Sequence[int], background: str) -
 # --- where the things stand -----------------------------------------------------------------
 
 
+def size_of(things: int, scale: float, most: float = 1.0) -> float:
+    """The side of each of so many things, at most ``most``: ``scale`` 0 is the smallest, 1 the largest."""
+    low, high = _SIZES[things]
+    return low + (min(high, most) - low) * scale
+
+
 def _place(
     rng: random.Random, groups: Sequence[Group], relation: str | None, position: str | None, scale: float
 ) -> tuple[Thing, ...] | None:
     owners = [i for i, group in enumerate(groups) for _ in range(group.count)]
-    low, high = _SIZES[len(owners)]
-    base = low + (min(high, 0.46) - low if position else high - low) * scale
+    base = size_of(len(owners), scale, 0.46 if position else 1.0)
     for _ in range(80):
         things: list[Thing] = []
         for owner in owners:
@@ -123,7 +129,7 @@ def _place(
             if thing is None:
                 break
             things.append(thing)
-        if len(things) == len(owners) and _obeys(things, owners, relation):
+        if len(things) == len(owners) and obeys(things, owners, relation):
             return tuple(things)
     return None
 
@@ -137,7 +143,7 @@ def _try_one(
         if position is not None:
             x, y = _at(rng, position, half)
         thing = Thing(group.shape, group.colour, x, y, size)
-        if all(max(abs(x - t.x), abs(y - t.y)) >= (size + t.size) / 2 + _GAP for t in placed):
+        if all(max(abs(x - t.x), abs(y - t.y)) >= (size + t.size) / 2 + GAP for t in placed):
             return thing
     return None
 
@@ -152,7 +158,7 @@ def _at(rng: random.Random, position: str, half: float) -> tuple[float, float]:
     return (across, along) if position in ("left", "right", "middle") else (along, across)
 
 
-def _obeys(things: Sequence[Thing], owners: Sequence[int], relation: str | None) -> bool:
+def obeys(things: Sequence[Thing], owners: Sequence[int], relation: str | None) -> bool:
     """Whether every thing of the first group stands clear of every one of the second, on the stated side."""
     if relation is None:
         return True

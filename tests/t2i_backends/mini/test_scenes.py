@@ -1,12 +1,13 @@
 """The training set: shards that are the same whenever they are made, and batches by curriculum or by number."""
 
 import random
+from dataclasses import replace
 
 import pytest
 import torch
 
 from imagewright.t2i_backends.mini.editions import SECOND
-from imagewright.t2i_backends.mini.scenes import Scenes, scene_maps
+from imagewright.t2i_backends.mini.scenes import FREE, Scenes, scene_maps
 from imagewright.t2i_backends.mini.train_autoencoder import build_autoencoder
 from imagewright.t2i_backends.mini.world import Scene, Thing
 
@@ -27,6 +28,23 @@ def test_shards_are_kept_and_the_same_again(data: Scenes) -> None:
     assert torch.equal(again.latents([3, 45]), data.latents([3, 45]))
     assert data.latents([3, 45]).shape == (2, SECOND.grid**2, 4 * SECOND.latent_channels)
     assert len(list(data.work.glob("latents-*.pt"))) == 2
+
+
+def test_latents_of_other_scenes_are_made_anew(data: Scenes) -> None:
+    free = replace(SECOND, arrange=None)
+    other = Scenes(build_autoencoder(free), free, data.work, 1, 40, CPU)
+    other.grow(1)
+    assert other.scenes != data.scenes[:40]
+    assert not torch.equal(other.latents([3]), data.latents([3]))
+    again = Scenes(build_autoencoder(SECOND), SECOND, data.work, 1, 40, CPU)
+    again.grow(1)
+    assert again.scenes == data.scenes[:40]
+
+
+def test_captions_are_learned_from_arranged_scenes_and_boxes_from_all(data: Scenes) -> None:
+    by_caption = {i for kind in data.by_kind.values() for i in kind}
+    assert by_caption == {i for i in range(80) if i % 40 % FREE}
+    assert {i for number in data.by_count.values() for i in number} == set(range(80))
 
 
 def test_the_curriculum_goes_from_single_things_to_all(data: Scenes) -> None:
