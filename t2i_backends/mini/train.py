@@ -60,6 +60,8 @@ class Plan:
     """Scenes a shard."""
     grow_every: int = 600
     """Steps after which the training set grows by a shard."""
+    most_shards: int = 16
+    """Where it stops growing: by then no scene is seen often enough to be known by heart."""
     curriculum: int = 3000
     """Steps until the kinds of scenes have their final shares."""
     text_steps: int = 0
@@ -223,7 +225,7 @@ def train(work: Path, plan: Plan, device: torch.device, out: Path, compiled: boo
     progress = Progress("mini", plan.steps, start, every=25)
     with compiling.compiled(model.transformer, device=device, wanted=compiled):
         for step in range(start, plan.steps):
-            data.grow(FIRST_SHARDS + step // plan.grow_every)
+            data.grow(min(plan.most_shards, FIRST_SHARDS + step // plan.grow_every))
             progress.tell(step + 1, one_step(model, chain, data, plan, step, device))
             average.update(model.parameters(), step)
             if (step + 1) % SAVE_EVERY == 0 or step + 1 == plan.steps:
