@@ -7,7 +7,7 @@ independent witnesses.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -108,8 +108,16 @@ def interval(groups: Sequence[Sequence[float]]) -> tuple[float, float]:
     return float(low), float(high)
 
 
-def report(outcomes: Sequence[Outcome], pairs: Sequence[tuple[str, str]]) -> dict[str, object]:
-    """``{"arms": [...], "pairs": [...]}``; pairs of which an arm is missing are left out."""
+@dataclass(frozen=True)
+class Comparison:
+    """Every arm, and the pairs of arms that were asked for."""
+
+    arms: tuple[ArmRow, ...]
+    pairs: tuple[PairRow, ...]
+
+
+def report(outcomes: Sequence[Outcome], pairs: Sequence[tuple[str, str]]) -> Comparison:
+    """The rows of all arms and pairs; pairs of which an arm is missing are left out."""
     there = {outcome.arm for outcome in outcomes}
-    rows = [pair_row(outcomes, a, b) for a, b in pairs if {a, b} <= there]
-    return {"arms": [asdict(row) for row in arm_rows(outcomes)], "pairs": [asdict(row) for row in rows]}
+    rows = (pair_row(outcomes, a, b) for a, b in pairs if {a, b} <= there)
+    return Comparison(tuple(arm_rows(outcomes)), tuple(rows))

@@ -11,16 +11,18 @@ from __future__ import annotations
 
 import math
 import random
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 
 from imagewright.errors import BadInput
+from imagewright.evals import paired
 from imagewright.evals.ablation import table_of
 from imagewright.evals.ceiling import Ceiling, ceiling, kind_of
-from imagewright.evals.paired import ArmRow, Outcome, PairRow, arm_rows, pair_row
+from imagewright.evals.paired import ArmRow, Outcome, PairRow
 from imagewright.ports import Embedder
 from imagewright.retrieval.candidates import rank
 from imagewright.retrieval.estimate import NOISE, Z90
@@ -33,6 +35,10 @@ SEED = 90
 PAIRS = (("selected", "best-fixed"), ("selected", "category-table"), ("selected", "random"))
 Key = Callable[[str, PromptFacts], str]
 """Which prompts must stay together in a fold."""
+
+
+Of = TypeVar("Of", Evidence, "Cell")
+"""What is about one prompt."""
 
 
 @dataclass(frozen=True)
@@ -117,11 +123,8 @@ def predict(
 def _fold(index: FlowIndex, held: Sequence[Evidence], prompts: Mapping[str, PromptFacts]) -> list[Cell]:
     ready = {flow.id: Readiness() for flow in index.list()}
     noise = _noise(index.evidence_for())
-    of_prompt: dict[str, list[Evidence]] = {}
-    for row in held:
-        of_prompt.setdefault(row.prompt, []).append(row)
     cells = []
-    for prompt, rows in sorted(of_prompt.items()):
+    for prompt, rows in _grouped(held).items():
         facts = prompts[prompt]
         parsed = facts.parsed or ParsedPrompt()
         labels = Categories(labels=facts.categories)
@@ -154,15 +157,13 @@ def _rules(known: Sequence[Evidence], prompts: Mapping[str, PromptFacts], cells:
     """What each rule's flow scored on the prompts of ``cells``; ``known`` is all that the rules may look at."""
     labels = {text: facts.categories for text, facts in prompts.items()}
     table = table_of(known, labels, labels)
-    of_prompt: dict[str, dict[str, Cell]] = {}
-    for cell in cells:
-        of_prompt.setdefault(cell.prompt, {})[cell.flow] = cell
     outcomes = []
-    for prompt, mine in sorted(of_prompt.items()):
+    for prompt, found in _grouped(cells).items():
+        mine = {cell.flow: cell for cell in found}
         picked = {
             "best-fixed": table.best,
             "category-table": table.best_for(prompt),
-            "selected": max(sorted(mine), key=lambda flow: mine[flow].estimate),
+            "selected": _selected(found),
         }
         scores = {rule: mine[flow].value for rule, flow in picked.items() if flow in mine}
         scores["random"] = float(np.mean([cell.value for cell in mine.values()]))
@@ -170,6 +171,19 @@ def _rules(known: Sequence[Evidence], prompts: Mapping[str, PromptFacts], cells:
         kind = " + ".join(labels[prompt]) or "none"
         outcomes += [Outcome(rule, prompt, 0, score, 0, 0.0, kind) for rule, score in scores.items()]
     return outcomes
+
+
+def _grouped(items: Iterable[Of]) -> dict[str, list[Of]]:
+    """By prompt, in the order of the prompts."""
+    found: dict[str, list[Of]] = {}
+    for item in items:
+        found.setdefault(item.prompt, []).append(item)
+    return dict(sorted(found.items()))
+
+
+def _selected(cells: Sequence[Cell]) -> str:
+    """The flow of the highest estimate; of equals, the first by name."""
+    return max(sorted(cells, key=lambda cell: cell.flow), key=lambda cell: cell.estimate).flow
 
 
 @dataclass(frozen=True)
@@ -198,9 +212,9 @@ class Findings:
         lines += [f"{row.arm:<18} {row.overall:>7.3f}   {row.low:.3f} – {row.high:.3f}" for row in self.arms]
         lines.append("")
         lines += [f"{p.a} over {p.b}: {p.difference:+.3f} [{p.low:+.3f}, {p.high:+.3f}]" for p in self.pairs]
-        lines.append(f"\n90 % intervals hold {self.covered:.1%} of {self.cells} held-out cells; ")
-        lines[-1] += f"mean error {self.error:.3f}"
-        return "\n".join([*lines, _ceiling_line(self.ceiling)])
+        held = f"90 % intervals hold {self.covered:.1%} of {self.cells} held-out cells"
+        lines += ["", f"{held}; mean error {self.error:.3f}", _ceiling_line(self.ceiling)]
+        return "\n".join(lines)
 
 
 def _ceiling_line(found: Ceiling | None) -> str:
@@ -214,24 +228,22 @@ def _ceiling_line(found: Ceiling | None) -> str:
 
 def report(cells: Sequence[Cell], outcomes: Sequence[Outcome], evidence: EvidenceFile) -> Findings:
     """Coverage and error of the predictions, what each rule's choice scored, and the ceiling over ``evidence``."""
-    best: dict[str, Cell] = {}
-    for cell in sorted(cells, key=lambda cell: cell.flow):
-        if cell.prompt not in best or cell.estimate > best[cell.prompt].estimate:
-            best[cell.prompt] = cell
+    chosen = {prompt: _selected(found) for prompt, found in _grouped(cells).items()}
     flows = {cell.flow for cell in cells}
     try:
         highest = ceiling(
             [row for row in evidence.rows if row.flow in flows],
-            {prompt: kind_of(evidence.prompts.get(prompt, PromptFacts())) for prompt in best},
-            {prompt: cell.flow for prompt, cell in best.items()},
+            {prompt: kind_of(evidence.prompts.get(prompt, PromptFacts())) for prompt in chosen},
+            chosen,
         )
     except BadInput:
         highest = None
+    compared = paired.report(outcomes, PAIRS)
     return Findings(
         cells=len(cells),
         covered=float(np.mean([cell.inside for cell in cells])),
         error=float(np.mean([abs(cell.estimate - cell.value) for cell in cells])),
-        arms=tuple(arm_rows(outcomes)),
-        pairs=tuple(pair_row(outcomes, a, b) for a, b in PAIRS),
+        arms=compared.arms,
+        pairs=compared.pairs,
         ceiling=highest,
     )

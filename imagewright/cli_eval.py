@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -61,12 +61,12 @@ def ablation(
         raise BadInput(f"{images} holds an earlier run", "name another folder, or leave out --fresh to go on with it")
     from imagewright.evals.ablation import PAIRS, held_out, read_prompts, run_all
     from imagewright.evals.ablation_report import plot, table
-    from imagewright.evals.paired import Outcome, arm_rows, pair_row, report
+    from imagewright.evals.paired import Outcome, report
     from imagewright.t2i_backends.mini.editions import SHIPPED
 
     made = (read_prompts(prompts) if prompts else held_out(SHIPPED, wanted))[:wanted]
     with cli_runs.engine(models, device) as engine:
-        arms = [replace(arm, backend=backend) for arm in _arms(engine, made, plain, budget, cap, backend, only)]
+        arms = _arms(engine, made, plain, budget, cap, backend, only)
         outcomes: list[Outcome] = []
         total = len(arms) * len(made) * number
         for outcome in run_all(engine, arms, made, range(number), _judge(judge), images):
@@ -74,13 +74,12 @@ def ablation(
             if len(outcomes) % max(1, total // 100) == 0:
                 print(f"{len(outcomes)}/{total} {outcome.arm}", file=sys.stderr, flush=True)
     result = report(outcomes, PAIRS)
-    (images / "report.json").write_text(json.dumps(result, indent=1) + "\n", "utf-8")
-    rows, there = arm_rows(outcomes), {arm.name for arm in arms}
-    plot(rows).save(images / "plot.png")
+    (images / "report.json").write_text(json.dumps(asdict(result), indent=1) + "\n", "utf-8")
+    plot(result.arms).save(images / "plot.png")
     if as_json:
-        emit_json(result)
+        emit_json(asdict(result))
     else:
-        emit(table(rows, [pair_row(outcomes, a, b) for a, b in PAIRS if {a, b} <= there]))
+        emit(table(result.arms, result.pairs))
         emit(f"\npictures, outcomes, report.json and plot.png: {images}")
 
 
@@ -100,7 +99,7 @@ def _arms(
     unknown = sorted({*(only or ())} - {arm.name for arm in found})
     if unknown:
         raise BadInput(f"no arm is called {unknown[0]!r}", f"arms: {', '.join(arm.name for arm in found)}")
-    return tuple(arm for arm in found if not only or arm.name in only)
+    return tuple(replace(arm, backend=backend) for arm in found if not only or arm.name in only)
 
 
 def _judge(name: str) -> Judge:

@@ -53,4 +53,4 @@ def test_only_shared_cells_count_and_none_is_an_error() -> None:
     with pytest.raises(BadInput, match="share no prompt"):
         pair_row(outcomes, "a", "c")
     made = report(outcomes, [("a", "b"), ("a", "missing")])
-    assert [row["b"] for row in made["pairs"]] == ["b"]  # type: ignore[attr-defined]
+    assert [row.b for row in made.pairs] == ["b"]
