@@ -77,9 +77,10 @@ def _noted(state: State, *notes: str) -> tuple[str, ...]:
 def categorize(state: State, parts: Parts) -> Update:
     """Label the prompt; with no labels where the request wants none, and evidence then counts by nearness alone."""
     settled = _settled(state)
-    categories = Categories(labels=(), decided_by="the request")
     if state.request.use_categories:
         categories = parts.categorizer.categorize(settled.prompt, settled.parsed)
+    else:
+        categories = Categories(labels=(), decided_by="the request")
     tell(RunEvent(kind="categories", run=state.run, text=", ".join(categories.labels)))
     return {"categories": categories}
 

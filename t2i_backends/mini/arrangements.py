@@ -18,9 +18,6 @@ _ROWS = {1: (1,), 2: (1, 1), 3: (1, 2), 4: (2, 2), 5: (3, 2)}
 """How many things of a number stand in each row."""
 _PLACES = {1: (0.5,), 2: (0.26, 0.74), 3: (0.18, 0.5, 0.82)}
 """Where so many rows, or so many things in a row, have their centres."""
-_ROOM = {1: 1.0, 2: 0.48, 3: 0.32}
-"""From one centre to the next."""
-_MOST_IN_ROW = 3
 _SHIFT = 0.02
 """How far a thing stands from its place at most, along either axis."""
 
@@ -35,10 +32,10 @@ def arranged(scene: Scene, rng: random.Random) -> Scene:
     order = _order(scene, rng)
     counts = tuple(scene.groups[index].count for index in order)
     owners = [index for index in order for _ in range(scene.groups[index].count)]
-    rows = counts if len(counts) == 2 and max(counts) <= _MOST_IN_ROW else _ROWS[len(owners)]
+    rows = counts if len(counts) == 2 and max(counts) in _PLACES else _ROWS[len(owners)]
     beside = len(owners) == 2 and scene.relation is None
     spots = _spots(rows, turned=beside or scene.relation in ("left", "right"))
-    size = min(size_of(len(owners), scene.scale), _ROOM[max(len(rows), *rows)] - 2 * _SHIFT - GAP)
+    size = min(size_of(len(owners), scene.scale), _room(max(len(rows), *rows)) - 2 * _SHIFT - GAP)
     things = []
     for owner, (x, y) in zip(owners, spots, strict=True):
         group = scene.groups[owner]
@@ -51,13 +48,17 @@ def arranged(scene: Scene, rng: random.Random) -> Scene:
 
 def _order(scene: Scene, rng: random.Random) -> list[int]:
     """The groups from the first row on: those of a relation as it says, the others in any order."""
-    rest = list(range(len(scene.groups)))
-    if scene.relation is None:
-        rng.shuffle(rest)
-        return rest
-    pair, rest = [0, 1] if scene.relation in ("left", "above") else [1, 0], rest[2:]
+    pair = [0, 1] if scene.relation in ("left", "above") else [1, 0]
+    related = [] if scene.relation is None else pair
+    rest = list(range(len(related), len(scene.groups)))
     rng.shuffle(rest)
-    return pair + rest
+    return related + rest
+
+
+def _room(count: int) -> float:
+    """From one of so many centres to the next."""
+    first, *others = _PLACES[count]
+    return others[0] - first if others else 1.0
 
 
 def _spots(rows: Sequence[int], turned: bool) -> list[tuple[float, float]]:

@@ -20,6 +20,7 @@ def attend(query: Tensor, key: Tensor, value: Tensor, attn_mask: Tensor | None =
     query, key, value = (part.transpose(1, 2) for part in (query, key, value))
     scores = (query @ key.transpose(-1, -2)).float() * query.shape[-1] ** -0.5
     if attn_mask is not None:
+        # Added, not filled in: compiled, a fill took half as long again in a trial with 160 tokens.
         scores = scores + torch.zeros_like(attn_mask, dtype=scores.dtype).masked_fill(~attn_mask, -1e4)
     weights = torch.softmax(scores, dim=-1).to(value.dtype)
     return (weights @ value).transpose(1, 2)

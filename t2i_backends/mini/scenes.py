@@ -64,8 +64,11 @@ class Scenes:
         late = [share for _, share in self.edition.kinds.values()]
         kinds = rng.choices(tuple(self.edition.kinds), late, k=self.shard)
         made = [self.edition.sample(rng, kind) for kind in kinds]
-        if self.edition.arrange is not None:
-            made = [self.edition.arrange(scene, rng) if i % FREE else scene for i, scene in enumerate(made)]
+        arrange, captioned = self.edition.arrange, list(range(len(made)))
+        if arrange is not None:
+            captioned = [place for place in captioned if place % FREE]
+            for place in captioned:
+                made[place] = arrange(made[place], rng)
         cache = self.work / f"latents-{self.seed}-{self.shard}-{number}.pt"
         digest = hashlib.sha256(repr(made).encode()).hexdigest()
         saved = load_if_there(cache)
@@ -73,10 +76,10 @@ class Scenes:
             latents = encode_scenes(self.vae, made, self.edition, rng.getrandbits(32), self.device)
             saved = {"latents": latents, "scenes": digest}
             save_atomically(saved, cache)
-        for place, (kind, scene) in enumerate(zip(kinds, made, strict=True)):
-            index = len(self.scenes) + place
-            if self.edition.arrange is None or place % FREE:
-                self.by_kind[kind].append(index)
+        first = len(self.scenes)
+        for place in captioned:
+            self.by_kind[kinds[place]].append(first + place)
+        for index, scene in enumerate(made, start=first):
             self.by_count[len(scene.things)].append(index)
         self.scenes += made
         self.parts.append(saved["latents"])

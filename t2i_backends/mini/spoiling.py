@@ -6,6 +6,7 @@ out of shape. A detector that only ever saw whole things names the nearest shape
 
 from __future__ import annotations
 
+import itertools
 import random
 from dataclasses import replace
 
@@ -76,22 +77,16 @@ def _moved(picture: Image.Image, thing: Thing, spread: float, rng: random.Random
         return min(max(x, 0.0), picture.width - 1.0), min(max(y, 0.0), picture.height - 1.0)
 
     points = [[point(column, row) for column in range(MESH + 1)] for row in range(MESH + 1)]
+    across = [round(left + column * cell) for column in range(MESH + 1)]
+    down = [round(top + row * cell) for row in range(MESH + 1)]
     mesh = []
-    for row in range(MESH):
+    for row, (above, below) in enumerate(itertools.pairwise(points)):
         for column in range(MESH):
-            target = (
-                round(left + column * cell), round(top + row * cell),
-                round(left + (column + 1) * cell), round(top + (row + 1) * cell),
-            )  # fmt: skip
-            corners = (
-                points[row][column], points[row + 1][column], points[row + 1][column + 1], points[row][column + 1]
-            )  # fmt: skip
-            mesh.append((target, tuple(v for corner in corners for v in corner)))
+            target = across[column], down[row], across[column + 1], down[row + 1]
+            corners = above[column], below[column], below[column + 1], above[column + 1]
+            mesh.append((target, tuple(itertools.chain(*corners))))
     moved = picture.copy()
     warped = picture.transform(picture.size, Image.Transform.MESH, mesh, Image.Resampling.BILINEAR)
-    area = (
-        max(0, round(left)), max(0, round(top)),
-        min(picture.width, round(left + MESH * cell)), min(picture.height, round(top + MESH * cell)),
-    )  # fmt: skip
+    area = max(0, across[0]), max(0, down[0]), min(picture.width, across[-1]), min(picture.height, down[-1])
     moved.paste(warped.crop(area), area[:2])
     return moved

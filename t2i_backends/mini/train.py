@@ -6,8 +6,8 @@ read before they draw (``train_text.py``), a curriculum from single things to ma
 learned (``arrangements.py``), logit-normal times (Esser et al. 2024, arXiv:2403.03206), blocks that begin as the
 identity, Muon on the block matrices and AdamW on the rest, a loss on what the middle of the network knows of the
 picture (after the alignment of Yu et al. 2024, "REPA", arXiv:2410.06940, with the scene itself for a teacher), an
-exponential moving average, a linear decay. A share of the
-batches trains region prompts under the same attention mask that the executor uses.
+exponential moving average, a linear decay. A share of the batches trains region prompts under the same attention mask
+that the executor uses.
 """
 
 from __future__ import annotations

@@ -106,16 +106,18 @@ def lesson(
     scenes: list[Scene], kind: str, rng: random.Random, vae: AutoencoderKL | None, edition: Edition
 ) -> tuple[Tensor, list[Scene]]:
     """Pictures of ``scenes`` for this kind of detector, and what it should see in them, which is no spoilt thing."""
-    drawn: list[Image.Image] = []
-    seen: list[Scene] = []
-    for scene in scenes:
-        fate = rng.random() if scene.things else 1.0
-        picture, rest = spoiled(scene, edition, rng) if fate < SPOILED else (None, scene)
-        if picture is None:
-            picture = wobbly(scene, edition, rng) if fate < SPOILED + WOBBLY else edition.draw(scene, rng)
-        drawn.append(picture)
-        seen.append(rest)
-    return worn(torch.stack([to_tensor(picture, edition) for picture in drawn]), kind, rng, vae), seen
+    drawn, seen = zip(*(_drawn(scene, edition, rng) for scene in scenes), strict=True)
+    return worn(torch.stack([to_tensor(picture, edition) for picture in drawn]), kind, rng, vae), list(seen)
+
+
+def _drawn(scene: Scene, edition: Edition, rng: random.Random) -> tuple[Image.Image, Scene]:
+    """A picture of ``scene``, as likely spoilt or uneven as the shares say, and what should be seen in it."""
+    fate = rng.random() if scene.things else 1.0
+    if fate < SPOILED:
+        return spoiled(scene, edition, rng)
+    if fate < SPOILED + WOBBLY:
+        return wobbly(scene, edition, rng), scene
+    return edition.draw(scene, rng), scene
 
 
 def worn(clean: Tensor, kind: str, rng: random.Random, vae: AutoencoderKL | None) -> Tensor:

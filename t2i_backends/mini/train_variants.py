@@ -20,7 +20,7 @@ from peft import LoraConfig
 from peft.utils import get_peft_model_state_dict, set_peft_model_state_dict
 from torch import Tensor, nn
 
-from imagewright.t2i_backends.mini.compiling import compiled
+from imagewright.t2i_backends.mini import compiling
 from imagewright.t2i_backends.mini.editions import EDITIONS, Edition
 from imagewright.t2i_backends.mini.scenes import Scenes
 from imagewright.t2i_backends.mini.train import SAVE_EVERY, Model, Plan, captions, loss_of
@@ -73,7 +73,7 @@ def _is_target(name: str) -> bool:
 
 
 def train_lora(
-    lesson: str, base: Path, work: Path, out: Path, plan: Plan, rate: float, device: torch.device, quick: bool = True
+    lesson: str, base: Path, work: Path, out: Path, plan: Plan, rate: float, device: torch.device, compiled: bool = True
 ) -> Path:
     """Train the LoRA of ``lesson`` on the pipeline in ``base`` and write ``out/<lesson>.safetensors``."""
     torch.manual_seed(plan.seed)
@@ -92,7 +92,7 @@ def train_lora(
     def loss(step: int) -> Tensor:
         return loss_of(model, data, plan, step, device)[0]
 
-    with compiled(model.transformer, device=device, wanted=quick):
+    with compiling.compiled(model.transformer, device=device, wanted=compiled):
         _learn(f"LoRA {lesson}", work / f"lora-{lesson}.pt", learning, rate, plan, loss, state, restore)
     FluxPipeline.save_lora_weights(out, transformer_lora_layers=state(), weight_name=f"{lesson}.safetensors")
     return out / f"{lesson}.safetensors"
@@ -134,7 +134,7 @@ def _guided(teacher: Model, noisy: Tensor, sigma: Tensor, ids: Tensor, empty: Te
 
 
 def train_few_steps(
-    base: Path, work: Path, out: Path, plan: Plan, rate: float, device: torch.device, quick: bool = True
+    base: Path, work: Path, out: Path, plan: Plan, rate: float, device: torch.device, compiled: bool = True
 ) -> Path:
     """Distil the pipeline in ``base`` and write the transformer alone to ``out/mini-few-steps``, bf16."""
     torch.manual_seed(plan.seed)
@@ -154,7 +154,7 @@ def train_few_steps(
         return few_step_loss(student, teacher, data, plan, step, device)
 
     path, transformer = work / "few-steps.pt", student.transformer
-    with compiled(transformer, teacher.transformer, device=device, wanted=quick):
+    with compiling.compiled(transformer, teacher.transformer, device=device, wanted=compiled):
         _learn(FEW, path, learning, rate, plan, loss, transformer.state_dict, transformer.load_state_dict)
     folder = out / "mini-few-steps"
     transformer.to(torch.bfloat16).save_pretrained(folder, safe_serialization=True)

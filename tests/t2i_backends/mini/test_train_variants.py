@@ -57,7 +57,7 @@ def _velocity(transformer: FluxTransformer2DModel) -> torch.Tensor:
 
 
 def test_a_lora_is_one_that_the_executor_puts_on_and_takes_off(base: Path, tmp_path: Path) -> None:
-    file = train_lora("counting", base, tmp_path, tmp_path / "loras", PLAN, 0.05, CPU, quick=False)
+    file = train_lora("counting", base, tmp_path, tmp_path / "loras", PLAN, 0.05, CPU, compiled=False)
     transformer = FluxPipeline.from_pretrained(base, local_files_only=True).transformer
     plain = _velocity(transformer)
     net = Net(transformer, FLUX, {}, 8, SECOND.latent_channels)
@@ -68,7 +68,7 @@ def test_a_lora_is_one_that_the_executor_puts_on_and_takes_off(base: Path, tmp_p
 
 
 def test_a_broken_off_lora_goes_on(base: Path, tmp_path: Path) -> None:
-    whole = load_file(train_lora("relations", base, tmp_path / "a", tmp_path / "a", PLAN, 0.01, CPU, quick=False))
+    whole = load_file(train_lora("relations", base, tmp_path / "a", tmp_path / "a", PLAN, 0.01, CPU, compiled=False))
 
     def stop_after_one(
         model: Model, data: Scenes, plan: Plan, step: int, device: torch.device
@@ -82,9 +82,9 @@ def test_a_broken_off_lora_goes_on(base: Path, tmp_path: Path) -> None:
         patch.setattr(train_variants, "loss_of", stop_after_one)
         patch.setattr(train_variants, "SAVE_EVERY", 1)
         with pytest.raises(KeyboardInterrupt):
-            train_lora("relations", base, half, half, PLAN, 0.01, CPU, quick=False)
+            train_lora("relations", base, half, half, PLAN, 0.01, CPU, compiled=False)
     assert not (half / "relations.safetensors").exists()
-    resumed = load_file(train_lora("relations", base, half, half, PLAN, 0.01, CPU, quick=False))
+    resumed = load_file(train_lora("relations", base, half, half, PLAN, 0.01, CPU, compiled=False))
     assert resumed.keys() == whole.keys()
     for name, tensor in whole.items():
         torch.testing.assert_close(resumed[name], tensor, rtol=0, atol=1e-6)
@@ -100,7 +100,7 @@ def test_a_lesson_holds_only_its_scenes(base: Path, tmp_path: Path) -> None:
 
 
 def test_the_few_step_variant_is_a_transformer_of_its_own(base: Path, tmp_path: Path) -> None:
-    folder = train_few_steps(base, tmp_path, tmp_path, PLAN, 1e-3, CPU, quick=False)
+    folder = train_few_steps(base, tmp_path, tmp_path, PLAN, 1e-3, CPU, compiled=False)
     student = FluxTransformer2DModel.from_pretrained(folder, local_files_only=True).float()
     teacher = FluxPipeline.from_pretrained(base, local_files_only=True).transformer
     assert not torch.equal(_velocity(student), _velocity(teacher))
