@@ -38,6 +38,13 @@ class Ranked(Value):
         return next((other for other in others if other.curable), others[0] if others else None)
 
 
+def labelled(parts: Parts, request: DrawRequest, prompt: str, parsed: ParsedPrompt) -> Categories:
+    """The prompt's categories; none where the request wants none, and evidence then counts by nearness alone."""
+    if request.use_categories:
+        return parts.categorizer.categorize(prompt, parsed)
+    return Categories(labels=(), decided_by="the request")
+
+
 def ranked(parts: Parts, prompt: str, parsed: ParsedPrompt, categories: Categories) -> Ranked:
     """Rank the index for ``prompt`` and ask the backend what the offered flows cannot draw of it."""
     candidates = parts.catalogue.rank(prompt, parsed, categories)

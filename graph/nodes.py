@@ -21,7 +21,7 @@ from imagewright.graph.tried import known
 from imagewright.graph.wording import additions, worded
 from imagewright.intents import Settled
 from imagewright.ports import Step
-from imagewright.schemas import Categories, Layout, Round, RunEvent, Written
+from imagewright.schemas import Layout, Round, RunEvent, Written
 
 T = TypeVar("T")
 Node = Callable[[State, Runtime[Parts]], Update]
@@ -75,12 +75,9 @@ def _noted(state: State, *notes: str) -> tuple[str, ...]:
 
 @node
 def categorize(state: State, parts: Parts) -> Update:
-    """Label the prompt; with no labels where the request wants none, and evidence then counts by nearness alone."""
+    """Label the prompt."""
     settled = _settled(state)
-    if state.request.use_categories:
-        categories = parts.categorizer.categorize(settled.prompt, settled.parsed)
-    else:
-        categories = Categories(labels=(), decided_by="the request")
+    categories = choose.labelled(parts, state.request, settled.prompt, settled.parsed)
     tell(RunEvent(kind="categories", run=state.run, text=", ".join(categories.labels)))
     return {"categories": categories}
 

@@ -7,27 +7,27 @@ from imagewright.errors import CannotDraw
 from imagewright.graph import choose
 from imagewright.graph.parts import Parts
 from imagewright.intents import Intent
-from imagewright.schemas import Candidate, Categories, DrawRequest, Plan
+from imagewright.schemas import Candidate, Categories, DrawRequest, Layout, Plan
 
 
-def planned(parts: Parts, prompt: str, flow: str | None = None) -> Plan:
-    """What ``prompt`` would be drawn with, what else there is, and where things would go.
+def planned(parts: Parts, request: DrawRequest) -> Plan:
+    """What ``request`` would be drawn with, what else there is, and where things would go.
 
     A prompt that nothing here can draw is no error: the notes say so.
 
     Raises:
-        BadInput: the prompt is empty or not text, or there is no flow called ``flow``.
+        BadInput: the prompt is empty or not text, or there is no flow of the name that the request gives.
     """
-    intent = insist(parts.interpreter.interpret(prompt, ()))
-    categories = parts.categorizer.categorize(intent.prompt, intent.parsed)
+    intent = insist(parts.interpreter.interpret(request.prompt, ()))
+    categories = choose.labelled(parts, request, intent.prompt, intent.parsed)
     found = choose.ranked(parts, intent.prompt, intent.parsed, categories)
-    notes = list(_notes(parts, found, intent, flow))
+    notes = list(_notes(parts, found, intent, request.flow))
     candidates = found.candidates
-    if (first := _chosen(parts, found, prompt, flow, categories)) is not None:
+    if (first := _chosen(parts, found, request, categories)) is not None:
         candidates = (first, *(c for c in candidates if c.flow != first.flow))
-    layout = parts.planner.plan(intent.prompt).layout
+    layout = parts.planner.plan(intent.prompt).layout if request.use_layout else Layout()
     return Plan(
-        prompt=prompt,
+        prompt=request.prompt,
         categories=categories.labels,
         candidates=candidates,
         layout=layout,
@@ -35,16 +35,14 @@ def planned(parts: Parts, prompt: str, flow: str | None = None) -> Plan:
     )
 
 
-def _chosen(
-    parts: Parts, found: choose.Ranked, prompt: str, flow: str | None, categories: Categories
-) -> Candidate | None:
+def _chosen(parts: Parts, found: choose.Ranked, request: DrawRequest, categories: Categories) -> Candidate | None:
     """The candidate that would draw; None when nothing here can run."""
-    if flow is not None:
-        return next((c for c in found.candidates if c.flow == flow), None)
+    if request.flow is not None:
+        return next((c for c in found.candidates if c.flow == request.flow), None)
     among = found.able or found.offered
     if not among:
         return None
-    choice = choose.chosen(parts, DrawRequest(prompt=prompt), categories, among)
+    choice = choose.chosen(parts, request, categories, among)
     return next(c for c in among if c.flow == choice.flow)
 
 

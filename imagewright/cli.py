@@ -131,10 +131,9 @@ def draw(
     whole_seed = None if seed is None else read_whole("--seed", seed, LARGEST_SEED)
     images, seconds = read_whole("--max-images", max_images, MOST_IMAGES), read_seconds(max_seconds)
     tokens, money = read_tokens(max_tokens), read_money(max_money)
-    if dry_run:
-        _tell_plans([text] if batch is None else read_prompts(batch), llm, flow, models, device, as_json=as_json)
-        return
-    path = read_out(out, text) if batch is None else Path(out or "batch").expanduser()
+    path = None
+    if not dry_run:
+        path = read_out(out, text) if batch is None else Path(out or "batch").expanduser()
     from imagewright.schemas import DrawRequest
 
     request = DrawRequest(
@@ -153,11 +152,15 @@ def draw(
         max_money=money,
         thread=thread,
         llm=llm,
-        out=str(path),
+        out=None if path is None else str(path),
         polish=polish,
         strip=strip,
         anyway=anyway,
     )
+    if path is None:
+        texts = [text] if batch is None else read_prompts(batch)
+        _tell_plans([request.model_copy(update={"prompt": one}) for one in texts], models, device, as_json=as_json)
+        return
     if batch is not None:
         from imagewright.cli_batch import draw_batch
 
@@ -190,17 +193,19 @@ def plan(
     if (prompt is None) == (from_file is None):
         raise BadInput("plan takes either a PROMPT or --from-file FILE", "see: imagewright plan --help")
     prompts = [read_prompt(prompt)] if prompt is not None else read_prompts(from_file or "-")
-    _tell_plans(prompts, llm, None, models, device, as_json=as_json, lines=from_file is not None)
+    from imagewright.schemas import DrawRequest
+
+    requests = [DrawRequest(prompt=one, llm=llm) for one in prompts]
+    _tell_plans(requests, models, device, as_json=as_json, lines=from_file is not None)
 
 
 def _tell_plans(
-    prompts: list[str], llm: str | None, flow: str | None, models: list[Path] | None, device: str | None, *,
-    as_json: bool, lines: bool = False,
-) -> None:  # fmt: skip
-    """Plan each prompt and tell it: as one line of JSON, as JSON, or as its story."""
+    requests: list[DrawRequest], models: list[Path] | None, device: str | None, *, as_json: bool, lines: bool = False
+) -> None:
+    """Plan each request and tell it: as one line of JSON, as JSON, or as its story."""
     with cli_runs.engine(models, device) as engine:
-        for text in prompts:
-            planned = engine.plan(text, llm=llm, flow=flow)
+        for request in requests:
+            planned = engine.plan(request)
             if lines:
                 emit_json(planned.model_dump(mode="json"), indent=None)
             elif as_json:

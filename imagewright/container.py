@@ -130,15 +130,18 @@ class Imagewright:
         row = self.runs.get(run)
         return replay(self.parts(row.request), self.runs.show(run), on_event or ignore)
 
-    def plan(self, prompt: str, *, llm: str | None = None, flow: str | None = None) -> Plan:
+    def plan(self, prompt: str | DrawRequest, **options: Any) -> Plan:
         """What ``prompt`` would be drawn with, and where things would go. Draws nothing.
 
+        ``options`` are the other fields of ``DrawRequest``.
+
         Raises:
-            BadInput: the prompt is empty, or there is no such flow or language model.
+            BadInput: the prompt is empty, an option cannot be used, or there is no such flow or language model.
         """
         from imagewright.graph.plan import planned
 
-        return planned(self.parts(DrawRequest(prompt=prompt, llm=llm, flow=flow, use_critic=False)), prompt, flow)
+        request = _request(prompt, options).model_copy(update={"use_critic": False})
+        return planned(self.parts(request), request)
 
     def readiness(self, backend: str = DEFAULT_BACKEND) -> dict[str, Readiness]:
         """For every flow of the index whether it can run here, and what it needs."""
@@ -335,7 +338,7 @@ class Imagewright:
 
 
 def _request(prompt: str | DrawRequest, options: dict[str, Any]) -> DrawRequest:
-    """One request from what was passed to ``draw``.
+    """One request from what was passed to ``draw`` or ``plan``.
 
     Raises:
         BadInput: an option that there is not, or a value of the wrong type.

@@ -73,6 +73,18 @@ def test_plan_from_a_file_prints_one_object_a_line(run: Run, tmp_path: Path) -> 
     assert [json.loads(line)["prompt"] for line in out.splitlines()] == [PROMPT, "an astronaut riding a horse"]
 
 
+def test_a_dry_run_plans_what_the_same_draw_would_do(run: Run, tmp_path: Path) -> None:
+    whole = answer(run("draw", PROMPT, "--dry-run", "--json"))
+    assert whole["categories"]
+    assert whole["layout"]["boxes"]
+    options = ("--no-categories", "--no-layout", "--flow", "mini-quick")
+    bare = answer(run("draw", PROMPT, "--dry-run", "--json", *options))
+    assert bare["candidates"][0]["flow"] == "mini-quick"
+    assert not bare["categories"]
+    assert not bare["layout"]["boxes"]
+    assert not list(tmp_path.iterdir())
+
+
 @pytest.mark.parametrize("prompt", ["a", "?!", "an astronaut riding a horse", "赤い丸", "word " * 3_000, "no circle"])
 def test_plan_has_an_answer_to_every_text(run: Run, prompt: str) -> None:
     assert set(answer(run("plan", prompt, "--json"))) >= PLAN_KEYS
