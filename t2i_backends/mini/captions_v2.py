@@ -207,8 +207,7 @@ def _related(named: Sequence[str], relation: str, rng: random.Random, new: bool)
     )  # fmt: skip
 
 
-def _listed(named: list[str], rng: random.Random, new: bool) -> str:
-    rng.shuffle(named)
+def _listed(named: Sequence[str], rng: random.Random, new: bool) -> str:
     if len(named) == 2:
         return PAIRED.pick(rng, new).format(a=named[0], b=named[1])
     return LISTED.pick(rng, new).format(x=" , ".join(named[:-1]), z=named[-1])

@@ -49,7 +49,7 @@ def test_two_things_stand_side_by_side_and_stated_places_are_kept() -> None:
     for scene in many("two"):
         first, second = arranged(scene, rng).things
         if scene.relation is None:
-            assert abs(first.x - second.x) > 0.4
+            assert second.x - first.x > 0.4, "what is named first stands left"
             assert abs(first.y - second.y) < 0.1
     placed = [scene for scene in many("one") if scene.position is not None]
     assert placed
