@@ -17,7 +17,7 @@ from typing import Protocol
 from PIL import Image
 
 from imagewright.errors import BadInput, CannotDraw
-from imagewright.evals.mini_report import LOOKS, ROWS, Case, cases, complaints
+from imagewright.evals.mini_report import LOOKS, ROWS, Case, Row, cases, complaints
 from imagewright.evals.paired import Outcome
 from imagewright.memory.artifacts import write_whole
 from imagewright.schemas import DrawRequest, Evidence, RunResult
@@ -26,6 +26,14 @@ from imagewright.t2i_backends.mini.world import Group, Scene
 
 SEED = 7_000
 """Seeds the held-out prompts; apart from those of training, sweep and report."""
+HARDER: Mapping[int, tuple[Row, ...]] = {
+    1: (),
+    2: (
+        Row("two kinds, 3-5 things", 100, ((2, 1), (1, 2), (2, 2), (3, 1), (1, 3), (3, 2), (2, 3))),
+        Row("three kinds", 100, ((1, 1, 1), (2, 1, 1), (1, 2, 1))),
+    ),
+}
+"""What is asked for beside the rows of the report, which a plain call mostly gets right."""
 Judge = Callable[[Case, Image.Image], float]
 
 
@@ -170,9 +178,10 @@ def read_prompts(path: Path) -> list[Case]:
 
 
 def held_out(edition: Edition, count: int) -> list[Case]:
-    """``count`` prompts of all rows of the report, worded as training never words them, fixed by ``SEED``."""
-    total = sum(row.prompts for row in ROWS[edition.version])
-    made = cases(edition, SEED, max(1.0, count / total))
+    """``count`` prompts of the report's rows and ``HARDER``, worded as training never words them, fixed by ``SEED``."""
+    harder = HARDER[edition.version]
+    total = sum(row.prompts for row in (*ROWS[edition.version], *harder))
+    made = cases(edition, SEED, max(1.0, count / total), harder)
     random.Random(SEED).shuffle(made)
     return made[:count]
 

@@ -65,11 +65,11 @@ class Case:
     seed: int
 
 
-def cases(edition: Edition, seed: int, scale: float = 1.0) -> list[Case]:
-    """Fresh prompts for every row, ``scale`` times as many, from a seed that training never used."""
+def cases(edition: Edition, seed: int, scale: float = 1.0, more: Sequence[Row] = ()) -> list[Case]:
+    """Fresh prompts for every row and ``more``, ``scale`` times as many, from a seed that training never used."""
     rng = random.Random(f"report/{edition.version}/{seed}")
     made: list[Case] = []
-    for row in ROWS[edition.version]:
+    for row in (*ROWS[edition.version], *more):
         for number in range(max(1, round(row.prompts * scale))):
             scene = _scene(edition, row, row.counts[number % len(row.counts)], rng)
             made.append(Case(row.name, scene, edition.fresh_caption(scene, rng), len(made)))

@@ -7,6 +7,7 @@ import pytest
 
 from imagewright.errors import BadInput
 from imagewright.evals.ablation import (
+    HARDER,
     PAIRS,
     Arm,
     Table,
@@ -18,7 +19,7 @@ from imagewright.evals.ablation import (
     table_of,
 )
 from imagewright.evals.ablation_report import plot, table
-from imagewright.evals.mini_report import Case
+from imagewright.evals.mini_report import ROWS, Case
 from imagewright.evals.paired import Outcome, arm_rows, pair_row
 from imagewright.schemas import DrawRequest, Evidence, Round, RunResult, Verdict
 from imagewright.t2i_backends.mini.editions import SECOND
@@ -65,7 +66,7 @@ def test_the_prompts_are_fixed_and_from_all_rows(made: list[Case]) -> None:
     many = held_out(SECOND, 300)
     assert many == held_out(SECOND, 300)
     assert len({case.prompt for case in many}) > 290
-    assert len({case.kind for case in many}) == 4
+    assert {case.kind for case in many} == {row.name for row in (*ROWS[2], *HARDER[2])}
     assert held_out(SECOND, 4) == made
 
 
