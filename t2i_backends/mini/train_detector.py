@@ -147,13 +147,13 @@ def train(
     vae = AutoencoderKL.from_pretrained(work / "vae").eval() if name == "critic" else None
     net = DetectorNet(kind.width, edition).to(device)
     optimiser = torch.optim.AdamW(net.parameters(), lr=3e-3, weight_decay=1e-3)
-    schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, 4e-3, total_steps=steps + 1)
     average, start = Average(net.parameters(), 0.99), 0
     if (saved := load_if_there(work / f"detector-{name}.pt")) is not None:
         net.load_state_dict(saved["net"])
         optimiser.load_state_dict(saved["optimiser"])
-        schedule.load_state_dict(saved["schedule"])
         average.shadow, start = saved["average"], saved["step"]
+    # Made anew, not restored: a checkpoint may be gone on with for more steps than it was planned for.
+    schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, 4e-3, total_steps=steps + 1, last_epoch=start - 1)
     progress = Progress(f"detector {name}", steps, start)
     for step in range(start, steps):
         rng = random.Random(kind.seed * 1_000_003 + step)
@@ -170,8 +170,8 @@ def train(
         progress.tell(step + 1, loss.item())
         if (step + 1) % 250 == 0 or step + 1 == steps:
             state = {
-                "net": net.state_dict(), "optimiser": optimiser.state_dict(), "schedule": schedule.state_dict(),
-                "average": average.shadow, "step": step + 1,
+                "net": net.state_dict(), "optimiser": optimiser.state_dict(), "average": average.shadow,
+                "step": step + 1,
             }  # fmt: skip
             save_atomically(state, work / f"detector-{name}.pt")
     average.copy_to(net.parameters())
