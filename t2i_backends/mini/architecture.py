@@ -61,6 +61,9 @@ def build_text_encoders(
             decoder_start_token_id=tokenizer.pad_token_id,
         )
     )  # fmt: skip
+    # Word order reaches T5 through this bias alone. At its usual width (0.09) none of 120 steps told the first of two
+    # nouns from the second; at 1 twenty were enough.
+    torch.nn.init.normal_(t5.encoder.block[0].layer[0].SelfAttention.relative_attention_bias.weight)
     return clip, t5
 
 

@@ -75,6 +75,8 @@ class Edition:
     """The width of the pooled text vector."""
     map_weight: float
     """The weight of the map loss (``train.map_loss``); 0 for none."""
+    place_weight: float
+    """The weight of asking T5's nouns for places (``reading.PlaceReader``); 0 not to ask."""
     noise_shift: float
     """Added to the normal under the logistic of the training's times: flat pictures show their shapes through much
     noise, and what stands where is settled there. (The second world's model after 5,300 steps with 0.8: from latents
@@ -113,7 +115,7 @@ FIRST = Edition(
     fresh_caption=world.caption, thing_caption=world.thing_caption, vocabulary=world.vocabulary,
     synonyms={"grey": "gray"}, compatible=world.compatible,
     length=24, autoencoder=(16, 32, 64), latent_channels=4, double_blocks=3, single_blocks=4, pooled=64, map_weight=0.0,
-    noise_shift=0.5, steps=20, scale=5.0, lessons=Lessons(2400, 32, 2000, 4400),
+    place_weight=0.0, noise_shift=0.5, steps=20, scale=5.0, lessons=Lessons(2400, 32, 2000, 4400),
 )  # fmt: skip
 SECOND = Edition(
     version=2, weights=shipped.FOLDERS[2], side=render_v2.SIZE, shapes=world_v2.SHAPES,
@@ -125,7 +127,7 @@ SECOND = Edition(
     thing_caption=captions_v2.thing_caption, vocabulary=captions_v2.vocabulary,
     synonyms=captions_v2.synonyms(), compatible=world_v2.compatible,
     length=32, autoencoder=(16, 24, 48, 96), latent_channels=16, double_blocks=2, single_blocks=6, pooled=128,
-    map_weight=0.1, noise_shift=1.5, steps=20, scale=4.0, lessons=Lessons(8000, 16, 4400, 30_000),
+    map_weight=0.1, place_weight=0.1, noise_shift=1.5, steps=20, scale=4.0, lessons=Lessons(8000, 16, 4400, 30_000),
 )  # fmt: skip
 EDITIONS: Mapping[int, Edition] = {1: FIRST, 2: SECOND}
 SHIPPED = EDITIONS[shipped.EDITION]

@@ -28,6 +28,7 @@ from imagewright.schemas import Region
 from imagewright.t2i_backends.mini import compiling
 from imagewright.t2i_backends.mini.architecture import adopt, build_pipeline, export
 from imagewright.t2i_backends.mini.editions import EDITIONS, Edition
+from imagewright.t2i_backends.mini.reading import PlaceReader
 from imagewright.t2i_backends.mini.scenes import Scenes, scene_maps
 from imagewright.t2i_backends.mini.train_text import teach
 from imagewright.t2i_backends.mini.training import Average, Progress, load_if_there, pick_device, save_atomically
@@ -86,12 +87,17 @@ class Model(nn.Module):
         self.register_buffer("image_ids", image_ids, persistent=False)
         self.middle: list[Tensor] = []
         """The image tokens half-way through the transformer, in the latest pass."""
+        self.read: Tensor = torch.empty(0)
+        """T5's tokens of the captions, in the latest pass."""
         self.mapper: nn.Module | None = None
         if edition.map_weight:
             width = self.transformer.inner_dim
             outputs = len(edition.shapes) + len(edition.colours)
             self.mapper = nn.Sequential(nn.LayerNorm(width), nn.Linear(width, outputs))
             self.transformer.transformer_blocks[-1].register_forward_hook(self._keep)
+        self.reader: PlaceReader | None = None
+        if edition.place_weight:
+            self.reader = PlaceReader(edition, self.tokenizer.get_vocab(), self.t5.config.d_model)
 
     def _keep(self, _block: nn.Module, _inputs: Any, output: tuple[Tensor, Tensor]) -> None:
         self.middle = [output[1]]
@@ -108,7 +114,7 @@ class Model(nn.Module):
     ) -> Tensor:
         """The predicted velocity, of ``noisy``'s shape; ``region_ids`` is ``(batch, regions, length)``."""
         pooled = self.clip(ids).pooler_output
-        text = self.t5(ids)[0]
+        text = self.read = self.t5(ids)[0]
         if region_ids is not None:
             regions = self.t5(region_ids.flatten(0, 1))[0].unflatten(0, region_ids.shape[:2]).flatten(1, 2)
             text = torch.cat([text, regions], dim=1)
@@ -183,7 +189,10 @@ def choose(data: Scenes, plan: Plan, step: int, rng: random.Random) -> tuple[lis
 
 
 def loss_of(model: Model, data: Scenes, plan: Plan, step: int, device: torch.device) -> tuple[Tensor, Tensor]:
-    """The flow-matching loss of step ``step`` and the map loss; the step's number seeds everything random in them."""
+    """The flow-matching loss of step ``step``, and what the helping losses add to it with their weights.
+
+    The step's number seeds everything random in them.
+    """
     rng = random.Random(plan.seed * 7_919_003 + step)
     noise_source = torch.Generator().manual_seed(plan.seed * 104_729 + step)
     chosen, with_regions = choose(data, plan, step, rng)
@@ -193,10 +202,15 @@ def loss_of(model: Model, data: Scenes, plan: Plan, step: int, device: torch.dev
     sigma = torch.sigmoid(torch.randn(len(chosen), generator=noise_source) + plan.edition.noise_shift).to(device)
     noisy = torch.lerp(clean, noise, sigma[:, None, None])
     region_ids, mask = region_batch(model, scenes, rng) if with_regions else (None, None)
+    ids = model.tokens(captions(scenes, plan.edition, rng))
     with torch.autocast(device.type, torch.bfloat16):
-        velocity = model(noisy, sigma, model.tokens(captions(scenes, plan.edition, rng)), region_ids, mask)
+        velocity = model(noisy, sigma, ids, region_ids, mask)
     flow: Tensor = (velocity.float() - (noise - clean)).square().mean()
-    return flow, map_loss(model, scenes)
+    helping = plan.edition.map_weight * map_loss(model, scenes)
+    if model.reader is not None and not with_regions:
+        # Where scenes with regions stand is in their boxes, not in their captions.
+        helping = helping + plan.edition.place_weight * model.reader.loss(model.read, ids, scenes)[0]
+    return flow, helping
 
 
 def map_loss(model: Model, scenes: list[Scene]) -> Tensor:
@@ -238,10 +252,10 @@ def one_step(
 ) -> float:
     """Learn from the batch of step ``step``; returns its flow-matching loss."""
     set_rate(chain, plan, step)
-    flow, mapped = loss_of(model, data, plan, step, device)
+    flow, helping = loss_of(model, data, plan, step, device)
     for optimiser in chain:
         optimiser.zero_grad(set_to_none=True)
-    (flow + plan.edition.map_weight * mapped).backward()
+    (flow + helping).backward()
     nn.utils.clip_grad_norm_(model.parameters(), 1.0)
     for optimiser in chain:
         optimiser.step()

@@ -1,8 +1,8 @@
 """Teaches mini's text encoders to read captions before anything is drawn: minutes that save hours.
 
 The flow's own loss says little about words while its pictures are still noise. Here the encoders answer questions
-about the scene that a caption describes: how many of each shape, in which colours, on which side, before which
-background, in which style. The answering heads are thrown away. Run by ``train.py`` when it begins.
+about the scene that a caption describes: how many of each shape, in which colours, before which background, in which
+style, and where things stand (``reading.py``). The answering heads are thrown away. Run by ``train.py`` when it begins.
 """
 
 from __future__ import annotations
@@ -17,11 +17,10 @@ from diffusers import FluxPipeline
 from torch import Tensor, nn
 
 from imagewright.t2i_backends.mini.editions import Edition
+from imagewright.t2i_backends.mini.reading import PlaceReader
 from imagewright.t2i_backends.mini.training import Progress, load_if_there, save_atomically
 from imagewright.t2i_backends.mini.world import Scene
 
-SIDES = ("", "left", "right", "above", "below", "middle")
-_OTHER_SIDE = {"left": "right", "right": "left", "above": "below", "below": "above"}
 _UNSAID = 0
 """The background's answer where the caption does not name it."""
 
@@ -34,7 +33,7 @@ class Questions(nn.Module):
         self.edition, shapes = edition, len(edition.shapes)
         self.queries = nn.Parameter(torch.randn(shapes + 1, width))
         self.look = nn.MultiheadAttention(width, 4, batch_first=True)
-        self.of_shape = nn.Linear(width, edition.most_things + 1 + len(edition.colours) + len(SIDES))
+        self.of_shape = nn.Linear(width, edition.most_things + 1 + len(edition.colours))
         self.of_scene = nn.Linear(width, sum(self.scene_sizes))
         self.of_pooled = nn.Linear(edition.pooled, shapes + len(edition.colours) + sum(self.scene_sizes))
 
@@ -47,12 +46,11 @@ class Questions(nn.Module):
     def loss(self, tokens: Tensor, pooled: Tensor, answers: Answers) -> tuple[Tensor, Tensor]:
         """The mean loss of all answers, and the share of captions whose shapes are all read right."""
         seen, _ = self.look(self.queries.expand(len(tokens), -1, -1), tokens, tokens, need_weights=False)
-        counts, colours, sides = self.of_shape(seen[:, :-1]).split(
-            [self.edition.most_things + 1, len(self.edition.colours), len(SIDES)], dim=-1
+        counts, colours = self.of_shape(seen[:, :-1]).split(
+            [self.edition.most_things + 1, len(self.edition.colours)], dim=-1
         )
         loss = F.cross_entropy(counts.flatten(0, 1), answers.counts.flatten())
         loss = loss + F.binary_cross_entropy_with_logits(colours, answers.colours)
-        loss = loss + F.cross_entropy(sides.flatten(0, 1), answers.sides.flatten())
         loss = loss + self._scene_loss(self.of_scene(seen[:, -1]), answers)
         shapes, all_colours = len(self.edition.shapes), len(self.edition.colours)
         there, shown, scene = self.of_pooled(pooled).split([shapes, all_colours, sum(self.scene_sizes)], dim=-1)
@@ -74,27 +72,18 @@ class Answers:
     def __init__(self, scenes: Sequence[Scene], captions: Sequence[str], edition: Edition) -> None:
         colours, papers = tuple(edition.colours), tuple(edition.backgrounds)
         self.counts = torch.zeros(len(scenes), len(edition.shapes), dtype=torch.long)
-        self.sides = torch.zeros_like(self.counts)
         self.colours = torch.zeros(len(scenes), len(edition.shapes), len(colours))
         self.scene = torch.zeros(len(scenes), 4, dtype=torch.long)
         for i, (scene, caption) in enumerate(zip(scenes, captions, strict=True)):
-            for number, group in enumerate(scene.groups):
+            for group in scene.groups:
                 shape = edition.shapes.index(group.shape)
                 self.counts[i, shape] += group.count
                 self.colours[i, shape, colours.index(group.colour)] = 1
-                self.sides[i, shape] = SIDES.index(side_of(scene, number))
             named = "backdrop" in caption or "background" in caption
             self.scene[i, 0] = papers.index(scene.background) + 1 if named else _UNSAID
             self.scene[i, 1] = edition.patterns.index(scene.pattern)
             self.scene[i, 2] = edition.styles.index(scene.style)
             self.scene[i, 3] = len(scene.things)
-
-
-def side_of(scene: Scene, group: int) -> str:
-    """On which side of its partner, or of the canvas, a group stands; "" where nothing is said."""
-    if scene.relation is not None and group < 2:
-        return scene.relation if group == 0 else _OTHER_SIDE[scene.relation]
-    return scene.position or ""
 
 
 def teach(pipeline: FluxPipeline, edition: Edition, work: Path, steps: int, batch: int, seed: int) -> None:
@@ -103,7 +92,8 @@ def teach(pipeline: FluxPipeline, edition: Edition, work: Path, steps: int, batc
     clip, t5, tokenizer = pipeline.text_encoder, pipeline.text_encoder_2, pipeline.tokenizer
     torch.manual_seed(seed)
     asked = Questions(edition, t5.config.d_model)
-    together = nn.ModuleList([clip, t5, asked])
+    reader = PlaceReader(edition, tokenizer.get_vocab(), t5.config.d_model)
+    together = nn.ModuleList([clip, t5, asked, reader])
     optimiser = torch.optim.AdamW(together.parameters(), lr=2e-3, weight_decay=0.01, betas=(0.9, 0.98))
     start = 0
     if (saved := load_if_there(path)) is not None:
@@ -116,11 +106,16 @@ def teach(pipeline: FluxPipeline, edition: Edition, work: Path, steps: int, batc
         for group in optimiser.param_groups:
             group["lr"] = 2e-3 * min(1.0, (step + 1) / 100, (steps - step) / (0.5 * steps))
         scenes = [edition.sample_any(rng) for _ in range(batch)]
+        if edition.arrange is not None:
+            scenes = [edition.arrange(scene, rng) for scene in scenes]
         captions = [edition.caption(scene, rng) for scene in scenes]
         ids = tokenizer(
             captions, padding="max_length", truncation=True, max_length=edition.length, return_tensors="pt"
         ).input_ids
-        loss, right = asked.loss(t5(ids)[0], clip(ids).pooler_output, Answers(scenes, captions, edition))
+        tokens = t5(ids)[0]
+        loss, right = asked.loss(tokens, clip(ids).pooler_output, Answers(scenes, captions, edition))
+        if edition.place_weight:
+            loss = loss + reader.loss(tokens, ids, scenes)[0]
         optimiser.zero_grad(set_to_none=True)
         loss.backward()
         nn.utils.clip_grad_norm_(together.parameters(), 1.0)
