@@ -35,6 +35,10 @@ ModelsOption = Annotated[
 PolishOption = Annotated[
     bool, typer.Option("--polish", help="When a picture is right, try one change of light, angle or mood.")
 ]
+CategoriesOption = Annotated[
+    bool, typer.Option("--categories/--no-categories", help="Let flows that are good at this kind of prompt win.")
+]
+LayoutOption = Annotated[bool, typer.Option("--layout/--no-layout", help="Plan where things go.")]
 FlowOption = Annotated[
     str | None, typer.Option("--flow", metavar="ID", help="The flow to draw with.", autocompletion=complete.flows)
 ]

@@ -67,7 +67,8 @@ RELATED = Wordings(
     (
         "{a} {r} {b}", "{a} {r} {b}", "{a} {r} {b}", "{b} {o} {a}", "{b} {o} {a}", "{a} {h} and {b} {t}",
         "{b} {t} and {a} {h}", "{r} {b} is {a}", "{a} that is {r} {b}", "{a} placed {r} {b}",
-        "{a} and {o} it {b}", "{h} {a} and {t} {b}", "{a} stands {r} {b}",
+        "{a} and {o} it {b}", "{h} {a} and {t} {b}", "{a} stands {r} {b}", "{b} and {a} {r} it", "{b} , {a} {r} it",
+        "{r} {b} , {a}",
     ),
     ("{r} {b} stands {a}", "{b} and {r} it {a}", "{a} {h} , {b} {t}", "{b} with {a} {r} it"),
 )  # fmt: skip

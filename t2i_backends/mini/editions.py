@@ -121,13 +121,13 @@ SECOND = Edition(
     version=2, weights=shipped.FOLDERS[2], side=render_v2.SIZE, shapes=world_v2.SHAPES,
     colours=world_v2.COLOURS, backgrounds=world_v2.COLOURS, patterns=world_v2.PATTERNS, styles=world_v2.STYLES,
     most_things=world_v2.MOST_THINGS,
-    kinds={"one": (0.6, 0.26), "few": (0.15, 0.24), "two": (0.25, 0.32), "mixed": (0.0, 0.1), "many": (0.0, 0.08)},
+    kinds={"one": (0.6, 0.26), "few": (0.15, 0.16), "two": (0.25, 0.38), "mixed": (0.0, 0.12), "many": (0.0, 0.08)},
     sample=world_v2.sample_scene, sample_any=world_v2.sample_scene, arrange=arranged, draw=render_v2.draw_scene,
     caption=captions_v2.caption, fresh_caption=functools.partial(captions_v2.caption, held_out=True),
     thing_caption=captions_v2.thing_caption, vocabulary=captions_v2.vocabulary,
     synonyms=captions_v2.synonyms(), compatible=world_v2.compatible,
     length=32, autoencoder=(16, 24, 48, 96), latent_channels=16, double_blocks=2, single_blocks=6, pooled=128,
-    map_weight=0.1, place_weight=0.1, noise_shift=1.5, steps=20, scale=4.0, lessons=Lessons(8000, 16, 4400, 30_000),
+    map_weight=0.3, place_weight=0.1, noise_shift=1.5, steps=20, scale=4.0, lessons=Lessons(8000, 16, 4400, 30_000),
 )  # fmt: skip
 EDITIONS: Mapping[int, Edition] = {1: FIRST, 2: SECOND}
 SHIPPED = EDITIONS[shipped.EDITION]
