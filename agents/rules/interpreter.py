@@ -86,8 +86,10 @@ def _missing(phrase: str, said: str, base: Reference) -> Intent | None:
     if not _is_order(said):
         return None
     there = ", ".join(dict.fromkeys(box.caption for box in base.layout.boxes)) if base.layout else ""
-    shows = f"; it shows {there}" if there else ""
-    return Intent(kind="unclear", reason=f"the picture has no {phrase!r}{shows}")
+    if not there:
+        reason = f"nothing in the picture has a box, so {phrase!r} cannot be found in it: say the whole prompt anew"
+        return Intent(kind="unclear", reason=reason)
+    return Intent(kind="unclear", reason=f"the picture has no {phrase!r}; it shows {there}")
 
 
 _ORDER = re.compile(

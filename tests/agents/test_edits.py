@@ -104,6 +104,14 @@ def test_what_is_not_there_is_said(kit: ModuleType) -> None:
     assert (intent.kind, "no 'the dog'" in intent.reason) == ("unclear", True)
 
 
+def test_a_picture_without_boxes_cannot_be_changed_by_name_and_says_why(kit: ModuleType) -> None:
+    from imagewright.agents.rules.interpreter import RulesInterpreter
+
+    bare = kit.picture(A).model_copy(update={"layout": None})
+    intent = RulesInterpreter().interpret("make the circle green", (bare,))
+    assert (intent.kind, "has a box" in intent.reason) == ("unclear", True)
+
+
 def test_a_box_that_is_not_there_is_refused(kit: ModuleType) -> None:
     base = kit.picture(A)
     with pytest.raises(BadInput, match="no box 9"):
