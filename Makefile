@@ -22,7 +22,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 LOG := $(VENV)/install.log
 TORCH_INDEX ?=
-WORLD ?= 1
+WORLD ?= 2
 comma := ,
 # What .venv depends on: a change of either file, or of the folder, installs again; so does an interrupted install.
 KEY := $(shell { cat pyproject.toml constraints.txt; pwd; } | cksum | cut -d ' ' -f 1)
@@ -70,16 +70,21 @@ mini: $(READY) ## train the small model and its detectors (hours; goes on after 
 	@$(BIN)/python -m imagewright.t2i_backends.mini.train_detector critic --world $(WORLD)
 	@$(BIN)/python -m imagewright.t2i_backends.mini.train_detector evidence --world $(WORLD)
 
+.PHONY: mini-variants
+mini-variants: $(READY) ## train the small model's LoRAs and its variant of few steps (an hour; goes on after an interruption)
+	@for name in counting relations few-steps; do $(BIN)/python -m imagewright.t2i_backends.mini.train_variants $$name || exit 1; done
+
 .PHONY: mini-more
 mini-more: $(READY) ## train the shipped small model further, from its weights (ARGS="--steps 6000")
 	@$(BIN)/python -m imagewright.t2i_backends.mini.train --work .mini-more --from t2i_backends/mini/weights/pipeline $(ARGS)
 
 .PHONY: evidence
-evidence: $(READY) ## measure the shipped flows and write the evidence that ships (goes on after an interruption)
-	@$(BIN)/python -m imagewright.tools.sweep --out retrieval/evidence/mini.jsonl $(ARGS)
+evidence: $(READY) ## measure the small model's flows (hours) and write the evidence that ships (goes on after an interruption)
+	@$(BIN)/python -m imagewright.tools.mini_flows --out $(VENV)/mini-flows
+	@$(BIN)/python -m imagewright.evals.matrix --flows $(VENV)/mini-flows --out retrieval/evidence/mini.jsonl $(ARGS)
 
 .PHONY: mini-report
-mini-report: $(READY) ## measure the small model on 200 prompts with the exact checker
+mini-report: $(READY) ## measure the small model on 400 prompts with the exact checker
 	@$(BIN)/python -m imagewright.evals.mini_report $(ARGS)
 
 .PHONY: clean

@@ -12,7 +12,7 @@ import random
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import Literal, Protocol
 
 from PIL import Image
 
@@ -26,11 +26,14 @@ from imagewright.t2i_backends.mini.world import Group, Scene
 
 SEED = 7_000
 """Seeds the held-out prompts; apart from those of training, sweep and report."""
+_SEVERAL = ((2, 1), (1, 2), (2, 2), (3, 1), (1, 3), (3, 2), (2, 3))
 HARDER: Mapping[int, tuple[Row, ...]] = {
     1: (),
     2: (
-        Row("two kinds, 3-5 things", 100, ((2, 1), (1, 2), (2, 2), (3, 1), (1, 3), (3, 2), (2, 3))),
+        Row("two kinds, 3-5 things", 100, _SEVERAL),
+        Row("two kinds, 3-5 things, related", 100, _SEVERAL, related=True),
         Row("three kinds", 100, ((1, 1, 1), (2, 1, 1), (1, 2, 1))),
+        Row("four kinds", 100, ((1, 1, 1, 1),)),
     ),
 }
 """What is asked for beside the rows of the report, which a plain call mostly gets right."""
@@ -53,7 +56,8 @@ class Arm:
     flow: Callable[[Case], str | None]
     """The flow for a prompt; None lets the selector choose."""
     categories: bool = True
-    layout: bool = False
+    layout: bool | Literal["always"] = True
+    """Whether flows that were measured with a layout get one; ``always``: all flows do."""
     critic: bool = False
     images: int = 1
     draws: int = 1
@@ -128,19 +132,19 @@ def arms(table: Table, plain: str, images: int, draws: int) -> tuple[Arm, ...]:
         Arm("random", any_flow),
         Arm("category-table", lambda case: table.best_for(case.prompt)),
         Arm("selected", chosen),
-        Arm("selected+layout", chosen, layout=True),
-        Arm("full", chosen, layout=True, critic=True, images=images),
+        Arm("selected+layout", chosen, layout="always"),
+        Arm("full", chosen, critic=True, images=images),
         Arm("best-of-n", best, critic=True, draws=draws),
-        Arm("full without categorizer", chosen, categories=False, layout=True, critic=True, images=images),
-        Arm("full without selector", best, layout=True, critic=True, images=images),
-        Arm("full without layout", chosen, critic=True, images=images),
-        Arm("full without repairs", chosen, layout=True, critic=True, draws=draws),
+        Arm("full without categorizer", chosen, categories=False, critic=True, images=images),
+        Arm("full without selector", best, critic=True, images=images),
+        Arm("full without layout", chosen, layout=False, critic=True, images=images),
+        Arm("full without repairs", chosen, critic=True, draws=draws),
     )
 
 
 PAIRS = (
     ("full", "plain"), ("full", "best-of-n"), ("selected", "best-fixed"), ("selected", "category-table"),
-    ("selected", "random"), ("selected+layout", "selected"), ("full", "selected+layout"),
+    ("selected", "random"), ("selected+layout", "selected"), ("full", "selected"),
     ("full", "full without categorizer"),
     ("full", "full without selector"), ("full", "full without layout"), ("full", "full without repairs"),
 )  # fmt: skip
@@ -179,9 +183,8 @@ def read_prompts(path: Path) -> list[Case]:
 
 def held_out(edition: Edition, count: int) -> list[Case]:
     """``count`` prompts of the report's rows and ``HARDER``, worded as training never words them, fixed by ``SEED``."""
-    harder = HARDER[edition.version]
-    total = sum(row.prompts for row in (*ROWS[edition.version], *harder))
-    made = cases(edition, SEED, max(1.0, count / total), harder)
+    rows = (*ROWS[edition.version], *HARDER[edition.version])
+    made = cases(edition, SEED, max(1.0, count / sum(row.prompts for row in rows)), rows)
     random.Random(SEED).shuffle(made)
     return made[:count]
 

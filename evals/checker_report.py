@@ -14,6 +14,7 @@ from pathlib import Path
 from imagewright.evals.exact_checker import judge
 from imagewright.evals.mini_report import LOOKS, interval
 from imagewright.t2i_backends.mini.editions import EDITIONS, Edition
+from imagewright.t2i_backends.mini.shipped import EDITION
 
 
 def misread(edition: Edition, count: int, seed: int, show: Path | None = None) -> list[str]:
@@ -36,7 +37,7 @@ def misread(edition: Edition, count: int, seed: int, show: Path | None = None) -
 def main() -> None:
     """Parse the command line and report."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--world", type=int, choices=sorted(EDITIONS), default=1)
+    parser.add_argument("--world", type=int, choices=sorted(EDITIONS), default=EDITION)
     parser.add_argument("--count", type=int, default=2000)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--show", type=Path, help="a folder for the pictures that it misreads")

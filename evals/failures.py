@@ -24,6 +24,7 @@ from imagewright.evals.ablation import read_prompts
 from imagewright.evals.mini_report import LOOKS, Case, complaints, contact_sheet
 from imagewright.schemas import Layout, Round
 from imagewright.t2i_backends.mini.editions import EDITIONS, Edition
+from imagewright.t2i_backends.mini.shipped import EDITION
 from imagewright.t2i_backends.mini.world import Scene
 
 CAUSES = ("reading", "layout", "critic", "drawing")
@@ -137,7 +138,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m imagewright.evals.failures", description=__doc__)
     parser.add_argument("folder", type=Path)
     parser.add_argument("--arm", default="full")
-    parser.add_argument("--world", type=int, choices=sorted(EDITIONS), default=2)
+    parser.add_argument("--world", type=int, choices=sorted(EDITIONS), default=EDITION)
     args = parser.parse_args(argv)
     try:
         found = failures(args.folder, EDITIONS[args.world], args.arm)

@@ -18,11 +18,11 @@ from imagewright.schemas import RunResult
 
 PROMPTS = (
     "two red circles above a blue square on a white background",
-    "a green house left of a red heart",
-    "three yellow stars on a blue background",
-    "a purple triangle below an orange circle on a black background",
-    "a pair of white hearts on a red background",
-    "a black star",
+    "a green mushroom left of a red car",
+    "three yellow stars on a dotted blue background",
+    "line art of a purple boat below an orange moon",
+    "a pair of white cups, a pink heart and a brown fish on a striped green background",
+    "a soft drawing of a black tree",
 )
 _CELL, _TEXT = 232, 66
 

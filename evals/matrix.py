@@ -15,6 +15,7 @@ from pathlib import Path
 from imagewright import registry
 from imagewright.agents.rules.layout import RulesLayoutPlanner
 from imagewright.errors import BadInput
+from imagewright.flow_tags import REGIONS
 from imagewright.graph.refine import region
 from imagewright.memory.artifacts import write_whole
 from imagewright.retrieval.evidence import EvidenceFile
@@ -23,10 +24,10 @@ from imagewright.retrieval.score_matrix import dump_matrix
 from imagewright.schemas import Flow, Region
 from imagewright.settings import load_settings
 from imagewright.t2i_backends.mini.editions import EDITIONS
+from imagewright.t2i_backends.mini.shipped import EDITION
 from imagewright.t2i_backends.model_files import ModelFiles
 from imagewright.tools.cells import CellStore, measure
 from imagewright.tools.command import ended
-from imagewright.tools.mini_flows import REGIONS
 from imagewright.tools.sweep import Printer, load_prompts, weights
 
 PROMPTS = 300
@@ -66,7 +67,7 @@ def arguments() -> argparse.ArgumentParser:
     parser.add_argument("--prompts", type=Path, help="a JSONL file of prompts; written when it is not there")
     parser.add_argument("--count", type=int, default=PROMPTS)
     parser.add_argument("--seeds", type=int, default=SEEDS)
-    parser.add_argument("--world", type=int, choices=sorted(EDITIONS), default=2)
+    parser.add_argument("--world", type=int, choices=sorted(EDITIONS), default=EDITION)
     parser.add_argument("--backend", default="diffusers")
     parser.add_argument("--scorer", default="detector")
     parser.add_argument("--store", type=Path, help="where finished cells are kept (default: in IMAGEWRIGHT_HOME)")
@@ -89,12 +90,11 @@ def run(options: argparse.Namespace) -> str:
     store = CellStore(options.store or settings.data_dir / "sweep.sqlite")
     files = ModelFiles(settings.model_roots)
     seeds = range(options.seeds)
-    rows = measure(
-        flows, prompts, seeds, backend, scorer, store, Printer(), lambda flow: weights(flow, files), layout_for
-    )
+    named = {flow.id: weights(flow, files, settings.device) for flow in flows}
+    rows = measure(flows, prompts, seeds, backend, scorer, store, Printer(), lambda flow: named[flow.id], layout_for)
     made = {
         "scorer": scorer.name, "backend": backend.name, "date": max(row.when for row in rows)[:10],
-        "models": ", ".join(sorted({weights(flow, files) for flow in flows})), "scores": str(len(rows)),
+        "models": ", ".join(sorted(set(named.values()))), "scores": str(len(rows)),
     }  # fmt: skip
     write_whole(options.out, dump_matrix(EvidenceFile(tuple(rows), prompts, made)).encode())
     return f"{len(rows)} scores of {len(flows)} flows on {len(prompts)} prompts: {options.out}"

@@ -21,6 +21,7 @@ from PIL import Image, ImageDraw
 from imagewright.evals import exact_checker, exact_checker_v2
 from imagewright.evals.exact_checker import Seen, judge
 from imagewright.t2i_backends.mini.editions import EDITIONS, Edition
+from imagewright.t2i_backends.mini.shipped import EDITION
 from imagewright.t2i_backends.mini.world import Scene
 
 LOOKS: Mapping[int, Callable[[Image.Image], Seen]] = {1: exact_checker.look, 2: exact_checker_v2.look}
@@ -65,11 +66,11 @@ class Case:
     seed: int
 
 
-def cases(edition: Edition, seed: int, scale: float = 1.0, more: Sequence[Row] = ()) -> list[Case]:
-    """Fresh prompts for every row and ``more``, ``scale`` times as many, from a seed that training never used."""
+def cases(edition: Edition, seed: int, scale: float = 1.0, rows: Sequence[Row] | None = None) -> list[Case]:
+    """Fresh prompts for ``rows`` (the report's), ``scale`` times as many, from a seed that training never used."""
     rng = random.Random(f"report/{edition.version}/{seed}")
     made: list[Case] = []
-    for row in (*ROWS[edition.version], *more):
+    for row in ROWS[edition.version] if rows is None else rows:
         for number in range(max(1, round(row.prompts * scale))):
             scene = _scene(edition, row, row.counts[number % len(row.counts)], rng)
             made.append(Case(row.name, scene, edition.fresh_caption(scene, rng), len(made)))
@@ -172,7 +173,7 @@ def report(
 def main() -> None:
     """Parse the command line and report."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--world", type=int, choices=sorted(EDITIONS), default=1)
+    parser.add_argument("--world", type=int, choices=sorted(EDITIONS), default=EDITION)
     parser.add_argument("--pipeline", type=Path, help="the diffusers folder (default: the one that ships)")
     parser.add_argument("--out", type=Path, default=Path("out/mini-report"))
     parser.add_argument("--share", type=float, default=1.0, help="the share of the prompts to draw")

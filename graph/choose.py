@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from imagewright.errors import CannotDraw
+from imagewright.flow_tags import REGIONS
 from imagewright.graph.parts import Parts
 from imagewright.schemas import Candidate, Categories, Choice, DrawRequest, ParsedPrompt, Value
 
@@ -45,10 +46,17 @@ def labelled(parts: Parts, request: DrawRequest, prompt: str, parsed: ParsedProm
     return Categories(labels=(), decided_by="the request")
 
 
-def ranked(parts: Parts, prompt: str, parsed: ParsedPrompt, categories: Categories) -> Ranked:
-    """Rank the index for ``prompt`` and ask the backend what the offered flows cannot draw of it."""
-    candidates = parts.catalogue.rank(prompt, parsed, categories)
-    return _limited(parts, prompt, parsed, candidates, parts.catalogue.offered(candidates))
+def ranked(parts: Parts, request: DrawRequest, prompt: str, parsed: ParsedPrompt, categories: Categories) -> Ranked:
+    """Rank the index for ``prompt`` and ask the backend what the offered flows cannot draw of it.
+
+    A flow that is run with a layout is not offered where ``request`` wants none, as long as there are others.
+    """
+    candidates = parts.catalogue.rank(prompt, parsed, categories, request.flow)
+    offered = tuple(parts.catalogue.offered(candidates))
+    if not request.use_layout:
+        free = tuple(c for c in offered if REGIONS not in parts.catalogue.flow(c.flow).card.tags)
+        offered = free or offered
+    return _limited(parts, prompt, parsed, candidates, offered)
 
 
 def _limited(

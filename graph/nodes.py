@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable
+import itertools
+from collections.abc import Callable, Iterator
 from typing import TypeVar
 
 from langgraph.runtime import Runtime
@@ -13,6 +14,7 @@ from imagewright.errors import Cancelled, Fault, ImagewrightError
 from imagewright.graph import change, choose, delivery, draw, polishing, room
 from imagewright.graph.budget import delivered, insist_on_room, nothing_made, why_stop
 from imagewright.graph.events import flow_in_words, in_words, tell, tell_node, tell_notes
+from imagewright.graph.layouts import governing
 from imagewright.graph.parts import Parts
 from imagewright.graph.refine import refined
 from imagewright.graph.spending import metered, picture_name
@@ -21,7 +23,7 @@ from imagewright.graph.tried import known
 from imagewright.graph.wording import additions, worded
 from imagewright.intents import Settled
 from imagewright.ports import Step
-from imagewright.schemas import Layout, Round, RunEvent, Written
+from imagewright.schemas import Layout, Round, RunEvent, Verdict, Written
 
 T = TypeVar("T")
 Node = Callable[[State, Runtime[Parts]], Update]
@@ -88,9 +90,9 @@ def select_flow(state: State, parts: Parts) -> Update:
     insist_on_room(state, parts.asks)
     settled, categories = _settled(state), _there(state.categories, "categories")
     generation = parts.catalogue.generation()
-    found = choose.ranked(parts, settled.prompt, settled.parsed, categories)
+    found = choose.ranked(parts, state.request, settled.prompt, settled.parsed, categories)
     if not found.able and (plain := change.without_wishes(state)) is not None:
-        found, settled = choose.ranked(parts, plain.prompt, plain.parsed, categories), plain
+        found, settled = choose.ranked(parts, state.request, plain.prompt, plain.parsed, categories), plain
     found = choose.named(parts, state.request.model_copy(update={"prompt": settled.prompt}), found, settled.parsed)
     among = choose.insist_on_able(found, state.request.anyway)
     choice = change.kept_flow(state, among) or choose.chosen(parts, state.request, categories, among)
@@ -117,7 +119,7 @@ def plan_layout(state: State, parts: Parts) -> Update:
     settled, flow = _settled(state), _there(state.choice, "choice").flow
     carried = change.carried(state)
     planned = carried or parts.planner.plan(settled.prompt)
-    layout = planned.layout if state.request.use_layout and planned.layout.boxes else None
+    layout = governing(state.request, parts.catalogue.flow(flow), planned.layout)
     tell(RunEvent(kind="layout", run=state.run, text=_layout_in_words(layout)))
     words = Written(prompt=settled.prompt)
     if carried is None:
@@ -128,7 +130,7 @@ def plan_layout(state: State, parts: Parts) -> Update:
 
 
 def _layout_in_words(layout: Layout | None) -> str:
-    if layout is None:
+    if layout is None or not layout.boxes:
         return "no boxes; the model places things itself"
     return "; ".join(f"{b.caption} at {b.x:.2f},{b.y:.2f} ({b.width:.2f} x {b.height:.2f})" for b in layout.boxes)
 
@@ -199,7 +201,7 @@ def critique(state: State, parts: Parts) -> Update:
     last = state.rounds[-1]
     if parts.critic is None:
         raise Fault("critique was reached without a critic")
-    tried = tuple(made.verdict for made in state.rounds[:-1] if made.verdict and made.flow == last.flow)
+    tried = tuple(_answered(state.rounds, last.flow))
     parsed = _there(state.planned, "plan").parsed
     critic = parts.critic(parts.catalogue.flow(last.flow))
     verdict = critic.judge(parts.store.open(last.image), _settled(state).prompt, parsed, last.layout, tried)
@@ -214,6 +216,13 @@ def critique(state: State, parts: Parts) -> Update:
     return {"rounds": rounds, "stopped": reason, "notes": _noted(state, *notes, *more), **beauty}
 
 
+def _answered(rounds: tuple[Round, ...], flow: str) -> Iterator[Verdict]:
+    """The earlier verdicts on ``flow``'s pictures, each with the repair that was made of it, proposed or not."""
+    for before, after in itertools.pairwise(rounds):
+        if before.verdict is not None and before.flow == flow:
+            yield before.verdict.model_copy(update={"repair": after.repair})
+
+
 @node
 def refine(state: State, parts: Parts) -> Update:
     """Apply the verdict's repair to the next attempt, or to a picture that is right the suggestion for its beauty."""
@@ -225,6 +234,11 @@ def refine(state: State, parts: Parts) -> Update:
     canonical = parts.canonical_prompt(_there(state.planned, "plan").parsed)
     attempt = refined(state, canonical, known(change.base(state), state.rounds))
     repair = _there(attempt.repair, "repair")
+    if repair.kind == "next_flow":
+        placed = attempt.layout is not None and attempt.layout.boxes
+        boxes = attempt.layout if placed else _there(state.planned, "plan").layout
+        layout = governing(state.request, parts.catalogue.flow(attempt.flow), boxes)
+        attempt = attempt.model_copy(update={"layout": layout})
     tell(RunEvent(kind="repair", run=state.run, text=f"{repair.kind.replace('_', ' ')}: {repair.reason}"))
     return {"attempt": attempt}
 

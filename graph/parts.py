@@ -27,7 +27,9 @@ class Catalogue(Protocol):
         """The number that every change of flows or evidence raises."""
         ...
 
-    def rank(self, prompt: str, parsed: ParsedPrompt, categories: Categories) -> tuple[Candidate, ...]:
+    def rank(
+        self, prompt: str, parsed: ParsedPrompt, categories: Categories, named: str | None = None
+    ) -> tuple[Candidate, ...]:
         """Every flow that makes pictures from text, best estimate first, runnable here or not."""
         ...
 

@@ -20,8 +20,8 @@ def planned(parts: Parts, request: DrawRequest) -> Plan:
     """
     intent = insist(parts.interpreter.interpret(request.prompt, ()))
     categories = choose.labelled(parts, request, intent.prompt, intent.parsed)
-    found = choose.ranked(parts, intent.prompt, intent.parsed, categories)
-    notes = list(_notes(parts, found, intent, request.flow))
+    found = choose.ranked(parts, request, intent.prompt, intent.parsed, categories)
+    notes = list(_notes(parts, found, intent, request))
     candidates = found.candidates
     if (first := _chosen(parts, found, request, categories)) is not None:
         candidates = (first, *(c for c in candidates if c.flow != first.flow))
@@ -46,10 +46,10 @@ def _chosen(parts: Parts, found: choose.Ranked, request: DrawRequest, categories
     return next(c for c in among if c.flow == choice.flow)
 
 
-def _notes(parts: Parts, found: choose.Ranked, intent: Intent, flow: str | None) -> tuple[str, ...]:
+def _notes(parts: Parts, found: choose.Ranked, intent: Intent, request: DrawRequest) -> tuple[str, ...]:
     """What the person should know before drawing this."""
     try:
-        found = choose.named(parts, DrawRequest(prompt=intent.prompt, flow=flow), found, intent.parsed)
+        found = choose.named(parts, request.model_copy(update={"prompt": intent.prompt}), found, intent.parsed)
     except CannotDraw as error:
         return (str(error),)
     if not found.offered:

@@ -27,9 +27,11 @@ def next_seed(seed: int, number: int) -> int:
 def refined(state: State, canonical: str, memory: Sequence[Tried] = ()) -> Attempt:
     """The next attempt: the last verdict's repair applied to the last attempt, or the next rung where it is no use.
 
-    A repair is no use where it cannot be applied, would draw the same picture again, or was tried in vain for the same
-    fault on the same flow, by ``memory``. Then the rungs of ``LADDER`` behind it are tried, and in the end another
-    seed. ``canonical`` is the prompt in the planner's plain words; ``reprompt`` uses it when the critic wrote none.
+    Where the picture was drawn from the words alone, the planned boxes are tried before all else: what a model misreads
+    in a sentence it misreads with another seed too. A repair is no use where it cannot be applied, would draw the same
+    picture again, or was tried in vain for the same fault on the same flow, by ``memory``. Then the rungs of ``LADDER``
+    behind it are tried, and in the end another seed. ``canonical`` is the prompt in the planner's plain words;
+    ``reprompt`` uses it when the critic wrote none.
     """
     last = state.rounds[-1]
     if state.attempt is None or last.verdict is None:
@@ -39,7 +41,8 @@ def refined(state: State, canonical: str, memory: Sequence[Tried] = ()) -> Attem
     fault = next(iter(faults_of(last.verdict)), "")
     vain_kinds = [tried.kind for tried in memory if tried.flow == last.flow and tried.in_vain(fault)]
     useless: list[str] = []
-    for repair in _rungs(proposed, last, vain_kinds):
+    boxes = [Repair(kind="boxes", reason=proposed.reason)] if _drawn_from_words(state, last) else []
+    for repair in (*boxes, *_rungs(proposed, last, vain_kinds)):
         attempt = _applied(state, state.attempt, last, repair, canonical, seed, _flows_in_vain(memory, fault))
         why = _useless(attempt, last, fault, memory, state.rounds)
         if attempt is not None and not why:
@@ -47,6 +50,13 @@ def refined(state: State, canonical: str, memory: Sequence[Tried] = ()) -> Attem
         useless.append(f"{repair.kind.replace('_', ' ')} {why}")
     another = Repair(kind="new_seed", reason=proposed.reason)
     return _told(_changed(state.attempt, another, seed=seed), useless)
+
+
+def _drawn_from_words(state: State, last: Round) -> bool:
+    """Whether there are planned boxes that did not govern the last picture, and may."""
+    free = last.layout is None or not last.layout.boxes
+    wanted = state.request.use_layout and state.attempt is not None and state.attempt.edited is None
+    return bool(free and wanted and state.planned and state.planned.layout.boxes)
 
 
 def _rungs(proposed: Repair, last: Round, vain_kinds: Sequence[RepairKind]) -> Iterator[Repair]:
@@ -97,6 +107,8 @@ def _applied(
     """``attempt`` with ``repair``; None where it does not apply."""
     if repair.kind == "new_seed":
         return _changed(attempt, repair, seed=seed)
+    if repair.kind == "boxes" and state.planned is not None:
+        return _changed(attempt, repair, layout=state.planned.layout)
     if repair.kind == "move_box":
         if attempt.edited is not None:
             return None  # what the person placed stays where it is

@@ -131,9 +131,6 @@ def draw(
     whole_seed = None if seed is None else read_whole("--seed", seed, LARGEST_SEED)
     images, seconds = read_whole("--max-images", max_images, MOST_IMAGES), read_seconds(max_seconds)
     tokens, money = read_tokens(max_tokens), read_money(max_money)
-    path = None
-    if not dry_run:
-        path = read_out(out, text) if batch is None else Path(out or "batch").expanduser()
     from imagewright.schemas import DrawRequest
 
     request = DrawRequest(
@@ -152,15 +149,16 @@ def draw(
         max_money=money,
         thread=thread,
         llm=llm,
-        out=None if path is None else str(path),
         polish=polish,
         strip=strip,
         anyway=anyway,
     )
-    if path is None:
+    if dry_run:
         texts = [text] if batch is None else read_prompts(batch)
         _tell_plans([request.model_copy(update={"prompt": one}) for one in texts], models, device, as_json=as_json)
         return
+    path = read_out(out, text) if batch is None else Path(out or "batch").expanduser()
+    request = request.model_copy(update={"out": str(path)})
     if batch is not None:
         from imagewright.cli_batch import draw_batch
 

@@ -40,7 +40,7 @@ def ablation(
     fresh: Annotated[bool, typer.Option("--fresh", help="Draw anew: DIR must hold no earlier run.")] = False,
     only: Annotated[list[str] | None, typer.Option("--arm", metavar="ARM", help="Only this arm; repeatable.")] = None,
     judge: Annotated[str, typer.Option(metavar="NAME", help="exact, or a scorer that grades instead.")] = "exact",
-    plain: Annotated[str, typer.Option(metavar="ID", help="The flow of the plain arm.")] = "mini-balanced",
+    plain: Annotated[str, typer.Option(metavar="ID", help="The flow of the plain arm.")] = "mini-plain",
     backend: BackendOption = None,
     max_images: Annotated[str, typer.Option(metavar="N", help="The full arm's budget.")] = "4",
     draws: Annotated[str, typer.Option(metavar="N", help="The cap of best-of-n.")] = "4",

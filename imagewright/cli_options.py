@@ -47,7 +47,9 @@ ThreadOption = Annotated[
     typer.Option("--thread", metavar="NAME", help="The conversation that it joins.", autocompletion=complete.threads),
 ]
 BackendOption = Annotated[str | None, typer.Option(metavar="NAME", help="The backend that draws.")]
-DeviceOption = Annotated[str | None, typer.Option(help="auto, cpu, cuda, cuda:1 or mps.")]
+DeviceOption = Annotated[
+    str | None, typer.Option(help="auto, cpu, cuda, cuda:1 or mps; cpu/bfloat16 also states the number format.")
+]
 
 
 def read_prompt(text: str) -> str:

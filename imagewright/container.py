@@ -290,7 +290,7 @@ class Imagewright:
             detector = MiniDetector.load("critic")
         except Fault as error:
             return NoCritic(str(error))
-        return cast("Critic", registry.load("critics", DEFAULT_CRITIC)(detector))
+        return cast("Critic", registry.load("critics", DEFAULT_CRITIC)(detector, detector.synonyms))
 
     @cached_property
     def _rules(self) -> Team:
@@ -373,7 +373,9 @@ class IndexCatalogue:
         """The flow with this id."""
         return self._index.get(name)
 
-    def rank(self, prompt: str, parsed: ParsedPrompt, categories: Categories) -> tuple[Candidate, ...]:
+    def rank(
+        self, prompt: str, parsed: ParsedPrompt, categories: Categories, named: str | None = None
+    ) -> tuple[Candidate, ...]:
         """Every flow that makes pictures from text, best first."""
         from imagewright.retrieval.candidates import rank
 
@@ -382,7 +384,9 @@ class IndexCatalogue:
         ready = {flow.id: backend.check(flow) for flow in flows}
         limits = {flow.id: backend.limits(flow, prompt, parsed) for flow in flows if ready[flow.id].runnable}
         learn = self._owner.settings.learn_critic
-        return rank(index, prompt, parsed, categories, ready, self._backend, limits=limits, learn_critic=learn)
+        return rank(
+            index, prompt, parsed, categories, ready, self._backend, limits=limits, learn_critic=learn, named=named
+        )
 
     def offered(self, candidates: Sequence[Candidate]) -> tuple[Candidate, ...]:
         """Those that the selector may choose from."""

@@ -18,7 +18,7 @@ RelationName = Literal["left", "right", "above", "below", "inside", "near", "beh
 PlaceName = (
     RelationName | Literal["top", "bottom", "middle", "top-left", "top-right", "bottom-left", "bottom-right", ""]
 )
-RepairKind = Literal["move_box", "new_seed", "reprompt", "redraw", "next_flow", "polish"]
+RepairKind = Literal["move_box", "new_seed", "reprompt", "redraw", "boxes", "next_flow", "polish"]
 
 
 class Value(BaseModel):
@@ -381,7 +381,7 @@ class DrawRequest(Value):
     flow: str | None = None
     backend: str | None = None
     use_categories: bool = True
-    use_layout: bool = True
+    use_layout: bool | Literal["always"] = True  # always: the boxes also govern flows that were measured without
     use_critic: bool = True
     polish: bool = False  # after a picture is right: one suggestion for its beauty
     max_images: int = 4

@@ -41,12 +41,14 @@ def rank(
     k: int = SHORT_LIST,
     limits: Mapping[str, tuple[str, ...]] | None = None,
     learn_critic: bool = False,
+    named: str | None = None,
 ) -> tuple[Candidate, ...]:
     """Up to ``k`` text-to-image flows for ``prompt``, best first by estimated score on ``backend``.
 
     Flows whose model cannot draw some of the prompt's words (``limits``: flow id to words) come after all others.
     Equal estimates are ordered by published benchmarks, then by id. The list holds runnable flows and, where there are
-    any, at least the best two that cannot run here, with the reason. Only flows in ``readiness`` are looked at.
+    any, at least the best two that cannot run here, with the reason: first of those that files or memory would cure.
+    The flow called ``named`` is on it in any case. Only flows in ``readiness`` are looked at.
     """
     flows = [flow for flow in index.list() if flow.id in readiness and _draws_text(flow.card)]
     if not flows:
@@ -65,7 +67,7 @@ def rank(
         )
         for place, flow in enumerate(flows)
     ]
-    return tuple(item.candidate() for item in _shortlist(sorted(scored, key=_Scored.key), k))
+    return tuple(item.candidate() for item in _shortlist(sorted(scored, key=_Scored.key), k, named))
 
 
 def offered(candidates: Sequence[Candidate]) -> tuple[Candidate, ...]:
@@ -107,14 +109,18 @@ class _Scored:
         )
 
 
-def _shortlist(scored: Sequence[_Scored], k: int) -> list[_Scored]:
-    """The best ``k``, with room kept for runnable flows and for the best two that cannot run."""
+def _shortlist(scored: Sequence[_Scored], k: int, named: str | None) -> list[_Scored]:
+    """The best ``k``, with room kept for runnable flows, for the best two that cannot run, and for the named one."""
     able = [item for item in scored if item.readiness.runnable]
-    unable = [item for item in scored if not item.readiness.runnable]
+    unable = sorted((item for item in scored if not item.readiness.runnable), key=lambda i: not i.readiness.curable)
     kept = unable[: min(OTHERS, k - 1)] + able[: max(1, k - min(OTHERS, len(unable)))]
     chosen = {item.flow.id for item in kept}
     rest = [item for item in scored if item.flow.id not in chosen]
-    return sorted((kept + rest[: max(0, k - len(kept))]), key=_Scored.key)[: max(k, 0)]
+    best = sorted((kept + rest[: max(0, k - len(kept))]), key=_Scored.key)[: max(k, 0)]
+    asked = [item for item in scored if item.flow.id == named and item not in best]
+    if asked and best:
+        best.remove(next((item for item in reversed(best) if item.readiness.runnable), best[-1]))
+    return sorted(best + asked, key=_Scored.key)
 
 
 def _draws_text(card: Card) -> bool:

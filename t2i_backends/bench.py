@@ -92,7 +92,7 @@ def compare(roots: Sequence[Path], device: str, asked: Asked, levels: Sequence[L
     here = pick_device(device)
     source = _source(roots, asked.checkpoint)
     loader = RandomModels() if asked.checkpoint.startswith(RANDOM) else loading
-    return [_at_level(ModelStore(here, pick_dtype(here), 1, loader), level, source, asked) for level in levels]
+    return [_at_level(ModelStore(here, pick_dtype(device), 1, loader), level, source, asked) for level in levels]
 
 
 def _source(roots: Sequence[Path], checkpoint: str) -> ModelPath:
@@ -218,5 +218,5 @@ def machine(device: str) -> dict[str, str]:
     """What the figures depend on: the device and its name, the number format, the versions."""
     here = pick_device(device)
     name = torch.cuda.get_device_name(here) if here.type == "cuda" else ""
-    return {"device": str(here), "gpu": name, "dtype": str(pick_dtype(here)).removeprefix("torch."),
+    return {"device": str(here), "gpu": name, "dtype": str(pick_dtype(device)).removeprefix("torch."),
             "torch": torch.__version__, "diffusers": diffusers.__version__}  # fmt: skip

@@ -1,4 +1,8 @@
-"""Where a model runs: the device, the number format on it, the free memory. Imports torch only when needed."""
+"""Where a model runs: the device, the number format on it, the free memory. Imports torch only when needed.
+
+A device's name may state the format after a slash: ``cpu/bfloat16``. Without it a CPU computes in float32 and all else
+in bfloat16.
+"""
 
 from __future__ import annotations
 
@@ -12,6 +16,7 @@ from imagewright.errors import BadInput
 if TYPE_CHECKING:
     import torch
 
+_NAME = re.compile(r"(?P<kind>auto|cpu|mps|cuda)(?P<number>:\d{1,2})?(/(?P<format>float32|bfloat16))?")
 _NVIDIA = Path("/proc/driver/nvidia/version")
 
 
@@ -23,9 +28,9 @@ def pick_device(name: str) -> torch.device:
     """
     import torch
 
+    name, _ = _parts(name)
     if name == "auto":
         name = "cuda" if torch.cuda.is_available() else "mps" if torch.backends.mps.is_available() else "cpu"
-    check_device_name(name)
     device = torch.device(name)
     there = {
         "cpu": True,
@@ -38,20 +43,38 @@ def pick_device(name: str) -> torch.device:
 
 
 def check_device_name(name: str) -> None:
-    """Raise ``BadInput`` unless ``name`` is auto, cpu, mps, cuda or ``cuda:N``."""
-    if not re.fullmatch(r"auto|cpu|mps|cuda(:\d{1,2})?", name):
-        raise BadInput(f"{name[:40]!r} is not a device", "use auto, cpu, cuda, cuda:1 or mps")
+    """Raise ``BadInput`` unless ``name`` is auto, cpu, mps, cuda or ``cuda:N``, with a format or without."""
+    _parts(name)
 
 
-def pick_dtype(device: torch.device) -> torch.dtype:
-    """float32 on a CPU, bfloat16 elsewhere."""
+def _parts(name: str) -> tuple[str, str | None]:
+    """The device and the format that ``name`` states.
+
+    Raises:
+        BadInput: it is no device's name.
+    """
+    found = _NAME.fullmatch(name)
+    if found is None or (found["number"] and found["kind"] != "cuda"):
+        remedy = "use auto, cpu, cuda, cuda:1 or mps, and where it matters a number format: cpu/bfloat16"
+        raise BadInput(f"{name[:40]!r} is not a device", remedy)
+    return found["kind"] + (found["number"] or ""), found["format"]
+
+
+def stated_format(name: str) -> str | None:
+    """The number format that a device's name states; None where it leaves it to the device."""
+    return _parts(name)[1]
+
+
+def pick_dtype(name: str) -> torch.dtype:
+    """The number format on the device called ``name``: the stated one, else float32 on a CPU, bfloat16 elsewhere."""
     import torch
 
-    return torch.float32 if device.type == "cpu" else torch.bfloat16
+    return torch.float32 if bytes_per_number(name) == 4 else torch.bfloat16
 
 
 def runs_on_cpu(name: str) -> bool:
     """Whether the device called ``name`` is the CPU, found without importing torch where that is possible."""
+    name, _ = _parts(name)
     if name != "auto":
         return name == "cpu"
     if "torch" not in sys.modules and sys.platform == "linux" and not _NVIDIA.exists():
@@ -66,7 +89,8 @@ def device_is_cuda(name: str) -> bool:
 
 def bytes_per_number(name: str) -> int:
     """Bytes of one weight on the device called ``name``."""
-    return 4 if runs_on_cpu(name) else 2
+    stated = stated_format(name)
+    return 4 if stated == "float32" or (stated is None and runs_on_cpu(name)) else 2
 
 
 def free_memory(name: str) -> int | None:

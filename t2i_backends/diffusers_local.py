@@ -62,7 +62,7 @@ class DiffusersBackend:
             from imagewright.t2i_backends.model_store import ModelStore
 
             device = pick_device(self.device)
-            self._store = ModelStore(device, pick_dtype(device), self.model_cache)
+            self._store = ModelStore(device, pick_dtype(self.device), self.model_cache)
         return self._store
 
     def check(self, flow: Flow) -> Readiness:
@@ -146,6 +146,10 @@ class DiffusersBackend:
         self, job: Job, on_step: OnStep, is_cancelled: IsCancelled, lockstep: Lockstep | None = None
     ) -> Runtime:
         store = self.store
+        if job.regions and job.region_share is None:
+            from imagewright.t2i_backends.mini.limits import region_share
+
+            job = replace(job, region_share=region_share(self._worlds(job.flow)))
         from imagewright.t2i_backends.previews import Previews
         from imagewright.t2i_backends.runtime import Runtime
 

@@ -108,7 +108,7 @@ def test_draw_prints_the_contract_and_writes_a_picture(run: Run, tmp_path: Path)
     assert (value["flow"], value["seed"], value["images"]) == ("mini-quick", 7, 1)
     assert err.splitlines()[0] == f"run {value['run']}"
     with Image.open(tmp_path / "new" / "folder" / "a.png") as image:
-        assert image.size == (64, 64)
+        assert image.size == (128, 128)
     assert Path(value["trace"]).exists()
 
 

@@ -68,10 +68,10 @@ def test_a_prompt_becomes_a_picture_with_its_trace(engine: Imagewright, tmp_path
     )
     assert events[0].kind == "run"
     assert {event.run for event in events} == {result.run}
-    assert [event.kind for event in events].count("step") == 6
+    assert [event.kind for event in events].count("step") == 10
     with Image.open(result.path) as image:
         image.load()
-        assert image.size == (64, 64)
+        assert image.size == (128, 128)
         assert json.loads(image.text["prompt"])["2"]["inputs"]["text"] == PROMPT  # type: ignore[attr-defined]
     trace = json.loads((tmp_path / "a.json").read_text())
     assert trace["facts"][0]["device"] == "cpu"

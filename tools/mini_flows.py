@@ -16,14 +16,13 @@ from typing import Any
 
 from imagewright.errors import ImagewrightError
 from imagewright.flow_format import Graph
+from imagewright.flow_tags import REGIONS, WORDS
 from imagewright.memory.artifacts import write_whole
 from imagewright.schemas import Card, Flow
 
 SIDE = 128
 CHECKPOINT = "mini"
 FEW_STEPS = "mini-few-steps"
-REGIONS = "regions"
-"""The tag of a flow that is measured, and meant to be run, with a layout."""
 
 
 @dataclass(frozen=True)
@@ -104,8 +103,9 @@ RECIPES: tuple[Recipe, ...] = (
 
 def flow_of(recipe: Recipe) -> Flow:
     """The flow of a recipe: its graph, and a card without what the index reads off the graph."""
+    tags = recipe.tags if REGIONS in recipe.tags else (*recipe.tags, WORDS)
     card = Card(
-        title=recipe.title, description=recipe.description, tags=("mini", "shapes", *recipe.tags), base_model="mini",
+        title=recipe.title, description=recipe.description, tags=("mini", "shapes", *tags), base_model="mini",
         family="flux", licence="Apache-2.0",
     )  # fmt: skip
     return Flow(id=recipe.id, graph=graph_of(recipe), card=card)

@@ -21,6 +21,7 @@ from imagewright.retrieval.builtin import shipped_flows
 from imagewright.retrieval.evidence import EvidenceFile, PromptFacts, dump_evidence, parse_prompts, prompt_line
 from imagewright.schemas import Flow, ParsedGroup, ParsedPrompt, ParsedRelation
 from imagewright.settings import load_settings
+from imagewright.t2i_backends.devices import stated_format
 from imagewright.t2i_backends.mini.editions import SHIPPED, Edition
 from imagewright.t2i_backends.mini.world import Scene, article
 from imagewright.t2i_backends.model_files import ModelFiles
@@ -127,9 +128,10 @@ def run(options: argparse.Namespace) -> str:
     scorer = registry.load("scorers", options.scorer)()
     store = CellStore(options.store or settings.data_dir / "sweep.sqlite")
     files = ModelFiles(settings.model_roots)
-    rows = measure(flows, prompts, range(options.seeds), backend, scorer, store, Printer(), lambda f: weights(f, files))
+    named = {flow.id: weights(flow, files, settings.device) for flow in flows}
+    rows = measure(flows, prompts, range(options.seeds), backend, scorer, store, Printer(), lambda f: named[f.id])
     made = {
-        "scorer": scorer.name, "backend": backend.name, "models": ", ".join(sorted({weights(f, files) for f in flows})),
+        "scorer": scorer.name, "backend": backend.name, "models": ", ".join(sorted(set(named.values()))),
         "date": max(row.when for row in rows)[:10], "flows": str(len(flows)), "prompts": str(len(prompts)),
         "seeds": str(options.seeds), "scores": str(len(rows)),
     }  # fmt: skip
@@ -137,10 +139,11 @@ def run(options: argparse.Namespace) -> str:
     return f"{len(rows)} scores of {len(flows)} flows on {len(prompts)} prompts: {options.out}"
 
 
-def weights(flow: Flow, files: ModelFiles) -> str:
-    """What identifies the weights that a flow draws with: each file's name and the head of its digest."""
+def weights(flow: Flow, files: ModelFiles, device: str) -> str:
+    """What identifies the weights that a flow draws with: each file's name, the head of its digest, a stated format."""
     found = {model: files.find(model.folder, model.name) for model in flow.card.models}
-    return " ".join(f"{model.name}@{path.digest[:12]}" for model, path in found.items() if path is not None)
+    names = [f"{model.name}@{path.digest[:12]}" for model, path in found.items() if path is not None]
+    return " ".join([*names, *filter(None, [stated_format(device)])])
 
 
 def _named_flows(ids: Sequence[str] | None) -> list[Flow]:

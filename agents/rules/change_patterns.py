@@ -14,6 +14,9 @@ from imagewright.agents.rules.change_words import AMOUNT, BETTER, MOVE_VERB, PLA
 MAKE = r"(?:make|paint|colou?r|turn|change|have|let|set|draw|get|i want|i'd like|i would like|render)"
 SHADE = r"(?:(?:dark|light|bright|pale|deep|hot|sky|navy|lime) )?"
 COLOUR = rf"(?P<c>{SHADE}(?:{'|'.join(sorted(lexicon.COLOURS - {'rainbow-'}, key=len, reverse=True))}))"
+_PATTERN = rf"(?:{'|'.join(sorted(lexicon.PATTERNS | {'plain', 'solid'}, key=len, reverse=True))})"
+PAPER = COLOUR.replace("(?P<c>", rf"(?P<c>(?:{_PATTERN} )*", 1).removesuffix(")") + rf"(?: {_PATTERN})*|{_PATTERN})"
+"""The colour of a background with its pattern, in either order, or the pattern alone."""
 GROUND = r"(?:the )?(?:background|backdrop|sky|ground)"
 NEW = r"(?:an?|one|two|three|four|five|six|\d+|another|some|a few|more|several) .+"
 
@@ -30,10 +33,10 @@ RECOLOUR = (
     rf"(?P<t>[\w-]+):? (?:in )?{COLOUR}",
 )
 BACKGROUND = (
-    rf"(?:{MAKE} )?{GROUND} (?:to |into |in |be |should be |is )?(?:a )?{COLOUR}(?: instead)?",
-    rf"(?:(?:with|on|use|make it|put it on|change to|try|against) )?(?:an? |the )?{COLOUR} (?:background|"
+    rf"(?:{MAKE} )?{GROUND} (?:to |into |in |be |should be |is )?(?:a )?{PAPER}(?: instead)?",
+    rf"(?:(?:with|on|use|make it|put it on|change to|try|against) )?(?:an? |the )?{PAPER} (?:background|"
     rf"backdrop)(?: instead)?",
-    rf"(?:change|set|turn) (?:the )?colou?r of {GROUND} (?:to|into) {COLOUR}",
+    rf"(?:change|set|turn) (?:the )?colou?r of {GROUND} (?:to|into) {PAPER}",
 )
 REMOVE = (
     r"(?:without|remove|delete|erase|drop|lose|hide|omit|scrap|cut|minus|get rid of|leave out|kill|no more|take away|"

@@ -9,7 +9,7 @@ import re
 from collections.abc import Callable, Sequence
 
 from imagewright.agents.rules import change_patterns as patterns
-from imagewright.agents.rules import lexicon, nouns
+from imagewright.agents.rules import lexicon, nouns, styling
 from imagewright.agents.rules.change_patterns import GROUND, MAKE, SAME
 from imagewright.agents.rules.change_words import PLACE, RELATION, amount_of, place_of, relation_of, size_of, way_of
 from imagewright.agents.rules.parse import parse_prompt
@@ -118,7 +118,7 @@ def _style(said: str, picture: Reference, same: bool) -> tuple[Edit, ...]:
     parsed = parse_prompt(said)
     if not parsed.style or parsed.groups or parsed.background or parsed.negative:
         return ()
-    return (Edit(op="style", text=re.sub(r"^(?:in|as) (?:an? )?", "", parsed.style[0])),)
+    return (Edit(op="style", text=styling.bare(parsed.style[0])),)
 
 
 def _recolour(said: str, picture: Reference, same: bool) -> tuple[Edit, ...]:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from imagewright.agents.rules import lexicon, naming
 from imagewright.agents.rules.function_words import DETERMINERS
 from imagewright.agents.rules.noun_phrase import NounPhrase
+from imagewright.agents.rules.numbers import WORDS
 from imagewright.agents.rules.phrases import Phrase
 from imagewright.agents.rules.state import Link
 
@@ -41,15 +42,15 @@ def _place_is_fronted(reader: Reader, end: int) -> bool:
     """Whether the place belongs to what follows: "on the left there is a dog"."""
     state, groups = reader.state, reader.record.groups
     direct = reader.phrases.starts(end)
-    if state.glue == "verb":
-        return direct and not state.subject
+    if state.glue == "verb" and (state.subject or direct):
+        return not state.subject
     if state.glue == "none":
         return direct and bool(state.recent) and all(groups[g].position for g in state.recent)
     through = reader.after_filler(end)
     if not reader.phrases.starts(through):
         return False
     placed = not state.recent or all(groups[g].position for g in state.recent) or bool(state.fronted)
-    return state.glue in {"start", "colon"} or placed or direct or (through > end and reader.word(end) != ",")
+    return reader.opens() or placed or direct or (through > end and reader.word(end) != ",")
 
 
 def relation(reader: Reader, i: int, end: int, phrase: Phrase) -> int:
@@ -61,7 +62,7 @@ def relation(reader: Reader, i: int, end: int, phrase: Phrase) -> int:
             if phrase.value in _AS_PLACE
             else end
         )
-    if state.glue in {"start", "and", "comma", "colon"}:
+    if state.glue in {"and", "comma"} or reader.opens():
         after = _fronted(reader, i, end, phrase.value)
         if after is not None:
             return after
@@ -80,13 +81,12 @@ def _fronted(reader: Reader, i: int, end: int, name: str) -> int | None:
         _await_subject(reader, name, [anchor])
         return end + 1
     found = reader.phrases.read(end)
-    if (
-        found is None
-        or not found.words
-        or not _subject_follows(reader, found.end, state.glue == "start" or found.determiner == "the")
-    ):
+    if found is None or not found.words:
         return None
-    if reader.state.glue != "start" and reader.word(found.end) == "," and found.determiner != "the":
+    said, after = _description(reader, found.end)
+    if not _subject_follows(reader, after, reader.opens() or found.determiner == "the"):
+        return None
+    if not reader.opens() and reader.word(after) == "," and found.determiner != "the":
         return None
     state.link = Link("rel", name, [], i)
     if naming.name_scenery(reader, found):
@@ -94,8 +94,20 @@ def _fronted(reader: Reader, i: int, end: int, name: str) -> int | None:
         return found.end
     state.link = None
     index = record.add(found)
+    if index is not None and said:
+        naming.predicate(reader, said, [index])
     _await_subject(reader, name, [] if index is None else [index])
-    return found.end
+    return after
+
+
+def _description(reader: Reader, i: int) -> tuple[int, int]:
+    """Where the adjectives of "that is blue", "painted blue" at ``i`` begin and end; 0 and ``i`` where none stand."""
+    relative = reader.word(i) in {"that", "which"} and reader.word(i + 1) in {"is", "are", "was", "were"}
+    first = i + 2 if relative else i + 1 if reader.word(i) in {"coloured", "colored", "painted"} else 0
+    end = first
+    while first and end < first + 4 and naming.is_predicate_adjective(reader, end):
+        end += 1
+    return (first, end) if end > first else (0, i)
 
 
 def _is_noun_next(reader: Reader, i: int) -> bool:
@@ -113,7 +125,7 @@ def _subject_follows(reader: Reader, i: int, definite: bool) -> bool:
     through = reader.after_filler(i)
     if verb and reader.phrases.starts(through):
         return True
-    return definite and word in DETERMINERS and reader.phrases.starts(i)
+    return definite and (word in DETERMINERS or word in WORDS or word.isdigit()) and reader.phrases.starts(i)
 
 
 def _await_subject(reader: Reader, name: str, objects: list[int]) -> None:

@@ -6,14 +6,15 @@ detector does not know is listed as not judged and never fails.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 
 from imagewright.agents.critic import failures, not_judged, verdict
 from imagewright.agents.rules.repair import proposed
 from imagewright.agents.rules.sight import Sight, Wanted, iou, placed, see, stands
 from imagewright.ports import Detector, Picture
 from imagewright.schemas import Check, Layout, ParsedPrompt, Verdict
+from imagewright.synonyms import plain_boxes, plainly
 
 
 @dataclass(frozen=True)
@@ -21,11 +22,15 @@ class DetectorCritic:
     """Judges what its detector can see."""
 
     detector: Detector
+    synonyms: Mapping[str, str] = field(default_factory=dict)
+    """Other words for the labels and colours of the detector."""
 
     def judge(
         self, image: Picture, prompt: str, parsed: ParsedPrompt, layout: Layout | None, tried: Sequence[Verdict]
     ) -> Verdict:
         """The verdict on ``image``, with the first repair of the fitting ladder that ``tried`` has not used up."""
+        parsed = plainly(parsed, self.synonyms)
+        layout = layout and plain_boxes(layout, self.synonyms)
         sight = see(self.detector.detect(image), parsed, self.detector.labels, self.detector.colours)
         checks = (*_kinds(sight), *_colours(sight), *_relations(sight, parsed), *_absent(sight, parsed))
         checks = (*checks, *_others(sight, parsed), *_background(sight, parsed), *_layout(sight, layout))

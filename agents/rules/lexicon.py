@@ -39,7 +39,8 @@ _SIZE_WORDS = {
 SIZES = {word: scale for scale, text in _SIZE_WORDS.items() for word in text.split()}
 """How much larger or smaller a size word makes a thing."""
 PATTERNS = words(
-    "striped spotted dotted checkered chequered plaid floral polka-dot polka-dotted patterned speckled zebra- "
+    "striped stripy stripey spotted dotted dotty checkered chequered checked plaid "
+    "floral polka-dot polka-dotted patterned speckled zebra- "
     "striped tie-dye camouflage paisley houndstooth gingham tartan zigzag"
 )
 ADJECTIVES = words(
@@ -76,7 +77,7 @@ ADJECTIVES = words(
     "fit sole hefty brisk crude coarse hoarse tame lame pure solid vast fresh-baked lone blank bold brief grim "
     "lush moist null proper scarce sheer sleek slick sober stale stark stern stiff swift tart taut tense trim "
     "vague vain wry frail worn torn bent crooked tilted inverted opaque obscure secret sacred holy royal-like "
-    "young-looking stern grand adjacent"
+    "young-looking stern grand adjacent low-poly lowpoly"
 )
 NOUN_TOO = words(
     "orange gold silver glass wood metal stone brick paper plastic rubber leather ice diamond cream square oval "
@@ -164,7 +165,8 @@ MEDIA = words(
     "photo photograph picture image painting drawing illustration sketch render rendering portrait cartoon "
     "watercolor watercolour shot view close-up closeup depiction artwork snapshot wallpaper screenshot scan "
     "artpiece print engraving mural fresco mosaic collage comic etching lithograph pic photography doodle graphic "
-    "visualization representation"
+    "visualization representation outline lineart line-art art clipart clip-art woodcut linocut gouache "
+    "drypoint aquatint silkscreen storyboard"
 )
 STYLES = words(
     "detailed watercolor watercolour watercolors watercolours anime manga cartoon photorealistic hyperrealistic "
@@ -173,8 +175,15 @@ STYLES = words(
     "claymation gouache pastel pastels acrylic charcoal ink linocut woodcut hdr bokeh 4k 8k uhd hd cinematic "
     "photography realism photorealistic 3d cgi octane unreal vector pixar disney ghibli artstation masterpiece "
     "photo photograph painting illustration sketch render drawing art noir monochrome macro closeup close-up "
-    "wallpaper cel-shaded hyperdetailed hyper-realistic photo-realistic"
+    "wallpaper cel-shaded hyperdetailed hyper-realistic photo-realistic outline outlines outlined lineart line-art "
+    "clipart clip-art hand-drawn crayon crayons pixelated cartoonish"
 )
+MANNERS = words(
+    "flat soft minimal minimalist minimalistic stylized stylised abstract dreamy whimsical sketchy painterly"
+)
+"""Adjectives that, said of nothing, are said of the whole picture: "two cats and a dog, soft"."""
+DRAWING_TOOLS = words("pencil pencils pen crayon crayons chalk oil oils ink marker markers charcoal pastels brush")
+"""What a picture is drawn "in" or "with"; without such a word they are things."""
 STYLE_HEADS = words(
     "view style art painting drawing render rendering illustration sketch photo photograph photography lighting "
     "quality resolution aesthetic print lens film detail details engine palette shot tones texture-style "

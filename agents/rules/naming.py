@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from imagewright.agents.rules import lexicon, nouns, scenes
+from imagewright.agents.rules import lexicon, nouns, scenes, styling
 from imagewright.agents.rules.function_words import PREPOSITIONS
 from imagewright.agents.rules.noun_phrase import NounPhrase
 from imagewright.agents.rules.state import Link
@@ -17,11 +17,8 @@ if TYPE_CHECKING:
 _OWN = words("its his her their")
 _WORN_ON = words("on over around round upon across about in")
 _FOR_ALL = frozenset({"each", "all", "both", "every"})
+_SHOWING = words("with showing featuring depicting containing")
 _DIRECTIONAL = frozenset({"left", "right", "above", "below"})
-_AFTER_MEDIUM = words(
-    "of with showing featuring depicting that where in which has have having shows , : contains includes is"
-)
-_BLAND = words("image picture view shot scene depiction visualization representation")
 
 
 def verb_link(reader: Reader, i: int, subject: list[int]) -> Link | None:
@@ -58,6 +55,8 @@ def predicate(reader: Reader, i: int, targets: list[int] | None = None) -> int:
         low = reader.low[end]
         if low == "not":
             denied = True
+        elif low == "," and words and reader.word(end + 1) in lexicon.MANNERS and styling.style_tag(reader, end + 1):
+            break
         elif low in {"and", ","} and words and is_predicate_adjective(reader, end + 1):
             text += ["and"] if low == "and" else []
         elif is_predicate_adjective(reader, end):
@@ -90,6 +89,7 @@ def is_predicate_adjective(reader: Reader, i: int) -> bool:
         phrase is None
         or not phrase.words
         or phrase.words[-1] in lexicon.STYLES | lexicon.STYLE_HEADS
+        or (reader.word(i + 1) == "," and not phrase.plural)
         or (phrase.words == (low,) and (low in lexicon.NOUN_TOO or low.endswith("ed")))
     )
 
@@ -114,7 +114,7 @@ def name_things(reader: Reader, phrase: NounPhrase) -> int:
         phrase = replace(
             phrase, attributes=phrase.attributes[:-1], described=" ".join(phrase.attributes[:-1]), words=(owner,)
         )
-    if state.link is not None and state.link.kind == "ignore" and not _is_medium(reader, phrase):
+    if state.link is not None and state.link.kind == "ignore" and not styling.is_medium(reader, phrase):
         state.link, state.glue = None, "none"
         return phrase.end
     if not phrase.words or phrase.words[-1] in {"other", "others"}:
@@ -123,18 +123,21 @@ def name_things(reader: Reader, phrase: NounPhrase) -> int:
         _describe(reader, state.recent, list(phrase.words), " ".join(phrase.words))
         state.mode, state.glue, state.link = "done", "none", None
         return phrase.end
-    if _is_medium(reader, phrase):
-        return _medium(reader, phrase)
+    if styling.is_medium(reader, phrase):
+        return styling.medium(reader, phrase)
     if _attaches(reader, phrase):
         return _attach(reader, phrase)
-    if _is_style_noun(reader, phrase):
+    if styling.is_style_noun(reader, phrase):
         reader.record.style.append(" ".join([*phrase.described.split(), *phrase.words]))
         state.link, state.glue = None, "none"
         return phrase.end
     if name_scenery(reader, phrase):
-        shows = scenes.is_frame(phrase) and reader.word(phrase.end) == "of"
+        framed, following = scenes.is_frame(phrase), reader.word(phrase.end)
+        of = framed and following == "of"
+        ahead = scenes.is_backdrop(phrase) or (framed and following in _SHOWING)
+        shows = of or (ahead and not reader.record.groups)
         state.link, state.glue = None, "start" if shows else "none"
-        return phrase.end + shows
+        return phrase.end + of
     return _thing(reader, phrase)
 
 
@@ -145,13 +148,6 @@ def _is_colour_alone(reader: Reader, phrase: NounPhrase) -> bool:
         ["in", "colour"],
     )
     return said and not phrase.attributes and phrase.words[-1] in lexicon.COLOURS
-
-
-def _is_style_noun(reader: Reader, phrase: NounPhrase) -> bool:
-    link = reader.state.link
-    if link is None or link.name == "in-front":
-        return False
-    return reader.word(link.start) in {"in", "as"} and phrase.words[-1] in lexicon.STYLES
 
 
 def name_scenery(reader: Reader, phrase: NounPhrase) -> bool:
@@ -200,35 +196,6 @@ def _hangs_there(reader: Reader, phrase: NounPhrase, lead: str) -> bool:
     if phrase.determiner not in {"a", "an", "one", ""} or phrase.head not in nouns.PICTURE or phrase.plural:
         return False
     return bool(lead) and lead not in {"in", "on", "within", "inside"}
-
-
-def _is_medium(reader: Reader, phrase: NounPhrase) -> bool:
-    """ "a photo of", "an oil painting showing": how it is made, at the head of a prompt."""
-    if phrase.head not in lexicon.MEDIA or reader.record.groups or reader.record.background or (phrase.count or 1) > 1:
-        return False
-    following = reader.finder.at(phrase.end) if phrase.end < len(reader.low) else None
-    if following is not None and following.kind in {"neg", "rel"}:
-        return following.kind == "neg"
-    return reader.word(phrase.end) in _AFTER_MEDIUM or phrase.end >= len(reader.low)
-
-
-def _medium(reader: Reader, phrase: NounPhrase) -> int:
-    words = [*phrase.described.split(), *phrase.words]
-    for word in (w for w in words if w.endswith("-free")):
-        reader.record.exclude(nouns.singular(word.removesuffix("-free")))
-    words = [w for w in words if not w.endswith("-free")]
-    if words and (len(words) > 1 or phrase.head not in _BLAND):
-        reader.record.style.append(" ".join(words))
-    state = reader.state
-    state.link, state.glue, state.scene = None, "start", False
-    following = reader.word(phrase.end)
-    if following != "of":
-        return phrase.end
-    inner = reader.phrases.read(phrase.end + 1)
-    if inner is None or not inner.words or not scenes.is_frame(inner):
-        return phrase.end + 1
-    reader.record.background.append(" ".join(reader.low[phrase.start : inner.end]))
-    return inner.end
 
 
 def _attaches(reader: Reader, phrase: NounPhrase) -> bool:

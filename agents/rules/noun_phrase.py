@@ -16,6 +16,7 @@ from imagewright.agents.rules.tokens import Token
 _MAX_NOUN_WORDS = 4
 _MAX_ADJECTIVES = 8
 _MAX_ADVERBS = 4
+_GROUND = frozenset({"background", "backdrop"})
 _MODIFIED = {"very", "bright", "light", "dark", "pale", "deep", "really", "extremely", "quite"}
 
 
@@ -193,10 +194,14 @@ class NounPhraseReader:
             return False
         if lexicon.is_strict_adjective(word):
             return not (word in nouns.SCENE and not self._noun_follows(i))
-        led = i > 0 and (
-            self._word(i - 1) in DETERMINERS
-            or self._word(i - 1) in WORDS
-            or lexicon.is_strict_adjective(self._word(i - 1))
+        led = (
+            word not in _GROUND
+            and i > 0
+            and (
+                self._word(i - 1) in DETERMINERS
+                or self._word(i - 1) in WORDS
+                or lexicon.is_strict_adjective(self._word(i - 1))
+            )
         )
         if led and lexicon.is_strict_adjective(self._word(i + 1)) and not nouns.is_plural(word):
             return self._can_be_noun(i) and self._noun_follows(i + 1)
@@ -231,9 +236,11 @@ class NounPhraseReader:
         return -1
 
     def _is_participle(self, i: int) -> bool:
-        """ "balanced on", "tied to": a verb that a preposition follows, and no noun."""
-        word = self._word(i)
-        return word.endswith("ed") and word in lexicon.VERB_FORMS and self._word(i + 1) in PREPOSITIONS
+        """ "balanced on", "drawn in", "drawn flat": a verb that a preposition or a manner follows, and no noun."""
+        word, following = self._word(i), self._word(i + 1)
+        verb = word.endswith(("ed", "wn", "en")) and word in lexicon.VERB_FORMS
+        tinted = word in {"coloured", "colored", "painted"} and following in lexicon.COLOURS
+        return tinted or (verb and (following in PREPOSITIONS or following in lexicon.MANNERS))
 
     def _noun(self, draft: _Draft) -> list[str]:
         words: list[str] = []
@@ -273,6 +280,10 @@ class NounPhraseReader:
         if draft.determiner in {"a", "an"} and word in lexicon.ALL_FORMS and word.endswith("s") and word[-2] != "s":
             return True
         if previous in nouns.FRAME and word in lexicon.ALL_FORMS:
+            return True
+        if previous in _GROUND and (word in lexicon.STYLES or word in lexicon.MANNERS):
+            return word not in nouns.FRAME
+        if self._is_participle(i):
             return True
         if word in WORDS or word in nouns.STOP_NOUN or self.verb_before_object(i):
             return True

@@ -20,6 +20,8 @@ MIN_SIDE = 0.06
 _MARGIN = 0.03
 _FILL = 0.9
 _LARGEST = 0.6
+_SIDE_BY_SIDE = 3
+"""Columns that stand in one band; more would be narrow."""
 
 
 @dataclass(frozen=True)
@@ -109,7 +111,33 @@ def _stacked(groups: Sequence[ParsedGroup], across: ordering.Order, down: orderi
     columns = [[i for i, s in enumerate(stack_of) if s == stacks[k]] for k in order.sequence()]
     if len(columns) > 12 or (across.empty and len(columns) > 4 and down.empty):
         return None
+    if len(columns) > _SIDE_BY_SIDE and (cells := _banded(groups, columns, across, down)) is not None:
+        return cells
     return _columns(groups, columns, down.ranks())
+
+
+def _banded(
+    groups: Sequence[ParsedGroup], columns: list[list[int]], across: ordering.Order, down: ordering.Order
+) -> list[Cell] | None:
+    """The columns in bands one below the other, for side by side they are narrow; None where a place is stated.
+
+    None also where a relation between columns would not hold: what stands left must end where the other begins.
+    """
+    if any(ordering.place_of(group, axis) for group in groups for axis in ("x", "y")):
+        return None
+    per = math.ceil(math.sqrt(len(columns)))
+    bands, ranks = [columns[k : k + per] for k in range(0, len(columns), per)], down.ranks()
+    deep = [max(len({ranks[i] for i in column}) for column in band) for band in bands]
+    cells: dict[int, Cell] = {}
+    top, room = _MARGIN, 1 - 2 * _MARGIN
+    for band, share in zip(bands, (room * depth / sum(deep) for depth in deep), strict=True):
+        members = sorted(i for column in band for i in column)
+        for i, cell in zip(members, _columns(groups, band, ranks), strict=True):
+            y, height = top + (cell.y - _MARGIN) / room * share, cell.height / room * share
+            cells[i] = Cell(cell.x, y, cell.width, height)
+        top += share
+    kept = all(cells[a].x + cells[a].width <= cells[b].x + 1e-9 for a, after in enumerate(across.after) for b in after)
+    return [cells[i] for i in range(len(groups))] if kept else None
 
 
 def _components(order: ordering.Order) -> list[int]:

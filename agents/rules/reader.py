@@ -71,7 +71,7 @@ class Reader:
         if low == ":":
             state.glue = "colon"
         elif low in ",()[]":
-            state.glue = "comma" if state.glue != "start" else "start"
+            state.glue = "start" if self.opens() else "comma"
             state.link = None if state.glue == "comma" else state.link
         else:
             history = state.recent or state.subject
@@ -98,15 +98,26 @@ class Reader:
             return i + 1
         if low in {"that", "which", "who", "whose", "where"} and self._relates_back(i):
             named = [self.record.history[-1]] if self.record.history and not state.scene else []
-            plural = state.recent if self.word(i + 1) in {"are", "were"} and state.mode == "list" else named
-            state.subject, state.glue, state.link = plural, "verb", None
+            plural = self.word(i + 1) in {"are", "were"} and state.mode == "list"
+            state.subject, state.glue, state.link = self._said_of(i + 2) if plural else named, "verb", None
             return i + 1
         return None
+
+    def _said_of(self, i: int) -> list[int]:
+        """What "that are" speaks of: several of a kind alone, unless "all" or "both" says otherwise; else the list."""
+        recent, groups = self.state.recent, self.record.groups
+        alone = bool(recent) and groups[recent[-1]].count > 1 and self.word(i) not in {"all", "both", "each"}
+        return recent[-1:] if alone else recent
 
     def _relates_back(self, i: int) -> bool:
         """Whether "that", "which" follows what it speaks of: a thing, or "an image"."""
         medium = self.state.glue == "start" and nouns.singular(self.word(i - 1)) in lexicon.MEDIA | nouns.FRAME
         return medium or self.state.glue in {"none", "comma"}
+
+    def opens(self) -> bool:
+        """Whether the sentence has named nothing yet: only "draw", "show me", "there is" may stand before."""
+        state = self.state
+        return state.glue in {"start", "colon"} or (state.glue == "verb" and state.asked and not state.subject)
 
     # --- phrases -----------------------------------------------------------------------------
 
@@ -151,12 +162,14 @@ class Reader:
             return None
         if state.glue in {"none", "comma"} and state.recent:
             state.subject = (state.related or state.recent) if state.mode == "object" else state.recent
-        if state.glue == "none" and len(state.subject) > 1 and state.mode == "list" and _is_singular(low):
+        last = _is_singular(low) or low in {"colored", "coloured", "painted"}
+        if state.glue == "none" and len(state.subject) > 1 and state.mode == "list" and last:
             state.subject = state.recent = state.subject[-1:]
         subject = state.subject
         if (state.glue in {"start", "comma"} and not self.record.groups) or state.scene:
             subject = []
         state.subject, state.glue = subject, "verb"
+        state.asked = not state.scene and (low in lexicon.IMPERATIVES or low in {"is", "are", "like"})
         state.link = naming.verb_link(self, i, subject)
         if low in lexicon.COPULA or low in {"colored", "coloured", "painted", "both", "all", "each"}:
             return naming.predicate(self, i + 1)
@@ -168,6 +181,8 @@ class Reader:
             return True
         if low in {"there", "here"}:
             return False
+        if self.word(i - 1) == "to" and low in lexicon.IMPERATIVES and self.opens():
+            return True
         if (
             low in {"colored", "coloured", "painted"}
             and glue in {"comma", "and"}

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import cast
 
-from imagewright.agents.rules import lexicon, nouns
+from imagewright.agents.rules import lexicon, nouns, scenes
 from imagewright.agents.rules.noun_phrase import NounPhrase
 from imagewright.agents.rules.words import words
 from imagewright.schemas import ParsedGroup, ParsedPrompt, ParsedRelation, PlaceName, RelationName
@@ -15,6 +15,8 @@ MAX_GROUPS = 24
 MAX_RELATIONS = 96
 MAX_COUNT = 999
 _BARE_SCENE = words("a an the realistic photorealistic photo photograph image picture of simple scene")
+
+_BARE_GROUND = words("a background,the background,a backdrop,the backdrop", ",")
 
 
 @dataclass
@@ -240,7 +242,9 @@ class Record:
         text = ""
         plain = any(piece.endswith(("background", "backdrop")) for piece in self.background)
         for piece in self.background:
-            if plain and set(piece.split(" ")) <= _BARE_SCENE:
+            if piece in _BARE_GROUND and (self.groups or len(self.background) > 1):
+                continue
+            if set(piece.split(" ")) <= (_BARE_SCENE if plain else scenes.BARE if self.groups else frozenset()):
                 continue
             if any(word in piece.split(" ") for noun in self.negative for word in (noun, nouns.plural(noun))):
                 continue

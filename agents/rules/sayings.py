@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
+from imagewright.agents.rules import styling
 from imagewright.agents.rules.numbers import WORDS
 from imagewright.agents.rules.parse import parse_prompt
 from imagewright.agents.rules.targets import find_picture
@@ -200,7 +201,7 @@ def _never(what: str) -> Preference | None:
 def _preference(what: str, *, on: bool, style_only: bool = False) -> Intent | None:
     parsed = parse_prompt(what)
     if parsed.style:
-        text = re.sub(r"^(?:in|as) (?:an? )?", "", parsed.style[0])
+        text = styling.bare(parsed.style[0])
         return Intent(kind="preference", preference=Preference(kind="style", text=text, on=on))
     if style_only or len(parsed.groups) != 1:
         return None

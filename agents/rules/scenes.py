@@ -9,11 +9,19 @@ from imagewright.agents.rules.words import words
 _SCENE_PREPOSITIONS = words("in on at through along across into onto inside within during amid among outside from")
 _LOOSE_PLURALS = words("clouds mountains hills trees stars waves dunes fields woods plains woodlands ruins streets")
 _BACKDROP = words("background backdrop")
+BARE = words("a an the image picture photo photograph of scene")
+"""The words of what only says that there is a picture: "a scene", "a picture of a scene"."""
 
 
 def is_backdrop(phrase: NounPhrase) -> bool:
     """ "a white background": the plain ground behind everything."""
     return phrase.head in _BACKDROP
+
+
+def is_plain(text: str) -> bool:
+    """Whether a piece of background says no more than a ground or the picture itself: "a red background", "a scene"."""
+    said = text.split(" ")
+    return said[-1] in _BACKDROP or set(said) <= BARE
 
 
 def is_scene(phrase: NounPhrase, preposition: str) -> bool:

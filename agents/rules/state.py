@@ -44,6 +44,8 @@ class State:
     """A phrase whose noun is still to come: "one gray, one pink elephant"."""
     described: tuple[list[str], str] | None = None
     """Adjectives that were said before their thing: "green is the chair"."""
+    asked: bool = False
+    """The latest verb only asks for what follows: "draw", "let me see", "there is"."""
     progressive: bool = False
     """The clause has a verb in -ing ("is playing"), so that "and running" is another."""
     scene: bool = False

@@ -32,20 +32,30 @@ _NOUN = rf"{_WORD}(?: {_WORD}){{0,2}}?"
 _ONE = r"(?:an?|the|one)"
 _END = (
     r"(?=\s*(?:$|[.,;:!?()\n\[\]]|in (?:the|an?|it|this|front)\b|(?:is|are|next|to|left|right|together|along|"
-    r"please|standing|sitting|"
+    r"higher|lower|(?:stands|sits|lies)(?= \w)|please|standing|sitting|"
     rf"placed|positioned|located|{'|'.join(sorted((PREPOSITIONS | CONJUNCTIONS) - {'in'}))})\b))"
 )
 _TINT = r"(?:colou?r(?:ing|ation)?|hue|shade|tint|tone)"
 _DYED = r"(?:colou?red|painted|dyed|tinted|stained|shaded|drawn|rendered|coated)"
 _BE = r"(?:(?:is|are|was|were|be|being|should be|must be|will be|has to be|appears?|looks?)(?: to be)?)"
 _BACK = r"(?:background|backdrop)"
+_PATTERNS = sorted({*lexicon.PATTERNS, *"plain solid textured gradient checkerboard".split()}, key=len)[::-1]
+_PATTERN = rf"(?:{'|'.join(_PATTERNS)})"
+_PAPER = rf"(?:{_PATTERN},? )*{_COLOUR}(?: and {_COLOUR})?(?:,? {_PATTERN})*"
+_MADE = r"(?:drawn|sketched|rendered|illustrated)"
+_TECHNIQUE = "|".join(sorted(lexicon.STYLES | lexicon.STYLE_HEADS, key=len)[::-1])
+_STYLED = rf"(?=\s*(?:{_MADE} |in (?:[\w-]+ )?(?:{_TECHNIQUE})\b))"
+"""Before "drawn in ink", "in outline style": the words before are complete."""
 _DRAW = (
     r"(?:draw|show|depict|includ|add|put|plac|us|generat|creat|featur|display|render|paint|hav|contain|insert|"
     r"portray|produc)(?:ing|e|es|s|ed|)"
 )
 _MANY = rf"(?!(?:one|an?|1|0|no|zero)\b){_NUMBER}"
 _HOLDS_NOTHING = "|".join(
-    sorted({*numbers.COLLECTIVE, *lexicon.MEDIA, *nouns.FRAME, *"total number count sum kind type sort lot".split()})
+    sorted(
+        {*numbers.COLLECTIVE, *lexicon.MEDIA, *nouns.FRAME, *"total number count sum kind type sort lot".split()}
+        | set("left right top bottom front back side middle center centre ahead inside outside".split())
+    )
 )
 _SINGULAR = r"([a-z]+[^s\W])"
 _BY = r"(and|or|near|by|with|beside|next to|behind|above|below|under|over|on|opposite|alongside|in front of)"
@@ -60,6 +70,7 @@ _POLITE = (
     (r"\bset (?=on |against |upon |over |in front of |before )", ""),
     (r"\b(?:in|on|at) which\b|\bwherein\b", "where"),
     (r"^\s*(?:first|firstly),? (?=an? |the |one )", ""),
+    (r"\blow poly\b", "low-poly"),
     (r"\b(?:definitely|certainly|absolutely|surely|obviously|clearly|of course) (?=not?\b)", ""),
     (r"\bnot (?:want|wish|like|need|care) to (?=see|have|find|include|show)", "not "),
     (r"\b(left|right|top|bottom|side|front|back) of that (?=[a-z])", r"\1 of the "),
@@ -93,7 +104,7 @@ _COUNTS = (
     (rf"\b(?:an?|one) ({_NOUN}) and (?:another|a second|a further|one more)(?: one)?{_END}", r"two \1"),
     (rf"\b({_NUMBER}) ({_NOUN}),? and (?:then )?({_NUMBER}|another) more{_END}", r"\1 \2 and \3 more \2"),
     (r"\ba (?:second|third|fourth|fifth|further) (?=[a-z])", "another "),
-    (rf"\bboth (?=(?:{_ONE}|{_NUMBER}) {_NOUN} and )", ""),
+    (rf"\bboth (?=(?:{_ONE}|{_NUMBER}) {_NOUN} and |(?:an?|{_NUMBER}) )", ""),
 )
 _COLOURS = (
     (r"\b(?:happens?|needs?|(?:is|are) (?:supposed|meant|going)) to be\b", "is"),
@@ -183,7 +194,7 @@ _RESPECTIVE = (
 _GROUND = (
     (
         rf"{_ALSO}(?: with| where| has| having)?(?: the| an?| its)? \b{_BACK}(?: colou?r)?(?: that| which)?"
-        rf"(?: {_BE}| in| of| {_DYED}|:| =)*(?: an?)? ({_COLOUR}){_END}",
+        rf"(?: {_BE}| in| of| {_DYED}|:| =)*(?: an?)? ({_PAPER}|{_PATTERN})(?:{_END}|{_STYLED})",
         r" on a \1 background",
     ),
     (rf"\bon (?:an? |the )?{_BACK} of ({_COLOUR})\b", r"on a \1 background"),
@@ -191,10 +202,11 @@ _GROUND = (
     (rf"(?:,| and)* \bin (an? {_COLOUR} {_BACK})\b", r" on \1"),
 )
 _AFTERWARDS = (
-    (rf"(?<!\ba )(?<!\ban )(?<!\bthe )\b{_DYED}(?: in)? ({_COLOUR}){_END}", r"that is \1"),
+    (rf"(?<!\ba )(?<!\ban )(?<!\bthe )\b{_DYED}(?: in)? ({_COLOUR})(?:{_END}|{_STYLED})", r"that is \1"),
     (rf"\bbeing ({_COLOUR}){_END}", r"that is \1"),
     (
-        rf"(?<!dressed )(?<!clad )(?<!covered )(?<!wrapped )(?<!all )\bin (?!black and white)({_COLOUR}){_END}",
+        rf"(?<!dressed )(?<!clad )(?<!covered )(?<!wrapped )(?<!all )\bin (?!black and white)({_COLOUR})"
+        rf"(?:{_END}|{_STYLED})",
         r"that is \1",
     ),
 )

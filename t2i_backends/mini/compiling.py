@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from typing import Any
 
 import torch
 from diffusers import FluxTransformer2DModel
 from diffusers.models.transformers import transformer_flux
 from torch import Tensor
+
+SHAPES = 64
+"""Shapes of its inputs for which a block is compiled: one for each number of regions. Past torch's own limit, 8, it
+would run uncompiled."""
 
 
 def attend(query: Tensor, key: Tensor, value: Tensor, attn_mask: Tensor | None = None, **_settings: Any) -> Tensor:
@@ -39,7 +43,10 @@ def compiled(*transformers: FluxTransformer2DModel, device: torch.device, wanted
             transformer.compile_repeated_blocks(dynamic=False)
         if device.type == "cpu":
             transformer_flux.dispatch_attention_fn = attend
+    # On the module: torch types the attribute as a plain module, which has no patch.
+    limit = torch._dynamo.config.patch(recompile_limit=SHAPES) if wanted else nullcontext()
     try:
-        yield
+        with limit:
+            yield
     finally:
         transformer_flux.dispatch_attention_fn = kept

@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import json
 import re
+from collections.abc import Sequence
 from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict
@@ -32,6 +33,8 @@ class World(BaseModel):
     """How many things in one picture it was trained on."""
     filler: tuple[str, ...]
     """Other words that it understands or that ask for nothing."""
+    region_share: float | None = None
+    """The share of the steps in which it obeys regions best, where that is known; None leaves it to the backend."""
 
 
 @functools.cache
@@ -48,6 +51,12 @@ def world_of(folder: Path) -> World | None:
     """The world stated in ``folder``, or None for a model without such a statement."""
     path = folder / WORLD_FILE
     return _read(path, path.stat().st_mtime) if path.is_file() else None
+
+
+def region_share(folders: Sequence[Path]) -> float | None:
+    """What the first of ``folders`` that says so says of the share of the steps that should obey regions."""
+    worlds = (world_of(folder) for folder in folders)
+    return next((w.region_share for w in worlds if w is not None and w.region_share is not None), None)
 
 
 def insist_on_size(folder: Path, width: int | None, height: int | None) -> None:

@@ -49,9 +49,8 @@ class PlaceReader(nn.Module):
             return tokens.new_zeros(()), tokens.new_ones(())
         guesses = self.head(tokens[rows, columns].float()).unflatten(-1, (2, -1))
         truth = torch.bucketize(torch.tensor(places, device=tokens.device), torch.tensor(_EDGES, device=tokens.device))
-        return F.cross_entropy(guesses.flatten(0, 1), truth.flatten()), (guesses.argmax(-1) == truth).all(
-            -1
-        ).float().mean()
+        share = (guesses.argmax(-1) == truth).all(-1).float().mean()
+        return F.cross_entropy(guesses.flatten(0, 1), truth.flatten()), share
 
     def _answers(self, ids: Tensor, scenes: Sequence[Scene]) -> tuple[list[int], list[int], list[tuple[float, float]]]:
         rows, columns, places = [], [], []

@@ -42,7 +42,7 @@ class Scenes:
     """Scenes with their latents, found by kind and by number of things.
 
     Shard ``k`` holds the same scenes whenever it is made; a kind's share in it is its share late in the training. Where
-    the edition arranges scenes, those found by kind are arranged, and one in ``FREE`` is found by number alone.
+    the edition arranges scenes, those found by kind are arranged, and those found by number, one in ``FREE``, are not.
     """
 
     def __init__(
@@ -79,8 +79,9 @@ class Scenes:
         first = len(self.scenes)
         for place in captioned:
             self.by_kind[kinds[place]].append(first + place)
-        for index, scene in enumerate(made, start=first):
-            self.by_count[len(scene.things)].append(index)
+        # A box that lies where the caption alone would have put its thing teaches nothing about boxes.
+        for place in range(len(made)) if arrange is None else range(0, len(made), FREE):
+            self.by_count[len(made[place].things)].append(first + place)
         self.scenes += made
         self.parts.append(saved["latents"])
 

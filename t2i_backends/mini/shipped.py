@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-EDITION = 1
+EDITION = 2
 """The edition whose weights ship under the name ``mini``."""
-FOLDERS = {number: Path(__file__).resolve().parent / name for number, name in ((1, "weights"), (2, "weights_v2"))}
+FOLDERS = {number: Path(__file__).resolve().parent / name for number, name in ((1, "weights_v1"), (2, "weights"))}
 """The folder of each edition: its ``pipeline``, its detectors, and where there are any its ``loras`` and variants."""
 NAME, FEW_STEPS = "mini", "mini-few-steps"
 NAMES = (NAME, FEW_STEPS)

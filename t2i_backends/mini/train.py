@@ -30,6 +30,7 @@ from imagewright.t2i_backends.mini.architecture import adopt, build_pipeline, ex
 from imagewright.t2i_backends.mini.editions import EDITIONS, Edition
 from imagewright.t2i_backends.mini.reading import PlaceReader
 from imagewright.t2i_backends.mini.scenes import Scenes, scene_maps
+from imagewright.t2i_backends.mini.shipped import EDITION
 from imagewright.t2i_backends.mini.train_text import teach
 from imagewright.t2i_backends.mini.training import Average, Progress, load_if_there, pick_device, save_atomically
 from imagewright.t2i_backends.mini.world import Scene, Thing
@@ -151,12 +152,17 @@ def region_batch(model: Model, scenes: list[Scene], rng: random.Random) -> tuple
 
 
 def _loosen(thing: Thing, caption: str, rng: random.Random) -> Region:
-    """The thing's box, moved and grown a little, for the boxes that a planner draws are never tight."""
+    """The thing's box, grown a little along each axis, for the boxes that a planner draws are never tight."""
     x, y, side, _ = thing.box
-    grow = rng.uniform(0.0, 0.25)
-    x, y = max(0.0, x - grow * side * rng.random()), max(0.0, y - grow * side * rng.random())
-    side *= 1 + grow
-    return Region(caption=caption, x=x, y=y, width=min(side, 1 - x), height=min(side, 1 - y))
+    (left, width), (top, height) = (_grown(low, side, rng) for low in (x, y))
+    return Region(caption=caption, x=left, y=top, width=width, height=height)
+
+
+def _grown(low: float, side: float, rng: random.Random) -> tuple[float, float]:
+    """Where a longer side that holds the one from ``low`` begins, and how long it is; inside the picture."""
+    more = rng.uniform(0.0, 0.3) * side
+    start = max(0.0, low - more * rng.random())
+    return start, min(side + more, 1 - start)
 
 
 def optimisers(model: Model, plan: Plan) -> list[torch.optim.Optimizer]:
@@ -182,9 +188,7 @@ def set_rate(chain: list[torch.optim.Optimizer], plan: Plan, step: int) -> None:
 def choose(data: Scenes, plan: Plan, step: int, rng: random.Random) -> tuple[list[int], bool]:
     """The scenes of a batch, and whether it trains region prompts; then all of them have as many things."""
     with_regions = step >= plan.regions_from * plan.steps and rng.random() < plan.region_share
-    things = rng.choice((1, 2, 2, 3)) if with_regions else None
-    if things is not None and not data.by_count[things]:
-        things = 1
+    things = rng.choice([number for number, found in data.by_count.items() if found]) if with_regions else None
     return data.batch(rng, plan.batch, min(1.0, step / plan.curriculum), things), with_regions
 
 
@@ -314,7 +318,7 @@ def export_checkpoint(work: Path, out: Path, edition: Edition, averaged: bool) -
 def arguments() -> argparse.ArgumentParser:
     """The command line of the training."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--world", type=int, choices=sorted(EDITIONS), default=1)
+    parser.add_argument("--world", type=int, choices=sorted(EDITIONS), default=EDITION)
     parser.add_argument("--work", type=Path, default=Path(".mini-work"))
     parser.add_argument("--out", type=Path, help="the diffusers folder to write (default: where it ships)")
     parser.add_argument("--steps", type=int, help="optimiser steps (default: the edition's)")

@@ -16,6 +16,7 @@ from torch import Tensor
 
 from imagewright.t2i_backends.mini.editions import EDITIONS, FIRST, Edition
 from imagewright.t2i_backends.mini.render import to_array
+from imagewright.t2i_backends.mini.shipped import EDITION
 from imagewright.t2i_backends.mini.training import Average, Progress, load_if_there, pick_device, save_atomically
 
 NOISE = 0.2
@@ -111,7 +112,7 @@ def calibrate(model: AutoencoderKL, pictures: Tensor) -> None:
 def main() -> None:
     """Parse the command line and train."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--world", type=int, choices=sorted(EDITIONS), default=1)
+    parser.add_argument("--world", type=int, choices=sorted(EDITIONS), default=EDITION)
     parser.add_argument("--work", type=Path, default=Path(".mini-work"))
     parser.add_argument("--steps", type=int, help="optimiser steps (default: the edition's)")
     parser.add_argument("--batch", type=int, help="pictures a step (default: the edition's)")

@@ -22,6 +22,7 @@ from torch import Tensor
 
 from imagewright.t2i_backends.mini.detector import CELL, DetectorNet, find, heads, to_tensor
 from imagewright.t2i_backends.mini.editions import EDITIONS, FIRST, Edition
+from imagewright.t2i_backends.mini.shipped import EDITION
 from imagewright.t2i_backends.mini.spoiling import spoiled, wobbly
 from imagewright.t2i_backends.mini.training import Average, Progress, load_if_there, pick_device, save_atomically
 from imagewright.t2i_backends.mini.world import Scene, Thing
@@ -204,7 +205,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("name", choices=sorted(KINDS))
     parser.add_argument("--work", type=Path, default=Path(".mini-work"))
-    parser.add_argument("--world", type=int, choices=sorted(EDITIONS), default=1)
+    parser.add_argument("--world", type=int, choices=sorted(EDITIONS), default=EDITION)
     parser.add_argument("--out", type=Path, help="the folder to write to (default: where it ships)")
     parser.add_argument("--steps", type=int, default=1800)
     parser.add_argument("--batch", type=int, default=32)

@@ -92,8 +92,8 @@ def teach(pipeline: FluxPipeline, edition: Edition, work: Path, steps: int, batc
     clip, t5, tokenizer = pipeline.text_encoder, pipeline.text_encoder_2, pipeline.tokenizer
     torch.manual_seed(seed)
     asked = Questions(edition, t5.config.d_model)
-    reader = PlaceReader(edition, tokenizer.get_vocab(), t5.config.d_model)
-    together = nn.ModuleList([clip, t5, asked, reader])
+    reader = PlaceReader(edition, tokenizer.get_vocab(), t5.config.d_model) if edition.place_weight else None
+    together = nn.ModuleList([part for part in (clip, t5, asked, reader) if part is not None])
     optimiser = torch.optim.AdamW(together.parameters(), lr=2e-3, weight_decay=0.01, betas=(0.9, 0.98))
     start = 0
     if (saved := load_if_there(path)) is not None:
@@ -114,14 +114,16 @@ def teach(pipeline: FluxPipeline, edition: Edition, work: Path, steps: int, batc
         ).input_ids
         tokens = t5(ids)[0]
         loss, right = asked.loss(tokens, clip(ids).pooler_output, Answers(scenes, captions, edition))
-        if edition.place_weight:
-            loss = loss + reader.loss(tokens, ids, scenes)[0]
+        placed = tokens.new_ones(())
+        if reader is not None:
+            place_loss, placed = reader.loss(tokens, ids, scenes)
+            loss = loss + place_loss
         optimiser.zero_grad(set_to_none=True)
         loss.backward()
         nn.utils.clip_grad_norm_(together.parameters(), 1.0)
         optimiser.step()
         progress.tell(step + 1, loss.item())
         if (step + 1) % 250 == 0 or step + 1 == steps:
-            print(f"captions read right: {right:.2f}", flush=True)
+            print(f"captions read right: {right:.2f}, nouns placed right: {placed:.2f}", flush=True)
             state = {"model": together.state_dict(), "optimiser": optimiser.state_dict(), "step": step + 1}
             save_atomically(state, path)

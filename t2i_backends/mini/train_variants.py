@@ -23,6 +23,7 @@ from torch import Tensor, nn
 from imagewright.t2i_backends.mini import compiling
 from imagewright.t2i_backends.mini.editions import EDITIONS, Edition
 from imagewright.t2i_backends.mini.scenes import Scenes
+from imagewright.t2i_backends.mini.shipped import EDITION
 from imagewright.t2i_backends.mini.train import SAVE_EVERY, Model, Plan, captions, loss_of
 from imagewright.t2i_backends.mini.training import Progress, load_if_there, pick_device, save_atomically
 from imagewright.t2i_backends.mini.world import Scene
@@ -51,7 +52,7 @@ class Focused(Scenes):
 
     def batch(self, rng: random.Random, size: int, along: float, things: int | None) -> list[int]:
         """``size`` random indexes into the lesson's scenes."""
-        pool = range(len(self.scenes)) if things is None else self.by_count[things]
+        pool = [i for found in self.by_kind.values() for i in found] if things is None else self.by_count[things]
         fits = [i for i in pool if self.lesson(self.scenes[i])]
         return rng.choices(fits, k=size) if fits else super().batch(rng, size, along, things)
 
@@ -190,7 +191,7 @@ def main() -> None:
     """Parse the command line and train one variant."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("name", choices=(*LESSONS, FEW))
-    parser.add_argument("--world", type=int, choices=sorted(EDITIONS), default=2)
+    parser.add_argument("--world", type=int, choices=sorted(EDITIONS), default=EDITION)
     parser.add_argument("--base", type=Path, help="the pipeline to start from (default: the one that ships)")
     parser.add_argument("--work", type=Path, default=Path(".mini-work"))
     parser.add_argument("--out", type=Path, help="the folder to write to (default: beside the pipeline)")

@@ -11,7 +11,7 @@ from imagewright.agents.rules.critic import DetectorCritic
 from imagewright.agents.rules.parse import parse_prompt
 from imagewright.evals.exact_checker import look
 from imagewright.ports import Picture
-from imagewright.schemas import Box, Detection, Layout, Repair, Verdict
+from imagewright.schemas import Box, Detection, Layout, ParsedGroup, ParsedPrompt, Repair, Verdict
 from imagewright.t2i_backends.mini.render import draw_scene
 from imagewright.t2i_backends.mini.world import BACKGROUNDS, SHAPES, Scene, Thing
 
@@ -245,3 +245,21 @@ def test_a_guessed_number_is_met_by_one_and_equal_groups_are_summed(
     checks = judge(prompt, picture(*things)).checks
     counted = [check.passed for check in checks if check.name in {"present", "count", "attribute"}]
     assert all(counted) is passed
+
+
+def test_other_words_for_things_colours_and_the_background_are_judged_as_the_detectors_own() -> None:
+    words = {"disc": "circle", "scarlet": "red", "box": "square", "crimson": "red", "snow": "white"}
+    critic = DetectorCritic(PixelDetector(), words)
+    parsed = ParsedPrompt(
+        groups=(ParsedGroup(count=1, object="disc", attributes=("scarlet",), caption="a scarlet disc"),),
+        background="a snow background",
+        negative=("box",),
+    )
+    layout = Layout(boxes=(box("red circle top").model_copy(update={"object": "disc", "attributes": ("scarlet",)}),))
+    right = critic.judge(picture("red circle top"), "", parsed, layout, ())
+    assert right.accepted
+    assert {check.name for check in right.checks} == {"present", "count", "attribute", "absent", "background", "layout"}
+    wrong = critic.judge(picture("blue circle top"), "", parsed, layout, ())
+    assert failed(wrong) == {"attribute"}
+    assert wrong.repair is not None
+    assert (wrong.repair.kind, wrong.repair.box) == ("redraw", 0)

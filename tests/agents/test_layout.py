@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Sequence
-from itertools import combinations
+from itertools import combinations, pairwise
 from pathlib import Path
 from typing import Any
 
@@ -316,3 +316,15 @@ def test_describe_has_a_line_for_each_box() -> None:
     assert lines[0].startswith("a star, top left")
     assert lines[-1] == "not in the picture: house"
     assert len(lines) == 3
+
+
+def test_four_things_and_more_stand_in_bands_for_columns_would_be_narrow() -> None:
+    boxes = PLANNER.plan("a blue heart, a blue car, a brown boat, a purple house").layout.boxes
+    heart, car, boat, house = boxes
+    assert heart.y + heart.height <= boat.y
+    assert car.y + car.height <= house.y
+    assert min(box.width for box in boxes) > 0.3
+    disc, left, *_ = PLANNER.plan("a green disc with a blue heart on the left of it, a house, a flower").layout.boxes
+    assert left.x + left.width <= disc.x
+    chain = PLANNER.plan("a cat left of a dog left of a bird left of a fish").layout.boxes
+    assert all(a.x + a.width <= b.x for a, b in pairwise(chain)), "a chain keeps to one band"

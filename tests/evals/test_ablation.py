@@ -78,10 +78,10 @@ def test_every_arm_asks_for_what_its_name_says() -> None:
     assert found["random"].flow(case) in TABLE.means
     assert found["selected"].flow(case) is None
     settings = {name: (arm.layout, arm.critic, arm.images, arm.draws) for name, arm in found.items()}
-    assert settings["selected"] == (False, False, 1, 1)
-    assert settings["selected+layout"] == (True, False, 1, 1)
+    assert settings["selected"] == settings["best-fixed"] == (True, False, 1, 1)
+    assert settings["selected+layout"] == ("always", False, 1, 1)
     assert settings["full"] == (True, True, 4, 1)
-    assert settings["best-of-n"] == (False, True, 1, 3)
+    assert settings["best-of-n"] == (True, True, 1, 3)
     assert settings["full without layout"] == (False, True, 4, 1)
     assert [name for name, arm in found.items() if not arm.categories] == ["full without categorizer"]
     assert {name for pair in PAIRS for name in pair} <= set(found)

@@ -189,18 +189,21 @@ class Shelf:
 
     def __init__(self, backend: Painter, flows: dict[str, float]) -> None:
         self.backend, self.estimates = backend, flows
+        self.tags: dict[str, tuple[str, ...]] = {}
 
     def flow(self, name: str) -> Flow:
         """One of the flows."""
         if name not in self.estimates:
             raise BadInput(f"no flow is called {name!r}", "see them with: imagewright flows list")
-        return flow(name)
+        return flow(name, tags=self.tags.get(name, ()))
 
     def generation(self) -> int:
         """It never changes."""
         return 3
 
-    def rank(self, prompt: str, parsed: ParsedPrompt, categories: Categories) -> tuple[Candidate, ...]:
+    def rank(
+        self, prompt: str, parsed: ParsedPrompt, categories: Categories, named: str | None = None
+    ) -> tuple[Candidate, ...]:
         """All of them."""
         found = []
         for name, value in sorted(self.estimates.items(), key=lambda item: -item[1]):

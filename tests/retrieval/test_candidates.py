@@ -88,6 +88,21 @@ def test_flows_that_cannot_run_are_listed_with_the_reason_and_not_offered(index:
     assert [c.flow for c in offered(found)] == ["m5", "m4"]
 
 
+def test_what_files_would_cure_and_what_is_asked_for_have_room_on_the_list(index: FlowIndex, kit: ModuleType) -> None:
+    measured(index, kit, {f"m{number}": 0.5 + number / 20 for number in range(6)})
+    lost = Readiness(problems=(Problem(kind="family", name="x", remedy="use another backend"),))
+    for name in ("full-a", "full-b", "full-c"):
+        index.add(kit.flow(name, steps=30 + len(name), model=f"{name}.safetensors", description="photos"))
+    ready = {flow.id: READY for flow in index.list()} | {"full-a": lost, "full-b": lost}
+    ready["full-c"] = Readiness(problems=(Problem(kind="model", name="x", remedy="put x into checkpoints/"),))
+    nothing = Categories(labels=())
+    found = rank(index, "3 stars", parsed(3, "star"), nothing, ready, "here", k=4)
+    assert "full-c" in {c.flow for c in found}
+    asked = rank(index, "3 stars", parsed(3, "star"), nothing, ready, "here", k=4, named="m0")
+    assert {c.flow for c in asked} == {*(c.flow for c in found if c.flow != "m4"), "m0"}
+    assert [c.estimate for c in asked] == sorted((c.estimate for c in asked), reverse=True)
+
+
 def test_mini_is_offered_only_where_no_full_model_can_run(index: FlowIndex, kit: ModuleType) -> None:
     measured(index, kit, {"m": 0.9})
     index.add(kit.flow("full", model="sd_xl_base_1.0.safetensors", steps=30))

@@ -16,6 +16,7 @@ from imagewright.retrieval.evidence import EvidenceFile, PromptFacts, dump_evide
 from imagewright.retrieval.index import FlowIndex
 from imagewright.retrieval.score_matrix import read_scores
 from imagewright.schemas import ParsedGroup, ParsedPrompt
+from imagewright.tools.mini_flows import RECIPES, mini_flows
 
 FACTS = PromptFacts(ParsedPrompt(groups=(ParsedGroup(object="star", attributes=("red",), count=2),)), ("Counting",))
 
@@ -60,7 +61,7 @@ def test_a_damaged_file_is_refused_with_its_line(kit: ModuleType, tmp_path: Path
 def test_shipped_flows_are_whole_and_say_what_they_are() -> None:
     flows = {flow.id: flow for flow in builtin.shipped_flows()}
     minis = {flow.id for flow in flows.values() if flow.card.base_model == "mini"}
-    assert minis == {"mini-quick", "mini-balanced", "mini-careful", "mini-sharp"}
+    assert minis == {recipe.id for recipe in RECIPES}
     full = "sd15-base sdxl-base sdxl-refiner sd35-large flux1-dev flux1-schnell"
     elsewhere = "sdxl-turbo qwen-image z-image-turbo flux2-dev"
     assert set(flows) == {*minis, *full.split(), *elsewhere.split()}
@@ -72,8 +73,7 @@ def test_shipped_flows_are_whole_and_say_what_they_are() -> None:
         assert flow.card.description
         assert flow.card.licence
         assert flow.card.duplicate_of is None
-    samplings = {tuple(flows[name].graph["5"]["inputs"][k] for k in ("sampler_name", "steps", "cfg")) for name in minis}
-    assert len(samplings) == 4
+    assert all(flows[flow.id].graph == flow.graph for flow in mini_flows()), "write them with tools.mini_flows"
     flux = flows["flux1-dev"]
     assert [(b.node, b.input) for b in flux.card.slots["guidance"]] == [("8", "guidance")]
     assert "negative" not in flux.card.slots
@@ -106,18 +106,18 @@ def test_a_new_release_replaces_its_own_and_leaves_the_persons(
     other = index.add(kit.flow("mine", steps=78))
     index.add_evidence([kit.score("mine", "two red stars", 0.9)])
     (release / "flows" / "sdxl-base.json").unlink()
-    changed = json.loads((release / "flows" / "mini-sharp.json").read_text())
+    changed = json.loads((release / "flows" / "mini-heun.json").read_text())
     changed["graph"]["5"]["inputs"]["steps"] = 13
-    (release / "flows" / "mini-sharp.json").write_text(json.dumps(changed))
-    sharp = next(flow for flow in builtin.shipped_flows(release / "flows") if flow.id == "mini-sharp")
-    rows = (kit.score("mini-sharp", "two red stars", 0.5, graph_hash=builtin.store.graph_hash(sharp.graph)),)
+    (release / "flows" / "mini-heun.json").write_text(json.dumps(changed))
+    heun = next(flow for flow in builtin.shipped_flows(release / "flows") if flow.id == "mini-heun")
+    rows = (kit.score("mini-heun", "two red stars", 0.5, graph_hash=builtin.store.graph_hash(heun.graph)),)
     (release / "evidence" / "mini.jsonl").write_text(dump_evidence(EvidenceFile(rows, {"two red stars": FACTS})))
     builtin.ensure(index, release)
     assert index.get("mini-quick") == mine
     assert index.get("mine") == other
-    assert index.get("mini-sharp").graph["5"]["inputs"]["steps"] == 13
+    assert index.get("mini-heun").graph["5"]["inputs"]["steps"] == 13
     assert "sdxl-base" not in {flow.id for flow in index.list()}
-    assert [row.flow for row in index.evidence_for()] == ["mine", "mini-sharp"]
+    assert [row.flow for row in index.evidence_for()] == ["mine", "mini-heun"]
     assert index.prompt_facts() == {"two red stars": FACTS}
     assert index.mirror_ids("flows") == {flow.id for flow in index.list()}
     (release / "evidence" / "mini.jsonl").unlink()

@@ -16,6 +16,7 @@ from imagewright.errors import BadInput, Cancelled, CannotDraw
 from imagewright.ports import Backend, Drawn, Job, Step
 from imagewright.retrieval.comfy.slots import find_slots
 from imagewright.schemas import Flow
+from imagewright.t2i_backends.devices import bytes_per_number
 from imagewright.t2i_backends.diffusers_local import DiffusersBackend
 
 MakeFlow = Callable[..., Flow]
@@ -317,11 +318,25 @@ def test_a_broken_model_is_one_line(model_root: Path, tmp_path: Path, make_job: 
 
 
 def test_devices() -> None:
-    with pytest.raises(BadInput, match="not a device"):
-        DiffusersBackend([], device="gpu")
+    for name in ("gpu", "cpu:1", "cpu/int8", "cpu/"):
+        with pytest.raises(BadInput, match="not a device"):
+            DiffusersBackend([], device=name)
     if not torch.cuda.is_available():
         with pytest.raises(BadInput, match="no device"):
             _ = DiffusersBackend([], device="cuda").store
+
+
+@pytest.mark.parametrize(
+    ("name", "format_", "width"),
+    [("cpu", "float32", 4), ("cpu/bfloat16", "bfloat16", 2), ("cpu/float32", "float32", 4)],
+)
+def test_a_device_may_state_the_number_format(
+    model_root: Path, make_job: MakeJob, name: str, format_: str, width: int
+) -> None:
+    backend = DiffusersBackend([model_root], device=name)
+    drawn = backend.draw(make_job(), lambda step: None, lambda: False)
+    assert drawn.facts["dtype"] == format_
+    assert (drawn.facts["device"], bytes_per_number(name)) == ("cpu", width)
 
 
 def test_nothing_is_written(draw: Draw, make_job: MakeJob, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -3,9 +3,10 @@
 from pathlib import Path
 
 from imagewright.flow_format import graph_hash
+from imagewright.flow_tags import REGIONS, WORDS
 from imagewright.retrieval.intake import read_flow_file
 from imagewright.t2i_backends.graph_check import find_flaws
-from imagewright.tools.mini_flows import RECIPES, REGIONS, main, mini_flows
+from imagewright.tools.mini_flows import RECIPES, main, mini_flows
 
 
 def test_there_are_twenty_four_and_all_differ() -> None:
@@ -25,6 +26,10 @@ def test_they_vary_everything_that_they_promise() -> None:
     assert any(r.few_steps for r in RECIPES)
     assert any(r.second for r in RECIPES)
     assert any(REGIONS in r.tags for r in RECIPES)
+
+
+def test_every_flow_says_whether_a_layout_governs_it() -> None:
+    assert all((REGIONS in flow.card.tags) != (WORDS in flow.card.tags) for flow in mini_flows())
 
 
 def test_their_files_are_flows_without_flaws(tmp_path: Path) -> None:

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 
 from imagewright.ports import Detector, Picture
 from imagewright.schemas import Detection, ParsedGroup, ParsedPrompt
+from imagewright.synonyms import plainly
 from imagewright.tools.detect import MiniDetector
 
 
@@ -31,20 +32,6 @@ class DetectorScorer:
         agreement = things_score(parsed.groups, things, self._detector.colours)
         kept = relations_score(parsed, things, self._detector.colours)
         return agreement if kept is None else 0.7 * agreement + 0.3 * kept
-
-
-def plainly(parsed: ParsedPrompt, synonyms: Mapping[str, str]) -> ParsedPrompt:
-    """``parsed`` in the detector's own words for things and colours."""
-    groups = tuple(
-        group.model_copy(
-            update={
-                "object": synonyms.get(group.object, group.object),
-                "attributes": tuple(synonyms.get(word, word) for word in group.attributes),
-            }
-        )
-        for group in parsed.groups
-    )
-    return parsed.model_copy(update={"groups": groups})
 
 
 def things_score(groups: Sequence[ParsedGroup], things: Sequence[Detection], colours: frozenset[str]) -> float:

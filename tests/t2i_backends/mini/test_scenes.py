@@ -2,6 +2,7 @@
 
 import random
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 import torch
@@ -41,10 +42,18 @@ def test_latents_of_other_scenes_are_made_anew(data: Scenes) -> None:
     assert again.scenes == data.scenes[:40]
 
 
-def test_captions_are_learned_from_arranged_scenes_and_boxes_from_all(data: Scenes) -> None:
+def test_captions_are_learned_from_arranged_scenes_and_boxes_from_the_others(data: Scenes) -> None:
     by_caption = {i for kind in data.by_kind.values() for i in kind}
     assert by_caption == {i for i in range(80) if i % 40 % FREE}
-    assert {i for number in data.by_count.values() for i in number} == set(range(80))
+    assert {i for number in data.by_count.values() for i in number} == set(range(80)) - by_caption
+
+
+def test_without_rows_every_scene_teaches_both(tmp_path: Path) -> None:
+    free = replace(SECOND, arrange=None)
+    data = Scenes(build_autoencoder(free), free, tmp_path, 1, 20, CPU)
+    data.grow(1)
+    for found in (data.by_kind, data.by_count):
+        assert {i for indexes in found.values() for i in indexes} == set(range(20))
 
 
 def test_the_curriculum_goes_from_single_things_to_all(data: Scenes) -> None:

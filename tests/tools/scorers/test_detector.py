@@ -5,7 +5,8 @@ from PIL import Image
 
 from imagewright.ports import Picture
 from imagewright.schemas import Detection, ParsedGroup, ParsedPrompt, ParsedRelation
-from imagewright.tools.scorers.detector import DetectorScorer, plainly
+from imagewright.synonyms import plainly
+from imagewright.tools.scorers.detector import DetectorScorer
 
 
 class Told:

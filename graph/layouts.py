@@ -1,0 +1,20 @@
+"""Whether the planned layout governs a picture: what the request wants, and how the flow was measured."""
+
+from __future__ import annotations
+
+from imagewright.flow_tags import WORDS
+from imagewright.schemas import DrawRequest, Flow, Layout
+
+
+def governing(request: DrawRequest, flow: Flow, layout: Layout | None) -> Layout | None:
+    """``layout`` where it governs what ``flow`` draws for ``request``; None where the flow places things itself.
+
+    A flow that was measured from words alone is run so: of the layout only what must not appear is left. The layout
+    governs it all the same where the request says ``always``, and in a conversation, for the next edit has to know
+    where things stand.
+    """
+    if layout is None or not layout.boxes or not request.use_layout:
+        return None
+    if WORDS not in flow.card.tags or request.use_layout == "always" or request.thread is not None:
+        return layout
+    return Layout(background=layout.background, negative=layout.negative) if layout.negative else None

@@ -1,0 +1,76 @@
+"""A flow is run as it was measured: with the planned boxes, or from the words alone."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from imagewright.agents.rules import repair
+from imagewright.flow_tags import REGIONS, WORDS
+from imagewright.schemas import Region
+
+PROMPT = "a red circle and no star"
+
+
+@pytest.fixture
+def home(studio: Callable[..., Any]) -> Any:
+    """Two flows: the better one was measured from words, the other with boxes."""
+    made = studio(flows={"words": 0.9, "boxes": 0.8}, missing=())
+    shelf = made.parts.catalogue
+    shelf.tags = {"words": (WORDS,), "boxes": (REGIONS,)}
+    return made
+
+
+def captions(regions: tuple[Region, ...]) -> list[str]:
+    return [region.caption for region in regions]
+
+
+def test_words_alone_draw_what_was_measured_so_and_what_must_not_appear_is_kept(home: Any) -> None:
+    result = home.draw(PROMPT, use_critic=False)
+    assert (result.flow, captions(home.backend.jobs[0].regions)) == ("words", [])
+    assert home.backend.jobs[0].negative == "blurry, star"
+    assert "no boxes" in " ".join(home.told("layout"))
+
+
+def test_in_a_conversation_the_layout_governs_all_the_same(home: Any) -> None:
+    result = home.draw(PROMPT, use_critic=False, thread="talk")
+    assert (result.flow, captions(home.backend.jobs[0].regions)) == ("words", ["a red circle"])
+
+
+def test_without_layouts_a_flow_that_needs_one_is_not_offered(home: Any) -> None:
+    shelf = home.parts.catalogue
+    shelf.estimates = {"words": 0.7, "boxes": 0.8}
+    assert home.draw(PROMPT, use_critic=False).flow == "boxes"
+    assert home.draw(PROMPT, use_critic=False, use_layout=False).flow == "words"
+    shelf.estimates = {"boxes": 0.8}
+    assert home.draw(PROMPT, use_critic=False, use_layout=False).flow == "boxes"
+
+
+def test_what_words_alone_do_not_bring_the_planned_boxes_do(home: Any) -> None:
+    result = home.draw(PROMPT)
+    assert [(job.flow.id, captions(job.regions)) for job in home.backend.jobs] == [
+        ("words", []),
+        ("words", ["a red circle"]),
+    ]
+    assert home.backend.jobs[0].seed == home.backend.jobs[1].seed
+    assert result.rounds[1].repair.kind == "boxes"
+    assert result.rounds[1].verdict.accepted
+
+
+def test_without_layouts_no_repair_brings_boxes(home: Any) -> None:
+    result = home.draw(PROMPT, use_layout=False)
+    assert len(home.backend.jobs) > 1
+    assert not any(job.regions for job in home.backend.jobs)
+    assert result.layout is None
+
+
+def test_a_repair_that_takes_the_next_flow_gives_it_the_boxes_that_it_was_measured_with(
+    home: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(repair.LADDERS, "number", ("next_flow",))
+    home.backend.flaw = lambda job, regions: regions if job.flow.id == "boxes" else []
+    result = home.draw(PROMPT, max_images=6)
+    drawn = [(job.flow.id, captions(job.regions)) for job in home.backend.jobs]
+    assert drawn == [("words", []), ("words", ["a red circle"]), ("boxes", ["a red circle"])]
+    assert result.flow == "boxes"
+    assert result.rounds[-1].verdict.accepted
