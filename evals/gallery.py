@@ -21,7 +21,7 @@ PROMPTS = (
     "a green mushroom left of a red car",
     "three yellow stars on a dotted blue background",
     "line art of a purple boat below an orange moon",
-    "a pair of white cups, a pink heart and a brown fish on a striped green background",
+    "a pair of white cups, a pink heart and a yellow fish on a striped blue background",
     "a soft drawing of a black tree",
 )
 _CELL, _TEXT = 232, 66
