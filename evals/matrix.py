@@ -90,7 +90,7 @@ def run(options: argparse.Namespace) -> str:
     store = CellStore(options.store or settings.data_dir / "sweep.sqlite")
     files = ModelFiles(settings.model_roots)
     seeds = range(options.seeds)
-    named = {flow.id: weights(flow, files, settings.device) for flow in flows}
+    named = weights(flows, files, settings.device)
     rows = measure(flows, prompts, seeds, backend, scorer, store, Printer(), lambda flow: named[flow.id], layout_for)
     made = {
         "scorer": scorer.name, "backend": backend.name, "date": max(row.when for row in rows)[:10],

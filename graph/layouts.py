@@ -6,6 +6,11 @@ from imagewright.flow_tags import WORDS
 from imagewright.schemas import DrawRequest, Flow, Layout
 
 
+def placing(layout: Layout | None) -> Layout | None:
+    """``layout`` where it has boxes; what only says what must not appear places nothing."""
+    return layout if layout is not None and layout.boxes else None
+
+
 def governing(request: DrawRequest, flow: Flow, layout: Layout | None) -> Layout | None:
     """``layout`` where it governs what ``flow`` draws for ``request``; None where the flow places things itself.
 
@@ -13,7 +18,8 @@ def governing(request: DrawRequest, flow: Flow, layout: Layout | None) -> Layout
     governs it all the same where the request says ``always``, and in a conversation, for the next edit has to know
     where things stand.
     """
-    if layout is None or not layout.boxes or not request.use_layout:
+    layout = placing(layout)
+    if layout is None or not request.use_layout:
         return None
     if WORDS not in flow.card.tags or request.use_layout == "always" or request.thread is not None:
         return layout

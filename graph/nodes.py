@@ -14,7 +14,7 @@ from imagewright.errors import Cancelled, Fault, ImagewrightError
 from imagewright.graph import change, choose, delivery, draw, polishing, room
 from imagewright.graph.budget import delivered, insist_on_room, nothing_made, why_stop
 from imagewright.graph.events import flow_in_words, in_words, tell, tell_node, tell_notes
-from imagewright.graph.layouts import governing
+from imagewright.graph.layouts import governing, placing
 from imagewright.graph.parts import Parts
 from imagewright.graph.refine import refined
 from imagewright.graph.spending import metered, picture_name
@@ -130,7 +130,8 @@ def plan_layout(state: State, parts: Parts) -> Update:
 
 
 def _layout_in_words(layout: Layout | None) -> str:
-    if layout is None or not layout.boxes:
+    layout = placing(layout)
+    if layout is None:
         return "no boxes; the model places things itself"
     return "; ".join(f"{b.caption} at {b.x:.2f},{b.y:.2f} ({b.width:.2f} x {b.height:.2f})" for b in layout.boxes)
 
@@ -235,8 +236,7 @@ def refine(state: State, parts: Parts) -> Update:
     attempt = refined(state, canonical, known(change.base(state), state.rounds))
     repair = _there(attempt.repair, "repair")
     if repair.kind == "next_flow":
-        placed = attempt.layout is not None and attempt.layout.boxes
-        boxes = attempt.layout if placed else _there(state.planned, "plan").layout
+        boxes = placing(attempt.layout) or _there(state.planned, "plan").layout
         layout = governing(state.request, parts.catalogue.flow(attempt.flow), boxes)
         attempt = attempt.model_copy(update={"layout": layout})
     tell(RunEvent(kind="repair", run=state.run, text=f"{repair.kind.replace('_', ' ')}: {repair.reason}"))

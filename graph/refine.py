@@ -9,6 +9,7 @@ from collections.abc import Iterator, Sequence
 from imagewright.agents.critic import failures
 from imagewright.agents.rules.repair import roomier
 from imagewright.errors import Fault
+from imagewright.graph.layouts import placing
 from imagewright.graph.state import Attempt, State
 from imagewright.graph.tried import faults_of, moved, target_of, vain
 from imagewright.intents import Tried
@@ -54,9 +55,9 @@ def refined(state: State, canonical: str, memory: Sequence[Tried] = ()) -> Attem
 
 def _drawn_from_words(state: State, last: Round) -> bool:
     """Whether there are planned boxes that did not govern the last picture, and may."""
-    free = last.layout is None or not last.layout.boxes
-    wanted = state.request.use_layout and state.attempt is not None and state.attempt.edited is None
-    return bool(free and wanted and state.planned and state.planned.layout.boxes)
+    if placing(last.layout) or not state.request.use_layout or state.attempt is None or state.attempt.edited:
+        return False
+    return state.planned is not None and placing(state.planned.layout) is not None
 
 
 def _rungs(proposed: Repair, last: Round, vain_kinds: Sequence[RepairKind]) -> Iterator[Repair]:

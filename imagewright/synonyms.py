@@ -3,24 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import TypeVar
 
-from imagewright.schemas import Layout, ParsedPrompt
+from imagewright.schemas import Box, Layout, ParsedGroup, ParsedPrompt
+
+Named = TypeVar("Named", ParsedGroup, Box)
 
 
 def plainly(parsed: ParsedPrompt, synonyms: Mapping[str, str]) -> ParsedPrompt:
     """``parsed`` with every word for a thing, a colour or the background that ``synonyms`` knows in its own form."""
-    groups = tuple(
-        group.model_copy(
-            update={
-                "object": synonyms.get(group.object, group.object),
-                "attributes": tuple(synonyms.get(word, word) for word in group.attributes),
-            }
-        )
-        for group in parsed.groups
-    )
     return parsed.model_copy(
         update={
-            "groups": groups,
+            "groups": tuple(_renamed(group, synonyms) for group in parsed.groups),
             "background": " ".join(synonyms.get(word, word) for word in parsed.background.split()),
             "negative": tuple(synonyms.get(word, word) for word in parsed.negative),
         }
@@ -29,13 +23,9 @@ def plainly(parsed: ParsedPrompt, synonyms: Mapping[str, str]) -> ParsedPrompt:
 
 def plain_boxes(layout: Layout, synonyms: Mapping[str, str]) -> Layout:
     """``layout`` with the boxes' objects and attributes in those words; captions stay as they are drawn."""
-    boxes = tuple(
-        box.model_copy(
-            update={
-                "object": synonyms.get(box.object, box.object),
-                "attributes": tuple(synonyms.get(word, word) for word in box.attributes),
-            }
-        )
-        for box in layout.boxes
-    )
-    return layout.model_copy(update={"boxes": boxes})
+    return layout.model_copy(update={"boxes": tuple(_renamed(box, synonyms) for box in layout.boxes)})
+
+
+def _renamed(thing: Named, synonyms: Mapping[str, str]) -> Named:
+    words = tuple(synonyms.get(word, word) for word in thing.attributes)
+    return thing.model_copy(update={"object": synonyms.get(thing.object, thing.object), "attributes": words})

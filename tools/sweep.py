@@ -128,7 +128,7 @@ def run(options: argparse.Namespace) -> str:
     scorer = registry.load("scorers", options.scorer)()
     store = CellStore(options.store or settings.data_dir / "sweep.sqlite")
     files = ModelFiles(settings.model_roots)
-    named = {flow.id: weights(flow, files, settings.device) for flow in flows}
+    named = weights(flows, files, settings.device)
     rows = measure(flows, prompts, range(options.seeds), backend, scorer, store, Printer(), lambda f: named[f.id])
     made = {
         "scorer": scorer.name, "backend": backend.name, "models": ", ".join(sorted(set(named.values()))),
@@ -139,11 +139,15 @@ def run(options: argparse.Namespace) -> str:
     return f"{len(rows)} scores of {len(flows)} flows on {len(prompts)} prompts: {options.out}"
 
 
-def weights(flow: Flow, files: ModelFiles, device: str) -> str:
-    """What identifies the weights that a flow draws with: each file's name, the head of its digest, a stated format."""
+def weights(flows: Sequence[Flow], files: ModelFiles, device: str) -> dict[str, str]:
+    """For each flow's id, its weights: every file's name with the head of its digest, and the format where stated."""
+    stated = [*filter(None, [stated_format(device)])]
+    return {flow.id: " ".join([*_file_names(flow, files), *stated]) for flow in flows}
+
+
+def _file_names(flow: Flow, files: ModelFiles) -> list[str]:
     found = {model: files.find(model.folder, model.name) for model in flow.card.models}
-    names = [f"{model.name}@{path.digest[:12]}" for model, path in found.items() if path is not None]
-    return " ".join([*names, *filter(None, [stated_format(device)])])
+    return [f"{model.name}@{path.digest[:12]}" for model, path in found.items() if path is not None]
 
 
 def _named_flows(ids: Sequence[str] | None) -> list[Flow]:

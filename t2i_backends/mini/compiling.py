@@ -43,7 +43,6 @@ def compiled(*transformers: FluxTransformer2DModel, device: torch.device, wanted
             transformer.compile_repeated_blocks(dynamic=False)
         if device.type == "cpu":
             transformer_flux.dispatch_attention_fn = attend
-    # On the module: torch types the attribute as a plain module, which has no patch.
     limit = torch._dynamo.config.patch(recompile_limit=SHAPES) if wanted else nullcontext()
     try:
         with limit:

@@ -114,16 +114,16 @@ def teach(pipeline: FluxPipeline, edition: Edition, work: Path, steps: int, batc
         ).input_ids
         tokens = t5(ids)[0]
         loss, right = asked.loss(tokens, clip(ids).pooler_output, Answers(scenes, captions, edition))
-        placed = tokens.new_ones(())
+        told = f"captions read right: {right:.2f}"
         if reader is not None:
             place_loss, placed = reader.loss(tokens, ids, scenes)
-            loss = loss + place_loss
+            loss, told = loss + place_loss, f"{told}, nouns placed right: {placed:.2f}"
         optimiser.zero_grad(set_to_none=True)
         loss.backward()
         nn.utils.clip_grad_norm_(together.parameters(), 1.0)
         optimiser.step()
         progress.tell(step + 1, loss.item())
         if (step + 1) % 250 == 0 or step + 1 == steps:
-            print(f"captions read right: {right:.2f}, nouns placed right: {placed:.2f}", flush=True)
+            print(told, flush=True)
             state = {"model": together.state_dict(), "optimiser": optimiser.state_dict(), "step": step + 1}
             save_atomically(state, path)
