@@ -12,7 +12,10 @@ NOT_JUDGED = "not judged"
 INFORMATIONAL = frozenset({"layout"})
 """Checks that are told and do not count: a picture may be right without keeping to the plan."""
 UNABLE = "no critic here can judge this prompt"
-WEIGHTS = {"present": 1.0, "count": 1.0, "attribute": 1.0, "relation": 1.0, "absent": 1.0, "background": 1.0}
+WEIGHTS = {
+    "present": 1.0, "count": 1.0, "form": 0.5, "attribute": 1.0, "relation": 1.0, "absent": 1.0, "background": 1.0,
+}  # fmt: skip
+"""A half-formed thing is nearer to what was asked for than none."""
 
 
 def not_judged(name: str, what: str) -> Check:

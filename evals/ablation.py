@@ -7,12 +7,13 @@ arm, prompt and seed, so that a killed run goes on where it stopped and anyone c
 
 from __future__ import annotations
 
+import hashlib
 import json
 import random
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Literal, Protocol
+from typing import Any, Literal, Protocol
 
 from PIL import Image
 
@@ -194,21 +195,55 @@ def judge_exactly(edition: Edition) -> Judge:
     return lambda case, image: float(not complaints(case, LOOKS[edition.version](image)))
 
 
-def run_arm(engine: Engine, arm: Arm, case: Case, seed: int, judge: Judge, folder: Path) -> Outcome:
-    """The outcome of one cell: read from ``folder`` where it was finished before, drawn and kept there otherwise."""
+@dataclass(frozen=True)
+class Setting:
+    """What a cell's outcome depends on beside its arm, prompt and seed."""
+
+    judge: Judge
+    judged_by: str = "exact"
+    """The judge's name: another one looks again at the pictures that are there."""
+    measured: str = ""
+    """What flows, evidence and number format were, as a digest: with another one a cell is drawn anew."""
+
+
+def run_arm(engine: Engine, arm: Arm, case: Case, seed: int, setting: Setting, folder: Path) -> Outcome:
+    """The outcome of one cell: read from ``folder`` where it was finished before, drawn and kept there otherwise.
+
+    A cell that was drawn with another flow, budget, flow index or evidence is drawn anew: it would be no outcome of
+    this arm.
+    """
     stem = f"{arm.name.replace(' ', '-')}/{case.seed:04d}-{seed}"
     kept, picture = folder / f"{stem}.cell.json", folder / f"{stem}.png"
-    if kept.is_file() and picture.is_file():
-        value = json.loads(kept.read_text("utf-8"))
-        if value["prompt"] == case.prompt:
-            return Outcome(**value)
-    picture.parent.mkdir(parents=True, exist_ok=True)
-    images, seconds = _draw(engine, arm, case, seed, picture)
+    asked = {"drawn": _key(arm, case, seed, setting), "judged_by": setting.judged_by}
+    before = _kept(kept) if picture.is_file() else {}
+    if before.get("drawn") != asked["drawn"]:
+        picture.parent.mkdir(parents=True, exist_ok=True)
+        kept.unlink(missing_ok=True)
+        images, seconds = _draw(engine, arm, case, seed, picture)
+    elif before["judged_by"] == asked["judged_by"]:
+        return Outcome(**before["outcome"])
+    else:
+        images, seconds = before["outcome"]["images"], before["outcome"]["seconds"]
     with Image.open(picture) as image:
-        score = judge(case, image.convert("RGB"))
+        score = setting.judge(case, image.convert("RGB"))
     outcome = Outcome(arm.name, case.prompt, seed, score, images, round(seconds, 3), case.kind)
-    write_whole(kept, f"{json.dumps(outcome.__dict__, sort_keys=True)}\n".encode())
+    write_whole(kept, f"{json.dumps({**asked, 'outcome': asdict(outcome)}, sort_keys=True)}\n".encode())
     return outcome
+
+
+def _key(arm: Arm, case: Case, seed: int, setting: Setting) -> str:
+    """A digest of everything that decides a cell's picture."""
+    asked = _request(arm, case, seed, Path()).model_dump_json()
+    return hashlib.sha256(f"{asked}\n{arm.draws}\n{setting.measured}".encode()).hexdigest()[:16]
+
+
+def _kept(path: Path) -> dict[str, Any]:
+    """What an earlier run wrote down of a cell; nothing where it wrote none, or not in this form."""
+    try:
+        value = json.loads(path.read_text("utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return value if isinstance(value, dict) and {"drawn", "judged_by", "outcome"} <= value.keys() else {}
 
 
 def _draw(engine: Engine, arm: Arm, case: Case, seed: int, picture: Path) -> tuple[int, float]:
@@ -240,7 +275,7 @@ def _request(arm: Arm, case: Case, seed: int, picture: Path) -> DrawRequest:
 
 
 def run_all(
-    engine: Engine, wanted: Sequence[Arm], made: Sequence[Case], seeds: Sequence[int], judge: Judge, folder: Path
+    engine: Engine, wanted: Sequence[Arm], made: Sequence[Case], seeds: Sequence[int], setting: Setting, folder: Path
 ) -> Iterator[Outcome]:
     """Every cell, prompt by prompt, so that a run that is stopped early compares the arms on the same prompts.
 
@@ -253,7 +288,7 @@ def run_all(
         for seed in seeds:
             for arm in wanted:
                 try:
-                    yield run_arm(engine, arm, case, seed, judge, folder)
+                    yield run_arm(engine, arm, case, seed, setting, folder)
                 except CannotDraw as error:
                     raise CannotDraw(f"arm {arm.name!r} cannot draw {case.prompt!r}: {error}", error.remedy) from error
 

@@ -1,6 +1,6 @@
 """When the loop ends, and which picture is delivered.
 
-The loop goes on until the first of these: a picture is accepted, or was not checked; two rounds in a row were no
+The loop goes on until the first of these: a picture is accepted, or was not checked; three rounds in a row were no
 better than the best one before them; ``max_images`` pictures are made; ``max_seconds`` are used; the next picture would
 cost more than is left of ``max_money``. In a conversation the person is asked before one of the last three, and yes
 allows as much again. What is delivered is always the best picture so far: an accepted one, else the highest score, and
@@ -16,7 +16,7 @@ from imagewright.errors import BudgetSpent
 from imagewright.graph.state import State
 from imagewright.schemas import Round
 
-PATIENCE = 2
+PATIENCE = 3
 """How many rounds in a row may fail to improve on the best one before them."""
 
 
@@ -28,6 +28,11 @@ def rank(made: Round) -> tuple[bool, float]:
 def best(rounds: Sequence[Round]) -> Round:
     """The round to deliver."""
     return max(rounds, key=rank)
+
+
+def ground(rounds: Sequence[Round]) -> Round:
+    """The round from which the next attempt starts: the best so far, and among equals the latest."""
+    return max(reversed(rounds), key=rank)
 
 
 def delivered(state: State) -> Round:

@@ -1,4 +1,4 @@
-"""Turning a verdict's repair into the next attempt. Nothing that was tried in vain is tried again."""
+"""Turning a verdict's repair into the next attempt: from the best picture so far; nothing tried in vain comes again."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from collections.abc import Iterator, Sequence
 from imagewright.agents.critic import failures
 from imagewright.agents.rules.repair import roomier
 from imagewright.errors import Fault
+from imagewright.graph.budget import ground
 from imagewright.graph.layouts import placing
 from imagewright.graph.state import Attempt, State
 from imagewright.graph.tried import faults_of, moved, target_of, vain
@@ -26,17 +27,22 @@ def next_seed(seed: int, number: int) -> int:
 
 
 def refined(state: State, canonical: str, memory: Sequence[Tried] = ()) -> Attempt:
-    """The next attempt: the last verdict's repair applied to the last attempt, or the next rung where it is no use.
+    """The next attempt: the repair of the best picture so far applied to it, or the next rung where it is no use.
 
-    Where the picture was drawn from the words alone, the planned boxes are tried before all else: what a model misreads
-    in a sentence it misreads with another seed too. A repair is no use where it cannot be applied, would draw the same
+    Where that picture was drawn from the words alone, the planned boxes are tried before all else: what a model
+    misreads in a sentence it misreads with another seed too; things that are only half-formed are no matter of reading.
+    A repair is no use where it cannot be applied, would draw the same
     picture again, or was tried in vain for the same fault on the same flow, by ``memory``. Then the rungs of ``LADDER``
     behind it are tried, and in the end another seed. ``canonical`` is the prompt in the planner's plain words;
     ``reprompt`` uses it when the critic wrote none.
     """
-    last = state.rounds[-1]
-    if state.attempt is None or last.verdict is None:
+    if state.attempt is None or state.rounds[-1].verdict is None:
         raise Fault("refine was reached without a verdict")
+    last = ground(state.rounds)
+    if last.verdict is None:
+        raise Fault("refine starts from a picture that nobody judged")
+    from_there = {"flow": last.flow, "seed": last.seed, "prompt": last.prompt, "layout": last.layout}
+    attempt_there = state.attempt.model_copy(update=from_there)
     seed = _unseen_seed(state, memory)
     proposed = last.verdict.repair or Repair(kind="new_seed", reason="the critic proposed nothing")
     fault = next(iter(faults_of(last.verdict)), "")
@@ -44,18 +50,20 @@ def refined(state: State, canonical: str, memory: Sequence[Tried] = ()) -> Attem
     useless: list[str] = []
     boxes = [Repair(kind="boxes", reason=proposed.reason)] if _drawn_from_words(state, last) else []
     for repair in (*boxes, *_rungs(proposed, last, vain_kinds)):
-        attempt = _applied(state, state.attempt, last, repair, canonical, seed, _flows_in_vain(memory, fault))
+        attempt = _applied(state, attempt_there, last, repair, canonical, seed, _flows_in_vain(memory, fault))
         why = _useless(attempt, last, fault, memory, state.rounds)
         if attempt is not None and not why:
             return _told(attempt, useless)
         useless.append(f"{repair.kind.replace('_', ' ')} {why}")
     another = Repair(kind="new_seed", reason=proposed.reason)
-    return _told(_changed(state.attempt, another, seed=seed), useless)
+    return _told(_changed(attempt_there, another, seed=seed), useless)
 
 
 def _drawn_from_words(state: State, last: Round) -> bool:
     """Whether there are planned boxes that did not govern the last picture, and may."""
     if placing(last.layout) or not state.request.use_layout or state.attempt is None or state.attempt.edited:
+        return False
+    if last.verdict is None or all(check.name == "form" for check in failures(last.verdict.checks)):
         return False
     return state.planned is not None and placing(state.planned.layout) is not None
 
@@ -105,23 +113,26 @@ def _unseen_seed(state: State, memory: Sequence[Tried]) -> int:
 def _applied(
     state: State, attempt: Attempt, last: Round, repair: Repair, canonical: str, seed: int, avoided: frozenset[str]
 ) -> Attempt | None:
-    """``attempt`` with ``repair``; None where it does not apply."""
+    """``attempt`` with ``repair``; None where it does not apply.
+
+    A whole picture is always drawn with another seed: with the old one a model mostly makes the old mistake.
+    """
     if repair.kind == "new_seed":
         return _changed(attempt, repair, seed=seed)
     if repair.kind == "boxes" and state.planned is not None:
-        return _changed(attempt, repair, layout=state.planned.layout)
+        return _changed(attempt, repair, layout=state.planned.layout, seed=seed)
     if repair.kind == "move_box":
         if attempt.edited is not None:
             return None  # what the person placed stays where it is
         layout = _moved(attempt.layout, repair)
-        return _changed(attempt, repair, layout=layout) if layout else None
+        return _changed(attempt, repair, layout=layout, seed=seed) if layout else None
     if repair.kind == "redraw":
         return _redrawn(state, attempt, last, repair, seed)
     if repair.kind == "reprompt":
         prompt = repair.prompt or canonical
-        return _changed(attempt, repair, prompt=prompt) if prompt and prompt != attempt.prompt else None
+        return _changed(attempt, repair, prompt=prompt, seed=seed) if prompt and prompt != attempt.prompt else None
     following = _next_flow(state, avoided) if repair.kind == "next_flow" else None
-    return _changed(attempt, repair, flow=following) if following else None
+    return _changed(attempt, repair, flow=following, seed=seed) if following else None
 
 
 def _changed(attempt: Attempt, repair: Repair, **changes: object) -> Attempt:

@@ -6,10 +6,10 @@ is there after it. In a conversation the memory goes over to the next turn with 
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Iterator, Sequence
 
 from imagewright.agents.critic import failures
+from imagewright.graph.budget import ground
 from imagewright.intents import Reference, Tried
 from imagewright.schemas import Check, Layout, Repair, Round, Verdict
 
@@ -48,7 +48,8 @@ def of_rounds(rounds: Sequence[Round]) -> tuple[Tried, ...]:
 
 
 def _each(rounds: Sequence[Round]) -> Iterator[Tried]:
-    for before, made in itertools.pairwise(rounds):
+    for number, made in enumerate(rounds[1:], start=1):
+        before = ground(rounds[:number])
         if made.repair is None or made.repair.kind == "polish" or before.verdict is None or made.verdict is None:
             continue
         yield Tried(

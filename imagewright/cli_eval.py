@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import sys
 from dataclasses import asdict, replace
@@ -42,7 +43,7 @@ def ablation(
     judge: Annotated[str, typer.Option(metavar="NAME", help="exact, or a scorer that grades instead.")] = "exact",
     plain: Annotated[str, typer.Option(metavar="ID", help="The flow of the plain arm.")] = "mini-plain",
     backend: BackendOption = None,
-    max_images: Annotated[str, typer.Option(metavar="N", help="The full arm's budget.")] = "4",
+    max_images: Annotated[str, typer.Option(metavar="N", help="The full arm's budget.")] = "6",
     draws: Annotated[str, typer.Option(metavar="N", help="The cap of best-of-n.")] = "4",
     models: ModelsOption = None,
     device: DeviceOption = None,
@@ -59,7 +60,7 @@ def ablation(
         raise BadInput("--sample, --seeds, --max-images and --draws are whole numbers from 1", "leave them out")
     if fresh and images.is_dir() and any(images.rglob("*.cell.json")):
         raise BadInput(f"{images} holds an earlier run", "name another folder, or leave out --fresh to go on with it")
-    from imagewright.evals.ablation import PAIRS, held_out, read_prompts, run_all
+    from imagewright.evals.ablation import PAIRS, Setting, held_out, read_prompts, run_all
     from imagewright.evals.ablation_report import plot, table
     from imagewright.evals.paired import Outcome, report
     from imagewright.t2i_backends.mini.editions import SHIPPED
@@ -69,7 +70,8 @@ def ablation(
         arms = _arms(engine, made, plain, budget, cap, backend, only)
         outcomes: list[Outcome] = []
         total = len(arms) * len(made) * number
-        for outcome in run_all(engine, arms, made, range(number), _judge(judge), images):
+        setting = Setting(_judge(judge), judge, _measured(engine))
+        for outcome in run_all(engine, arms, made, range(number), setting, images):
             outcomes.append(outcome)
             if len(outcomes) % max(1, total // 100) == 0:
                 print(f"{len(outcomes)}/{total} {outcome.arm}", file=sys.stderr, flush=True)
@@ -100,6 +102,17 @@ def _arms(
     if unknown:
         raise BadInput(f"no arm is called {unknown[0]!r}", f"arms: {', '.join(arm.name for arm in found)}")
     return tuple(replace(arm, backend=backend) for arm in found if not only or arm.name in only)
+
+
+def _measured(engine: Imagewright) -> str:
+    """A digest of what choices and pictures rest on: flows, evidence, the flows' weights, the number format."""
+    from imagewright.t2i_backends.model_files import ModelFiles
+    from imagewright.tools.sweep import weights
+
+    flows, settings = engine.index.list(), engine.settings
+    lines = sorted(item.model_dump_json() for item in (*flows, *engine.index.evidence_for()))
+    lines += sorted(set(weights(flows, ModelFiles(settings.model_roots), settings.device).values()))
+    return hashlib.sha256("\n".join(lines).encode()).hexdigest()[:16]
 
 
 def _judge(name: str) -> Judge:

@@ -360,10 +360,8 @@ class IndexCatalogue:
 
     @property
     def _index(self) -> FlowIndex:
-        from imagewright.retrieval.index import FlowIndex
 
-        shared = self._owner.index
-        return FlowIndex(shared.path, self._owner.settings.chroma_dir, shared.embedder, self._on_note)
+        return self._owner.index.heard_by(self._on_note)
 
     def generation(self) -> int:
         """The number that every change of flows or evidence raises."""

@@ -181,6 +181,9 @@ class Detector(Protocol):
     """The objects (singular nouns) that it knows."""
     colours: frozenset[str]
     """The colour words that it can tell apart."""
+    sure: float
+    """The score from which a thing is whole and plain to see: below it something is half-formed. 0 where scores do not
+    tell that."""
 
     def detect(self, image: Picture) -> tuple[Detection, ...]:
         """What it sees, surest first."""

@@ -276,7 +276,7 @@ class Check(Value):
     """One question that the critic asked of a picture."""
 
     name: str
-    """``count``, ``attribute``, ``relation``, ``absent``, ``background``, ``present``."""
+    """``count``, ``attribute``, ``relation``, ``absent``, ``background``, ``present``, ``form`` (not half-formed)."""
     passed: bool
     detail: str
     """What was wanted and what was seen, in words."""

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from imagewright.retrieval.embed import Vector
-from imagewright.retrieval.estimate import Estimates, Floats, Scores, Setting, combine_scores, estimate
+from imagewright.retrieval.estimate import Combined, Estimates, Floats, Scores, Setting, combine_scores, estimate
 from imagewright.retrieval.evidence import PromptFacts
 from imagewright.retrieval.features import Features, features, prompt_similarity
 from imagewright.retrieval.index import FlowIndex
@@ -20,7 +20,9 @@ SHORT_LIST = 8
 MINI = "mini"
 """The base model of the embedded default, offered only where no full model can run."""
 NEAR = 64
-"""How many of the nearest prompts with evidence are weighed."""
+"""How many of the most similar prompts with evidence are weighed."""
+REACHED = 512
+"""How many of the nearest by embedding are looked at for those: an embedding does not see what prompts are alike in."""
 OTHERS = 2
 """How many flows that cannot run here are listed at least, where there are any."""
 FIT_WIDTH = 0.15
@@ -54,8 +56,11 @@ def rank(
     if not flows:
         return ()
     vector = np.asarray(index.embedder.embed([prompt])[0], dtype=np.float32)
-    rows = [row for row in index.evidence_for(backend=backend) if learn_critic or row.source != "critic"]
-    found = _estimate(index, flows, rows, vector, parsed, categories)
+    ids = tuple(flow.id for flow in flows)
+    known = index.derived(
+        ("measured", ids, backend, learn_critic), lambda: _measured(index, ids, backend, learn_critic)
+    )  # fmt: skip
+    found = _estimate(index, flows, known, vector, parsed, categories)
     scored = [
         _Scored(
             flow,
@@ -63,7 +68,7 @@ def rank(
             place,
             readiness[flow.id],
             _drawable(parsed, (limits or {}).get(flow.id, ())),
-            _cost(flow, rows),
+            known.cost(flow),
         )
         for place, flow in enumerate(flows)
     ]
@@ -144,43 +149,71 @@ def _benchmark(card: Card) -> float:
     return sum(card.benchmarks.values()) / len(card.benchmarks) if card.benchmarks else -1.0
 
 
-def _cost(flow: Flow, rows: Sequence[Evidence]) -> float | None:
-    """Seconds a picture: as the card says, else the median of the measured."""
-    if flow.card.cost is not None:
-        return flow.card.cost
-    measured = [row.seconds for row in rows if row.flow == flow.id and row.seconds is not None]
-    return round(float(np.median(measured)), 3) if measured else None
-
-
 # --- arrays for the estimate ----------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class _Measured:
+    """What the evidence of some flows on a backend says, ready for any prompt."""
+
+    texts: tuple[str, ...]
+    """The prompts that it is about."""
+    combined: Combined
+    said: Mapping[str, Features | None]
+    categories: Mapping[str, tuple[str, ...]]
+    flows: frozenset[str]
+    """Those that have any."""
+    seconds: Mapping[str, float]
+    """The median a picture of each flow whose scores tell it."""
+
+    def cost(self, flow: Flow) -> float | None:
+        """Seconds a picture: as the card says, else the median of the measured."""
+        return flow.card.cost if flow.card.cost is not None else self.seconds.get(flow.id)
+
+
+def _measured(index: FlowIndex, ids: Sequence[str], backend: str, learn_critic: bool) -> _Measured:
+    wanted = set(ids)
+    rows = [
+        row for row in index.evidence_for(backend=backend)
+        if row.flow in wanted and (learn_critic or row.source != "critic")
+    ]  # fmt: skip
+    texts = tuple(sorted({row.prompt for row in rows}))
+    facts = {text: PromptFacts() for text in texts} | index.prompt_facts()
+    seconds: dict[str, list[float]] = {}
+    for row in rows:
+        if row.seconds is not None:
+            seconds.setdefault(row.flow, []).append(row.seconds)
+    return _Measured(
+        texts,
+        combine_scores(_scores(rows, ids, texts)),
+        {text: features(facts[text].parsed) for text in texts},
+        {text: facts[text].categories for text in texts},
+        frozenset(row.flow for row in rows),
+        {flow: round(float(np.median(each)), 3) for flow, each in seconds.items()},
+    )
 
 
 def _estimate(
     index: FlowIndex,
     flows: Sequence[Flow],
-    rows: Sequence[Evidence],
+    known: _Measured,
     vector: Vector,
     parsed: ParsedPrompt,
     categories: Categories,
 ) -> Estimates:
-    rows = [row for row in rows if row.flow in {flow.id for flow in flows}]
-    texts = sorted({row.prompt for row in rows})
-    scores = _scores(rows, [flow.id for flow in flows], texts)
-    facts = {text: PromptFacts() for text in texts} | index.prompt_facts()
-    near = _near(index, vector, texts) if texts else []
-    found = index.prompt_vectors(near)
-    near = [text for text in near if text in found]
+    near, found = _near(index, vector, features(parsed), known.said) if known.texts else ([], {})
     vectors = np.stack([vector, *(found[text] for text in near)])
-    alike = _alike(vectors @ vectors.T, [features(parsed), *(features(facts[text].parsed) for text in near)])
+    alike = _alike(vectors @ vectors.T, [features(parsed), *(known.said[text] for text in near)])
+    place = {text: number for number, text in enumerate(known.texts)}
     setting = Setting(
-        near=np.array([texts.index(text) for text in near], dtype=np.int64),
+        near=np.array([place[text] for text in near], dtype=np.int64),
         similarity=alike[0, 1:],
         among=alike[1:, 1:],
-        shared=_shared(categories, [facts[text].categories for text in texts]),
+        shared=_shared(categories, [known.categories[text] for text in known.texts]),
         kin=_kin(flows, index.card_vectors()),
-        fit=_fit(flows, {row.flow for row in rows}, index.card_similarities(vector.tolist())),
+        fit=_fit(flows, known.flows, index.card_similarities(vector.tolist())),
     )
-    return estimate(combine_scores(scores), setting)
+    return estimate(known.combined, setting)
 
 
 def _scores(rows: Sequence[Evidence], flows: Sequence[str], texts: Sequence[str]) -> Scores:
@@ -197,10 +230,17 @@ def _scores(rows: Sequence[Evidence], flows: Sequence[str], texts: Sequence[str]
     )
 
 
-def _near(index: FlowIndex, vector: Vector, texts: Sequence[str]) -> list[str]:
-    """The nearest prompts that these scores are about, nearest first."""
-    known = set(texts)
-    return [text for text, _ in index.near_prompts(vector.tolist(), NEAR) if text in known]
+def _near(
+    index: FlowIndex, vector: Vector, mine: Features | None, said: Mapping[str, Features | None]
+) -> tuple[list[str], dict[str, Vector]]:
+    """The prompts of evidence that are most similar to this one, by embedding and features, and their vectors."""
+    reached = [text for text, _ in index.near_prompts(vector.tolist(), REACHED) if text in said]
+    found = index.prompt_vectors(reached)
+    alike = {
+        text: prompt_similarity(float(vector @ found[text]), mine, said[text]) for text in reached if text in found
+    }
+    near = sorted(alike, key=lambda text: -alike[text])[:NEAR]
+    return near, found
 
 
 def _alike(cosines: NDArray[np.float32], said: Sequence[Features | None]) -> Floats:
@@ -242,7 +282,7 @@ def _kin(flows: Sequence[Flow], vectors: Mapping[str, Vector]) -> Floats:
     return found
 
 
-def _fit(flows: Sequence[Flow], measured: set[str], similarity: Mapping[str, float]) -> Floats:
+def _fit(flows: Sequence[Flow], measured: frozenset[str], similarity: Mapping[str, float]) -> Floats:
     """F: whether a card speaks of the prompt, and more than every measured flow's card does, in [0, 1].
 
     Where no flow was measured, the other cards are what it is held against.

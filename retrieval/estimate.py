@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 
-BANDWIDTH = 0.15
+BANDWIDTH = 0.2
 """How far evidence reaches: at similarity 1 - BANDWIDTH the kernel has fallen to exp(-1)."""
 Z90 = 1.645
 """Half the width of a 90 % interval, in standard deviations."""

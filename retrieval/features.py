@@ -1,7 +1,7 @@
 """How alike two prompts are in what a sentence embedding cannot see: objects, attributes, counts, relations, style.
 
 A swap of left and right is .99 alike to the embedder, and so is "two" against "three"; the parsed prompt tells them
-apart. Each part gives a similarity in [0, 1]; parts that neither prompt mentions do not count.
+apart: by its structure (how many things, in how many groups, related or not) and by what it says of them.
 """
 
 from __future__ import annotations
@@ -12,12 +12,16 @@ from dataclasses import dataclass
 
 from imagewright.schemas import ParsedPrompt, ParsedRelation
 
-PARTS = {"objects": 0.30, "attributes": 0.15, "relations": 0.25, "style": 0.05}
-"""What each part weighs where a prompt mentions it."""
-COUNTS = 0.25
-"""What the number of things and of groups weighs."""
+PARTS = {"objects": 0.40, "attributes": 0.20, "relations": 0.33, "style": 0.07}
+"""What each part weighs among what a prompt says, where a prompt mentions it."""
+STRUCTURE = 0.6
+"""How much of the similarity of two parsed prompts is their structure: how many things and groups, related or not. It,
+more than what the things are, decides which flow gets a prompt right: held-out selection on the shipped matrix
+(``imagewright eval selection``) recovers twice as much of the ceiling as with a quarter."""
 EMBEDDING_SHARE = 0.5
-"""How much of the similarity of two parsed prompts is the cosine of their embeddings."""
+"""How much of the rest is the cosine of their embeddings; the other half is what the parsed prompts say."""
+RELATED = 0.5
+"""The structure's similarity where one prompt states relations or places and the other none."""
 _TURNED = {"right": "left", "below": "above", "in-front": "behind"}
 
 
@@ -45,31 +49,36 @@ def features(prompt: ParsedPrompt | None) -> Features | None:
 
 
 def prompt_similarity(cosine: float, a: Features | None, b: Features | None) -> float:
-    """The similarity in [0, 1] that evidence is weighed by: embedding and parsed features, half each.
+    """The similarity in [0, 1] that evidence is weighed by: structure, embedding and what the prompts say.
 
     Where one of the two has no features, the embedding stands alone.
     """
     near = min(1.0, max(0.0, cosine))
     if a is None or b is None:
         return near
-    return EMBEDDING_SHARE * near + (1.0 - EMBEDDING_SHARE) * feature_similarity(a, b)
+    said = EMBEDDING_SHARE * near + (1.0 - EMBEDDING_SHARE) * feature_similarity(a, b)
+    return STRUCTURE * structure_similarity(a, b) + (1.0 - STRUCTURE) * said
+
+
+def structure_similarity(a: Features, b: Features) -> float:
+    """1 for as many things in as many groups, related or not in both; it falls in proportion to the ratio of either."""
+    same = bool(a.bags["relations"]) == bool(b.bags["relations"])
+    return _ratio(a.things, b.things) * _ratio(a.groups, b.groups) * (1.0 if same else RELATED)
 
 
 def feature_similarity(a: Features, b: Features) -> float:
-    """The weighted mean of the parts' similarities, in [0, 1]; 1 for prompts that say the same.
+    """The weighted mean of the parts' similarities, in [0, 1]; 1 for prompts that name the same.
 
-    Bags are compared by intersection over union; the similarity of counts is 1 for as many things in as many groups,
-    and falls in proportion to the ratio of either.
+    Bags are compared by intersection over union; parts that neither prompt mentions do not count.
     """
-    found = COUNTS * _ratio(a.things, b.things) * _ratio(a.groups, b.groups)
-    total = COUNTS
+    found = total = 0.0
     for name, weight in PARTS.items():
         one, other = a.bags[name], b.bags[name]
         if one or other:
             shared = sum(min(count, other[key]) for key, count in one.items() if key in other)
             found += weight * shared / (sum(one.values()) + sum(other.values()) - shared)
             total += weight
-    return found / total
+    return found / total if total else 1.0
 
 
 def _ratio(a: int, b: int) -> float:

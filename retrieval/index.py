@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import copy
 import difflib
 import sqlite3
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from imagewright.ports import Embedder
 
 OnNote = Callable[[str], None]
+T = TypeVar("T")
 
 
 def ignore(note: str) -> None:
@@ -43,6 +45,13 @@ class FlowIndex:
         self.embedder = embedder
         self.on_note = on_note
         self._mirror = ChromaMirror(chroma_dir, _Truth(path))
+        self._derived: dict[Hashable, tuple[int, Any]] = {}
+
+    def heard_by(self, on_note: OnNote) -> FlowIndex:
+        """The same index with another listener; what was derived from it is shared."""
+        other = copy.copy(self)
+        other.on_note = on_note
+        return other
 
     # --- flows ---
 
@@ -189,6 +198,15 @@ class FlowIndex:
         """The number that every change of flows or evidence raises."""
         with self.reading() as db:
             return store.generation(db)
+
+    def derived(self, name: Hashable, make: Callable[[], T]) -> T:
+        """``make()``, made once for every state of flows and evidence: reading thousands of scores takes a while."""
+        now = self.generation
+        known = self._derived.get(name)
+        if known is None or known[0] != now:
+            known = self._derived[name] = (now, make())
+        value: T = known[1]
+        return value
 
     def reindex(self) -> None:
         """Embed every card and prompt with the embedder of today, build the vector index anew, and switch to it.

@@ -16,19 +16,23 @@ if TYPE_CHECKING:
     from imagewright.t2i_backends.mini.editions import Edition
 
 Name = Literal["critic", "evidence"]
+SURE = 0.55
+"""The score of three looks below which a thing is half-formed (``python -m imagewright.evals.critic_report``)."""
 
 
 class MiniDetector:
     """One of the two detectors trained for mini's world (see ``t2i_backends/mini/train_detector.py``).
 
+    The critic's looks twice more at each thing, enlarged: what it scores low there is half-formed.
     The background is reported as a detection of the object ``background`` whose box is the whole canvas.
     """
 
-    def __init__(self, net: DetectorNet, name: str) -> None:
+    def __init__(self, net: DetectorNet, name: str, sure: float = 0.0) -> None:
         self._net = net
         self.name = name
         self.labels = frozenset((*net.edition.shapes, "background"))
         self.colours = frozenset(net.edition.colours)
+        self.sure = sure
         self.synonyms: Mapping[str, str] = net.edition.synonyms
         """Other words for its labels and colours: ``mug`` for ``cup``."""
 
@@ -44,13 +48,16 @@ class MiniDetector:
 
         wanted = edition or SHIPPED
         path = weights_file(name, wanted)
-        return cls(load_net(path, wanted), f"mini-{name}-{hashlib.sha256(path.read_bytes()).hexdigest()[:12]}")
+        digest = hashlib.sha256(path.read_bytes()).hexdigest()[:12]
+        return cls(load_net(path, wanted), f"mini-{name}-{digest}", SURE if name == "critic" else 0.0)
 
     def detect(self, image: Picture) -> tuple[Detection, ...]:
         """What it sees in ``image``, surest first, then the background."""
-        from imagewright.t2i_backends.mini.detector import find
+        from imagewright.t2i_backends.mini.detector import closer, find
 
         found, background = find(self._net, image)
+        if self.sure:
+            found = closer(self._net, image, found)
         things = [
             Detection(
                 object=f.shape, attributes=(f.colour,), score=f.score,

@@ -42,6 +42,8 @@ class OpenDetector:
     """The objects that it was made to look for."""
     colours: frozenset[str] = field(init=False)
     """The colours that it tells apart: OWL compares a box with a query for each; Grounding DINO cannot."""
+    sure: float = field(init=False, default=0.0)
+    """Its scores say how well a word fits, not how whole a thing is."""
 
     def __post_init__(self) -> None:
         self.labels = frozenset(self.words)

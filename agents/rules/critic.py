@@ -31,8 +31,9 @@ class DetectorCritic:
         """The verdict on ``image``, with the first repair of the fitting ladder that ``tried`` has not used up."""
         parsed = plainly(parsed, self.synonyms)
         layout = layout and plain_boxes(layout, self.synonyms)
-        sight = see(self.detector.detect(image), parsed, self.detector.labels, self.detector.colours)
-        checks = (*_kinds(sight), *_colours(sight), *_relations(sight, parsed), *_absent(sight, parsed))
+        eye = self.detector
+        sight = see(eye.detect(image), parsed, eye.labels, eye.colours, eye.sure)
+        checks = (*_kinds(sight), *_forms(sight), *_colours(sight), *_relations(sight, parsed), *_absent(sight, parsed))
         checks = (*checks, *_others(sight, parsed), *_background(sight, parsed), *_layout(sight, layout))
         repair = proposed(sight, parsed, layout, failures(checks), tried)
         return verdict(checks, repair, "detector")
@@ -49,6 +50,17 @@ def _kinds(sight: Sight) -> Iterator[Check]:
         told = f"{name}: {asked} wanted"
         yield Check(name="present", passed=seen > 0, detail=f"{name}: wanted, {seen or 'none'} seen", wanted=name)
         yield Check(name="count", passed=_suffices(same, seen), detail=f"{told}, {seen} seen", wanted=told)
+
+
+def _forms(sight: Sight) -> Iterator[Check]:
+    """Whether the things of each kind that was asked for are whole, where the detector's scores tell."""
+    for name in dict.fromkeys(wanted.object for wanted in sight.wanted):
+        seen = sight.of_kind(name)
+        if seen and sight.sure:
+            broken = sum(not thing.whole for thing in seen)
+            told = f"{name}: whole"
+            detail = f"{told} wanted, {f'{broken} half-formed' if broken else 'whole'}"
+            yield Check(name="form", passed=not broken, detail=detail, wanted=told)
 
 
 def _asked_for(same: Sequence[Wanted]) -> str:

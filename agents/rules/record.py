@@ -12,6 +12,7 @@ from imagewright.agents.rules.words import words
 from imagewright.schemas import ParsedGroup, ParsedPrompt, ParsedRelation, PlaceName, RelationName
 
 MAX_GROUPS = 24
+_DIRECTIONS = frozenset({"left", "right", "above", "below"})
 MAX_RELATIONS = 96
 MAX_COUNT = 999
 _BARE_SCENE = words("a an the realistic photorealistic photo photograph image picture of simple scene")
@@ -235,7 +236,10 @@ class Record:
                     implied = (s, cast(RelationName, name), o)
                     if mine in a.position.split("-") and theirs in b.position.split("-") and implied not in relations:
                         relations.append(implied)
-        return relations[:MAX_RELATIONS]
+        directed = {frozenset((s, o)) for s, name, o in relations if name in _DIRECTIONS}
+        # "Balls with a car to the left of them": where the direction is told, nearness was a manner of speaking.
+        told = [(s, name, o) for s, name, o in relations if name != "near" or frozenset((s, o)) not in directed]
+        return told[:MAX_RELATIONS]
 
     def _background(self) -> str:
         """The pieces joined; one that begins with a preposition takes no comma, and excluded things are left out."""

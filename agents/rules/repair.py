@@ -6,8 +6,8 @@ run has not used in vain is proposed:
 =========  ==========================================================  ===========================================
 case       when                                                        ladder
 =========  ==========================================================  ===========================================
-one box    one box holds a thing of the wrong colour or kind, and      redraw that box, new seed, reprompt,
-           nothing else is wrong                                       next flow
+one box    one box holds a thing of the wrong colour or kind, or a     redraw that box, new seed, reprompt,
+           half-formed one, and nothing else is wrong                  next flow
 place      the things are there, but stand wrongly to one another      move box, new seed, reprompt, next flow
 number     something is missing, too many, or not wanted               new seed, move box (only where boxes are
                                                                        crowded), reprompt, next flow
@@ -125,7 +125,7 @@ def _fits(sight: Sight, layout: Layout | None, number: int, thing: Thing) -> boo
         return False
     box = layout.boxes[number]
     wanted = Wanted.of(box.object, box.attributes, 1, sight.colours)
-    return thing.object == wanted.object and (not wanted.colour or thing.colour == wanted.colour)
+    return thing.whole and thing.object == wanted.object and (not wanted.colour or thing.colour == wanted.colour)
 
 
 # --- where a box could go -------------------------------------------------------------------

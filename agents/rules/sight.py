@@ -38,6 +38,8 @@ class Thing:
     object: str
     colour: str
     box: Detection
+    whole: bool = True
+    """Whether it is plain to see; a half-formed thing is not."""
 
 
 @dataclass(frozen=True)
@@ -77,6 +79,8 @@ class Sight:
     colours: frozenset[str]
     background: str = ""
     """The background's colour, where the detector tells it."""
+    sure: float = 0.0
+    """The score from which a thing is whole; 0 where the detector's scores do not tell."""
 
     @property
     def knows_all(self) -> bool:
@@ -107,11 +111,14 @@ class Sight:
 
 
 def see(
-    detections: Sequence[Detection], parsed: ParsedPrompt, labels: frozenset[str], colours: frozenset[str]
-) -> Sight:
+    detections: Sequence[Detection], parsed: ParsedPrompt, labels: frozenset[str], colours: frozenset[str],
+    sure: float = 0.0,
+) -> Sight:  # fmt: skip
     """Set what was detected against what ``parsed`` wants; a detection of ``background`` is no thing."""
     things = tuple(
-        Thing(found.object, next((word for word in found.attributes if word in colours), ""), found)
+        Thing(
+            found.object, next((word for word in found.attributes if word in colours), ""), found, found.score >= sure
+        )
         for found in detections
         if found.object != BACKGROUND
     )
@@ -119,7 +126,7 @@ def see(
     wanted = tuple(
         Wanted.of(group.object, group.attributes, group.count, colours, group.exact) for group in parsed.groups
     )
-    return Sight(things, wanted, labels - {BACKGROUND}, colours, papers[0] if papers else "")
+    return Sight(things, wanted, labels - {BACKGROUND}, colours, papers[0] if papers else "", sure)
 
 
 def iou(a: Rectangle, b: Rectangle) -> float:

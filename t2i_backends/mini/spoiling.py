@@ -1,16 +1,21 @@
 """Things gone wrong, as a generator's are: a detector must not take them for what they nearly are.
 
 A picture model's typical mistake is no wrong thing but a half-formed one: two shapes run together, a silhouette bent
-out of shape. A detector that only ever saw whole things names the nearest shape, and its critic accepts the picture.
+out of shape, a sail that hovers over its hull, a car whose roof has faded away. A detector that only ever saw whole
+things names the nearest shape, and its critic accepts the picture.
 """
 
 from __future__ import annotations
 
 import itertools
+import math
 import random
 from dataclasses import replace
 
-from PIL import Image
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, ImageDraw, ImageFilter
+from scipy import ndimage
 
 from imagewright.t2i_backends.mini.editions import Edition
 from imagewright.t2i_backends.mini.world import Scene, Thing
@@ -25,15 +30,39 @@ RECOLOURED = 0.3
 """The share of things of two parts whose parts differ in colour, not in shape."""
 REACH = 1.3
 """The side of the mesh, in sides of the thing's box."""
+SHARD = 0.12
+"""The least share of a torn thing that each of two pieces holds."""
+FADED = 0.2
+"""The share of a faded thing's pixels that is gone at least."""
+VISIBLE = 40.0
+"""How far a pixel's colour is from the background's (in RGB) where a thing is seen."""
+ATTEMPTS = 6
+
+Mask = NDArray[np.bool_]
 
 
 def spoiled(scene: Scene, edition: Edition, rng: random.Random) -> tuple[Image.Image, Scene]:
-    """A picture of ``scene`` with one of its things spoilt, and the scene as a detector should see it: without it."""
-    thing = rng.choice(scene.things)
-    rest = replace(scene, things=tuple(other for other in scene.things if other is not thing))
+    """A picture of ``scene`` with one of its things misshapen, and what a detector should see of it: the rest."""
+    thing, rest = _one(scene, rng)
     if rng.random() < 0.5:
         return _chimera(scene, thing, edition, rng), rest
     return _moved(edition.draw(scene, rng), thing, rng.uniform(*BENT), rng), rest
+
+
+def torn(scene: Scene, edition: Edition, rng: random.Random) -> Image.Image | None:
+    """``scene`` with a gap through one of its things, which is in two pieces then; None where no gap did that."""
+    return _torn(scene, *_one(scene, rng), edition, rng)
+
+
+def faded(scene: Scene, edition: Edition, rng: random.Random) -> Image.Image | None:
+    """``scene`` with a good part of a thing gone into the background; None where none or all of it went."""
+    return _faded(scene, *_one(scene, rng), edition, rng)
+
+
+def _one(scene: Scene, rng: random.Random) -> tuple[Thing, Scene]:
+    """One of the things, and the scene without it."""
+    thing = rng.choice(scene.things)
+    return thing, replace(scene, things=tuple(other for other in scene.things if other is not thing))
 
 
 def wobbly(scene: Scene, edition: Edition, rng: random.Random) -> Image.Image:
@@ -61,6 +90,56 @@ def _chimera(scene: Scene, thing: Thing, edition: Edition, rng: random.Random) -
     area = round(x - 2), round(y - 2), round(x + right), round(y + bottom)
     picture.paste(second.crop(area), area[:2])
     return picture
+
+
+def _torn(scene: Scene, thing: Thing, rest: Scene, edition: Edition, rng: random.Random) -> Image.Image | None:
+    whole, without, there = _with_and_without(scene, rest, edition, rng)
+    side = edition.side
+    for _ in range(ATTEMPTS):
+        gap = Image.new("L", whole.size)
+        turn, reach = rng.uniform(0, math.pi), thing.size * side
+        x = thing.x * side + rng.gauss(0, reach / 8)
+        y = thing.y * side + rng.gauss(0, reach / 8)
+        dx, dy = reach * math.cos(turn), reach * math.sin(turn)
+        ImageDraw.Draw(gap).line(
+            (x - dx, y - dy, x + dx, y + dy), fill=255, width=round(side * rng.uniform(0.02, 0.05))
+        )
+        left = there & (np.asarray(gap) < 128)
+        pieces, count = ndimage.label(left, np.ones((3, 3)))
+        shares = np.sort(np.bincount(pieces.ravel(), minlength=2)[1:]) / max(there.sum(), 1)
+        if count >= 2 and shares[-2] >= SHARD:
+            return _without(whole, without, gap, rng)
+    return None
+
+
+def _faded(scene: Scene, thing: Thing, rest: Scene, edition: Edition, rng: random.Random) -> Image.Image | None:
+    whole, without, there = _with_and_without(scene, rest, edition, rng)
+    rows, columns = np.nonzero(there)
+    for _ in range(ATTEMPTS if len(rows) else 0):
+        at = rng.randrange(len(rows))
+        x, y, reach = columns[at], rows[at], thing.size * edition.side
+        across, down = reach * rng.uniform(0.2, 0.45), reach * rng.uniform(0.2, 0.45)
+        spot = Image.new("L", whole.size)
+        ImageDraw.Draw(spot).ellipse((x - across, y - down, x + across, y + down), fill=round(rng.uniform(170, 255)))
+        gone = there & (np.asarray(spot) > 0)
+        if FADED <= gone.sum() / there.sum() <= 1 - FADED:
+            return _without(whole, without, spot, rng)
+    return None
+
+
+def _with_and_without(
+    scene: Scene, rest: Scene, edition: Edition, rng: random.Random
+) -> tuple[Image.Image, Image.Image, Mask]:
+    """The same picture with a thing and without it, and where that thing is seen."""
+    seed = rng.getrandbits(32)
+    whole, without = edition.draw(scene, random.Random(seed)), edition.draw(rest, random.Random(seed))
+    difference = np.asarray(whole, dtype=np.float32) - np.asarray(without, dtype=np.float32)
+    return whole, without, np.linalg.norm(difference, axis=-1) > VISIBLE
+
+
+def _without(whole: Image.Image, without: Image.Image, part: Image.Image, rng: random.Random) -> Image.Image:
+    """``whole`` with ``part`` of it as it is ``without`` the thing, at edges as soft as a model's."""
+    return Image.composite(without, whole, part.filter(ImageFilter.GaussianBlur(rng.uniform(0, 1.2))))
 
 
 def _moved(picture: Image.Image, thing: Thing, spread: float, rng: random.Random) -> Image.Image:

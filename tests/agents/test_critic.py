@@ -21,6 +21,7 @@ class PixelDetector:
 
     labels = frozenset({*SHAPES, "background"})
     colours = frozenset(BACKGROUNDS)
+    sure = 0.0
 
     def detect(self, image: Picture) -> tuple[Detection, ...]:
         """Its pieces, and the background."""
@@ -119,6 +120,33 @@ def test_wrong_pictures_fail_just_where_they_are_wrong(prompt: str, things: list
     assert not verdict.accepted
     assert 0 <= verdict.score < 1
     assert verdict.repair is not None
+
+
+class Unsure(PixelDetector):
+    """Takes everything blue for half-formed."""
+
+    sure = 0.6
+
+    def detect(self, image: Picture) -> tuple[Detection, ...]:
+        """The pieces; the blue ones with a low score."""
+        return tuple(
+            found.model_copy(update={"score": 0.5 if "blue" in found.attributes else 0.9})
+            for found in super().detect(image)
+        )
+
+
+def test_a_half_formed_thing_is_not_accepted_and_its_box_is_redrawn() -> None:
+    prompt, things = "a red circle and a blue square", ("red circle left", "blue square right")
+    parsed, layout = parse_prompt(prompt), Layout(boxes=tuple(map(box, things)))
+    verdict = DetectorCritic(Unsure()).judge(picture(*things), prompt, parsed, layout, ())
+    assert failed(verdict) == {"form"}
+    assert "square: whole wanted, 1 half-formed" in [check.detail for check in verdict.checks]
+    assert verdict.repair is not None
+    assert (verdict.repair.kind, verdict.repair.box) == ("redraw", 1)
+    missing = DetectorCritic(Unsure()).judge(picture("red circle left"), prompt, parsed, layout, ())
+    assert missing.score < verdict.score < 1
+    assert DetectorCritic(Unsure()).judge(picture("red circle left"), "a red circle", ParsedPrompt(groups=(
+        ParsedGroup(object="circle", attributes=("red",)),)), None, ()).accepted  # fmt: skip
 
 
 def test_the_background_is_judged_where_it_is_a_plain_colour() -> None:

@@ -147,6 +147,7 @@ class PixelDetector:
 
     labels = frozenset({*SHAPES, "background"})
     colours = frozenset(BACKGROUNDS)
+    sure = 0.0
 
     def detect(self, image: Picture) -> tuple[Detection, ...]:
         """What the exact checker finds."""

@@ -30,9 +30,10 @@ def state(*scores: float, **fields: Any) -> State:
     [
         ((0.1,), {}, False, ""),
         ((0.5, 0.5), {}, False, ""),
-        ((0.5, 0.5, 0.4), {}, False, "2 rounds in a row were no better than the best picture"),
+        ((0.5, 0.5, 0.4), {}, False, ""),
+        ((0.5, 0.5, 0.4, 0.5), {}, False, "3 rounds in a row were no better than the best picture"),
         ((0.5, 0.6, 0.6), {}, False, ""),
-        ((0.5, 0.6, 0.6, 0.6), {}, True, "2 rounds in a row were no better than the best picture"),
+        ((0.5, 0.6, 0.6, 0.6, 0.6), {}, True, "3 rounds in a row were no better than the best picture"),
         ((0.1, 0.2, 0.3, 0.4), {}, False, "the budget of 4 images is used; raise it with --max-images"),
         ((0.1,), {"request": {"max_images": 1}}, False, "the budget of 1 image is used; raise it with --max-images"),
         ((0.1, 0.2, 0.3, 0.4), {}, True, ""),

@@ -7,7 +7,7 @@ import pytest
 
 from imagewright.agents.rules import repair
 from imagewright.flow_tags import REGIONS, WORDS
-from imagewright.schemas import Region
+from imagewright.schemas import Check, Region, Repair, Verdict
 
 PROMPT = "a red circle and no star"
 
@@ -52,9 +52,21 @@ def test_what_words_alone_do_not_bring_the_planned_boxes_do(home: Any) -> None:
         ("words", []),
         ("words", ["a red circle"]),
     ]
-    assert home.backend.jobs[0].seed == home.backend.jobs[1].seed
+    assert home.backend.jobs[0].seed != home.backend.jobs[1].seed
     assert result.rounds[1].repair.kind == "boxes"
     assert result.rounds[1].verdict.accepted
+
+
+def test_half_formed_things_are_no_matter_of_boxes(home: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    from imagewright.agents.rules import critic
+
+    half = Check(name="form", passed=False, detail="circle: whole wanted, 1 half-formed", wanted="circle: whole")
+    monkeypatch.setattr(critic.DetectorCritic, "judge", lambda *args, **options: Verdict(
+        accepted=False, score=0.9, checks=(Check(name="present", passed=True, detail="x"), half),
+        repair=Repair(kind="new_seed", reason=half.detail)))  # fmt: skip
+    result = home.draw(PROMPT, max_images=2)
+    assert [made.repair.kind for made in result.rounds[1:]] == ["new_seed"]
+    assert captions(home.backend.jobs[1].regions) == []
 
 
 def test_without_layouts_no_repair_brings_boxes(home: Any) -> None:

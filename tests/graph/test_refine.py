@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from imagewright.graph.refine import LADDER
+from imagewright.graph.tried import of_rounds
 from imagewright.ports import Picture
 from imagewright.schemas import Check, Layout, ParsedPrompt, Repair, RepairKind, Verdict
 
@@ -65,3 +66,31 @@ def test_a_repair_of_beauty_is_none_of_a_critic(studio: Callable[..., Any]) -> N
     critic = Stubborn("polish")
     result = studio(critic=lambda flow: critic).draw(PROMPT, max_images=2)
     assert result.rounds[1].repair.kind == "redraw"
+
+
+class Fickle:
+    """A critic that likes the first picture best, and proposes another seed."""
+
+    def __init__(self) -> None:
+        self.scores = iter((0.8, 0.2, 0.5, 0.8, 0.1))
+
+    def judge(
+        self, image: Picture, prompt: str, parsed: ParsedPrompt, layout: Layout | None, tried: Sequence[Verdict]
+    ) -> Verdict:
+        """Not yet."""
+        wrong = Check(name="count", passed=False, detail="dull", wanted="a bright circle")
+        return Verdict(
+            accepted=False, score=next(self.scores), checks=(wrong,), repair=Repair(kind="new_seed", reason="dull")
+        )
+
+
+def test_every_repair_starts_from_the_best_picture_so_far_with_another_seed(studio: Callable[..., Any]) -> None:
+    critic = Fickle()
+    home = studio(critic=lambda flow: critic)
+    result = home.draw(PROMPT, max_images=5)
+    first, *later = result.rounds
+    assert [made.repair.kind for made in later[:2]] == ["new_seed", "move_box"]
+    assert later[1].layout != first.layout
+    assert later[2].layout == first.layout
+    assert len({made.seed for made in result.rounds}) == len(result.rounds)
+    assert [tried.before for tried in of_rounds(result.rounds)] == [0.8, 0.8, 0.8]

@@ -91,7 +91,7 @@ def test_the_trace_and_why_tell_it_in_a_line_each(studio: Callable[..., Any], ki
     trace = json.loads(Path(result.trace).read_text())
     assert [tried["kind"] for tried in trace["tried"]] == [m.repair.kind for m in result.rounds if m.repair]
     lines = [line for line in explained(trace, "verdict").splitlines() if line.startswith("tried: ")]
-    assert len(lines) == len(trace["tried"]) == 2
+    assert len(lines) == len(trace["tried"]) == 3
     assert all("did not help" in line for line in lines)
 
 
@@ -105,11 +105,12 @@ def test_the_next_turn_about_the_picture_does_not_repeat_what_was_in_vain(
     used = [(m.repair.kind, m.seed) for m in first.rounds if m.repair]
     new = [(m.repair.kind, m.seed) for m in again.rounds if m.repair]
     assert used[0][0] == "new_seed"
-    assert {kind for kind, _ in used} & {kind for kind, _ in new} == set()
     assert "did not help before" in again.rounds[1].repair.reason
     assert any("new seed did not help before" in text for text in home.told("repair"))
     trace = json.loads(Path(again.trace).read_text())
     assert len(trace["tried"]) == len(used) + len(new)
+    on_first = [(tried["kind"], tried["target"]) for tried in trace["tried"] if tried["flow"] == first.flow]
+    assert len(on_first) == len(set(on_first)) > len(used)
 
 
 @pytest.mark.parametrize("event", range(2))

@@ -31,7 +31,7 @@ class World:
         rng = np.random.default_rng(seed)
         place = rng.normal(size=(prompts + HELD_OUT, 4))
         distance = np.sqrt(((place[:, None] - place[None]) ** 2).sum(-1))
-        self.similarity = 1 - np.clip(distance * 0.11, 0, 1)
+        self.similarity = 1 - np.clip(distance * 0.73 * BANDWIDTH, 0, 1)
         values, vectors = np.linalg.eigh(np.exp(-(1 - self.similarity) / BANDWIDTH))
         root = vectors * np.sqrt(np.clip(values, 0, None))
 

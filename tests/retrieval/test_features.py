@@ -4,7 +4,13 @@ from __future__ import annotations
 
 import pytest
 
-from imagewright.retrieval.features import Features, feature_similarity, features, prompt_similarity
+from imagewright.retrieval.features import (
+    Features,
+    feature_similarity,
+    features,
+    prompt_similarity,
+    structure_similarity,
+)
 from imagewright.schemas import ParsedGroup, ParsedPrompt, ParsedRelation
 
 
@@ -19,8 +25,13 @@ def prompt(*groups: tuple[int, str, str], relation: str = "", style: tuple[str, 
 BASE = prompt((1, "red", "circle"), (1, "blue", "square"), relation="left")
 
 
+def alike(a: Features, b: Features) -> float:
+    """As alike as two prompts are to an embedder that sees no difference."""
+    return prompt_similarity(1.0, a, b)
+
+
 def test_a_prompt_is_like_itself() -> None:
-    assert feature_similarity(BASE, BASE) == 1.0
+    assert alike(BASE, BASE) == feature_similarity(BASE, BASE) == structure_similarity(BASE, BASE) == 1.0
 
 
 @pytest.mark.parametrize(
@@ -36,8 +47,8 @@ def test_a_prompt_is_like_itself() -> None:
     ],
 )
 def test_each_part_is_seen_and_both_ways_alike(other: Features) -> None:
-    assert 0.0 <= feature_similarity(BASE, other) < 1.0
-    assert feature_similarity(BASE, other) == feature_similarity(other, BASE)
+    assert 0.0 <= alike(BASE, other) < 1.0
+    assert alike(BASE, other) == alike(other, BASE)
 
 
 def test_a_relation_told_from_the_other_side_is_the_same() -> None:
@@ -56,9 +67,18 @@ def test_a_swapped_relation_is_further_than_another_colour() -> None:
 
 
 def test_counts_fall_with_their_ratio() -> None:
-    like = [feature_similarity(prompt((1, "red", "star")), prompt((n, "red", "star"))) for n in (1, 2, 3, 12)]
+    like = [alike(prompt((1, "red", "star")), prompt((n, "red", "star"))) for n in (1, 2, 3, 12)]
     assert like == sorted(like, reverse=True)
     assert len(set(like)) == 4
+
+
+def test_structure_outweighs_what_the_things_are() -> None:
+    other_things = prompt((1, "green", "dog"), (1, "white", "tree"), relation="left")
+    other_number = prompt((2, "red", "circle"), (2, "blue", "square"), relation="left")
+    unrelated = prompt((1, "red", "circle"), (1, "blue", "square"))
+    assert structure_similarity(BASE, other_things) == 1.0
+    assert structure_similarity(BASE, other_number) == structure_similarity(BASE, unrelated) == 0.5
+    assert alike(BASE, other_things) > alike(BASE, other_number)
 
 
 def test_without_a_parse_the_embedding_stands_alone() -> None:
@@ -66,4 +86,4 @@ def test_without_a_parse_the_embedding_stands_alone() -> None:
     assert prompt_similarity(0.7, features(ParsedPrompt()), BASE) == 0.7
     assert features(None) is None
     assert prompt_similarity(-0.2, None, None) == 0.0
-    assert prompt_similarity(0.9, BASE, BASE) == pytest.approx(0.95)
+    assert prompt_similarity(0.9, BASE, BASE) == pytest.approx(0.98)

@@ -81,6 +81,22 @@ def test_every_change_raises_the_generation_once(index: FlowIndex, kit: ModuleTy
     assert seen == [1, 2, 3]
 
 
+def test_what_is_derived_is_made_once_for_every_state_and_shared_with_listeners(
+    index: FlowIndex, kit: ModuleType
+) -> None:
+    made: list[int] = []
+
+    def count() -> int:
+        made.append(len(index.list()))
+        return made[-1]
+
+    other = index.heard_by(made.append)
+    assert [index.derived("count", count), other.derived("count", count)] == [0, 0]
+    index.add(kit.flow("red-hearts"))
+    assert [other.derived("count", count), index.derived("count", count)] == [1, 1]
+    assert made == [0, 1]
+
+
 def test_changes_show_in_the_next_search(index: FlowIndex, kit: ModuleType) -> None:
     index.add(kit.flow("a", description="boats"))
     index.add(kit.flow("b", steps=9, description="boats and ships"))

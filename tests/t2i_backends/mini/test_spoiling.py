@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Callable
 from dataclasses import replace
 
 import numpy as np
@@ -11,7 +12,7 @@ from PIL import Image
 
 from imagewright.evals.mini_report import LOOKS
 from imagewright.t2i_backends.mini.editions import EDITIONS, Edition
-from imagewright.t2i_backends.mini.spoiling import REACH, spoiled, wobbly
+from imagewright.t2i_backends.mini.spoiling import REACH, faded, spoiled, torn, wobbly
 from imagewright.t2i_backends.mini.world import Scene
 
 
@@ -47,6 +48,21 @@ def test_an_uneven_thing_is_read_as_what_it_is(number: int) -> None:
     edition, rng = EDITIONS[number], random.Random(4)
     scenes = [apart(edition, rng) for _ in range(24)]
     assert sum(read(wobbly(scene, edition, rng), edition) == wanted(scene) for scene in scenes) >= 21
+
+
+@pytest.mark.parametrize("spoil", [torn, faded])
+def test_a_torn_or_partly_gone_thing_is_seldom_read_as_what_it_was(
+    spoil: Callable[[Scene, Edition, random.Random], Image.Image | None],
+) -> None:
+    edition, rng, right = EDITIONS[2], random.Random(5), 0
+    for _ in range(12):
+        scene = apart(edition, rng)
+        picture = None
+        while picture is None:
+            picture = spoil(scene, edition, rng)
+        assert picture.size == (edition.side, edition.side)
+        right += read(picture, edition) == wanted(scene)
+    assert right <= 5
 
 
 def test_only_the_spoilt_thing_changes() -> None:

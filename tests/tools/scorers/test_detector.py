@@ -14,6 +14,7 @@ class Told:
 
     labels = frozenset(("cup", "boat", "background"))
     colours = frozenset(("red", "blue", "gray"))
+    sure = 0.0
 
     def __init__(self, *things: Detection) -> None:
         self.things = things

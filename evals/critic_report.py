@@ -1,0 +1,110 @@
+"""How well the small model's critic tells whole things from half-formed ones, by renders alone: no judge is asked.
+
+``python -m imagewright.evals.critic_report`` spoils one thing in each of many renders, passes all of them through the
+model's autoencoder with noise, as the model's own pictures are, and tells for each kind of spoiling how many pictures
+are still taken for right: by what the critic's detector names, and with the check of form.
+"""
+
+from __future__ import annotations
+
+import argparse
+import random
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+
+import torch
+from PIL import Image
+
+from imagewright.errors import BadInput
+from imagewright.t2i_backends.mini.editions import SHIPPED, Edition
+from imagewright.t2i_backends.mini.spoiling import faded, spoiled, torn, wobbly
+from imagewright.t2i_backends.mini.world import Scene
+from imagewright.tools.command import ended
+from imagewright.tools.detect import MiniDetector
+
+NOISE = 0.2
+"""The most noise in the latents, in their standard deviations."""
+Spoil = Callable[[Scene, Edition, random.Random], Image.Image | None]
+KINDS: dict[str, Spoil] = {
+    "whole": lambda scene, edition, rng: edition.draw(scene, rng),
+    "uneven": wobbly,
+    "misshapen": lambda scene, edition, rng: spoiled(scene, edition, rng)[0],
+    "torn": torn,
+    "partly gone": faded,
+}
+"""The first two are right pictures."""
+
+
+@dataclass(frozen=True)
+class Row:
+    """One kind of spoiling: the shares of pictures that are taken for right, in [0, 1]."""
+
+    kind: str
+    pictures: int
+    named: float
+    """By the names and colours of what is seen."""
+    whole: float
+    """And by its form."""
+
+
+def rows(count: int, seed: int, edition: Edition = SHIPPED) -> Iterator[Row]:
+    """A row for each kind, from ``count`` pictures."""
+    critic, through = MiniDetector.load("critic", edition), _autoencoder(edition)
+    for kind, spoil in KINDS.items():
+        rng = random.Random(f"{seed} {kind}")
+        named = whole = made = 0
+        while made < count:
+            scene = edition.sample_any(rng)
+            picture = spoil(scene, edition, rng) if scene.things else None
+            if picture is None:
+                continue
+            made += 1
+            seen = [found for found in critic.detect(through(picture, rng)) if found.object != "background"]
+            right = sorted((f.object, *f.attributes) for f in seen) == sorted((t.shape, t.colour) for t in scene.things)
+            named += right
+            whole += right and all(found.score >= critic.sure for found in seen)
+        yield Row(kind, made, named / made, whole / made)
+
+
+def _autoencoder(edition: Edition) -> Callable[[Image.Image, random.Random], Image.Image]:
+    """What passes a picture through the shipped autoencoder, with noise in between."""
+    from diffusers import AutoencoderKL
+
+    from imagewright.t2i_backends.mini.detector import to_tensor
+
+    vae = AutoencoderKL.from_pretrained(edition.weights / "pipeline" / "vae").eval()
+
+    @torch.no_grad()
+    def through(picture: Image.Image, rng: random.Random) -> Image.Image:
+        source = torch.Generator().manual_seed(rng.getrandbits(40))
+        latents = vae.encode(to_tensor(picture, edition)[None]).latent_dist.mean
+        noise = torch.randn(latents.shape, generator=source)
+        pixels = vae.decode(latents + rng.uniform(0, NOISE) * noise).sample[0].clamp(-1, 1)
+        return Image.fromarray(((pixels.permute(1, 2, 0) + 1) * 127.5).round().to(torch.uint8).numpy())
+
+    return through
+
+
+def run(options: argparse.Namespace) -> str:
+    """The table.
+
+    Raises:
+        BadInput: the number of pictures is none.
+    """
+    if options.count < 1:
+        raise BadInput("--count must be a whole number from 1", "leave it out for 200")
+    lines = [f"{'pictures':<12} {'taken for right by names':>26} {'and by form':>12}"]
+    lines += [f"{row.kind:<12} {row.named:>26.1%} {row.whole:>12.1%}" for row in rows(options.count, options.seed)]
+    return "\n".join(lines)
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """The command; returns the exit code."""
+    parser = argparse.ArgumentParser(prog="python -m imagewright.evals.critic_report", description=__doc__)
+    parser.add_argument("--count", type=int, default=200, help="pictures of each kind (default 200)")
+    parser.add_argument("--seed", type=int, default=3)
+    return ended(lambda: run(parser.parse_args(argv)))
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

@@ -1,0 +1,66 @@
+"""The small model's detectors: the critic's looks closer at each thing, the evidence's does not."""
+
+from __future__ import annotations
+
+import random
+
+import numpy as np
+import pytest
+from PIL import Image, ImageDraw
+
+from imagewright.t2i_backends.mini.detector import closer, find, load_net
+from imagewright.t2i_backends.mini.editions import SECOND
+from imagewright.t2i_backends.mini.world import Scene, Thing
+from imagewright.tools.detect import SURE, MiniDetector, weights_file
+
+HOUSE = Thing("house", "red", 0.35, 0.4, 0.4)
+STAR = Thing("star", "blue", 0.8, 0.8, 0.3)
+
+
+def picture(*things: Thing) -> Image.Image:
+    return SECOND.draw(Scene((), None, None, "white", things, 0.5), None)
+
+
+def halved(image: Image.Image) -> Image.Image:
+    """The house cut in two by a white band."""
+    cut = image.copy()
+    ImageDraw.Draw(cut).line((10, 52, 90, 52), fill="white", width=7)
+    return cut
+
+
+def test_a_whole_thing_is_sure_and_a_torn_one_is_not() -> None:
+    critic = MiniDetector.load("critic")
+    assert critic.sure == SURE
+    whole = {found.object: found.score for found in critic.detect(picture(HOUSE, STAR))}
+    torn = {found.object: found.score for found in critic.detect(halved(picture(HOUSE, STAR)))}
+    assert min(whole["house"], whole["star"], torn["star"]) >= SURE
+    assert torn.get("house", 0.0) < SURE
+
+
+def test_the_scorer_of_evidence_takes_one_look_and_calls_nothing_half_formed() -> None:
+    scorer, image = MiniDetector.load("evidence"), picture(HOUSE, STAR)
+    found, _ = find(load_net(weights_file("evidence", SECOND), SECOND), image)
+    assert scorer.sure == 0.0
+    assert [each.score for each in scorer.detect(image)[:-1]] == [each.score for each in found]
+
+
+def test_closer_looks_change_nothing_but_scores_and_order() -> None:
+    net = load_net(weights_file("critic", SECOND), SECOND)
+    rng = random.Random(8)
+    for _ in range(5):
+        image = SECOND.draw(SECOND.sample_any(rng), rng)
+        found, _ = find(net, image)
+        again = closer(net, image, found)
+        assert {(f.shape, f.colour, f.box) for f in again} == {(f.shape, f.colour, f.box) for f in found}
+        assert [f.score for f in again] == sorted((f.score for f in again), reverse=True)
+    assert closer(net, image, ()) == ()
+
+
+@pytest.mark.parametrize("side", [64, 128, 300])
+def test_a_thing_at_the_edge_and_a_picture_of_another_size_are_looked_at_too(side: int) -> None:
+    net = load_net(weights_file("critic", SECOND), SECOND)
+    image = picture(Thing("heart", "green", 0.15, 0.85, 0.3)).resize((side, side))
+    found, _ = find(net, image)
+    scores = [f.score for f in closer(net, image, found)]
+    assert scores
+    assert np.isfinite(scores).all()
