@@ -11,8 +11,9 @@ from langgraph.runtime import Runtime
 
 from imagewright.agents.critic import unchecked
 from imagewright.errors import Cancelled, Fault, ImagewrightError
+from imagewright.flow_tags import REGIONS, WORDS
 from imagewright.graph import change, choose, delivery, draw, polishing, room
-from imagewright.graph.budget import delivered, insist_on_room, nothing_made, why_stop
+from imagewright.graph.budget import delivered, ground, insist_on_room, nothing_made, why_stop
 from imagewright.graph.events import flow_in_words, in_words, tell, tell_node, tell_notes
 from imagewright.graph.layouts import governing, placing
 from imagewright.graph.parts import Parts
@@ -233,7 +234,7 @@ def refine(state: State, parts: Parts) -> Update:
         tell(RunEvent(kind="repair", run=state.run, text=f"polish: {reason}"))
         return {"attempt": attempt}
     canonical = parts.canonical_prompt(_there(state.planned, "plan").parsed)
-    attempt = refined(state, canonical, known(change.base(state), state.rounds))
+    attempt = refined(state, canonical, known(change.base(state), state.rounds), _others(state, parts))
     repair = _there(attempt.repair, "repair")
     if repair.kind == "next_flow":
         boxes = placing(attempt.layout) or _there(state.planned, "plan").layout
@@ -241,6 +242,14 @@ def refine(state: State, parts: Parts) -> Update:
         attempt = attempt.model_copy(update={"layout": layout})
     tell(RunEvent(kind="repair", run=state.run, text=f"{repair.kind.replace('_', ' ')}: {repair.reason}"))
     return {"attempt": attempt}
+
+
+def _others(state: State, parts: Parts) -> tuple[str, ...]:
+    """The flows that draw from words alone, best first, where the best picture so far is by one that needs boxes."""
+    drawn_with_boxes = REGIONS in parts.catalogue.flow(ground(state.rounds).flow).card.tags
+    if not drawn_with_boxes or state.request.thread or state.request.use_layout == "always":
+        return ()
+    return tuple(flow for flow in state.able if WORDS in parts.catalogue.flow(flow).card.tags)
 
 
 @node

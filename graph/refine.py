@@ -26,15 +26,16 @@ def next_seed(seed: int, number: int) -> int:
     return int.from_bytes(digest[:4], "big")
 
 
-def refined(state: State, canonical: str, memory: Sequence[Tried] = ()) -> Attempt:
+def refined(state: State, canonical: str, memory: Sequence[Tried] = (), others: Sequence[str] = ()) -> Attempt:
     """The next attempt: the repair of the best picture so far applied to it, or the next rung where it is no use.
 
-    Where that picture was drawn from the words alone, the planned boxes are tried before all else: what a model
-    misreads in a sentence it misreads with another seed too; things that are only half-formed are no matter of reading.
-    A repair is no use where it cannot be applied, would draw the same
-    picture again, or was tried in vain for the same fault on the same flow, by ``memory``. Then the rungs of ``LADDER``
-    behind it are tried, and in the end another seed. ``canonical`` is the prompt in the planner's plain words;
-    ``reprompt`` uses it when the critic wrote none.
+    The other way to draw comes first, for what one way gets wrong it gets wrong with another seed too. Where that
+    picture was drawn from the words alone the planned boxes are tried, unless things are only half-formed, which is no
+    matter of reading; where its flow draws with boxes, the best of ``others``, the flows that draw from words alone.
+    Only a single box that is worth redrawing goes before. A repair is no use where it cannot be applied, would draw the
+    same picture again, or was tried in vain for the same fault on the same flow, by ``memory``. Then the rungs of
+    ``LADDER`` behind it are tried, and in the end another seed. ``canonical`` is the prompt in the planner's plain
+    words; ``reprompt`` uses it when the critic wrote none.
     """
     if state.attempt is None or state.rounds[-1].verdict is None:
         raise Fault("refine was reached without a verdict")
@@ -48,9 +49,12 @@ def refined(state: State, canonical: str, memory: Sequence[Tried] = ()) -> Attem
     fault = next(iter(faults_of(last.verdict)), "")
     vain_kinds = [tried.kind for tried in memory if tried.flow == last.flow and tried.in_vain(fault)]
     useless: list[str] = []
-    boxes = [Repair(kind="boxes", reason=proposed.reason)] if _drawn_from_words(state, last) else []
-    for repair in (*boxes, *_rungs(proposed, last, vain_kinds)):
-        attempt = _applied(state, attempt_there, last, repair, canonical, seed, _flows_in_vain(memory, fault))
+    avoided = _flows_in_vain(memory, fault)
+    ways = _other_way(state, last, proposed.reason, others)
+    if proposed.kind == "redraw" and ways:
+        ways.insert(0, proposed)
+    for repair in (*ways, *_rungs(proposed, last, vain_kinds)):
+        attempt = _applied(state, attempt_there, last, repair, canonical, seed, (*others, *state.able), avoided)
         why = _useless(attempt, last, fault, memory, state.rounds)
         if attempt is not None and not why:
             return _told(attempt, useless)
@@ -59,9 +63,23 @@ def refined(state: State, canonical: str, memory: Sequence[Tried] = ()) -> Attem
     return _told(_changed(attempt_there, another, seed=seed), useless)
 
 
+def _other_way(state: State, last: Round, reason: str, others: Sequence[str]) -> list[Repair]:
+    """The repair that draws from boxes what was drawn from words, or the other way round; none where neither can be."""
+    if _drawn_from_words(state, last):
+        return [Repair(kind="boxes", reason=reason)]
+    drew = {made.flow for made in state.rounds}
+    free = state.attempt is not None and not state.attempt.edited and not drew & set(others)
+    return [Repair(kind="next_flow", reason=reason)] if others and free and placing(last.layout) else []
+
+
 def _drawn_from_words(state: State, last: Round) -> bool:
-    """Whether there are planned boxes that did not govern the last picture, and may."""
-    if placing(last.layout) or not state.request.use_layout or state.attempt is None or state.attempt.edited:
+    """Whether there are planned boxes that governed no picture yet, and may."""
+    if (
+        any(placing(made.layout) for made in state.rounds)
+        or not state.request.use_layout
+        or state.attempt is None
+        or state.attempt.edited
+    ):
         return False
     if last.verdict is None or all(check.name == "form" for check in failures(last.verdict.checks)):
         return False
@@ -111,8 +129,9 @@ def _unseen_seed(state: State, memory: Sequence[Tried]) -> int:
 
 
 def _applied(
-    state: State, attempt: Attempt, last: Round, repair: Repair, canonical: str, seed: int, avoided: frozenset[str]
-) -> Attempt | None:
+    state: State, attempt: Attempt, last: Round, repair: Repair, canonical: str, seed: int, flows: Sequence[str],
+    avoided: frozenset[str],
+) -> Attempt | None:  # fmt: skip
     """``attempt`` with ``repair``; None where it does not apply.
 
     A whole picture is always drawn with another seed: with the old one a model mostly makes the old mistake.
@@ -131,7 +150,7 @@ def _applied(
     if repair.kind == "reprompt":
         prompt = repair.prompt or canonical
         return _changed(attempt, repair, prompt=prompt, seed=seed) if prompt and prompt != attempt.prompt else None
-    following = _next_flow(state, avoided) if repair.kind == "next_flow" else None
+    following = _next_flow(state, flows, avoided) if repair.kind == "next_flow" else None
     return _changed(attempt, repair, flow=following, seed=seed) if following else None
 
 
@@ -158,10 +177,10 @@ def _moved(layout: Layout | None, repair: Repair) -> Layout | None:
     return layout.model_copy(update={"boxes": tuple(boxes)})
 
 
-def _next_flow(state: State, avoided: frozenset[str]) -> str | None:
-    """The next flow of ``able`` that has not drawn in this run or in vain before; one asked for by name is kept."""
+def _next_flow(state: State, flows: Sequence[str], avoided: frozenset[str]) -> str | None:
+    """The first of ``flows`` that has not drawn in this run or in vain before; one asked for by name is kept."""
     tried = {made.flow for made in state.rounds} | avoided
-    left = (flow for flow in state.able if flow not in tried)
+    left = (flow for flow in flows if flow not in tried)
     return None if state.request.flow else next(left, None)
 
 

@@ -57,6 +57,26 @@ def test_what_words_alone_do_not_bring_the_planned_boxes_do(home: Any) -> None:
     assert result.rounds[1].verdict.accepted
 
 
+def test_what_a_flow_with_boxes_does_not_bring_the_best_flow_from_words_does(home: Any) -> None:
+    home.parts.catalogue.estimates = {"boxes": 0.9, "words": 0.8}
+    circle = Region(caption="a red circle", x=0.25, y=0.25, width=0.5, height=0.5)
+    home.backend.flaw = lambda job, regions: [circle] if job.flow.id == "words" else []
+    result = home.draw(PROMPT)
+    assert [(job.flow.id, captions(job.regions)) for job in home.backend.jobs] == [
+        ("boxes", ["a red circle"]),
+        ("words", []),
+    ]
+    assert result.rounds[1].repair.kind == "next_flow"
+    assert result.rounds[1].verdict.accepted
+    assert [job.flow.id for job in drawn_of(home, use_layout="always")[:2]] == ["boxes", "boxes"]
+
+
+def drawn_of(home: Any, **options: Any) -> Any:
+    home.backend.jobs.clear()
+    home.draw(PROMPT, seed=11, **options)
+    return home.backend.jobs
+
+
 def test_half_formed_things_are_no_matter_of_boxes(home: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     from imagewright.agents.rules import critic
 
