@@ -21,13 +21,17 @@ from pydantic import ValidationError
 from imagewright.agents.rules.parse import parse_prompt
 from imagewright.errors import BadInput, ImagewrightError
 from imagewright.evals.ablation import read_prompts
-from imagewright.evals.mini_report import LOOKS, Case, complaints, contact_sheet
+from imagewright.evals.failure_sheet import Entry, failure_sheet
+from imagewright.evals.mini_report import LOOKS, Case, complaints
 from imagewright.schemas import Layout, Round
 from imagewright.t2i_backends.mini.editions import EDITIONS, Edition
 from imagewright.t2i_backends.mini.shipped import EDITION
 from imagewright.t2i_backends.mini.world import Scene
 
-CAUSES = ("reading", "layout", "critic", "drawing")
+CAUSES = {
+    "reading": "the prompt was misread", "layout": "the boxes are not what was read",
+    "critic": "the critic accepted a wrong picture", "drawing": "the critic was right, and the budget ended",
+}  # fmt: skip
 SHEET = 40
 
 
@@ -101,7 +105,7 @@ def failures(folder: Path, edition: Edition, arm: str = "full") -> list[Failure]
         if wrong:
             made = _delivered(picture.with_suffix(".json"))
             found.append(Failure(case, picture, wrong, cause_of(case.scene, case.prompt, made, edition.synonyms)))
-    return sorted(found, key=lambda failure: CAUSES.index(failure.cause))
+    return sorted(found, key=lambda failure: list(CAUSES).index(failure.cause))
 
 
 def _delivered(trace: Path) -> Round:
@@ -124,13 +128,16 @@ def table(found: Sequence[Failure]) -> str:
 
 
 def sheet(found: Sequence[Failure]) -> Image.Image:
-    """Up to forty failures with their prompts, in the order of causes, as even a share of each as there is."""
-    by_cause = [[f for f in found if f.cause == cause] for cause in CAUSES]
-    turns = [f for row in range(SHEET) for column in by_cause for f in column[row : row + 1]]
-    shown = sorted(turns[:SHEET], key=lambda failure: CAUSES.index(failure.cause))
-    made = [Case(f.case.kind, f.case.scene, f"{f.cause.upper()}: {f.case.prompt}", f.case.seed) for f in shown]
-    pictures = [Image.open(f.picture).convert("RGB") for f in shown]
-    return contact_sheet(made, pictures, [f.wrong for f in shown])
+    """Up to forty failures under their causes, as even a share of each as there is."""
+    by_cause = {cause: [f for f in found if f.cause == cause] for cause in CAUSES}
+    turns = [f for row in range(SHEET) for column in by_cause.values() for f in column[row : row + 1]][:SHEET]
+    groups = {
+        f"{cause}: {told} ({len(by_cause[cause])} of {len(found)})": [
+            Entry(Image.open(f.picture), f.case.prompt, f.wrong) for f in turns if f.cause == cause
+        ]
+        for cause, told in CAUSES.items()
+    }
+    return failure_sheet(groups)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
