@@ -1,8 +1,9 @@
-"""How well the small model's critic tells whole things from half-formed ones, by renders alone: no judge is asked.
+"""How well the small model's detectors tell whole things from half-formed ones, by renders alone: no judge is asked.
 
 ``python -m imagewright.evals.critic_report`` spoils one thing in each of many renders, passes all of them through the
 model's autoencoder with noise, as the model's own pictures are, and tells for each kind of spoiling how many pictures
-are still taken for right: by what the critic's detector names, and with the check of form.
+are still taken for right: by what the critic's detector names, and with the check of form. ``--detector evidence`` asks
+the other detector.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ import argparse
 import random
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import get_args
 
 import torch
 from PIL import Image
@@ -20,7 +22,7 @@ from imagewright.t2i_backends.mini.editions import SHIPPED, Edition
 from imagewright.t2i_backends.mini.spoiling import faded, spoiled, torn, wobbly
 from imagewright.t2i_backends.mini.world import Scene
 from imagewright.tools.command import ended
-from imagewright.tools.detect import MiniDetector
+from imagewright.tools.detect import MiniDetector, Name
 
 NOISE = 0.2
 """The most noise in the latents, in their standard deviations."""
@@ -47,9 +49,9 @@ class Row:
     """And by its form."""
 
 
-def rows(count: int, seed: int, edition: Edition = SHIPPED) -> Iterator[Row]:
-    """A row for each kind, from ``count`` pictures."""
-    critic, through = MiniDetector.load("critic", edition), _autoencoder(edition)
+def rows(count: int, seed: int, edition: Edition = SHIPPED, name: Name = "critic") -> Iterator[Row]:
+    """A row for each kind, from ``count`` pictures that the detector ``name`` looks at."""
+    eye, through = MiniDetector.load(name, edition), _autoencoder(edition)
     for kind, spoil in KINDS.items():
         rng = random.Random(f"{seed} {kind}")
         named = whole = made = 0
@@ -59,10 +61,10 @@ def rows(count: int, seed: int, edition: Edition = SHIPPED) -> Iterator[Row]:
             if picture is None:
                 continue
             made += 1
-            seen = [found for found in critic.detect(through(picture, rng)) if found.object != "background"]
+            seen = [found for found in eye.detect(through(picture, rng)) if found.object != "background"]
             right = sorted((f.object, *f.attributes) for f in seen) == sorted((t.shape, t.colour) for t in scene.things)
             named += right
-            whole += right and all(found.score >= critic.sure for found in seen)
+            whole += right and all(found.score >= eye.sure for found in seen)
         yield Row(kind, made, named / made, whole / made)
 
 
@@ -94,7 +96,10 @@ def run(options: argparse.Namespace) -> str:
     if options.count < 1:
         raise BadInput("--count must be a whole number from 1", "leave it out for 200")
     lines = [f"{'pictures':<12} {'taken for right by names':>26} {'and by form':>12}"]
-    lines += [f"{row.kind:<12} {row.named:>26.1%} {row.whole:>12.1%}" for row in rows(options.count, options.seed)]
+    lines += [
+        f"{row.kind:<12} {row.named:>26.1%} {row.whole:>12.1%}"
+        for row in rows(options.count, options.seed, name=options.detector)
+    ]
     return "\n".join(lines)
 
 
@@ -103,6 +108,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m imagewright.evals.critic_report", description=__doc__)
     parser.add_argument("--count", type=int, default=200, help="pictures of each kind (default 200)")
     parser.add_argument("--seed", type=int, default=3)
+    parser.add_argument("--detector", choices=get_args(Name), default="critic")
     return ended(lambda: run(parser.parse_args(argv)))
 
 

@@ -16,14 +16,16 @@ if TYPE_CHECKING:
     from imagewright.t2i_backends.mini.editions import Edition
 
 Name = Literal["critic", "evidence"]
-SURE = 0.55
-"""The score of three looks below which a thing is half-formed (``python -m imagewright.evals.critic_report``)."""
+SURE: Mapping[Name, float] = {"critic": 0.55, "evidence": 0.5}
+"""The score of three looks below which a thing is half-formed (``python -m imagewright.evals.critic_report``).
+
+The critic would rather draw again than deliver a torn thing; evidence errs to both sides alike."""
 
 
 class MiniDetector:
     """One of the two detectors trained for mini's world (see ``t2i_backends/mini/train_detector.py``).
 
-    The critic's looks twice more at each thing, enlarged: what it scores low there is half-formed.
+    Each looks twice more at every thing, enlarged: what it scores low there is half-formed.
     The background is reported as a detection of the object ``background`` whose box is the whole canvas.
     """
 
@@ -49,7 +51,7 @@ class MiniDetector:
         wanted = edition or SHIPPED
         path = weights_file(name, wanted)
         digest = hashlib.sha256(path.read_bytes()).hexdigest()[:12]
-        return cls(load_net(path, wanted), f"mini-{name}-{digest}", SURE if name == "critic" else 0.0)
+        return cls(load_net(path, wanted), f"mini-{name}-{digest}", SURE[name])
 
     def detect(self, image: Picture) -> tuple[Detection, ...]:
         """What it sees in ``image``, surest first, then the background."""

@@ -120,6 +120,15 @@ PATTERN_WORDS: dict[str, tuple[str, ...]] = {
     "checkered": ("checkered", "checkered", "checked"), "plain": ("plain", "solid"),
 }  # fmt: skip
 _PREPOSITIONS = frozenset(w.split()[0] for words in (*RELATIONS.values(), *PLACES.values()) for w in words)
+_TOLD = 0.15
+"""How often a caption tells of an unusual size."""
+_LESSON_TOLD = 0.75
+"""How often one does that the model learns from: what it is not told should be usual."""
+_LOOSE = 0.2
+"""How often a part of a lesson's caption that says nothing of the scene, or only its style, is in loose words."""
+_LEAD_WORDS = tuple(sorted({w for lead in (*LEADS.known, *LEADS.held_out) for w in lead.split() if w != "{}"}))
+_STYLE_WORDS = ("drawn", "in", "as", "style", "of", "a", "an", "picture", "drawing", ",")
+_CORES: dict[str, tuple[str, ...]] = {"flat": ("flat",), "outline": ("outline", "line art"), "soft": ("soft",)}
 _EXTRA = "one 1 single it small little tiny big large huge that is in coloured colored"
 
 
@@ -147,10 +156,12 @@ def phrase(group: Group, rng: random.Random, size: str = "", short: bool = False
     return f"{lead} {words} {after.format(colour)}".strip()
 
 
-def caption(scene: Scene, rng: random.Random, held_out: bool = False) -> str:
+def caption(scene: Scene, rng: random.Random, held_out: bool = False, lesson: bool = False) -> str:
     """A caption of ``scene`` in lower case; with ``held_out`` at least one part is worded as training never is.
 
-    What is not said is usual: a plain background where no pattern is named, flat things where no style is named.
+    What is not said is usual: a plain background where no pattern is named, flat things where no style is named. A
+    ``lesson`` tells of unusual sizes more often, and some of its leads and styles are loose words in any order, so that
+    a model does not read things and numbers into the manners of a request.
     """
     parts = ["lead", "things", *(["background"] if _tells_background(scene, rng) else [])]
     if scene.style != "flat" or rng.random() < 0.1:
@@ -158,17 +169,39 @@ def caption(scene: Scene, rng: random.Random, held_out: bool = False) -> str:
     able = [p for p in parts if p != "things" or scene.relation or scene.position or len(scene.groups) == 2]
     new = set(rng.sample(able, rng.choice((1, 1, 2)))) if held_out and len(able) > 1 else set(able if held_out else ())
     paper = _paper(scene, rng, "background" in new, "lead" in new) if "background" in parts else "{s}"
-    styled = STYLED[scene.style].pick(rng, "style" in new) if "style" in parts else "{}"
-    text, in_front = _subject(scene, rng, "things" in new), not styled.startswith("{}")
+    loose = lesson and rng.random() < _LOOSE
+    styled = "{}"
+    if "style" in parts:
+        styled = _loose_style(scene.style, rng) if loose else STYLED[scene.style].pick(rng, "style" in new)
+    text, in_front = _subject(scene, rng, "things" in new, lesson), not styled.startswith("{}")
     plain = paper.startswith("{s}") and not in_front and text.split()[0] not in _PREPOSITIONS
     text = styled.format(text) if in_front else text
     if "lead" in new or plain:
-        text = LEADS.pick(rng, "lead" in new).format(text)
+        text = (_loose_lead(rng) if lesson and rng.random() < _LOOSE else LEADS.pick(rng, "lead" in new)).format(text)
     wraps = [paper.replace("{s}", "{}"), *([] if in_front else [styled])]
     rng.shuffle(wraps)
     for wrap in wraps:
         text = wrap.format(text)
     return text
+
+
+def _loose_lead(rng: random.Random) -> str:
+    """Up to six words of leads before ``{}``, no lead that is held out."""
+    while True:
+        words = rng.choices(_LEAD_WORDS, k=rng.randint(1, 6))
+        lead = " ".join([*words, "{}"])
+        if lead not in LEADS.held_out:
+            return lead
+
+
+def _loose_style(style: str, rng: random.Random) -> str:
+    """The style's name among up to three loose words, before or after ``{}``; no wording that is held out."""
+    while True:
+        words = rng.choices(_STYLE_WORDS, k=rng.randint(0, 3))
+        words.insert(rng.randint(0, len(words)), rng.choice(_CORES[style]))
+        wording = " ".join([*words, "{}"] if rng.random() < 0.4 else ["{}", *words])
+        if wording not in STYLED[style].held_out:
+            return wording
 
 
 def _tells_background(scene: Scene, rng: random.Random) -> bool:
@@ -187,8 +220,8 @@ def _paper(scene: Scene, rng: random.Random, new: bool, led: bool) -> str:
     return wording.format(s="{s}", c=colour, k=f"{article(colour)} {colour}")
 
 
-def _subject(scene: Scene, rng: random.Random, new: bool) -> str:
-    size, short = _size(scene, rng), len(scene.groups) > 2
+def _subject(scene: Scene, rng: random.Random, new: bool, lesson: bool) -> str:
+    size, short = _size(scene, rng, _LESSON_TOLD if lesson else _TOLD), len(scene.groups) > 2
     named = [phrase(group, rng, size, short) for group in scene.groups]
     if len(named) == 1:
         if scene.position is None:
@@ -214,8 +247,8 @@ def _listed(named: Sequence[str], rng: random.Random, new: bool) -> str:
     return LISTED.pick(rng, new).format(x=" , ".join(named[:-1]), z=named[-1])
 
 
-def _size(scene: Scene, rng: random.Random) -> str:
-    if rng.random() < 0.15:
+def _size(scene: Scene, rng: random.Random, told: float) -> str:
+    if rng.random() < told:
         if scene.scale < 0.3:
             return rng.choice(("small", "little", "tiny"))
         if scene.scale > 0.7:

@@ -49,13 +49,15 @@ class Edition:
     kinds: Mapping[str, tuple[float, float]]
     """The kinds of scenes with their shares in training: at the first step, and once the curriculum is over."""
     sample: Callable[[random.Random, str], Scene]
-    """A random scene of a kind."""
+    """A random scene of a kind, for training."""
     sample_any: Callable[[random.Random], Scene]
     """A random scene, as the world likes them mixed."""
     arrange: Callable[[Scene, random.Random], Scene] | None
     """A scene as most of those stand that captions are learned from; None to leave them as they fall."""
     draw: Callable[[Scene, random.Random | None], Image.Image]
     caption: Callable[[Scene, random.Random], str]
+    lesson_caption: Callable[[Scene, random.Random], str]
+    """A caption that the model learns from."""
     fresh_caption: Callable[[Scene, random.Random], str]
     """A caption in wordings that training never uses, where the edition holds some out."""
     thing_caption: Callable[[Thing], str]
@@ -111,7 +113,7 @@ FIRST = Edition(
     backgrounds=world.BACKGROUNDS, patterns=("plain",), styles=("flat",), most_things=4,
     kinds={"1": (0.6, 0.55), "2": (0.25, 0.3), "3": (0.1, 0.1), "4": (0.05, 0.05)},
     sample=_first_kind, sample_any=world.sample_scene, arrange=None,
-    draw=lambda scene, rng: render.draw_scene(scene, 64, rng), caption=world.caption,
+    draw=lambda scene, rng: render.draw_scene(scene, 64, rng), caption=world.caption, lesson_caption=world.caption,
     fresh_caption=world.caption, thing_caption=world.thing_caption, vocabulary=world.vocabulary,
     synonyms={"grey": "gray"}, compatible=world.compatible,
     length=24, autoencoder=(16, 32, 64), latent_channels=4, double_blocks=3, single_blocks=4, pooled=64, map_weight=0.0,
@@ -122,8 +124,9 @@ SECOND = Edition(
     colours=world_v2.COLOURS, backgrounds=world_v2.COLOURS, patterns=world_v2.PATTERNS, styles=world_v2.STYLES,
     most_things=world_v2.MOST_THINGS,
     kinds={"one": (0.6, 0.26), "few": (0.15, 0.16), "two": (0.25, 0.38), "mixed": (0.0, 0.12), "many": (0.0, 0.08)},
-    sample=world_v2.sample_scene, sample_any=world_v2.sample_scene, arrange=arranged, draw=render_v2.draw_scene,
-    caption=captions_v2.caption, fresh_caption=functools.partial(captions_v2.caption, held_out=True),
+    sample=world_v2.lesson_scene, sample_any=world_v2.sample_scene, arrange=arranged, draw=render_v2.draw_scene,
+    caption=captions_v2.caption, lesson_caption=functools.partial(captions_v2.caption, lesson=True),
+    fresh_caption=functools.partial(captions_v2.caption, held_out=True),
     thing_caption=captions_v2.thing_caption, vocabulary=captions_v2.vocabulary,
     synonyms=captions_v2.synonyms(), compatible=world_v2.compatible,
     length=32, autoencoder=(16, 24, 48, 96), latent_channels=16, double_blocks=2, single_blocks=6, pooled=128,

@@ -15,7 +15,7 @@ from __future__ import annotations
 import argparse
 import random
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -131,7 +131,7 @@ def captions(scenes: list[Scene], edition: Edition, rng: random.Random) -> list[
     """A caption a scene: one in ten empty (for guidance), one in twenty with an unknown word in it."""
     texts = []
     for scene in scenes:
-        words = edition.caption(scene, rng).split()
+        words = edition.lesson_caption(scene, rng).split()
         if rng.random() < 0.05:
             words.insert(rng.randrange(len(words) + 1), "<unk>")
         texts.append("" if rng.random() < 0.1 else " ".join(words))
@@ -327,6 +327,8 @@ def arguments() -> argparse.ArgumentParser:
     parser.add_argument("--decay", type=float, default=Plan.decay, help="share of the steps with a falling rate")
     parser.add_argument("--regions-from", type=float, default=Plan.regions_from)
     parser.add_argument("--region-share", type=float, default=Plan.region_share)
+    parser.add_argument("--most-shards", type=int, default=Plan.most_shards, help="shards of scenes at most")
+    parser.add_argument("--noise-shift", type=float, help="where the training's times lie (default: the edition's)")
     parser.add_argument("--text-steps", type=int, help="the text encoders' own lessons beforehand")
     parser.add_argument("--from", dest="weights", type=Path, help="start from the weights of an earlier export")
     parser.add_argument("--device")
@@ -344,9 +346,11 @@ def main() -> None:
     if args.export_only:
         export_checkpoint(args.work, out, edition, args.averaged)
         return
+    if args.noise_shift is not None:
+        edition = replace(edition, noise_shift=args.noise_shift)
     plan = Plan(
         edition=edition, steps=args.steps or edition.lessons.model, batch=args.batch, seed=args.seed, decay=args.decay,
-        regions_from=args.regions_from, region_share=args.region_share,
+        regions_from=args.regions_from, region_share=args.region_share, most_shards=args.most_shards,
         text_steps=edition.lessons.text if args.text_steps is None else args.text_steps,
     )  # fmt: skip
     train(args.work, plan, pick_device(args.device), out, not args.no_compile, args.weights)

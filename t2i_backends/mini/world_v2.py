@@ -55,7 +55,12 @@ _COUNTS: dict[str, tuple[tuple[int, ...], ...]] = {
 _SIZES = {1: (0.36, 0.68), 2: (0.28, 0.42), 3: (0.25, 0.34), 4: (0.23, 0.30), 5: (0.21, 0.27)}
 GAP = 0.04
 """The least distance between two things, as a fraction of the picture's side."""
-_EDGE = 0.02
+EDGE = 0.02
+"""The least distance between a thing and the picture's edge."""
+PLACED_MOST = 0.46
+"""The largest side of a thing whose place is told."""
+HARD_SHAPES = ("boat", "car")
+"""What comes apart first: a sail on a mast of a few pixels, a roof over windows."""
 
 
 def compatible(colour: str, background: str) -> bool:
@@ -96,6 +101,15 @@ def sample_scene(rng: random.Random, kind: str | None = None) -> Scene:
             return Scene(groups, relation, position, background, things, scale, pattern, style)
 
 
+def lesson_scene(rng: random.Random, kind: str) -> Scene:
+    """A scene of ``kind`` for training: one without outlines and ``HARD_SHAPES`` is drawn again half of the time."""
+    while True:
+        scene = sample_scene(rng, kind)
+        hard = scene.style == "outline" or any(group.shape in HARD_SHAPES for group in scene.groups)
+        if hard or rng.random() < 0.5:
+            return scene
+
+
 def _related(groups: int) -> float:
     return 0.65 if groups == 2 else 0.3
 
@@ -121,7 +135,7 @@ def _place(
     rng: random.Random, groups: Sequence[Group], relation: str | None, position: str | None, scale: float
 ) -> tuple[Thing, ...] | None:
     owners = [i for i, group in enumerate(groups) for _ in range(group.count)]
-    base = size_of(len(owners), scale, 0.46 if position else 1.0)
+    base = size_of(len(owners), scale, PLACED_MOST if position else 1.0)
     for _ in range(80):
         things: list[Thing] = []
         for owner in owners:
@@ -137,24 +151,28 @@ def _place(
 def _try_one(
     rng: random.Random, group: Group, size: float, position: str | None, placed: Sequence[Thing]
 ) -> Thing | None:
-    half = size / 2 + _EDGE
+    half = size / 2 + EDGE
     for _ in range(16):
         x, y = rng.uniform(half, 1 - half), rng.uniform(half, 1 - half)
         if position is not None:
-            x, y = _at(rng, position, half)
+            x, y = at(rng, position, half)
         thing = Thing(group.shape, group.colour, x, y, size)
         if all(max(abs(x - t.x), abs(y - t.y)) >= (size + t.size) / 2 + GAP for t in placed):
             return thing
     return None
 
 
-def _at(rng: random.Random, position: str, half: float) -> tuple[float, float]:
-    """A centre at one edge or in the middle, near the middle of the other axis."""
-    along = rng.uniform(max(half, 0.42), min(1 - half, 0.58))
-    near = rng.uniform(half, half + 0.05)
+def at(rng: random.Random, position: str, half: float, shift: float = 0.08) -> tuple[float, float]:
+    """A centre at one edge or in the middle, ``half`` from the edge at least, ``shift`` from the other axis's middle.
+
+    All are fractions of the picture's side; at most 0.05 is left between the thing and the place that is told.
+    """
+    along = rng.uniform(max(half, 0.5 - shift), min(1 - half, 0.5 + shift))
+    near = rng.uniform(half, half + min(0.05, 2 * shift))
     across = near if position in ("left", "above") else 1 - near
     if position == "middle":
-        across = rng.uniform(0.45, 0.55)
+        spread = min(0.05, shift)
+        across = rng.uniform(0.5 - spread, 0.5 + spread)
     return (across, along) if position in ("left", "right", "middle") else (along, across)
 
 

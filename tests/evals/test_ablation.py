@@ -8,7 +8,7 @@ import pytest
 
 from imagewright.errors import BadInput
 from imagewright.evals.ablation import (
-    HARDER,
+    KINDS,
     PAIRS,
     Arm,
     Setting,
@@ -21,7 +21,7 @@ from imagewright.evals.ablation import (
     table_of,
 )
 from imagewright.evals.ablation_report import plot, table
-from imagewright.evals.mini_report import ROWS, Case
+from imagewright.evals.mini_report import Case
 from imagewright.evals.paired import Outcome, arm_rows, pair_row
 from imagewright.schemas import DrawRequest, Evidence, Round, RunResult, Verdict
 from imagewright.t2i_backends.mini.editions import SECOND
@@ -68,7 +68,7 @@ def test_the_prompts_are_fixed_and_from_all_rows(made: list[Case]) -> None:
     many = held_out(SECOND, 300)
     assert many == held_out(SECOND, 300)
     assert len({case.prompt for case in many}) > 290
-    assert {case.kind for case in many} == {row.name for row in (*ROWS[2], *HARDER[2])}
+    assert {case.kind for case in many} == {row.name for row in KINDS[2]}
     assert held_out(SECOND, 4) == made
 
 

@@ -1,4 +1,4 @@
-"""The small model's detectors: the critic's looks closer at each thing, the evidence's does not."""
+"""The small model's detectors: each looks closer at every thing that it sees."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from PIL import Image, ImageDraw
 from imagewright.t2i_backends.mini.detector import closer, find, load_net
 from imagewright.t2i_backends.mini.editions import SECOND
 from imagewright.t2i_backends.mini.world import Scene, Thing
-from imagewright.tools.detect import SURE, MiniDetector, weights_file
+from imagewright.tools.detect import SURE, MiniDetector, Name, weights_file
 
 HOUSE = Thing("house", "red", 0.35, 0.4, 0.4)
 STAR = Thing("star", "blue", 0.8, 0.8, 0.3)
@@ -28,20 +28,14 @@ def halved(image: Image.Image) -> Image.Image:
     return cut
 
 
-def test_a_whole_thing_is_sure_and_a_torn_one_is_not() -> None:
-    critic = MiniDetector.load("critic")
-    assert critic.sure == SURE
-    whole = {found.object: found.score for found in critic.detect(picture(HOUSE, STAR))}
-    torn = {found.object: found.score for found in critic.detect(halved(picture(HOUSE, STAR)))}
-    assert min(whole["house"], whole["star"], torn["star"]) >= SURE
-    assert torn.get("house", 0.0) < SURE
-
-
-def test_the_scorer_of_evidence_takes_one_look_and_calls_nothing_half_formed() -> None:
-    scorer, image = MiniDetector.load("evidence"), picture(HOUSE, STAR)
-    found, _ = find(load_net(weights_file("evidence", SECOND), SECOND), image)
-    assert scorer.sure == 0.0
-    assert [each.score for each in scorer.detect(image)[:-1]] == [each.score for each in found]
+@pytest.mark.parametrize("name", ["critic", "evidence"])
+def test_a_whole_thing_is_sure_and_a_torn_one_is_not(name: Name) -> None:
+    eye = MiniDetector.load(name)
+    assert eye.sure == SURE[name]
+    whole = {found.object: found.score for found in eye.detect(picture(HOUSE, STAR))}
+    torn = {found.object: found.score for found in eye.detect(halved(picture(HOUSE, STAR)))}
+    assert min(whole["house"], whole["star"], torn["star"]) >= eye.sure
+    assert torn.get("house", 0.0) < eye.sure
 
 
 def test_closer_looks_change_nothing_but_scores_and_order() -> None:

@@ -15,7 +15,8 @@ class DetectorScorer:
     """Agreement of what was asked with what the *evidence* detector sees, in [0, 1].
 
     Three parts in ten are the relations kept (where any is asked), the rest is the F1 of asked and seen things; a
-    thing of the right shape in a wrong colour counts half. The critic uses another detector, the judge none.
+    thing of the right shape in a wrong colour counts half, and so does a half-formed one (``MiniDetector.sure``). The
+    critic uses another detector, the judge none.
     """
 
     def __init__(self, detector: Detector | None = None, synonyms: Mapping[str, str] | None = None) -> None:
@@ -23,39 +24,43 @@ class DetectorScorer:
             detector = MiniDetector.load("evidence")
             synonyms = detector.synonyms
         self._detector, self._synonyms = detector, synonyms or {}
-        self.name = f"agreement/{getattr(self._detector, 'name', 'detector')}"
+        self._sure = getattr(self._detector, "sure", 0.0)
+        rule = "agreement and form" if self._sure else "agreement"
+        self.name = f"{rule}/{getattr(self._detector, 'name', 'detector')}"
 
     def score(self, prompt: str, parsed: ParsedPrompt, image: Picture) -> float:
         """The agreement of ``image`` with ``parsed``; higher is better."""
         parsed = plainly(parsed, self._synonyms)
         things = [d for d in self._detector.detect(image) if d.object != "background"]
-        agreement = things_score(parsed.groups, things, self._detector.colours)
+        agreement = things_score(parsed.groups, things, self._detector.colours, self._sure)
         kept = relations_score(parsed, things, self._detector.colours)
         return agreement if kept is None else 0.7 * agreement + 0.3 * kept
 
 
-def things_score(groups: Sequence[ParsedGroup], things: Sequence[Detection], colours: frozenset[str]) -> float:
-    """The F1 of asked and seen things, a right shape in a wrong colour counting half."""
+def things_score(
+    groups: Sequence[ParsedGroup], things: Sequence[Detection], colours: frozenset[str], sure: float = 0.0
+) -> float:
+    """The F1 of asked and seen things; a half for a right shape in a wrong colour or less sure than ``sure``."""
     asked = Counter({(g.object, _colour(g, colours)): g.count for g in groups})
-    seen = Counter((d.object, d.attributes[0] if d.attributes else "") for d in things)
+    seen = Counter((d.object, d.attributes[0] if d.attributes else "", d.score >= sure) for d in things)
     total = asked.total() + seen.total()
     if not total:
         return 1.0
-    full = 0
+    matched = 0.0
     for (name, colour), count in list(asked.items()):
         keys = [k for k in seen if k[0] == name and colour in ("", k[1])]
-        for key in keys:
+        for key in sorted(keys, key=lambda k: not k[2]):
             taken = min(count, seen[key])
-            full, count = full + taken, count - taken
+            matched, count = matched + taken * (1.0 if key[2] else 0.5), count - taken
             seen[key] -= taken
         asked[name, colour] = count
     shapes_asked, shapes_seen = Counter[str](), Counter[str]()
     for (name, _), count in asked.items():
         shapes_asked[name] += count
-    for (name, _), count in seen.items():
+    for (name, _, _), count in seen.items():
         shapes_seen[name] += count
     half = (shapes_asked & shapes_seen).total()
-    return 2 * (full + 0.5 * half) / total
+    return 2 * (matched + 0.5 * half) / total
 
 
 def relations_score(parsed: ParsedPrompt, things: Sequence[Detection], colours: frozenset[str]) -> float | None:

@@ -42,8 +42,26 @@ def test_a_held_out_caption_is_worded_as_training_never_is() -> None:
     group = Group(1, "red", "triangle")
     scene = Scene((group,), None, None, "white", (Thing("triangle", "red", 0.5, 0.5, 0.5),), 0.5)
     rng = random.Random(7)
-    plain = {caption(scene, rng) for _ in range(4000)}
-    assert not plain & {caption(scene, rng, held_out=True) for _ in range(200)}
+    held_out = {caption(scene, rng, held_out=True) for _ in range(200)}
+    assert not held_out & {caption(scene, rng) for _ in range(4000)}
+    assert not held_out & {caption(scene, rng, lesson=True) for _ in range(8000)}
+
+
+def test_a_lesson_names_the_same_things_in_looser_words() -> None:
+    words, rng, looser = set(vocabulary()), random.Random(17), 0
+    for scene in scenes(600, seed=10):
+        text = caption(scene, rng, lesson=True)
+        assert set(text.split()) <= words, text
+        for group in scene.groups:
+            assert set(text.split()) & {form for noun in SYNONYMS[group.shape] for form in (noun, plural(noun))}, text
+        if scene.style == "outline":
+            assert "outline" in text or "line art" in text, text
+        known = [lead.split("{}")[0] for lead in captions_v2.LEADS.known if not lead.startswith("{}")]
+        first = text.split()[0]
+        looser += first in {"like", "to", "me", "see", "you", "would", "of", "with"} and not text.startswith(
+            tuple(known)
+        )
+    assert looser > 20
 
 
 def test_patterns_and_styles_are_said() -> None:

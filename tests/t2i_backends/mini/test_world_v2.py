@@ -8,11 +8,13 @@ import pytest
 from imagewright.t2i_backends.mini.world import Scene
 from imagewright.t2i_backends.mini.world_v2 import (
     COLOURS,
+    HARD_SHAPES,
     KINDS,
     MOST_THINGS,
     SHAPES,
     compatible,
     kind_of,
+    lesson_scene,
     sample_scene,
     tint,
 )
@@ -70,3 +72,14 @@ def test_a_tint_is_nearest_to_its_own_colour(name: str) -> None:
     made = inks[name]
     distance = {other: sum((a - b) ** 2 for a, b in zip(made, COLOURS[other], strict=True)) for other in COLOURS}
     assert min(distance, key=lambda other: distance[other]) == name
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_lessons_hold_more_of_what_is_hard(kind: str) -> None:
+    def share(made: list[Scene]) -> float:
+        return sum(s.style == "outline" or any(g.shape in HARD_SHAPES for g in s.groups) for s in made) / len(made)
+
+    rng = random.Random(kind)
+    plain, lessons = share(scenes(600, 4, kind)), share([lesson_scene(rng, kind) for _ in range(600)])
+    assert lessons > plain + 0.08
+    assert lessons < 0.95
