@@ -14,10 +14,9 @@ class Told:
 
     labels = frozenset(("cup", "boat", "background"))
     colours = frozenset(("red", "blue", "gray"))
-    sure = 0.0
 
-    def __init__(self, *things: Detection) -> None:
-        self.things = things
+    def __init__(self, *things: Detection, sure: float = 0.0) -> None:
+        self.things, self.sure = things, sure
 
     def detect(self, image: Picture) -> tuple[Detection, ...]:
         return self.things
@@ -46,6 +45,25 @@ WORDS = {"mug": "cup", "ship": "boat", "grey": "gray"}
 def test_agreement(things: tuple[Detection, ...], score: float) -> None:
     scorer = DetectorScorer(Told(*things), WORDS)
     assert scorer.score("", ASKED, Image.new("RGB", (8, 8))) == pytest.approx(score)
+
+
+@pytest.mark.parametrize(
+    ("scores", "count", "score"),
+    [
+        ((0.9, 0.9), 2, 1.0),
+        ((0.9, 0.3), 2, 0.75),
+        ((0.3, 0.9), 1, 2 / 3),  # the whole one of the two is what was asked for
+        ((0.3, 0.3), 2, 0.5),
+    ],
+)
+def test_half_formed_things_count_half(scores: tuple[float, ...], count: int, score: float) -> None:
+    things = [thing("cup", "red", 0.4 * k).model_copy(update={"score": seen}) for k, seen in enumerate(scores)]
+    asked = ParsedPrompt(groups=(ParsedGroup(object="cup", attributes=("red",), count=count),))
+    image = Image.new("RGB", (8, 8))
+    scorer = DetectorScorer(Told(*things, sure=0.5))
+    assert scorer.score("", asked, image) == pytest.approx(score)
+    assert scorer.name.startswith("agreement and form/")
+    assert DetectorScorer(Told(*things)).name.startswith("agreement/")
 
 
 def test_other_words_mean_the_same() -> None:
