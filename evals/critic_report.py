@@ -2,8 +2,8 @@
 
 ``python -m imagewright.evals.critic_report`` spoils one thing in each of many renders, passes all of them through the
 model's autoencoder with noise, as the model's own pictures are, and tells for each kind of spoiling how many pictures
-are still taken for right: by what the critic's detector names, and with the check of form. ``--detector evidence`` asks
-the other detector.
+are still taken for right: by what the detector names, and with the check of form. It is the critic's, or with
+``--detector evidence`` the other one.
 """
 
 from __future__ import annotations

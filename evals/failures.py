@@ -105,7 +105,7 @@ def failures(folder: Path, edition: Edition, arm: str = "full") -> list[Failure]
         if wrong:
             made = _delivered(picture.with_suffix(".json"))
             found.append(Failure(case, picture, wrong, cause_of(case.scene, case.prompt, made, edition.synonyms)))
-    return sorted(found, key=lambda failure: list(CAUSES).index(failure.cause))
+    return [failure for cause in CAUSES for failure in found if failure.cause == cause]
 
 
 def _delivered(trace: Path) -> Round:

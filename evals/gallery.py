@@ -11,9 +11,10 @@ import tempfile
 import textwrap
 from pathlib import Path
 
-from PIL import Image, ImageDraw
+from PIL import Image
 
 from imagewright.container import Imagewright
+from imagewright.evals.sheets import Card, grid
 from imagewright.schemas import RunResult
 
 PROMPTS = (
@@ -24,21 +25,13 @@ PROMPTS = (
     "a pair of white cups, a pink heart and a yellow fish on a striped blue background",
     "a soft drawing of a black tree",
 )
-_CELL, _TEXT = 232, 66
 
 
-def card(result: RunResult) -> Image.Image:
-    """One picture with its prompt, flow, rounds and seed."""
-    sheet = Image.new("RGB", (_CELL, _CELL + _TEXT), "white")
+def card(result: RunResult) -> Card:
+    """One picture with its prompt, flow and rounds."""
+    lines = [(line, "#222222") for line in textwrap.wrap(result.prompt, 38)]
     with Image.open(result.path) as picture:
-        sheet.paste(picture.convert("RGB").resize((_CELL - 16, _CELL - 16), Image.Resampling.NEAREST), (8, 8))
-    brush = ImageDraw.Draw(sheet)
-    brush.rectangle((7, 7, _CELL - 8, _CELL - 8), outline="#bbbbbb")
-    lines = textwrap.wrap(result.prompt, 38)
-    lines.append(f"{result.flow} · {result.images} drawn")
-    for i, line in enumerate(lines):
-        brush.text((8, _CELL + 16 * i), line, fill="#222222" if i + 1 < len(lines) else "#777777", font_size=12)
-    return sheet
+        return Card(picture.convert("RGB"), [*lines, (f"{result.flow} · {result.images} drawn", "#777777")])
 
 
 def main() -> None:
@@ -52,11 +45,7 @@ def main() -> None:
             card(engine.draw(prompt, seed=number, out=f"{folder}/{number}.png"))
             for number, prompt in enumerate(PROMPTS, 1)
         ]
-    across = 3
-    rows = -(-len(cards) // across)
-    sheet = Image.new("RGB", (across * _CELL, rows * (_CELL + _TEXT)), "white")
-    for i, made in enumerate(cards):
-        sheet.paste(made, ((i % across) * _CELL, (i // across) * (_CELL + _TEXT)))
+    sheet = grid(cards, across=3, cell=232, side=216, font=12)
     args.out.parent.mkdir(parents=True, exist_ok=True)
     sheet.save(args.out)
     print(args.out)

@@ -16,10 +16,11 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from PIL import Image, ImageDraw
+from PIL import Image
 
 from imagewright.evals import exact_checker, exact_checker_v2
 from imagewright.evals.exact_checker import Seen, judge
+from imagewright.evals.sheets import Card, grid
 from imagewright.t2i_backends.mini.editions import EDITIONS, Edition
 from imagewright.t2i_backends.mini.shipped import EDITION
 from imagewright.t2i_backends.mini.world import Scene
@@ -118,18 +119,12 @@ def contact_sheet(
     made: Sequence[Case], pictures: Sequence[Image.Image], wrong: Sequence[tuple[str, ...]]
 ) -> Image.Image:
     """All pictures with their prompts; a red frame where the checker complains."""
-    across, cell, text = 10, 140, 34
-    rows = math.ceil(len(made) / across)
-    sheet = Image.new("RGB", (across * cell, rows * (cell + text)), "white")
-    brush = ImageDraw.Draw(sheet)
-    for i, (case, picture, complaints) in enumerate(zip(made, pictures, wrong, strict=True)):
-        x, y = (i % across) * cell, (i // across) * (cell + text)
-        brush.rectangle((x + 3, y + 3, x + cell - 4, y + cell - 4), outline="red" if complaints else "#bbb", width=3)
-        sheet.paste(picture.resize((128, 128), Image.Resampling.NEAREST), (x + 6, y + 6))
+    cards = []
+    for case, picture, complaints in zip(made, pictures, wrong, strict=True):
         words = case.prompt.split()
-        lines = [" ".join(words[j : j + 4]) for j in range(0, len(words), 4)][:3]
-        brush.multiline_text((x + 6, y + cell - 2), "\n".join(lines), fill="black", font_size=9, spacing=1)
-    return sheet
+        lines = [(" ".join(words[start : start + 4]), "black") for start in range(0, len(words), 4)][:3]
+        cards.append(Card(picture, lines, "red" if complaints else "#bbbbbb"))
+    return grid(cards, across=10, cell=140, side=128, font=9)
 
 
 def complaints(case: Case, seen: Seen) -> tuple[str, ...]:

@@ -50,10 +50,9 @@ def refined(state: State, canonical: str, memory: Sequence[Tried] = (), others: 
     vain_kinds = [tried.kind for tried in memory if tried.flow == last.flow and tried.in_vain(fault)]
     useless: list[str] = []
     avoided = _flows_in_vain(memory, fault)
-    ways = _other_way(state, last, proposed.reason, others)
-    if proposed.kind == "redraw" and ways:
-        ways.insert(0, proposed)
-    for repair in (*ways, *_rungs(proposed, last, vain_kinds)):
+    rungs = _rungs(proposed, last, vain_kinds)
+    before = [next(rungs)] if proposed.kind == "redraw" else []
+    for repair in (*before, *_other_way(state, last, proposed.reason, others), *rungs):
         attempt = _applied(state, attempt_there, last, repair, canonical, seed, (*others, *state.able), avoided)
         why = _useless(attempt, last, fault, memory, state.rounds)
         if attempt is not None and not why:

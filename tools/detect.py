@@ -29,7 +29,7 @@ class MiniDetector:
     The background is reported as a detection of the object ``background`` whose box is the whole canvas.
     """
 
-    def __init__(self, net: DetectorNet, name: str, sure: float = 0.0) -> None:
+    def __init__(self, net: DetectorNet, name: str, sure: float) -> None:
         self._net = net
         self.name = name
         self.labels = frozenset((*net.edition.shapes, "background"))
@@ -58,14 +58,12 @@ class MiniDetector:
         from imagewright.t2i_backends.mini.detector import closer, find
 
         found, background = find(self._net, image)
-        if self.sure:
-            found = closer(self._net, image, found)
         things = [
             Detection(
                 object=f.shape, attributes=(f.colour,), score=f.score,
                 x=f.box[0], y=f.box[1], width=f.box[2], height=f.box[3],
             )
-            for f in found
+            for f in closer(self._net, image, found)
         ]  # fmt: skip
         paper = Detection(object="background", attributes=(background,), score=1.0, x=0, y=0, width=1, height=1)
         return (*things, paper)

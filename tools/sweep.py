@@ -23,7 +23,7 @@ from imagewright.schemas import Flow, ParsedGroup, ParsedPrompt, ParsedRelation
 from imagewright.settings import load_settings
 from imagewright.t2i_backends.devices import stated_format
 from imagewright.t2i_backends.mini.editions import SHIPPED, Edition
-from imagewright.t2i_backends.mini.world import Scene, article
+from imagewright.t2i_backends.mini.world import LARGE, SMALL, Scene, article
 from imagewright.t2i_backends.model_files import ModelFiles
 from imagewright.tools.cells import CellStore, Progress, measure
 from imagewright.tools.command import ended
@@ -31,7 +31,7 @@ from imagewright.tools.command import ended
 PROMPTS = 60
 SEED = 20_250
 """Seeds the choice of measuring prompts; apart from the seeds of training and of the tests."""
-SIZES = frozenset({"small", "little", "tiny", "big", "large", "huge"})
+SIZES = frozenset((*SMALL, *LARGE))
 """The size words of mini's captions; a caption gives all its things the same one."""
 # --- prompts --------------------------------------------------------------------------------
 

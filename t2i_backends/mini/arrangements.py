@@ -38,17 +38,16 @@ def arranged(scene: Scene, rng: random.Random) -> Scene:
     stand in rows (or columns) of their own, and two things without a relation side by side. Groups that no relation
     places stand in their order, left to right and row by row.
     """
-    if rng.random() >= _OTHER:
-        scene = replace(scene, scale=USUAL)
+    scale = USUAL if rng.random() >= _OTHER else scene.scale
     if scene.position is not None:
-        return _placed(scene, scene.position, rng)
+        return _placed(replace(scene, scale=scale), scene.position, rng)
     order = _order(scene)
     counts = tuple(scene.groups[index].count for index in order)
     owners = [index for index in order for _ in range(scene.groups[index].count)]
     rows = counts if len(counts) == 2 and max(counts) in _PLACES else _ROWS[len(owners)]
     beside = len(owners) == 2 and scene.relation is None
     spots = _spots(rows, turned=beside or scene.relation in ("left", "right"))
-    size = min(size_of(len(owners), scene.scale), _room(max(len(rows), *rows)) - 2 * _SHIFT - GAP)
+    size = min(size_of(len(owners), scale), _room(max(len(rows), *rows)) - 2 * _SHIFT - GAP)
     things = []
     for owner, (x, y) in zip(owners, spots, strict=True):
         group = scene.groups[owner]
@@ -56,7 +55,8 @@ def arranged(scene: Scene, rng: random.Random) -> Scene:
         things.append((owner, Thing(group.shape, group.colour, x + dx, y + dy, size * rng.uniform(0.93, 1.0))))
     things.sort(key=lambda pair: pair[0])
     placed, whose = tuple(thing for _, thing in things), [owner for owner, _ in things]
-    return replace(scene, things=placed) if obeys(placed, whose, scene.relation) else scene
+    fits = obeys(placed, whose, scene.relation)
+    return replace(scene, things=placed, scale=scale) if fits else scene
 
 
 def _placed(scene: Scene, position: str, rng: random.Random) -> Scene:

@@ -11,7 +11,7 @@ import random
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from imagewright.t2i_backends.mini.world import Group, Scene, Thing, article
+from imagewright.t2i_backends.mini.world import LARGE, SMALL, Group, Scene, Thing, article
 from imagewright.t2i_backends.mini.world_v2 import COLOURS, SHAPES
 
 SYNONYMS: dict[str, tuple[str, ...]] = {
@@ -129,7 +129,7 @@ _LOOSE = 0.2
 _LEAD_WORDS = tuple(sorted({w for lead in (*LEADS.known, *LEADS.held_out) for w in lead.split() if w != "{}"}))
 _STYLE_WORDS = ("drawn", "in", "as", "style", "of", "a", "an", "picture", "drawing", ",")
 _CORES: dict[str, tuple[str, ...]] = {"flat": ("flat",), "outline": ("outline", "line art"), "soft": ("soft",)}
-_EXTRA = "one 1 single it small little tiny big large huge that is in coloured colored"
+_EXTRA = "one 1 single it that is in coloured colored"
 
 
 def plural(noun: str) -> str:
@@ -250,9 +250,9 @@ def _listed(named: Sequence[str], rng: random.Random, new: bool) -> str:
 def _size(scene: Scene, rng: random.Random, told: float) -> str:
     if rng.random() < told:
         if scene.scale < 0.3:
-            return rng.choice(("small", "little", "tiny"))
+            return rng.choice(SMALL)
         if scene.scale > 0.7:
-            return rng.choice(("big", "large", "huge"))
+            return rng.choice(LARGE)
     return ""
 
 
@@ -273,7 +273,7 @@ def vocabulary() -> list[str]:
     styles = [text for wordings in STYLED.values() for text in (*wordings.known, *wordings.held_out)]
     wordings = [text for w in (LEADS, RELATED, PAIRED, LISTED, PLACED, BACKGROUND) for text in (*w.known, *w.held_out)]
     tables = (COLOUR_WORDS, _COUNTS, RELATIONS, PLACES, PATTERN_WORDS)
-    sources = [*nouns, *map(plural, nouns), *COLOURS, *SHAPES, *styles, *wordings, _EXTRA, "a an are"]
+    sources = [*nouns, *map(plural, nouns), *COLOURS, *SHAPES, *styles, *wordings, *SMALL, *LARGE, _EXTRA, "a an are"]
     sources += [text for table in tables for texts in table.values() for text in texts]
     words = {word for text in sources for word in text.split() if not word.startswith("{")}
     return sorted(words)

@@ -8,6 +8,7 @@ from pathlib import Path
 from imagewright.t2i_backends.mini.captions_v2 import COLOUR_WORDS, PATTERN_WORDS, SYNONYMS
 from imagewright.t2i_backends.mini.editions import Edition
 from imagewright.t2i_backends.mini.limits import WORLD_FILE, World
+from imagewright.t2i_backends.mini.world import LARGE, SMALL
 
 #: Words that ask for nothing that mini would have to draw, beside those of its captions.
 FILLER = (
@@ -74,7 +75,7 @@ HISTORY = {
   steps had leads and styles in loose words too: "i would like to see a heart" used to bring two. A fresh run with the
   plan as it is now has not been made.""",
 }
-_SIZES = "small little tiny big large huge single plain".split()
+_SIZES = (*SMALL, *LARGE, "single", "plain")
 
 
 def world(edition: Edition) -> World:

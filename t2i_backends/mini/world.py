@@ -125,6 +125,8 @@ def _sample_background(rng: random.Random, groups: Sequence[Group]) -> str | Non
     return rng.choice(fits) if fits else None
 
 
+SMALL, LARGE = ("small", "little", "tiny"), ("big", "large", "huge")
+"""What captions call things of unusual sizes."""
 _SIZES = {1: (0.34, 0.68), 2: (0.26, 0.42), 3: (0.22, 0.34), 4: (0.20, 0.29)}
 
 
@@ -246,9 +248,9 @@ def phrase(group: Group, rng: random.Random, size_word: str = "") -> str:
 def _size_word(scene: Scene, rng: random.Random) -> str:
     if rng.random() < 0.25:
         if scene.scale < 0.3:
-            return rng.choice(("small", "little", "tiny"))
+            return rng.choice(SMALL)
         if scene.scale > 0.7:
-            return rng.choice(("big", "large", "huge"))
+            return rng.choice(LARGE)
     return ""
 
 
@@ -300,10 +302,11 @@ def thing_caption(thing: Thing) -> str:
 
 def vocabulary() -> list[str]:
     """Every word that captions can hold, sorted: what mini's tokenizers know."""
-    words: set[str] = set(
-        "a an one 1 single 2 3 two three pair of and , with next to beside near grey "
-        "small little tiny big large huge".split()
-    )
+    words: set[str] = {
+        *"a an one 1 single 2 3 two three pair of and , with next to beside near grey".split(),
+        *SMALL,
+        *LARGE,
+    }
     for source in (
         SHAPES, [plural(s) for s in SHAPES], COLOURS, BACKGROUNDS, _PREFIXES, _BACKGROUND_PHRASES, ["there are"],
         *_RELATION_PHRASES.values(), *_POSITION_PHRASES.values(),

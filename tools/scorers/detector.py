@@ -24,15 +24,14 @@ class DetectorScorer:
             detector = MiniDetector.load("evidence")
             synonyms = detector.synonyms
         self._detector, self._synonyms = detector, synonyms or {}
-        self._sure = getattr(self._detector, "sure", 0.0)
-        rule = "agreement and form" if self._sure else "agreement"
+        rule = "agreement and form" if self._detector.sure else "agreement"
         self.name = f"{rule}/{getattr(self._detector, 'name', 'detector')}"
 
     def score(self, prompt: str, parsed: ParsedPrompt, image: Picture) -> float:
         """The agreement of ``image`` with ``parsed``; higher is better."""
         parsed = plainly(parsed, self._synonyms)
         things = [d for d in self._detector.detect(image) if d.object != "background"]
-        agreement = things_score(parsed.groups, things, self._detector.colours, self._sure)
+        agreement = things_score(parsed.groups, things, self._detector.colours, self._detector.sure)
         kept = relations_score(parsed, things, self._detector.colours)
         return agreement if kept is None else 0.7 * agreement + 0.3 * kept
 
