@@ -12,11 +12,13 @@ from dataclasses import dataclass, replace
 
 import torch
 
-from imagewright.t2i_backends.families.base import Family, Hint, Inputs, Net
+from imagewright.t2i_backends.families.base import Family, Hint, Inputs, Net, stacked
 from imagewright.t2i_backends.tables import Table
 
 FADE = 8
 """Latent cells over which an area fades in, at most a quarter of it."""
+BOTH_CELLS = 64 * 64
+"""Latent cells of a canvas up to which both sides of the guidance share one pass."""
 _NOTHING = 1e-37
 Cells = tuple[int, int, int, int]
 """Rows, columns, top and left of an area."""
@@ -119,17 +121,40 @@ class Denoiser:
         if self.kept is not None:
             x = self.kept.before(x, sigma)
         parts = self.regional if step < self.regional_steps else self.positive
-        x0 = self._blend(x, sigma, parts, "cond")
-        if self.negative and self.cfg != 1:
-            against = self._blend(x, sigma, self.negative, "uncond")
-            x0 = against + self.cfg * (x0 - against)
+        x0 = self._guided(x, sigma, parts) if self.negative and self.cfg != 1 else self._blend(x, sigma, parts, "cond")
         return x0 if self.kept is None else self.kept.after(x0)
+
+    def _guided(self, x: torch.Tensor, sigma: float, parts: Sequence[Part]) -> torch.Tensor:
+        both = self._in_one_pass(x, sigma, parts)
+        wanted, against = both or (
+            self._blend(x, sigma, parts, "cond"),
+            self._blend(x, sigma, self.negative, "uncond"),
+        )
+        return against + self.cfg * (wanted - against)
+
+    def _in_one_pass(
+        self, x: torch.Tensor, sigma: float, parts: Sequence[Part]
+    ) -> tuple[torch.Tensor, torch.Tensor] | None:
+        """Both sides' predictions from one pass over twice the rows; None where they need a pass each.
+
+        On a CPU only, and for small canvases: few rows leave it idle, while a GPU is short of memory first.
+        """
+        if x.device.type != "cpu" or x.shape[2] * x.shape[3] > BOTH_CELLS:
+            return None
+        sides = _alone(parts, sigma), _alone(self.negative, sigma)
+        if sides[0] is None or sides[1] is None or sides[0].hints or sides[1].hints:
+            return None
+        inputs = stacked(sides[0].seen(), sides[1].seen())
+        if inputs is None:
+            return None
+        found = self.family.x0(self.net, self.table, torch.cat([x, x]), sigma, inputs, (), "both")
+        return found[: len(x)], found[len(x) :]
 
     def _blend(self, x: torch.Tensor, sigma: float, parts: Sequence[Part], context: str) -> torch.Tensor:
         """The weighted mean of the parts' predictions; 0 where no part counts, as in ComfyUI."""
-        active = [part for part in parts if part.last <= sigma <= part.first]
-        if len(active) == 1 and active[0].area is None and active[0].mask is None and active[0].strength:
-            return self._predict(x, sigma, active[0], context)
+        if (alone := _alone(parts, sigma)) is not None:
+            return self._predict(x, sigma, alone, context)
+        active = _active(parts, sigma)
         total, weights = torch.zeros_like(x), torch.full_like(x[:, :1], _NOTHING)
         for i, part in enumerate(active):
             rows, columns, top, left = part.area or (x.shape[2], x.shape[3], 0, 0)
@@ -143,6 +168,17 @@ class Denoiser:
     def _predict(self, x: torch.Tensor, sigma: float, part: Part, context: str) -> torch.Tensor:
         hints = [timed.hint for timed in part.hints if timed.last <= sigma <= timed.first]
         return self.family.x0(self.net, self.table, x, sigma, part.seen(), hints, context)
+
+
+def _active(parts: Sequence[Part], sigma: float) -> list[Part]:
+    return [part for part in parts if part.last <= sigma <= part.first]
+
+
+def _alone(parts: Sequence[Part], sigma: float) -> Part | None:
+    """The one part that counts at this noise level, where it governs the whole canvas."""
+    active = _active(parts, sigma)
+    whole = len(active) == 1 and active[0].area is None and active[0].mask is None and active[0].strength
+    return active[0] if whole else None
 
 
 def match_areas(parts: Sequence[Part], others: Sequence[Part]) -> tuple[Part, ...]:

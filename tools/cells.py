@@ -151,6 +151,7 @@ def _new_rows(
         ImagewrightError: a cell cannot be drawn; those that were drawn with it come first.
     """
     size = TOGETHER if isinstance(backend, DrawsTogether) else 1
+    cells = sorted(cells, key=lambda cell: len(cell.regions))  # passes of other lengths do not go together
     for first in range(0, len(cells), size):
         part = cells[first : first + size]
         pictures = _drawn(part, backend)

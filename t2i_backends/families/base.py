@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any, Protocol
 
 import torch
@@ -32,7 +33,7 @@ class Net:
         """Whether it has channels for a mask and a masked picture: an inpainting model of SD1.5 or SDXL."""
         return self.facts.fills(int(self.model.config.in_channels), self.channels)
 
-    @property
+    @cached_property
     def dtype(self) -> torch.dtype:
         """The number format that it computes in."""
         found: torch.dtype = self.extra.get("compute_dtype") or self.model.dtype
@@ -55,6 +56,21 @@ class Inputs:
     """Bool, ``(1, 1, S, S)`` over text then image tokens; None lets every token see every other."""
     fill: torch.Tensor | None = None
     """What an inpainting model sees beside the latents: mask, masked picture; ``(batch, 1 + C, rows, columns)``."""
+
+
+def stacked(first: Inputs, second: Inputs) -> Inputs | None:
+    """One pass's inputs: the rows of ``first``, then those of ``second``; None where they do not go together."""
+    shapes = [[None if t is None else t.shape for t in (i.embeds, i.pooled, i.sizes, i.fill)] for i in (first, second)]
+    if shapes[0] != shapes[1] or first.guidance != second.guidance or not (first.mask is second.mask is None):
+        return None
+
+    def rows(one: torch.Tensor | None, other: torch.Tensor | None) -> torch.Tensor | None:
+        return None if one is None or other is None else torch.cat([one, other])
+
+    return Inputs(
+        torch.cat([first.embeds, second.embeds]), rows(first.pooled, second.pooled), first.guidance,
+        rows(first.sizes, second.sizes), fill=rows(first.fill, second.fill),
+    )  # fmt: skip
 
 
 class Hint(Protocol):
