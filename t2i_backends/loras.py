@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from diffusers import FluxPipeline, StableDiffusion3Pipeline, StableDiffusionPipeline, StableDiffusionXLPipeline
 from diffusers.hooks.group_offloading import _maybe_remove_and_reapply_group_offloading
 from diffusers.utils import recurse_remove_peft_layers
+from peft.tuners.tuners_utils import BaseTunerLayer
 
 from imagewright.errors import BadInput
 from imagewright.t2i_backends.families.base import Net
@@ -68,8 +69,7 @@ def applied_to_text(encoders: Encoders, loras: Loras) -> Iterator[None]:
                 _put_on_text(encoders.family, models, lora, strength, f"lora_{i}")
             for model in models.values():
                 names = [f"lora_{i}" for i in range(len(wanted)) if f"lora_{i}" in getattr(model, "peft_config", {})]
-                if names:
-                    model.set_adapter(names)
+                _wear(model, names)
         yield
     finally:
         for model in models.values():
@@ -120,6 +120,17 @@ def _put_on(net: Net, lora: ModelPath, name: str) -> str:
     if name not in getattr(net.model, "peft_config", {}):
         raise BadInput(f"the LoRA {lora.path.name!r} fits no layer of this model", _OTHER_MODEL)
     return name
+
+
+def _wear(model: Any, names: Sequence[str]) -> None:
+    """Let a text encoder use the adapters ``names``, all at once.
+
+    By PEFT's own layers: transformers' ``set_adapter`` refuses PEFT versions that can do this (5.24 wants one that was
+    not out when it was).
+    """
+    for layer in model.modules():
+        if names and isinstance(layer, BaseTunerLayer):
+            layer.set_adapter(list(names))
 
 
 def _put_on_text(family: str, models: Mapping[str, Any], lora: ModelPath, strength: float, name: str) -> None:
