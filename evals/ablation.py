@@ -7,6 +7,7 @@ arm, prompt and seed, so that a killed run goes on where it stopped and anyone c
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import json
 import random
@@ -22,7 +23,7 @@ from imagewright.evals.mini_report import LOOKS, ROWS, Case, Row, cases, complai
 from imagewright.evals.paired import Outcome
 from imagewright.memory.artifacts import write_whole
 from imagewright.schemas import DrawRequest, Evidence, RunResult
-from imagewright.t2i_backends.mini.editions import Edition
+from imagewright.t2i_backends.mini.editions import EDITIONS, Edition
 from imagewright.t2i_backends.mini.world import Group, Scene
 
 SEED = 7_100
@@ -188,9 +189,15 @@ def read_prompts(path: Path) -> list[Case]:
 def held_out(edition: Edition, count: int) -> list[Case]:
     """``count`` prompts of ``KINDS``, worded as training never words them, fixed by ``SEED``."""
     rows = KINDS[edition.version]
-    made = cases(edition, SEED, max(1.0, count / sum(row.prompts for row in rows)), rows)
+    return list(_shuffled(edition.version, max(1.0, count / sum(row.prompts for row in rows)))[:count])
+
+
+@functools.lru_cache(maxsize=2)
+def _shuffled(version: int, share: float) -> tuple[Case, ...]:
+    """All prompts that the fixed ones are the first of; finding room for their things takes seconds."""
+    made = cases(EDITIONS[version], SEED, share, KINDS[version])
     random.Random(SEED).shuffle(made)
-    return made[:count]
+    return tuple(made)
 
 
 def judge_exactly(edition: Edition) -> Judge:

@@ -60,9 +60,11 @@ def ablation(
         raise BadInput("--sample, --seeds, --max-images and --draws are whole numbers from 1", "leave them out")
     if fresh and images.is_dir() and any(images.rglob("*.cell.json")):
         raise BadInput(f"{images} holds an earlier run", "name another folder, or leave out --fresh to go on with it")
+    from imagewright.container import DEFAULT_BACKEND
     from imagewright.evals.ablation import PAIRS, Setting, held_out, read_prompts, run_all
     from imagewright.evals.ablation_report import plot, table
     from imagewright.evals.paired import Outcome, report
+    from imagewright.evals.sharing import SharingEngine
     from imagewright.t2i_backends.mini.editions import SHIPPED
 
     made = (read_prompts(prompts) if prompts else held_out(SHIPPED, wanted))[:wanted]
@@ -71,7 +73,8 @@ def ablation(
         outcomes: list[Outcome] = []
         total = len(arms) * len(made) * number
         setting = Setting(_judge(judge), judge, _measured(engine))
-        for outcome in run_all(engine, arms, made, range(number), setting, images):
+        sharing = SharingEngine(engine, backend or DEFAULT_BACKEND)
+        for outcome in run_all(sharing, arms, made, range(number), setting, images):
             outcomes.append(outcome)
             if len(outcomes) % max(1, total // 100) == 0:
                 print(f"{len(outcomes)}/{total} {outcome.arm}", file=sys.stderr, flush=True)

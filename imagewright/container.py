@@ -248,6 +248,10 @@ class Imagewright:
             self._backends[name] = factory(settings.model_roots, settings.device, settings.model_cache)
         return self._backends[name]
 
+    def use_backend(self, name: str, backend: Backend) -> None:
+        """Draw with ``backend`` wherever the one called ``name`` is asked for."""
+        self._backends[name] = backend
+
     @cached_property
     def _embedder(self) -> MiniLMEmbedder:
         from imagewright.retrieval.embed import MiniLMEmbedder
