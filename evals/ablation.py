@@ -159,7 +159,7 @@ PAIRS = (
 
 
 def read_prompts(path: Path) -> list[Case]:
-    """The prompts of a file as ``run_all`` writes it: ``{"prompt", "kind", "number", "groups", "relation", …}``.
+    """The prompts of a file as ``write_prompts`` writes it: ``{"prompt", "kind", "number", "groups", "relation", …}``.
 
     Raises:
         BadInput: the file cannot be read, or a line is not a prompt with what its picture must show.
@@ -284,7 +284,13 @@ def _request(arm: Arm, case: Case, seed: int, picture: Path) -> DrawRequest:
     )  # fmt: skip
 
 
-def run_all(
+def write_prompts(made: Sequence[Case], folder: Path) -> None:
+    """Put the prompts with what each picture must show beside the pictures, as ``read_prompts`` reads them."""
+    lines = [{"prompt": c.prompt, "number": c.seed, "kind": c.kind, **_truth(c)} for c in made]
+    write_whole(folder / "prompts.jsonl", "".join(json.dumps(line, sort_keys=True) + "\n" for line in lines).encode())
+
+
+def cells(
     engine: Engine, wanted: Sequence[Arm], made: Sequence[Case], seeds: Sequence[int], setting: Setting, folder: Path
 ) -> Iterator[Outcome]:
     """Every cell, prompt by prompt, so that a run that is stopped early compares the arms on the same prompts.
@@ -292,8 +298,6 @@ def run_all(
     Raises:
         CannotDraw: an arm's flow cannot run here.
     """
-    lines = [{"prompt": c.prompt, "number": c.seed, "kind": c.kind, **_truth(c)} for c in made]
-    write_whole(folder / "prompts.jsonl", "".join(json.dumps(line, sort_keys=True) + "\n" for line in lines).encode())
     for case in made:
         for seed in seeds:
             for arm in wanted:

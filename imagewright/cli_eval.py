@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import sys
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
@@ -15,11 +14,6 @@ from imagewright import cli_runs
 from imagewright.cli_options import BackendOption, DeviceOption, JsonFlag, ModelsOption, read_whole
 from imagewright.cli_text import emit, emit_json
 from imagewright.errors import BadInput
-
-if TYPE_CHECKING:
-    from imagewright.container import Imagewright
-    from imagewright.evals.ablation import Arm, Judge
-    from imagewright.evals.mini_report import Case
 
 app = typer.Typer(no_args_is_help=True, help="Measure what each part adds.")
 MOST = 10_000
@@ -45,6 +39,7 @@ def ablation(
     backend: BackendOption = None,
     max_images: Annotated[str, typer.Option(metavar="N", help="The full arm's budget.")] = "6",
     draws: Annotated[str, typer.Option(metavar="N", help="The cap of best-of-n.")] = "4",
+    workers: Annotated[str, typer.Option(metavar="N", help="Processes that share the machine's cores.")] = "1",
     models: ModelsOption = None,
     device: DeviceOption = None,
     as_json: JsonFlag = False,
@@ -56,29 +51,33 @@ def ablation(
     """
     wanted, number = read_whole("--sample", sample, MOST), read_whole("--seeds", seeds, 100)
     budget, cap = read_whole("--max-images", max_images, 100), read_whole("--draws", draws, 100)
-    if not all((wanted, number, budget, cap)):
-        raise BadInput("--sample, --seeds, --max-images and --draws are whole numbers from 1", "leave them out")
+    processes = read_whole("--workers", workers, 64)
+    if not all((wanted, number, budget, cap, processes)):
+        options = "--sample, --seeds, --max-images, --draws and --workers"
+        raise BadInput(f"{options} are whole numbers from 1", "leave them out")
     if fresh and images.is_dir() and any(images.rglob("*.cell.json")):
         raise BadInput(f"{images} holds an earlier run", "name another folder, or leave out --fresh to go on with it")
     from imagewright.container import DEFAULT_BACKEND
-    from imagewright.evals.ablation import PAIRS, Setting, held_out, read_prompts, run_all
+    from imagewright.evals.ablation import PAIRS, held_out, read_prompts, write_prompts
     from imagewright.evals.ablation_report import plot, table
-    from imagewright.evals.paired import Outcome, report
-    from imagewright.evals.sharing import SharingEngine
+    from imagewright.evals.ablation_run import Asked, arms_of, draw_apart, judge_of, outcomes
+    from imagewright.evals.paired import report
     from imagewright.t2i_backends.mini.editions import SHIPPED
 
     made = (read_prompts(prompts) if prompts else held_out(SHIPPED, wanted))[:wanted]
+    asked = Asked(tuple(made), number, images, plain, budget, cap, judge, backend or DEFAULT_BACKEND, tuple(only or ()))
     with cli_runs.engine(models, device) as engine:
-        arms = _arms(engine, made, plain, budget, cap, backend, only)
-        outcomes: list[Outcome] = []
-        total = len(arms) * len(made) * number
-        setting = Setting(_judge(judge), judge, _measured(engine))
-        sharing = SharingEngine(engine, backend or DEFAULT_BACKEND)
-        for outcome in run_all(sharing, arms, made, range(number), setting, images):
-            outcomes.append(outcome)
-            if len(outcomes) % max(1, total // 100) == 0:
-                print(f"{len(outcomes)}/{total} {outcome.arm}", file=sys.stderr, flush=True)
-    result = report(outcomes, PAIRS)
+        arms = arms_of(engine, asked)
+        judge_of(judge)
+        write_prompts(made, images)
+        tell = _Told(len(arms) * len(made) * number)
+        if processes > 1:
+            draw_apart(engine.settings, asked, processes, tell)
+        found = []
+        for outcome in outcomes(engine, arms, asked):
+            found.append(outcome)
+            tell(len(found))
+    result = report(found, PAIRS)
     (images / "report.json").write_text(json.dumps(asdict(result), indent=1) + "\n", "utf-8")
     plot(result.arms).save(images / "plot.png")
     if as_json:
@@ -88,44 +87,13 @@ def ablation(
         emit(f"\npictures, outcomes, report.json and plot.png: {images}")
 
 
-def _arms(
-    engine: Imagewright, made: list[Case], plain: str, budget: int, cap: int, backend: str | None,
-    only: list[str] | None,
-) -> tuple[Arm, ...]:  # fmt: skip
-    """The arms, with the table of the index's evidence on the backend behind them."""
-    from imagewright.container import DEFAULT_BACKEND
-    from imagewright.evals.ablation import arms, table_of
+class _Told:
+    """Progress on stderr: a line for every hundredth of the cells."""
 
-    engine.index.get(plain)
-    evidence = engine.index.evidence_for(backend=engine.backend(backend or DEFAULT_BACKEND).name)
-    labels = engine.index.prompt_facts()
-    categories = {case.prompt: engine.plan(case.prompt).categories for case in made}
-    found = arms(table_of(evidence, {p: f.categories for p, f in labels.items()}, categories), plain, budget, cap)
-    unknown = sorted({*(only or ())} - {arm.name for arm in found})
-    if unknown:
-        raise BadInput(f"no arm is called {unknown[0]!r}", f"arms: {', '.join(arm.name for arm in found)}")
-    return tuple(replace(arm, backend=backend) for arm in found if not only or arm.name in only)
+    def __init__(self, total: int) -> None:
+        self._total, self._last = total, 0
 
-
-def _measured(engine: Imagewright) -> str:
-    """A digest of what choices and pictures rest on: flows, evidence, the flows' weights, the number format."""
-    from imagewright.t2i_backends.model_files import ModelFiles
-    from imagewright.tools.sweep import weights
-
-    flows, settings = engine.index.list(), engine.settings
-    lines = sorted(item.model_dump_json() for item in (*flows, *engine.index.evidence_for()))
-    lines += sorted(set(weights(flows, ModelFiles(settings.model_roots), settings.device).values()))
-    return hashlib.sha256("\n".join(lines).encode()).hexdigest()[:16]
-
-
-def _judge(name: str) -> Judge:
-    from imagewright.evals.ablation import judge_exactly
-    from imagewright.t2i_backends.mini.editions import SHIPPED
-
-    if name == "exact":
-        return judge_exactly(SHIPPED)
-    from imagewright import registry
-    from imagewright.agents.rules.parse import parse_prompt
-
-    scorer = registry.load("scorers", name)()
-    return lambda case, image: float(scorer.score(case.prompt, parse_prompt(case.prompt), image))
+    def __call__(self, done: int) -> None:
+        if done - self._last >= max(1, self._total // 100):
+            self._last = done
+            print(f"{done}/{self._total}", file=sys.stderr, flush=True)

@@ -14,11 +14,12 @@ from imagewright.evals.ablation import (
     Setting,
     Table,
     arms,
+    cells,
     held_out,
     judge_exactly,
     read_prompts,
-    run_all,
     table_of,
+    write_prompts,
 )
 from imagewright.evals.ablation_report import plot, table
 from imagewright.evals.mini_report import Case
@@ -110,23 +111,23 @@ def test_the_table_of_categories_is_what_the_evidence_says() -> None:
 def test_a_stopped_run_goes_on_and_draws_nothing_twice(made: list[Case], tmp_path: Path) -> None:
     wanted = arms(TABLE, "plain-flow", images=4, draws=3)
     with pytest.raises(KeyboardInterrupt):
-        list(run_all(Engine(made, stop_after=9), wanted, made, range(2), SETTING, tmp_path))
+        list(cells(Engine(made, stop_after=9), wanted, made, range(2), SETTING, tmp_path))
     finished = len(list(tmp_path.rglob("*.cell.json")))
     assert finished
     engine = Engine(made)
-    outcomes = list(run_all(engine, wanted, made, range(2), SETTING, tmp_path))
+    outcomes = list(cells(engine, wanted, made, range(2), SETTING, tmp_path))
     assert len(outcomes) == len(wanted) * 4 * 2
     assert len({(o.arm, o.prompt, o.seed) for o in outcomes}) == len(outcomes)
     assert len(engine.requests) >= len(outcomes) - finished
     again = Engine(made)
-    assert list(run_all(again, wanted, made, range(2), SETTING, tmp_path)) == outcomes
+    assert list(cells(again, wanted, made, range(2), SETTING, tmp_path)) == outcomes
     assert again.requests == []
 
 
 def test_a_cell_of_another_flow_or_evidence_is_drawn_anew(made: list[Case], tmp_path: Path) -> None:
     def drawn(arm: Arm, setting: Setting) -> int:
         engine = Engine(made)
-        list(run_all(engine, [arm], made, range(1), setting, tmp_path))
+        list(cells(engine, [arm], made, range(1), setting, tmp_path))
         return len(engine.requests)
 
     calm, bold = Arm("random", lambda case: "calm"), Arm("random", lambda case: "bold")
@@ -138,24 +139,24 @@ def test_a_cell_of_another_flow_or_evidence_is_drawn_anew(made: list[Case], tmp_
 
 def test_another_judge_looks_again_at_the_same_pictures(made: list[Case], tmp_path: Path) -> None:
     arm = Arm("plain", lambda case: "calm")
-    assert {o.score for o in run_all(Engine(made), [arm], made, range(1), SETTING, tmp_path)} == {0.0}
+    assert {o.score for o in cells(Engine(made), [arm], made, range(1), SETTING, tmp_path)} == {0.0}
     engine, kind = Engine(made), Setting(lambda case, image: 0.75, "kind")
-    assert {o.score for o in run_all(engine, [arm], made, range(1), kind, tmp_path)} == {0.75}
-    assert {o.score for o in run_all(engine, [arm], made, range(1), SETTING, tmp_path)} == {0.0}
+    assert {o.score for o in cells(engine, [arm], made, range(1), kind, tmp_path)} == {0.75}
+    assert {o.score for o in cells(engine, [arm], made, range(1), SETTING, tmp_path)} == {0.0}
     assert engine.requests == []
 
 
 def test_best_of_n_stops_at_the_critics_word_and_keeps_its_picture(made: list[Case], tmp_path: Path) -> None:
     arm = Arm("best-of-n", lambda case: "bold", critic=True, draws=3)
     engine = Engine(made[:1])
-    (outcome,) = run_all(engine, [arm], made[:1], range(1), SETTING, tmp_path)
+    (outcome,) = cells(engine, [arm], made[:1], range(1), SETTING, tmp_path)
     assert (outcome.images, outcome.score) == (2, 1.0)
     assert engine.requests[0].seed != engine.requests[1].seed
     assert sorted(p.suffix for p in (tmp_path / "best-of-n").iterdir()) == [".json", ".png"]
 
 
 def test_the_prompts_lie_beside_the_pictures_and_are_read_back(made: list[Case], tmp_path: Path) -> None:
-    list(run_all(Engine(made), arms(TABLE, "p", 1, 1)[:1], made, range(1), SETTING, tmp_path))
+    write_prompts(made, tmp_path)
     found = read_prompts(tmp_path / "prompts.jsonl")
     assert [(c.prompt, c.kind, c.scene.groups, c.scene.relation) for c in found] == [
         (c.prompt, c.kind, c.scene.groups, c.scene.relation) for c in made

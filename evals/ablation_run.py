@@ -1,0 +1,162 @@
+"""The ablation at work: its arms on an engine's evidence, in this process or shared out among several.
+
+A finished cell is a file, so processes need not know of each other: each draws its share of the prompts, and the one
+that started them reads what all have made.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import multiprocessing
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from multiprocessing.connection import Connection
+from pathlib import Path
+
+from imagewright import registry
+from imagewright.container import DEFAULT_BACKEND, Imagewright
+from imagewright.errors import BadInput, CannotDraw, Fault, ImagewrightError
+from imagewright.evals.ablation import Arm, Judge, Setting, arms, cells, judge_exactly, table_of
+from imagewright.evals.mini_report import Case
+from imagewright.evals.paired import Outcome
+from imagewright.evals.sharing import SharingEngine
+from imagewright.schemas import DrawRequest
+from imagewright.settings import Settings
+from imagewright.t2i_backends.mini.editions import SHIPPED
+from imagewright.t2i_backends.model_files import ModelFiles
+from imagewright.tools.sweep import weights
+
+_LOOK_SECONDS = 2.0
+"""How often the processes are looked after."""
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What an ablation is to draw and how it is judged: plain values, which another process can be given."""
+
+    cases: tuple[Case, ...]
+    seeds: int
+    images: Path
+    """The folder of pictures and outcomes."""
+    plain: str
+    """The flow of the plain arm."""
+    max_images: int
+    """The full arm's budget."""
+    draws: int
+    """The cap of best-of-n."""
+    judge: str = "exact"
+    """``exact``, or the name of a scorer."""
+    backend: str = DEFAULT_BACKEND
+    only: tuple[str, ...] = ()
+    """The arms to draw; all where none is named."""
+
+
+def outcomes(engine: Imagewright, wanted: Sequence[Arm], asked: Asked) -> Iterator[Outcome]:
+    """Every cell of the arms ``wanted``, drawn where it is not there yet.
+
+    Raises:
+        BadInput: there is no such judge.
+        CannotDraw: an arm's flow cannot run here.
+    """
+    setting = Setting(judge_of(asked.judge), asked.judge, _measured(engine))
+    sharing = SharingEngine(engine, asked.backend)
+    yield from cells(sharing, wanted, asked.cases, range(asked.seeds), setting, asked.images)
+
+
+def arms_of(engine: Imagewright, asked: Asked) -> tuple[Arm, ...]:
+    """The arms, with the table of the index's evidence on the backend behind them.
+
+    Raises:
+        BadInput: there is no such flow, arm or backend, or no evidence.
+    """
+    engine.index.get(asked.plain)
+    evidence = engine.index.evidence_for(backend=engine.backend(asked.backend).name)
+    labels = {prompt: facts.categories for prompt, facts in engine.index.prompt_facts().items()}
+    table = table_of(evidence, labels, _categories(engine, asked.cases))
+    found = arms(table, asked.plain, asked.max_images, asked.draws)
+    unknown = sorted({*asked.only} - {arm.name for arm in found})
+    if unknown:
+        raise BadInput(f"no arm is called {unknown[0]!r}", f"arms: {', '.join(arm.name for arm in found)}")
+    return tuple(replace(arm, backend=asked.backend) for arm in found if not asked.only or arm.name in asked.only)
+
+
+def _categories(engine: Imagewright, made: tuple[Case, ...]) -> dict[str, tuple[str, ...]]:
+    parts = engine.parts(DrawRequest(prompt="a picture"))
+    parsed = {case.prompt: parts.planner.plan(case.prompt).parsed for case in made}
+    return {prompt: parts.categorizer.categorize(prompt, facts).labels for prompt, facts in parsed.items()}
+
+
+def _measured(engine: Imagewright) -> str:
+    """A digest of what choices and pictures rest on: flows, evidence, the flows' weights, the number format."""
+    flows, settings = engine.index.list(), engine.settings
+    lines = sorted(item.model_dump_json() for item in (*flows, *engine.index.evidence_for()))
+    lines += sorted(set(weights(flows, ModelFiles(settings.model_roots), settings.device).values()))
+    return hashlib.sha256("\n".join(lines).encode()).hexdigest()[:16]
+
+
+def judge_of(name: str) -> Judge:
+    """The judge called ``name``: the exact checker, or a scorer.
+
+    Raises:
+        BadInput: there is no such scorer.
+    """
+    if name == "exact":
+        return judge_exactly(SHIPPED)
+    from imagewright.agents.rules.parse import parse_prompt
+
+    scorer = registry.load("scorers", name)()
+    return lambda case, image: float(scorer.score(case.prompt, parse_prompt(case.prompt), image))
+
+
+# --- several processes ----------------------------------------------------------------------
+
+
+def draw_apart(settings: Settings, asked: Asked, workers: int, on_progress: Callable[[int], None]) -> None:
+    """Draw every cell that is not there yet in ``workers`` processes, which share this machine's cores.
+
+    ``on_progress`` hears now and then how many cells are finished.
+
+    Raises:
+        ImagewrightError: what one of them ended with; the others are stopped.
+    """
+    context = multiprocessing.get_context("spawn")
+    heard, said = context.Pipe(duplex=False)
+    shares = [replace(asked, cases=asked.cases[first::workers]) for first in range(workers)]
+    processes = [
+        context.Process(target=_work, args=(settings, share, workers, said), daemon=True)
+        for share in shares
+        if share.cases
+    ]
+    for process in processes:
+        process.start()
+    try:
+        at_work = True
+        while at_work:
+            time.sleep(_LOOK_SECONDS)
+            at_work = any(process.is_alive() for process in processes)
+            on_progress(len(list(asked.images.rglob("*.cell.json"))))
+            if heard.poll():
+                raise CannotDraw(*heard.recv())
+            if any(process.exitcode for process in processes):
+                raise Fault("one of the processes that draw has failed; its error stands above")
+    finally:
+        for process in processes:
+            process.terminate()
+
+
+def _work(settings: Settings, asked: Asked, workers: int, said: Connection) -> None:
+    """Draw a share of the prompts; end as soon as nobody waits for it any more."""
+    import torch
+
+    torch.set_num_threads(max(1, multiprocessing.cpu_count() // workers))
+    parent = multiprocessing.parent_process()
+    try:
+        engine = Imagewright(settings)
+        for _ in outcomes(engine, arms_of(engine, asked), asked):
+            if parent is not None and not parent.is_alive():
+                return
+    except ImagewrightError as error:
+        said.send((str(error), error.remedy))
+    except KeyboardInterrupt:
+        return

@@ -1,0 +1,52 @@
+"""The ablation shared out among processes: each draws its prompts, and nothing is drawn by two."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from imagewright.container import Imagewright
+from imagewright.errors import BadInput, ImagewrightError
+from imagewright.evals.ablation import held_out
+from imagewright.evals.ablation_run import Asked, arms_of, draw_apart, judge_of, outcomes
+from imagewright.settings import load_settings
+from imagewright.t2i_backends.mini.editions import SHIPPED
+
+
+@pytest.fixture
+def asked(tmp_path: Path) -> Asked:
+    return Asked(tuple(held_out(SHIPPED, 3)), 1, tmp_path / "images", "mini-few-steps", 1, 1, only=("plain",))
+
+
+def test_two_processes_draw_every_cell_once(asked: Asked) -> None:
+    heard: list[int] = []
+    settings = load_settings()
+    draw_apart(settings, asked, 2, heard.append)
+    cells = {path: path.read_bytes() for path in asked.images.rglob("*.cell.json")}
+    assert len(cells) == 3
+    assert heard[-1] <= 3
+    with contextlib.closing(Imagewright(settings)) as engine:
+        found = list(outcomes(engine, arms_of(engine, asked), asked))
+    assert {path: path.read_bytes() for path in cells} == cells, "the one that started them draws nothing again"
+    assert [(o.arm, o.prompt) for o in found] == [("plain", case.prompt) for case in asked.cases]
+    assert sorted(json.loads(text)["outcome"]["score"] for text in cells.values()) == sorted(o.score for o in found)
+
+
+def test_what_keeps_one_process_from_drawing_ends_all(asked: Asked) -> None:
+    with pytest.raises(ImagewrightError, match="no-such-flow"):
+        draw_apart(load_settings(), replace(asked, plain="no-such-flow"), 2, lambda done: None)
+    assert not list(asked.images.rglob("*.cell.json"))
+
+
+def test_what_there_is_not_is_told_before_anything_is_drawn(asked: Asked) -> None:
+    with contextlib.closing(Imagewright(load_settings())) as engine:
+        with pytest.raises(BadInput, match="no arm is called 'fully'"):
+            arms_of(engine, replace(asked, only=("fully",)))
+        with pytest.raises(BadInput, match="no-such-flow"):
+            arms_of(engine, replace(asked, plain="no-such-flow"))
+    with pytest.raises(BadInput, match="nobody"):
+        judge_of("nobody")
