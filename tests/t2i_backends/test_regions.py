@@ -47,16 +47,14 @@ def test_the_first_steps_see_regions_and_the_last_only_the_base(
     calls = watch(backend)
     flow = make_flow(ks_cfg=2.0, ks_steps=5)
     drawn = draw(make_job(flow, regions=(region(), region("a dog", 0.5)), negative="a square"))
-    positive, negative = calls[::2], calls[1::2]
-    lengths = [call["encoder_hidden_states"].shape[1] for call in positive]
-    assert lengths == [3 * LENGTH] * 3 + [LENGTH] * 2
-    for call in positive[:3]:
+    shapes = [tuple(call["encoder_hidden_states"].shape[:2]) for call in calls]
+    assert shapes == [(1, 3 * LENGTH), (1, LENGTH)] * 3 + [(2, LENGTH)] * 2, "then both sides share a pass"
+    for call in calls[:6:2]:
         mask = call["joint_attention_kwargs"]["attention_mask"]
         assert torch.equal(mask, attention_mask(LENGTH, LENGTH, owned_tokens([region(), region("", 0.5)], 4, 4)))
         assert mask.shape[-1] == 3 * LENGTH + TOKENS
         assert len(call["txt_ids"]) == 3 * LENGTH
-    assert all(not call["joint_attention_kwargs"] for call in positive[3:] + negative)
-    assert {call["encoder_hidden_states"].shape[1] for call in negative} == {LENGTH}
+    assert all(not call["joint_attention_kwargs"] for call in (*calls[1:6:2], *calls[6:]))
     assert drawn.facts["regions"] == "2 in the first 3 of 5 steps"
 
 
