@@ -113,7 +113,11 @@ def _stacked(groups: Sequence[ParsedGroup], across: ordering.Order, down: orderi
         return None
     if len(columns) > _SIDE_BY_SIDE and (cells := _banded(groups, columns, across, down)) is not None:
         return cells
-    return _columns(groups, columns, down.ranks())
+    plain = _columns(groups, columns, down.ranks())
+    if len(columns) <= _SIDE_BY_SIDE:
+        return plain
+    shared = _sharing(groups, stack_of, stacks, order.ranks(), down.ranks())
+    return max((plain, shared), key=lambda cells: _least(groups, cells))
 
 
 def _banded(
@@ -138,6 +142,31 @@ def _banded(
         top += share
     kept = all(cells[a].x + cells[a].width <= cells[b].x + 1e-9 for a, after in enumerate(across.after) for b in after)
     return [cells[i] for i in range(len(groups))] if kept else None
+
+
+def _sharing(
+    groups: Sequence[ParsedGroup], stack_of: Sequence[int], stacks: Sequence[int], columns: Sequence[int],
+    ranks: Sequence[int],
+) -> list[Cell]:  # fmt: skip
+    """Cells where stacks between which nothing is said share a column, one below the other.
+
+    ``columns`` are the ranks of ``stacks`` from left to right, so what stands left of something is in another column.
+    """
+    levels, filled = [0] * len(groups), [0] * (max(columns) + 1)
+    for stack, column in zip(stacks, columns, strict=True):
+        members = [i for i, s in enumerate(stack_of) if s == stack]
+        depth = sorted({ranks[i] for i in members})
+        for i in members:
+            levels[i] = filled[column] + depth.index(ranks[i])
+        filled[column] += len(depth)
+    column_of = dict(zip(stacks, columns, strict=True))
+    sharing = [[i for i, s in enumerate(stack_of) if column_of[s] == k] for k in range(len(filled))]
+    return _columns(groups, sharing, levels)
+
+
+def _least(groups: Sequence[ParsedGroup], cells: Sequence[Cell]) -> float:
+    """The area of the smallest thing that is drawn in ``cells``."""
+    return min(math.prod(_size(group, cell)[2:]) for group, cell in zip(groups, cells, strict=True))
 
 
 def _components(order: ordering.Order) -> list[int]:

@@ -328,3 +328,25 @@ def test_four_things_and_more_stand_in_bands_for_columns_would_be_narrow() -> No
     assert left.x + left.width <= disc.x
     chain = PLANNER.plan("a cat left of a dog left of a bird left of a fish").layout.boxes
     assert all(a.x + a.width <= b.x for a, b in pairwise(chain)), "a chain keeps to one band"
+
+
+@pytest.mark.parametrize(
+    "prompt",
+    [
+        "a black circle to the left of a purple square, a red mushroom and a black house",
+        "to the right of a green house are a red fish, a pink cup and a yellow heart",
+        "a green triangle on the left and a purple fish on the right and a brown cup and a purple boat",
+    ],
+)
+def test_what_stands_beside_one_thing_shares_a_column(prompt: str) -> None:
+    """In a row of four all would be narrow; between those that share a column nothing is said."""
+    planned = RulesLayoutPlanner().plan(prompt)
+    boxes, parsed = planned.layout.boxes, planned.parsed
+    columns = {round(box.centre[0], 2) for box in boxes}
+    assert len(boxes) == 4
+    assert len(columns) < 4
+    assert min(box.width * box.height for box in boxes) > 0.041, "a row of four has 0.036 to 0.040"
+    for relation in parsed.relations:
+        one, other = boxes[relation.subject], boxes[relation.object]
+        left, right = (one, other) if relation.relation == "left" else (other, one)
+        assert left.x + left.width <= right.x
