@@ -100,7 +100,8 @@ def free_memory(name: str) -> int | None:
         if device.type == "cuda":
             import torch
 
-            return int(torch.cuda.mem_get_info(device)[0])
+            kept = torch.cuda.memory_reserved(device) - torch.cuda.memory_allocated(device)
+            return int(torch.cuda.mem_get_info(device)[0]) + kept  # torch keeps what it freed, for its next tensors
     limits = [value for value in (_available_ram(), _cgroup_room()) if value is not None]
     return min(limits) if limits else None
 
