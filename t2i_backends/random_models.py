@@ -92,11 +92,20 @@ def _plain_memory(dtype: torch.dtype) -> Iterator[None]:
         torch.set_default_dtype(before)
 
 
-_STARTS = frozenset({torch.Tensor.uniform_, torch.Tensor.normal_, torch.nn.init.trunc_normal_})
+_STARTS = frozenset((
+    torch.Tensor.uniform_, torch.nn.init.uniform_, torch.nn.init.normal_, torch.nn.init.kaiming_uniform_,
+    torch.nn.init.kaiming_normal_,
+))  # fmt: skip
+"""What fills a new tensor with random numbers: torch hands each of these over, and does not look into it again."""
 
 
 class _NoStart(TorchFunctionMode):
     """Leaves tensors as they are where they would be filled with random numbers."""
 
     def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-        return args[0] if func in _STARTS else func(*args, **(kwargs or {}))
+        given = kwargs or {}
+        if func in _STARTS:
+            return args[0] if args else given["tensor"]
+        if func is torch.Tensor.normal_:  # trunc_normal_ draws until all lies within its bounds, as the mean does
+            return args[0].fill_(args[1] if len(args) > 1 else given.get("mean", 0.0))
+        return func(*args, **given)

@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from imagewright.errors import BadInput
-from imagewright.t2i_backends import bench, loading
+from imagewright.t2i_backends import bench, loading, random_models
 from imagewright.t2i_backends.bench import Asked, compare, levels_of
 from imagewright.t2i_backends.families.facts import FAMILIES
 from imagewright.t2i_backends.memory import LEVELS
@@ -98,3 +98,21 @@ def test_random_models_have_the_shape_of_the_loaded_ones(family_root: Path) -> N
             assert all(float(p.abs().max()) < 0.2 for p in one.parameters())
             for (name, mine), (_, theirs) in zip(one.named_buffers(), other.named_buffers(), strict=True):
                 assert torch.equal(mine, theirs), name
+
+
+def test_random_models_are_not_initialised_twice() -> None:
+    """At full size the models' own start takes minutes; what torch would fill is left as it is."""
+    with random_models._plain_memory(torch.bfloat16):
+        layer = torch.nn.Linear(64, 64)
+        before = layer.weight.detach().fill_(3.0).clone()
+        for start in (torch.nn.init.normal_, torch.nn.init.kaiming_uniform_, torch.nn.init.uniform_):
+            start(layer.weight)
+    assert layer.weight.dtype == torch.bfloat16
+    assert torch.equal(layer.weight, before)
+
+
+def test_a_truncated_start_comes_to_an_end() -> None:
+    with random_models._plain_memory(torch.float32):
+        weight = torch.empty(8, 8)
+        torch.nn.init.trunc_normal_(weight, mean=0.5, std=0.1, a=0.0, b=1.0)
+    assert (weight == 0.5).all()
