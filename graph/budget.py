@@ -1,10 +1,11 @@
 """When the loop ends, and which picture is delivered.
 
-The loop goes on until the first of these: a picture is accepted, or was not checked; three rounds in a row were no
-better than the best one before them; ``max_images`` pictures are made; ``max_seconds`` are used; the next picture would
-cost more than is left of ``max_money``. In a conversation the person is asked before one of the last three, and yes
-allows as much again. What is delivered is always the best picture so far: an accepted one, else the highest score, and
-among equals the earliest; a polished one only where it was found to be better and still right.
+The loop goes on until the first of these: a picture is accepted, or was not checked; five rounds in a row were no
+better than the best one before them, or four, where that one has all that was asked for and only the form of a thing is
+doubted; ``max_images`` pictures are made; ``max_seconds`` are used; the next picture would cost more than is
+left of ``max_money``. In a conversation the person is asked before one of the last three, and yes allows as much again.
+What is delivered is always the best picture so far: an accepted one, else the highest score, and among equals the
+earliest; a polished one only where it was found to be better and still right.
 """
 
 from __future__ import annotations
@@ -12,12 +13,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from imagewright.agents.account import LimitName
+from imagewright.agents.critic import failures
 from imagewright.errors import BudgetSpent
 from imagewright.graph.state import State
 from imagewright.schemas import Round
 
-PATIENCE = 3
+PATIENCE = 5
 """How many rounds in a row may fail to improve on the best one before them."""
+FORM_PATIENCE = 4
+"""The same where everything is there and only the form of a thing is doubted: another picture, then three close-ups.
+Such a picture is mostly right, and other whole pictures are mostly no better."""
 
 
 def rank(made: Round) -> tuple[bool, float]:
@@ -41,11 +46,23 @@ def delivered(state: State) -> Round:
     return preferred[-1] if preferred else best(state.rounds)
 
 
+def only_form(made: Round) -> bool:
+    """Whether a picture has all that was asked for, and only the form of a thing is doubted."""
+    faults = failures(made.verdict.checks) if made.verdict else ()
+    return bool(faults) and all(check.name == "form" for check in faults)
+
+
+def patience(rounds: Sequence[Round]) -> int:
+    """How many rounds in a row may fail to improve on the best of ``rounds``."""
+    return FORM_PATIENCE if only_form(best(rounds)) else PATIENCE
+
+
 def stalled(rounds: Sequence[Round]) -> bool:
-    """Whether the last ``PATIENCE`` rounds were no better than the best one before them."""
-    if len(rounds) <= PATIENCE:
+    """Whether the last rounds, as many as ``patience`` allows, were no better than the best one before them."""
+    allowed = patience(rounds) if rounds else 0
+    if len(rounds) <= allowed:
         return False
-    return rank(best(rounds[-PATIENCE:])) <= rank(best(rounds[:-PATIENCE]))
+    return rank(best(rounds[-allowed:])) <= rank(best(rounds[:-allowed]))
 
 
 def seconds_left(state: State) -> float:
@@ -85,7 +102,10 @@ def why_stop(state: State, asks: bool = False) -> str:
     before the next picture.
     """
     if stalled(state.rounds):
-        return f"{PATIENCE} rounds in a row were no better than the best picture"
+        vain = patience(state.rounds)
+        return (
+            "another round was" if vain == 1 else f"{vain} rounds in a row were"
+        ) + " no better than the best picture"
     over = passing(state)
     return used_up(*over) if over and not (asks and over[0] not in state.declined) else ""
 

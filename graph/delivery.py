@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import platform
+from collections.abc import Sequence
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ from imagewright.errors import BadInput, Fault
 from imagewright.flow_format import graph_hash
 from imagewright.graph import change, png_texts
 from imagewright.graph.budget import delivered
+from imagewright.graph.close_up import drawn_by
 from imagewright.graph.parts import Parts
 from imagewright.graph.state import Spent, State
 from imagewright.graph.tried import known
@@ -132,7 +134,7 @@ def trace_of(parts: Parts, state: State, result: RunResult) -> dict[str, Any]:
         "tried": [_plain(tried) for tried in known(change.base(state), state.rounds)],
         "spent": _spent(state.spent),
         "backend": parts.backend.name,
-        "flows": {name: _flow_facts(parts, name) for name in dict.fromkeys(made.flow for made in state.rounds)},
+        "flows": {name: _flow_facts(parts, name) for name in _flows(state.rounds)},
         "facts": [made.facts if (made := parts.store.made(key)) else {} for key in state.keys],
         "versions": versions(),
     }
@@ -146,6 +148,12 @@ def _spent(spent: Spent) -> dict[str, Any]:
     """What the run used; its cost is ``unknown`` where something was used that has no price."""
     plain = spent.model_dump(mode="json")
     return {**plain, "money": "unknown", "money_at_least": spent.money} if spent.unpriced else plain
+
+
+def _flows(rounds: Sequence[Round]) -> tuple[str, ...]:
+    """The flows of a run, first used first; those that drew close-ups too."""
+    used = (name for made in rounds for name in (made.flow, drawn_by(made.flow, made.repair)))
+    return tuple(dict.fromkeys(used))
 
 
 def _flow_facts(parts: Parts, name: str) -> dict[str, Any]:

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 from imagewright.errors import Cancelled
 from imagewright.flow_format import graph_hash
+from imagewright.graph import close_up
 from imagewright.graph.budget import seconds_left
 from imagewright.graph.parts import Parts
 from imagewright.graph.refine import region
 from imagewright.graph.state import Attempt, State
 from imagewright.memory.artifacts import Made, content_key
-from imagewright.ports import Job, OnStep, Redraw
+from imagewright.ports import Drawn, Job, OnStep, Redraw
 from imagewright.schemas import Flow, Region
 
 Stop = Callable[[], bool]
@@ -42,13 +44,13 @@ def make(parts: Parts, state: State, attempt: Attempt, on_step: OnStep) -> tuple
         Cancelled: the person stopped the run.
         OutOfTime: the run's seconds ended before the picture was done.
     """
-    flow = parts.catalogue.flow(attempt.flow)
+    flow = parts.catalogue.flow(close_up.drawn_by(attempt.flow, attempt.repair))
     key = key_of(state, attempt, flow, parts.backend.name)
     if (before := parts.store.made(key)) is not None:
         return key, before
     deadline = parts.clock() + seconds_left(state)
     try:
-        drawn = parts.backend.draw(job_of(parts, state, attempt, flow), on_step, _stop(parts, deadline))
+        drawn = drawn_of(parts, state, attempt, flow, on_step, _stop(parts, deadline))
     except Cancelled:
         if parts.stop.is_set() or state.request.max_seconds is None:
             raise
@@ -62,6 +64,21 @@ def make(parts: Parts, state: State, attempt: Attempt, on_step: OnStep) -> tuple
 
 def _stop(parts: Parts, deadline: float) -> Stop:
     return lambda: parts.stop.is_set() or parts.clock() > deadline
+
+
+def drawn_of(parts: Parts, state: State, attempt: Attempt, flow: Flow, on_step: OnStep, stop: Stop) -> Drawn:
+    """What the backend draws for ``attempt``; a close-up is put back into its picture.
+
+    Raises:
+        ImagewrightError: what the backend raises.
+    """
+    thing, repair = close_up.thing_of(attempt.repair), attempt.repair
+    if thing is None or repair is None or attempt.base is None:
+        return parts.backend.draw(job_of(parts, state, attempt, flow), on_step, stop)
+    drawn = parts.backend.draw(
+        close_up.job(parts.store.open(attempt.base), repair, thing, flow, attempt.seed), on_step, stop
+    )
+    return replace(drawn, image=close_up.put_back(parts.store.open(attempt.base), drawn.image, thing))
 
 
 def job_of(parts: Parts, state: State, attempt: Attempt, flow: Flow) -> Job:
@@ -87,6 +104,8 @@ def redrawn(attempt: Attempt) -> tuple[Region, ...]:
         return ()
     if attempt.base == attempt.edited and attempt.regions:
         return attempt.regions
+    if (thing := close_up.thing_of(attempt.repair)) is not None:
+        return (region(thing),)
     box = attempt.repair.box if attempt.repair else None
     return () if attempt.layout is None or box is None else (region(attempt.layout.boxes[box]),)
 

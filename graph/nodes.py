@@ -17,14 +17,14 @@ from imagewright.graph.budget import delivered, ground, insist_on_room, nothing_
 from imagewright.graph.events import flow_in_words, in_words, tell, tell_node, tell_notes
 from imagewright.graph.layouts import governing, placing
 from imagewright.graph.parts import Parts
-from imagewright.graph.refine import refined
+from imagewright.graph.refine import drawn_again, refined
 from imagewright.graph.spending import metered, picture_name
 from imagewright.graph.state import Attempt, State, Update
 from imagewright.graph.tried import known
 from imagewright.graph.wording import additions, worded
 from imagewright.intents import Settled
-from imagewright.ports import Step
-from imagewright.schemas import Layout, Round, RunEvent, Verdict, Written
+from imagewright.ports import Redraws, Step
+from imagewright.schemas import Categories, Layout, ParsedGroup, ParsedPrompt, Round, RunEvent, Verdict, Written
 
 T = TypeVar("T")
 Node = Callable[[State, Runtime[Parts]], Update]
@@ -234,7 +234,8 @@ def refine(state: State, parts: Parts) -> Update:
         tell(RunEvent(kind="repair", run=state.run, text=f"polish: {reason}"))
         return {"attempt": attempt}
     canonical = parts.canonical_prompt(_there(state.planned, "plan").parsed)
-    attempt = refined(state, canonical, known(change.base(state), state.rounds), _others(state, parts))
+    tried, closer = known(change.base(state), state.rounds), _closer(state, parts)
+    attempt = refined(state, canonical, tried, _others(state, parts), closer)
     repair = _there(attempt.repair, "repair")
     if repair.kind == "next_flow":
         boxes = placing(attempt.layout) or _there(state.planned, "plan").layout
@@ -250,6 +251,29 @@ def _others(state: State, parts: Parts) -> tuple[str, ...]:
     if not drawn_with_boxes or state.request.thread or state.request.use_layout == "always":
         return ()
     return tuple(flow for flow in state.able if WORDS in parts.catalogue.flow(flow).card.tags)
+
+
+def _closer(state: State, parts: Parts) -> str:
+    """The flow that draws a close-up of the best picture so far; empty where none is proposed or can be drawn.
+
+    Of the flows on the picture's own model that draw from words alone, the one that served prompts for such a thing
+    best; a flow that the person asked for by name is kept.
+    """
+    last = ground(state.rounds)
+    near, backend = last.verdict.nearer if last.verdict else None, parts.backend
+    if near is None or near.moved is None or near.prompt is None or not drawn_again(state.rounds):
+        return ""
+    if not isinstance(backend, Redraws):
+        return ""
+    named, model = state.request.flow, parts.catalogue.flow(last.flow).card.base_model
+    if named:
+        return named if backend.can_redraw(parts.catalogue.flow(named)) else ""
+    thing = ParsedGroup(object=near.moved.object, attributes=near.moved.attributes, count=1, caption=near.moved.caption)
+    nothing = Categories(labels=(), decided_by="the close-up")
+    found = parts.catalogue.rank(near.prompt, ParsedPrompt(groups=(thing,)), nothing)
+    flows = (parts.catalogue.flow(candidate.flow) for candidate in parts.catalogue.offered(found))
+    fitting = (f for f in flows if REGIONS not in f.card.tags and f.card.base_model == model)
+    return next((flow.id for flow in fitting if backend.can_redraw(flow)), "")
 
 
 @node

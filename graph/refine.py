@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 from imagewright.agents.critic import failures
 from imagewright.agents.rules.repair import roomier
 from imagewright.errors import Fault
-from imagewright.graph.budget import ground
+from imagewright.graph.budget import best, ground, only_form
 from imagewright.graph.layouts import placing
 from imagewright.graph.state import Attempt, State
 from imagewright.graph.tried import faults_of, moved, target_of, vain
@@ -26,16 +26,19 @@ def next_seed(seed: int, number: int) -> int:
     return int.from_bytes(digest[:4], "big")
 
 
-def refined(state: State, canonical: str, memory: Sequence[Tried] = (), others: Sequence[str] = ()) -> Attempt:
+def refined(
+    state: State, canonical: str, memory: Sequence[Tried] = (), others: Sequence[str] = (), closer: str = ""
+) -> Attempt:
     """The next attempt: the repair of the best picture so far applied to it, or the next rung where it is no use.
 
     The other way to draw comes first, for what one way gets wrong it gets wrong with another seed too. Where that
     picture was drawn from the words alone the planned boxes are tried, unless things are only half-formed, which is no
     matter of reading; where its flow draws with boxes, the best of ``others``, the flows that draw from words alone.
-    Only a single box that is worth redrawing goes before. A repair is no use where it cannot be applied, would draw the
-    same picture again, or was tried in vain for the same fault on the same flow, by ``memory``. Then the rungs of
-    ``LADDER`` behind it are tried, and in the end another seed. ``canonical`` is the prompt in the planner's plain
-    words; ``reprompt`` uses it when the critic wrote none.
+    Only a single box that is worth redrawing goes before. Where another picture did not help and only the form of a
+    thing is doubted, it is drawn close up with the flow ``closer``; empty where no flow can do that. A repair is no use
+    where it cannot be applied, would draw the same picture again, or was tried in vain for the same fault on the same
+    flow, by ``memory``. Then the rungs of ``LADDER`` behind it are tried, and in the end another seed. ``canonical`` is
+    the prompt in the planner's plain words; ``reprompt`` uses it when the critic wrote none.
     """
     if state.attempt is None or state.rounds[-1].verdict is None:
         raise Fault("refine was reached without a verdict")
@@ -45,6 +48,9 @@ def refined(state: State, canonical: str, memory: Sequence[Tried] = (), others: 
     from_there = {"flow": last.flow, "seed": last.seed, "prompt": last.prompt, "layout": last.layout}
     attempt_there = state.attempt.model_copy(update=from_there)
     seed = _unseen_seed(state, memory)
+    if closer and last.verdict.nearer is not None and state.attempt.edited is None and drawn_again(state.rounds):
+        close_up = last.verdict.nearer.model_copy(update={"flow": closer})
+        return _changed(attempt_there, close_up, seed=seed, base=last.image)
     proposed = last.verdict.repair or Repair(kind="new_seed", reason="the critic proposed nothing")
     fault = next(iter(faults_of(last.verdict)), "")
     vain_kinds = [tried.kind for tried in memory if tried.flow == last.flow and tried.in_vain(fault)]
@@ -60,6 +66,11 @@ def refined(state: State, canonical: str, memory: Sequence[Tried] = (), others: 
         useless.append(f"{repair.kind.replace('_', ' ')} {why}")
     another = Repair(kind="new_seed", reason=proposed.reason)
     return _told(_changed(attempt_there, another, seed=seed), useless)
+
+
+def drawn_again(rounds: Sequence[Round]) -> bool:
+    """Whether a picture of which only the form was doubted was followed by another."""
+    return any(only_form(best(rounds[:number])) for number in range(1, len(rounds)))
 
 
 def _other_way(state: State, last: Round, reason: str, others: Sequence[str]) -> list[Repair]:
@@ -80,7 +91,7 @@ def _drawn_from_words(state: State, last: Round) -> bool:
         or state.attempt.edited
     ):
         return False
-    if last.verdict is None or all(check.name == "form" for check in failures(last.verdict.checks)):
+    if last.verdict is None or only_form(last):
         return False
     return state.planned is not None and placing(state.planned.layout) is not None
 
@@ -192,7 +203,7 @@ def _was_tried(attempt: Attempt, rounds: Sequence[Round]) -> bool:
 
 
 def _is_redraw(made: Round) -> bool:
-    return made.repair is not None and made.repair.kind == "redraw"
+    return made.repair is not None and made.repair.kind in ("redraw", "close_up")
 
 
 def region(box: Box) -> Region:

@@ -12,7 +12,8 @@ from pydantic import ValidationError
 from imagewright.errors import BadInput
 from imagewright.flow_format import graph_hash, parse_graph
 from imagewright.graph import delivery
-from imagewright.graph.draw import job_of
+from imagewright.graph.close_up import drawn_by
+from imagewright.graph.draw import drawn_of
 from imagewright.graph.parts import Parts
 from imagewright.graph.state import Attempt, State
 from imagewright.ports import Drawn, Step
@@ -88,16 +89,16 @@ def _again(
         made[base] = _again(parts, trace, request, rounds, base, made, on_event).image
     if base is not None and base in made:
         base = parts.store.put_image(made[base])
-    attempt = Attempt(flow=this.flow, seed=this.seed, prompt=this.prompt, layout=this.layout, base=base, edited=base,
-                      regions=this.redrawn)  # fmt: skip
+    attempt = Attempt(flow=this.flow, seed=this.seed, prompt=this.prompt, layout=this.layout, repair=this.repair,
+                      base=base, edited=base, regions=this.redrawn)  # fmt: skip
     state = State(run=str(trace["run"]), request=request, seed=this.seed, out="")
-    job = job_of(parts, state, attempt, _flow(parts, trace, this.flow))
 
     def on_step(step: Step) -> None:
         text = f"step {step.step} of {step.total}"
         on_event(RunEvent(kind="step", run=state.run, text=text, step=step.step, total=step.total))
 
-    return parts.backend.draw(job, on_step, parts.stop.is_set)
+    flow = _flow(parts, trace, drawn_by(this.flow, this.repair))
+    return drawn_of(parts, state, attempt, flow, on_step, parts.stop.is_set)
 
 
 def _flow(parts: Parts, trace: Mapping[str, Any], name: str) -> Flow:

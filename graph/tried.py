@@ -10,6 +10,7 @@ from collections.abc import Iterator, Sequence
 
 from imagewright.agents.critic import failures
 from imagewright.graph.budget import ground
+from imagewright.graph.close_up import thing_of
 from imagewright.intents import Reference, Tried
 from imagewright.schemas import Check, Layout, Repair, Round, Verdict
 
@@ -33,6 +34,8 @@ def target_of(repair: Repair, layout: Layout | None, flow: str, prompt: str) -> 
         return flow
     if repair.kind == "reprompt":
         return prompt
+    if (thing := thing_of(repair)) is not None:
+        return f"the {thing.object} at {thing.centre[0]:.1f},{thing.centre[1]:.1f}"
     if repair.box is None or layout is None or not 0 <= repair.box < len(layout.boxes):
         return ""
     box = layout.boxes[repair.box]

@@ -18,7 +18,7 @@ RelationName = Literal["left", "right", "above", "below", "inside", "near", "beh
 PlaceName = (
     RelationName | Literal["top", "bottom", "middle", "top-left", "top-right", "bottom-left", "bottom-right", ""]
 )
-RepairKind = Literal["move_box", "new_seed", "reprompt", "redraw", "boxes", "next_flow", "polish"]
+RepairKind = Literal["move_box", "new_seed", "reprompt", "redraw", "close_up", "boxes", "next_flow", "polish"]
 
 
 class Value(BaseModel):
@@ -292,9 +292,11 @@ class Repair(Value):
     reason: str
     box: int | None = None
     moved: Box | None = None
-    """The new box of ``move_box`` and ``redraw``."""
+    """The new box of ``move_box`` and ``redraw``; of ``close_up`` the thing, where the critic saw it."""
     prompt: str | None = None
-    """The new prompt of ``reprompt``."""
+    """The new prompt of ``reprompt``; of ``close_up`` the thing alone, with background and style."""
+    flow: str | None = None
+    """The flow that draws a ``close_up``."""
 
 
 class Verdict(Value):
@@ -304,6 +306,8 @@ class Verdict(Value):
     score: float
     checks: tuple[Check, ...] = ()
     repair: Repair | None = None
+    nearer: Repair | None = None
+    """Where nothing but form is doubted: the close-up of the thing that is least plain to see."""
     decided_by: str = "detector"
 
 

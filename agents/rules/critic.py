@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from imagewright.agents.critic import failures, not_judged, verdict
-from imagewright.agents.rules.repair import proposed
+from imagewright.agents.rules.repair import nearer, proposed
 from imagewright.agents.rules.sight import Sight, Wanted, iou, placed, see, stands
 from imagewright.ports import Detector, Picture
 from imagewright.schemas import Check, Layout, ParsedPrompt, Verdict
@@ -35,8 +35,9 @@ class DetectorCritic:
         sight = see(eye.detect(image), parsed, eye.labels, eye.colours, eye.sure)
         checks = (*_kinds(sight), *_forms(sight), *_colours(sight), *_relations(sight, parsed), *_absent(sight, parsed))
         checks = (*checks, *_others(sight, parsed), *_background(sight, parsed), *_layout(sight, layout))
-        repair = proposed(sight, parsed, layout, failures(checks), tried)
-        return verdict(checks, repair, "detector")
+        failed = failures(checks)
+        found = verdict(checks, proposed(sight, parsed, layout, failed, tried), "detector")
+        return found if found.accepted else found.model_copy(update={"nearer": nearer(sight, parsed, failed)})
 
 
 def _kinds(sight: Sight) -> Iterator[Check]:

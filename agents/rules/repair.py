@@ -21,8 +21,20 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Literal
 
+from imagewright.agents.rules.describe import canonical_prompt
+from imagewright.agents.rules.nouns import article
 from imagewright.agents.rules.sight import Sight, Thing, Wanted, gap, intersection, iou, stands
-from imagewright.schemas import Box, Check, Layout, ParsedPrompt, ParsedRelation, Repair, RepairKind, Verdict
+from imagewright.schemas import (
+    Box,
+    Check,
+    Layout,
+    ParsedGroup,
+    ParsedPrompt,
+    ParsedRelation,
+    Repair,
+    RepairKind,
+    Verdict,
+)
 
 Case = Literal["one box", "place", "number"]
 LADDERS: dict[Case, tuple[RepairKind, ...]] = {
@@ -38,6 +50,8 @@ EDGE = 0.02
 """The margin that boxes keep from the edge of the canvas and from one another."""
 CROWDED = 0.3
 """A box whose shorter side is below this share of the canvas is crowded: small models draw small things badly."""
+LARGE = 0.5
+"""A thing with a side above this share of the canvas is drawn large already: a close-up shows hardly more of it."""
 GROWTH = 1.25
 """By how much a crowded box is enlarged."""
 
@@ -126,6 +140,37 @@ def _fits(sight: Sight, layout: Layout | None, number: int, thing: Thing) -> boo
     box = layout.boxes[number]
     wanted = Wanted.of(box.object, box.attributes, 1, sight.colours)
     return thing.whole and thing.object == wanted.object and (not wanted.colour or thing.colour == wanted.colour)
+
+
+# --- coming closer --------------------------------------------------------------------------
+
+
+def nearer(sight: Sight, parsed: ParsedPrompt, failed: Sequence[Check]) -> Repair | None:
+    """The close-up of the thing that is least plain to see, where nothing but form is doubted.
+
+    None where something else is wrong too, or where every such thing is drawn large already.
+    """
+    if not failed or any(check.name != "form" for check in failed):
+        return None
+    kinds = {wanted.object for wanted in sight.wanted}
+    blurred = [
+        thing for thing in sight.things
+        if not thing.whole and thing.object in kinds and max(thing.box.width, thing.box.height) <= LARGE
+    ]  # fmt: skip
+    if not blurred:
+        return None
+    thing = min(blurred, key=lambda each: each.box.score)
+    words = tuple(word for word in (thing.colour,) if word)
+    name = " ".join((*words, thing.object))
+    place = {side: float(getattr(thing.box, side)) for side in ("x", "y", "width", "height")}
+    box = Box(caption=f"{article(name)} {name}", object=thing.object, attributes=words, **place)
+    return Repair(kind="close_up", reason=failed[0].detail, moved=box, prompt=_alone(box, parsed))
+
+
+def _alone(thing: Box, parsed: ParsedPrompt) -> str:
+    """The prompt for one thing alone, with what the whole prompt says of background and style."""
+    group = ParsedGroup(object=thing.object, count=1, caption=thing.caption, attributes=thing.attributes)
+    return canonical_prompt(parsed.model_copy(update={"groups": (group,), "relations": (), "negative": ()}))
 
 
 # --- where a box could go -------------------------------------------------------------------

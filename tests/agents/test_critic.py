@@ -149,6 +149,21 @@ def test_a_half_formed_thing_is_not_accepted_and_its_box_is_redrawn() -> None:
         ParsedGroup(object="circle", attributes=("red",)),)), None, ()).accepted  # fmt: skip
 
 
+def test_where_only_form_is_doubted_a_close_up_of_the_least_plain_thing_is_offered() -> None:
+    prompt, things = "a red circle and a blue square on a white background", ("red circle left", "blue square right")
+    parsed = parse_prompt(prompt)
+    verdict = DetectorCritic(Unsure()).judge(picture(*things), prompt, parsed, None, ())
+    assert verdict.nearer is not None
+    assert verdict.nearer.kind == "close_up"
+    assert verdict.nearer.moved is not None
+    assert verdict.nearer.moved.caption == "a blue square"
+    assert verdict.nearer.moved.centre[0] > 0.5
+    assert verdict.nearer.prompt == "a blue square on a white background"
+    seen = picture("red circle left")
+    assert DetectorCritic(Unsure()).judge(seen, prompt, parsed, None, ()).nearer is None, "something else is wrong too"
+    assert DetectorCritic(Unsure()).judge(seen, "a red circle", parse_prompt("a red circle"), None, ()).nearer is None
+
+
 def test_the_background_is_judged_where_it_is_a_plain_colour() -> None:
     prompt = "a red circle on a blue background"
     assert judge(prompt, picture("red circle middle", background="blue")).accepted

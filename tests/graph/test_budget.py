@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 
 from imagewright.errors import BudgetSpent
-from imagewright.graph.budget import PATIENCE, best, delivered, insist_on_room, passing, stalled, why_stop
+from imagewright.graph.budget import PATIENCE, best, delivered, insist_on_room, only_form, passing, stalled, why_stop
 from imagewright.graph.state import Spent, State
-from imagewright.schemas import DrawRequest, Round, Verdict
+from imagewright.schemas import Check, DrawRequest, Round, Verdict
 
 
 def made(name: str, score: float | None, accepted: bool = False) -> Round:
@@ -25,15 +25,20 @@ def state(*scores: float, **fields: Any) -> State:
     return State(run="r", request=request, seed=1, out="/p.png", rounds=rounds, **fields)
 
 
+MANY = {"request": {"max_images": 20}}
+
+
 @pytest.mark.parametrize(
     ("scores", "fields", "asks", "reason"),
     [
         ((0.1,), {}, False, ""),
         ((0.5, 0.5), {}, False, ""),
         ((0.5, 0.5, 0.4), {}, False, ""),
-        ((0.5, 0.5, 0.4, 0.5), {}, False, "3 rounds in a row were no better than the best picture"),
+        ((0.5, *[0.5, 0.4] * 2), MANY, False, ""),
+        ((0.5, *[0.5, 0.4] * 2, 0.5), MANY, False, "5 rounds in a row were no better than the best picture"),
         ((0.5, 0.6, 0.6), {}, False, ""),
-        ((0.5, 0.6, 0.6, 0.6, 0.6), {}, True, "3 rounds in a row were no better than the best picture"),
+        ((0.5, *[0.6] * 5), MANY, False, ""),
+        ((0.5, *[0.6] * 6), {}, True, "5 rounds in a row were no better than the best picture"),
         ((0.1, 0.2, 0.3, 0.4), {}, False, "the budget of 4 images is used; raise it with --max-images"),
         ((0.1,), {"request": {"max_images": 1}}, False, "the budget of 1 image is used; raise it with --max-images"),
         ((0.1, 0.2, 0.3, 0.4), {}, True, ""),
@@ -47,6 +52,19 @@ def state(*scores: float, **fields: Any) -> State:
 )  # fmt: skip
 def test_the_stop_rule(scores: tuple[float, ...], fields: dict[str, Any], asks: bool, reason: str) -> None:
     assert why_stop(state(*scores, **fields), asks) == reason
+
+
+def test_where_only_form_is_doubted_another_picture_and_three_close_ups_are_enough() -> None:
+    form = Check(name="form", passed=False, detail="star: whole wanted, 1 half-formed")
+    count = Check(name="count", passed=False, detail="star: 2 wanted, 1 seen")
+    blurred = made("0", 0.9).model_copy(update={"verdict": Verdict(accepted=False, score=0.9, checks=(form,))})
+    wrong = made("0", 0.9).model_copy(update={"verdict": Verdict(accepted=False, score=0.9, checks=(form, count))})
+    assert only_form(blurred)
+    assert not only_form(wrong)
+    later = [made(str(number), 0.8) for number in range(1, 5)]
+    assert not stalled((blurred, *later[:3]))
+    assert stalled((blurred, *later))
+    assert not stalled((wrong, *later))
 
 
 def test_the_limit_that_was_allowed_twice_is_three_times_as_high() -> None:

@@ -152,7 +152,8 @@ def test_repairs_of_an_edit_keep_what_was_not_named(studio: Studio) -> None:
     home.backend.flaw = lambda job, regions: [
         region.model_copy(update={"caption": region.caption.replace("green", "black")}) for region in regions
     ]
-    second = made(home.say("make the square green"))
+    assert home.say("make the square green").question is not None
+    second = made(home.reply("no"))
     assert second.images > 1
     assert all(job.redraw is not None for job in home.backend.jobs[-second.images :])
     base = np.asarray(home.store.open(made(first).image)).astype(int)

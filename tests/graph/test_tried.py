@@ -99,8 +99,10 @@ def test_the_next_turn_about_the_picture_does_not_repeat_what_was_in_vain(
     studio: Callable[..., Any], kit: ModuleType
 ) -> None:
     home = studio(flaw=kit.always_a_star_too_many)
-    first = home.say(PROMPT).result
+    home.say(PROMPT)
+    first = home.reply("no").result
     home.say("one more")
+    home.reply("no")
     again = home.runs.list()[0].result
     used = [(m.repair.kind, m.seed) for m in first.rounds if m.repair]
     new = [(m.repair.kind, m.seed) for m in again.rounds if m.repair]
