@@ -144,5 +144,5 @@ def test_questions_are_derived_once(desk: Any, monkeypatch: pytest.MonkeyPatch) 
 
 def test_the_repairs_on_the_wire_are_the_closed_set_and_none() -> None:
     kinds = get_args(Proposed.model_fields["kind"].annotation)
-    # Beauty is no repair of a fault, and the graph brings boxes by itself.
-    assert set(kinds) == {*get_args(RepairKind), "none"} - {"polish", "boxes"}
+    # Beauty is no repair of a fault, the graph brings boxes by itself, and a close-up needs a place that was measured.
+    assert set(kinds) == {*get_args(RepairKind), "none"} - {"polish", "boxes", "close_up"}
