@@ -33,6 +33,11 @@ def failures(checks: Sequence[Check]) -> tuple[Check, ...]:
     return tuple(check for check in checks if counts(check) and not check.passed)
 
 
+def only_form(failed: Sequence[Check]) -> bool:
+    """Whether all that was asked for is there, and only the form of a thing is doubted."""
+    return bool(failed) and all(check.name == "form" for check in failed)
+
+
 def score(checks: Sequence[Check]) -> float:
     """The weighted share of judged checks that passed, in [0, 1]; 1 where nothing could be judged."""
     judged = [check for check in checks if counts(check)]

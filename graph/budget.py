@@ -13,7 +13,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from imagewright.agents.account import LimitName
-from imagewright.agents.critic import failures
+from imagewright.agents.critic import failures, only_form
 from imagewright.errors import BudgetSpent
 from imagewright.graph.state import State
 from imagewright.schemas import Round
@@ -46,15 +46,14 @@ def delivered(state: State) -> Round:
     return preferred[-1] if preferred else best(state.rounds)
 
 
-def only_form(made: Round) -> bool:
+def only_blurred(made: Round) -> bool:
     """Whether a picture has all that was asked for, and only the form of a thing is doubted."""
-    faults = failures(made.verdict.checks) if made.verdict else ()
-    return bool(faults) and all(check.name == "form" for check in faults)
+    return made.verdict is not None and only_form(failures(made.verdict.checks))
 
 
 def patience(rounds: Sequence[Round]) -> int:
     """How many rounds in a row may fail to improve on the best of ``rounds``."""
-    return FORM_PATIENCE if only_form(best(rounds)) else PATIENCE
+    return FORM_PATIENCE if only_blurred(best(rounds)) else PATIENCE
 
 
 def stalled(rounds: Sequence[Round]) -> bool:
@@ -102,10 +101,7 @@ def why_stop(state: State, asks: bool = False) -> str:
     before the next picture.
     """
     if stalled(state.rounds):
-        vain = patience(state.rounds)
-        return (
-            "another round was" if vain == 1 else f"{vain} rounds in a row were"
-        ) + " no better than the best picture"
+        return f"{patience(state.rounds)} rounds in a row were no better than the best picture"
     over = passing(state)
     return used_up(*over) if over and not (asks and over[0] not in state.declined) else ""
 

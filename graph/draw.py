@@ -75,10 +75,9 @@ def drawn_of(parts: Parts, state: State, attempt: Attempt, flow: Flow, on_step: 
     thing, repair = close_up.thing_of(attempt.repair), attempt.repair
     if thing is None or repair is None or attempt.base is None:
         return parts.backend.draw(job_of(parts, state, attempt, flow), on_step, stop)
-    drawn = parts.backend.draw(
-        close_up.job(parts.store.open(attempt.base), repair, thing, flow, attempt.seed), on_step, stop
-    )
-    return replace(drawn, image=close_up.put_back(parts.store.open(attempt.base), drawn.image, thing))
+    whole = parts.store.open(attempt.base)
+    drawn = parts.backend.draw(close_up.job(whole, repair, thing, flow, attempt.seed), on_step, stop)
+    return replace(drawn, image=close_up.put_back(whole, drawn.image, thing))
 
 
 def job_of(parts: Parts, state: State, attempt: Attempt, flow: Flow) -> Job:

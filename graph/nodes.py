@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import functools
 import itertools
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import TypeVar
 
 from langgraph.runtime import Runtime
 
 from imagewright.agents.critic import unchecked
+from imagewright.agents.rules.repair import alone
 from imagewright.errors import Cancelled, Fault, ImagewrightError
 from imagewright.flow_tags import REGIONS, WORDS
 from imagewright.graph import change, choose, delivery, draw, polishing, room
@@ -24,7 +25,7 @@ from imagewright.graph.tried import known
 from imagewright.graph.wording import additions, worded
 from imagewright.intents import Settled
 from imagewright.ports import Redraws, Step
-from imagewright.schemas import Categories, Layout, ParsedGroup, ParsedPrompt, Round, RunEvent, Verdict, Written
+from imagewright.schemas import Categories, Flow, Layout, ParsedPrompt, Repair, Round, RunEvent, Verdict, Written
 
 T = TypeVar("T")
 Node = Callable[[State, Runtime[Parts]], Update]
@@ -253,27 +254,29 @@ def _others(state: State, parts: Parts) -> tuple[str, ...]:
     return tuple(flow for flow in state.able if WORDS in parts.catalogue.flow(flow).card.tags)
 
 
-def _closer(state: State, parts: Parts) -> str:
-    """The flow that draws a close-up of the best picture so far; empty where none is proposed or can be drawn.
+def _closer(state: State, parts: Parts) -> Repair | None:
+    """The close-up that the critic offers of the best picture so far, once another whole picture has not helped.
 
-    Of the flows on the picture's own model that draw from words alone, the one that served prompts for such a thing
-    best; a flow that the person asked for by name is kept.
+    It is drawn with the flow on the picture's own model that draws from words alone and served prompts for such a thing
+    best; a flow that the person asked for by name is kept. None of an edited picture, where what the person did not
+    name keeps its pixels, and where no flow can redraw.
     """
-    last = ground(state.rounds)
-    near, backend = last.verdict.nearer if last.verdict else None, parts.backend
-    if near is None or near.moved is None or near.prompt is None or not drawn_again(state.rounds):
-        return ""
-    if not isinstance(backend, Redraws):
-        return ""
-    named, model = state.request.flow, parts.catalogue.flow(last.flow).card.base_model
-    if named:
-        return named if backend.can_redraw(parts.catalogue.flow(named)) else ""
-    thing = ParsedGroup(object=near.moved.object, attributes=near.moved.attributes, count=1, caption=near.moved.caption)
-    nothing = Categories(labels=(), decided_by="the close-up")
-    found = parts.catalogue.rank(near.prompt, ParsedPrompt(groups=(thing,)), nothing)
-    flows = (parts.catalogue.flow(candidate.flow) for candidate in parts.catalogue.offered(found))
-    fitting = (f for f in flows if REGIONS not in f.card.tags and f.card.base_model == model)
-    return next((flow.id for flow in fitting if backend.can_redraw(flow)), "")
+    last, backend = ground(state.rounds), parts.backend
+    near = last.verdict.nearer if last.verdict else None
+    if near is None or near.moved is None or near.prompt is None or _there(state.attempt, "attempt").edited is not None:
+        return None
+    if not isinstance(backend, Redraws) or not drawn_again(state.rounds):
+        return None
+    if state.request.flow:
+        fitting: Iterable[Flow] = (parts.catalogue.flow(state.request.flow),)
+    else:
+        nothing = Categories(labels=(), decided_by="the close-up")
+        found = parts.catalogue.offered(parts.catalogue.rank(near.prompt, alone(near.moved, ParsedPrompt()), nothing))
+        model = parts.catalogue.flow(last.flow).card.base_model
+        flows = (parts.catalogue.flow(candidate.flow) for candidate in found)
+        fitting = (flow for flow in flows if REGIONS not in flow.card.tags and flow.card.base_model == model)
+    flow = next((flow.id for flow in fitting if backend.can_redraw(flow)), None)
+    return near.model_copy(update={"flow": flow}) if flow else None
 
 
 @node

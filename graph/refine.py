@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 from imagewright.agents.critic import failures
 from imagewright.agents.rules.repair import roomier
 from imagewright.errors import Fault
-from imagewright.graph.budget import best, ground, only_form
+from imagewright.graph.budget import best, ground, only_blurred
 from imagewright.graph.layouts import placing
 from imagewright.graph.state import Attempt, State
 from imagewright.graph.tried import faults_of, moved, target_of, vain
@@ -27,18 +27,21 @@ def next_seed(seed: int, number: int) -> int:
 
 
 def refined(
-    state: State, canonical: str, memory: Sequence[Tried] = (), others: Sequence[str] = (), closer: str = ""
+    state: State,
+    canonical: str,
+    memory: Sequence[Tried] = (),
+    others: Sequence[str] = (),
+    closer: Repair | None = None,
 ) -> Attempt:
     """The next attempt: the repair of the best picture so far applied to it, or the next rung where it is no use.
 
     The other way to draw comes first, for what one way gets wrong it gets wrong with another seed too. Where that
     picture was drawn from the words alone the planned boxes are tried, unless things are only half-formed, which is no
     matter of reading; where its flow draws with boxes, the best of ``others``, the flows that draw from words alone.
-    Only a single box that is worth redrawing goes before. Where another picture did not help and only the form of a
-    thing is doubted, it is drawn close up with the flow ``closer``; empty where no flow can do that. A repair is no use
-    where it cannot be applied, would draw the same picture again, or was tried in vain for the same fault on the same
-    flow, by ``memory``. Then the rungs of ``LADDER`` behind it are tried, and in the end another seed. ``canonical`` is
-    the prompt in the planner's plain words; ``reprompt`` uses it when the critic wrote none.
+    Only a single box that is worth redrawing goes before, and ``closer``, a close-up whose turn it is, before all. A
+    repair is no use where it cannot be applied, would draw the same picture again, or was tried in vain for the same
+    fault on the same flow, by ``memory``. Then the rungs of ``LADDER`` behind it are tried, in the end another seed.
+    ``canonical`` is the prompt in the planner's plain words; ``reprompt`` uses it when the critic wrote none.
     """
     if state.attempt is None or state.rounds[-1].verdict is None:
         raise Fault("refine was reached without a verdict")
@@ -48,9 +51,8 @@ def refined(
     from_there = {"flow": last.flow, "seed": last.seed, "prompt": last.prompt, "layout": last.layout}
     attempt_there = state.attempt.model_copy(update=from_there)
     seed = _unseen_seed(state, memory)
-    if closer and last.verdict.nearer is not None and state.attempt.edited is None and drawn_again(state.rounds):
-        close_up = last.verdict.nearer.model_copy(update={"flow": closer})
-        return _changed(attempt_there, close_up, seed=seed, base=last.image)
+    if closer is not None:
+        return _changed(attempt_there, closer, seed=seed, base=last.image)
     proposed = last.verdict.repair or Repair(kind="new_seed", reason="the critic proposed nothing")
     fault = next(iter(faults_of(last.verdict)), "")
     vain_kinds = [tried.kind for tried in memory if tried.flow == last.flow and tried.in_vain(fault)]
@@ -70,7 +72,7 @@ def refined(
 
 def drawn_again(rounds: Sequence[Round]) -> bool:
     """Whether a picture of which only the form was doubted was followed by another."""
-    return any(only_form(best(rounds[:number])) for number in range(1, len(rounds)))
+    return any(only_blurred(best(rounds[:number])) for number in range(1, len(rounds)))
 
 
 def _other_way(state: State, last: Round, reason: str, others: Sequence[str]) -> list[Repair]:
@@ -91,7 +93,7 @@ def _drawn_from_words(state: State, last: Round) -> bool:
         or state.attempt.edited
     ):
         return False
-    if last.verdict is None or only_form(last):
+    if last.verdict is None or only_blurred(last):
         return False
     return state.planned is not None and placing(state.planned.layout) is not None
 

@@ -37,7 +37,7 @@ class DetectorCritic:
         checks = (*checks, *_others(sight, parsed), *_background(sight, parsed), *_layout(sight, layout))
         failed = failures(checks)
         found = verdict(checks, proposed(sight, parsed, layout, failed, tried), "detector")
-        return found if found.accepted else found.model_copy(update={"nearer": nearer(sight, parsed, failed)})
+        return found.model_copy(update={"nearer": nearer(sight, parsed, failed)})
 
 
 def _kinds(sight: Sight) -> Iterator[Check]:

@@ -21,6 +21,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Literal
 
+from imagewright.agents.critic import only_form
 from imagewright.agents.rules.describe import canonical_prompt
 from imagewright.agents.rules.nouns import article
 from imagewright.agents.rules.sight import Sight, Thing, Wanted, gap, intersection, iou, stands
@@ -150,7 +151,7 @@ def nearer(sight: Sight, parsed: ParsedPrompt, failed: Sequence[Check]) -> Repai
 
     None where something else is wrong too, or where every such thing is drawn large already.
     """
-    if not failed or any(check.name != "form" for check in failed):
+    if not only_form(failed):
         return None
     kinds = {wanted.object for wanted in sight.wanted}
     blurred = [
@@ -162,15 +163,17 @@ def nearer(sight: Sight, parsed: ParsedPrompt, failed: Sequence[Check]) -> Repai
     thing = min(blurred, key=lambda each: each.box.score)
     words = tuple(word for word in (thing.colour,) if word)
     name = " ".join((*words, thing.object))
-    place = {side: float(getattr(thing.box, side)) for side in ("x", "y", "width", "height")}
-    box = Box(caption=f"{article(name)} {name}", object=thing.object, attributes=words, **place)
-    return Repair(kind="close_up", reason=failed[0].detail, moved=box, prompt=_alone(box, parsed))
+    box = Box(
+        caption=f"{article(name)} {name}", object=thing.object, attributes=words,
+        x=thing.box.x, y=thing.box.y, width=thing.box.width, height=thing.box.height,
+    )  # fmt: skip
+    return Repair(kind="close_up", reason=failed[0].detail, moved=box, prompt=canonical_prompt(alone(box, parsed)))
 
 
-def _alone(thing: Box, parsed: ParsedPrompt) -> str:
-    """The prompt for one thing alone, with what the whole prompt says of background and style."""
+def alone(thing: Box, parsed: ParsedPrompt) -> ParsedPrompt:
+    """A prompt for one thing, with what ``parsed`` says of background and style."""
     group = ParsedGroup(object=thing.object, count=1, caption=thing.caption, attributes=thing.attributes)
-    return canonical_prompt(parsed.model_copy(update={"groups": (group,), "relations": (), "negative": ()}))
+    return parsed.model_copy(update={"groups": (group,), "relations": (), "negative": ()})
 
 
 # --- where a box could go -------------------------------------------------------------------

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from imagewright.errors import BudgetSpent
-from imagewright.graph.budget import PATIENCE, best, delivered, insist_on_room, only_form, passing, stalled, why_stop
+from imagewright.graph.budget import PATIENCE, best, delivered, insist_on_room, only_blurred, passing, stalled, why_stop
 from imagewright.graph.state import Spent, State
 from imagewright.schemas import Check, DrawRequest, Round, Verdict
 
@@ -54,13 +54,13 @@ def test_the_stop_rule(scores: tuple[float, ...], fields: dict[str, Any], asks: 
     assert why_stop(state(*scores, **fields), asks) == reason
 
 
-def test_where_only_form_is_doubted_another_picture_and_three_close_ups_are_enough() -> None:
+def test_where_only_blurred_is_doubted_another_picture_and_three_close_ups_are_enough() -> None:
     form = Check(name="form", passed=False, detail="star: whole wanted, 1 half-formed")
     count = Check(name="count", passed=False, detail="star: 2 wanted, 1 seen")
     blurred = made("0", 0.9).model_copy(update={"verdict": Verdict(accepted=False, score=0.9, checks=(form,))})
     wrong = made("0", 0.9).model_copy(update={"verdict": Verdict(accepted=False, score=0.9, checks=(form, count))})
-    assert only_form(blurred)
-    assert not only_form(wrong)
+    assert only_blurred(blurred)
+    assert not only_blurred(wrong)
     later = [made(str(number), 0.8) for number in range(1, 5)]
     assert not stalled((blurred, *later[:3]))
     assert stalled((blurred, *later))

@@ -24,15 +24,16 @@ class Doubtful:
     """Doubts the form of one thing, until it has been drawn close up ``enough`` times."""
 
     def __init__(self, enough: int = 1, near: bool = True) -> None:
-        self.left, self.near = enough, near
+        self.doubts, self.near = enough + 1, near
+        """The first picture, the next one, and all close-ups but the last are doubted."""
 
     def judge(
         self, image: Picture, prompt: str, parsed: ParsedPrompt, layout: Layout | None, tried: Sequence[Verdict]
     ) -> Verdict:
         """Accept in the end."""
-        if self.left < -1:
+        if not self.doubts:
             return Verdict(accepted=True, score=1.0)
-        self.left -= 1
+        self.doubts -= 1
         form = Check(name="form", passed=False, detail="square: whole wanted, 1 half-formed", wanted="square: whole")
         closer = Repair(kind="close_up", reason=form.detail, moved=THING, prompt="a blue square on a white background")
         repair = Repair(kind="new_seed", reason=form.detail)
@@ -45,7 +46,7 @@ def kinds(result: Any) -> list[str]:
 
 
 def test_first_another_picture_then_close_ups_of_the_latest(studio: Callable[..., Any]) -> None:
-    critic = Doubtful(enough=2)
+    critic = Doubtful(enough=3)
     home = studio(critic=lambda flow: critic)
     result = home.draw(PROMPT, max_images=9)
     assert kinds(result) == ["new_seed", "close_up", "close_up", "close_up"]
@@ -97,7 +98,7 @@ def test_a_flow_that_was_asked_for_draws_its_close_ups(studio: Callable[..., Any
 
 
 def test_a_close_up_is_replayed(studio: Callable[..., Any]) -> None:
-    critic = Doubtful(enough=0)
+    critic = Doubtful()
     home = studio(critic=lambda flow: critic)
     result = home.draw(PROMPT, max_images=9)
     assert kinds(result)[-1] == "close_up"
