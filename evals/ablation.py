@@ -155,6 +155,10 @@ PAIRS = (
 )  # fmt: skip
 
 
+REMOVED = (("full", "best-of-n"),)
+"""Of which arm's failures (second) the report tells the share that another (first) removes."""
+
+
 # --- prompts --------------------------------------------------------------------------------
 
 
@@ -186,17 +190,17 @@ def read_prompts(path: Path) -> list[Case]:
 # --- drawing --------------------------------------------------------------------------------
 
 
-def held_out(edition: Edition, count: int) -> list[Case]:
-    """``count`` prompts of ``KINDS``, worded as training never words them, fixed by ``SEED``."""
+def held_out(edition: Edition, count: int, seed: int = SEED) -> list[Case]:
+    """``count`` prompts of ``KINDS``, worded as training never words them, fixed by ``seed``."""
     rows = KINDS[edition.version]
-    return list(_shuffled(edition.version, max(1.0, count / sum(row.prompts for row in rows)))[:count])
+    return list(_shuffled(edition.version, max(1.0, count / sum(row.prompts for row in rows)), seed)[:count])
 
 
 @functools.lru_cache(maxsize=2)
-def _shuffled(version: int, share: float) -> tuple[Case, ...]:
+def _shuffled(version: int, share: float, seed: int) -> tuple[Case, ...]:
     """All prompts that the fixed ones are the first of; finding room for their things takes seconds."""
-    made = cases(EDITIONS[version], SEED, share, KINDS[version])
-    random.Random(SEED).shuffle(made)
+    made = cases(EDITIONS[version], seed, share, KINDS[version])
+    random.Random(seed).shuffle(made)
     return tuple(made)
 
 

@@ -6,13 +6,13 @@ from collections.abc import Sequence
 
 from PIL import Image, ImageDraw
 
-from imagewright.evals.paired import ArmRow, PairRow
+from imagewright.evals.paired import ArmRow, PairRow, RemovedRow
 
 _WIDTH, _ROW, _LEFT, _RIGHT = 760, 34, 190, 90
 
 
-def table(arms: Sequence[ArmRow], pairs: Sequence[PairRow]) -> str:
-    """Both tables as text: arms with their intervals and costs, then paired differences in points."""
+def table(arms: Sequence[ArmRow], pairs: Sequence[PairRow], removed: Sequence[RemovedRow] = ()) -> str:
+    """All as text: arms with their intervals and costs, paired differences in points, shares of failures removed."""
     lines = [f"{'arm':<24} {'right':>6}  {'95 %':>15}  {'images':>6}  {'seconds':>7}"]
     lines += [
         f"{a.arm:<24} {a.overall:6.1%}  [{a.low:6.1%}–{a.high:6.1%}]  {a.images_per_prompt:6.2f}  "
@@ -24,6 +24,7 @@ def table(arms: Sequence[ArmRow], pairs: Sequence[PairRow]) -> str:
         lines += [
             f"{p.a} - {p.b}:  {100 * p.difference:+.1f}  [{100 * p.low:+.1f}, {100 * p.high:+.1f}]" for p in pairs
         ]
+    lines += [f"{r.a} removes {r.share:.0%} [{r.low:.0%}, {r.high:.0%}] of the failures of {r.b}" for r in removed]
     return "\n".join(lines)
 
 

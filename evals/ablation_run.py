@@ -8,25 +8,29 @@ from __future__ import annotations
 
 import hashlib
 import multiprocessing
+import os
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, MutableSequence, Sequence
+from contextlib import closing
 from dataclasses import dataclass, replace
 from multiprocessing.connection import Connection
 from pathlib import Path
 
 from imagewright import registry
-from imagewright.container import DEFAULT_BACKEND, Imagewright
+from imagewright.container import DEFAULT_BACKEND, MINI, Imagewright
 from imagewright.errors import BadInput, CannotDraw, Fault, ImagewrightError
 from imagewright.evals.ablation import Arm, Judge, Setting, arms, cells, judge_exactly, table_of
 from imagewright.evals.mini_report import Case
 from imagewright.evals.paired import Outcome
 from imagewright.evals.sharing import SharingEngine
+from imagewright.ports import Critic
 from imagewright.schemas import DrawRequest
 from imagewright.settings import Settings
 from imagewright.t2i_backends.mini.editions import SHIPPED
 from imagewright.t2i_backends.model_files import ModelFiles
 from imagewright.tools.sweep import weights
 
+_MOST_WORKERS, _CELLS_A_WORKER = 8, 20
 _LOOK_SECONDS = 2.0
 """How often the processes are looked after."""
 
@@ -88,11 +92,18 @@ def _categories(engine: Imagewright, made: tuple[Case, ...]) -> dict[str, tuple[
 
 
 def _measured(engine: Imagewright) -> str:
-    """A digest of what choices and pictures rest on: flows, evidence, the flows' weights, the number format."""
+    """A digest of what choices, pictures and verdicts rest on: flows, evidence, weights, critics, the number format."""
     flows, settings = engine.index.list(), engine.settings
+    critic = engine.parts(DrawRequest(prompt="a picture")).critic
     lines = sorted(item.model_dump_json() for item in (*flows, *engine.index.evidence_for()))
     lines += sorted(set(weights(flows, ModelFiles(settings.model_roots), settings.device).values()))
+    lines += sorted({_eye(critic(flow)) for flow in flows} if critic else ())
     return hashlib.sha256("\n".join(lines).encode()).hexdigest()[:16]
+
+
+def _eye(critic: Critic) -> str:
+    """The detector that a critic looks with, by the name that tells its weights; the critic's kind without one."""
+    return str(getattr(getattr(critic, "detector", None), "name", type(critic).__name__))
 
 
 def judge_of(name: str) -> Judge:
@@ -112,6 +123,19 @@ def judge_of(name: str) -> Judge:
 # --- several processes ----------------------------------------------------------------------
 
 
+def workers_for(settings: Settings, asked: Asked, arms: int, base_model: str) -> int:
+    """How many processes suit a run where nobody says: one a core for the small model on a CPU, else one.
+
+    A process takes seconds and most of a gigabyte to start: a run of few cells has one, and none has more than eight.
+    """
+    from imagewright.t2i_backends.devices import pick_device
+
+    if base_model != MINI or pick_device(settings.device).type != "cpu":
+        return 1
+    cells = arms * len(asked.cases) * asked.seeds
+    return max(1, min(os.cpu_count() or 1, _MOST_WORKERS, cells // _CELLS_A_WORKER))
+
+
 def draw_apart(settings: Settings, asked: Asked, workers: int, on_progress: Callable[[int], None]) -> None:
     """Draw every cell that is not there yet in ``workers`` processes, which share this machine's cores.
 
@@ -122,10 +146,11 @@ def draw_apart(settings: Settings, asked: Asked, workers: int, on_progress: Call
     """
     context = multiprocessing.get_context("spawn")
     heard, said = context.Pipe(duplex=False)
+    done = context.Array("i", workers, lock=False)
     shares = [replace(asked, cases=asked.cases[first::workers]) for first in range(workers)]
     processes = [
-        context.Process(target=_work, args=(settings, share, workers, said), daemon=True)
-        for share in shares
+        context.Process(target=_work, args=(settings, share, number, said, done), daemon=True)
+        for number, share in enumerate(shares)
         if share.cases
     ]
     for process in processes:
@@ -135,7 +160,7 @@ def draw_apart(settings: Settings, asked: Asked, workers: int, on_progress: Call
         while at_work:
             time.sleep(_LOOK_SECONDS)
             at_work = any(process.is_alive() for process in processes)
-            on_progress(len(list(asked.images.rglob("*.cell.json"))))
+            on_progress(sum(done))
             if heard.poll():
                 raise CannotDraw(*heard.recv())
             if any(process.exitcode for process in processes):
@@ -145,17 +170,18 @@ def draw_apart(settings: Settings, asked: Asked, workers: int, on_progress: Call
             process.terminate()
 
 
-def _work(settings: Settings, asked: Asked, workers: int, said: Connection) -> None:
-    """Draw a share of the prompts; end as soon as nobody waits for it any more."""
+def _work(settings: Settings, asked: Asked, number: int, said: Connection, done: MutableSequence[int]) -> None:
+    """Draw a share of the prompts, and count in ``done[number]``; end as soon as nobody waits for it any more."""
     import torch
 
-    torch.set_num_threads(max(1, multiprocessing.cpu_count() // workers))
+    torch.set_num_threads(max(1, multiprocessing.cpu_count() // len(done)))
     parent = multiprocessing.parent_process()
     try:
-        engine = Imagewright(settings)
-        for _ in outcomes(engine, arms_of(engine, asked), asked):
-            if parent is not None and not parent.is_alive():
-                return
+        with closing(Imagewright(settings)) as engine:
+            for _ in outcomes(engine, arms_of(engine, asked), asked):
+                done[number] += 1
+                if parent is not None and not parent.is_alive():
+                    return
     except ImagewrightError as error:
         said.send((str(error), error.remedy))
     except KeyboardInterrupt:

@@ -57,6 +57,17 @@ class PairRow:
     high: float
 
 
+@dataclass(frozen=True)
+class RemovedRow:
+    """What share of the failures of ``b`` is gone in ``a`` (below 0 where it has more), with a 95 % interval."""
+
+    a: str
+    b: str
+    share: float
+    low: float
+    high: float
+
+
 def arm_rows(outcomes: Iterable[Outcome]) -> list[ArmRow]:
     """A row for each arm, in the order of their first outcomes."""
     arms: dict[str, list[Outcome]] = {}
@@ -82,12 +93,35 @@ def pair_row(outcomes: Sequence[Outcome], a: str, b: str) -> PairRow:
     Raises:
         BadInput: they share no prompt and seed.
     """
-    scores = [{(o.prompt, o.seed): o.score for o in outcomes if o.arm == arm} for arm in (a, b)]
-    shared = {cell: scores[0][cell] - scores[1][cell] for cell in scores[0] if cell in scores[1]}
-    if not shared:
-        raise BadInput(f"the arms {a!r} and {b!r} share no prompt", "run both arms on the same prompts and seeds")
+    shared = {cell: mine - theirs for cell, (mine, theirs) in _shared(outcomes, a, b).items()}
     low, high = interval(_by_prompt(shared))
     return PairRow(a, b, float(np.mean(list(shared.values()))), low, high)
+
+
+def removed_row(outcomes: Sequence[Outcome], a: str, b: str) -> RemovedRow | None:
+    """The share of the failures of ``b`` that ``a`` removes; None where ``b`` fails too seldom for an interval.
+
+    Raises:
+        BadInput: they share no prompt and seed.
+    """
+    shared = _shared(outcomes, a, b)
+    gained = _totals(_by_prompt({cell: mine - theirs for cell, (mine, theirs) in shared.items()}))
+    missed = _totals(_by_prompt({cell: 1 - theirs for cell, (_, theirs) in shared.items()}))
+    drawn = _draws(len(missed))
+    failures = missed[drawn].sum(axis=1)
+    if not failures.all():
+        return None
+    low, high = np.quantile(gained[drawn].sum(axis=1) / failures, (0.025, 0.975))
+    return RemovedRow(a, b, float(gained.sum() / missed.sum()), float(low), float(high))
+
+
+def _shared(outcomes: Sequence[Outcome], a: str, b: str) -> dict[tuple[str, int], tuple[float, float]]:
+    """The scores of ``a`` and ``b`` on every prompt and seed that both have."""
+    mine, theirs = ({(o.prompt, o.seed): o.score for o in outcomes if o.arm == arm} for arm in (a, b))
+    shared = {cell: (score, theirs[cell]) for cell, score in mine.items() if cell in theirs}
+    if not shared:
+        raise BadInput(f"the arms {a!r} and {b!r} share no prompt", "run both arms on the same prompts and seeds")
+    return shared
 
 
 def _by_prompt(cells: Mapping[tuple[str, int], float]) -> list[list[float]]:
@@ -100,12 +134,20 @@ def _by_prompt(cells: Mapping[tuple[str, int], float]) -> list[list[float]]:
 
 def interval(groups: Sequence[Sequence[float]]) -> tuple[float, float]:
     """The 95 % bootstrap interval of the mean of all values, whole groups drawn with replacement."""
-    totals = np.array([sum(group) for group in groups], dtype=np.float64)
+    totals, drawn = _totals(groups), _draws(len(groups))
     counts = np.array([len(group) for group in groups], dtype=np.float64)
-    drawn = np.random.default_rng(SEED).integers(0, len(groups), (ROUNDS, len(groups)))
     means: Floats = totals[drawn].sum(axis=1) / counts[drawn].sum(axis=1)
     low, high = np.quantile(means, (0.025, 0.975))
     return float(low), float(high)
+
+
+def _totals(groups: Sequence[Sequence[float]]) -> Floats:
+    return np.array([sum(group) for group in groups], dtype=np.float64)
+
+
+def _draws(count: int) -> NDArray[np.int64]:
+    """Which of ``count`` groups each round of the bootstrap draws, ``(rounds, count)``."""
+    return np.random.default_rng(SEED).integers(0, count, (ROUNDS, count))
 
 
 @dataclass(frozen=True)
@@ -114,10 +156,14 @@ class Comparison:
 
     arms: tuple[ArmRow, ...]
     pairs: tuple[PairRow, ...]
+    removed: tuple[RemovedRow, ...] = ()
 
 
-def report(outcomes: Sequence[Outcome], pairs: Sequence[tuple[str, str]]) -> Comparison:
-    """The rows of all arms and pairs; pairs of which an arm is missing are left out."""
+def report(
+    outcomes: Sequence[Outcome], pairs: Sequence[tuple[str, str]], removed: Sequence[tuple[str, str]] = ()
+) -> Comparison:
+    """The rows of all arms and pairs, and what share of failures is ``removed``; without those that lack an arm."""
     there = {outcome.arm for outcome in outcomes}
     rows = (pair_row(outcomes, a, b) for a, b in pairs if {a, b} <= there)
-    return Comparison(tuple(arm_rows(outcomes)), tuple(rows))
+    gone = (removed_row(outcomes, a, b) for a, b in removed if {a, b} <= there)
+    return Comparison(tuple(arm_rows(outcomes)), tuple(rows), tuple(row for row in gone if row is not None))

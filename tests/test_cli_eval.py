@@ -16,6 +16,8 @@ from imagewright.errors import BadInput
         (["--sample", "none"], "--sample"),
         (["--seeds", "0"], "--seeds"),
         (["--draws", "-1"], "--draws"),
+        (["--prompt-seed", "x"], "--prompt-seed"),
+        (["--prompt-seed", "5", "--prompts", "my.jsonl"], "both say which prompts"),
     ],
 )
 def test_nonsense_numbers_are_refused(options: list[str], words: str, tmp_path: Path) -> None:

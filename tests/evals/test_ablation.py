@@ -71,6 +71,8 @@ def test_the_prompts_are_fixed_and_from_all_rows(made: list[Case]) -> None:
     assert len({case.prompt for case in many}) > 290
     assert {case.kind for case in many} == {row.name for row in KINDS[2]}
     assert held_out(SECOND, 4) == made
+    others = {case.prompt for case in held_out(SECOND, 300, seed=7_300)}
+    assert len(others - {case.prompt for case in many}) > 280
 
 
 def test_every_arm_asks_for_what_its_name_says() -> None:

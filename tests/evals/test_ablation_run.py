@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import os
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,9 +13,10 @@ import pytest
 from imagewright.container import Imagewright
 from imagewright.errors import BadInput, ImagewrightError
 from imagewright.evals.ablation import held_out
-from imagewright.evals.ablation_run import Asked, arms_of, draw_apart, judge_of, outcomes
+from imagewright.evals.ablation_run import Asked, arms_of, draw_apart, judge_of, outcomes, workers_for
 from imagewright.settings import load_settings
 from imagewright.t2i_backends.mini.editions import SHIPPED
+from imagewright.tools.detect import MiniDetector
 
 
 @pytest.fixture
@@ -28,12 +30,55 @@ def test_two_processes_draw_every_cell_once(asked: Asked) -> None:
     draw_apart(settings, asked, 2, heard.append)
     cells = {path: path.read_bytes() for path in asked.images.rglob("*.cell.json")}
     assert len(cells) == 3
-    assert heard[-1] <= 3
+    assert heard == sorted(heard)
+    assert heard[-1] == 3
     with contextlib.closing(Imagewright(settings)) as engine:
         found = list(outcomes(engine, arms_of(engine, asked), asked))
     assert {path: path.read_bytes() for path in cells} == cells, "the one that started them draws nothing again"
     assert [(o.arm, o.prompt) for o in found] == [("plain", case.prompt) for case in asked.cases]
     assert sorted(json.loads(text)["outcome"]["score"] for text in cells.values()) == sorted(o.score for o in found)
+
+
+def test_only_the_cells_of_this_run_are_counted(asked: Asked) -> None:
+    heard: list[int] = []
+    draw_apart(load_settings(), asked, 2, heard.append)
+    draw_apart(load_settings(), replace(asked, only=("best-fixed",), cases=asked.cases[:2]), 2, heard.append)
+    assert heard[-1] == 2, "and not those of another arm, which lie in the same folder"
+
+
+def test_another_critic_makes_another_measurement(asked: Asked, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked = replace(asked, cases=asked.cases[:1])
+    with contextlib.closing(Imagewright(load_settings())) as engine:
+        list(outcomes(engine, arms_of(engine, asked), asked))
+    (before,) = asked.images.rglob("*.cell.json")
+    drawn = json.loads(before.read_text("utf-8"))["drawn"]
+    load = MiniDetector.load.__func__  # type: ignore[attr-defined]
+    monkeypatch.setattr(
+        MiniDetector, "load", classmethod(lambda cls, name, edition=None: load(cls, "evidence", edition))
+    )
+    with contextlib.closing(Imagewright(load_settings())) as engine:
+        list(outcomes(engine, arms_of(engine, asked), asked))
+    assert json.loads(before.read_text("utf-8"))["drawn"] != drawn
+
+
+@pytest.mark.parametrize(
+    ("arms", "prompts", "base", "device", "cores", "wanted"),
+    [
+        (12, 300, "mini", "cpu", 2, 2),
+        (12, 300, "mini", "cpu/bfloat16", 4, 4),
+        (12, 300, "mini", "cpu", 64, 8),
+        (12, 300, "flux1", "cpu", 64, 1),
+        (1, 30, "mini", "cpu", 64, 1),
+        (1, 1, "mini", "cpu", 1, 1),
+    ],
+)
+def test_small_pictures_on_a_cpu_are_shared_out_unasked(
+    arms: int, prompts: int, base: str, device: str, cores: int, wanted: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("os.cpu_count", lambda: cores)
+    settings = load_settings({**os.environ, "IMAGEWRIGHT_DEVICE": device})
+    asked = Asked(tuple(held_out(SHIPPED, 300)[:prompts]), 1, Path(), "mini-plain", 6, 4)
+    assert workers_for(settings, asked, arms, base) == wanted
 
 
 def test_what_keeps_one_process_from_drawing_ends_all(asked: Asked) -> None:

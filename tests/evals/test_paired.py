@@ -5,7 +5,7 @@ import random
 import pytest
 
 from imagewright.errors import BadInput
-from imagewright.evals.paired import Outcome, arm_rows, interval, pair_row, report
+from imagewright.evals.paired import Outcome, arm_rows, interval, pair_row, removed_row, report
 
 
 def outcome(arm: str, prompt: int, seed: int, score: float, images: int = 1) -> Outcome:
@@ -54,3 +54,22 @@ def test_only_shared_cells_count_and_none_is_an_error() -> None:
         pair_row(outcomes, "a", "c")
     made = report(outcomes, [("a", "b"), ("a", "missing")])
     assert [row.b for row in made.pairs] == ["b"]
+
+
+def test_the_share_of_failures_that_an_arm_removes_has_an_interval_of_its_own() -> None:
+    # Of 100 prompts "b" fails on 40; "a" gets 30 of those right, and 5 wrong that "b" has right.
+    scores = [(1.0, 0.0)] * 30 + [(0.0, 0.0)] * 10 + [(0.0, 1.0)] * 5 + [(1.0, 1.0)] * 55
+    outcomes = [
+        outcome(arm, p, 0, score) for p, pair in enumerate(scores) for arm, score in zip("ab", pair, strict=True)
+    ]
+    row = removed_row(outcomes, "a", "b")
+    assert row is not None
+    assert row.share == pytest.approx(25 / 40)
+    assert 0.3 < row.low < row.share < row.high < 0.9
+    assert report(outcomes, [], [("a", "b"), ("a", "missing")]).removed == (row,)
+
+
+def test_of_no_failures_none_can_be_removed() -> None:
+    outcomes = [outcome(arm, p, 0, 1.0) for p in range(5) for arm in "ab"]
+    assert removed_row(outcomes, "a", "b") is None
+    assert report(outcomes, [], [("a", "b")]).removed == ()
