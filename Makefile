@@ -21,6 +21,8 @@ MAKEFLAGS += --no-print-directory
 VENV := .venv
 BIN := $(VENV)/bin
 LOG := $(VENV)/install.log
+# Much of a test's time goes by while it waits for processes of its own, so several run side by side, one file in each.
+PYTEST := $(BIN)/pytest -n auto --maxprocesses 4 --dist loadfile
 TORCH_INDEX ?=
 WORLD ?= 2
 comma := ,
@@ -39,7 +41,7 @@ run: $(READY) ## draw PROMPT into out/ and tell how it came about
 
 .PHONY: test
 test: $(READY_DEV) ## run the tests (ARGS="-m slow" for the long ones)
-	@$(BIN)/pytest $(ARGS)
+	@$(PYTEST) $(ARGS)
 
 .PHONY: check
 check: $(READY_DEV) ## format, lint, types, import contracts and tests
@@ -47,7 +49,7 @@ check: $(READY_DEV) ## format, lint, types, import contracts and tests
 	@$(BIN)/ruff check .
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports
-	@$(BIN)/pytest
+	@$(PYTEST)
 
 .PHONY: bench
 bench: $(READY) ## run the benchmarks that need no GPU

@@ -40,6 +40,9 @@ def pytest_configure(config: pytest.Config) -> None:
         **{f"{kind}_proxy": _NOWHERE for kind in ("http", "https")},
         **{f"{kind}_PROXY": _NOWHERE for kind in ("HTTP", "HTTPS")},
     )
+    if (processes := int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))) > 1:
+        # torch would start a thread a core in each of them, and they would wait for one another.
+        os.environ["OMP_NUM_THREADS"] = str(max(1, (os.cpu_count() or 1) // processes))
     config.addinivalue_line("filterwarnings", r"error:::imagewright\b")
 
 
