@@ -196,7 +196,7 @@ def held_out(edition: Edition, count: int, seed: int = SEED) -> list[Case]:
     return list(_shuffled(edition.version, max(1.0, count / sum(row.prompts for row in rows)), seed)[:count])
 
 
-@functools.lru_cache(maxsize=2)
+@functools.lru_cache(maxsize=4)
 def _shuffled(version: int, share: float, seed: int) -> tuple[Case, ...]:
     """All prompts that the fixed ones are the first of; finding room for their things takes seconds."""
     made = cases(EDITIONS[version], seed, share, KINDS[version])

@@ -26,6 +26,7 @@ from imagewright.evals.sharing import SharingEngine
 from imagewright.ports import Critic
 from imagewright.schemas import DrawRequest
 from imagewright.settings import Settings
+from imagewright.t2i_backends.devices import runs_on_cpu
 from imagewright.t2i_backends.mini.editions import SHIPPED
 from imagewright.t2i_backends.model_files import ModelFiles
 from imagewright.tools.sweep import weights
@@ -128,12 +129,13 @@ def workers_for(settings: Settings, asked: Asked, arms: int, base_model: str) ->
 
     A process takes seconds and most of a gigabyte to start: a run of few cells has one, and none has more than eight.
     """
-    from imagewright.t2i_backends.devices import pick_device
-
-    if base_model != MINI or pick_device(settings.device).type != "cpu":
+    if base_model != MINI or not runs_on_cpu(settings.device):
         return 1
-    cells = arms * len(asked.cases) * asked.seeds
-    return max(1, min(os.cpu_count() or 1, _MOST_WORKERS, cells // _CELLS_A_WORKER))
+    return max(1, min(_cores(), _MOST_WORKERS, arms * len(asked.cases) * asked.seeds // _CELLS_A_WORKER))
+
+
+def _cores() -> int:
+    return os.cpu_count() or 1
 
 
 def draw_apart(settings: Settings, asked: Asked, workers: int, on_progress: Callable[[int], None]) -> None:
@@ -174,7 +176,7 @@ def _work(settings: Settings, asked: Asked, number: int, said: Connection, done:
     """Draw a share of the prompts, and count in ``done[number]``; end as soon as nobody waits for it any more."""
     import torch
 
-    torch.set_num_threads(max(1, multiprocessing.cpu_count() // len(done)))
+    torch.set_num_threads(max(1, _cores() // len(done)))
     parent = multiprocessing.parent_process()
     try:
         with closing(Imagewright(settings)) as engine:

@@ -60,8 +60,8 @@ def ablation(
     if prompts is not None and chosen is not None:
         raise BadInput("--prompts and --prompt-seed both say which prompts to draw", "leave one of them out")
     budget, cap = read_whole("--max-images", max_images, 100), read_whole("--draws", draws, 100)
-    processes = read_whole("--workers", workers or "1", 64)
-    if not all((wanted, number, budget, cap, processes)):
+    processes = None if workers is None else read_whole("--workers", workers, 64)
+    if 0 in (wanted, number, budget, cap, processes):
         options = "--sample, --seeds, --max-images, --draws and --workers"
         raise BadInput(f"{options} are whole numbers from 1", "leave them out")
     if fresh and images.is_dir() and any(images.rglob("*.cell.json")):
@@ -73,16 +73,14 @@ def ablation(
     from imagewright.evals.paired import report
     from imagewright.t2i_backends.mini.editions import SHIPPED
 
-    made = (read_prompts(prompts) if prompts else held_out(SHIPPED, wanted, SEED if chosen is None else chosen))[
-        :wanted
-    ]
+    made = read_prompts(prompts)[:wanted] if prompts else held_out(SHIPPED, wanted, SEED if chosen is None else chosen)
     asked = Asked(tuple(made), number, images, plain, budget, cap, judge, backend or DEFAULT_BACKEND, tuple(only or ()))
     with cli_runs.engine(models, device) as engine:
         arms = arms_of(engine, asked)
         judge_of(judge)
         write_prompts(made, images)
-        if workers is None:
-            processes = workers_for(engine.settings, asked, len(arms), engine.index.get(plain).card.base_model)
+        base_model = engine.index.get(plain).card.base_model
+        processes = processes or workers_for(engine.settings, asked, len(arms), base_model)
         tell = _Told(len(arms) * len(made) * number)
         if processes > 1:
             draw_apart(engine.settings, asked, processes, tell)

@@ -16,6 +16,8 @@ from imagewright.errors import BadInput
         (["--sample", "none"], "--sample"),
         (["--seeds", "0"], "--seeds"),
         (["--draws", "-1"], "--draws"),
+        (["--workers", "0"], "--workers"),
+        (["--workers", ""], "--workers"),
         (["--prompt-seed", "x"], "--prompt-seed"),
         (["--prompt-seed", "5", "--prompts", "my.jsonl"], "both say which prompts"),
     ],

@@ -16,7 +16,7 @@ from imagewright.evals.ablation import held_out
 from imagewright.evals.ablation_run import Asked, arms_of, draw_apart, judge_of, outcomes, workers_for
 from imagewright.settings import load_settings
 from imagewright.t2i_backends.mini.editions import SHIPPED
-from imagewright.tools.detect import MiniDetector
+from imagewright.tools.detect import weights_file
 
 
 @pytest.fixture
@@ -48,9 +48,8 @@ def test_another_critic_makes_another_measurement(asked: Asked, monkeypatch: pyt
         list(outcomes(engine, arms_of(engine, asked), asked))
     (before,) = asked.images.rglob("*.cell.json")
     drawn = json.loads(before.read_text("utf-8"))["drawn"]
-    load = MiniDetector.load.__func__  # type: ignore[attr-defined]
     monkeypatch.setattr(
-        MiniDetector, "load", classmethod(lambda cls, name, edition=None: load(cls, "evidence", edition))
+        "imagewright.tools.detect.weights_file", lambda name, edition: weights_file("evidence", edition)
     )
     with contextlib.closing(Imagewright(load_settings())) as engine:
         list(outcomes(engine, arms_of(engine, asked), asked))

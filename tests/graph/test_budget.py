@@ -54,7 +54,7 @@ def test_the_stop_rule(scores: tuple[float, ...], fields: dict[str, Any], asks: 
     assert why_stop(state(*scores, **fields), asks) == reason
 
 
-def test_where_only_blurred_is_doubted_another_picture_and_three_close_ups_are_enough() -> None:
+def test_where_only_form_is_doubted_another_picture_and_three_close_ups_are_enough() -> None:
     form = Check(name="form", passed=False, detail="star: whole wanted, 1 half-formed")
     count = Check(name="count", passed=False, detail="star: 2 wanted, 1 seen")
     blurred = made("0", 0.9).model_copy(update={"verdict": Verdict(accepted=False, score=0.9, checks=(form,))})
