@@ -59,7 +59,7 @@ bench: $(READY) ## run the benchmarks that need no GPU
 
 .PHONY: docs
 docs: $(READY) ## write docs/commands.md from the command's own help
-	@$(BIN)/python -m typer imagewright.cli utils docs --name imagewright --output docs/commands.md
+	@$(BIN)/python -m typer imagewright.cli.app utils docs --name imagewright --output docs/commands.md
 
 .PHONY: captures
 captures: $(READY_DEV) ## write docs/llm_captures.md: what agents show when a language model misbehaves
@@ -67,18 +67,18 @@ captures: $(READY_DEV) ## write docs/llm_captures.md: what agents show when a la
 
 .PHONY: mini
 mini: $(READY) ## train the small model and its detectors (hours; goes on after an interruption)
-	@$(BIN)/python -m imagewright.t2i_backends.mini.train_autoencoder --world $(WORLD)
-	@$(BIN)/python -m imagewright.t2i_backends.mini.train $(ARGS) --world $(WORLD)
-	@$(BIN)/python -m imagewright.t2i_backends.mini.train_detector critic --world $(WORLD)
-	@$(BIN)/python -m imagewright.t2i_backends.mini.train_detector evidence --world $(WORLD)
+	@$(BIN)/python -m imagewright.t2i_backends.mini.training.train_autoencoder --world $(WORLD)
+	@$(BIN)/python -m imagewright.t2i_backends.mini.training.train $(ARGS) --world $(WORLD)
+	@$(BIN)/python -m imagewright.t2i_backends.mini.training.train_detector critic --world $(WORLD)
+	@$(BIN)/python -m imagewright.t2i_backends.mini.training.train_detector evidence --world $(WORLD)
 
 .PHONY: mini-variants
 mini-variants: $(READY) ## train the small model's LoRAs and its variant of few steps (an hour; goes on after an interruption)
-	@for name in counting relations few-steps; do $(BIN)/python -m imagewright.t2i_backends.mini.train_variants $$name || exit 1; done
+	@for name in counting relations few-steps; do $(BIN)/python -m imagewright.t2i_backends.mini.training.train_variants $$name || exit 1; done
 
 .PHONY: mini-more
 mini-more: $(READY) ## train the shipped small model further, from its weights (ARGS="--steps 6000")
-	@$(BIN)/python -m imagewright.t2i_backends.mini.train --work .mini-more --from t2i_backends/mini/weights/pipeline $(ARGS)
+	@$(BIN)/python -m imagewright.t2i_backends.mini.training.train --work .mini-more --from t2i_backends/mini/weights/pipeline $(ARGS)
 
 .PHONY: evidence
 evidence: $(READY) ## measure the small model's flows (hours) and write the evidence that ships (goes on after an interruption)

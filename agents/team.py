@@ -5,15 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from imagewright.agents.categorizer import LLMCategorizer
-from imagewright.agents.interpreter_llm import LLMInterpreter
-from imagewright.agents.layout_planner import LLMLayoutPlanner
-from imagewright.agents.llm import Asker, Line
-from imagewright.agents.models import LanguageModel, Reach, connect, read_setting
-from imagewright.agents.polish import MeasuredPolisher, VLMPolisher
-from imagewright.agents.prompt_writer import LLMWriter
-from imagewright.agents.selector import LLMSelector
-from imagewright.agents.vlm_critic import VLMCritic
+from imagewright.agents.categorizer.llm import LLMCategorizer
+from imagewright.agents.conversation.llm import LLMInterpreter
+from imagewright.agents.critic.polish import MeasuredPolisher, VLMPolisher
+from imagewright.agents.critic.vlm import VLMCritic
+from imagewright.agents.layout.llm import LLMLayoutPlanner
+from imagewright.agents.llm.ask import Asker, Line
+from imagewright.agents.llm.models import LanguageModel, Reach, connect, read_setting
+from imagewright.agents.selector.llm import LLMSelector
+from imagewright.agents.writer.llm import LLMWriter
 from imagewright.ports import Categorizer, Critic, Interpreter, LayoutPlanner, Polisher, Selector, Writer
 
 WrapCritic = Callable[[Critic], Critic]

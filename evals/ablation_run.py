@@ -26,9 +26,9 @@ from imagewright.evals.sharing import SharingEngine
 from imagewright.ports import Critic
 from imagewright.schemas import DrawRequest
 from imagewright.settings import Settings
-from imagewright.t2i_backends.devices import runs_on_cpu
 from imagewright.t2i_backends.mini.editions import SHIPPED
-from imagewright.t2i_backends.model_files import ModelFiles
+from imagewright.t2i_backends.models.devices import runs_on_cpu
+from imagewright.t2i_backends.models.model_files import ModelFiles
 from imagewright.tools.sweep import weights
 
 _MOST_WORKERS, _CELLS_A_WORKER = 8, 20
@@ -115,7 +115,7 @@ def judge_of(name: str) -> Judge:
     """
     if name == "exact":
         return judge_exactly(SHIPPED)
-    from imagewright.agents.rules.parse import parse_prompt
+    from imagewright.agents.reading.parse import parse_prompt
 
     scorer = registry.load("scorers", name)()
     return lambda case, image: float(scorer.score(case.prompt, parse_prompt(case.prompt), image))

@@ -19,7 +19,7 @@ from PIL import Image
 
 from imagewright.errors import BadInput
 from imagewright.t2i_backends.mini.editions import SHIPPED, Edition
-from imagewright.t2i_backends.mini.spoiling import faded, spoiled, torn, wobbly
+from imagewright.t2i_backends.mini.training.spoiling import faded, spoiled, torn, wobbly
 from imagewright.t2i_backends.mini.world import Scene
 from imagewright.tools.command import ended
 from imagewright.tools.detect import MiniDetector, Name

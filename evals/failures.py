@@ -18,7 +18,7 @@ from pathlib import Path
 from PIL import Image
 from pydantic import ValidationError
 
-from imagewright.agents.rules.parse import parse_prompt
+from imagewright.agents.reading.parse import parse_prompt
 from imagewright.errors import BadInput, ImagewrightError
 from imagewright.evals.ablation import read_prompts
 from imagewright.evals.failure_sheet import Entry, failure_sheet

@@ -185,7 +185,7 @@ def read_prompts(prompts_file: Path) -> list[str]:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Print the table for the rules planner; the exit code is 0 when the benchmark could be run."""
-    from imagewright.agents.rules.layout import RulesLayoutPlanner
+    from imagewright.agents.layout.rules import RulesLayoutPlanner
 
     parser = argparse.ArgumentParser(
         prog="python -m imagewright.evals.lmd", description="LMD benchmark, layout stage, rules planner."

@@ -13,10 +13,10 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from imagewright import registry
-from imagewright.agents.rules.layout import RulesLayoutPlanner
+from imagewright.agents.layout.rules import RulesLayoutPlanner
 from imagewright.errors import BadInput
 from imagewright.flow_tags import REGIONS
-from imagewright.graph.refine import region
+from imagewright.graph.repairs.ladder import region
 from imagewright.memory.artifacts import write_whole
 from imagewright.retrieval.evidence import EvidenceFile
 from imagewright.retrieval.intake import read_flow_file
@@ -25,7 +25,7 @@ from imagewright.schemas import Flow, Region
 from imagewright.settings import load_settings
 from imagewright.t2i_backends.mini.editions import EDITIONS
 from imagewright.t2i_backends.mini.shipped import EDITION
-from imagewright.t2i_backends.model_files import ModelFiles
+from imagewright.t2i_backends.models.model_files import ModelFiles
 from imagewright.tools.cells import CellStore, measure
 from imagewright.tools.command import ended
 from imagewright.tools.sweep import Printer, load_prompts, weights

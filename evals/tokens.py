@@ -12,18 +12,18 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from imagewright.agents.categorizer import Labelled
-from imagewright.agents.eyes import CROP, WHOLE
-from imagewright.agents.interpreter_llm import Decision, interpreter_prompt
-from imagewright.agents.layout_planner import MIN_SIDE, PlacedLayout
-from imagewright.agents.llm import closing
-from imagewright.agents.polish import COMPARED, Preferred, Suggested
-from imagewright.agents.prompt_files import Prompt, prompt
-from imagewright.agents.prompt_writer import MOST_ADDED, Wording
-from imagewright.agents.questions import questions
-from imagewright.agents.rules.layout import RulesLayoutPlanner
-from imagewright.agents.selector import Selected, selector_prompt
-from imagewright.agents.vlm_critic import Looked, critic_prompt
+from imagewright.agents.categorizer.llm import Labelled
+from imagewright.agents.conversation.llm import Decision, interpreter_prompt
+from imagewright.agents.critic.polish import COMPARED, Preferred, Suggested
+from imagewright.agents.critic.questions import questions
+from imagewright.agents.critic.vlm import Looked, critic_prompt
+from imagewright.agents.layout.llm import MIN_SIDE, PlacedLayout
+from imagewright.agents.layout.rules import RulesLayoutPlanner
+from imagewright.agents.llm.ask import closing
+from imagewright.agents.llm.eyes import CROP, WHOLE
+from imagewright.agents.llm.prompt_files import Prompt, prompt
+from imagewright.agents.selector.llm import Selected, selector_prompt
+from imagewright.agents.writer.llm import MOST_ADDED, Wording
 from imagewright.intents import Reference
 from imagewright.retrieval.candidates import SHORT_LIST
 from imagewright.schemas import Candidate, Categories

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
-from imagewright.agents.edits import base_of
+from imagewright.agents.conversation.edits import base_of
 from imagewright.errors import BadInput, Fault
 from imagewright.graph.parts import Parts
 from imagewright.graph.state import State

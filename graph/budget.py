@@ -12,8 +12,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from imagewright.agents.account import LimitName
-from imagewright.agents.critic import failures, only_form
+from imagewright.agents.critic.verdict import failures, only_form
+from imagewright.agents.llm.account import LimitName
 from imagewright.errors import BudgetSpent
 from imagewright.graph.state import State
 from imagewright.schemas import Round

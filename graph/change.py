@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from imagewright.agents.edits import base_of
+from imagewright.agents.conversation.edits import base_of
 from imagewright.graph.parts import Parts
-from imagewright.graph.refine import next_seed
+from imagewright.graph.repairs.ladder import next_seed
+from imagewright.graph.repairs.tried import known
 from imagewright.graph.state import Attempt, State
-from imagewright.graph.tried import known
 from imagewright.intents import Reference, Settled
 from imagewright.ports import Redraws
 from imagewright.schemas import Candidate, Choice, ParsedPrompt, Planned, Round

@@ -13,10 +13,10 @@ from imagewright.errors import BadInput, Fault
 from imagewright.flow_format import graph_hash
 from imagewright.graph import change, png_texts
 from imagewright.graph.budget import delivered
-from imagewright.graph.close_up import drawn_by
 from imagewright.graph.parts import Parts
+from imagewright.graph.repairs.close_up import drawn_by
+from imagewright.graph.repairs.tried import known
 from imagewright.graph.state import Spent, State
-from imagewright.graph.tried import known
 from imagewright.memory.artifacts import with_text, write_whole
 from imagewright.schemas import Round, RunResult
 

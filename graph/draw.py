@@ -7,10 +7,10 @@ from dataclasses import replace
 
 from imagewright.errors import Cancelled
 from imagewright.flow_format import graph_hash
-from imagewright.graph import close_up
 from imagewright.graph.budget import seconds_left
 from imagewright.graph.parts import Parts
-from imagewright.graph.refine import region
+from imagewright.graph.repairs import close_up
+from imagewright.graph.repairs.ladder import region
 from imagewright.graph.state import Attempt, State
 from imagewright.memory.artifacts import Made, content_key
 from imagewright.ports import Drawn, Job, OnStep, Redraw

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from langgraph.config import get_stream_writer
 
-from imagewright.agents.critic import unchecked
+from imagewright.agents.critic.verdict import unchecked
 from imagewright.graph.state import State
 from imagewright.schemas import Candidate, RunEvent, Verdict
 

@@ -9,19 +9,20 @@ from typing import TypeVar
 
 from langgraph.runtime import Runtime
 
-from imagewright.agents.critic import unchecked
-from imagewright.agents.rules.repair import alone
+from imagewright.agents.critic.repair import alone
+from imagewright.agents.critic.verdict import unchecked
 from imagewright.errors import Cancelled, Fault, ImagewrightError
 from imagewright.flow_tags import REGIONS, WORDS
-from imagewright.graph import change, choose, delivery, draw, polishing, room
+from imagewright.graph import change, choose, delivery, draw, room
 from imagewright.graph.budget import delivered, ground, insist_on_room, nothing_made, why_stop
 from imagewright.graph.events import flow_in_words, in_words, tell, tell_node, tell_notes
 from imagewright.graph.layouts import governing, placing
 from imagewright.graph.parts import Parts
-from imagewright.graph.refine import drawn_again, refined
+from imagewright.graph.repairs import polish as polishing
+from imagewright.graph.repairs.ladder import drawn_again, refined
+from imagewright.graph.repairs.tried import known
 from imagewright.graph.spending import metered, picture_name
 from imagewright.graph.state import Attempt, State, Update
-from imagewright.graph.tried import known
 from imagewright.graph.wording import additions, worded
 from imagewright.intents import Settled
 from imagewright.ports import Redraws, Step

@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from imagewright.agents.account import Account
+from imagewright.agents.llm.account import Account
 from imagewright.memory.artifacts import ArtifactStore
 from imagewright.memory.preferences import Preferences
 from imagewright.memory.runs import RunLog

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from imagewright.agents.interpreter import insist
+from imagewright.agents.conversation.kinds import insist
 from imagewright.errors import CannotDraw
 from imagewright.graph import choose
 from imagewright.graph.parts import Parts

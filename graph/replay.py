@@ -12,9 +12,9 @@ from pydantic import ValidationError
 from imagewright.errors import BadInput
 from imagewright.flow_format import graph_hash, parse_graph
 from imagewright.graph import delivery
-from imagewright.graph.close_up import drawn_by
 from imagewright.graph.draw import drawn_of
 from imagewright.graph.parts import Parts
+from imagewright.graph.repairs.close_up import drawn_by
 from imagewright.graph.state import Attempt, State
 from imagewright.ports import Drawn, Step
 from imagewright.retrieval.comfy.slots import find_slots

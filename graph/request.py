@@ -8,7 +8,7 @@ import os
 import tempfile
 from pathlib import Path
 
-from imagewright.agents.rules.interpreter import why_unclear
+from imagewright.agents.conversation.rules import why_unclear
 from imagewright.errors import BadInput
 from imagewright.schemas import DrawRequest
 

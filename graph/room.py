@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from imagewright.agents.account import LimitName
+from imagewright.agents.llm.account import LimitName
 from imagewright.graph.budget import best, passing, seconds_limit, used_up
 from imagewright.graph.parts import Parts
 from imagewright.graph.spending import ask_about, picture_name

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Literal
 
-from imagewright.agents.interpreter import wants_picture
+from imagewright.agents.conversation.kinds import wants_picture
 from imagewright.errors import Fault
-from imagewright.graph import polishing
+from imagewright.graph.repairs import polish as polishing
 from imagewright.graph.state import State
 
 

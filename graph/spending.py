@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from langgraph.types import interrupt
 from pydantic import ValidationError
 
-from imagewright.agents.account import LimitName
+from imagewright.agents.llm.account import LimitName
 from imagewright.errors import BadInput
 from imagewright.graph.parts import Parts
 from imagewright.graph.state import Spent, State, Update

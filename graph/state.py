@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import TypedDict
 
-from imagewright.agents.account import LimitName, Used
+from imagewright.agents.llm.account import LimitName, Used
 from imagewright.intents import Answer, Idea, Intent, Preference, Reference, Settled
 from imagewright.schemas import (
     Candidate,

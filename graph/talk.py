@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from langgraph.types import interrupt
 
-from imagewright.agents.edits import settle
-from imagewright.agents.interpreter import assumed, reply_to, wants_picture
+from imagewright.agents.conversation.edits import settle
+from imagewright.agents.conversation.kinds import assumed, reply_to, wants_picture
 from imagewright.errors import BadInput, Fault
 from imagewright.graph.answers import answered
 from imagewright.graph.events import tell, tell_notes

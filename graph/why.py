@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from imagewright.agents.rules.describe import describe
-from imagewright.graph.tried import in_words
+from imagewright.agents.reading.describe import describe
+from imagewright.graph.repairs.tried import in_words
 from imagewright.intents import Topic, Tried
 from imagewright.schemas import Layout
 

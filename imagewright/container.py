@@ -260,7 +260,7 @@ class Imagewright:
 
     def _critic_for(self, flow: Flow) -> Critic:
         """The critic that knows the pictures of ``flow``: its detector was trained on mini's and no others."""
-        from imagewright.agents.critic import NoCritic
+        from imagewright.agents.critic.verdict import NoCritic
 
         base = flow.card.base_model
         if base == MINI:
@@ -280,14 +280,14 @@ class Imagewright:
         folder = find_detector(self.settings.model_roots)
         if folder is None:
             return None
-        from imagewright.agents.open_critic import OpenCritic
+        from imagewright.agents.critic.open import OpenCritic
 
         return OpenCritic(lambda words: OpenDetector(folder, words))
 
     @cached_property
     def _mini_critic(self) -> Critic:
         """The critic of mini's pictures, or one that says why there is none."""
-        from imagewright.agents.critic import NoCritic
+        from imagewright.agents.critic.verdict import NoCritic
         from imagewright.tools.detect import MiniDetector
 
         try:
@@ -299,10 +299,10 @@ class Imagewright:
     @cached_property
     def _rules(self) -> Team:
         """The agents that need no language model."""
-        from imagewright.agents.rules.categorizer import RulesCategorizer
-        from imagewright.agents.rules.interpreter import RulesInterpreter
-        from imagewright.agents.rules.layout import RulesLayoutPlanner
-        from imagewright.agents.rules.selector import RulesSelector
+        from imagewright.agents.categorizer.rules import RulesCategorizer
+        from imagewright.agents.conversation.rules import RulesInterpreter
+        from imagewright.agents.layout.rules import RulesLayoutPlanner
+        from imagewright.agents.selector.rules import RulesSelector
         from imagewright.agents.team import Team
 
         return Team(RulesCategorizer(self._embedder), RulesSelector(), RulesLayoutPlanner(), RulesInterpreter())
@@ -311,8 +311,8 @@ class Imagewright:
 
     def parts(self, request: DrawRequest, stop: threading.Event | None = None) -> Parts:
         """What one run works with."""
-        from imagewright.agents.rules.describe import canonical_prompt
-        from imagewright.agents.rules.interpreter import RulesInterpreter
+        from imagewright.agents.conversation.rules import RulesInterpreter
+        from imagewright.agents.reading.describe import canonical_prompt
         from imagewright.graph.parts import Parts
 
         fallbacks: list[str] = []

@@ -1,7 +1,8 @@
 """What a person wants of a conversation, as one typed decision: the seam between interpreters and the graph.
 
 An interpreter, by rules or by a language model, returns an ``Intent``. It names the picture that it is about and what
-is to change, and computes nothing: ``agents.edits.settle`` applies the edits, the same way for every interpreter.
+is to change, and computes nothing: ``agents.conversation.edits.settle`` applies the edits, the same way for every
+interpreter.
 """
 
 from __future__ import annotations
@@ -143,7 +144,7 @@ class Intent(Value):
 
 
 class Settled(Value):
-    """An intent made ready to draw by ``agents.edits.settle``."""
+    """An intent made ready to draw by ``agents.conversation.edits.settle``."""
 
     prompt: str
     parsed: ParsedPrompt

@@ -12,7 +12,7 @@ from imagewright.schemas import DrawRequest, Flow
 from imagewright.settings import Settings
 
 if TYPE_CHECKING:
-    from imagewright.agents.llm import Line
+    from imagewright.agents.llm.ask import Line
     from imagewright.agents.team import Team
     from imagewright.ports import Critic, Polisher
 
@@ -23,9 +23,9 @@ def line_of(settings: Settings, request: DrawRequest, on_note: Callable[[str], N
     Raises:
         BadInput: the person's price table cannot be read.
     """
-    from imagewright.agents.account import Account, load_prices
-    from imagewright.agents.calls import Policy
-    from imagewright.agents.llm import Line
+    from imagewright.agents.llm.account import Account, load_prices
+    from imagewright.agents.llm.ask import Line
+    from imagewright.agents.llm.calls import Policy
     from imagewright.memory.llm_cache import LLMCache
 
     seconds = settings.llm_seconds
@@ -47,7 +47,7 @@ def team_of(settings: Settings, setting: str | None, rules: Team, line: Line) ->
     """
     if setting is None:
         return rules
-    from imagewright.agents.models import Reach
+    from imagewright.agents.llm.models import Reach
     from imagewright.agents.team import with_models
 
     return with_models(rules, setting, Reach(keys_of_all(settings), settings.llm_seconds), line)
@@ -67,7 +67,7 @@ def keys_of_all(settings: Settings) -> dict[str, SecretStr]:
 
 def polisher_of(team: Team) -> Polisher:
     """Who proposes what would make a picture more beautiful: a model that sees, else the measure of its light."""
-    from imagewright.agents.polish import MeasuredPolisher
+    from imagewright.agents.critic.polish import MeasuredPolisher
 
     return team.polisher or MeasuredPolisher()
 

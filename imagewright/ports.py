@@ -137,7 +137,7 @@ class Interpreter(Protocol):
 
         The pictures before it are in no particular order: ``number`` says when each was made, ``live`` whether it is
         on the present line of the conversation. An intent names a picture by its ``run`` and boxes by their index in
-        that picture's layout; ``agents.edits.settle`` applies it.
+        that picture's layout; ``agents.conversation.edits.settle`` applies it.
         """
         ...
 

@@ -17,11 +17,11 @@ BUILT_IN: Mapping[str, Mapping[str, str]] = {
     "backends": {"diffusers": "imagewright.t2i_backends.diffusers_local:DiffusersBackend"},
     "scorers": {"detector": "imagewright.tools.scorers.detector:DetectorScorer"},
     "models": {
-        "paste": "imagewright.agents.paste:pasted",
-        "scripted": "imagewright.agents.scripted:scripted",
-        "scripted-vlm": "imagewright.agents.scripted:scripted_vlm",
+        "paste": "imagewright.agents.llm.paste:pasted",
+        "scripted": "imagewright.agents.llm.scripted:scripted",
+        "scripted-vlm": "imagewright.agents.llm.scripted:scripted_vlm",
     },
-    "critics": {"detector": "imagewright.agents.rules.critic:DetectorCritic"},
+    "critics": {"detector": "imagewright.agents.critic.detector:DetectorCritic"},
 }
 
 

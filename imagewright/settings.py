@@ -49,7 +49,7 @@ class Settings(BaseModel):
     device: str = "auto"
     """``auto``, ``cpu``, ``cuda``, ``cuda:1``, ``mps`` (``IMAGEWRIGHT_DEVICE``)."""
     llm: str | None = None
-    """Language models, as ``agents/models.py`` reads them (``IMAGEWRIGHT_LLM``); none for the rules agents."""
+    """Language models, as ``agents/llm/models.py`` reads them (``IMAGEWRIGHT_LLM``); none for the rules agents."""
     llm_keys: Mapping[str, SecretStr] = {}
     """Keys by provider; ``*`` is for servers named by an address (``IMAGEWRIGHT_LLM_KEY``)."""
     keys_file: Path | None = None

@@ -18,20 +18,20 @@ from imagewright.errors import BadInput, Cancelled, CannotDraw, ImagewrightError
 from imagewright.flow_format import Graph, bind, links, parse_graph
 from imagewright.ports import Drawn, IsCancelled, Job, OnStep
 from imagewright.schemas import Flow, ParsedPrompt, Readiness, SlotName
-from imagewright.t2i_backends import readiness
-from imagewright.t2i_backends.devices import check_device_name, pick_device, pick_dtype
-from imagewright.t2i_backends.graph_check import find_flaws, needed, output_node
-from imagewright.t2i_backends.memory import below
-from imagewright.t2i_backends.model_files import ModelFiles
-from imagewright.t2i_backends.node_cache import NodeCache
+from imagewright.t2i_backends.execution import readiness
+from imagewright.t2i_backends.execution.graph_check import find_flaws, needed, output_node
+from imagewright.t2i_backends.execution.node_cache import NodeCache
+from imagewright.t2i_backends.models.devices import check_device_name, pick_device, pick_dtype
+from imagewright.t2i_backends.models.memory import below
+from imagewright.t2i_backends.models.model_files import ModelFiles
 from imagewright.t2i_backends.nodes.table import SAMPLERS
 
 if TYPE_CHECKING:
     from PIL import Image
 
-    from imagewright.t2i_backends.lockstep import Lockstep
-    from imagewright.t2i_backends.model_store import ModelStore
-    from imagewright.t2i_backends.runtime import Runtime
+    from imagewright.t2i_backends.denoising.lockstep import Lockstep
+    from imagewright.t2i_backends.models.model_store import ModelStore
+    from imagewright.t2i_backends.nodes.runtime import Runtime
 
 
 class TooLittleMemory(CannotDraw):
@@ -59,7 +59,7 @@ class DiffusersBackend:
         """The loaded models; torch is imported here."""
         if self._store is None:
             _import_quietly()
-            from imagewright.t2i_backends.model_store import ModelStore
+            from imagewright.t2i_backends.models.model_store import ModelStore
 
             device = pick_device(self.device)
             self._store = ModelStore(device, pick_dtype(self.device), self.model_cache)
@@ -116,7 +116,7 @@ class DiffusersBackend:
         """
         if len({job.flow.id for job in jobs}) > 1:
             raise BadInput("only pictures of one flow are drawn together", "give each flow a call of its own")
-        from imagewright.t2i_backends.lockstep import Lockstep
+        from imagewright.t2i_backends.denoising.lockstep import Lockstep
 
         with self._busy:
             start, lockstep = time.perf_counter(), Lockstep()
@@ -150,8 +150,8 @@ class DiffusersBackend:
             from imagewright.t2i_backends.mini.limits import region_share
 
             job = replace(job, region_share=region_share(self._worlds(job.flow)))
-        from imagewright.t2i_backends.previews import Previews
-        from imagewright.t2i_backends.runtime import Runtime
+        from imagewright.t2i_backends.nodes.runtime import Runtime
+        from imagewright.t2i_backends.pictures.previews import Previews
 
         previews = Previews(self.preview_seconds)
         return Runtime(job, self.files, store, self._cache, on_step, is_cancelled, previews, lockstep=lockstep)
@@ -177,7 +177,7 @@ def _import_quietly() -> None:
     level = logging.get_verbosity()
     logging.set_verbosity_error()
     try:
-        import imagewright.t2i_backends.executor  # noqa: F401
+        import imagewright.t2i_backends.execution.executor  # noqa: F401
     finally:
         logging.set_verbosity(level)
 
@@ -227,8 +227,8 @@ def _bound(job: Job, run: Runtime) -> Graph:
 
 def _draw(graph: Graph, run: Runtime) -> list[Image.Image]:
     """The pictures of a graph, as nobody else holds them."""
-    from imagewright.t2i_backends.executor import execute
-    from imagewright.t2i_backends.redraw import paste
+    from imagewright.t2i_backends.denoising.redraw import paste
+    from imagewright.t2i_backends.execution.executor import execute
 
     images = _with_less(lambda: execute(graph, run), run)
     redraw = run.job.redraw

@@ -27,7 +27,7 @@ SHIPPED = Path(__file__).parent.parent / "t2i_backends" / "mini" / "weights" / "
 def models(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A model root with an untrained mini in it: the architecture is right and the pictures are noise."""
     from imagewright.t2i_backends.mini.architecture import build_pipeline, export
-    from imagewright.t2i_backends.mini.train_autoencoder import build_autoencoder
+    from imagewright.t2i_backends.mini.training.train_autoencoder import build_autoencoder
 
     torch.manual_seed(0)
     root = tmp_path_factory.mktemp("models")
@@ -300,7 +300,7 @@ def test_the_shipped_model_draws_what_is_asked(home: Path, tmp_path: Path) -> No
 
 
 def test_polishing_is_wired_where_it_is_asked_for(tmp_path: Path) -> None:
-    from imagewright.agents.polish import MeasuredPolisher, VLMPolisher
+    from imagewright.agents.critic.polish import MeasuredPolisher, VLMPolisher
 
     engine = Imagewright()
     assert engine.parts(DrawRequest(prompt="a fox")).polisher is None

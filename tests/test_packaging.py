@@ -28,7 +28,7 @@ NINE = (
 
 
 def test_the_list_of_packages_is_what_lies_on_the_disk() -> None:
-    found = {"imagewright"}
+    found = {"imagewright", "imagewright.cli"}
     for folder in FOLDERS:
         for init in (ROOT / folder).rglob("__init__.py"):
             found.add(".".join(("imagewright", *init.parent.relative_to(ROOT).parts)))
@@ -91,7 +91,7 @@ def test_the_wheel_holds_code_flows_prompts_evidence_and_weights(wheel: list[str
 def _shipped() -> list[Path]:
     """Every file that a package needs at run time: code and data, as they lie on the disk."""
     code = [file for folder in FOLDERS for file in (ROOT / folder).rglob("*.py")]
-    data = [*(ROOT / "agents" / "prompts").glob("*.md"), *(ROOT / "retrieval" / "flows").glob("*.json")]
+    data = [*(ROOT / "agents").rglob("*.md"), *(ROOT / "retrieval" / "flows").glob("*.json")]
     data += [file for file in (ROOT / "retrieval" / "evidence").iterdir() if file.is_file()]
     weights = [file for file in (ROOT / "t2i_backends" / "mini" / "weights").rglob("*") if file.is_file()]
     return [file for file in (*code, *data, *weights) if not file.name.startswith(".")]
@@ -228,6 +228,16 @@ def test_ci_runs_the_readme_s_test_command_and_nothing_else() -> None:
 
 def test_the_page_of_commands_is_what_the_code_says(tmp_path: Path) -> None:
     page = tmp_path / "commands.md"
-    command = [sys.executable, "-m", "typer", "imagewright.cli", "utils", "docs", "--name", "imagewright", "--output"]
+    command = [
+        sys.executable,
+        "-m",
+        "typer",
+        "imagewright.cli.app",
+        "utils",
+        "docs",
+        "--name",
+        "imagewright",
+        "--output",
+    ]
     subprocess.run([*command, str(page)], capture_output=True, check=True, cwd=ROOT)
     assert (ROOT / "docs" / "commands.md").read_text() == page.read_text(), "run: make docs"

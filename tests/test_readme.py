@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 import typer
 
-from imagewright.cli import app
+from imagewright.cli.app import app
 from imagewright.graph.build import graph_mermaid
 
 ROOT = Path(__file__).resolve().parent.parent

@@ -23,7 +23,7 @@ The critic would rather draw again than deliver a torn thing; evidence errs to b
 
 
 class MiniDetector:
-    """One of the two detectors trained for mini's world (see ``t2i_backends/mini/train_detector.py``).
+    """One of the two detectors trained for mini's world (see ``t2i_backends/mini/training/train_detector.py``).
 
     Each looks twice more at every thing, enlarged: what it scores low there is half-formed.
     The background is reported as a detection of the object ``background`` whose box is the whole canvas.

@@ -21,10 +21,10 @@ from imagewright.retrieval.builtin import shipped_flows
 from imagewright.retrieval.evidence import EvidenceFile, PromptFacts, dump_evidence, parse_prompts, prompt_line
 from imagewright.schemas import Flow, ParsedGroup, ParsedPrompt, ParsedRelation
 from imagewright.settings import load_settings
-from imagewright.t2i_backends.devices import stated_format
 from imagewright.t2i_backends.mini.editions import SHIPPED, Edition
 from imagewright.t2i_backends.mini.world import LARGE, SMALL, Scene, article
-from imagewright.t2i_backends.model_files import ModelFiles
+from imagewright.t2i_backends.models.devices import stated_format
+from imagewright.t2i_backends.models.model_files import ModelFiles
 from imagewright.tools.cells import CellStore, Progress, measure
 from imagewright.tools.command import ended
 

@@ -10,8 +10,8 @@ from typing import Any, Protocol
 import torch
 
 from imagewright.t2i_backends.families.facts import Facts
-from imagewright.t2i_backends.handles import Conditioning, Sampling, Shape
-from imagewright.t2i_backends.tables import Table
+from imagewright.t2i_backends.values.handles import Conditioning, Sampling, Shape
+from imagewright.t2i_backends.values.noise_levels import Table
 
 
 @dataclass(frozen=True)

@@ -15,8 +15,8 @@ import torch
 from diffusers import FluxPipeline
 
 from imagewright.t2i_backends.families.base import Hint, Inputs, Net, merged
-from imagewright.t2i_backends.handles import Conditioning, Sampling, Shape
-from imagewright.t2i_backends.tables import DYNAMIC_TABLE, Shift, Table, flux_mu, shift_of
+from imagewright.t2i_backends.values.handles import Conditioning, Sampling, Shape
+from imagewright.t2i_backends.values.noise_levels import DYNAMIC_TABLE, Shift, Table, flux_mu, shift_of
 
 
 class Flux:

@@ -10,8 +10,8 @@ from typing import Any
 import torch
 
 from imagewright.t2i_backends.families.base import Hint, Inputs, Net, merged
-from imagewright.t2i_backends.handles import Conditioning, Sampling, Shape
-from imagewright.t2i_backends.tables import Shift, Table, shift_of
+from imagewright.t2i_backends.values.handles import Conditioning, Sampling, Shape
+from imagewright.t2i_backends.values.noise_levels import Shift, Table, shift_of
 
 
 class SD3:

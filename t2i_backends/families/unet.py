@@ -13,8 +13,8 @@ from typing import Any
 import torch
 
 from imagewright.t2i_backends.families.base import Hint, Inputs, Net, merged
-from imagewright.t2i_backends.handles import Conditioning, Sampling, Shape
-from imagewright.t2i_backends.tables import Table, betas_of
+from imagewright.t2i_backends.values.handles import Conditioning, Sampling, Shape
+from imagewright.t2i_backends.values.noise_levels import Table, betas_of
 
 ASCORE, ASCORE_AGAINST = 6.0, 2.5
 """The refiner's aesthetic scores where a flow states none; the values of the stock pipeline and of ComfyUI."""

@@ -47,7 +47,7 @@ image = pipe(
 - **Text**: lower-case words of a closed vocabulary of {words}; {length} tokens with start and end; the negative prompt
   is empty in training. Anything else is `<unk>`.
 - **Regions**: part of the training used region prompts under imagewright's attention mask
-  (`t2i_backends/regional/masks.py`).
+  (`t2i_backends/denoising/attention_masks.py`).
 - **Not for**: anything outside that world. `world.json` states it, and imagewright says so before drawing.
 {history}
   **Measured by** `make mini-report`.

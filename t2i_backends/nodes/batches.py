@@ -6,12 +6,12 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from imagewright.errors import BadInput
-from imagewright.t2i_backends.handles import Images, Latent, Masks
-from imagewright.t2i_backends.node_inputs import link, whole
 from imagewright.t2i_backends.nodes.registry import MAX_BATCH, node
+from imagewright.t2i_backends.values.handles import Images, Latent, Masks
+from imagewright.t2i_backends.values.node_inputs import link, whole
 
 if TYPE_CHECKING:
-    from imagewright.t2i_backends.runtime import Runtime
+    from imagewright.t2i_backends.nodes.runtime import Runtime
 
 _LATENT, _IMAGE = link("LATENT"), link("IMAGE")
 _FIRST, _MANY = whole(0, 4095, default=0), whole(1, 4096, default=1)
@@ -82,7 +82,7 @@ def _tiled(mask: Masks, count: int) -> Masks:
 @node("ImageBatch", {"image1": _IMAGE, "image2": _IMAGE}, ("IMAGE",))
 def image_batch(run: Runtime, image1: Images, image2: Images) -> tuple[Images]:
     """The second pictures after the first, at the first ones' size."""
-    from imagewright.t2i_backends.pixels import scale_image
+    from imagewright.t2i_backends.pictures.pixels import scale_image
 
     _bound(len(image1) + len(image2))
     size = image1[0].size

@@ -10,12 +10,12 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from imagewright.errors import BadInput
-from imagewright.t2i_backends.handles import Area, ClipHandle, Conditioning, Conditionings, Masks
-from imagewright.t2i_backends.node_inputs import Input, choice, link, real, whole
 from imagewright.t2i_backends.nodes.registry import MAX_SCALED, node
+from imagewright.t2i_backends.values.handles import Area, ClipHandle, Conditioning, Conditionings, Masks
+from imagewright.t2i_backends.values.node_inputs import Input, choice, link, real, whole
 
 if TYPE_CHECKING:
-    from imagewright.t2i_backends.runtime import Runtime
+    from imagewright.t2i_backends.nodes.runtime import Runtime
 
 _TEXT = Input("text")
 _CONDITIONING = link("CONDITIONING")

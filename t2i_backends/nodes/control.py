@@ -5,12 +5,12 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from imagewright.t2i_backends.handles import Conditionings, Control, ControlHandle, Images, VaeHandle
-from imagewright.t2i_backends.node_inputs import choice, link, model_file, optional, real
 from imagewright.t2i_backends.nodes.registry import node
+from imagewright.t2i_backends.values.handles import Conditionings, Control, ControlHandle, Images, VaeHandle
+from imagewright.t2i_backends.values.node_inputs import choice, link, model_file, optional, real
 
 if TYPE_CHECKING:
-    from imagewright.t2i_backends.runtime import Runtime
+    from imagewright.t2i_backends.nodes.runtime import Runtime
 
 UNION_MODES = {"openpose": 4, "depth": 2, "canny/lineart/anime_lineart/mlsd": 0, "tile": 1}
 """The numbers of FLUX's union ControlNets by InstantX and Shakker-Labs."""

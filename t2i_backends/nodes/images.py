@@ -6,12 +6,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from imagewright.errors import BadInput
-from imagewright.t2i_backends.handles import Images, Masks, UpscalerHandle
-from imagewright.t2i_backends.node_inputs import Input, choice, link, model_file, real, whole
 from imagewright.t2i_backends.nodes.registry import MAX_SCALED, node
+from imagewright.t2i_backends.values.handles import Images, Masks, UpscalerHandle
+from imagewright.t2i_backends.values.node_inputs import Input, choice, link, model_file, real, whole
 
 if TYPE_CHECKING:
-    from imagewright.t2i_backends.runtime import Runtime
+    from imagewright.t2i_backends.nodes.runtime import Runtime
 
 _METHODS = choice("nearest-exact", "bilinear", "area", "bicubic", "lanczos")
 _CROP = choice("disabled", "center", default="disabled")
@@ -34,7 +34,7 @@ def preview_image(run: Runtime, images: Images) -> tuple[Images]:
 @node("LoadImage", {"image": _PICTURE}, ("IMAGE", "MASK"))
 def load_image(run: Runtime, image: str) -> tuple[Images, Masks]:
     """A picture from the input folder, and a mask of what is transparent in it (all 0 where nothing is)."""
-    from imagewright.t2i_backends.pictures import channel, read_picture
+    from imagewright.t2i_backends.pictures.inputs import channel, read_picture
 
     found = read_picture(run.find("input", image).path)
     return (found.convert("RGB"),), channel(found, "alpha")
@@ -43,7 +43,7 @@ def load_image(run: Runtime, image: str) -> tuple[Images, Masks]:
 @node("LoadImageMask", {"image": _PICTURE, "channel": choice("alpha", "red", "green", "blue")}, ("MASK",))
 def load_image_mask(run: Runtime, image: str, channel: str) -> tuple[Masks]:
     """One channel of a picture from the input folder as a mask; what is transparent counts as 1."""
-    from imagewright.t2i_backends import pictures
+    from imagewright.t2i_backends.pictures import inputs as pictures
 
     return (pictures.channel(pictures.read_picture(run.find("input", image).path), channel),)
 
@@ -67,7 +67,7 @@ def image_to_mask(run: Runtime, image: Images, channel: str) -> tuple[Masks]:
     """One channel of a picture as a mask."""
     import numpy as np
 
-    from imagewright.t2i_backends import pictures
+    from imagewright.t2i_backends.pictures import inputs as pictures
 
     return (np.concatenate([pictures.channel(one, channel) for one in image]),)
 
@@ -115,7 +115,7 @@ def image_scale_to_pixels(
 
 
 def _scaled(images: Images, width: int, height: int, method: str, centred: bool) -> Images:
-    from imagewright.t2i_backends.pixels import scale_image
+    from imagewright.t2i_backends.pictures.pixels import scale_image
 
     if max(width, height) > MAX_SCALED or min(width, height) < 1:
         raise BadInput(f"a picture of {width} x {height} pixels is not made", f"use sides from 1 to {MAX_SCALED}")
@@ -131,7 +131,7 @@ def upscale_model_loader(run: Runtime, model_name: str) -> tuple[UpscalerHandle]
 @node("ImageUpscaleWithModel", {"upscale_model": link("UPSCALE_MODEL"), "image": link("IMAGE")}, ("IMAGE",))
 def image_upscale_with_model(run: Runtime, upscale_model: UpscalerHandle, image: Images) -> tuple[Images]:
     """A picture through an upscaling network, tile by tile where it is large."""
-    from imagewright.t2i_backends.upscale import upscale
+    from imagewright.t2i_backends.pictures.upscale import upscale
 
     model = run.store.upscaler(upscale_model)
     return (tuple(upscale(model, one, run.store.device) for one in image),)

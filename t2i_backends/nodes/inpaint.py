@@ -5,14 +5,14 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from imagewright.t2i_backends.handles import Conditionings, Fill, Images, Latent, Masks, VaeHandle
-from imagewright.t2i_backends.node_inputs import link, truth, whole
 from imagewright.t2i_backends.nodes.latents import latent_of
 from imagewright.t2i_backends.nodes.registry import node
+from imagewright.t2i_backends.values.handles import Conditionings, Fill, Images, Latent, Masks, VaeHandle
+from imagewright.t2i_backends.values.node_inputs import link, truth, whole
 
 if TYPE_CHECKING:
-    from imagewright.t2i_backends.pixels import Picture
-    from imagewright.t2i_backends.runtime import Runtime
+    from imagewright.t2i_backends.nodes.runtime import Runtime
+    from imagewright.t2i_backends.pictures.pixels import Picture
 
 SAME_SHAPE = 0.02
 """How far the shapes of a mask and its picture may differ before the trace says so."""
@@ -35,7 +35,7 @@ def vae_encode_for_inpaint(
     run: Runtime, pixels: Images, vae: VaeHandle, mask: Masks, grow_mask_by: int
 ) -> tuple[Latent]:
     """A picture to latents with what lies under the mask greyed out; the mask, grown, says what to draw anew."""
-    from imagewright.t2i_backends.pixels import grown
+    from imagewright.t2i_backends.pictures.pixels import grown
 
     hidden, fitted = _greyed(run, pixels, mask)
     return (replace(latent_of(run, hidden, vae), mask=grown(fitted, grow_mask_by)),)
@@ -73,7 +73,7 @@ def _tell_stretched(run: Runtime, mask: Masks, size: tuple[int, int]) -> None:
 
 def _greyed(run: Runtime, pixels: Images, mask: Masks) -> tuple[tuple[Picture, ...], Masks]:
     """The pictures with grey under the mask, and the mask at their size."""
-    from imagewright.t2i_backends.pixels import greyed, resize_mask
+    from imagewright.t2i_backends.pictures.pixels import greyed, resize_mask
 
     _tell_stretched(run, mask, pixels[0].size)
     fitted = resize_mask(mask, *pixels[0].size)

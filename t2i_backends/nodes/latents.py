@@ -6,15 +6,15 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from imagewright.errors import BadInput
-from imagewright.t2i_backends.handles import Images, Latent, VaeHandle
-from imagewright.t2i_backends.node_inputs import choice, link, real, whole
 from imagewright.t2i_backends.nodes.registry import MAX_BATCH, MAX_SCALED, MAX_SIDE, node
+from imagewright.t2i_backends.values.handles import Images, Latent, VaeHandle
+from imagewright.t2i_backends.values.node_inputs import choice, link, real, whole
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from imagewright.t2i_backends.pixels import Picture
-    from imagewright.t2i_backends.runtime import Runtime
+    from imagewright.t2i_backends.nodes.runtime import Runtime
+    from imagewright.t2i_backends.pictures.pixels import Picture
 
 _EMPTY = {"width": whole(16, MAX_SIDE), "height": whole(16, MAX_SIDE), "batch_size": whole(1, MAX_BATCH, default=1)}
 _METHODS = choice("nearest-exact", "bilinear", "area", "bicubic", "bislerp")
@@ -105,7 +105,7 @@ def latent_upscale_by(run: Runtime, samples: Latent, upscale_method: str, scale_
 
 def scaled(latent: Latent, width: int, height: int, method: str, centred: bool) -> Latent:
     """Latents at another size in pixels; ``centred`` first cuts them to the new shape around their middle."""
-    from imagewright.t2i_backends.pixels import scale_latents
+    from imagewright.t2i_backends.pictures.pixels import scale_latents
 
     if max(width, height) > MAX_SCALED or min(width, height) < 1:
         raise BadInput(f"{width} x {height} pixels cannot be drawn", f"use sides from 16 to {MAX_SCALED}")

@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING
 
 from imagewright.errors import BadInput
 from imagewright.t2i_backends.families.facts import TITLES, of_clip_type
-from imagewright.t2i_backends.handles import ClipHandle, ModelHandle, VaeHandle
-from imagewright.t2i_backends.node_inputs import choice, link, model_file, real, truth, whole
 from imagewright.t2i_backends.nodes.registry import MAX_SCALED, node
+from imagewright.t2i_backends.values.handles import ClipHandle, ModelHandle, VaeHandle
+from imagewright.t2i_backends.values.node_inputs import choice, link, model_file, real, truth, whole
 
 if TYPE_CHECKING:
-    from imagewright.t2i_backends.runtime import Runtime
+    from imagewright.t2i_backends.nodes.runtime import Runtime
 
 _WEIGHT_TYPES = ("default", "fp8_e4m3fn", "fp8_e4m3fn_fast", "fp8_e5m2")
 _ONE_CLIP = choice("stable_diffusion", "sd3")

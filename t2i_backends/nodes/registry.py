@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
-from imagewright.t2i_backends.node_inputs import Input
+from imagewright.t2i_backends.values.node_inputs import Input
 
 Function = Callable[..., tuple[Any, ...]]
 _F = TypeVar("_F", bound=Function)

@@ -6,15 +6,15 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from imagewright.errors import BadInput
-from imagewright.t2i_backends import sigmas as schedules
-from imagewright.t2i_backends.handles import Conditionings, Guider, Latent, ModelHandle, Noise, Sigmas
-from imagewright.t2i_backends.node_inputs import choice, link, real, truth, whole
+from imagewright.t2i_backends.denoising import sigmas as schedules
+from imagewright.t2i_backends.denoising.samplers.names import SAMPLER_NAMES
 from imagewright.t2i_backends.nodes.registry import MAX_STEPS, node
-from imagewright.t2i_backends.sampling.names import SAMPLER_NAMES
+from imagewright.t2i_backends.values.handles import Conditionings, Guider, Latent, ModelHandle, Noise, Sigmas
+from imagewright.t2i_backends.values.node_inputs import choice, link, real, truth, whole
 
 if TYPE_CHECKING:
-    from imagewright.t2i_backends.runtime import Runtime
-    from imagewright.t2i_backends.tables import Table
+    from imagewright.t2i_backends.nodes.runtime import Runtime
+    from imagewright.t2i_backends.values.noise_levels import Table
 
 LEAST_DENOISE = 0.01
 """ComfyUI's step of ``denoise``; below it the schedule that is cut would grow without bound."""
@@ -62,7 +62,7 @@ def k_sampler(
     positive: Conditionings, negative: Conditionings, latent_image: Latent, denoise: float,
 ) -> tuple[Latent]:  # fmt: skip
     """Denoise: sampler, scheduler, cfg and denoise as in ComfyUI; regions and redraw from beside the graph."""
-    from imagewright.t2i_backends.sampler import Request
+    from imagewright.t2i_backends.denoising.sampler import Request
 
     sigmas = _planned(model, sampler_name, scheduler, steps, denoise)
     facts = {"scheduler": scheduler, "denoise": f"{denoise:g}"}
@@ -85,7 +85,7 @@ def k_sampler_advanced(
     end_at_step: int, return_with_leftover_noise: str,
 ) -> tuple[Latent]:  # fmt: skip
     """Some steps of a schedule: with or without fresh noise, to the end or leaving noise for the next sampler."""
-    from imagewright.t2i_backends.sampler import Request
+    from imagewright.t2i_backends.denoising.sampler import Request
 
     def cut(found: list[float]) -> list[float]:
         part = found[: end_at_step + 1]
@@ -211,7 +211,7 @@ def sampler_custom_advanced(
     run: Runtime, noise: Noise, guider: Guider, sampler: str, sigmas: Sigmas, latent_image: Latent
 ) -> tuple[Latent, Latent]:
     """Denoise along any schedule with any guider; both outputs are the result."""
-    from imagewright.t2i_backends.sampler import Request
+    from imagewright.t2i_backends.denoising.sampler import Request
 
     found = run.sample(
         Request(guider.model, guider.positive, guider.negative, guider.cfg, sampler, sigmas, latent_image, noise.seed)

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from imagewright.t2i_backends.node_inputs import Input, real, truth, whole
 from imagewright.t2i_backends.nodes.registry import node
+from imagewright.t2i_backends.values.node_inputs import Input, real, truth, whole
 
 if TYPE_CHECKING:
-    from imagewright.t2i_backends.runtime import Runtime
+    from imagewright.t2i_backends.nodes.runtime import Runtime
 
 _LARGE = 2**63 - 1
 

@@ -12,8 +12,8 @@ from typing import Any
 import torch
 
 from imagewright.errors import BadInput
-from imagewright.t2i_backends.handles import ClipHandle, Conditioning
 from imagewright.t2i_backends.text.clip import ClipEncoder, ClipText
+from imagewright.t2i_backends.values.handles import ClipHandle, Conditioning
 
 FLUX_TEXT = 512
 """The longest text sequence that FLUX takes, in tokens."""

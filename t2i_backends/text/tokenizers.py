@@ -12,7 +12,7 @@ from typing import Any
 
 from transformers import AutoTokenizer, PreTrainedTokenizerFast
 
-from imagewright.t2i_backends.model_files import CONFIGS, ModelPath
+from imagewright.t2i_backends.models.model_files import CONFIGS, ModelPath
 
 _FILES = {"clip_l": "clip", "clip_g": "clip", "t5": "t5"}
 

@@ -10,10 +10,10 @@ from typing import Any
 
 import pytest
 
-from imagewright.agents.calls import Policy
-from imagewright.agents.llm import Asker, Line
-from imagewright.agents.models import LanguageModel
-from imagewright.agents.scripted import ScriptedChatModel
+from imagewright.agents.llm.ask import Asker, Line
+from imagewright.agents.llm.calls import Policy
+from imagewright.agents.llm.models import LanguageModel
+from imagewright.agents.llm.scripted import ScriptedChatModel
 
 
 class Desk:

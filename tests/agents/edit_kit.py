@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from imagewright.agents.edits import settle
-from imagewright.agents.rules.interpreter import RulesInterpreter
-from imagewright.agents.rules.layout import layout_of
-from imagewright.agents.rules.parse import parse_prompt
+from imagewright.agents.conversation.edits import settle
+from imagewright.agents.conversation.rules import RulesInterpreter
+from imagewright.agents.layout.rules import layout_of
+from imagewright.agents.reading.parse import parse_prompt
 from imagewright.intents import Intent, Reference, Settled
 from imagewright.schemas import Box
 

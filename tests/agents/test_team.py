@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from imagewright.agents.llm import Line
-from imagewright.agents.models import Reach
-from imagewright.agents.rules.categorizer import RulesCategorizer
-from imagewright.agents.rules.layout import RulesLayoutPlanner
-from imagewright.agents.rules.selector import RulesSelector
+from imagewright.agents.categorizer.rules import RulesCategorizer
+from imagewright.agents.layout.rules import RulesLayoutPlanner
+from imagewright.agents.llm.ask import Line
+from imagewright.agents.llm.models import Reach
+from imagewright.agents.selector.rules import RulesSelector
 from imagewright.agents.team import Team, connected, with_models
 
 RULES = Team(RulesCategorizer(), RulesSelector(), RulesLayoutPlanner())

@@ -16,7 +16,7 @@ import pytest
 import torch
 
 from imagewright.retrieval.score_matrix import parse_matrix
-from imagewright.t2i_backends.mini.training import load_if_there
+from imagewright.t2i_backends.mini.training.training import load_if_there
 from imagewright.tools import mini_flows
 
 LIMIT = 300.0

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from imagewright.agents.rules.layout import RulesLayoutPlanner
+from imagewright.agents.layout.rules import RulesLayoutPlanner
 from imagewright.errors import BadInput
 from imagewright.evals.layouts import evaluate, geneval, numeracy, singular, spatial
 from imagewright.schemas import Box

@@ -9,12 +9,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from imagewright.agents.layout_planner import LLMLayoutPlanner
-from imagewright.agents.llm import Asker, Line
-from imagewright.agents.lmd_form import read_lmd
-from imagewright.agents.models import LanguageModel
-from imagewright.agents.rules.layout import RulesLayoutPlanner
-from imagewright.agents.scripted import ScriptedChatModel
+from imagewright.agents.layout.llm import LLMLayoutPlanner
+from imagewright.agents.layout.lmd_form import read_lmd
+from imagewright.agents.layout.rules import RulesLayoutPlanner
+from imagewright.agents.llm.ask import Asker, Line
+from imagewright.agents.llm.models import LanguageModel
+from imagewright.agents.llm.scripted import ScriptedChatModel
 from imagewright.errors import BadInput
 from imagewright.evals.lmd import NamedBox, evaluate, filter_boxes, judge, main, named, task_of
 

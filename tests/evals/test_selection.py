@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from imagewright.cli import app
+from imagewright.cli.app import app
 from imagewright.errors import BadInput
 from imagewright.evals.selection import by_prompt, by_things, folds_of, predict, report
 from imagewright.retrieval.builtin import shipped_evidence

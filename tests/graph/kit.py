@@ -16,11 +16,11 @@ from typing import Any
 from PIL import Image
 
 import imagewright  # noqa: F401  (first: it makes LangGraph strict)
-from imagewright.agents.account import Account, Prices
-from imagewright.agents.rules.critic import DetectorCritic
-from imagewright.agents.rules.interpreter import RulesInterpreter
-from imagewright.agents.rules.parse import parse_prompt
-from imagewright.agents.rules.selector import RulesSelector
+from imagewright.agents.conversation.rules import RulesInterpreter
+from imagewright.agents.critic.detector import DetectorCritic
+from imagewright.agents.llm.account import Account, Prices
+from imagewright.agents.reading.parse import parse_prompt
+from imagewright.agents.selector.rules import RulesSelector
 from imagewright.errors import BadInput, Cancelled
 from imagewright.evals.exact_checker import look
 from imagewright.graph import lines, runner

@@ -20,14 +20,14 @@ from types import ModuleType
 from typing import Any
 
 import imagewright  # noqa: F401  (first: it makes LangGraph strict)
-from imagewright.agents.calls import Policy
-from imagewright.agents.llm import Line
-from imagewright.agents.models import Reach
-from imagewright.agents.rules.interpreter import RulesInterpreter
+from imagewright.agents.conversation.rules import RulesInterpreter
+from imagewright.agents.llm.ask import Line
+from imagewright.agents.llm.calls import Policy
+from imagewright.agents.llm.models import Reach
 from imagewright.agents.team import Team, with_models
-from imagewright.cli_progress import Progress
-from imagewright.cli_story import tell_run
-from imagewright.cli_text import render
+from imagewright.cli.story import tell_run
+from imagewright.cli.terminal.progress import Progress
+from imagewright.cli.terminal.text import render
 
 HERE = Path(__file__).parent
 PAGE = HERE.parents[1] / "docs" / "llm_captures.md"

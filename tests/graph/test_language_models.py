@@ -16,15 +16,15 @@ from langchain_core.outputs import ChatGeneration, ChatResult
 from PIL import Image
 from pydantic import SecretStr
 
-from imagewright.agents.account import Account
-from imagewright.agents.answers import text_of
-from imagewright.agents.calls import Policy
-from imagewright.agents.critic import NoCritic
-from imagewright.agents.llm import Line
-from imagewright.agents.models import LanguageModel, Reach
-from imagewright.agents.rules.categorizer import RulesCategorizer
-from imagewright.agents.rules.layout import RulesLayoutPlanner
-from imagewright.agents.rules.selector import RulesSelector
+from imagewright.agents.categorizer.rules import RulesCategorizer
+from imagewright.agents.critic.verdict import NoCritic
+from imagewright.agents.layout.rules import RulesLayoutPlanner
+from imagewright.agents.llm.account import Account
+from imagewright.agents.llm.answers import text_of
+from imagewright.agents.llm.ask import Line
+from imagewright.agents.llm.calls import Policy
+from imagewright.agents.llm.models import LanguageModel, Reach
+from imagewright.agents.selector.rules import RulesSelector
 from imagewright.agents.team import Team, with_models
 from imagewright.schemas import RepairKind
 

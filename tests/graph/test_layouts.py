@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from imagewright.agents.rules import repair
+from imagewright.agents.critic import repair
 from imagewright.flow_tags import REGIONS, WORDS
 from imagewright.schemas import Check, Region, Repair, Verdict
 
@@ -78,7 +78,7 @@ def drawn_of(home: Any, **options: Any) -> Any:
 
 
 def test_half_formed_things_are_no_matter_of_boxes(home: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    from imagewright.agents.rules import critic
+    from imagewright.agents.critic.verdict import detector as critic
 
     half = Check(name="form", passed=False, detail="circle: whole wanted, 1 half-formed", wanted="circle: whole")
     monkeypatch.setattr(critic.DetectorCritic, "judge", lambda *args, **options: Verdict(

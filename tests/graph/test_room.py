@@ -10,12 +10,12 @@ from typing import Any
 
 import pytest
 
-from imagewright.agents.account import Account, Price, Prices
-from imagewright.agents.llm import Asker, Line
-from imagewright.agents.models import LanguageModel
-from imagewright.agents.rules.selector import RulesSelector
-from imagewright.agents.scripted import ScriptedChatModel
-from imagewright.agents.selector import LLMSelector
+from imagewright.agents.llm.account import Account, Price, Prices
+from imagewright.agents.llm.ask import Asker, Line
+from imagewright.agents.llm.models import LanguageModel
+from imagewright.agents.llm.scripted import ScriptedChatModel
+from imagewright.agents.selector.llm import LLMSelector
+from imagewright.agents.selector.rules import RulesSelector
 from imagewright.errors import BudgetSpent
 from imagewright.graph.spending import asks_about_a_limit
 from imagewright.schemas import RunEvent

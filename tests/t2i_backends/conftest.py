@@ -15,7 +15,7 @@ from imagewright.ports import Drawn, Job
 from imagewright.retrieval.comfy.slots import find_slots
 from imagewright.schemas import Card, Flow
 from imagewright.t2i_backends.diffusers_local import DiffusersBackend
-from imagewright.t2i_backends.handles import Latent
+from imagewright.t2i_backends.values.handles import Latent
 
 
 @pytest.fixture(scope="session")

@@ -16,8 +16,8 @@ from imagewright.errors import BadInput, Cancelled, CannotDraw
 from imagewright.ports import Backend, Drawn, Job, Step
 from imagewright.retrieval.comfy.slots import find_slots
 from imagewright.schemas import Flow
-from imagewright.t2i_backends.devices import bytes_per_number
 from imagewright.t2i_backends.diffusers_local import DiffusersBackend
+from imagewright.t2i_backends.models.devices import bytes_per_number
 
 MakeFlow = Callable[..., Flow]
 MakeJob = Callable[..., Job]

@@ -17,10 +17,10 @@ from imagewright.ports import Drawn, Job
 from imagewright.retrieval.builtin import shipped_flows
 from imagewright.retrieval.comfy.slots import find_slots
 from imagewright.schemas import Card, Flow, Region
-from imagewright.t2i_backends import readiness
-from imagewright.t2i_backends.devices import free_memory
 from imagewright.t2i_backends.diffusers_local import DiffusersBackend
-from imagewright.t2i_backends.memory import LEVELS, Level
+from imagewright.t2i_backends.execution import readiness
+from imagewright.t2i_backends.models.devices import free_memory
+from imagewright.t2i_backends.models.memory import LEVELS, Level
 
 pytestmark = [
     pytest.mark.gpu,

@@ -14,14 +14,14 @@ from diffusers import FluxPipeline
 from imagewright.ports import Drawn, Job
 from imagewright.retrieval.comfy.slots import find_slots
 from imagewright.schemas import Flow
-from imagewright.t2i_backends.denoise import Denoiser, Part
+from imagewright.t2i_backends.denoising.denoise import Denoiser, Part
+from imagewright.t2i_backends.denoising.sampler import draw_noise, run_loop
 from imagewright.t2i_backends.diffusers_local import DiffusersBackend
 from imagewright.t2i_backends.families.base import Inputs
 from imagewright.t2i_backends.families.flux import Flux, pack, unpack
-from imagewright.t2i_backends.handles import ClipHandle, ModelHandle
-from imagewright.t2i_backends.sampler import draw_noise, run_loop
-from imagewright.t2i_backends.tables import Shift
 from imagewright.t2i_backends.text.encode import encode, texts_for
+from imagewright.t2i_backends.values.handles import ClipHandle, ModelHandle
+from imagewright.t2i_backends.values.noise_levels import Shift
 
 LENGTH = 12
 

@@ -5,7 +5,7 @@ from pathlib import Path
 from imagewright.flow_format import graph_hash
 from imagewright.flow_tags import REGIONS, WORDS
 from imagewright.retrieval.intake import read_flow_file
-from imagewright.t2i_backends.graph_check import find_flaws
+from imagewright.t2i_backends.execution.graph_check import find_flaws
 from imagewright.tools.mini_flows import RECIPES, main, mini_flows
 
 

@@ -10,9 +10,9 @@ import pytest
 import torch
 from PIL import Image
 
-from imagewright.agents.critic import unchecked
-from imagewright.agents.open_critic import OpenCritic
-from imagewright.agents.rules.layout import RulesLayoutPlanner
+from imagewright.agents.critic.open import OpenCritic
+from imagewright.agents.critic.verdict import unchecked
+from imagewright.agents.layout.rules import RulesLayoutPlanner
 from imagewright.tools import open_detector
 from imagewright.tools.open_detector import COLOURS, OpenDetector, find_detector, why_none
 

@@ -16,8 +16,8 @@ from imagewright.errors import BadInput
 from imagewright.ports import Job, Redraw
 from imagewright.retrieval.comfy.slots import find_slots
 from imagewright.schemas import Card, Flow, Region
+from imagewright.t2i_backends.denoising.sampler import draw_noise
 from imagewright.t2i_backends.families.facts import FAMILIES
-from imagewright.t2i_backends.sampler import draw_noise
 
 SHAPE = (2, 4, 8, 8)
 Graph = dict[str, dict[str, Any]]

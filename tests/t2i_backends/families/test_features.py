@@ -16,9 +16,9 @@ from safetensors.torch import save_file
 from imagewright.ports import Redraw
 from imagewright.schemas import Region
 from imagewright.t2i_backends.families.facts import FAMILIES
-from imagewright.t2i_backends.loading import load_vae
-from imagewright.t2i_backends.model_files import ModelFiles
-from imagewright.t2i_backends.pixels import encode
+from imagewright.t2i_backends.models.loading import load_vae
+from imagewright.t2i_backends.models.model_files import ModelFiles
+from imagewright.t2i_backends.pictures.pixels import encode
 
 DOC = Path(__file__).parents[3] / "docs" / "executor.md"
 Graph = dict[str, dict[str, Any]]

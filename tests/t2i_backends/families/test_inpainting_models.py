@@ -19,11 +19,11 @@ from safetensors.torch import save_file
 from imagewright.errors import BadInput
 from imagewright.ports import Redraw
 from imagewright.schemas import Region
-from imagewright.t2i_backends.headers import recognise
-from imagewright.t2i_backends.loading import quiet
-from imagewright.t2i_backends.sampler import draw_noise
-from imagewright.t2i_backends.sigmas import ddim_uniform
-from imagewright.t2i_backends.tables import betas_of
+from imagewright.t2i_backends.denoising.sampler import draw_noise
+from imagewright.t2i_backends.denoising.sigmas import ddim_uniform
+from imagewright.t2i_backends.models.headers import recognise
+from imagewright.t2i_backends.models.loading import quiet
+from imagewright.t2i_backends.values.noise_levels import betas_of
 
 Graph = dict[str, dict[str, Any]]
 FAMILIES = {"sd15": "StableDiffusionInpaintPipeline", "sdxl": "StableDiffusionXLInpaintPipeline"}
@@ -177,7 +177,7 @@ def test_a_single_file_is_recognised_and_drawn(
 ) -> None:
     """The config beside the file says four channels, as ours do: the header's nine count."""
     original = load_module("imagewright_tests_original", Path(__file__).parents[1] / "original.py")
-    files = load_module("imagewright_tests_files", Path(__file__).parents[1] / "test_single_files.py")
+    files = load_module("imagewright_tests_files", Path(__file__).parents[1] / "models" / "test_single_files.py")
     with quiet():
         pipe = diffusers.DiffusionPipeline.from_pretrained(inpaint_root / "checkpoints" / family)
     files.lone(tmp_path, inpaint_root, family, getattr(original, family)(pipe))

@@ -10,10 +10,10 @@ import pytest
 import torch
 from PIL import Image
 
-from imagewright.t2i_backends.loading import quiet
-from imagewright.t2i_backends.sampler import draw_noise
-from imagewright.t2i_backends.sigmas import ddim_uniform
-from imagewright.t2i_backends.tables import betas_of
+from imagewright.t2i_backends.denoising.sampler import draw_noise
+from imagewright.t2i_backends.denoising.sigmas import ddim_uniform
+from imagewright.t2i_backends.models.loading import quiet
+from imagewright.t2i_backends.values.noise_levels import betas_of
 
 SHAPE = (1, 4, 8, 8)
 PIPELINES = {

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from imagewright.agents.rules.parse import parse_prompt
+from imagewright.agents.reading.parse import parse_prompt
 from imagewright.errors import Fault
 from imagewright.t2i_backends.mini import card
 from imagewright.t2i_backends.mini.editions import FIRST, SECOND

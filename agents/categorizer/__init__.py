@@ -1,0 +1,1 @@
+"""The categorizer: the labels of a prompt."""

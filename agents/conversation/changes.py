@@ -1,0 +1,304 @@
+"""Sayings that change the picture: "make the left one red", "bigger fox", "move the star up", "without the house".
+
+``read_edits`` tries each reader on the whole saying, then on its parts ("make it red and move it up").
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Sequence
+
+from imagewright.agents.conversation import change_patterns as patterns
+from imagewright.agents.conversation.change_patterns import GROUND, MAKE, SAME
+from imagewright.agents.conversation.change_words import (
+    PLACE,
+    RELATION,
+    amount_of,
+    place_of,
+    relation_of,
+    size_of,
+    way_of,
+)
+from imagewright.agents.conversation.targets import NotThere, Unsure, find_boxes
+from imagewright.agents.reading import lexicon, nouns, styling
+from imagewright.agents.reading.parse import parse_prompt
+from imagewright.intents import Edit, Reference
+from imagewright.schemas import ParsedGroup, PlaceName
+
+
+def strip_same(said: str) -> tuple[str, bool]:
+    """``said`` without "the same but", and whether it began with that."""
+    found = SAME.match(said)
+    return (said[found.end() :].strip(" ,"), True) if found and found.end() < len(said) else (said, False)
+
+
+def read_edits(said: str, picture: Reference) -> tuple[Edit, ...]:
+    """The edits that a saying asks of ``picture``; none where it asks for none.
+
+    Raises:
+        Unsure: a phrase may mean several boxes.
+        NotThere: something is to be changed that the picture does not show.
+    """
+    rest, same = strip_same(said)
+    parts = [part for part in _PART.split(rest) if part]
+    return (_each(parts, picture, same) if len(parts) > 1 else ()) or _one(rest, picture, same)
+
+
+_PART = re.compile(r",? (?:and then|and also|(?<!black )and|then|but)(?: please)? |[,;] ?")
+
+
+def _each(parts: Sequence[str], picture: Reference, same: bool) -> tuple[Edit, ...]:
+    """The edits of a saying of several parts; none where one of them is no edit by itself. "it" is what went before."""
+    found: tuple[Edit, ...] = ()
+    for part in parts:
+        try:
+            one = _one(part, picture, same)
+        except NotThere:
+            return ()
+        if not one:
+            return ()
+        found = (*found, *one)
+        picture = picture.model_copy(update={"focus": one[-1].boxes or picture.focus})
+    return found
+
+
+def _one(said: str, picture: Reference, same: bool) -> tuple[Edit, ...]:
+    """One edit; a thing that is not there counts only when no other reading fits."""
+    missing: NotThere | None = None
+    for reader in _READERS:
+        try:
+            if found := reader(said, picture, same):
+                return found
+        except NotThere as error:
+            missing = missing or error
+    if missing is not None:
+        raise missing
+    return ()
+
+
+def _match(patterns: Sequence[str], said: str) -> list[re.Match[str]]:
+    return [found for pattern in patterns if (found := re.fullmatch(pattern, said))]
+
+
+# --- the readers, in the order in which they are tried --------------------------------------
+
+
+def _background(said: str, picture: Reference, same: bool) -> tuple[Edit, ...]:
+    for found in _match(patterns.BACKGROUND, said):
+        return (Edit(op="background", text=f"{nouns.article(found['c'])} {found['c']} background"),)
+    body = re.sub(
+        rf"^(?:{MAKE} (?:it |this |that |the (?:picture|scene|image) )?(?:be )?|but |now |put (?:it|them|this|"
+        rf"everything) |set (?:it|this) |place (?:it|them) |with the background (?:of )?)",
+        "",
+        said,
+    )
+    body = re.sub(rf"^{GROUND} (?:should be |is |to be |to )?", "", body)
+    parsed = parse_prompt(body)
+    scene = parsed.background and not parsed.groups and not parsed.negative
+    led = re.match(r"(?:at|in|on|under|during|inside|by) ", body) or re.sub(r"^an? ", "", parsed.background) == re.sub(
+        r"^(?:an?|the) ", "", body
+    )
+    if scene and led and not _shown(body, picture):
+        return (Edit(op="background", text=parsed.background),)
+    if time := re.fullmatch(
+        r"(?:make it |let it be )?(night|nighttime|daytime|sunset|sunrise|dusk|dawn|winter|summer|autumn|spring|"
+        r"snowy|rainy|foggy|stormy)",
+        said,
+    ):
+        return (Edit(op="background", text=_TIMES.get(time[1], f"in {time[1]}")),)
+    return ()
+
+
+_TIMES = {"night": "at night", "nighttime": "at night", "daytime": "in daylight", "sunset": "at sunset",
+          "sunrise": "at sunrise", "dusk": "at dusk", "dawn": "at dawn", "snowy": "in the snow", "rainy": "in the rain",
+          "foggy": "in the fog", "stormy": "in a storm"}  # fmt: skip
+
+
+def _shown(text: str, picture: Reference) -> bool:
+    """Whether a word of ``text`` is the name of a thing in the picture."""
+    names = {box.object for box in picture.layout.boxes} if picture.layout else set()
+    return any(nouns.singular(word) in names for word in re.findall(r"[\w-]+", text))
+
+
+def _style(said: str, picture: Reference, same: bool) -> tuple[Edit, ...]:
+    if re.fullmatch(r"(?:make it |in |all |turn it |now )*black and white", said):
+        return (Edit(op="style", text="black and white"),)
+    parsed = parse_prompt(said)
+    if not parsed.style or parsed.groups or parsed.background or parsed.negative:
+        return ()
+    return (Edit(op="style", text=styling.bare(parsed.style[0])),)
+
+
+def _recolour(said: str, picture: Reference, same: bool) -> tuple[Edit, ...]:
+    missing = None
+    for found in _match(patterns.RECOLOUR, said):
+        target = found.groupdict().get("t") or "it"
+        if re.search(r"\b(?:background|backdrop)\b", target) or _names_a_new_thing(target):
+            continue
+        try:
+            boxes = find_boxes(_bare(target), picture)
+        except NotThere as error:
+            missing = error
+            continue
+        return (Edit(op="recolour", boxes=boxes, text=found["c"].replace("grey", "gray")),)
+    if missing:
+        raise missing
+    return ()
+
+
+def _names_a_new_thing(target: str) -> bool:
+    return bool(re.match(r"(?:an?|another|some|two|three) \w", target))
+
+
+def _bare(target: str) -> str:
+    return re.sub(r"^(?:only|just|also|instead|of) ", "", target).removesuffix("'s")
+
+
+def _remove(said: str, picture: Reference, same: bool) -> tuple[Edit, ...]:
+    for found in _match(patterns.REMOVE, said):
+        target = (
+            found["t"] if "n" not in found.groupdict() else f"one of the {nouns.plural(nouns.singular(found['n']))}"
+        )
+        return (Edit(op="remove", boxes=find_boxes(_bare(target), picture)),)
+    return ()
+
+
+def _swap(said: str, picture: Reference, same: bool) -> tuple[Edit, ...]:
+    for found in _match(patterns.SWAP, said):
+        try:
+            first, second = find_boxes(found["t"], picture), find_boxes(found["u"], picture)
+        except NotThere:
+            return ()
+        assert picture.layout is not None
+        if len(first) == len(second) == 1 and first != second:
+            (ax, ay), (bx, by) = (picture.layout.boxes[n[0]].centre for n in (first, second))
+            across, down = round(bx - ax, 4), round(by - ay, 4)
+            return (
+                Edit(op="move", boxes=first, across=across, down=down),
+                Edit(op="move", boxes=second, across=-across, down=-down),
+            )
+    return ()
+
+
+def _replace(said: str, picture: Reference, same: bool) -> tuple[Edit, ...]:
+    for found in _match(patterns.REPLACE, said):
+        group = _thing(found["n"])
+        target = found.groupdict().get("t")
+        if group is None or (target and re.search(r"\b(?:background|backdrop)\b", target)):
+            continue
+        boxes = find_boxes(_bare(target or "it"), picture)
+        return (Edit(op="replace", boxes=boxes, text=_caption(group, picture, boxes)),)
+    other = re.fullmatch(r"(?:it'?s |make it |draw )?(an? .+)", said) if same else None
+    group = _thing(other[1]) if other else None
+    if group is None or _shown(group.object, picture):
+        return ()
+    return (Edit(op="replace", boxes=find_boxes("it", picture), text=group.caption),)
+
+
+def _thing(text: str) -> ParsedGroup | None:
+    """The one thing that ``text`` names; None for none or several."""
+    parsed = parse_prompt(text)
+    return parsed.groups[0] if len(parsed.groups) == 1 and not parsed.negative else None
+
+
+def _caption(group: ParsedGroup, picture: Reference, boxes: Sequence[int]) -> str:
+    """What a replaced thing is called: a thing of no colour takes over the old one's where it has a single one."""
+    colours = (
+        {a for n in boxes for a in picture.layout.boxes[n].attributes if a in lexicon.COLOURS}
+        if picture.layout
+        else set()
+    )
+    if group.attributes or len(colours) != 1 or group.object not in _SHAPED:
+        return group.caption
+    body = f"{colours.pop()} {group.object}"
+    return f"{nouns.article(body)} {body}"
+
+
+_SHAPED = frozenset("circle square triangle star heart house diamond oval rectangle hexagon cross ball cube".split())
+
+
+def _add(said: str, picture: Reference, same: bool) -> tuple[Edit, ...]:
+    for found in _match(patterns.ADD, said):
+        text = re.sub(r"\b(?:more|extra|additional)\b ?", "", found["n"]).strip()
+        text = re.sub(r"^(?:another|one) ?", "a ", re.sub(r"^a (?:second|third) ", "a ", text))
+        text, place, beside = _whereabouts(text, picture)
+        parsed = parse_prompt(text)
+        if not parsed.groups or len(parsed.groups) > 3:
+            continue
+        bare = re.match(r"more ", found["n"])
+        return tuple(
+            Edit(op="add", text=_like_those(group, picture), count=1 if bare else min(group.count, 24),
+                 place=place or group.position, beside=beside)
+            for group in parsed.groups
+        )  # fmt: skip
+    return ()
+
+
+def _like_those(group: ParsedGroup, picture: Reference) -> str:
+    """The caption of a new thing: one without adjectives looks like those that are there, where they are alike."""
+    alike = {box.caption for box in picture.layout.boxes if box.object == group.object} if picture.layout else set()
+    return alike.pop() if not group.attributes and len(alike) == 1 else group.caption
+
+
+def _whereabouts(text: str, picture: Reference) -> tuple[str, PlaceName, int | None]:
+    """``text`` without its place, the place, and the box that it is relative to."""
+    if found := re.fullmatch(rf"(?P<n>.+?) (?P<rel>{RELATION}) (?P<u>(?:the|it|them|that|this)\b.*)", text):
+        try:
+            return found["n"], relation_of(found["rel"]), find_boxes(found["u"], picture)[0]
+        except NotThere:
+            return text, "", None
+    if found := re.fullmatch(rf"(?P<n>.+?) (?:to|in|at|on|into) (?:the )?(?P<place>{PLACE})", text):
+        return found["n"], place_of(found["place"]), None
+    return text, "", None
+
+
+def _resize(said: str, picture: Reference, same: bool) -> tuple[Edit, ...]:
+    for found in _match(patterns.RESIZE, said):
+        groups = found.groupdict()
+        factor = size_of(groups)
+        if factor is None:
+            continue
+        boxes = find_boxes(_bare(groups.get("t") or "it"), picture)
+        return (Edit(op="resize", boxes=boxes, factor=factor),)
+    return ()
+
+
+def _move(said: str, picture: Reference, same: bool) -> tuple[Edit, ...]:
+    missing = None
+    for found in _match(patterns.MOVE, said):
+        try:
+            if edits := _moved(found.groupdict(), said, picture):
+                return edits
+        except NotThere as error:
+            missing = error
+    if missing is not None:
+        raise missing
+    return ()
+
+
+def _moved(groups: dict[str, str | None], said: str, picture: Reference) -> tuple[Edit, ...]:
+    target = groups.get("t") or "it"
+    if _names_a_new_thing(target):
+        return ()
+    boxes = find_boxes(_bare(target), picture)
+    if relation := groups.get("rel"):
+        other = find_boxes(groups["u"] or "", picture)
+        return (Edit(op="move", boxes=boxes, place=relation_of(relation), beside=other[0]),)
+    if place := groups.get("place"):
+        return (Edit(op="move", boxes=boxes, place=place_of(place)),)
+    word = groups.get("way") or groups.get("verb") or groups.get("too") or ""
+    across, down = way_of(word, too="too" in groups and bool(groups["too"]))
+    if re.search(
+        r"\b(?:to|in|at|on|into) the (?:very |far )?(?:top|bottom|middle|centre|center)$|\b(?:in|at|on) the "
+        r"(?:left|right)$|all the way|\bput\b.*\bto the (?:left|right|top|bottom)$",
+        said,
+    ):
+        return (Edit(op="move", boxes=boxes, place=place_of(word)),)
+    share = amount_of(said)
+    return (Edit(op="move", boxes=boxes, across=across * share, down=down * share),)
+
+
+_Reader = Callable[[str, Reference, bool], tuple[Edit, ...]]
+_READERS: tuple[_Reader, ...] = (_background, _style, _swap, _recolour, _resize, _move, _replace, _remove, _add)
+
+__all__ = ["NotThere", "Unsure", "read_edits", "strip_same"]

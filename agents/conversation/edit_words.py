@@ -1,0 +1,84 @@
+"""What an edited picture's prompt says: the old words with the change in them, or all of it restated plainly."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+from imagewright.agents.reading import nouns
+from imagewright.agents.reading.describe import canonical_prompt
+from imagewright.agents.reading.function_words import CLOSED, DETERMINERS, PREPOSITIONS
+from imagewright.agents.reading.numbers import WORDS, number_word
+from imagewright.intents import Edit, Reference
+from imagewright.schemas import ParsedPrompt
+
+_SILENT = {*CLOSED, *DETERMINERS, *PREPOSITIONS, *WORDS, "background", "backdrop", "with", "there", "is", "are"}
+
+
+def edited_prompt(base: Reference, edits: Sequence[Edit], parsed: ParsedPrompt) -> str:
+    """The prompt of the edited picture.
+
+    Where the parse holds all that the base's prompt says, the new parse is restated; otherwise the change is worked
+    into the old words ("sharing an umbrella" would be lost), and only what cannot be worked in is restated.
+    """
+    if _says_no_more(base.prompt, base.parsed):
+        return canonical_prompt(parsed)
+    text = base.prompt
+    for edit in edits:
+        changed = _worked_in(text, edit, base)
+        if changed is None:
+            return canonical_prompt(parsed)
+        text = changed
+    return text
+
+
+def _words(text: str) -> set[str]:
+    return {nouns.singular(word) for word in re.findall(r"[^\W\d_]+", text.lower())}
+
+
+def _says_no_more(prompt: str, parsed: ParsedPrompt) -> bool:
+    """Whether the parse's plain words hold every word of the prompt that carries meaning."""
+    return _words(prompt) <= _words(canonical_prompt(parsed)) | _SILENT
+
+
+def _worked_in(text: str, edit: Edit, base: Reference) -> str | None:
+    """``text`` with one edit in its words; None where they have no place for it."""
+    if edit.op in ("move", "resize"):
+        return text
+    if edit.op in ("background", "style"):
+        return f"{text}, {edit.text}"
+    if edit.op == "add":
+        many = edit.text if edit.count == 1 else f"{number_word(edit.count)} {_plural(edit.text)}"
+        return f"{text}, and {many}"
+    bodies = {_body(base.layout.boxes[at].caption) for at in edit.boxes} if base.layout else set()
+    if len(bodies) != 1 or not _all_of_them(base, edit.boxes):
+        return None
+    return _substituted(text, bodies.pop(), edit)
+
+
+def _all_of_them(base: Reference, boxes: Sequence[int]) -> bool:
+    assert base.layout is not None
+    captions = [box.caption for box in base.layout.boxes]
+    return all(captions.count(captions[at]) == 1 for at in boxes)
+
+
+def _body(caption: str) -> str:
+    return re.sub(r"^(?:an?|the)\s+", "", caption)
+
+
+def _plural(caption: str) -> str:
+    head, _, noun = _body(caption).rpartition(" ")
+    return f"{head} {nouns.plural(noun)}".strip()
+
+
+def _substituted(text: str, body: str, edit: Edit) -> str | None:
+    found = list(re.finditer(rf"\b(?:an?\s+)?{re.escape(body)}\b", text, re.IGNORECASE))
+    if len(found) != 1 or edit.op == "remove":
+        return None
+    if edit.op == "replace":
+        new = edit.text
+    else:
+        noun = body.rpartition(" ")[2]
+        new = f"{edit.text} {noun}"
+        new = f"{nouns.article(new)} {new}" if found[0][0].lower().startswith(("a ", "an ")) else new
+    return text[: found[0].start()] + new + text[found[0].end() :]

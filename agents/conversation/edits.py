@@ -1,0 +1,280 @@
+"""Applying an interpreter's decision to the picture that it is about: the new prompt, layout and what to redraw.
+
+Deterministic, and the same for every interpreter. The layout carries over: what an edit does not name keeps its box.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from imagewright.agents.conversation import edit_geometry as geometry
+from imagewright.agents.conversation.edit_words import edited_prompt
+from imagewright.agents.layout.rules import layout_of
+from imagewright.agents.reading import nouns
+from imagewright.agents.reading.parse import parse_prompt
+from imagewright.errors import BadInput
+from imagewright.intents import Edit, Intent, Reference, Settled
+from imagewright.schemas import Box, Layout, ParsedGroup, ParsedPrompt, ParsedRelation, PlaceName, Region
+
+GROW = 0.02
+"""How far beyond its box a thing is redrawn: drawn things overrun their boxes a little."""
+_WHOLE = frozenset({"background", "style"})
+"""Edits that change the whole picture."""
+_LIKE = Box(caption="", object="", x=0.0, y=0.0, width=0.3, height=0.3)
+
+
+@dataclass
+class _Thing:
+    """A box while edits are applied: what it is now, what it was, and the group of the parse that it came from."""
+
+    box: Box
+    before: Box | None = None
+    group: int | None = None
+    place: PlaceName = ""
+    gone: bool = False
+
+    @property
+    def changed(self) -> bool:
+        return self.gone or self.box != self.before
+
+
+def settle(intent: Intent, references: Sequence[Reference]) -> Settled:
+    """What to draw for a ``create``, ``edit`` or ``vary``.
+
+    Raises:
+        BadInput: the intent is about a picture or a box that is not there.
+    """
+    if intent.kind == "create":
+        return Settled(prompt=intent.prompt, parsed=intent.parsed)
+    base = base_of(intent, references)
+    if intent.kind == "vary":
+        return Settled(prompt=base.prompt, parsed=base.parsed, layout=base.layout, focus=base.focus)
+    return _edited(base, intent.edits)
+
+
+def base_of(intent: Intent, references: Sequence[Reference]) -> Reference:
+    """The picture that ``intent`` is about.
+
+    Raises:
+        BadInput: it is not among ``references``.
+    """
+    for reference in references:
+        if reference.run == intent.base:
+            return reference
+    raise BadInput("that picture is not in this conversation", "say which one: `the second one`, `the owl`")
+
+
+def _edited(base: Reference, edits: Sequence[Edit]) -> Settled:
+    layout = base.layout or layout_of(base.parsed)
+    things = [_Thing(box, box, _group_of(box, base.parsed)) for box in layout.boxes]
+    background, style = base.parsed.background, base.parsed.style
+    for edit in edits:
+        if edit.op == "background":
+            background = edit.text
+        elif edit.op == "style":
+            style = (*style, edit.text) if edit.text not in style else style
+        else:
+            _change(things, edit)
+    parsed = _parsed(base.parsed, things, background, style)
+    boxes = tuple(thing.box for thing in things if not thing.gone)
+    new = Layout(boxes=boxes, background=background, negative=", ".join(parsed.negative))
+    whole = base.layout is None or any(edit.op in _WHOLE for edit in edits)
+    regions = () if whole else _regions(things)
+    left = [thing for thing in things if not thing.gone]
+    focus = tuple(number for number, thing in enumerate(left) if thing.changed)
+    return Settled(prompt=edited_prompt(base, edits, parsed), parsed=parsed, layout=new, redraw=regions, focus=focus)
+
+
+def _regions(things: Sequence[_Thing]) -> tuple[Region, ...]:
+    """Where the changed things were and where they are now, each once."""
+    found: dict[tuple[float, ...], Region] = {}
+    for thing in things:
+        if not thing.changed:
+            continue
+        for box in (None if thing.gone else thing.box, thing.before):
+            if box is not None:
+                region = _around(box)
+                found.setdefault((region.x, region.y, region.width, region.height), region)
+    return tuple(found.values())
+
+
+def _around(box: Box) -> Region:
+    x, y = max(box.x - GROW, 0.0), max(box.y - GROW, 0.0)
+    right, bottom = min(box.x + box.width + GROW, 1.0), min(box.y + box.height + GROW, 1.0)
+    return Region(caption=box.caption, x=round(x, 4), y=round(y, 4), width=round(right - x, 4),
+                  height=round(bottom - y, 4))  # fmt: skip
+
+
+def _group_of(box: Box, parsed: ParsedPrompt) -> int | None:
+    """The group that a box was placed for: by its caption, else by noun and adjectives, else by noun."""
+    for same in (
+        lambda g: g.caption == box.caption,
+        lambda g: (g.object, g.attributes) == (box.object, box.attributes),
+        lambda g: g.object == box.object,
+    ):
+        for number, group in enumerate(parsed.groups):
+            if same(group):
+                return number
+    return None
+
+
+# --- one edit -------------------------------------------------------------------------------
+
+
+def _change(things: list[_Thing], edit: Edit) -> None:
+    if edit.op == "add":
+        _add(things, edit)
+        return
+    for number in edit.boxes:
+        if not 0 <= number < len(things):
+            raise BadInput(f"the picture has no box {number}", "say what to change by its name")
+    for number in edit.boxes:
+        _change_one(things, number, edit)
+
+
+def _change_one(things: list[_Thing], number: int, edit: Edit) -> None:
+    thing = things[number]
+    if edit.op == "remove":
+        thing.gone = True
+    elif edit.op == "recolour":
+        thing.box = _recoloured(thing.box, edit.text)
+    elif edit.op == "replace":
+        thing.box, thing.group = _named(thing.box, edit.text), None
+    elif edit.op == "resize":
+        thing.box = geometry.resized(thing.box, edit.factor, _others(things, number))
+    elif edit.op == "move":
+        _move(things, number, edit)
+
+
+def _others(things: Sequence[_Thing], number: int) -> list[Box]:
+    return [thing.box for at, thing in enumerate(things) if at != number and not thing.gone]
+
+
+def _move(things: list[_Thing], number: int, edit: Edit) -> None:
+    thing = things[number]
+    if edit.beside is not None:
+        other = things[edit.beside] if 0 <= edit.beside < len(things) else None
+        if other is None:
+            raise BadInput(f"the picture has no box {edit.beside}", "say what it goes beside by its name")
+        moved = geometry.beside(thing.box, edit.place, other.box)
+        if moved is None:
+            thing.box, other.box = geometry.exchanged(thing.box, other.box)
+        else:
+            thing.box = moved
+    elif edit.place:
+        thing.box, thing.place = geometry.placed(thing.box, edit.place), edit.place
+    else:
+        thing.box = geometry.shifted(thing.box, edit.across, edit.down)
+
+
+def _add(things: list[_Thing], edit: Edit) -> None:
+    twin = next((thing for thing in things if thing.box.caption == edit.text and not thing.gone), None)
+    like = _named(twin.box if twin else _LIKE, edit.text)
+    size = _typical(things)
+    for _ in range(edit.count):
+        others = [thing.box for thing in things if not thing.gone]
+        box = geometry.free_place(*((twin and (twin.box.width, twin.box.height)) or size), others, like)
+        thing = _Thing(box, group=twin.group if twin else None)
+        things.append(thing)
+        if edit.place:
+            _move(things, len(things) - 1, edit)
+
+
+def _typical(things: Sequence[_Thing]) -> tuple[float, float]:
+    """The mean size of what is there, between 0.15 and 0.4 of the canvas; 0.4 on an empty one."""
+    boxes = [thing.box for thing in things if not thing.gone]
+    if not boxes:
+        return 0.4, 0.4
+    side = sum(min(box.width, box.height) for box in boxes) / len(boxes)
+    return (min(max(side, 0.15), 0.4),) * 2
+
+
+def _recoloured(box: Box, colour: str) -> Box:
+    """``box`` with its colour replaced, or the colour added before the noun."""
+    from imagewright.agents.reading.lexicon import COLOURS
+
+    old = [word for word in box.attributes if word.split()[-1] in COLOURS]
+    kept = [word for word in box.attributes if word not in old]
+    body = box.caption.split(" ", 1)[1] if box.caption.startswith(("a ", "an ")) else box.caption
+    for word in old:
+        body = " ".join(body.replace(word, " ", 1).split())
+    words = body.split()
+    at = max(len(words) - len(box.object.split()), 0) if body.endswith(box.object) else _before(words, box.object)
+    body = " ".join([*words[:at], colour, *words[at:]])
+    attributes = (*kept, colour)
+    return box.model_copy(update={"caption": f"{nouns.article(body)} {body}", "attributes": attributes})
+
+
+def _before(words: Sequence[str], noun: str) -> int:
+    first = noun.split()[0] if noun else ""
+    return words.index(first) if first in words else 0
+
+
+def _named(box: Box, caption: str) -> Box:
+    """``box`` as another thing."""
+    groups = parse_prompt(caption).groups
+    if not groups:
+        return box.model_copy(update={"caption": caption, "object": caption.split()[-1], "attributes": ()})
+    group = groups[0]
+    return box.model_copy(update={"caption": group.caption, "object": group.object, "attributes": group.attributes})
+
+
+# --- the parse that goes with it ------------------------------------------------------------
+
+
+def _parsed(old: ParsedPrompt, things: Sequence[_Thing], background: str, style: tuple[str, ...]) -> ParsedPrompt:
+    kept = [thing for thing in things if not thing.gone]
+    captions = list(dict.fromkeys(thing.box.caption for thing in kept))
+    members = {caption: [thing for thing in kept if thing.box.caption == caption] for caption in captions}
+    groups = tuple(_group(old, members[caption], things) for caption in captions)
+    present = {group.object for group in groups}
+    gone = (thing.before.object for thing in things if thing.gone and thing.before is not None)
+    negative = tuple(n for n in dict.fromkeys((*old.negative, *gone)) if n not in present)
+    relations = tuple(_relations(old, captions, members))
+    return ParsedPrompt(groups=groups, relations=relations, background=background, negative=negative, style=style)
+
+
+def _group(old: ParsedPrompt, members: Sequence[_Thing], things: Sequence[_Thing]) -> ParsedGroup:
+    """The group of like things; the old one unchanged where nothing of it was."""
+    first = members[0]
+    before = old.groups[first.group] if first.group is not None else None
+    whole = list(members) == [thing for thing in things if thing.group == first.group]
+    if before is not None and whole and not any(thing.changed for thing in members):
+        return before
+    moved = any(thing.before is None or _centre_moved(thing) for thing in members)
+    place = first.place or ("" if moved or before is None else before.position)
+    return ParsedGroup(object=first.box.object, attributes=first.box.attributes, count=len(members),
+                       caption=first.box.caption, position=place if len(members) == 1 or not moved else "")  # fmt: skip
+
+
+def _centre_moved(thing: _Thing) -> bool:
+    if thing.before is None:
+        return True
+    (ax, ay), (bx, by) = thing.box.centre, thing.before.centre
+    return abs(ax - bx) + abs(ay - by) > 0.1
+
+
+def _relations(old: ParsedPrompt, captions: Sequence[str], members: dict[str, list[_Thing]]) -> list[ParsedRelation]:
+    """The old relations between what is left, as far as they still hold."""
+    found: list[ParsedRelation] = []
+    for relation in old.relations:
+        for s, a in enumerate(captions):
+            for o, b in enumerate(captions):
+                mine = [thing for thing in members[a] if thing.group == relation.subject]
+                other = [thing for thing in members[b] if thing.group == relation.object]
+                kept = ParsedRelation(subject=s, relation=relation.relation, object=o)
+                if (
+                    s != o
+                    and mine
+                    and other
+                    and kept not in found
+                    and _all_hold(relation.relation, members[a], members[b])
+                ):
+                    found.append(kept)
+    return found
+
+
+def _all_hold(relation: str, subjects: Sequence[_Thing], others: Sequence[_Thing]) -> bool:
+    still = relation in ("left", "right", "above", "below") or not any(_centre_moved(t) for t in (*subjects, *others))
+    return still and all(geometry.holds(relation, a.box, b.box) for a in subjects for b in others)

@@ -1,0 +1,208 @@
+"""What people say that changes no picture by itself: undo, go back, one more, why, thumbs, lasting wishes.
+
+Each reader takes a saying in plain form (``plain``) and gives an ``Intent``, or None where it is something else.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+from imagewright.agents.conversation.targets import find_picture
+from imagewright.agents.reading import styling
+from imagewright.agents.reading.numbers import WORDS
+from imagewright.agents.reading.parse import parse_prompt
+from imagewright.intents import Intent, Preference, Reference, Topic
+
+_POLITE = re.compile(
+    r"^(?:(?:ok(?:ay)?|well|hm+|now|so|and|then|but|please|just|maybe|actually|great|nice|good|perfect|cool|"
+    r"thanks|yes|"
+    r"no wait|wait|oh|hey|alright|sorry)[,!.]*\s+(?!one\b)|(?:can|could|would|will) (?:you|we) (?:please )?(?!see)|"
+    r"(?:i'd|i would) (?:like|love|want|prefer) (?:you )?to (?:see )?|i want (?:you )?to (?:see )?|let'?s |let us |"
+    r"go ahead and |try to |try (?=making|moving|adding))",
+)
+_UNDO = re.compile(
+    r"(?:(?:please )?(?:undo|revert)(?: (?:that|it|this|(?:the )?last (?:one|change|edit|step)|the change|the "
+    r"edit))?|"
+    r"take (?:that|it) back|(?:go )?(?:one )?(?:step )?back(?: (?:one|a) step)?|go back(?: one| once)?|never "
+    r"?mind(?: that)?|"
+    r"(?:as|like|how) it was(?: before)?|put it back(?: (?:as|how|like) it was)?|(?:back to )?the previous (?:one|"
+    r"picture|image|version)|"
+    r"(?:go )?back to (?:the )?(?:previous|last) (?:one|picture|image|version)|that was better before|it was "
+    r"better before)"
+    r"(?: (?P<times>twice|once|(?P<n>\w+) (?:times|steps|turns)))?"
+)
+_BRANCH = re.compile(
+    r"(?:go|take me|bring me|let's go|switch|return|get|change|revert|roll)? ?(?:us )?back to (?P<a>.+)|"
+    r"(?:return|revert|switch) to (?P<b>.+)|(?:continue|go on|carry on|proceed|work|start) (?:with|from|on) "
+    r"(?P<c>.+)|"
+    r"(?:use|pick|take|choose|keep|select) (?P<d>(?:the )?(?:\w+ (?:one|picture|image|version|try)|(?:picture|"
+    r"image|version|number|no) \w+))|"
+    r"(?:picture|image|number|version) (?P<e>\d+)|as it was (?:with|in|at) (?P<f>.+)|i (?:liked|preferred|like|"
+    r"prefer) (?P<g>the .+?)(?: better| more| best)"
+)
+_VARY = re.compile(
+    r"(?:(?:give|show|draw|make|do|get|let) (?:me |us )?(?:have )?)?"
+    r"(?:(?:one|once) more(?: (?:time|try|version|like (?:this|that|it)|of (?:these|those|them|this)))?|"
+    r"another(?: (?:one|try|version|go|take|variation|picture|image|like (?:this|that|it)))?|"
+    r"(?:try |do it |once )?again|try (?:another|a different)(?: (?:one|seed))?|(?:a |another "
+    r")?variation(?:s)?(?: (?:of|on) (?:this|that|it))?|"
+    r"vary(?: (?:it|this|that))?|reroll|re-roll|redo(?: it| this)?|redraw(?: it| this)?|more(?: (?:like (?:this|"
+    r"that|it)|please))?|next(?: one)?|"
+    r"(?:a |with a |use a |try a |same with a |the same with a |the same,? (?:but )?)?(?:new|different|another|"
+    r"other|fresh|random) seed|"
+    r"something (?:like (?:this|that|it)|different|similar)|(?:a )?(?:different|other|similar|new) (?:one|"
+    r"version)|a different version|surprise me)"
+    r"(?:,? please)?"
+)
+_LIKE = re.compile(
+    r"(?:(?:one|another|something|more|draw|make|give me|i want|again)?,? ?(?:one )?(?:more )?(?:like|as|similar "
+    r"to|based on|a variation of|vary)) (?P<which>.+)"
+)
+_SEED = re.compile(
+    r"(?:(?:again |the same |same |try |draw |use |take )?(?:it )?(?:but )?(?:with |use |using )?)?(?:the )?seed "
+    r"(?:number )?(?P<seed>\d{1,20})"
+)
+_UP = re.compile(
+    r"(?:\+1|thumbs? up|👍\ufe0f?|❤\ufe0f?|i (?:really )?(?:like|love) (?:it|this|that|this one|that one|this "
+    r"picture|this image|it a lot)|love (?:it|this)|"
+    r"like (?:it|this)|(?:that'?s |this is |it'?s |looks? |that looks |this looks )?(?:very |really |so )?(?:good|"
+    r"great|nice|perfect|excellent|wonderful|beautiful|awesome|lovely|cool|fantastic|brilliant|amazing)(?: (?:one|"
+    r"job|work|picture|image))?|"
+    r"well done|good job|nice (?:one|work)|yes|thanks|thank you|upvote)"
+)
+_DOWN = re.compile(
+    r"(?:-1|thumbs? down|👎\ufe0f?|i (?:really )?(?:don't|do not|dont) like (?:it|this|that|this one|that one|this "
+    r"picture)|i hate (?:it|this|that)|hate it|dislike(?: it| this)?|"
+    r"(?:that'?s |this is |it'?s |looks? |that looks |this looks )?(?:very |really |so |just )?(?:bad|ugly|"
+    r"terrible|awful|wrong|horrible|poor|not good|not great|disappointing)(?: (?:one|job|work|picture|image))?|"
+    r"downvote|no good|not good|not what i (?:wanted|asked for|meant))"
+)
+_QUESTION = re.compile(
+    r"(?:why|how (?:come|did|was|long|much|many|good|sure)|which|what|where|who|when|explain|tell me (?:why|about|"
+    r"which|what|how)|show me (?:the )?(?:layout|prompt|seed|flow|trace)|is (?:it|there|this)|did|does|do you)\b.*"
+)
+_TOPICS: tuple[tuple[Topic, str], ...] = (
+    ("preferences", r"prefer|know about me|my taste|remember"),
+    ("flow", r"flow|workflow|model|checkpoint|chosen|choose|pick(?:ed)?\b"),
+    ("seed", r"\bseed\b"),
+    ("layout", r"layout|where|placed|position|boxes"),
+    ("prompt", r"prompt|words|text"),
+    ("cost", r"long|cost|seconds|time|expensive|tokens|how many (?:pictures|images|rounds|tries)"),
+    ("verdict", r"wrong|critic|score|accepted|check|good|verdict|bad|right\b"),
+)
+_STYLE = re.compile(
+    r"(?:i (?:generally |usually |always |really |do )?(?:like|love|prefer|want|enjoy)|always (?:draw|use|make|"
+    r"paint|do)(?: (?:it|them|things|everything|pictures|images))?|from now on,?(?: (?:use|draw|paint|always))?) "
+    r"(?:in |as |with )?(?P<a>.+?)(?: (?:from now on|always|in general|best|most|by default|pictures|images))*"
+)
+_NEVER = re.compile(
+    r"(?:never(?: ever)?(?: (?:draw|put|use|show|add|include|any|want|write))?(?: (?:me|any))?|i (?:never|don't "
+    r"ever|do not ever) want(?: to see)?(?: any)?|i (?:really )?(?:hate|dislike|can't stand)|i (?:don't|do not|"
+    r"dont) (?:like|want)(?: (?:to see|any))?) (?P<a>.+?)(?: (?:ever(?: again)?|again|please|in (?:my|any) "
+    r"(?:pictures|images)|from now on|anymore|any more))*"
+)
+_FORGET = re.compile(
+    r"(?:forget (?:that i (?:like|love|prefer|hate)|about|that)|i no longer (?:like|want|care about|mind|hate)|"
+    r"stop (?:using|drawing|painting)(?: in| everything in)?|switch off|turn off) (?P<a>.+?)(?: (?:always|by "
+    r"default|from now on|everywhere|as a preference))*|(?P<b>\w[\w ]*?) (?:is|are) (?:ok(?:ay)?|fine|allowed)(?: "
+    r"again| now)?"
+)
+
+
+def plain(text: str) -> str:
+    """``text`` in lower case without courtesies, closing marks and curly quotes."""
+    said = " ".join(text.lower().replace("\u2019", "'").split()).strip(' .!"')
+    before = None
+    while before != said:
+        before, said = said, _POLITE.sub("", said).strip(" ,")
+    return re.sub(r",? (?:please|thanks|thank you|instead of that)$", "", said) or before
+
+
+def read_command(said: str, pictures: Sequence[Reference]) -> Intent | None:
+    """Undo, go back to, vary, a question, a thumb."""
+    live = [picture for picture in pictures if picture.live]
+    if found := _UNDO.fullmatch(said):
+        return _undo(found, live)
+    if (found := _BRANCH.fullmatch(said)) and (branch := _branch(found, pictures)):
+        return branch
+    base = live[-1].run if live else ""
+    if _UP.fullmatch(said) or _DOWN.fullmatch(said):
+        return _needing(live, Intent(kind="feedback", thumb="up" if _UP.fullmatch(said) else "down", base=base))
+    if found := _SEED.fullmatch(said):
+        return _needing(live, Intent(kind="vary", base=base, seed=int(found["seed"]) % 2**64))
+    if _VARY.fullmatch(said):
+        return _needing(live, Intent(kind="vary", base=base))
+    if (found := _LIKE.fullmatch(said)) and (like := find_picture(found["which"], pictures)):
+        return Intent(kind="vary", base=like.run)
+    return None
+
+
+def read_question(said: str, asked: bool, pictures: Sequence[Reference]) -> Intent | None:
+    """A question about a picture or the person's wishes; ``asked`` says that it ended in a question mark."""
+    if not (_QUESTION.fullmatch(said) and (asked or len(said.split()) <= 12)) and said != "trace":
+        return None
+    live = [picture for picture in pictures if picture.live]
+    topic: Topic = next((topic for topic, words in _TOPICS if re.search(words, said)), "picture")
+    which = re.search(r"(?:picture|image|number) \d+|the (?:\w+) (?:one|picture|image)\b", said)
+    about = find_picture(which[0], pictures) if which else None
+    base = about or (live[-1] if live else None)
+    return Intent(kind="question", topic=topic, base=base.run if base else "")
+
+
+def read_preference(said: str) -> Intent | None:
+    """A lasting wish: a style that is liked, or a thing that must never appear; or its end."""
+    if found := _FORGET.fullmatch(said):
+        return _preference(found["a"] or found["b"], on=False)
+    if (found := _NEVER.fullmatch(said)) and (wish := _never(found["a"])):
+        return Intent(kind="preference", preference=wish)
+    if found := _STYLE.fullmatch(said):
+        return _preference(found["a"], on=True, style_only=True)
+    return None
+
+
+def _needing(live: Sequence[Reference], intent: Intent) -> Intent:
+    """``intent``, where there is a picture that it can be about."""
+    if live:
+        return intent
+    return Intent(kind="unclear", reason="there is no picture yet; what shall I draw?")
+
+
+def _undo(found: re.Match[str], live: Sequence[Reference]) -> Intent:
+    times = 2 if found["times"] == "twice" else _number(found["n"]) if found["n"] else 1
+    if len(live) < 2:
+        reason = "there is nothing to go back to: this is the first picture" if live else "there is nothing to undo yet"
+        return Intent(kind="unclear", reason=reason)
+    return Intent(kind="undo", base=live[max(len(live) - 1 - times, 0)].run)
+
+
+def _number(word: str) -> int:
+    return int(word) if word.isdigit() else WORDS.get(word, 1)
+
+
+def _branch(found: re.Match[str], pictures: Sequence[Reference]) -> Intent | None:
+    which = next(text for text in found.groups() if text is not None)
+    picture = find_picture(which, pictures)
+    if picture is not None:
+        return Intent(kind="branch", base=picture.run)
+    certain = found["d"] is None and found["g"] is None
+    return (
+        Intent(kind="unclear", reason=f"no picture of this conversation is {which!r}") if certain and pictures else None
+    )
+
+
+def _never(what: str) -> Preference | None:
+    parsed = parse_prompt(what)
+    if parsed.style:
+        return Preference(kind="never", text=parsed.style[0])
+    return Preference(kind="never", text=parsed.groups[0].object) if len(parsed.groups) == 1 else None
+
+
+def _preference(what: str, *, on: bool, style_only: bool = False) -> Intent | None:
+    parsed = parse_prompt(what)
+    if parsed.style:
+        text = styling.bare(parsed.style[0])
+        return Intent(kind="preference", preference=Preference(kind="style", text=text, on=on))
+    if style_only or len(parsed.groups) != 1:
+        return None
+    return Intent(kind="preference", preference=Preference(kind="never", text=parsed.groups[0].object, on=on))

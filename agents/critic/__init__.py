@@ -1,0 +1,1 @@
+"""The critics: what is wrong with a picture, and what would cure it."""

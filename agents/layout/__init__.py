@@ -1,0 +1,1 @@
+"""The layout agent: where the things of a prompt go."""

@@ -1,0 +1,1 @@
+"""The selector: one flow among those that are offered."""

@@ -1,0 +1,1 @@
+"""The prompt writer: the words for one model."""

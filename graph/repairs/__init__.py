@@ -1,0 +1,1 @@
+"""Repairs: what is tried next when a picture is not right."""

@@ -1,0 +1,89 @@
+"""What a run has tried against which fault, and how the score moved: read off its rounds, so that it survives a kill.
+
+A fault is a failed check, known again by what was wanted. A repair was in vain for a fault that was there before it and
+is there after it. In a conversation the memory goes over to the next turn with the picture that it is about.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from imagewright.agents.critic.verdict import failures
+from imagewright.graph.budget import ground
+from imagewright.graph.repairs.close_up import thing_of
+from imagewright.intents import Reference, Tried
+from imagewright.schemas import Check, Layout, Repair, Round, Verdict
+
+MOST = 40
+"""How many repairs a picture's memory holds; the oldest are forgotten first."""
+
+
+def fault_of(check: Check) -> str:
+    """What a failed check is about, in words that are the same for every picture of the request."""
+    return f"{check.name}: {check.wanted or check.detail}"
+
+
+def faults_of(verdict: Verdict) -> tuple[str, ...]:
+    """What is wrong, the first fault first."""
+    return tuple(dict.fromkeys(fault_of(check) for check in failures(verdict.checks)))
+
+
+def target_of(repair: Repair, layout: Layout | None, flow: str, prompt: str) -> str:
+    """What a repair is applied to; the same for two repairs that are the same but for the seed."""
+    if repair.kind == "next_flow":
+        return flow
+    if repair.kind == "reprompt":
+        return prompt
+    if (thing := thing_of(repair)) is not None:
+        return f"the {thing.object} at {thing.centre[0]:.1f},{thing.centre[1]:.1f}"
+    if repair.box is None or layout is None or not 0 <= repair.box < len(layout.boxes):
+        return ""
+    box = layout.boxes[repair.box]
+    if repair.moved is None:
+        return f"box {repair.box} ({box.caption})"
+    moved = repair.moved
+    return f"box {repair.box} to {moved.x:.2f},{moved.y:.2f} ({moved.width:.2f} x {moved.height:.2f})"
+
+
+def of_rounds(rounds: Sequence[Round]) -> tuple[Tried, ...]:
+    """What the rounds of a run have tried, in order; rounds that nobody judged say nothing."""
+    return tuple(_each(rounds))
+
+
+def _each(rounds: Sequence[Round]) -> Iterator[Tried]:
+    for number, made in enumerate(rounds[1:], start=1):
+        before = ground(rounds[:number])
+        if made.repair is None or made.repair.kind == "polish" or before.verdict is None or made.verdict is None:
+            continue
+        yield Tried(
+            flow=before.flow, faults=faults_of(before.verdict), kind=made.repair.kind, seed=made.seed,
+            target=target_of(made.repair, made.layout, made.flow, made.prompt),
+            before=before.verdict.score, after=made.verdict.score, left=faults_of(made.verdict),
+        )  # fmt: skip
+
+
+def known(earlier: Reference | None, rounds: Sequence[Round]) -> tuple[Tried, ...]:
+    """Everything that was tried for a picture: in the turns that it was changed from, then in this run."""
+    return ((earlier.tried if earlier else ()) + of_rounds(rounds))[-MOST:]
+
+
+def vain(memory: Sequence[Tried], fault: str, flow: str, repair: Repair, target: str) -> Tried | None:
+    """The last time that this repair was tried in vain for ``fault`` on ``flow``; None where it never was."""
+    same = (
+        tried for tried in reversed(memory)
+        if (tried.flow, tried.kind, tried.target) == (flow, repair.kind, target) and tried.in_vain(fault)
+    )  # fmt: skip
+    return next(same, None)
+
+
+def in_words(tried: Tried) -> str:
+    """One line: what was tried for what, and what came of it."""
+    what = tried.kind.replace("_", " ") + (f" {tried.target}" if tried.target and tried.kind != "reprompt" else "")
+    cured = [fault for fault in tried.faults if fault not in tried.left]
+    outcome = "did not help" if not cured else f"cured {'; '.join(cured)}"
+    return f"{what} on {tried.flow} for {tried.faults[0] if tried.faults else 'nothing'}: {moved(tried)}, {outcome}"
+
+
+def moved(tried: Tried) -> str:
+    """How the score moved."""
+    return f"score {tried.before:.2f} → {tried.after:.2f}"

@@ -1,0 +1,5 @@
+"""The ``imagewright`` command."""
+
+from imagewright.cli.app import main
+
+__all__ = ["main"]

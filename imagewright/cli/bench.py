@@ -1,0 +1,65 @@
+"""``imagewright bench``: measurements of this machine."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from imagewright.cli.options import DeviceOption, JsonFlag, ModelsOption
+from imagewright.cli.terminal.text import emit, emit_json, render, table
+
+if TYPE_CHECKING:
+    from imagewright.t2i_backends.bench.speed import Compared
+
+app = typer.Typer(help="Measure what this machine does.", no_args_is_help=True)
+
+
+@app.callback()
+def bench() -> None:
+    """Measure what this machine does."""
+
+
+@app.command("backend")
+def bench_backend(
+    checkpoint: Annotated[
+        str, typer.Argument(metavar="CHECKPOINT", help="A diffusers folder, or random:flux-dev…")
+    ] = "mini",
+    size: Annotated[int, typer.Option(metavar="N", min=16, max=2048, help="The side of the picture in pixels.")] = 64,
+    steps: Annotated[int, typer.Option(metavar="N", min=1, max=100, help="Steps of each picture.")] = 10,
+    repeats: Annotated[int, typer.Option(metavar="N", min=3, max=100, help="Pictures of each, in turns.")] = 7,
+    levels: Annotated[
+        str, typer.Option(metavar="LIST", help="Offload levels: none,model,group; all on a GPU, else none.")
+    ] = "",
+    models: ModelsOption = None,
+    device: DeviceOption = None,
+    as_json: JsonFlag = False,
+) -> None:
+    """Time our denoising loop against the stock diffusers pipeline on the same weights, in turns, with peak memory."""
+    from imagewright.cli.runs import engine
+
+    with engine(models, device) as opened:
+        from imagewright.t2i_backends.bench.speed import Asked, compare, levels_of, machine
+
+        roots, where = opened.settings.model_roots, opened.settings.device
+        asked = Asked(checkpoint, size, steps, repeats)
+        found = compare(roots, where, asked, levels_of(levels, where))
+        about = machine(where)
+    if as_json:
+        emit_json({**vars(asked), **about, "levels": [vars(one) for one in found]})
+        return
+    head = ("offload", "a step", "stock", "overhead", "peak", "stock", "text")
+    emit(render(table(head, [_row(one) for one in found], stretch=1)))
+    for one in found:
+        if not one.problem:
+            emit(f"{one.level}: quartiles of the overhead {100 * one.low:+.1f} to {100 * one.high:+.1f} %")
+    on = f"{about['device']} {about['gpu']}".strip()
+    emit(f"{checkpoint}, {size} x {size}, {steps} steps on {on} in {about['dtype']}, medians of {repeats} in turns")
+
+
+def _row(found: Compared) -> tuple[str, ...]:
+    if found.problem:
+        return (found.level, found.problem, "", "", "", "", "")
+    peaks = (f"{peak / 1e6:.0f} MB" for peak in (found.ours_peak, found.stock_peak, found.text_peak))
+    steps = (f"{1000 * seconds:.1f} ms" for seconds in (found.ours, found.stock))
+    return (found.level, *steps, f"{100 * found.overhead:+.1f} %", *peaks)

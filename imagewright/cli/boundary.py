@@ -1,0 +1,173 @@
+"""The process boundary: every way that a command can end, as an exit code and one to three lines.
+
+====  =========================================================
+code  meaning
+====  =========================================================
+0     done
+1     our fault: a bug (its traceback goes to a file) or a broken installation
+2     bad input: a prompt, a file, an option, a folder that cannot be written, a full disk
+3     nothing here can draw the prompt
+4     the budget ran out before any picture was made
+130   cancelled
+141   whoever read the output went away
+====  =========================================================
+"""
+
+from __future__ import annotations
+
+import datetime
+import errno
+import os
+import re
+import signal
+import sqlite3
+import sys
+import tempfile
+import textwrap
+import traceback
+import warnings
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import typer
+from typer.exceptions import TyperException
+
+from imagewright.cli.terminal.text import clean, emit_json
+from imagewright.errors import BadInput, Cancelled, Fault, ImagewrightError
+
+NOBODY_READS = 128 + signal.SIGPIPE.value if hasattr(signal, "SIGPIPE") else 1
+_NO_ROOM = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
+_NOT_OURS = {errno.EACCES, errno.EPERM, errno.EROFS}
+_SECRET = re.compile(r"(KEY|TOKEN|SECRET|PASSWORD)$")
+_QUIET = {
+    "ANONYMIZED_TELEMETRY": "False",
+    "DIFFUSERS_VERBOSITY": "error",
+    "HF_HUB_DISABLE_PROGRESS_BARS": "1",
+    "TOKENIZERS_PARALLELISM": "false",
+    "TRANSFORMERS_NO_ADVISORY_WARNINGS": "1",
+    "TRANSFORMERS_VERBOSITY": "error",
+}
+
+
+def guard(argv: Sequence[str], command: Callable[[], object]) -> int:
+    """Run ``command`` and turn whatever comes of it into an exit code.
+
+    ``argv`` is only looked at for ``--json``: then an error is also an object on standard output.
+    """
+    _hush()
+    try:
+        command()
+        sys.stdout.flush()
+        return 0
+    except typer.Exit as done:
+        return done.exit_code
+    except BrokenPipeError:
+        _drop_stdout()
+        return NOBODY_READS
+    except (KeyboardInterrupt, Exception) as error:  # noqa: BLE001 - the process boundary
+        if os.environ.get("IMAGEWRIGHT_DEBUG") == "1":
+            traceback.print_exc()
+        return _report(as_ours(error), "--json" in argv)
+
+
+def as_ours(error: BaseException) -> ImagewrightError:
+    """``error`` as one of our exceptions, so that it has a message, a remedy and an exit code."""
+    if isinstance(error, ImagewrightError):
+        return error
+    if isinstance(error, KeyboardInterrupt | typer.Abort):
+        return Cancelled("cancelled")
+    if isinstance(error, TyperException):
+        return _usage(error)
+    if isinstance(error, OSError) and error.errno in _NO_ROOM | _NOT_OURS:
+        return _disk(error)
+    if isinstance(error, sqlite3.OperationalError) and (known := _database(error)):
+        return known
+    return Fault(f"a bug of ours: {type(error).__name__}: {error}", f"please report it with {_write_log(error)}")
+
+
+def _usage(error: TyperException) -> ImagewrightError:
+    context = getattr(error, "ctx", None)
+    path = context.command_path if context is not None else "imagewright"
+    hint = "put the whole prompt in quotes; " if "unexpected extra argument" in error.format_message() else ""
+    return BadInput(error.format_message().rstrip("."), f"{hint}see: {path} --help")
+
+
+def _disk(error: OSError) -> ImagewrightError:
+    where = f"{error.filename}: " if error.filename else "cannot write: "
+    if error.errno in _NO_ROOM:
+        return BadInput(f"{where}{error.strerror}", "free some space, or set IMAGEWRIGHT_HOME or --out to another disk")
+    return BadInput(f"{where}{error.strerror}", "choose a place that you may write to, with --out or IMAGEWRIGHT_HOME")
+
+
+def _database(error: sqlite3.OperationalError) -> ImagewrightError | None:
+    code = getattr(error, "sqlite_errorcode", 0) & 0xFF
+    if code in (sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR):
+        return BadInput(f"imagewright's database cannot grow: {error}", "free some space, or set IMAGEWRIGHT_HOME")
+    if code in (sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_PERM):
+        remedy = "set IMAGEWRIGHT_HOME to a folder that you may write to"
+        return BadInput(f"imagewright's database cannot be written: {error}", remedy)
+    if code in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
+        return Fault("imagewright's database stayed locked by another process", "try again when that has finished")
+    return None
+
+
+def _report(error: ImagewrightError, as_json: bool) -> int:
+    message, remedy = (clean(_without_secrets(text)) for text in (str(error) or type(error).__name__, error.remedy))
+    lines = [textwrap.shorten(f"imagewright: {message}", 400, placeholder=" …")]
+    if remedy:
+        lines += textwrap.wrap(remedy, 160, max_lines=2, placeholder=" …", break_long_words=False)
+    try:
+        print(*lines, sep="\n  ", file=sys.stderr, flush=True)
+        if as_json:
+            emit_json({"error": {"message": message, "remedy": remedy, "exit_code": error.exit_code}})
+    except OSError:
+        _drop_stdout()
+    return error.exit_code
+
+
+def _write_log(error: BaseException) -> str:
+    """Write the traceback of ``error`` without any secret of the environment; returns where it went."""
+    text = _without_secrets("".join(traceback.format_exception(error)))
+    name = f"{datetime.datetime.now(datetime.UTC):%Y%m%d-%H%M%S}-{os.getpid()}.log"
+    for folder in _log_folders():
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            (folder / name).write_text(text, encoding="utf-8", errors="replace")
+            return str(folder / name)
+        except OSError:
+            continue
+    return "IMAGEWRIGHT_DEBUG=1 set, which shows the traceback"
+
+
+def _without_secrets(text: str) -> str:
+    for name, value in os.environ.items():
+        if _SECRET.search(name) and len(value) > 5:
+            text = text.replace(value, f"<{name}>")
+    return text
+
+
+def _log_folders() -> list[Path]:
+    from imagewright.settings import load_settings
+
+    temporary = Path(tempfile.gettempdir())
+    try:
+        return [load_settings().data_dir / "logs", temporary]
+    except ImagewrightError:
+        return [temporary]
+
+
+def _hush() -> None:
+    """Keep the chatter of libraries from the screen: the first line of standard error is the run's id."""
+    if os.environ.get("IMAGEWRIGHT_DEBUG") == "1":
+        return
+    for name, value in _QUIET.items():
+        os.environ.setdefault(name, value)
+    if not sys.warnoptions:
+        warnings.simplefilter("ignore")
+
+
+def _drop_stdout() -> None:
+    """Point standard output at nothing, so that the interpreter's last flush does not complain."""
+    nothing = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nothing, sys.stdout.fileno())
+    os.close(nothing)

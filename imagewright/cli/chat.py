@@ -1,0 +1,217 @@
+"""``imagewright chat``: a conversation in the terminal, and its ``/`` commands."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from imagewright.cli.options import (
+    LARGEST_SEED,
+    MOST_IMAGES,
+    BackendOption,
+    CategoriesOption,
+    DeviceOption,
+    FlowOption,
+    LayoutOption,
+    LlmOption,
+    ModelsOption,
+    PolishOption,
+    ThreadOption,
+    read_money,
+    read_seconds,
+    read_size,
+    read_tokens,
+    read_whole,
+)
+from imagewright.cli.runs import engine
+from imagewright.cli.terminal.input import open_reader
+from imagewright.cli.terminal.preview import shown
+from imagewright.cli.terminal.progress import Progress
+from imagewright.cli.terminal.text import clean, emit, is_terminal, render
+from imagewright.errors import BadInput, Cancelled, ImagewrightError
+
+if TYPE_CHECKING:
+    from imagewright.chat import Chat, Reply
+    from imagewright.container import Imagewright
+
+_HELP = """say what to draw, or what to change:
+  a fox under a yellow moon        a new picture
+  make the moon red; bigger fox    a change of the present one; the rest stays as it is
+  one more; seed 12                the same with another seed
+  undo; go back to the owl         an earlier picture; like the second one
+  why this flow?; thumbs up        questions, and what you think of it
+  I like watercolour; never text   wishes for every new picture
+/undo /more /why /story /pictures /threads /thread NAME /name TITLE /prefs /quit
+Ctrl-C stops the picture that is being drawn; Ctrl-D ends; Alt-Enter begins a new line."""
+
+
+def chat(
+    thread: ThreadOption = "chat",
+    out: Annotated[str | None, typer.Option(metavar="FOLDER", help="Where the pictures go.")] = None,
+    seed: Annotated[str | None, typer.Option(metavar="N", help="The seed of every new picture.")] = None,
+    size: Annotated[str | None, typer.Option(metavar="WxH", help="In pixels: 64, or 96x64.")] = None,
+    flow: FlowOption = None,
+    backend: BackendOption = None,
+    categories: CategoriesOption = True,
+    layout: LayoutOption = True,
+    critic: Annotated[bool, typer.Option("--critic/--no-critic", help="Check pictures and repair them.")] = True,
+    max_images: Annotated[str, typer.Option(metavar="N", help="Pictures to make at most for one saying.")] = "4",
+    max_seconds: Annotated[str | None, typer.Option(metavar="S", help="Seconds for one saying at most.")] = None,
+    max_tokens: Annotated[str | None, typer.Option(metavar="N", help="Tokens for language models at most.")] = None,
+    max_money: Annotated[str | None, typer.Option(metavar="USD", help="What a saying may cost at most.")] = None,
+    llm: LlmOption = None,
+    polish: PolishOption = False,
+    anyway: Annotated[bool, typer.Option("--anyway", help="Draw what can be drawn of a prompt.")] = False,
+    preview: Annotated[bool, typer.Option("--preview/--no-preview", help="Show pictures in the terminal.")] = True,
+    models: ModelsOption = None,
+    device: DeviceOption = None,
+) -> None:
+    """Talk about pictures: each saying draws, changes, goes back or is answered. It goes on where it was left."""
+    width, height = read_size(size)
+    options = {
+        "out": out, "seed": None if seed is None else read_whole("--seed", seed, LARGEST_SEED), "width": width,
+        "height": height, "flow": flow, "backend": backend, "use_categories": categories, "use_layout": layout,
+        "use_critic": critic,
+        "max_images": read_whole("--max-images", max_images, MOST_IMAGES), "max_seconds": read_seconds(max_seconds),
+        "max_tokens": read_tokens(max_tokens), "max_money": read_money(max_money), "llm": llm, "anyway": anyway,
+        "polish": polish,
+    }  # fmt: skip
+    with engine(models, device) as opened:
+        if flow is not None:
+            opened.index.get(flow)
+        code = Talk(opened, opened.chat("chat" if thread is None else thread, **options), preview=preview).run()
+    raise typer.Exit(code)
+
+
+class Talk:
+    """One sitting: reads sayings and tells what came of them until the end of input."""
+
+    def __init__(self, opened: Imagewright, talk: Chat, *, preview: bool) -> None:
+        self._engine, self._chat, self._preview = opened, talk, preview
+        self._failed = 0
+        self._commands: dict[str, Callable[[str], None]] = {
+            "/help": lambda _: emit(_HELP), "/undo": lambda _: self._say("undo"),
+            "/more": lambda _: self._say("one more"),
+            "/why": lambda about: self._say(f"why {about}?" if about else "why?"), "/story": lambda _: self._story(),
+            "/pictures": lambda _: self._pictures(), "/threads": lambda text: show_threads(opened, text),
+            "/thread": self._switch, "/name": self._entitle, "/prefs": lambda _: self._say("what are my preferences?"),
+        }  # fmt: skip
+
+    def run(self) -> int:
+        """The exit code: 0, or for input that is no terminal that of the last saying that failed."""
+        reader = open_reader(self._engine.settings.data_dir / "chat-history", [*self._commands, "/quit"])
+        self._greet()
+        stopped = False
+        while True:
+            try:
+                said = reader.read().strip()
+            except EOFError:
+                return 0 if is_terminal(sys.stdin) else self._failed
+            except KeyboardInterrupt:
+                if stopped:
+                    return Cancelled.exit_code
+                emit("(Ctrl-C again, Ctrl-D or /quit ends)")
+                stopped = True
+                continue
+            stopped = False
+            if said in ("/quit", "/exit"):
+                return 0
+            if said:
+                self._take(said)
+
+    def _greet(self) -> None:
+        """Say where the conversation stands, and finish what a kill cut off."""
+        pictures = self._chat.pictures
+        last = f"; the present one: {pictures[-1].prompt}" if pictures else "; /help says what can be said"
+        emit(clean(f"thread {self._chat.thread}: {len(pictures)} picture{'s' * (len(pictures) != 1)}{last}"))
+        turn = self._chat.pending
+        if turn is None:
+            return
+        emit(clean(f"going on with: {turn.prompt}"))
+        self._guarded(lambda: self._tell(self._followed(self._chat.resume)))
+
+    def _take(self, said: str) -> None:
+        name, _, rest = said.partition(" ")
+        if said.startswith("/") and name not in self._commands:
+            emit(f"no command is called {clean(name)}; /help lists them")
+            return
+        command = self._commands.get(name)
+        self._guarded(lambda: command(rest.strip()) if command else self._say(said))
+
+    def _guarded(self, work: Callable[[], object]) -> None:
+        """Do one thing; what goes wrong is told, and the conversation goes on."""
+        try:
+            work()
+        except KeyboardInterrupt:
+            emit("stopped; the conversation is where it was")
+        except ImagewrightError as error:
+            self._failed = error.exit_code
+            emit("\n  ".join(clean(text) for text in (str(error), error.remedy) if text))
+
+    # --- what is said and told --------------------------------------------------------------
+
+    def _say(self, said: str) -> None:
+        if self._chat.changes_subject(said):
+            self._tell(self._followed(lambda listen: self._chat.say("no", on_event=listen)))
+        self._tell(self._followed(lambda listen: self._chat.say(said, on_event=listen)))
+
+    def _followed(self, work: Callable[[Progress], Reply | None]) -> Reply | None:
+        with Progress() as progress:
+            return work(progress)
+
+    def _tell(self, reply: Reply | None) -> None:
+        if reply is None:
+            return
+        if reply.result is None:
+            emit("\n".join(clean(line) for line in reply.text.split("\n")))
+            for number, choice in enumerate(reply.question.choices if reply.question else (), 1):
+                emit(f"  {number}  {clean(choice)}")
+            return
+        number = self._chat.pictures[-1].number
+        if self._preview and (picture := shown(Path(reply.result.path), os.environ)):
+            emit(picture)
+        for note in reply.result.notes:
+            emit(f"note: {clean(note)}")
+        emit(clean(f"picture {number}: {reply.result.path}  ({reply.result.flow}, seed {reply.result.seed})"))
+
+    # --- the commands -----------------------------------------------------------------------
+
+    def _story(self) -> None:
+        from imagewright.cli.story import tell_run
+
+        pictures = self._chat.pictures
+        result = self._engine.runs.get(pictures[-1].run).result if pictures else None
+        emit(render(tell_run(result)) if result else "there is no picture yet")
+
+    def _pictures(self) -> None:
+        live = {picture.run for picture in self._chat.pictures}
+        for picture in self._engine.threads.pictures(self._chat.thread):
+            mark = "" if picture.run in live else "  (left behind)"
+            emit(clean(f"{picture.number}  {picture.prompt}{mark}"))
+
+    def _switch(self, name: str) -> None:
+        if not name:
+            raise BadInput("/thread needs a name", "/threads lists them; a new name begins a new one")
+        self._chat = self._chat.renamed(name)
+        self._greet()
+
+    def _entitle(self, title: str) -> None:
+        self._engine.threads.entitle(self._chat.thread, title)
+        emit(clean(f"titled: {title}") if title else "the title is gone")
+
+
+def show_threads(opened: Imagewright, text: str) -> None:
+    """The list of threads, those that say ``text`` where it is given."""
+    from imagewright.cli.terminal.text import table
+
+    rows = opened.threads.list(text)
+    if not rows:
+        emit("no thread says that" if text else "no threads yet; begin one: imagewright chat --thread NAME")
+        return
+    lines = [(row.name, str(row.pictures), row.changed[:16].replace("T", " "), row.title or row.last) for row in rows]
+    emit(render(table(("thread", "pictures", "changed", "title, or what was said last"), lines, stretch=3)))

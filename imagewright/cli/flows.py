@@ -1,0 +1,231 @@
+"""``imagewright flows``: what the index knows, and what it learns."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from imagewright.cli import complete
+from imagewright.cli.options import JsonFlag, ModelsOption, read_prompt
+from imagewright.cli.runs import engine
+from imagewright.cli.terminal.text import clean, emit, emit_json, labelled, render, table
+from imagewright.errors import BadInput
+
+if TYPE_CHECKING:
+    from rich.console import RenderableType
+
+    from imagewright.retrieval.adding import Added, Refused
+    from imagewright.schemas import Flow, Readiness, SlotBinding
+
+MOST_LINES = 60
+"""How many refused files are told of one by one."""
+SUMMED_UP_FROM = 10
+"""From how many files on a line with the sums is printed at the end."""
+app = typer.Typer(help="Look into the index of flows, and add to it.", no_args_is_help=True)
+FlowArgument = Annotated[str, typer.Argument(metavar="ID", help="The flow's id.", autocompletion=complete.flows)]
+ComfyOption = Annotated[
+    str | None, typer.Option(metavar="URL", help="A ComfyUI server whose nodes the workflows are read with.")
+]
+
+
+def _json(flow: Flow, readiness: Readiness, *, with_graph: bool = False) -> dict[str, Any]:
+    from imagewright.retrieval.card import flow_json
+
+    return flow_json(flow, readiness, with_graph=with_graph)
+
+
+@app.command("list")
+def list_flows(models: ModelsOption = None, as_json: JsonFlag = False) -> None:
+    """List every flow and whether it can run here."""
+    with engine(models) as opened:
+        readiness = opened.readiness()
+        flows = opened.index.list()
+    if as_json:
+        emit_json({"flows": [_json(flow, readiness[flow.id]) for flow in flows]})
+    else:
+        emit(render(_table(flows, readiness)))
+
+
+def _table(flows: Sequence[Flow], readiness: dict[str, Readiness]) -> RenderableType:
+    rows = [
+        (
+            flow.id,
+            flow.card.base_model or flow.card.kind,
+            "yes" if readiness[flow.id].runnable else "no",
+            flow.card.title,
+        )
+        for flow in flows
+    ]
+    return table(("flow", "model", "runs", "title"), rows, stretch=3)
+
+
+@app.command("show")
+def show_flow(flow: FlowArgument, models: ModelsOption = None, as_json: JsonFlag = False) -> None:
+    """Show one flow: its card, its slots, and what it needs here; with --json its graph too."""
+    with engine(models) as opened:
+        found = opened.index.get(flow)
+        readiness = opened.readiness()[found.id]
+    if as_json:
+        emit_json(_json(found, readiness, with_graph=True))
+    else:
+        emit(render(_details(found, readiness)))
+
+
+def _details(flow: Flow, readiness: Readiness) -> RenderableType:
+    card = flow.card
+    rows = {
+        "flow": flow.id,
+        "title": card.title,
+        "about": card.description,
+        "tags": ", ".join(card.tags),
+        "kind": card.kind,
+        "model": " · ".join(part for part in (card.base_model, card.family) if part),
+        "files": ", ".join(f"{file.folder}/{file.name}" for file in card.models),
+        "samplers": ", ".join(card.samplers),
+        "nodes": ", ".join(card.node_classes),
+        "packs": ", ".join(sorted(set(card.packs.values()))),
+        "slots": "; ".join(f"{name} {_places(places)}" for name, places in card.slots.items()),
+        "licence": card.licence,
+        "source": card.source,
+        "same as": card.duplicate_of or "",
+        "runs here": "yes" if readiness.runnable else f"no: {readiness.why_not}",
+    }
+    return labelled([(label, text) for label, text in rows.items() if text])
+
+
+def _places(places: Sequence[SlotBinding]) -> str:
+    return " ".join(f"{place.node}.{place.input}" for place in places)
+
+
+@app.command("search")
+def search_flows(
+    text: Annotated[str, typer.Argument(metavar="TEXT", help="What the flow should be good at.")],
+    count: Annotated[int, typer.Option("-k", metavar="N", min=1, max=1000, help="How many.")] = 10,
+    models: ModelsOption = None,
+    as_json: JsonFlag = False,
+) -> None:
+    """Find flows by what their cards say, nearest first."""
+    query = read_prompt(text)
+    with engine(models) as opened:
+        hits = opened.index.search(query, count)
+        flows = [opened.index.get(flow) for flow, _ in hits]
+        readiness = opened.readiness()
+    if as_json:
+        found = [
+            {**_json(flow, readiness[flow.id]), "similarity": round(similarity, 4)}
+            for flow, (_, similarity) in zip(flows, hits, strict=True)
+        ]
+        emit_json({"query": query, "flows": found})
+    else:
+        emit(render(_table(flows, readiness)))
+
+
+@app.command("check")
+def check_flows(
+    flow: Annotated[list[str] | None, typer.Argument(metavar="[ID]...", help="All, unless named.")] = None,
+    models: ModelsOption = None,
+    as_json: JsonFlag = False,
+) -> None:
+    """Say what each flow lacks here: nodes, files and their folders, memory."""
+    with engine(models) as opened:
+        flows = [opened.index.get(name) for name in flow] if flow else list(opened.index.list())
+        readiness = opened.readiness()
+    if as_json:
+        found = [{**_brief(each, readiness[each.id]), "problems": _problems(readiness[each.id])} for each in flows]
+        emit_json({"flows": found})
+        return
+    for each in flows:
+        lines = [f"  {clean(problem.remedy)}" for problem in readiness[each.id].problems]
+        emit("\n".join([f"{each.id}: {'missing' if lines else 'runs here'}", *lines]))
+
+
+def _brief(flow: Flow, readiness: Readiness) -> dict[str, Any]:
+    return {"id": flow.id, "runnable": readiness.runnable, "why_not": readiness.why_not}
+
+
+def _problems(readiness: Readiness) -> list[dict[str, Any]]:
+    return [problem.model_dump(mode="json") for problem in readiness.problems]
+
+
+@app.command("add")
+def add_flows(
+    paths: Annotated[list[Path], typer.Argument(metavar="FILE|FOLDER|PNG...", help="Workflows of ComfyUI.")],
+    comfyui: ComfyOption = None,
+    replace: Annotated[bool, typer.Option("--replace", help="Take the place of flows with the same id.")] = False,
+    models: ModelsOption = None,
+    as_json: JsonFlag = False,
+) -> None:
+    """Add workflows: API or editor JSON, PNGs that ComfyUI saved, folders. The next prompt can be drawn with them."""
+    from imagewright.retrieval.adding import Added
+
+    with engine(models) as opened:
+        told = list(opened.add_flows(paths, replace=replace, comfyui=comfyui))
+        stored = [each for each in told if isinstance(each, Added)]
+        engine_here = opened.backend()
+        readiness = {each.flow.id: engine_here.check(each.flow) for each in stored}
+    refused = [each for each in told if not isinstance(each, Added)]
+    flows = [_json(each.flow, readiness[each.flow.id]) for each in stored]
+    if as_json:
+        emit_json({"flows": flows, "errors": [_refusal(each) for each in refused], "notes": _notes(stored)})
+    else:
+        _tell_added(stored, flows)
+    _tell_refused(refused, len(stored))
+    if refused:
+        raise typer.Exit(BadInput.exit_code)
+
+
+def _refusal(refused: Refused) -> dict[str, Any]:
+    error = refused.error
+    return {
+        "path": str(refused.path), "message": str(error), "remedy": error.remedy, "reasons": list(refused.reasons)
+    }  # fmt: skip
+
+
+def _notes(stored: Sequence[Added]) -> list[dict[str, Any]]:
+    """What the conversions had to say, a row for each flow that it concerns."""
+    told = [each for each in stored if each.skipped or each.notes]
+    return [
+        {"id": each.flow.id, "path": str(each.path), "skipped": list(each.skipped), "notes": list(each.notes)}
+        for each in told
+    ]
+
+
+def _tell_added(stored: Sequence[Added], flows: Sequence[dict[str, Any]]) -> None:
+    for each, flow in zip(stored, flows, strict=True):
+        state = "runs here" if flow["runnable"] else flow["why_not"]
+        same = f" [draws the same as {flow['duplicate_of']}]" if flow["duplicate_of"] else ""
+        lines = [f"added {flow['id']}{same}: {clean(state)}"]
+        lines += [f"  {clean(note)}" for note in each.notes]
+        if each.skipped:
+            lines.append(f"  left out: {clean('; '.join(each.skipped[:3]))}{_more(len(each.skipped) - 3)}")
+        emit("\n".join(lines))
+
+
+def _more(count: int) -> str:
+    return f" and {count} more" if count > 0 else ""
+
+
+def _tell_refused(refused: Sequence[Refused], stored: int) -> None:
+    for each in refused[:MOST_LINES]:
+        where = "" if str(each.path) in str(each.error) else f"{each.path}: "
+        print(clean(f"imagewright: {where}{each.error} ({each.error.remedy})"), file=sys.stderr)
+    if len(refused) > MOST_LINES:
+        print(f"imagewright: and {len(refused) - MOST_LINES} more (--json lists them all)", file=sys.stderr)
+    if len(refused) + stored > SUMMED_UP_FROM:
+        print(f"imagewright: {stored} flows added, {len(refused)} files refused", file=sys.stderr)
+
+
+@app.command("reindex")
+def reindex(as_json: JsonFlag = False) -> None:
+    """Build the vector index anew from the database."""
+    with engine() as opened:
+        opened.index.reindex()
+        count, generation = len(opened.index.list()), opened.index.generation
+    if as_json:
+        emit_json({"flows": count, "generation": generation})
+    else:
+        emit(f"{count} flows indexed anew, generation {generation}")

@@ -1,0 +1,157 @@
+"""LoRAs on loaded models for the length of their use: put on, weighted, and taken off again."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from diffusers import FluxPipeline, StableDiffusion3Pipeline, StableDiffusionPipeline, StableDiffusionXLPipeline
+from diffusers.hooks.group_offloading import _maybe_remove_and_reapply_group_offloading
+from diffusers.utils import recurse_remove_peft_layers
+from peft.tuners.tuners_utils import BaseTunerLayer
+
+from imagewright.errors import BadInput
+from imagewright.t2i_backends.families.base import Net
+from imagewright.t2i_backends.families.facts import FAMILIES
+from imagewright.t2i_backends.models.headers import read_header
+from imagewright.t2i_backends.models.loading import quiet
+from imagewright.t2i_backends.models.model_files import ModelPath
+from imagewright.t2i_backends.text.encode import Encoders
+from imagewright.t2i_backends.values.handles import Loras
+
+_READERS: Mapping[str, Any] = {
+    "flux": FluxPipeline,
+    "sd3": StableDiffusion3Pipeline,
+    "sdxl": StableDiffusionXLPipeline,
+    "sd15": StableDiffusionPipeline,
+}
+"""The pipelines whose readers know the LoRA formats of their family: diffusers, kohya, xlabs and others."""
+_OTHER_MODEL = "use a LoRA of this base model"
+
+
+@contextlib.contextmanager
+def applied(net: Net, loras: Loras) -> Iterator[None]:
+    """The diffusion model with ``loras`` inside the block; outside it the base weights, untouched, are all there is.
+
+    Nothing is fused, so that the base model draws exactly what it drew before. A LoRA of strength 0 is left out.
+
+    Raises:
+        BadInput: a file is no LoRA, or one of another model.
+    """
+    wanted = [(lora, strength) for lora, strength in loras if strength]
+    if not wanted:
+        yield
+        return
+    model = net.model
+    try:
+        with quiet():
+            names = [_put_on(net, lora, f"lora_{i}") for i, (lora, _) in enumerate(wanted)]
+            model.set_adapters(names, [strength for _, strength in wanted])
+            _maybe_remove_and_reapply_group_offloading(model)
+        yield
+    finally:
+        with quiet():
+            model.unload_lora()
+
+
+@contextlib.contextmanager
+def applied_to_text(encoders: Encoders, loras: Loras) -> Iterator[None]:
+    """The text encoders with the parts of ``loras`` that are for them, where a file has any."""
+    wanted = [(lora, strength) for lora, strength in loras if strength]
+    if not wanted:
+        yield
+        return
+    models = {role: model for role, (model, _) in encoders.parts.items() if role != "t5"}
+    try:
+        with quiet():
+            for i, (lora, strength) in enumerate(wanted):
+                _put_on_text(encoders.family, models, lora, strength, f"lora_{i}")
+            for model in models.values():
+                names = [f"lora_{i}" for i in range(len(wanted)) if f"lora_{i}" in getattr(model, "peft_config", {})]
+                _wear(model, names)
+        yield
+    finally:
+        for model in models.values():
+            recurse_remove_peft_layers(model)
+            if hasattr(model, "peft_config"):
+                del model.peft_config
+                model._hf_peft_config_loaded = None
+
+
+def _read(lora: ModelPath, family: str, net: Any = None) -> tuple[dict[str, Any], Any, Any]:
+    """The weights, alphas and metadata of one file, in diffusers' names."""
+    file = lora.path
+    header = read_header(file)
+    if header is None or not header.complete:
+        raise BadInput(f"the LoRA {file.name!r} is {'cut off' if header else 'no safetensors file'}", "get it again")
+    options: dict[str, Any] = {
+        "weight_name": file.name, "return_lora_metadata": True, "local_files_only": True, "use_safetensors": True
+    }  # fmt: skip
+    if family == "flux":
+        options["return_alphas"] = True
+    if family == "sdxl" and net is not None:
+        options["unet_config"] = net.config
+    found = _READERS[family].lora_state_dict(str(file.parent), **options)
+    if family == "sd3":
+        return found[0], None, found[1]
+    weights, alphas, metadata = found
+    return weights, alphas, metadata
+
+
+def _put_on(net: Net, lora: ModelPath, name: str) -> str:
+    """Load one file as adapter ``name``.
+
+    Files that also replace norm layers or widen inputs (control LoRAs) are refused: those changes would stay behind.
+    """
+    family, part = net.facts.name, net.facts.net_folder
+    with _one_line(lora):
+        weights, alphas, metadata = _read(lora, family, net.model)
+        mine = {key: value for key, value in weights.items() if key.startswith(f"{part}.") and "lora" in key}
+        odd = any(key.startswith(f"{part}.") and "lora" not in key and "alpha" not in key for key in weights)
+        if not mine or odd:
+            title = FAMILIES[family].title
+            raise BadInput(f"the LoRA {lora.path.name!r} holds no plain LoRA weights for {title}", _OTHER_MODEL)
+        load = getattr(_READERS[family], f"load_lora_into_{part}")
+        if family == "sd3":
+            load(mine, net.model, adapter_name=name, metadata=metadata)
+        else:
+            load(mine, alphas, net.model, adapter_name=name, metadata=metadata)
+    if name not in getattr(net.model, "peft_config", {}):
+        raise BadInput(f"the LoRA {lora.path.name!r} fits no layer of this model", _OTHER_MODEL)
+    return name
+
+
+def _wear(model: Any, names: Sequence[str]) -> None:
+    """Let a text encoder use the adapters ``names``, all at once.
+
+    By PEFT's own layers: transformers' ``set_adapter`` refuses PEFT versions that can do this (5.24 wants one that was
+    not out when it was).
+    """
+    for layer in model.modules():
+        if names and isinstance(layer, BaseTunerLayer):
+            layer.set_adapter(list(names))
+
+
+def _put_on_text(family: str, models: Mapping[str, Any], lora: ModelPath, strength: float, name: str) -> None:
+    with _one_line(lora):
+        weights, alphas, metadata = _read(lora, family)
+        for role, model in models.items():
+            prefix = FAMILIES[family].encoders[role]
+            mine = {key: value for key, value in weights.items() if key.startswith(f"{prefix}.") and "lora" in key}
+            if mine:
+                _READERS[family].load_lora_into_text_encoder(
+                    mine, network_alphas=alphas, text_encoder=model, prefix=prefix, lora_scale=strength,
+                    adapter_name=name, metadata=metadata,
+                )  # fmt: skip
+                _maybe_remove_and_reapply_group_offloading(model)
+
+
+@contextlib.contextmanager
+def _one_line(lora: ModelPath) -> Iterator[None]:
+    """What the readers raise for a file that does not fit, as one line."""
+    try:
+        yield
+    except (OSError, ValueError, RuntimeError, KeyError, TypeError, IndexError, AttributeError) as error:
+        detail = next(iter(str(error).strip().splitlines()), type(error).__name__)[:160]
+        raise BadInput(f"the LoRA {lora.path.name!r} does not fit the model: {detail}", _OTHER_MODEL) from error

@@ -1,0 +1,1 @@
+"""Running a graph: whether it can run here, in what order, what is kept."""

@@ -1,0 +1,38 @@
+"""What a graph needs of this backend, and what in it cannot be run. Loads nothing."""
+
+from __future__ import annotations
+
+from imagewright.flow_format import Graph, links, order
+from imagewright.t2i_backends.nodes.table import NODES, OUTPUTS, RESULTS
+from imagewright.t2i_backends.values.node_inputs import Flaw, flaws_of
+
+
+def find_flaws(graph: Graph) -> list[Flaw]:
+    """What in ``graph`` this backend cannot run: unknown node classes and bad inputs, in the graph's order."""
+    found = []
+    for node, value in graph.items():
+        known = NODES.get(value["class_type"])
+        if known is None:
+            name = value["class_type"]
+            found.append(
+                Flaw(name, f"the diffusers backend has no node {name[:80]!r}", "run this flow on a ComfyUI server")
+            )
+        else:
+            found += flaws_of(node, graph, known.inputs, OUTPUTS)
+    return found
+
+
+def output_node(graph: Graph) -> str | None:
+    """The node whose picture is the flow's result: the last SaveImage in running order, else the last PreviewImage."""
+    ordered = list(reversed(order(graph)))
+    found = (node for name in RESULTS for node in ordered if graph[node]["class_type"] == name)
+    return next(found, None)
+
+
+def needed(graph: Graph, output: str) -> list[str]:
+    """The nodes that ``output`` depends on, itself included, in running order."""
+    wanted = {output}
+    for node in reversed(order(graph)):
+        if node in wanted:
+            wanted |= {source for source, _ in links(graph[node]["inputs"]).values()}
+    return [node for node in order(graph) if node in wanted]

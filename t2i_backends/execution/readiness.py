@@ -1,0 +1,249 @@
+"""Whether a flow can run here, now: nodes, values, model files, family, memory. Loads nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from imagewright.errors import BadInput
+from imagewright.flow_format import Graph, bind, order, parse_graph
+from imagewright.schemas import Flow, Problem, Readiness, SlotName
+from imagewright.t2i_backends.execution.batch_size import most_pixels
+from imagewright.t2i_backends.execution.graph_check import find_flaws, needed, output_node
+from imagewright.t2i_backends.families.facts import FAMILIES, TITLES
+from imagewright.t2i_backends.models.devices import bytes_per_number, device_is_cuda, free_memory, runs_on_cpu
+from imagewright.t2i_backends.models.headers import read_header
+from imagewright.t2i_backends.models.memory import Level, Needs, Room, choose, refusal
+from imagewright.t2i_backends.models.model_files import (
+    ModelFiles,
+    ModelPath,
+    Part,
+    architecture,
+    component,
+    control_family,
+    family_of,
+    foreign_parts,
+    held,
+    is_special,
+    parameter_count,
+    part_weights,
+    weight_files,
+)
+from imagewright.t2i_backends.nodes.table import NODES
+
+_PARTS: dict[str, tuple[Part, ...]] = {
+    "checkpoints": ("net", "vae", "text"),
+    "diffusion_models": ("net",),
+    "text_encoders": ("text",),
+    "vae": ("vae",),
+}
+"""The parts that a loader takes of a model of each kind."""
+_FILES_ONLY = ("loras", "upscale_models", "input")
+"""Kinds that are one file each, without a config."""
+_ELSEWHERE = "run it on a ComfyUI server"
+
+
+@dataclass(frozen=True)
+class Used:
+    """A model that a flow names."""
+
+    kind: str
+    name: str
+    found: ModelPath | None
+    refused: str = ""
+    """Why the name cannot be used at all."""
+    eight_bit: bool = False
+    """Whether the flow wants its weights kept in 8 bits."""
+
+
+def check(flow: Flow, files: ModelFiles, device: str, loaded: int = 0, waiting: int = 0) -> Readiness:
+    """All that keeps ``flow`` from running here; nothing when it can.
+
+    ``loaded`` and ``waiting`` are the bytes of this process's models, on the device and in RAM, that would make room.
+    """
+    try:
+        return Readiness(problems=tuple(_problems(flow, files, device, loaded, waiting)))
+    except BadInput as error:
+        return Readiness(problems=(Problem(kind="node", name=flow.id, remedy=_line(str(error), error.remedy)),))
+
+
+def _problems(flow: Flow, files: ModelFiles, device: str, loaded: int, waiting: int) -> Iterator[Problem]:
+    parsed = flow.model_copy(update={"graph": parse_graph(flow.graph)})
+    graph = bind(parsed, {"positive": "", "seed": 0})
+    if flow.card.kind != "text-to-image":
+        yield Problem(
+            kind="kind",
+            name=flow.card.kind,
+            remedy=f"this flow makes {flow.card.kind}, not text-to-image; {_ELSEWHERE}",
+        )
+    used = _used_models(graph, files)
+    foreign = tuple(_family_problems(flow, used))
+    yield from foreign
+    if foreign:
+        return
+    yield from (Problem(kind="node", name=f.name, remedy=_line(f.message, f.remedy)) for f in find_flaws(graph))
+    yield from _slot_problems(graph, flow)
+    yield from _missing(used, files)
+    yield from _memory_problems(_needs(used, device, most_pixels(graph)), room(device, loaded, waiting))
+
+
+def placement(graph: Graph, files: ModelFiles, device: str, loaded: int, waiting: int) -> Level:
+    """How the models of ``graph`` are placed here; the leanest level where nothing fits (``check`` says so)."""
+    needs = _needs(_used_models(graph, files), device, most_pixels(graph))
+    return choose(needs, room(device, loaded, waiting)) or "group"
+
+
+def pipeline_folders(flow: Flow, files: ModelFiles) -> tuple[Path, ...]:
+    """The folders of the models that ``flow`` names and that are here."""
+    used = _used_models(parse_graph(flow.graph), files)
+    return tuple(model.found.config for model in used if model.found is not None and model.found.config is not None)
+
+
+def unfilled(flow: Flow, values: Mapping[SlotName, object]) -> tuple[str, ...]:
+    """The slots that have a value and no place in ``flow``."""
+    return tuple(name for name, value in values.items() if value is not None and name not in flow.card.slots)
+
+
+def _line(message: str, remedy: str) -> str:
+    return f"{message}: {remedy}" if remedy else message
+
+
+def _slot_problems(graph: Graph, flow: Flow) -> Iterator[Problem]:
+    if output_node(graph) is None:
+        yield Problem(kind="slot", name="SaveImage", remedy="the flow has no SaveImage node: end it with one")
+    if "positive" not in flow.card.slots:
+        yield Problem(
+            kind="slot",
+            name="positive",
+            remedy="the flow has no place for a prompt: link a CLIPTextEncode to the KSampler",
+        )
+
+
+def _used_models(graph: Graph, files: ModelFiles) -> tuple[Used, ...]:
+    """Every model that the needed nodes of known classes name."""
+    output = output_node(graph)
+    nodes = needed(graph, output) if output else order(graph)
+    found: dict[tuple[str, str], Used] = {}
+    for node in nodes:
+        known = NODES.get(graph[node]["class_type"])
+        for name, wanted in known.inputs.items() if known else ():
+            value = graph[node]["inputs"].get(name)
+            if wanted.kind == "file" and isinstance(value, str) and value.strip():
+                eight = str(graph[node]["inputs"].get("weight_dtype", "")).startswith("fp8")
+                found[wanted.folder, value] = replace(_look_up(files, wanted.folder, value), eight_bit=eight)
+    return tuple(found.values())
+
+
+def _look_up(files: ModelFiles, kind: str, name: str) -> Used:
+    try:
+        return Used(kind, name, files.find(kind, name))
+    except BadInput as error:
+        return Used(kind, name, None, _line(str(error), error.remedy))
+
+
+def _family_problems(flow: Flow, used: tuple[Used, ...]) -> Iterator[Problem]:
+    """Models of a family that is not drawn here, or of two families; where files are missing, what the card states."""
+    known = [(model, *_family(model.found)) for model in used if model.found is not None and model.kind in _DRAWN]
+    for model, family, name in known:
+        if name and family not in FAMILIES:
+            yield Problem(
+                kind="family",
+                name=name,
+                remedy=f"{model.name} is a {name}; this backend draws {TITLES}: {_ELSEWHERE}",
+            )
+    stated = flow.card.family
+    if stated not in ("", *FAMILIES) and not any(name for _, _, name in known):
+        yield Problem(kind="family", name=stated, remedy=f"this backend draws {TITLES}, not {stated}: {_ELSEWHERE}")
+
+
+_DRAWN = ("checkpoints", "diffusion_models", "controlnet")
+
+
+def _family(found: ModelPath) -> tuple[str, str]:
+    """The family of a model, and the name to show for it; both empty when nothing tells."""
+    family = family_of(found) or control_family(found)
+    name = architecture(found) if found.config is not None and found.path.is_dir() else family
+    return family, name or family
+
+
+def _missing(used: tuple[Used, ...], files: ModelFiles) -> Iterator[Problem]:
+    for model in used:
+        remedy = model.refused if model.refused else _fault(model, files)
+        if remedy:
+            yield Problem(kind="model", name=model.name, remedy=remedy)
+        elif model.found is not None and model.kind not in _FILES_ONLY:
+            yield from _incomplete(model, model.found)
+
+
+def _fault(model: Used, files: ModelFiles) -> str:
+    """What is wrong with the file that a flow names, in one line; empty when it is good."""
+    found = model.found
+    if found is None:
+        return f"{model.name} is missing: put it at {files.place(model.kind, model.name)}"
+    if model.kind in _FILES_ONLY and found.path.is_dir():
+        return f"{model.name} is a folder: name the file in it"
+    if model.kind == "input":
+        return ""
+    if found.path.is_file():
+        header = read_header(found.path)
+        if header is None or not header.complete:
+            return f"{model.name} is {'cut off' if header else 'no safetensors file'}: download it again"
+    if model.kind in ("checkpoints", "diffusion_models") and (said := is_special(found)):
+        return _line(*said)
+    if model.kind not in _FILES_ONLY and found.config is None:
+        what = "holds no model known here" if held(found).kind == "unknown" else "has no diffusers config beside it"
+        return f"{model.name} {what}: put its config folder at {found.path.with_suffix('')}/, or use another"
+    if model.kind == "checkpoints" and held(found).kind == "net":
+        return f"{model.name} holds no text encoders: load it with UNETLoader, and text encoders and VAE beside it"
+    return ""
+
+
+def _incomplete(model: Used, found: ModelPath) -> Iterator[Problem]:
+    """Parts of a folder that hold no safetensors weights, or that bring code of their own."""
+    for name in foreign_parts(found):
+        remedy = f"{model.name} brings code of its own for {name}, which is never run: use another model"
+        yield Problem(kind="model", name=f"{model.name}/{name}", remedy=remedy)
+    if found.path.is_file():
+        return
+    for part in _PARTS.get(model.kind, ()):
+        for folder in component(found, part):
+            if not any(folder.glob("*.safetensors")):
+                remedy = f"{model.name} holds no safetensors weights in {folder}: download them there"
+                yield Problem(kind="model", name=f"{model.name}/{folder.name}", remedy=remedy)
+
+
+def _needs(used: tuple[Used, ...], device: str, pixels: int = 0) -> Needs:
+    """The weights that a flow loads, in the number format of the device; a file that is whole counts once."""
+    width = bytes_per_number(device)
+    sums = {"net": 0, "text": 0, "vae": 0}
+    seen: set[Path] = set()
+    for model in used:
+        for part in _PARTS.get(model.kind, ("net",) if model.kind == "controlnet" else ()):
+            for file in _weights(model, part):
+                if file not in seen:
+                    seen.add(file)
+                    sums[part] += parameter_count(file) * (1 if model.eight_bit else width)
+    return Needs(**sums, pixels=pixels)
+
+
+def _weights(model: Used, part: Part) -> tuple[Path, ...]:
+    if model.found is None:
+        return ()
+    return weight_files(model.found.path) if model.kind == "controlnet" else part_weights(model.found, part)
+
+
+def room(device: str, loaded: int, waiting: int = 0) -> Room:
+    """The free memory, with what models of this process would make free."""
+    free = free_memory(device)
+    if runs_on_cpu(device):
+        return Room(None if free is None else free + loaded)
+    if not device_is_cuda(device):
+        return Room(None if free is None else free + loaded)
+    ram = free_memory("cpu")
+    return Room(None if free is None else free + loaded, None if ram is None else ram + waiting, shared=False)
+
+
+def _memory_problems(needs: Needs, here: Room) -> Iterator[Problem]:
+    if choose(needs, here) is None:
+        yield Problem(kind="memory", name=f"{needs.total / 1e9:.1f} GB", remedy=refusal(needs, here))

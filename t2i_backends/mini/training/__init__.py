@@ -1,0 +1,1 @@
+"""How mini is trained; nothing of it is needed to draw."""

@@ -1,0 +1,1 @@
+"""Model files: where they lie, what they are, loading them into memory."""

@@ -1,0 +1,291 @@
+"""Parts of models from disk: diffusers folders, component folders, lone safetensors files. Nothing is downloaded and no
+pickle is read; a lone file is loaded with the config beside it, or with the one that ships with us."""
+
+from __future__ import annotations
+
+import contextlib
+import warnings
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import diffusers
+import torch
+import transformers
+from diffusers.utils import logging as diffusers_logging
+from transformers.utils import logging as transformers_logging
+
+from imagewright.errors import BadInput, CannotDraw
+from imagewright.t2i_backends.families import facts
+from imagewright.t2i_backends.families.base import Net
+from imagewright.t2i_backends.models.control_files import control_state
+from imagewright.t2i_backends.models.headers import read_header
+from imagewright.t2i_backends.models.model_files import (
+    ModelPath,
+    architecture,
+    component,
+    family_of,
+    foreign_parts,
+    held,
+    is_special,
+    read_config,
+    role_of,
+    scale_of,
+    special,
+    vae_scale,
+)
+from imagewright.t2i_backends.pictures.pixels import Vae
+from imagewright.t2i_backends.text import single_file, tokenizers
+from imagewright.t2i_backends.text.encode import Encoders
+from imagewright.t2i_backends.values.handles import ClipHandle
+
+_VAES = ("AutoencoderKL", "AutoencoderTiny")
+_CONTROLS = frozenset(family.control_class for family in facts.FAMILIES.values())
+_DEV = {"use_dynamic_shifting": True}
+_SCHNELL = {"use_dynamic_shifting": False, "shift": 1.0}
+_SD3 = {"shift": 3.0}
+
+
+def load_net(source: ModelPath, dtype: torch.dtype) -> Net:
+    """A diffusion model with what its pipeline says of its noise levels.
+
+    Raises:
+        BadInput: it is no model of ours, or one for editing or control.
+    """
+    folder = _one(source, "net")
+    config = read_config(folder / "config.json")
+    family = facts.FAMILIES.get(facts.of_net(str(config.get("_class_name", "")), config))
+    if family is None:
+        name = config.get("_class_name") or "model of unknown class"
+        raise BadInput(f"{source.path.name!r} is a {name}, which is not drawn here", f"use {facts.TITLES}")
+    seen = held(source).channels[0] if family.net_folder == "unet" else 0
+    model = _diffusers_model(family.net_class, source, folder, dtype, **({"in_channels": seen} if seen else {}))
+    into, out = model.config.in_channels, _out_channels(model)
+    if not family.drawn(into, out):
+        raise BadInput(*special(source.path.name, family.title, into))
+    said = held(source).prediction
+    extra = {"prediction": said} if said else {}
+    schedule = _scheduler(source, folder, family, model)
+    return Net(model, family, schedule, vae_scale(source), latent_channels(model, family), extra)
+
+
+def latent_channels(model: Any, family: facts.Facts) -> int:
+    """The channels of the latents that a diffusion model of ``family`` draws; FLUX packs four cells into one token."""
+    return _out_channels(model) // 4 if family.name == "flux" else _out_channels(model)
+
+
+def _out_channels(model: Any) -> int:
+    found = getattr(model, "out_channels", None) or model.config.get("out_channels")
+    return int(found or model.config.in_channels)
+
+
+def _scheduler(source: ModelPath, folder: Path, family: facts.Facts, model: Any) -> Mapping[str, Any]:
+    """The scheduler's config of the pipeline; for a model alone its family's."""
+    found = read_config(folder.parent / "scheduler" / "scheduler_config.json") if source.is_pipeline else {}
+    if found:
+        return found
+    if family.name == "flux":
+        return _DEV if model.config.guidance_embeds else _SCHNELL
+    return _SD3 if family.name == "sd3" else {}
+
+
+def load_vae(source: ModelPath, dtype: torch.dtype, family: str) -> Vae:
+    """An autoencoder. A lone file does not say how its latents are scaled: then those of ``family`` are."""
+    folder = _one(source, "vae")
+    config = read_config(folder / "config.json")
+    kind = str(config.get("_class_name", ""))
+    if kind not in _VAES:
+        raise BadInput(f"the VAE {source.path.name!r} is a {kind or 'model of unknown class'}", "use an AutoencoderKL")
+    model = _diffusers_model(kind, source, folder, dtype)
+    known = facts.FAMILIES.get(family)
+    if held(source).kind == "vae" and folder.name.startswith("vae-") and known is not None:
+        model.register_to_config(scaling_factor=known.vae_scaling, shift_factor=known.vae_shift)
+    return Vae(model, scale_of(config))
+
+
+def load_control(source: ModelPath, dtype: torch.dtype) -> Any:
+    """A ControlNet."""
+    if source.config is None:
+        raise BadInput(f"the ControlNet {source.path.name!r} has no config beside it", config_remedy(source.path))
+    kind = architecture(source)
+    if kind not in _CONTROLS:
+        raise BadInput(f"{source.path.name!r} is a {kind or 'model of unknown class'}, no ControlNet", "use another")
+    if source.path.is_file() and kind == "ControlNetModel":
+        return _from_one(kind, source, control_state(source.path, source.config), source.config, dtype)
+    return _diffusers_model(kind, source, source.config, dtype)
+
+
+def load_upscaler(source: ModelPath, device: torch.device) -> Any:
+    """An upscaling network, through spandrel.
+
+    Raises:
+        BadInput: spandrel or the torchvision that it needs is missing or of another build than torch; or it is none.
+    """
+    try:
+        import spandrel
+    except ImportError as error:
+        raise BadInput("upscaling with a model needs spandrel", "pip install 'imagewright[upscale]'") from error
+    except RuntimeError as error:  # a torchvision for CUDA beside a torch for the CPU says so when it is imported
+        remedy = "install a torchvision of torch's own build, with the same --index-url as torch"
+        raise BadInput(f"spandrel cannot be used here: {str(error)[:120]}", remedy) from error
+    model = spandrel.ModelLoader(device=device).load_from_file(str(source.path))
+    if not isinstance(model, spandrel.ImageModelDescriptor):
+        raise BadInput(f"{source.path.name!r} is no upscaling network", "use one that makes a picture of a picture")
+    return model
+
+
+def load_encoders(handle: ClipHandle, dtype: torch.dtype) -> Encoders:
+    """The text encoders of one family.
+
+    Raises:
+        BadInput: a source brings code of its own, or they do not belong together.
+    """
+    sources = tuple(dict.fromkeys(handle.sources))
+    for source in sources:
+        if foreign := foreign_parts(source):
+            name = source.path.name
+            raise BadInput(f"the model {name!r} brings code of its own: {', '.join(foreign)}", "use another")
+    family = handle.family or family_of(sources[0])
+    if family not in facts.FAMILIES:
+        raise BadInput(f"{sources[0].path.name!r} has no text encoders that are used here", f"use {facts.TITLES}")
+    folders: dict[str, tuple[ModelPath, Path]] = {}
+    for source in sources:
+        for role, folder in _roles(source, family, folders):
+            folders[role] = source, folder
+    wanted = facts.FAMILIES[family].encoders
+    missing = [role for role in wanted if role not in folders]
+    if missing and not _can_do_without(family, missing):
+        names = ", ".join(source.path.name for source in sources)
+        title = facts.FAMILIES[family].title
+        raise BadInput(f"{names}: {title} needs {', '.join(wanted)} and lacks {', '.join(missing)}", "load them all")
+    parts = {role: _load_encoder(role, family, *folders[role], dtype) for role in wanted if role in folders}
+    return Encoders(family, parts)
+
+
+def _can_do_without(family: str, missing: list[str]) -> bool:
+    """SD3 draws without T5, and SDXL's refiner has CLIP-G alone."""
+    return (family, missing) in (("sd3", ["t5"]), ("sdxl", ["clip_l"]))
+
+
+def _roles(source: ModelPath, family: str, taken: Mapping[str, object]) -> Iterator[tuple[str, Path]]:
+    """The text encoders that a source brings, with the folder of each one's config."""
+    if source.is_pipeline:
+        own = facts.FAMILIES.get(family_of(source)) or facts.FAMILIES[family]
+        present = {folder.name: folder for folder in component(source, "text")}
+        inside = held(source).roles if source.path.is_file() else None
+        for role, name in own.encoders.items():
+            if name in present and (inside is None or role in inside):
+                yield role, present[name]
+    elif source.config is None:
+        raise BadInput(f"{source.path.name!r} has no config beside it", config_remedy(source.path))
+    else:
+        role = role_of(source.config)
+        if role == "clip_l" and role in taken and "clip_g" in facts.FAMILIES[family].encoders:
+            role = "clip_g"
+        if role:
+            yield role, source.config
+
+
+def _load_encoder(role: str, family: str, source: ModelPath, folder: Path, dtype: torch.dtype) -> tuple[Any, Any]:
+    kind = getattr(transformers, _encoder_class(role, family))
+    options = {"dtype": dtype, "local_files_only": True, "output_loading_info": True}
+    if source.path.is_file():
+        config = kind.config_class.from_pretrained(str(folder), local_files_only=True)
+        state = single_file.text_state(source.path, role, kind(config.__class__(**_smallest(config))))
+        model, info = kind.from_pretrained(None, config=config, state_dict=state, **options)
+    else:
+        model, info = kind.from_pretrained(str(folder), use_safetensors=True, **options)
+    if missing := [name for name in info["missing_keys"] if not name.endswith("position_ids")]:
+        raise BadInput(f"{source.path.name!r} lacks weights of {role}: {missing[0]}", "download it again")
+    return model, tokenizers.find(source, folder, role, family)
+
+
+def _smallest(config: Any) -> dict[str, Any]:
+    """The same text model with one layer and few words: enough to see how its weights are named."""
+    return {**config.to_dict(), "num_hidden_layers": 1, "num_layers": 1, "vocab_size": 8}
+
+
+def _encoder_class(role: str, family: str) -> str:
+    if role == "t5":
+        return "T5EncoderModel"
+    projected = role == "clip_g" or family == "sd3"
+    return "CLIPTextModelWithProjection" if projected else "CLIPTextModel"
+
+
+def _one(source: ModelPath, part: Any) -> Path:
+    folders = component(source, part)
+    if not folders:
+        if said := is_special(source):
+            raise BadInput(*said)
+        kind = held(source).family
+        what = f"is of the family {kind}" if kind and kind not in facts.FAMILIES else "has no config beside it"
+        raise BadInput(f"{source.path.name!r} {what}", config_remedy(source.path))
+    return folders[0]
+
+
+def config_remedy(path: Path) -> str:
+    """What to do about a lone safetensors file."""
+    return f"put its diffusers config folder at {path.with_suffix('')}/, or use the model as a diffusers folder"
+
+
+def _diffusers_model(name: str, source: ModelPath, folder: Path, dtype: torch.dtype, **changes: int) -> Any:
+    """A diffusers model from its folder, or from one file with the config of that folder, somewhat changed."""
+    kind = getattr(diffusers, name)
+    if not source.path.is_file():
+        return kind.from_pretrained(str(folder), dtype=dtype, use_safetensors=True, local_files_only=True)
+    return _from_one(name, source, str(source.path), folder, dtype, **changes)
+
+
+def _from_one(
+    name: str, source: ModelPath, given: str | dict[str, torch.Tensor], folder: Path, dtype: torch.dtype, **changes: int
+) -> Any:
+    """A diffusers model from a file or from weights, none of which may be missing."""
+    options = {"config": str(folder), "dtype": dtype, "local_files_only": True, **changes}
+    model = getattr(diffusers, name).from_single_file(given, **options)
+    empty = next((name for name, value in model.named_parameters() if value.is_meta), None)
+    if empty is not None:
+        raise BadInput(f"{source.path.name!r} lacks weights: {empty}", "use the whole model")
+    return model.to(dtype)
+
+
+@contextlib.contextmanager
+def loading(path: Path) -> Iterator[None]:
+    """Loads quietly, and turns what the libraries raise for a broken model into one line.
+
+    Raises:
+        BadInput: the file is cut, broken, or no model.
+        CannotDraw: there is too little memory.
+    """
+    header = read_header(path) if path.is_file() else None
+    if path.is_file() and (header is None or not header.complete):
+        raise BadInput(f"{path} is {'cut off' if header else 'no safetensors file'}", "download it again")
+    try:
+        with quiet():
+            yield
+    except torch.OutOfMemoryError:
+        raise CannotDraw(
+            f"there is too little memory to load {path.name}", "free memory or use a smaller model"
+        ) from None
+    except (OSError, ValueError, RuntimeError, KeyError, TypeError, ImportError, AttributeError) as error:
+        detail = str(error).strip().splitlines()[0][:200] if str(error).strip() else type(error).__name__
+        raise BadInput(f"the model {path} cannot be loaded: {detail}", "download it again") from error
+
+
+@contextlib.contextmanager
+def quiet() -> Iterator[None]:
+    """No progress bars and no warnings of diffusers, transformers and peft inside; as before afterwards."""
+    modules = (diffusers_logging, transformers_logging)
+    levels = [module.get_verbosity() for module in modules]
+    bars = [module.is_progress_bar_enabled() for module in modules]
+    for module in modules:
+        module.set_verbosity_error()
+        module.disable_progress_bar()
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        for module, level, bar in zip(modules, levels, bars, strict=True):
+            module.set_verbosity(level)
+            if bar:
+                module.enable_progress_bar()

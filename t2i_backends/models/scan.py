@@ -1,0 +1,154 @@
+"""What lies in the model folders, and one sensible flow for each base model in them. Loads nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from imagewright.errors import BadInput
+from imagewright.t2i_backends.families.facts import FAMILIES
+from imagewright.t2i_backends.mini import shipped
+from imagewright.t2i_backends.models.headers import read_header
+from imagewright.t2i_backends.models.model_files import (
+    PICKLES,
+    ModelFiles,
+    ModelPath,
+    control_family,
+    family_of,
+    fills,
+    held,
+    is_special,
+    weight_files,
+)
+
+KINDS = ("checkpoints", "diffusion_models", "text_encoders", "vae", "loras", "controlnet", "upscale_models")
+MOST = 10_000
+"""Files and folders that are looked at in one folder."""
+DEEPEST = 4
+
+
+@dataclass(frozen=True)
+class Seen:
+    """One model in a folder of its kind."""
+
+    kind: str
+    name: str
+    """As a loader node names it: the path below the folder."""
+    family: str = ""
+    holds: str = ""
+    """What the header says of a lone file; ``pipeline`` or ``component`` for a folder; ``inpainting model``."""
+    bytes: int = 0
+    problem: str = ""
+    """Why it cannot be used; empty when it can."""
+
+
+def scan(files: ModelFiles) -> list[Seen]:
+    """Every model in the folders of each kind, by kind and name; pickles and broken files with their problem."""
+    found: dict[tuple[str, str], Seen] = {}
+    for kind in KINDS:
+        for base in files.bases(kind):
+            for path in _entries(base, 0):
+                name = path.relative_to(base).as_posix()
+                found.setdefault((kind, name), _see(files, kind, name, path))
+    return sorted(found.values(), key=lambda seen: (KINDS.index(seen.kind), seen.name.lower()))
+
+
+def _entries(folder: Path, depth: int) -> Iterator[Path]:
+    """Model files and diffusers folders below ``folder``; the config folder beside a lone file is not one."""
+    if depth > DEEPEST or not folder.is_dir():
+        return
+    for path in sorted(folder.iterdir())[:MOST]:
+        if path.is_file() and path.suffix.lower() in {".safetensors", *PICKLES}:
+            yield path
+        elif path.is_dir() and not path.name.startswith("."):
+            if not any((path / name).is_file() for name in ("model_index.json", "config.json")):
+                yield from _entries(path, depth + 1)
+            elif not path.with_name(path.name + ".safetensors").is_file():
+                yield path
+
+
+def _see(files: ModelFiles, kind: str, name: str, path: Path) -> Seen:
+    size = sum(file.stat().st_size for file in weight_files(path)) if path.exists() else 0
+    try:
+        found = files.find(kind, name)
+    except BadInput as error:
+        return Seen(kind, name, bytes=size, problem=f"{error}: {error.remedy}")
+    if found is None:
+        return Seen(kind, name, bytes=size, problem="it cannot be read")
+    what = held(found)
+    holds: str = what.kind if found.path.is_file() else "pipeline" if found.is_pipeline else "component"
+    holds = "inpainting model" if kind in ("checkpoints", "diffusion_models") and fills(found) else holds
+    family = (control_family(found) or what.family) if kind in ("controlnet", "loras") else family_of(found)
+    return Seen(kind, name, family, holds, size, _problem(kind, found))
+
+
+def _problem(kind: str, found: ModelPath) -> str:
+    if found.path.is_file():
+        header = read_header(found.path)
+        if header is None or not header.complete:
+            return f"it is {'cut off' if header else 'no safetensors file'}: download it again"
+    if kind == "controlnet" and found.config is None:
+        return f"no config lies beside it: put its diffusers config folder at {found.path.with_suffix('').name}/"
+    if kind not in ("checkpoints", "diffusion_models"):
+        return ""
+    if family_of(found) not in FAMILIES:
+        family = family_of(found) or held(found).family
+        return f"{family} is not drawn here" if family else "its architecture is not known"
+    said = is_special(found)
+    return f"{said[0]}: {said[1]}" if said else ""
+
+
+# --- one flow for each base model -----------------------------------------------------------
+
+_SETTINGS: Mapping[str, Mapping[str, Any]] = {
+    "flux": {"steps": 24, "cfg": 1.0, "sampler_name": "euler", "scheduler": "simple", "side": 1024},
+    "sd3": {"steps": 28, "cfg": 4.5, "sampler_name": "euler", "scheduler": "sgm_uniform", "side": 1024},
+    "sdxl": {"steps": 30, "cfg": 6.5, "sampler_name": "dpmpp_2m", "scheduler": "karras", "side": 1024},
+    "sd15": {"steps": 25, "cfg": 7.0, "sampler_name": "dpmpp_2m", "scheduler": "karras", "side": 512},
+}
+"""What each family is usually drawn with."""
+
+
+def default_graph(checkpoint: str, family: str, schnell: bool = False) -> dict[str, dict[str, Any]]:
+    """Text to image on one whole checkpoint, with the usual settings of its family."""
+    settings = dict(_SETTINGS[family]) | ({"steps": 4} if schnell else {})
+    side = settings.pop("side")
+
+    def node(class_type: str, **inputs: Any) -> dict[str, Any]:
+        return {"class_type": class_type, "inputs": inputs}
+
+    graph = {
+        "1": node("CheckpointLoaderSimple", ckpt_name=checkpoint),
+        "2": node("CLIPTextEncode", text="", clip=["1", 1]),
+        "3": node("CLIPTextEncode", text="", clip=["1", 1]),
+        "4": node("EmptyLatentImage", width=side, height=side, batch_size=1),
+        "5": node("KSampler", model=["1", 0], positive=["2", 0], negative=["3", 0], latent_image=["4", 0], seed=0,
+                  denoise=1.0, **settings),
+        "6": node("VAEDecode", samples=["5", 0], vae=["1", 2]),
+        "7": node("SaveImage", images=["6", 0], filename_prefix="imagewright"),
+    }  # fmt: skip
+    if family == "flux":
+        graph["3"] = node("ConditioningZeroOut", conditioning=["2", 0])
+        graph["4"]["class_type"] = "EmptySD3LatentImage"
+        if not schnell:
+            graph["8"] = node("FluxGuidance", conditioning=["2", 0], guidance=3.5)
+            graph["5"]["inputs"]["positive"] = ["8", 0]
+    return graph
+
+
+def default_flows(seen: Sequence[Seen], used: Sequence[str]) -> list[tuple[str, str, dict[str, dict[str, Any]]]]:
+    """``(name, family, graph)`` for each whole checkpoint that no flow uses yet (``used`` names those that are)."""
+    found = []
+    for model in seen:
+        whole = model.holds in ("pipeline", "checkpoint") and model.family in FAMILIES and not model.problem
+        if model.kind != "checkpoints" or not whole or model.name in {*used, *shipped.NAMES} or _refines(model.name):
+            continue
+        stem = Path(model.name).name.removesuffix(".safetensors")
+        found.append((stem, model.family, default_graph(model.name, model.family, "schnell" in stem.lower())))
+    return found
+
+
+def _refines(name: str) -> bool:
+    return "refiner" in name.lower()

@@ -1,0 +1,1 @@
+"""Pixels: what goes in, what comes out, previews, upscaling."""

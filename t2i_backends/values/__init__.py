@@ -1,0 +1,1 @@
+"""The values that nodes hand to one another."""
