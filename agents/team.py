@@ -44,7 +44,7 @@ def with_models(rules: Team, setting: str | None, reach: Reach, line: Line) -> T
     Raises:
         BadInput: a name of the setting cannot be read, an extra is missing, or a key is not set.
     """
-    askers = connected(setting, reach, line)
+    askers = connect_agents(setting, reach, line)
     told = line.on_note
     layout = askers.get("layout") or askers.get("lmd")
     categorizer, selector = askers.get("categorizer"), askers.get("selector")
@@ -65,7 +65,7 @@ def with_models(rules: Team, setting: str | None, reach: Reach, line: Line) -> T
     )
 
 
-def connected(setting: str | None, reach: Reach, line: Line) -> dict[str, Asker]:
+def connect_agents(setting: str | None, reach: Reach, line: Line) -> dict[str, Asker]:
     """For each agent that has models its way to them; a model that several agents use is reached once."""
     reached: dict[str, LanguageModel] = {}
 

@@ -19,8 +19,8 @@ from typing import Any, Literal, Protocol
 from PIL import Image
 
 from imagewright.errors import BadInput, CannotDraw
-from imagewright.evals.mini_report import LOOKS, ROWS, Case, Row, cases, complaints
-from imagewright.evals.paired import Outcome
+from imagewright.evals.mini_report import LOOKS, ROWS, ReportCase, Row, cases, complaints
+from imagewright.evals.paired import ArmOutcome
 from imagewright.memory.artifacts import write_whole
 from imagewright.schemas import DrawRequest, Evidence, RunResult
 from imagewright.t2i_backends.mini.editions import EDITIONS, Edition
@@ -29,7 +29,7 @@ from imagewright.t2i_backends.mini.world import Group, Scene
 SEED = 7_200
 """Seeds the held-out prompts; apart from those of training, sweep, report and of every earlier ablation."""
 _SEVERAL = ((2, 1), (1, 2), (2, 2), (3, 1), (1, 3), (3, 2), (2, 3))
-KINDS: Mapping[int, tuple[Row, ...]] = {
+PROMPT_KINDS: Mapping[int, tuple[Row, ...]] = {
     1: ROWS[1],
     2: (
         *(replace(row, prompts=50) for row in ROWS[2]),
@@ -42,7 +42,7 @@ KINDS: Mapping[int, tuple[Row, ...]] = {
 """What is asked for, and how often: the rows of the report, which a plain call mostly gets right, and harder ones.
 
 The shares were set on the prompts of another seed, so that the plain call gets about three in four right."""
-Judge = Callable[[Case, Image.Image], float]
+Judge = Callable[[ReportCase, Image.Image], float]
 
 
 class Engine(Protocol):
@@ -58,7 +58,7 @@ class Arm:
     """A way to draw a prompt."""
 
     name: str
-    flow: Callable[[Case], str | None]
+    flow: Callable[[ReportCase], str | None]
     """The flow for a prompt; None lets the selector choose."""
     categories: bool = True
     layout: bool | Literal["always"] = True
@@ -72,7 +72,7 @@ class Arm:
 
 
 @dataclass(frozen=True)
-class Table:
+class FlowMeans:
     """What the evidence says of flows: their means, overall and by category."""
 
     means: Mapping[str, float]
@@ -96,7 +96,7 @@ class Table:
 
 def table_of(
     evidence: Sequence[Evidence], labels: Mapping[str, tuple[str, ...]], categories: Mapping[str, tuple[str, ...]]
-) -> Table:
+) -> FlowMeans:
     """The table of ``evidence``, whose prompts bear ``labels``.
 
     Raises:
@@ -111,24 +111,24 @@ def table_of(
         for label in labels.get(row.prompt, ()):
             cells.setdefault(label, {}).setdefault(row.flow, []).append(row.value)
     by_category = {label: {f: _mean(v) for f, v in flows.items()} for label, flows in cells.items()}
-    return Table({flow: _mean(v) for flow, v in values.items()}, by_category, categories)
+    return FlowMeans({flow: _mean(v) for flow, v in values.items()}, by_category, categories)
 
 
 def _mean(values: Sequence[float]) -> float:
     return sum(values) / len(values)
 
 
-def arms(table: Table, plain: str, images: int, draws: int) -> tuple[Arm, ...]:
+def arms(table: FlowMeans, plain: str, images: int, draws: int) -> tuple[Arm, ...]:
     """All arms: ``plain`` names the plain call's flow, ``images`` the full arm's budget, ``draws`` best-of-n's cap."""
     flows = sorted(table.means)
 
-    def any_flow(case: Case) -> str:
+    def any_flow(case: ReportCase) -> str:
         return random.Random(f"random/{case.prompt}").choice(flows)
 
-    def best(case: Case) -> str:
+    def best(case: ReportCase) -> str:
         return table.best
 
-    def chosen(case: Case) -> None:
+    def chosen(case: ReportCase) -> None:
         return None
 
     return (
@@ -162,7 +162,7 @@ REMOVED = (("full", "best-of-n"),)
 # --- prompts --------------------------------------------------------------------------------
 
 
-def read_prompts(path: Path) -> list[Case]:
+def read_cases(path: Path) -> list[ReportCase]:
     """The prompts of a file as ``write_prompts`` writes it: ``{"prompt", "kind", "number", "groups", "relation", …}``.
 
     Raises:
@@ -178,7 +178,9 @@ def read_prompts(path: Path) -> list[Case]:
             value = json.loads(line)
             groups = tuple(Group(int(n), str(colour), str(shape)) for n, colour, shape in value["groups"])
             scene = Scene(groups, value.get("relation"), None, str(value.get("background", "")), (), 0.5)
-            made.append(Case(str(value.get("kind", "")), scene, str(value["prompt"]), int(value.get("number", number))))
+            made.append(
+                ReportCase(str(value.get("kind", "")), scene, str(value["prompt"]), int(value.get("number", number)))
+            )
         except (ValueError, KeyError, TypeError, AttributeError):
             wanted = '{"prompt": "two red cups", "groups": [[2, "red", "cup"]], "relation": null}'
             raise BadInput(f"line {number + 1} of {path} is not a prompt", f"write lines like {wanted}") from None
@@ -190,16 +192,16 @@ def read_prompts(path: Path) -> list[Case]:
 # --- drawing --------------------------------------------------------------------------------
 
 
-def held_out(edition: Edition, count: int, seed: int = SEED) -> list[Case]:
-    """``count`` prompts of ``KINDS``, worded as training never words them, fixed by ``seed``."""
-    rows = KINDS[edition.version]
+def hold_out(edition: Edition, count: int, seed: int = SEED) -> list[ReportCase]:
+    """``count`` prompts of ``PROMPT_KINDS``, worded as training never words them, fixed by ``seed``."""
+    rows = PROMPT_KINDS[edition.version]
     return list(_shuffled(edition.version, max(1.0, count / sum(row.prompts for row in rows)), seed)[:count])
 
 
 @functools.lru_cache(maxsize=4)
-def _shuffled(version: int, share: float, seed: int) -> tuple[Case, ...]:
+def _shuffled(version: int, share: float, seed: int) -> tuple[ReportCase, ...]:
     """All prompts that the fixed ones are the first of; finding room for their things takes seconds."""
-    made = cases(EDITIONS[version], seed, share, KINDS[version])
+    made = cases(EDITIONS[version], seed, share, PROMPT_KINDS[version])
     random.Random(seed).shuffle(made)
     return tuple(made)
 
@@ -210,7 +212,7 @@ def judge_exactly(edition: Edition) -> Judge:
 
 
 @dataclass(frozen=True)
-class Setting:
+class CellSetting:
     """What a cell's outcome depends on beside its arm, prompt and seed."""
 
     judge: Judge
@@ -220,7 +222,7 @@ class Setting:
     """What flows, evidence and number format were, as a digest: with another one a cell is drawn anew."""
 
 
-def run_arm(engine: Engine, arm: Arm, case: Case, seed: int, setting: Setting, folder: Path) -> Outcome:
+def run_arm(engine: Engine, arm: Arm, case: ReportCase, seed: int, setting: CellSetting, folder: Path) -> ArmOutcome:
     """The outcome of one cell: read from ``folder`` where it was finished before, drawn and kept there otherwise.
 
     A cell that was drawn with another flow, budget, flow index or evidence is drawn anew: it would be no outcome of
@@ -235,17 +237,17 @@ def run_arm(engine: Engine, arm: Arm, case: Case, seed: int, setting: Setting, f
         kept.unlink(missing_ok=True)
         images, seconds = _draw(engine, arm, case, seed, picture)
     elif before["judged_by"] == asked["judged_by"]:
-        return Outcome(**before["outcome"])
+        return ArmOutcome(**before["outcome"])
     else:
         images, seconds = before["outcome"]["images"], before["outcome"]["seconds"]
     with Image.open(picture) as image:
         score = setting.judge(case, image.convert("RGB"))
-    outcome = Outcome(arm.name, case.prompt, seed, score, images, round(seconds, 3), case.kind)
+    outcome = ArmOutcome(arm.name, case.prompt, seed, score, images, round(seconds, 3), case.kind)
     write_whole(kept, f"{json.dumps({**asked, 'outcome': asdict(outcome)}, sort_keys=True)}\n".encode())
     return outcome
 
 
-def _key(arm: Arm, case: Case, seed: int, setting: Setting) -> str:
+def _key(arm: Arm, case: ReportCase, seed: int, setting: CellSetting) -> str:
     """A digest of everything that decides a cell's picture."""
     asked = _request(arm, case, seed, Path()).model_dump_json()
     return hashlib.sha256(f"{asked}\n{arm.draws}\n{setting.measured}".encode()).hexdigest()[:16]
@@ -260,7 +262,7 @@ def _kept(path: Path) -> dict[str, Any]:
     return value if isinstance(value, dict) and {"drawn", "judged_by", "outcome"} <= value.keys() else {}
 
 
-def _draw(engine: Engine, arm: Arm, case: Case, seed: int, picture: Path) -> tuple[int, float]:
+def _draw(engine: Engine, arm: Arm, case: ReportCase, seed: int, picture: Path) -> tuple[int, float]:
     """Draw one cell to ``picture``: how many images it took, and how long. Best-of-N keeps the critic's favourite."""
     images, seconds, best = 0, 0.0, -1.0
     for number in range(arm.draws):
@@ -281,22 +283,27 @@ def _draw(engine: Engine, arm: Arm, case: Case, seed: int, picture: Path) -> tup
     return images, seconds
 
 
-def _request(arm: Arm, case: Case, seed: int, picture: Path) -> DrawRequest:
+def _request(arm: Arm, case: ReportCase, seed: int, picture: Path) -> DrawRequest:
     return DrawRequest(
         prompt=case.prompt, seed=seed, flow=arm.flow(case), use_categories=arm.categories, use_layout=arm.layout,
         use_critic=arm.critic, backend=arm.backend, max_images=arm.images, out=str(picture), anyway=True,
     )  # fmt: skip
 
 
-def write_prompts(made: Sequence[Case], folder: Path) -> None:
-    """Put the prompts with what each picture must show beside the pictures, as ``read_prompts`` reads them."""
+def write_prompts(made: Sequence[ReportCase], folder: Path) -> None:
+    """Put the prompts with what each picture must show beside the pictures, as ``read_cases`` reads them."""
     lines = [{"prompt": c.prompt, "number": c.seed, "kind": c.kind, **_truth(c)} for c in made]
     write_whole(folder / "prompts.jsonl", "".join(json.dumps(line, sort_keys=True) + "\n" for line in lines).encode())
 
 
 def cells(
-    engine: Engine, wanted: Sequence[Arm], made: Sequence[Case], seeds: Sequence[int], setting: Setting, folder: Path
-) -> Iterator[Outcome]:
+    engine: Engine,
+    wanted: Sequence[Arm],
+    made: Sequence[ReportCase],
+    seeds: Sequence[int],
+    setting: CellSetting,
+    folder: Path,
+) -> Iterator[ArmOutcome]:
     """Every cell, prompt by prompt, so that a run that is stopped early compares the arms on the same prompts.
 
     Raises:
@@ -311,7 +318,7 @@ def cells(
                     raise CannotDraw(f"arm {arm.name!r} cannot draw {case.prompt!r}: {error}", error.remedy) from error
 
 
-def _truth(case: Case) -> dict[str, object]:
+def _truth(case: ReportCase) -> dict[str, object]:
     """What the picture must show."""
     scene = case.scene
     groups = [[group.count, group.colour, group.shape] for group in scene.groups]

@@ -11,7 +11,7 @@ from imagewright.evals.paired import ArmRow, PairRow, RemovedRow
 _WIDTH, _ROW, _LEFT, _RIGHT = 760, 34, 190, 90
 
 
-def table(arms: Sequence[ArmRow], pairs: Sequence[PairRow], removed: Sequence[RemovedRow] = ()) -> str:
+def ablation_table(arms: Sequence[ArmRow], pairs: Sequence[PairRow], removed: Sequence[RemovedRow] = ()) -> str:
     """All as text: arms with their intervals and costs, paired differences in points, shares of failures removed."""
     lines = [f"{'arm':<24} {'right':>6}  {'95 %':>15}  {'images':>6}  {'seconds':>7}"]
     lines += [

@@ -19,9 +19,9 @@ from pathlib import Path
 from imagewright import registry
 from imagewright.container import DEFAULT_BACKEND, MINI, Imagewright
 from imagewright.errors import BadInput, CannotDraw, Fault, ImagewrightError
-from imagewright.evals.ablation import Arm, Judge, Setting, arms, cells, judge_exactly, table_of
-from imagewright.evals.mini_report import Case
-from imagewright.evals.paired import Outcome
+from imagewright.evals.ablation import Arm, CellSetting, Judge, arms, cells, judge_exactly, table_of
+from imagewright.evals.mini_report import ReportCase
+from imagewright.evals.paired import ArmOutcome
 from imagewright.evals.sharing import SharingEngine
 from imagewright.ports import Critic
 from imagewright.schemas import DrawRequest
@@ -37,10 +37,10 @@ _LOOK_SECONDS = 2.0
 
 
 @dataclass(frozen=True)
-class Asked:
+class AblationOrder:
     """What an ablation is to draw and how it is judged: plain values, which another process can be given."""
 
-    cases: tuple[Case, ...]
+    cases: tuple[ReportCase, ...]
     seeds: int
     images: Path
     """The folder of pictures and outcomes."""
@@ -57,19 +57,19 @@ class Asked:
     """The arms to draw; all where none is named."""
 
 
-def outcomes(engine: Imagewright, wanted: Sequence[Arm], asked: Asked) -> Iterator[Outcome]:
+def outcomes(engine: Imagewright, wanted: Sequence[Arm], asked: AblationOrder) -> Iterator[ArmOutcome]:
     """Every cell of the arms ``wanted``, drawn where it is not there yet.
 
     Raises:
         BadInput: there is no such judge.
         CannotDraw: an arm's flow cannot run here.
     """
-    setting = Setting(judge_of(asked.judge), asked.judge, _measured(engine))
+    setting = CellSetting(judge_of(asked.judge), asked.judge, _measured(engine))
     sharing = SharingEngine(engine, asked.backend)
     yield from cells(sharing, wanted, asked.cases, range(asked.seeds), setting, asked.images)
 
 
-def arms_of(engine: Imagewright, asked: Asked) -> tuple[Arm, ...]:
+def arms_of(engine: Imagewright, asked: AblationOrder) -> tuple[Arm, ...]:
     """The arms, with the table of the index's evidence on the backend behind them.
 
     Raises:
@@ -86,7 +86,7 @@ def arms_of(engine: Imagewright, asked: Asked) -> tuple[Arm, ...]:
     return tuple(replace(arm, backend=asked.backend) for arm in found if not asked.only or arm.name in asked.only)
 
 
-def _categories(engine: Imagewright, made: tuple[Case, ...]) -> dict[str, tuple[str, ...]]:
+def _categories(engine: Imagewright, made: tuple[ReportCase, ...]) -> dict[str, tuple[str, ...]]:
     parts = engine.parts(DrawRequest(prompt="a picture"))
     parsed = {case.prompt: parts.planner.plan(case.prompt).parsed for case in made}
     return {prompt: parts.categorizer.categorize(prompt, facts).labels for prompt, facts in parsed.items()}
@@ -124,7 +124,7 @@ def judge_of(name: str) -> Judge:
 # --- several processes ----------------------------------------------------------------------
 
 
-def workers_for(settings: Settings, asked: Asked, arms: int, base_model: str) -> int:
+def workers_for(settings: Settings, asked: AblationOrder, arms: int, base_model: str) -> int:
     """How many processes suit a run where nobody says: one a core for the small model on a CPU, else one.
 
     A process takes seconds and most of a gigabyte to start: a run of few cells has one, and none has more than eight.
@@ -138,7 +138,7 @@ def _cores() -> int:
     return os.cpu_count() or 1
 
 
-def draw_apart(settings: Settings, asked: Asked, workers: int, on_progress: Callable[[int], None]) -> None:
+def draw_apart(settings: Settings, asked: AblationOrder, workers: int, on_progress: Callable[[int], None]) -> None:
     """Draw every cell that is not there yet in ``workers`` processes, which share this machine's cores.
 
     ``on_progress`` hears now and then how many cells are finished.
@@ -172,7 +172,7 @@ def draw_apart(settings: Settings, asked: Asked, workers: int, on_progress: Call
             process.terminate()
 
 
-def _work(settings: Settings, asked: Asked, number: int, said: Connection, done: MutableSequence[int]) -> None:
+def _work(settings: Settings, asked: AblationOrder, number: int, said: Connection, done: MutableSequence[int]) -> None:
     """Draw a share of the prompts, and count in ``done[number]``; end as soon as nobody waits for it any more."""
     import torch
 

@@ -30,7 +30,7 @@ class Ceiling:
     """The selector's share of the gap; None where the gap's 95 % interval holds 0, for then there is none to share."""
 
 
-def kind_of(facts: PromptFacts) -> str:
+def prompt_kind(facts: PromptFacts) -> str:
     """The cell of a prompt: how many kinds of things, how many things, whether a relation is stated."""
     parsed = facts.parsed or ParsedPrompt()
     things = sum(group.count for group in parsed.groups)

@@ -12,7 +12,7 @@ import sys
 from pathlib import Path
 
 from imagewright.evals.exact_checker import judge
-from imagewright.evals.mini_report import LOOKS, interval
+from imagewright.evals.mini_report import LOOKS, wilson_interval
 from imagewright.t2i_backends.mini.editions import EDITIONS, Edition
 from imagewright.t2i_backends.mini.shipped import EDITION
 
@@ -45,7 +45,7 @@ def main() -> None:
     lines = misread(EDITIONS[args.world], args.count, args.seed, args.show)
     print("\n".join(lines))
     right = args.count - len(lines)
-    low, high = interval(right, args.count)
+    low, high = wilson_interval(right, args.count)
     print(f"{right} of {args.count} fresh renders read right: {right / args.count:.2%} [{low:.2%} – {high:.2%}]")
 
 

@@ -21,12 +21,12 @@ from pathlib import Path
 from typing import NamedTuple
 
 from imagewright.errors import BadInput
-from imagewright.retrieval.comfy.catalogue import Catalogue, shipped
-from imagewright.retrieval.comfy.describe import Described, describe
+from imagewright.retrieval.comfy.catalogue import Catalogue, load_catalogue
+from imagewright.retrieval.comfy.describe import Described, describe_workflow
 from imagewright.retrieval.comfy.read import Read, read_workflow
 from imagewright.retrieval.comfy.sync import fetch_object_info
 
-PACKAGE = "comfyui-workflow-templates-json==0.1.123"
+_PACKAGE = "comfyui-workflow-templates-json==0.1.123"
 FETCH_SECONDS = 120
 
 
@@ -40,7 +40,7 @@ class Result(NamedTuple):
     seconds: float
 
 
-def fetch_templates(folder: Path, package: str = PACKAGE) -> Path:
+def fetch_templates(folder: Path, package: str = _PACKAGE) -> Path:
     """The folder with the workflows of ``package``, fetched with pip and unpacked under ``folder``.
 
     Raises:
@@ -77,14 +77,14 @@ def run(paths: Sequence[Path], catalogue: Catalogue) -> list[Result]:
         start = time.perf_counter()
         try:
             read = read_workflow(path, catalogue)
-            found = Result(path.stem, read, describe(read.graph, read.workflow, catalogue), [], 0.0)
+            found = Result(path.stem, read, describe_workflow(read.graph, read.workflow, catalogue), [], 0.0)
         except BadInput as error:
             found = Result(path.stem, None, None, list(getattr(error, "reasons", [str(error)])), 0.0)
         results.append(found._replace(seconds=time.perf_counter() - start))
     return results
 
 
-def table(results: Sequence[Result]) -> str:
+def template_table(results: Sequence[Result]) -> str:
     """The shares and reasons in plain text."""
     done = [result for result in results if result.described]
     noted = sum(any("catalogue" in note for note in result.read.notes) for result in done if result.read)
@@ -120,10 +120,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("folder", nargs="?", type=Path, help="a folder of workflows; fetched with pip by default")
     parser.add_argument("--comfyui", metavar="URL", help="take the nodes of this server instead of the shipped ones")
     chosen = parser.parse_args(arguments)
-    catalogue = fetch_object_info(chosen.comfyui) if chosen.comfyui else shipped()
+    catalogue = fetch_object_info(chosen.comfyui) if chosen.comfyui else load_catalogue()
     with tempfile.TemporaryDirectory() as temporary:
         folder = chosen.folder or fetch_templates(Path(temporary))
-        print(table(run(list(workflows_in(folder)), catalogue)))
+        print(template_table(run(list(workflows_in(folder)), catalogue)))
     return 0
 
 

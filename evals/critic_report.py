@@ -19,26 +19,26 @@ from PIL import Image
 
 from imagewright.errors import BadInput
 from imagewright.t2i_backends.mini.editions import SHIPPED, Edition
-from imagewright.t2i_backends.mini.training.spoiling import faded, spoiled, torn, wobbly
+from imagewright.t2i_backends.mini.training.spoiling import fade, spoil, tear, wobbly
 from imagewright.t2i_backends.mini.world import Scene
-from imagewright.tools.command import ended
+from imagewright.tools.command import end_with
 from imagewright.tools.detect import MiniDetector, Name
 
-NOISE = 0.2
+_NOISE = 0.2
 """The most noise in the latents, in their standard deviations."""
 Spoil = Callable[[Scene, Edition, random.Random], Image.Image | None]
-KINDS: dict[str, Spoil] = {
+SPOILS: dict[str, Spoil] = {
     "whole": lambda scene, edition, rng: edition.draw(scene, rng),
     "uneven": wobbly,
-    "misshapen": lambda scene, edition, rng: spoiled(scene, edition, rng)[0],
-    "torn": torn,
-    "partly gone": faded,
+    "misshapen": lambda scene, edition, rng: spoil(scene, edition, rng)[0],
+    "torn": tear,
+    "partly gone": fade,
 }
 """The first two are right pictures."""
 
 
 @dataclass(frozen=True)
-class Row:
+class CriticRow:
     """One kind of spoiling: the shares of pictures that are taken for right, in [0, 1]."""
 
     kind: str
@@ -49,15 +49,15 @@ class Row:
     """And by its form."""
 
 
-def rows(count: int, seed: int, edition: Edition = SHIPPED, name: Name = "critic") -> Iterator[Row]:
+def rows(count: int, seed: int, edition: Edition = SHIPPED, name: Name = "critic") -> Iterator[CriticRow]:
     """A row for each kind, from ``count`` pictures that the detector ``name`` looks at."""
     eye, through = MiniDetector.load(name, edition), _autoencoder(edition)
-    for kind, spoil in KINDS.items():
+    for kind, make in SPOILS.items():
         rng = random.Random(f"{seed} {kind}")
         named = whole = made = 0
         while made < count:
             scene = edition.sample_any(rng)
-            picture = spoil(scene, edition, rng) if scene.things else None
+            picture = make(scene, edition, rng) if scene.things else None
             if picture is None:
                 continue
             made += 1
@@ -65,29 +65,29 @@ def rows(count: int, seed: int, edition: Edition = SHIPPED, name: Name = "critic
             right = sorted((f.object, *f.attributes) for f in seen) == sorted((t.shape, t.colour) for t in scene.things)
             named += right
             whole += right and all(found.score >= eye.sure for found in seen)
-        yield Row(kind, made, named / made, whole / made)
+        yield CriticRow(kind, made, named / made, whole / made)
 
 
 def _autoencoder(edition: Edition) -> Callable[[Image.Image, random.Random], Image.Image]:
     """What passes a picture through the shipped autoencoder, with noise in between."""
     from diffusers import AutoencoderKL
 
-    from imagewright.t2i_backends.mini.detector import to_tensor
+    from imagewright.t2i_backends.mini.detector import detector_input
 
     vae = AutoencoderKL.from_pretrained(edition.weights / "pipeline" / "vae").eval()
 
     @torch.no_grad()
     def through(picture: Image.Image, rng: random.Random) -> Image.Image:
         source = torch.Generator().manual_seed(rng.getrandbits(40))
-        latents = vae.encode(to_tensor(picture, edition)[None]).latent_dist.mean
+        latents = vae.encode(detector_input(picture, edition)[None]).latent_dist.mean
         noise = torch.randn(latents.shape, generator=source)
-        pixels = vae.decode(latents + rng.uniform(0, NOISE) * noise).sample[0].clamp(-1, 1)
+        pixels = vae.decode(latents + rng.uniform(0, _NOISE) * noise).sample[0].clamp(-1, 1)
         return Image.fromarray(((pixels.permute(1, 2, 0) + 1) * 127.5).round().to(torch.uint8).numpy())
 
     return through
 
 
-def run(options: argparse.Namespace) -> str:
+def _run(options: argparse.Namespace) -> str:
     """The table.
 
     Raises:
@@ -109,7 +109,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--count", type=int, default=200, help="pictures of each kind (default 200)")
     parser.add_argument("--seed", type=int, default=3)
     parser.add_argument("--detector", choices=get_args(Name), default="critic")
-    return ended(lambda: run(parser.parse_args(argv)))
+    return end_with(lambda: _run(parser.parse_args(argv)))
 
 
 if __name__ == "__main__":

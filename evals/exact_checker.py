@@ -22,9 +22,9 @@ from imagewright.t2i_backends.mini.world import BACKGROUNDS, SHAPES, Group
 
 _NAMES = tuple(BACKGROUNDS)
 _PALETTE = np.array([BACKGROUNDS[n] for n in _NAMES], dtype=np.float32)
-MIN_AREA = 24
+_MIN_AREA = 24
 """Pixels of a 64 px picture below which a piece is a stray mark, not a thing (the smallest star has 40)."""
-MIN_MATCH = 0.62
+_MIN_MATCH = 0.62
 """Overlap (intersection over union) below which a piece is no shape of this world."""
 
 
@@ -82,7 +82,7 @@ def _pieces(
     found = []
     for index in range(1, count + 1):
         blob = labels == index
-        if blob.sum() >= MIN_AREA:
+        if blob.sum() >= _MIN_AREA:
             found.append(_name(_cover(pixels, blob, paper), colour))
     return found
 
@@ -106,7 +106,7 @@ def _name(cover: NDArray[np.float32], colour: int) -> Piece:
     scores = [max(_overlap(cover, shape, _grown(box, dx, dy)) for dx, dy in _GROWTHS) for shape in SHAPES]
     best = int(np.argmax(scores))
     width, height = box[2] - box[0], box[3] - box[1]
-    fits = scores[best] >= MIN_MATCH and max(width, height) / min(width, height) < 1.5
+    fits = scores[best] >= _MIN_MATCH and max(width, height) / min(width, height) < 1.5
     return Piece(
         SHAPES[best] if fits else "", _NAMES[colour], box[0] / 64, box[1] / 64, width / 64, height / 64, scores[best]
     )

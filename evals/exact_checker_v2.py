@@ -21,16 +21,16 @@ from imagewright.t2i_backends.mini.world import Scene, Thing
 from imagewright.t2i_backends.mini.world_v2 import COLOURS, SHAPES, STYLES, tint
 
 Pixels = NDArray[np.float32]
-Mask = NDArray[np.bool_]
+_Mask = NDArray[np.bool_]
 
 _NAMES = tuple(COLOURS)
 _INKS: Pixels = np.array([COLOURS[n] for n in _NAMES], dtype=np.float32)
 _TINTS: Pixels = np.array([tint(COLOURS[n]) for n in _NAMES], dtype=np.float32)
 OFF_PAPER = 30.0
 """Distance in RGB from the background's colours beyond which a pixel belongs to a thing."""
-MIN_AREA = 60
+_MIN_AREA = 60
 """Pixels of a 128 px picture below which a piece is a stray mark (the smallest outlined thing has 150)."""
-MIN_MATCH = 0.74
+_MIN_MATCH = 0.74
 """Overlap (intersection over union) below which a silhouette is no shape of this world."""
 MOST_SKEW = 1.25
 """By how much the ratio of a silhouette's sides may differ from its shape's."""
@@ -91,35 +91,35 @@ def _distance_off(pixels: Pixels, base: Pixels, marks: Pixels) -> Pixels:
     return distance
 
 
-def _pieces(pixels: Pixels, off: Pixels) -> list[tuple[Mask, int]]:
+def _pieces(pixels: Pixels, off: Pixels) -> list[tuple[_Mask, int]]:
     """The filled silhouette and the colour of every piece."""
     labels, _ = ndimage.label(off > OFF_PAPER, np.ones((3, 3)))
     found = []
     for number, window in enumerate(ndimage.find_objects(labels), start=1):
         blob = labels[window] == number
-        if blob.sum() < MIN_AREA:
+        if blob.sum() < _MIN_AREA:
             continue
         for part, colour in _split(pixels[window], off[window], blob):
             ink = np.median(off[window][part & (off[window] > PURE * np.percentile(off[window][part], 95))])
             cores, count = ndimage.label(part & (off[window] > 0.5 * ink), np.ones((3, 3)))
             solids = [cores == core for core in range(1, count + 1)]
-            found += [(_filled(s, window, off), colour) for s in solids if s.sum() >= MIN_AREA * 0.75]
+            found += [(_filled(s, window, off), colour) for s in solids if s.sum() >= _MIN_AREA * 0.75]
     return found
 
 
-def _filled(solid: Mask, window: tuple[slice, slice], off: Pixels) -> Mask:
+def _filled(solid: _Mask, window: tuple[slice, slice], off: Pixels) -> _Mask:
     """A part of the picture's ``window`` as a mask of the whole picture, its holes filled."""
     whole = np.zeros(off.shape, dtype=bool)
     whole[window] = ndimage.binary_fill_holes(solid)
     return whole
 
 
-def _split(pixels: Pixels, off: Pixels, blob: Mask) -> list[tuple[Mask, int]]:
+def _split(pixels: Pixels, off: Pixels, blob: _Mask) -> list[tuple[_Mask, int]]:
     """The parts of a connected piece, one a colour; most pieces have one. Rims go to the nearest pure pixel."""
     pure = blob & (off > PURE * np.percentile(off[blob], 95))
     nearest = np.linalg.norm(pixels[:, :, None, :] - _INKS, axis=-1).argmin(axis=-1)
     counts = np.bincount(nearest[pure], minlength=len(_NAMES))
-    colours = [int(c) for c in np.argsort(-counts) if counts[c] >= max(SECOND_COLOUR * counts.sum(), MIN_AREA)]
+    colours = [int(c) for c in np.argsort(-counts) if counts[c] >= max(SECOND_COLOUR * counts.sum(), _MIN_AREA)]
     if len(colours) < 2:
         return [(blob, int(counts.argmax()))]
     known = pure & np.isin(nearest, colours)
@@ -128,7 +128,7 @@ def _split(pixels: Pixels, off: Pixels, blob: Mask) -> list[tuple[Mask, int]]:
     return [(blob & (owner == colour), colour) for colour in colours]
 
 
-def _scaled(solid: Mask) -> tuple[Pixels, float, tuple[int, int, int, int]]:
+def _scaled(solid: _Mask) -> tuple[Pixels, float, tuple[int, int, int, int]]:
     """The silhouette stretched to ``_GRID`` squares, width over height, and its box ``left, top, right, bottom``."""
     rows, columns = np.nonzero(solid.any(axis=1))[0], np.nonzero(solid.any(axis=0))[0]
     box = (int(columns[0]), int(rows[0]), int(columns[-1]) + 1, int(rows[-1]) + 1)
@@ -155,12 +155,12 @@ def _templates() -> tuple[_Template, ...]:
     return tuple(made)
 
 
-def _name(solid: Mask, colour: int) -> Piece:
+def _name(solid: _Mask, colour: int) -> Piece:
     mask, ratio, (left, top, right, bottom) = _scaled(solid)
     scores = [(_overlap(mask, t), t.shape) for t in _templates() if 1 / MOST_SKEW < ratio / t.ratio < MOST_SKEW]
     match, shape = max(scores, default=(0.0, ""))
     return Piece(
-        shape if match >= MIN_MATCH else "", _NAMES[colour], left / SIZE, top / SIZE, (right - left) / SIZE,
+        shape if match >= _MIN_MATCH else "", _NAMES[colour], left / SIZE, top / SIZE, (right - left) / SIZE,
         (bottom - top) / SIZE, match,
     )  # fmt: skip
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from PIL import Image
 
-from imagewright.evals.sheets import Card, grid, stacked, title
+from imagewright.evals.sheets import SheetPicture, grid, stack, title
 
 ACROSS = 5
 _CELL = 216
@@ -40,8 +40,8 @@ def failure_sheet(groups: Mapping[str, Sequence[Entry]]) -> Image.Image:
     parts: list[Image.Image] = []
     for text, entries in groups.items():
         if entries:
-            cards = [Card(entry.picture, entry.lines()) for entry in entries]
+            cards = [SheetPicture(entry.picture, entry.lines()) for entry in entries]
             parts += [title(text, ACROSS * _CELL), grid(cards, ACROSS, _CELL, side=128, font=11)]
     if not parts:
         raise ValueError("a sheet needs a picture")
-    return stacked(parts)
+    return stack(parts)

@@ -20,9 +20,9 @@ from pydantic import ValidationError
 
 from imagewright.agents.reading.parse import parse_prompt
 from imagewright.errors import BadInput, ImagewrightError
-from imagewright.evals.ablation import read_prompts
+from imagewright.evals.ablation import read_cases
 from imagewright.evals.failure_sheet import Entry, failure_sheet
-from imagewright.evals.mini_report import LOOKS, Case, complaints
+from imagewright.evals.mini_report import LOOKS, ReportCase, complaints
 from imagewright.schemas import Layout, Round
 from imagewright.t2i_backends.mini.editions import EDITIONS, Edition
 from imagewright.t2i_backends.mini.shipped import EDITION
@@ -32,14 +32,14 @@ CAUSES = {
     "reading": "the prompt was misread", "layout": "the boxes are not what was read",
     "critic": "the critic accepted a wrong picture", "drawing": "the critic was right, and the budget ended",
 }  # fmt: skip
-SHEET = 40
+_SHEET = 40
 
 
 @dataclass(frozen=True)
-class Failure:
+class FailedPicture:
     """A wrong picture, what is wrong with it, and the first stage that went wrong."""
 
-    case: Case
+    case: ReportCase
     picture: Path
     wrong: tuple[str, ...]
     cause: str
@@ -87,13 +87,13 @@ def _laid_out(
     return all(sign * (b - a) > 0 for a, b in pairs)
 
 
-def failures(folder: Path, edition: Edition, arm: str = "full") -> list[Failure]:
+def collect_failures(folder: Path, edition: Edition, arm: str = "full") -> list[FailedPicture]:
     """The wrong pictures of ``arm`` in ``folder``, sorted by cause.
 
     Raises:
         BadInput: the folder holds no such arm, or a trace there is broken.
     """
-    known = {case.seed: case for case in read_prompts(folder / "prompts.jsonl")}
+    known = {case.seed: case for case in read_cases(folder / "prompts.jsonl")}
     traces = sorted((folder / arm.replace(" ", "-")).glob("*.cell.json"))
     if not traces:
         raise BadInput(f"{folder} holds no outcome of arm {arm!r}", "run: imagewright eval ablation --images DIR")
@@ -104,7 +104,7 @@ def failures(folder: Path, edition: Edition, arm: str = "full") -> list[Failure]
             wrong = complaints(case, LOOKS[edition.version](image.convert("RGB")))
         if wrong:
             made = _delivered(picture.with_suffix(".json"))
-            found.append(Failure(case, picture, wrong, cause_of(case.scene, case.prompt, made, edition.synonyms)))
+            found.append(FailedPicture(case, picture, wrong, cause_of(case.scene, case.prompt, made, edition.synonyms)))
     return [failure for cause in CAUSES for failure in found if failure.cause == cause]
 
 
@@ -121,16 +121,16 @@ def _delivered(trace: Path) -> Round:
         raise BadInput(f"{trace} is no trace of a run: {error}", "draw the arm anew into another folder") from None
 
 
-def table(found: Sequence[Failure]) -> str:
+def failure_table(found: Sequence[FailedPicture]) -> str:
     """How many failures each cause has."""
     counts = Counter(failure.cause for failure in found)
     return "\n".join(f"{cause:<8} {counts[cause]:4d}  {counts[cause] / max(1, len(found)):6.1%}" for cause in CAUSES)
 
 
-def sheet(found: Sequence[Failure]) -> Image.Image:
+def sheet(found: Sequence[FailedPicture]) -> Image.Image:
     """Up to forty failures under their causes, as even a share of each as there is."""
     by_cause = {cause: [f for f in found if f.cause == cause] for cause in CAUSES}
-    turns = [f for row in range(SHEET) for column in by_cause.values() for f in column[row : row + 1]][:SHEET]
+    turns = [f for row in range(_SHEET) for column in by_cause.values() for f in column[row : row + 1]][:_SHEET]
     groups = {
         f"{cause}: {told} ({len(by_cause[cause])} of {len(found)})": [
             Entry(Image.open(f.picture), f.case.prompt, f.wrong) for f in turns if f.cause == cause
@@ -148,11 +148,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--world", type=int, choices=sorted(EDITIONS), default=EDITION)
     args = parser.parse_args(argv)
     try:
-        found = failures(args.folder, EDITIONS[args.world], args.arm)
+        found = collect_failures(args.folder, EDITIONS[args.world], args.arm)
     except ImagewrightError as error:
         print(f"{error}\n{error.remedy}", file=sys.stderr)
         return error.exit_code
-    print(table(found))
+    print(failure_table(found))
     for failure in found:
         print(f"{failure.cause}: {failure.case.prompt}: {'; '.join(failure.wrong)}  ({failure.picture.name})")
     if found:

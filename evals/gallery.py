@@ -14,10 +14,10 @@ from pathlib import Path
 from PIL import Image
 
 from imagewright.container import Imagewright
-from imagewright.evals.sheets import Card, grid
+from imagewright.evals.sheets import SheetPicture, grid
 from imagewright.schemas import RunResult
 
-PROMPTS = (
+_PROMPTS = (
     "two red circles above a blue square on a white background",
     "a green mushroom left of a red car",
     "three yellow stars on a dotted blue background",
@@ -27,11 +27,11 @@ PROMPTS = (
 )
 
 
-def card(result: RunResult) -> Card:
+def card(result: RunResult) -> SheetPicture:
     """One picture with its prompt, flow and rounds."""
     lines = [(line, "#222222") for line in textwrap.wrap(result.prompt, 38)]
     with Image.open(result.path) as picture:
-        return Card(picture.convert("RGB"), [*lines, (f"{result.flow} · {result.images} drawn", "#777777")])
+        return SheetPicture(picture.convert("RGB"), [*lines, (f"{result.flow} · {result.images} drawn", "#777777")])
 
 
 def main() -> None:
@@ -43,7 +43,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         cards = [
             card(engine.draw(prompt, seed=number, out=f"{folder}/{number}.png"))
-            for number, prompt in enumerate(PROMPTS, 1)
+            for number, prompt in enumerate(_PROMPTS, 1)
         ]
     sheet = grid(cards, across=3, cell=232, side=216, font=12)
     args.out.parent.mkdir(parents=True, exist_ok=True)

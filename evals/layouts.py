@@ -52,7 +52,7 @@ class Score:
         return f"{self.name:<26} {self.passed:>4} / {self.total:<4} {self.passed / max(1, self.total):6.1%}"
 
 
-def evaluate(data: Path, planner: LayoutPlanner) -> list[Score]:
+def evaluate_sets(data: Path, planner: LayoutPlanner) -> list[Score]:
     """Lay out and judge every prompt of the four sets.
 
     Raises:
@@ -199,8 +199,8 @@ _NOT_IN_A_NOUN = frozenset(
 
 def _noun(words: Sequence[str], number: str) -> str:
     """The counted noun in the singular: of more than one the last plural, of one the last word."""
-    plurals = [word for word in words if singular(word) != word or word in _IRREGULAR]
-    return singular(plurals[-1] if plurals and number != "one" else words[-1])
+    plurals = [word for word in words if to_singular(word) != word or word in _IRREGULAR]
+    return to_singular(plurals[-1] if plurals and number != "one" else words[-1])
 
 
 def _cut(phrase: str) -> str:
@@ -214,7 +214,7 @@ def _cut(phrase: str) -> str:
     return " ".join(kept)
 
 
-def singular(noun: str) -> str:
+def to_singular(noun: str) -> str:
     """The singular of a noun, by English's regular endings and a short list of others."""
     if noun in _IRREGULAR:
         return _IRREGULAR[noun]

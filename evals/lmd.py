@@ -103,7 +103,7 @@ def filter_boxes(boxes: Iterable[NamedBox]) -> list[NamedBox]:
     ]
 
 
-def judge(prompt: str, boxes: Sequence[NamedBox]) -> bool:
+def judge_stage_one(prompt: str, boxes: Sequence[NamedBox]) -> bool:
     """Whether the boxes show what ``prompt`` asks for, by the published stage-1 rules."""
     task = task_of(prompt)
     kept = filter_boxes(boxes)
@@ -142,30 +142,30 @@ def _first(name: str, boxes: Iterable[NamedBox]) -> NamedBox | None:
     return next((box for box in boxes if f"{name} " in box.name or box.name.endswith(name)), None)
 
 
-def named(boxes: Iterable[Box]) -> list[NamedBox]:
+def name_boxes(boxes: Iterable[Box]) -> list[NamedBox]:
     """A layout's boxes in the benchmark's pixels."""
     return [NamedBox(b.caption, *(side * _CANVAS for side in (b.x, b.y, b.width, b.height))) for b in boxes]
 
 
-def evaluate(prompts_file: Path, planner: LayoutPlanner) -> Report:
+def evaluate_lmd(prompts_file: Path, planner: LayoutPlanner) -> Report:
     """Lay out every prompt of ``prompts_file`` (JSON lines with ``prompt``) and judge each.
 
     Raises:
         BadInput: the file cannot be read or is not of this benchmark.
     """
     report = Report()
-    for prompt in read_prompts(prompts_file):
+    for prompt in _read_prompts(prompts_file):
         task = task_of(prompt)
         layout: Layout = planner.plan(prompt.strip().rstrip(".")).layout
         report.total[task] += 1
-        if judge(prompt, named(layout.boxes)):
+        if judge_stage_one(prompt, name_boxes(layout.boxes)):
             report.passed[task] += 1
         else:
             report.failures.append(prompt)
     return report
 
 
-def read_prompts(prompts_file: Path) -> list[str]:
+def _read_prompts(prompts_file: Path) -> list[str]:
     """The ``prompt`` of each line.
 
     Raises:
@@ -196,7 +196,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         if chosen.data is None:
             raise BadInput("no benchmark data", "give --data DIR or set IMAGEWRIGHT_DATA")
-        report = evaluate(Path(chosen.data) / "lmd" / "prompts.jsonl", RulesLayoutPlanner())
+        report = evaluate_lmd(Path(chosen.data) / "lmd" / "prompts.jsonl", RulesLayoutPlanner())
     except ImagewrightError as error:
         print(f"{error}\n{error.remedy}", file=sys.stderr)
         return error.exit_code

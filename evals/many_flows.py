@@ -17,23 +17,23 @@ from contextlib import closing
 from pathlib import Path
 
 from imagewright.container import Imagewright
-from imagewright.retrieval.builtin import shipped_flows
+from imagewright.retrieval.builtin import load_shipped_flows
 from imagewright.settings import load_settings
 
-WORDS = "castle river fox owl lantern harbour violin orchard comet desert kettle meadow tram whale cathedral".split()
-STYLES = ("watercolour", "ink", "anime", "photo", "pixel art", "oil painting", "isometric", "poster")
+_WORDS = "castle river fox owl lantern harbour violin orchard comet desert kettle meadow tram whale cathedral".split()
+_STYLES = ("watercolour", "ink", "anime", "photo", "pixel art", "oil painting", "isometric", "poster")
 
 
 def write_flows(folder: Path, count: int, seed: int) -> list[Path]:
     """``count`` workflow files, each different in what it draws and how."""
-    rng, bases, paths = random.Random(seed), shipped_flows(), []
+    rng, bases, paths = random.Random(seed), load_shipped_flows(), []
     for number in range(count):
         base = bases[number % len(bases)]
         graph = json.loads(json.dumps(base.graph))
         for node in graph.values():
             if "steps" in node["inputs"]:
                 node["inputs"] |= {"steps": 1 + number % 200, "cfg": 1 + number // 200 + rng.random()}
-        words = [rng.choice(STYLES), *rng.sample(WORDS, 2)]
+        words = [rng.choice(_STYLES), *rng.sample(_WORDS, 2)]
         card = {"title": " ".join(words), "description": f"Good at {words[1]} and {words[2]} in the style {words[0]}."}
         path = folder / f"flow-{number:05}.json"
         path.write_text(json.dumps({"card": card, "graph": graph}))
@@ -41,12 +41,12 @@ def write_flows(folder: Path, count: int, seed: int) -> list[Path]:
     return paths
 
 
-def size_of(folder: Path) -> int:
+def _size_of(folder: Path) -> int:
     """The bytes of every file below ``folder``."""
     return sum(file.stat().st_size for file in folder.rglob("*") if file.is_file())
 
 
-def measure(count: int, parts: int, seed: int) -> list[dict[str, float]]:
+def _measure(count: int, parts: int, seed: int) -> list[dict[str, float]]:
     """A row for each part: flows so far, seconds of the part, seconds of a search, bytes of the whole home."""
     rows: list[dict[str, float]] = []
     with tempfile.TemporaryDirectory() as name:
@@ -65,7 +65,7 @@ def measure(count: int, parts: int, seed: int) -> list[dict[str, float]]:
                 engine.index.search("a fox in ink", 10)
                 rows.append(
                     {"flows": len(engine.index.list()), "stored": stored, "seconds": added - start,
-                     "first_search": first - added, "search": time.perf_counter() - first, "bytes": size_of(home)}
+                     "first_search": first - added, "search": time.perf_counter() - first, "bytes": _size_of(home)}
                 )  # fmt: skip
     return rows
 
@@ -77,7 +77,7 @@ def main() -> None:
     parser.add_argument("--parts", type=int, default=5)
     parser.add_argument("--seed", type=int, default=1)
     args = parser.parse_args()
-    rows = measure(args.count, args.parts, args.seed)
+    rows = _measure(args.count, args.parts, args.seed)
     print("flows   seconds  ratio   first search   search   MB in all")
     for row in rows:
         ratio = row["seconds"] / rows[0]["seconds"]

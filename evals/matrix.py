@@ -27,11 +27,11 @@ from imagewright.t2i_backends.mini.editions import EDITIONS
 from imagewright.t2i_backends.mini.shipped import EDITION
 from imagewright.t2i_backends.models.model_files import ModelFiles
 from imagewright.tools.cells import CellStore, measure
-from imagewright.tools.command import ended
+from imagewright.tools.command import end_with
 from imagewright.tools.sweep import Printer, load_prompts, weights
 
-PROMPTS = 300
-SEEDS = 4
+_PROMPTS = 300
+_SEEDS = 4
 
 
 def layout_for(flow: Flow, prompt: str) -> tuple[Region, ...]:
@@ -58,15 +58,15 @@ def flows_in(folder: Path, ids: Sequence[str] | None) -> list[Flow]:
     return [found[name] for name in ids] if ids else list(found.values())
 
 
-def arguments() -> argparse.ArgumentParser:
+def _arguments() -> argparse.ArgumentParser:
     """The command line of the matrix."""
     parser = argparse.ArgumentParser(prog="python -m imagewright.evals.matrix", description=__doc__)
     parser.add_argument("--flows", type=Path, required=True, help="the folder with the flows' JSON files")
     parser.add_argument("--only", nargs="+", metavar="ID", help="only these flows")
     parser.add_argument("--out", type=Path, required=True, help="the matrix to write")
     parser.add_argument("--prompts", type=Path, help="a JSONL file of prompts; written when it is not there")
-    parser.add_argument("--count", type=int, default=PROMPTS)
-    parser.add_argument("--seeds", type=int, default=SEEDS)
+    parser.add_argument("--count", type=int, default=_PROMPTS)
+    parser.add_argument("--seeds", type=int, default=_SEEDS)
     parser.add_argument("--world", type=int, choices=sorted(EDITIONS), default=EDITION)
     parser.add_argument("--backend", default="diffusers")
     parser.add_argument("--scorer", default="detector")
@@ -74,14 +74,16 @@ def arguments() -> argparse.ArgumentParser:
     return parser
 
 
-def run(options: argparse.Namespace) -> str:
+def _run(options: argparse.Namespace) -> str:
     """Do what the command line asks; the line to print at the end.
 
     Raises:
         ImagewrightError: anything that the person can cure.
     """
     if options.seeds < 1 or options.count < 1:
-        raise BadInput("--seeds and --count must be whole numbers from 1", f"leave them out for {SEEDS} and {PROMPTS}")
+        raise BadInput(
+            "--seeds and --count must be whole numbers from 1", f"leave them out for {_SEEDS} and {_PROMPTS}"
+        )
     settings = load_settings()
     flows = flows_in(options.flows, options.only)
     prompts = load_prompts(options.prompts, options.count, EDITIONS[options.world])
@@ -102,7 +104,7 @@ def run(options: argparse.Namespace) -> str:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """The command; returns the exit code."""
-    return ended(lambda: run(arguments().parse_args(argv)))
+    return end_with(lambda: _run(_arguments().parse_args(argv)))
 
 
 if __name__ == "__main__":

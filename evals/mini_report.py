@@ -20,7 +20,7 @@ from PIL import Image
 
 from imagewright.evals import exact_checker, exact_checker_v2
 from imagewright.evals.exact_checker import Seen, judge
-from imagewright.evals.sheets import Card, grid
+from imagewright.evals.sheets import SheetPicture, grid
 from imagewright.t2i_backends.mini.editions import EDITIONS, Edition
 from imagewright.t2i_backends.mini.shipped import EDITION
 from imagewright.t2i_backends.mini.world import Scene
@@ -58,7 +58,7 @@ ROWS: Mapping[int, tuple[Row, ...]] = {
 
 
 @dataclass(frozen=True)
-class Case:
+class ReportCase:
     """A prompt and the scene that it must show."""
 
     kind: str
@@ -67,14 +67,14 @@ class Case:
     seed: int
 
 
-def cases(edition: Edition, seed: int, scale: float = 1.0, rows: Sequence[Row] | None = None) -> list[Case]:
+def cases(edition: Edition, seed: int, scale: float = 1.0, rows: Sequence[Row] | None = None) -> list[ReportCase]:
     """Fresh prompts for ``rows`` (the report's), ``scale`` times as many, from a seed that training never used."""
     rng = random.Random(f"report/{edition.version}/{seed}")
-    made: list[Case] = []
+    made: list[ReportCase] = []
     for row in ROWS[edition.version] if rows is None else rows:
         for number in range(max(1, round(row.prompts * scale))):
             scene = _scene(edition, row, row.counts[number % len(row.counts)], rng)
-            made.append(Case(row.name, scene, edition.fresh_caption(scene, rng), len(made)))
+            made.append(ReportCase(row.name, scene, edition.fresh_caption(scene, rng), len(made)))
     return made
 
 
@@ -85,7 +85,7 @@ def _scene(edition: Edition, row: Row, counts: tuple[int, ...], rng: random.Rand
             return scene
 
 
-def draw_all(made: Sequence[Case], folder: Path, side: int, steps: int, scale: float) -> list[Image.Image]:
+def draw_all(made: Sequence[ReportCase], folder: Path, side: int, steps: int, scale: float) -> list[Image.Image]:
     """The pictures of ``made`` by the card's call, each from its own seed."""
     import torch
     from diffusers import FluxPipeline
@@ -107,7 +107,7 @@ def draw_all(made: Sequence[Case], folder: Path, side: int, steps: int, scale: f
     return pictures
 
 
-def interval(right: int, total: int) -> tuple[float, float]:
+def wilson_interval(right: int, total: int) -> tuple[float, float]:
     """The 95 % Wilson interval of a share."""
     z, share = 1.96, right / total
     middle = (share + z * z / (2 * total)) / (1 + z * z / total)
@@ -116,43 +116,43 @@ def interval(right: int, total: int) -> tuple[float, float]:
 
 
 def contact_sheet(
-    made: Sequence[Case], pictures: Sequence[Image.Image], wrong: Sequence[tuple[str, ...]]
+    made: Sequence[ReportCase], pictures: Sequence[Image.Image], wrong: Sequence[tuple[str, ...]]
 ) -> Image.Image:
     """All pictures with their prompts; a red frame where the checker complains."""
     cards = []
     for case, picture, complaints in zip(made, pictures, wrong, strict=True):
         words = case.prompt.split()
         lines = [(" ".join(words[start : start + 4]), "black") for start in range(0, len(words), 4)][:3]
-        cards.append(Card(picture, lines, "red" if complaints else "#bbbbbb"))
+        cards.append(SheetPicture(picture, lines, "red" if complaints else "#bbbbbb"))
     return grid(cards, across=10, cell=140, side=128, font=9)
 
 
-def complaints(case: Case, seen: Seen) -> tuple[str, ...]:
+def complaints(case: ReportCase, seen: Seen) -> tuple[str, ...]:
     """What is wrong with a picture; its background counts where the prompt names it."""
     named = "background" in case.prompt or "backdrop" in case.prompt
     return judge(seen, case.scene.groups, case.scene.relation, case.scene.background if named else None)
 
 
-def table(made: Sequence[Case], wrong: Sequence[tuple[str, ...]]) -> list[dict[str, object]]:
+def tally(made: Sequence[ReportCase], wrong: Sequence[tuple[str, ...]]) -> list[dict[str, object]]:
     """A row for each kind of prompt: the share that is right in everything, with its interval."""
     rows: list[dict[str, object]] = []
     for kind in dict.fromkeys(case.kind for case in made):
         verdicts = [not w for case, w in zip(made, wrong, strict=True) if case.kind == kind]
-        low, high = interval(sum(verdicts), len(verdicts))
+        low, high = wilson_interval(sum(verdicts), len(verdicts))
         share = sum(verdicts) / len(verdicts)
         rows.append({"kind": kind, "prompts": len(verdicts), "right": share, "low": low, "high": high})
         print(f"{kind:<26} {share:6.1%}  [{low:.1%} – {high:.1%}]  of {len(verdicts)} prompts")
     return rows
 
 
-def report(
+def _report(
     edition: Edition, folder: Path, out: Path, share: float, seed: int, steps: int, scale: float
 ) -> dict[str, object]:
     """Draw, judge, write ``sheet.png`` and ``report.json`` under ``out``, print the table."""
     made = cases(edition, seed, share)
     pictures = draw_all(made, folder, edition.side, steps, scale)
     wrong = [complaints(c, LOOKS[edition.version](p)) for c, p in zip(made, pictures, strict=True)]
-    rows = table(made, wrong)
+    rows = tally(made, wrong)
     out.mkdir(parents=True, exist_ok=True)
     contact_sheet(made, pictures, wrong).save(out / "sheet.png")
     result: dict[str, object] = {
@@ -177,7 +177,7 @@ def main() -> None:
     parser.add_argument("--scale", type=float)
     args = parser.parse_args()
     edition = EDITIONS[args.world]
-    report(
+    _report(
         edition, args.pipeline or edition.pipeline, args.out, args.share, args.seed, args.steps or edition.steps,
         args.scale or edition.scale,
     )  # fmt: skip

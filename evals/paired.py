@@ -14,13 +14,13 @@ from numpy.typing import NDArray
 
 from imagewright.errors import BadInput
 
-Floats = NDArray[np.float64]
+_Floats = NDArray[np.float64]
 ROUNDS = 4000
-SEED = 11
+_SEED = 11
 
 
 @dataclass(frozen=True)
-class Outcome:
+class ArmOutcome:
     """What one arm made of one prompt with one seed."""
 
     arm: str
@@ -68,15 +68,15 @@ class RemovedRow:
     high: float
 
 
-def arm_rows(outcomes: Iterable[Outcome]) -> list[ArmRow]:
+def arm_rows(outcomes: Iterable[ArmOutcome]) -> list[ArmRow]:
     """A row for each arm, in the order of their first outcomes."""
-    arms: dict[str, list[Outcome]] = {}
+    arms: dict[str, list[ArmOutcome]] = {}
     for outcome in outcomes:
         arms.setdefault(outcome.arm, []).append(outcome)
     return [_arm(name, mine) for name, mine in arms.items()]
 
 
-def _arm(name: str, mine: Sequence[Outcome]) -> ArmRow:
+def _arm(name: str, mine: Sequence[ArmOutcome]) -> ArmRow:
     low, high = interval(_by_prompt({(o.prompt, o.seed): o.score for o in mine}))
     kinds: dict[str, list[float]] = {}
     for outcome in mine:
@@ -87,7 +87,7 @@ def _arm(name: str, mine: Sequence[Outcome]) -> ArmRow:
     )  # fmt: skip
 
 
-def pair_row(outcomes: Sequence[Outcome], a: str, b: str) -> PairRow:
+def pair_row(outcomes: Sequence[ArmOutcome], a: str, b: str) -> PairRow:
     """The paired difference of two arms.
 
     Raises:
@@ -98,7 +98,7 @@ def pair_row(outcomes: Sequence[Outcome], a: str, b: str) -> PairRow:
     return PairRow(a, b, float(np.mean(list(shared.values()))), low, high)
 
 
-def removed_row(outcomes: Sequence[Outcome], a: str, b: str) -> RemovedRow | None:
+def row_of_removed(outcomes: Sequence[ArmOutcome], a: str, b: str) -> RemovedRow | None:
     """The share of the failures of ``b`` that ``a`` removes; None where ``b`` fails too seldom for an interval.
 
     Raises:
@@ -115,7 +115,7 @@ def removed_row(outcomes: Sequence[Outcome], a: str, b: str) -> RemovedRow | Non
     return RemovedRow(a, b, float(gained.sum() / missed.sum()), float(low), float(high))
 
 
-def _shared(outcomes: Sequence[Outcome], a: str, b: str) -> dict[tuple[str, int], tuple[float, float]]:
+def _shared(outcomes: Sequence[ArmOutcome], a: str, b: str) -> dict[tuple[str, int], tuple[float, float]]:
     """The scores of ``a`` and ``b`` on every prompt and seed that both have."""
     mine, theirs = ({(o.prompt, o.seed): o.score for o in outcomes if o.arm == arm} for arm in (a, b))
     shared = {cell: (score, theirs[cell]) for cell, score in mine.items() if cell in theirs}
@@ -136,18 +136,18 @@ def interval(groups: Sequence[Sequence[float]]) -> tuple[float, float]:
     """The 95 % bootstrap interval of the mean of all values, whole groups drawn with replacement."""
     totals, drawn = _totals(groups), _draws(len(groups))
     counts = np.array([len(group) for group in groups], dtype=np.float64)
-    means: Floats = totals[drawn].sum(axis=1) / counts[drawn].sum(axis=1)
+    means: _Floats = totals[drawn].sum(axis=1) / counts[drawn].sum(axis=1)
     low, high = np.quantile(means, (0.025, 0.975))
     return float(low), float(high)
 
 
-def _totals(groups: Sequence[Sequence[float]]) -> Floats:
+def _totals(groups: Sequence[Sequence[float]]) -> _Floats:
     return np.array([sum(group) for group in groups], dtype=np.float64)
 
 
 def _draws(count: int) -> NDArray[np.int64]:
     """Which of ``count`` groups each round of the bootstrap draws, ``(rounds, count)``."""
-    return np.random.default_rng(SEED).integers(0, count, (ROUNDS, count))
+    return np.random.default_rng(_SEED).integers(0, count, (ROUNDS, count))
 
 
 @dataclass(frozen=True)
@@ -160,10 +160,10 @@ class Comparison:
 
 
 def report(
-    outcomes: Sequence[Outcome], pairs: Sequence[tuple[str, str]], removed: Sequence[tuple[str, str]] = ()
+    outcomes: Sequence[ArmOutcome], pairs: Sequence[tuple[str, str]], removed: Sequence[tuple[str, str]] = ()
 ) -> Comparison:
     """The rows of all arms and pairs, and what share of failures is ``removed``; without those that lack an arm."""
     there = {outcome.arm for outcome in outcomes}
     rows = (pair_row(outcomes, a, b) for a, b in pairs if {a, b} <= there)
-    gone = (removed_row(outcomes, a, b) for a, b in removed if {a, b} <= there)
+    gone = (row_of_removed(outcomes, a, b) for a, b in removed if {a, b} <= there)
     return Comparison(tuple(arm_rows(outcomes)), tuple(rows), tuple(row for row in gone if row is not None))

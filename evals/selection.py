@@ -21,8 +21,8 @@ import numpy as np
 from imagewright.errors import BadInput
 from imagewright.evals import paired
 from imagewright.evals.ablation import table_of
-from imagewright.evals.ceiling import Ceiling, ceiling, kind_of
-from imagewright.evals.paired import ArmRow, Outcome, PairRow
+from imagewright.evals.ceiling import Ceiling, ceiling, prompt_kind
+from imagewright.evals.paired import ArmOutcome, ArmRow, PairRow
 from imagewright.ports import Embedder
 from imagewright.retrieval.candidates import rank
 from imagewright.retrieval.estimate import NOISE, Z90
@@ -31,18 +31,18 @@ from imagewright.retrieval.index import FlowIndex
 from imagewright.schemas import Candidate, Categories, Evidence, Flow, ParsedPrompt, Readiness
 
 FOLDS = 5
-SEED = 90
-PAIRS = (("selected", "best-fixed"), ("selected", "category-table"), ("selected", "random"))
+_SEED = 90
+_PAIRS = (("selected", "best-fixed"), ("selected", "category-table"), ("selected", "random"))
 Key = Callable[[str, PromptFacts], str]
 """Which prompts must stay together in a fold."""
 
 
-Of = TypeVar("Of", Evidence, "Cell")
+Of = TypeVar("Of", Evidence, "HeldOutCell")
 """What is about one prompt."""
 
 
 @dataclass(frozen=True)
-class Cell:
+class HeldOutCell:
     """A held-out flow and prompt: what was predicted and what was measured, all in [0, 1]."""
 
     prompt: str
@@ -70,7 +70,7 @@ def by_things(prompt: str, facts: PromptFacts) -> str:
     return " ".join(sorted(f"{group.count} {group.object}" for group in parsed.groups)) or prompt
 
 
-def folds_of(prompts: Mapping[str, PromptFacts], folds: int, key: Key, seed: int = SEED) -> list[set[str]]:
+def folds_of(prompts: Mapping[str, PromptFacts], folds: int, key: Key, seed: int = _SEED) -> list[set[str]]:
     """The prompts in ``folds`` parts of about the same size; those with one key are never parted."""
     together: dict[str, list[str]] = {}
     for prompt, facts in prompts.items():
@@ -86,7 +86,7 @@ def folds_of(prompts: Mapping[str, PromptFacts], folds: int, key: Key, seed: int
 def predict(
     evidence: EvidenceFile, flows: Sequence[Flow], embedder: Embedder, home: Path, folds: int = FOLDS,
     key: Key = by_prompt,
-) -> tuple[list[Cell], list[Outcome]]:  # fmt: skip
+) -> tuple[list[HeldOutCell], list[ArmOutcome]]:  # fmt: skip
     """Every cell predicted from the other folds, and the outcome of each rule on each prompt.
 
     Args:
@@ -106,8 +106,8 @@ def predict(
     parts = folds_of(prompts, folds, key)
     if len(parts) < 2:
         raise BadInput("there are too few prompts with scores of these flows", "measure more, or name other evidence")
-    cells: list[Cell] = []
-    outcomes: list[Outcome] = []
+    cells: list[HeldOutCell] = []
+    outcomes: list[ArmOutcome] = []
     for number, part in enumerate(parts):
         index = FlowIndex(home / f"{number}.sqlite", home / f"chroma-{number}", embedder)
         index.add_many(flows)
@@ -120,7 +120,7 @@ def predict(
     return cells, outcomes
 
 
-def _fold(index: FlowIndex, held: Sequence[Evidence], prompts: Mapping[str, PromptFacts]) -> list[Cell]:
+def _fold(index: FlowIndex, held: Sequence[Evidence], prompts: Mapping[str, PromptFacts]) -> list[HeldOutCell]:
     ready = {flow.id: Readiness() for flow in index.list()}
     noise = _noise(index.evidence_for())
     cells = []
@@ -136,12 +136,12 @@ def _fold(index: FlowIndex, held: Sequence[Evidence], prompts: Mapping[str, Prom
     return cells
 
 
-def _cell(prompt: str, offered: Candidate, values: Sequence[float], noise: float) -> Cell:
+def _cell(prompt: str, offered: Candidate, values: Sequence[float], noise: float) -> HeldOutCell:
     """The interval of an expectation, widened by the noise of a mean of so many scores."""
     below, above = ((offered.estimate - offered.low) / Z90, (offered.high - offered.estimate) / Z90)
     low = offered.estimate - Z90 * math.sqrt(below**2 + noise / len(values))
     high = offered.estimate + Z90 * math.sqrt(above**2 + noise / len(values))
-    return Cell(prompt, offered.flow, offered.estimate, max(low, 0.0), min(high, 1.0), float(np.mean(values)))
+    return HeldOutCell(prompt, offered.flow, offered.estimate, max(low, 0.0), min(high, 1.0), float(np.mean(values)))
 
 
 def _noise(rows: Sequence[Evidence]) -> float:
@@ -153,7 +153,9 @@ def _noise(rows: Sequence[Evidence]) -> float:
     return float(np.mean(spread)) if spread else NOISE**2
 
 
-def _rules(known: Sequence[Evidence], prompts: Mapping[str, PromptFacts], cells: Sequence[Cell]) -> list[Outcome]:
+def _rules(
+    known: Sequence[Evidence], prompts: Mapping[str, PromptFacts], cells: Sequence[HeldOutCell]
+) -> list[ArmOutcome]:
     """What each rule's flow scored on the prompts of ``cells``; ``known`` is all that the rules may look at."""
     labels = {text: facts.categories for text, facts in prompts.items()}
     table = table_of(known, labels, labels)
@@ -169,7 +171,7 @@ def _rules(known: Sequence[Evidence], prompts: Mapping[str, PromptFacts], cells:
         scores["random"] = float(np.mean([cell.value for cell in mine.values()]))
         scores["best in hindsight"] = max(cell.value for cell in mine.values())
         kind = " + ".join(labels[prompt]) or "none"
-        outcomes += [Outcome(rule, prompt, 0, score, 0, 0.0, kind) for rule, score in scores.items()]
+        outcomes += [ArmOutcome(rule, prompt, 0, score, 0, 0.0, kind) for rule, score in scores.items()]
     return outcomes
 
 
@@ -181,7 +183,7 @@ def _grouped(items: Iterable[Of]) -> dict[str, list[Of]]:
     return dict(sorted(found.items()))
 
 
-def _selected(cells: Sequence[Cell]) -> str:
+def _selected(cells: Sequence[HeldOutCell]) -> str:
     """The flow of the highest estimate; of equals, the first by name."""
     return max(sorted(cells, key=lambda cell: cell.flow), key=lambda cell: cell.estimate).flow
 
@@ -226,19 +228,19 @@ def _ceiling_line(found: Ceiling | None) -> str:
     return f"{line}; the selected flows recover {found.recovered:.0%} of it"
 
 
-def report(cells: Sequence[Cell], outcomes: Sequence[Outcome], evidence: EvidenceFile) -> Findings:
+def report_selection(cells: Sequence[HeldOutCell], outcomes: Sequence[ArmOutcome], evidence: EvidenceFile) -> Findings:
     """Coverage and error of the predictions, what each rule's choice scored, and the ceiling over ``evidence``."""
     chosen = {prompt: _selected(found) for prompt, found in _grouped(cells).items()}
     flows = {cell.flow for cell in cells}
     try:
         highest = ceiling(
             [row for row in evidence.rows if row.flow in flows],
-            {prompt: kind_of(evidence.prompts.get(prompt, PromptFacts())) for prompt in chosen},
+            {prompt: prompt_kind(evidence.prompts.get(prompt, PromptFacts())) for prompt in chosen},
             chosen,
         )
     except BadInput:
         highest = None
-    compared = paired.report(outcomes, PAIRS)
+    compared = paired.report(outcomes, _PAIRS)
     return Findings(
         cells=len(cells),
         covered=float(np.mean([cell.inside for cell in cells])),

@@ -33,7 +33,7 @@ class Remembering:
 
     def draw(self, job: Job, on_step: OnStep, is_cancelled: IsCancelled) -> Drawn:
         """The picture of ``job``, drawn now or before; raises what the backend raises."""
-        key = key_of(job)
+        key = share_key(job)
         if key in self._made:
             self.saved += self._made[key].seconds
         else:
@@ -45,7 +45,7 @@ class Remembering:
         self._made.clear()
 
 
-def key_of(job: Job) -> str:
+def share_key(job: Job) -> str:
     """A digest of all that decides a job's picture."""
     parts: list[object] = [
         graph_hash(job.flow.graph), job.prompt, job.negative, job.seed, job.width, job.height, job.steps, job.guidance,

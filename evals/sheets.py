@@ -12,7 +12,7 @@ _EDGE = 6
 
 
 @dataclass(frozen=True)
-class Card:
+class SheetPicture:
     """One picture of a sheet."""
 
     picture: Image.Image
@@ -21,7 +21,7 @@ class Card:
     frame: str = "#bbbbbb"
 
 
-def grid(cards: Sequence[Card], across: int, cell: int, side: int, font: int) -> Image.Image:
+def grid(cards: Sequence[SheetPicture], across: int, cell: int, side: int, font: int) -> Image.Image:
     """``cards`` in rows of ``across``; a row is as high as its longest text needs.
 
     Args:
@@ -47,7 +47,7 @@ def grid(cards: Sequence[Card], across: int, cell: int, side: int, font: int) ->
     return sheet
 
 
-def stacked(parts: Sequence[Image.Image]) -> Image.Image:
+def stack(parts: Sequence[Image.Image]) -> Image.Image:
     """``parts`` of equal width one below the other."""
     sheet = Image.new("RGB", (parts[0].width, sum(part.height for part in parts)), "white")
     top = 0

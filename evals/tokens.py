@@ -17,7 +17,7 @@ from imagewright.agents.conversation.llm import Decision, interpreter_prompt
 from imagewright.agents.critic.polish import COMPARED, Preferred, Suggested
 from imagewright.agents.critic.questions import questions
 from imagewright.agents.critic.vlm import Looked, critic_prompt
-from imagewright.agents.layout.llm import MIN_SIDE, PlacedLayout
+from imagewright.agents.layout.llm import MIN_ANSWERED_SIDE, PlacedLayout
 from imagewright.agents.layout.rules import RulesLayoutPlanner
 from imagewright.agents.llm.ask import closing
 from imagewright.agents.llm.eyes import CROP, WHOLE
@@ -28,7 +28,7 @@ from imagewright.intents import Reference
 from imagewright.retrieval.candidates import SHORT_LIST
 from imagewright.schemas import Candidate, Categories
 
-PROMPT = (
+_PROMPT = (
     "two red foxes and a small owl sharing a blue umbrella under an old oak in the rain, watercolour, with a wooden "
     'sign that says "This way", no people'
 )
@@ -37,41 +37,41 @@ LABELS = (
     "Science Fiction", "Anime", "Cartoon", "Illustration", "Photography", "Painting", "Abstract", "Counting", "Spatial",
     "Text",
 )  # fmt: skip
-SIZES = (24, 310, 10_000)
+INDEX_SIZES = (24, 310, 10_000)
 LIMIT = 6000
 """Tokens that all agents together may read for one request."""
-PARTS = 2
-"""How many parts of the picture the critic is shown beside the whole, for ``PROMPT``: one for each group of things."""
+_PARTS = 2
+"""How many parts of the picture the critic is shown beside the whole, for ``_PROMPT``: one for each group of things."""
 Counter = Callable[[str], int]
 
 
 @dataclass(frozen=True)
-class Row:
+class TokenRow:
     """Tokens that one agent reads for one request, by the number of flows in the index."""
 
     agent: str
     tokens: tuple[int, ...]
 
 
-def measured(count: Counter, sizes: Sequence[int] = SIZES) -> list[Row]:
+def measure_tokens(count: Counter, sizes: Sequence[int] = INDEX_SIZES) -> list[TokenRow]:
     """A row for each agent asked in words (the costliest way: with its schema), then all, then ComfyGen-IC's table."""
-    rows = [Row(name, tuple(count(text(size)) for size in sizes)) for name, text in _texts().items()]
-    pictures = _picture(WHOLE) + PARTS * _picture(CROP)
-    rows[-1] = Row(rows[-1].agent, tuple(tokens + pictures for tokens in rows[-1].tokens))
-    total = Row("all agents", tuple(sum(row.tokens[n] for row in rows) for n in range(len(sizes))))
-    table = Row("a table in context", tuple(_table_tokens(count, size) for size in sizes))
-    edit = Row("interpreter, for an edit", tuple(count(_interpreter()) for _ in sizes))
-    polish = Row("polish, where asked for", tuple(_polish(count) for _ in sizes))
+    rows = [TokenRow(name, tuple(count(text(size)) for size in sizes)) for name, text in _texts().items()]
+    pictures = _picture(WHOLE) + _PARTS * _picture(CROP)
+    rows[-1] = TokenRow(rows[-1].agent, tuple(tokens + pictures for tokens in rows[-1].tokens))
+    total = TokenRow("all agents", tuple(sum(row.tokens[n] for row in rows) for n in range(len(sizes))))
+    table = TokenRow("a table in context", tuple(_table_tokens(count, size) for size in sizes))
+    edit = TokenRow("interpreter, for an edit", tuple(count(_interpreter()) for _ in sizes))
+    polish = TokenRow("polish, where asked for", tuple(_polish(count) for _ in sizes))
     return [*rows, total, edit, polish, table]
 
 
 def _texts() -> dict[str, Callable[[int], str]]:
-    planned = RulesLayoutPlanner().plan(PROMPT)
-    asked = questions(PROMPT, planned.parsed, planned.layout)
-    request = {"prompt": PROMPT, "model": "FLUX.1-dev", "avoid": list(planned.parsed.negative)}
+    planned = RulesLayoutPlanner().plan(_PROMPT)
+    asked = questions(_PROMPT, planned.parsed, planned.layout)
+    request = {"prompt": _PROMPT, "model": "FLUX.1-dev", "avoid": list(planned.parsed.negative)}
     same: dict[str, tuple[Prompt, Any]] = {
-        "categorizer": (prompt("categorizer", prompt={"prompt": PROMPT}), Labelled),
-        "layout planner": (prompt("layout", prompt={"prompt": PROMPT}, minimum=str(MIN_SIDE)), PlacedLayout),
+        "categorizer": (prompt("categorizer", prompt={"prompt": _PROMPT}), Labelled),
+        "layout planner": (prompt("layout", prompt={"prompt": _PROMPT}, minimum=str(MIN_ANSWERED_SIDE)), PlacedLayout),
         "prompt writer": (prompt("writer", request=request, most=str(MOST_ADDED)), Wording),
         "critic, 3 pictures": (critic_prompt(asked, planned.layout, [], [0, 1]), Looked),
     }
@@ -84,16 +84,16 @@ def _texts() -> dict[str, Callable[[int], str]]:
 
 def _interpreter() -> str:
     """What the interpreter reads for an edit of a picture; the layout is carried over then and no prompt is written."""
-    planned = RulesLayoutPlanner().plan(PROMPT)
-    known = Reference(run="r", prompt=PROMPT, image="", flow="f", seed=1, number=1, parsed=planned.parsed,
+    planned = RulesLayoutPlanner().plan(_PROMPT)
+    known = Reference(run="r", prompt=_PROMPT, image="", flow="f", seed=1, number=1, parsed=planned.parsed,
                       layout=planned.layout)  # fmt: skip
     return _with_schema(interpreter_prompt("make the owl bigger and the umbrella red", (known,)), Decision)
 
 
 def _polish(count: Counter) -> int:
     """What a suggestion for beauty reads where it is asked for: one picture, then twice two of them to compare."""
-    suggest = count(_with_schema(prompt("polish", prompt=[PROMPT]), Suggested))
-    compare = count(_with_schema(prompt("compare", prompt=[PROMPT]), Preferred))
+    suggest = count(_with_schema(prompt("polish", prompt=[_PROMPT]), Suggested))
+    compare = count(_with_schema(prompt("compare", prompt=[_PROMPT]), Preferred))
     return suggest + 2 * compare + _picture(WHOLE) + 4 * _picture(COMPARED)
 
 
@@ -118,7 +118,7 @@ def _selector(size: int) -> Prompt:
                   base_model="SDXL 1.0", estimate=0.71, low=0.55, high=0.83, evidence=128, runnable=True, cost=14.2)
         for n in range(min(size, SHORT_LIST))
     ]  # fmt: skip
-    return selector_prompt(PROMPT, Categories(labels=("Animals", "Counting", "Painting")), cards)
+    return selector_prompt(_PROMPT, Categories(labels=("Animals", "Counting", "Painting")), cards)
 
 
 def _table_tokens(count: Counter, size: int) -> int:

@@ -8,15 +8,15 @@ from imagewright.agents.conversation.edits import base_of
 from imagewright.errors import BadInput, Fault
 from imagewright.graph.parts import Parts
 from imagewright.graph.state import State
-from imagewright.graph.why import explained
+from imagewright.graph.why import explain
 from imagewright.intents import Answer, Intent, Preference
 from imagewright.schemas import Evidence
 
-THUMB = "thumb"
+_THUMB = "thumb"
 """The scorer's name under which a person's thumb is kept."""
 
 
-def answered(parts: Parts, state: State) -> Answer:
+def answer_intent(parts: Parts, state: State) -> Answer:
     """The answer to an intent that makes no picture."""
     intent = state.intent
     if intent is None:
@@ -35,7 +35,7 @@ def _thumb(parts: Parts, state: State, intent: Intent) -> str:
     """Keep a person's thumb as evidence; the same picture judged twice counts once, the last time."""
     made = base_of(intent, state.references)
     parts.learn(
-        Evidence(flow=made.flow, prompt=made.prompt, backend=parts.backend.name, scorer=THUMB, seed=made.seed,
+        Evidence(flow=made.flow, prompt=made.prompt, backend=parts.backend.name, scorer=_THUMB, seed=made.seed,
                  value=1.0 if intent.thumb == "up" else 0.0, when=datetime.now(UTC).isoformat(timespec="seconds"),
                  source="person")
     )  # fmt: skip
@@ -58,4 +58,4 @@ def _told(parts: Parts, state: State, intent: Intent) -> str:
         return "; ".join(wishes) or "no preferences are noted"
     if not intent.base:
         return "there is no picture yet"
-    return explained(parts.runs.show(intent.base), intent.topic)
+    return explain(parts.runs.show(intent.base), intent.topic)

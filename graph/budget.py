@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from imagewright.agents.critic.verdict import failures, only_form
+from imagewright.agents.critic.verdict import failed_checks, only_form
 from imagewright.agents.llm.account import LimitName
 from imagewright.errors import BudgetSpent
 from imagewright.graph.state import State
@@ -25,22 +25,22 @@ FORM_PATIENCE = 4
 Such a picture is mostly right, and other whole pictures are mostly no better."""
 
 
-def rank(made: Round) -> tuple[bool, float]:
+def _rank(made: Round) -> tuple[bool, float]:
     """How good a round is; one that nobody judged is worth less than any judged one."""
     return (made.verdict.accepted, made.verdict.score) if made.verdict else (False, -1.0)
 
 
 def best(rounds: Sequence[Round]) -> Round:
     """The round to deliver."""
-    return max(rounds, key=rank)
+    return max(rounds, key=_rank)
 
 
 def ground(rounds: Sequence[Round]) -> Round:
     """The round from which the next attempt starts: the best so far, and among equals the latest."""
-    return max(reversed(rounds), key=rank)
+    return max(reversed(rounds), key=_rank)
 
 
-def delivered(state: State) -> Round:
+def pick_delivered(state: State) -> Round:
     """The round that the run hands over: the polished one where it was preferred, else the best."""
     preferred = [made for made in state.rounds if made.image == state.preferred]
     return preferred[-1] if preferred else best(state.rounds)
@@ -48,7 +48,7 @@ def delivered(state: State) -> Round:
 
 def only_blurred(made: Round) -> bool:
     """Whether a picture has all that was asked for, and only the form of a thing is doubted."""
-    return made.verdict is not None and only_form(failures(made.verdict.checks))
+    return made.verdict is not None and only_form(failed_checks(made.verdict.checks))
 
 
 def patience(rounds: Sequence[Round]) -> int:
@@ -56,12 +56,12 @@ def patience(rounds: Sequence[Round]) -> int:
     return FORM_PATIENCE if only_blurred(best(rounds)) else PATIENCE
 
 
-def stalled(rounds: Sequence[Round]) -> bool:
+def has_stalled(rounds: Sequence[Round]) -> bool:
     """Whether the last rounds, as many as ``patience`` allows, were no better than the best one before them."""
     allowed = patience(rounds) if rounds else 0
     if len(rounds) <= allowed:
         return False
-    return rank(best(rounds[-allowed:])) <= rank(best(rounds[:-allowed]))
+    return _rank(best(rounds[-allowed:])) <= _rank(best(rounds[:-allowed]))
 
 
 def seconds_left(state: State) -> float:
@@ -89,7 +89,7 @@ def passing(state: State) -> tuple[LimitName, str] | None:
     return None
 
 
-def used_up(name: LimitName, size: str) -> str:
+def say_used_up(name: LimitName, size: str) -> str:
     """That a limit is reached, and how to raise it."""
     return f"the budget of {size} is used; raise it with --max-{name}"
 
@@ -100,10 +100,10 @@ def why_stop(state: State, asks: bool = False) -> str:
     Where the person can be asked (``asks``), a limit that they did not decline does not end the loop: they are asked
     before the next picture.
     """
-    if stalled(state.rounds):
+    if has_stalled(state.rounds):
         return f"{patience(state.rounds)} rounds in a row were no better than the best picture"
     over = passing(state)
-    return used_up(*over) if over and not (asks and over[0] not in state.declined) else ""
+    return say_used_up(*over) if over and not (asks and over[0] not in state.declined) else ""
 
 
 def insist_on_room(state: State, asks: bool = False) -> None:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from imagewright.agents.conversation.edits import base_of
 from imagewright.graph.parts import Parts
 from imagewright.graph.repairs.ladder import next_seed
-from imagewright.graph.repairs.tried import known
+from imagewright.graph.repairs.tried import list_tried
 from imagewright.graph.state import Attempt, State
 from imagewright.intents import Reference, Settled
 from imagewright.ports import Redraws
@@ -23,7 +23,7 @@ def base(state: State) -> Reference | None:
     return base_of(state.intent, state.references)
 
 
-def kept_flow(state: State, among: Sequence[Candidate]) -> Choice | None:
+def keep_flow(state: State, among: Sequence[Candidate]) -> Choice | None:
     """The flow of the picture that is changed, where it may draw this; None to choose anew."""
     before = base(state)
     if before is None or state.request.flow is not None or before.flow not in {c.flow for c in among}:
@@ -39,7 +39,7 @@ def without_wishes(state: State) -> Settled | None:
     return Settled(prompt=intent.prompt, parsed=intent.parsed)
 
 
-def carried(state: State) -> Planned | None:
+def carry_layout(state: State) -> Planned | None:
     """The layout carried over from the picture that is changed; None to plan one."""
     settled = state.settled
     if base(state) is None or settled is None or settled.layout is None:
@@ -88,5 +88,5 @@ def turn_of(state: State, made: Round) -> Reference:
         parsed=planned.parsed if planned else ParsedPrompt(),
         layout=made.layout,
         focus=settled.focus if settled else (),
-        tried=known(base(state), state.rounds),
+        tried=list_tried(base(state), state.rounds),
     )

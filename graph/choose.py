@@ -39,20 +39,20 @@ class Ranked(Value):
         return next((other for other in others if other.curable), others[0] if others else None)
 
 
-def labelled(parts: Parts, request: DrawRequest, prompt: str, parsed: ParsedPrompt) -> Categories:
+def label(parts: Parts, request: DrawRequest, prompt: str, parsed: ParsedPrompt) -> Categories:
     """The prompt's categories; none where the request wants none, and evidence then counts by nearness alone."""
     if request.use_categories:
         return parts.categorizer.categorize(prompt, parsed)
     return Categories(labels=(), decided_by="the request")
 
 
-def ranked(parts: Parts, request: DrawRequest, prompt: str, parsed: ParsedPrompt, categories: Categories) -> Ranked:
+def rank_flows(parts: Parts, request: DrawRequest, prompt: str, parsed: ParsedPrompt, categories: Categories) -> Ranked:
     """Rank the index for ``prompt`` and ask the backend what the offered flows cannot draw of it.
 
     A flow that is run with a layout is not offered where ``request`` wants none, as long as there are others.
     """
     candidates = parts.catalogue.rank(prompt, parsed, categories, request.flow)
-    offered = tuple(parts.catalogue.offered(candidates))
+    offered = tuple(parts.catalogue.offer(candidates))
     if not request.use_layout:
         free = tuple(c for c in offered if REGIONS not in parts.catalogue.flow(c.flow).card.tags)
         offered = free or offered
@@ -66,7 +66,7 @@ def _limited(
     return Ranked(candidates=candidates, offered=tuple(offered), limits=limits)
 
 
-def named(parts: Parts, request: DrawRequest, found: Ranked, parsed: ParsedPrompt) -> Ranked:
+def narrow_to_named(parts: Parts, request: DrawRequest, found: Ranked, parsed: ParsedPrompt) -> Ranked:
     """``found`` narrowed to the flow that the request names, which may be one that is never offered.
 
     Raises:
@@ -118,7 +118,7 @@ def why_elsewhere(found: Ranked) -> str:
     return f"{other.title} ({other.flow}) would serve best; it needs: {first}{rest}"
 
 
-def chosen(parts: Parts, request: DrawRequest, categories: Categories, among: Sequence[Candidate]) -> Choice:
+def choose_flow(parts: Parts, request: DrawRequest, categories: Categories, among: Sequence[Candidate]) -> Choice:
     """The selector's choice, or the one that the request names."""
     if request.flow is not None:
         return Choice(flow=request.flow, reason="asked for by name", decided_by="person")

@@ -12,10 +12,10 @@ from typing import Any
 from imagewright.errors import BadInput, Fault
 from imagewright.flow_format import graph_hash
 from imagewright.graph import change, png_texts
-from imagewright.graph.budget import delivered
+from imagewright.graph.budget import pick_delivered
 from imagewright.graph.parts import Parts
-from imagewright.graph.repairs.close_up import drawn_by
-from imagewright.graph.repairs.tried import known
+from imagewright.graph.repairs.close_up import flow_of
+from imagewright.graph.repairs.tried import list_tried
 from imagewright.graph.state import Spent, State
 from imagewright.memory.artifacts import with_text, write_whole
 from imagewright.schemas import Round, RunResult
@@ -32,11 +32,11 @@ def deliver(parts: Parts, state: State) -> RunResult:
     Raises:
         BadInput: the file cannot be written.
     """
-    if (before := parts.runs.delivered(state.run)) is not None:
+    if (before := parts.runs.result_of(state.run)) is not None:
         return before
     if not state.rounds:
         raise Fault("deliver was reached without a picture")
-    made = delivered(state)
+    made = pick_delivered(state)
     others = _others(parts, state, made)
     names = [path.name for path in others]
     result = result_of(state, made)
@@ -59,7 +59,7 @@ def deliver(parts: Parts, state: State) -> RunResult:
 
 def _others(parts: Parts, state: State, made: Round) -> dict[Path, str]:
     """The other pictures of the batch that ``made`` is the first of: file beside it → SHA-256 in the store."""
-    drawn = parts.store.made(_key(state, made))
+    drawn = parts.store.find(_key(state, made))
     path = Path(state.out)
     found = enumerate(drawn.more if drawn else (), 2)
     return {path.with_name(f"{path.stem}.batch-{number}{path.suffix}"): image for number, image in found}
@@ -109,7 +109,7 @@ def trace_path(out: Path) -> Path:
 
 def texts_of(parts: Parts, state: State, made: Round) -> dict[str, str]:
     """The PNG's text chunks, unless the person wants none."""
-    drawn = parts.store.made(_key(state, made))
+    drawn = parts.store.find(_key(state, made))
     facts = drawn.facts if drawn else {}
     return png_texts.texts(state, parts.catalogue.flow(made.flow), made, facts, metadata.version("imagewright"))
 
@@ -131,11 +131,11 @@ def trace_of(parts: Parts, state: State, result: RunResult) -> dict[str, Any]:
         "rejected": {c.flow: c.why_not for c in state.candidates if not c.runnable},
         "parsed": _plain(state.planned.parsed if state.planned else None),
         "planned_by": state.planned.decided_by if state.planned else "",
-        "tried": [_plain(tried) for tried in known(change.base(state), state.rounds)],
+        "tried": [_plain(tried) for tried in list_tried(change.base(state), state.rounds)],
         "spent": _spent(state.spent),
         "backend": parts.backend.name,
         "flows": {name: _flow_facts(parts, name) for name in _flows(state.rounds)},
-        "facts": [made.facts if (made := parts.store.made(key)) else {} for key in state.keys],
+        "facts": [made.facts if (made := parts.store.find(key)) else {} for key in state.keys],
         "versions": versions(),
     }
 
@@ -152,14 +152,14 @@ def _spent(spent: Spent) -> dict[str, Any]:
 
 def _flows(rounds: Sequence[Round]) -> tuple[str, ...]:
     """The flows of a run, first used first; those that drew close-ups too."""
-    used = (name for made in rounds for name in (made.flow, drawn_by(made.flow, made.repair)))
+    used = (name for made in rounds for name in (made.flow, flow_of(made.flow, made.repair)))
     return tuple(dict.fromkeys(used))
 
 
 def _flow_facts(parts: Parts, name: str) -> dict[str, Any]:
     flow = parts.catalogue.flow(name)
     card = flow.card.model_dump(mode="json", include={"title", "slots"})
-    return {**card, "graph_hash": graph_hash(flow.graph), "graph": png_texts.without_keys(flow.graph)}
+    return {**card, "graph_hash": graph_hash(flow.graph), "graph": png_texts.blank_keys(flow.graph)}
 
 
 def versions() -> dict[str, str]:

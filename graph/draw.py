@@ -23,7 +23,7 @@ class OutOfTime(Exception):
     """The run's seconds ended in the middle of a picture."""
 
 
-def key_of(state: State, attempt: Attempt, flow: Flow, backend: str) -> str:
+def attempt_key(state: State, attempt: Attempt, flow: Flow, backend: str) -> str:
     """The content key of the picture that ``attempt`` stands for in round ``len(state.rounds)`` of the run."""
     return content_key(
         {
@@ -44,13 +44,13 @@ def make(parts: Parts, state: State, attempt: Attempt, on_step: OnStep) -> tuple
         Cancelled: the person stopped the run.
         OutOfTime: the run's seconds ended before the picture was done.
     """
-    flow = parts.catalogue.flow(close_up.drawn_by(attempt.flow, attempt.repair))
-    key = key_of(state, attempt, flow, parts.backend.name)
-    if (before := parts.store.made(key)) is not None:
+    flow = parts.catalogue.flow(close_up.flow_of(attempt.flow, attempt.repair))
+    key = attempt_key(state, attempt, flow, parts.backend.name)
+    if (before := parts.store.find(key)) is not None:
         return key, before
     deadline = parts.clock() + seconds_left(state)
     try:
-        drawn = drawn_of(parts, state, attempt, flow, on_step, _stop(parts, deadline))
+        drawn = draw_attempt(parts, state, attempt, flow, on_step, _stop(parts, deadline))
     except Cancelled:
         if parts.stop.is_set() or state.request.max_seconds is None:
             raise
@@ -66,7 +66,7 @@ def _stop(parts: Parts, deadline: float) -> Stop:
     return lambda: parts.stop.is_set() or parts.clock() > deadline
 
 
-def drawn_of(parts: Parts, state: State, attempt: Attempt, flow: Flow, on_step: OnStep, stop: Stop) -> Drawn:
+def draw_attempt(parts: Parts, state: State, attempt: Attempt, flow: Flow, on_step: OnStep, stop: Stop) -> Drawn:
     """What the backend draws for ``attempt``; a close-up is put back into its picture.
 
     Raises:

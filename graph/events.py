@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from langgraph.config import get_stream_writer
 
-from imagewright.agents.critic.verdict import unchecked
+from imagewright.agents.critic.verdict import why_unchecked
 from imagewright.graph.state import State
 from imagewright.schemas import Candidate, RunEvent, Verdict
 
@@ -25,9 +25,9 @@ def tell_notes(state: State, notes: tuple[str, ...]) -> None:
         tell(RunEvent(kind="note", run=state.run, text=note))
 
 
-def in_words(verdict: Verdict) -> str:
+def say_verdict(verdict: Verdict) -> str:
     """A verdict in one line."""
-    if silent := unchecked(verdict):
+    if silent := why_unchecked(verdict):
         return f"not checked: {silent}"
     failed = [check.detail for check in verdict.checks if not check.passed]
     head = "accepted" if verdict.accepted else "not yet"

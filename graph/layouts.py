@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from imagewright.flow_tags import WORDS
+from imagewright.flow_tags import WORDS_ONLY
 from imagewright.schemas import DrawRequest, Flow, Layout
 
 
@@ -21,6 +21,6 @@ def governing(request: DrawRequest, flow: Flow, layout: Layout | None) -> Layout
     layout = placing(layout)
     if layout is None or not request.use_layout:
         return None
-    if WORDS not in flow.card.tags or request.use_layout == "always" or request.thread is not None:
+    if WORDS_ONLY not in flow.card.tags or request.use_layout == "always" or request.thread is not None:
         return layout
     return Layout(background=layout.background, negative=layout.negative) if layout.negative else None

@@ -20,12 +20,12 @@ from imagewright.graph.state import OWN_TYPES, State
 from imagewright.intents import Question, Reference
 from imagewright.memory.checkpoints import open_checkpoints
 
-Graph = CompiledStateGraph[State, Parts, State, State]
+CompiledGraph = CompiledStateGraph[State, Parts, State, State]
 RUN_MARK = "imagewright_run"
 """The key under which each checkpoint's metadata names its run."""
 
 
-def last_of(graph: Graph, config: RunnableConfig, run: str) -> StateSnapshot | None:
+def last_of(graph: CompiledGraph, config: RunnableConfig, run: str) -> StateSnapshot | None:
     """The newest checkpoint of ``run`` in its thread; None when it was stopped before its first node."""
     thread: RunnableConfig = {"configurable": {"thread_id": config["configurable"]["thread_id"]}}
     for snapshot in graph.get_state_history(thread, filter={RUN_MARK: run}, limit=1):
@@ -49,7 +49,7 @@ def question_of(snapshot: StateSnapshot) -> Question | None:
     return None
 
 
-def go_back(graph: Graph, thread: str, by: str, to: str) -> None:
+def go_back(graph: CompiledGraph, thread: str, by: str, to: str) -> None:
     """Make the end of run ``to`` the present of ``thread``, unless run ``by``, which asks for it, has done so before.
 
     Raises:
@@ -65,7 +65,7 @@ def go_back(graph: Graph, thread: str, by: str, to: str) -> None:
     raise Fault(f"the checkpoint of run {to} is gone")
 
 
-def unfinished(checkpoints: Path, thread: str) -> str:
+def find_unfinished(checkpoints: Path, thread: str) -> str:
     """The run that was cut off before its last node was done; empty where the present is the end of a run."""
     if not checkpoints.exists():
         return ""

@@ -10,29 +10,29 @@ from typing import TypeVar
 from langgraph.runtime import Runtime
 
 from imagewright.agents.critic.repair import alone
-from imagewright.agents.critic.verdict import unchecked
+from imagewright.agents.critic.verdict import why_unchecked
 from imagewright.errors import Cancelled, Fault, ImagewrightError
-from imagewright.flow_tags import REGIONS, WORDS
+from imagewright.flow_tags import REGIONS, WORDS_ONLY
 from imagewright.graph import change, choose, delivery, draw, room
-from imagewright.graph.budget import delivered, ground, insist_on_room, nothing_made, why_stop
-from imagewright.graph.events import flow_in_words, in_words, tell, tell_node, tell_notes
+from imagewright.graph.budget import ground, insist_on_room, nothing_made, pick_delivered, why_stop
+from imagewright.graph.events import flow_in_words, say_verdict, tell, tell_node, tell_notes
 from imagewright.graph.layouts import governing, placing
 from imagewright.graph.parts import Parts
 from imagewright.graph.repairs import polish as polishing
-from imagewright.graph.repairs.ladder import drawn_again, refined
-from imagewright.graph.repairs.tried import known
-from imagewright.graph.spending import metered, picture_name
+from imagewright.graph.repairs.ladder import refine_attempt, was_drawn_again
+from imagewright.graph.repairs.tried import list_tried
+from imagewright.graph.spending import meter, picture_name
 from imagewright.graph.state import Attempt, State, Update
-from imagewright.graph.wording import additions, worded
+from imagewright.graph.wording import additions, word_prompt
 from imagewright.intents import Settled
 from imagewright.ports import Redraws, Step
 from imagewright.schemas import Categories, Flow, Layout, ParsedPrompt, Repair, Round, RunEvent, Verdict, Written
 
 T = TypeVar("T")
-Node = Callable[[State, Runtime[Parts]], Update]
+GraphNode = Callable[[State, Runtime[Parts]], Update]
 
 
-def node(work: Callable[[State, Parts], Update]) -> Node:
+def node(work: Callable[[State, Parts], Update]) -> GraphNode:
     """Make a node of ``work``: it is announced, it can be stopped, and what it spends is counted."""
 
     @functools.wraps(work)
@@ -41,9 +41,9 @@ def node(work: Callable[[State, Parts], Update]) -> Node:
         if parts.stop.is_set():
             raise Cancelled("the run was stopped", f"go on with: imagewright runs resume {state.run}")
         tell_node(state, work.__name__)
-        with metered(state, parts, work.__name__) as meter:
-            update = _with_fallbacks(meter.state, parts, work(meter.state, parts))
-        return {**update, **meter.update(update)}
+        with meter(state, parts, work.__name__) as counted:
+            update = _with_fallbacks(counted.state, parts, work(counted.state, parts))
+        return {**update, **counted.update(update)}
 
     run.__annotations__ = {"state": State, "runtime": Runtime[Parts], "return": Update}
     del run.__wrapped__  # LangGraph reads the signature to know what to pass
@@ -82,7 +82,7 @@ def _noted(state: State, *notes: str) -> tuple[str, ...]:
 def categorize(state: State, parts: Parts) -> Update:
     """Label the prompt."""
     settled = _settled(state)
-    categories = choose.labelled(parts, state.request, settled.prompt, settled.parsed)
+    categories = choose.label(parts, state.request, settled.prompt, settled.parsed)
     tell(RunEvent(kind="categories", run=state.run, text=", ".join(categories.labels)))
     return {"categories": categories}
 
@@ -93,12 +93,14 @@ def select_flow(state: State, parts: Parts) -> Update:
     insist_on_room(state, parts.asks)
     settled, categories = _settled(state), _there(state.categories, "categories")
     generation = parts.catalogue.generation()
-    found = choose.ranked(parts, state.request, settled.prompt, settled.parsed, categories)
+    found = choose.rank_flows(parts, state.request, settled.prompt, settled.parsed, categories)
     if not found.able and (plain := change.without_wishes(state)) is not None:
-        found, settled = choose.ranked(parts, state.request, plain.prompt, plain.parsed, categories), plain
-    found = choose.named(parts, state.request.model_copy(update={"prompt": settled.prompt}), found, settled.parsed)
+        found, settled = choose.rank_flows(parts, state.request, plain.prompt, plain.parsed, categories), plain
+    found = choose.narrow_to_named(
+        parts, state.request.model_copy(update={"prompt": settled.prompt}), found, settled.parsed
+    )
     among = choose.insist_on_able(found, state.request.anyway)
-    choice = change.kept_flow(state, among) or choose.chosen(parts, state.request, categories, among)
+    choice = change.keep_flow(state, among) or choose.choose_flow(parts, state.request, categories, among)
     able = tuple(candidate.flow for candidate in among)
     text = flow_in_words(choice.flow, choice.reason, found.candidates, able)
     tell(RunEvent(kind="flow", run=state.run, text=text))
@@ -120,13 +122,13 @@ def select_flow(state: State, parts: Parts) -> Update:
 def plan_layout(state: State, parts: Parts) -> Update:
     """Place what the prompt names, or carry the earlier picture's layout over, and set up the first picture."""
     settled, flow = _settled(state), _there(state.choice, "choice").flow
-    carried = change.carried(state)
+    carried = change.carry_layout(state)
     planned = carried or parts.planner.plan(settled.prompt)
     layout = governing(state.request, parts.catalogue.flow(flow), planned.layout)
     tell(RunEvent(kind="layout", run=state.run, text=_layout_in_words(layout)))
     words = Written(prompt=settled.prompt)
     if carried is None:
-        words = worded(parts, settled.prompt, planned.parsed, parts.catalogue.flow(flow))
+        words = word_prompt(parts, settled.prompt, planned.parsed, parts.catalogue.flow(flow))
     first = Attempt(flow=flow, seed=change.first_seed(state), prompt=words.prompt, layout=layout)
     attempt, why = change.in_the_base(parts, state, first)
     return {"planned": planned, "attempt": attempt, "notes": _noted(state, *additions(words), *why)}
@@ -146,7 +148,7 @@ def _layout_in_words(layout: Layout | None) -> str:
 def generate(state: State, parts: Parts) -> Update:
     """Draw the attempt, or take the picture that it made before; keep what there is when a later round fails."""
     attempt = _there(state.attempt, "attempt")
-    state, reason = room.allowed(state, parts, attempt)
+    state, reason = room.allow(state, parts, attempt)
     if reason:
         return _ended(state, reason)
     try:
@@ -209,14 +211,14 @@ def critique(state: State, parts: Parts) -> Update:
     parsed = _there(state.planned, "plan").parsed
     critic = parts.critic(parts.catalogue.flow(last.flow))
     verdict = critic.judge(parts.store.open(last.image), _settled(state).prompt, parsed, last.layout, tried)
-    tell(RunEvent(kind="verdict", run=state.run, text=in_words(verdict), image=last.image))
+    tell(RunEvent(kind="verdict", run=state.run, text=say_verdict(verdict), image=last.image))
     rounds = (*state.rounds[:-1], last.model_copy(update={"verdict": verdict}))
     judged = state.model_copy(update={"rounds": rounds})
     reason = "" if verdict.accepted or polishing.is_polished(last) else why_stop(judged, parts.asks)
-    silent = unchecked(verdict)
+    silent = why_unchecked(verdict)
     notes = [f"stopped: {reason}; the best picture is delivered"] if reason else []
     notes += [f"the picture was not checked: {silent}"] if silent else []
-    beauty, more = polishing.judged(judged, parts)
+    beauty, more = polishing.judge_polish(judged, parts)
     return {"rounds": rounds, "stopped": reason, "notes": _noted(state, *notes, *more), **beauty}
 
 
@@ -236,8 +238,8 @@ def refine(state: State, parts: Parts) -> Update:
         tell(RunEvent(kind="repair", run=state.run, text=f"polish: {reason}"))
         return {"attempt": attempt}
     canonical = parts.canonical_prompt(_there(state.planned, "plan").parsed)
-    tried, closer = known(change.base(state), state.rounds), _closer(state, parts)
-    attempt = refined(state, canonical, tried, _others(state, parts), closer)
+    tried, closer = list_tried(change.base(state), state.rounds), _closer(state, parts)
+    attempt = refine_attempt(state, canonical, tried, _others(state, parts), closer)
     repair = _there(attempt.repair, "repair")
     if repair.kind == "next_flow":
         boxes = placing(attempt.layout) or _there(state.planned, "plan").layout
@@ -252,7 +254,7 @@ def _others(state: State, parts: Parts) -> tuple[str, ...]:
     drawn_with_boxes = REGIONS in parts.catalogue.flow(ground(state.rounds).flow).card.tags
     if not drawn_with_boxes or state.request.thread or state.request.use_layout == "always":
         return ()
-    return tuple(flow for flow in state.able if WORDS in parts.catalogue.flow(flow).card.tags)
+    return tuple(flow for flow in state.able if WORDS_ONLY in parts.catalogue.flow(flow).card.tags)
 
 
 def _closer(state: State, parts: Parts) -> Repair | None:
@@ -266,13 +268,13 @@ def _closer(state: State, parts: Parts) -> Repair | None:
     near = last.verdict.nearer if last.verdict else None
     if near is None or near.moved is None or near.prompt is None or _there(state.attempt, "attempt").edited is not None:
         return None
-    if not isinstance(backend, Redraws) or not drawn_again(state.rounds):
+    if not isinstance(backend, Redraws) or not was_drawn_again(state.rounds):
         return None
     if state.request.flow:
         fitting: Iterable[Flow] = (parts.catalogue.flow(state.request.flow),)
     else:
         nothing = Categories(labels=(), decided_by="the close-up")
-        found = parts.catalogue.offered(parts.catalogue.rank(near.prompt, alone(near.moved, ParsedPrompt()), nothing))
+        found = parts.catalogue.offer(parts.catalogue.rank(near.prompt, alone(near.moved, ParsedPrompt()), nothing))
         model = parts.catalogue.flow(last.flow).card.base_model
         flows = (parts.catalogue.flow(candidate.flow) for candidate in found)
         fitting = (flow for flow in flows if REGIONS not in flow.card.tags and flow.card.base_model == model)
@@ -284,6 +286,6 @@ def _closer(state: State, parts: Parts) -> Repair | None:
 def deliver(state: State, parts: Parts) -> Update:
     """Deliver the best picture, once."""
     result = delivery.deliver(parts, state)
-    turn = change.turn_of(state, delivered(state))
+    turn = change.turn_of(state, pick_delivered(state))
     tell(RunEvent(kind="delivered", run=state.run, text=result.path, image=result.image))
     return {"result": result, "turns": (*(t for t in state.turns if t.run != state.run), turn)}

@@ -16,7 +16,7 @@ from imagewright.ports import Backend, Categorizer, Critic, Interpreter, LayoutP
 from imagewright.schemas import Candidate, Categories, Evidence, Flow, ParsedPrompt
 
 
-class Catalogue(Protocol):
+class FlowCatalogue(Protocol):
     """The index as the graph sees it."""
 
     def flow(self, name: str) -> Flow:
@@ -33,7 +33,7 @@ class Catalogue(Protocol):
         """Every flow that makes pictures from text, best estimate first, runnable here or not."""
         ...
 
-    def offered(self, candidates: Sequence[Candidate]) -> tuple[Candidate, ...]:
+    def offer(self, candidates: Sequence[Candidate]) -> tuple[Candidate, ...]:
         """The few of them that the selector may choose from; all can run here."""
         ...
 
@@ -48,7 +48,7 @@ class Parts:
     planner: LayoutPlanner
     critic: Callable[[Flow], Critic] | None
     """The critic for the pictures of a flow; None when the person wants none."""
-    catalogue: Catalogue
+    catalogue: FlowCatalogue
     backend: Backend
     store: ArtifactStore
     runs: RunLog

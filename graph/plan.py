@@ -10,7 +10,7 @@ from imagewright.intents import Intent
 from imagewright.schemas import Candidate, Categories, DrawRequest, Layout, Plan
 
 
-def planned(parts: Parts, request: DrawRequest) -> Plan:
+def plan_request(parts: Parts, request: DrawRequest) -> Plan:
     """What ``request`` would be drawn with, what else there is, and where things would go.
 
     A prompt that nothing here can draw is no error: the notes say so.
@@ -19,8 +19,8 @@ def planned(parts: Parts, request: DrawRequest) -> Plan:
         BadInput: the prompt is empty or not text, or there is no flow of the name that the request gives.
     """
     intent = insist(parts.interpreter.interpret(request.prompt, ()))
-    categories = choose.labelled(parts, request, intent.prompt, intent.parsed)
-    found = choose.ranked(parts, request, intent.prompt, intent.parsed, categories)
+    categories = choose.label(parts, request, intent.prompt, intent.parsed)
+    found = choose.rank_flows(parts, request, intent.prompt, intent.parsed, categories)
     notes = list(_notes(parts, found, intent, request))
     candidates = found.candidates
     if (first := _chosen(parts, found, request, categories)) is not None:
@@ -42,14 +42,16 @@ def _chosen(parts: Parts, found: choose.Ranked, request: DrawRequest, categories
     among = found.able or found.offered
     if not among:
         return None
-    choice = choose.chosen(parts, request, categories, among)
+    choice = choose.choose_flow(parts, request, categories, among)
     return next(c for c in among if c.flow == choice.flow)
 
 
 def _notes(parts: Parts, found: choose.Ranked, intent: Intent, request: DrawRequest) -> tuple[str, ...]:
     """What the person should know before drawing this."""
     try:
-        found = choose.named(parts, request.model_copy(update={"prompt": intent.prompt}), found, intent.parsed)
+        found = choose.narrow_to_named(
+            parts, request.model_copy(update={"prompt": intent.prompt}), found, intent.parsed
+        )
     except CannotDraw as error:
         return (str(error),)
     if not found.offered:

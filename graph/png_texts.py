@@ -22,14 +22,14 @@ CHUNK_VERSION = 1
 """Of the ``imagewright`` chunk; a reader refuses a higher one."""
 _KEY_NAME = re.compile(r"(?i)(key|token|secret|passw|credential|authorization)")
 _KEY_VALUE = re.compile(r"\b(?:sk-[\w-]{16,}|hf_\w{16,}|r8_\w{16,}|gh[pousr]_\w{20,}|AKIA[0-9A-Z]{16}|AIza[\w-]{30,})")
-Graph = dict[str, dict[str, Any]]
+_Graph = dict[str, dict[str, Any]]
 
 
 def texts(state: State, flow: Flow, made: Round, facts: Mapping[str, str], version: str) -> dict[str, str]:
     """The three chunks for ``made``; none where the person wants none."""
     if state.request.strip:
         return {}
-    graph = without_keys(graph_as_run(state, flow, made))
+    graph = blank_keys(graph_as_run(state, flow, made))
     return {
         "prompt": json.dumps(graph),
         "parameters": parameters(state, flow, made, facts, version),
@@ -37,7 +37,7 @@ def texts(state: State, flow: Flow, made: Round, facts: Mapping[str, str], versi
     }
 
 
-def graph_as_run(state: State, flow: Flow, made: Round) -> Graph:
+def graph_as_run(state: State, flow: Flow, made: Round) -> _Graph:
     """The flow's graph with the slots filled as they were for ``made``."""
     values: dict[Any, object] = {"positive": made.prompt, "seed": made.seed, "width": state.request.width,
                                  "height": state.request.height}  # fmt: skip
@@ -82,7 +82,7 @@ def _ours(state: State, flow: Flow, made: Round, facts: Mapping[str, str], versi
     }  # fmt: skip
 
 
-def without_keys(graph: Graph) -> Graph:
+def blank_keys(graph: _Graph) -> _Graph:
     """``graph`` with every input emptied that is named like a key, looks like one, or is one of this environment's."""
     own = [v for n, v in os.environ.items() if _KEY_NAME.search(n) and len(v) > 7]
     clean = copy.deepcopy(graph)

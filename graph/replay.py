@@ -12,15 +12,15 @@ from pydantic import ValidationError
 from imagewright.errors import BadInput
 from imagewright.flow_format import graph_hash, parse_graph
 from imagewright.graph import delivery
-from imagewright.graph.draw import drawn_of
+from imagewright.graph.draw import draw_attempt
 from imagewright.graph.parts import Parts
-from imagewright.graph.repairs.close_up import drawn_by
+from imagewright.graph.repairs.close_up import flow_of
 from imagewright.graph.state import Attempt, State
 from imagewright.ports import Drawn, Step
 from imagewright.retrieval.comfy.slots import find_slots
 from imagewright.schemas import Card, DrawRequest, Flow, Round, RunEvent, Value
 
-OnEvent = Callable[[RunEvent], None]
+_OnEvent = Callable[[RunEvent], None]
 
 
 class Replay(Value):
@@ -38,7 +38,7 @@ class Replay(Value):
     """What differs here from where it was made, in words."""
 
 
-def replay(parts: Parts, trace: Mapping[str, Any], on_event: OnEvent) -> Replay:
+def replay(parts: Parts, trace: Mapping[str, Any], on_event: _OnEvent) -> Replay:
     """Draw the delivered picture of ``trace`` again.
 
     A picture that was redrawn in part starts from the one before it: from this run's rounds, which are drawn again,
@@ -80,7 +80,7 @@ def _request(trace: Mapping[str, Any]) -> DrawRequest:
 
 def _again(
     parts: Parts, trace: Mapping[str, Any], request: DrawRequest, rounds: list[Round], wanted: str,
-    made: dict[str, Image.Image], on_event: OnEvent,
+    made: dict[str, Image.Image], on_event: _OnEvent,
 ) -> Drawn:  # fmt: skip
     """Draw the round that gave picture ``wanted``, and before it the round that it starts from."""
     this = next(found for found in rounds if found.image == wanted)
@@ -97,8 +97,8 @@ def _again(
         text = f"step {step.step} of {step.total}"
         on_event(RunEvent(kind="step", run=state.run, text=text, step=step.step, total=step.total))
 
-    flow = _flow(parts, trace, drawn_by(this.flow, this.repair))
-    return drawn_of(parts, state, attempt, flow, on_step, parts.stop.is_set)
+    flow = _flow(parts, trace, flow_of(this.flow, this.repair))
+    return draw_attempt(parts, state, attempt, flow, on_step, parts.stop.is_set)
 
 
 def _flow(parts: Parts, trace: Mapping[str, Any], name: str) -> Flow:

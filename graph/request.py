@@ -22,7 +22,7 @@ MAX_CHARACTERS = 20_000
 """The longest prompt that is drawn; text encoders read a few hundred words."""
 
 
-def check(request: DrawRequest) -> None:
+def check_request(request: DrawRequest) -> None:
     """Refuse a request that cannot be carried out as it stands.
 
     Raises:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from imagewright.agents.llm.account import LimitName
-from imagewright.graph.budget import best, passing, seconds_limit, used_up
+from imagewright.graph.budget import best, passing, say_used_up, seconds_limit
 from imagewright.graph.parts import Parts
 from imagewright.graph.spending import ask_about, picture_name
 from imagewright.graph.state import Attempt, State
 
 
-def allowed(state: State, parts: Parts, attempt: Attempt) -> tuple[State, str]:
+def allow(state: State, parts: Parts, attempt: Attempt) -> tuple[State, str]:
     """The state with what the person said, and why ``attempt`` may not be drawn; empty when it may.
 
     The money comes first, for its question is asked by the account and its answer is kept there: asked again after an
@@ -21,7 +21,7 @@ def allowed(state: State, parts: Parts, attempt: Attempt) -> tuple[State, str]:
     while (over := passing(state)) is not None:
         name, size = over
         if not parts.asks or name in state.declined or size.startswith("0 "):
-            return state, used_up(name, size)
+            return state, say_used_up(name, size)
         if ask_about(name, f"{_more(state)} would pass your limit of {size}{_so_far(state)}"):
             state = _extended(state, name)
         else:
@@ -37,7 +37,7 @@ def out_of_time(state: State, parts: Parts) -> str:
     over = f"{seconds_limit(state):g} seconds"
     if parts.asks and "seconds" not in state.declined:
         ask_about("seconds", f"this picture would pass your limit of {over}{_so_far(state)}")
-    return used_up("seconds", over)
+    return say_used_up("seconds", over)
 
 
 def _extended(state: State, name: LimitName) -> State:

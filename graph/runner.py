@@ -23,7 +23,7 @@ from imagewright.memory.checkpoints import open_checkpoints
 from imagewright.memory.runs import RunRow
 from imagewright.schemas import DrawRequest, RunEvent, RunResult, Value
 
-OnEvent = Callable[[RunEvent], None]
+_OnEvent = Callable[[RunEvent], None]
 NODES_A_ROUND = 3
 
 
@@ -36,7 +36,7 @@ class Outcome(Value):
     question: Question | None = None
 
 
-def begin(parts: Parts, checkpoints: Path, row: RunRow, on_event: OnEvent) -> RunResult:
+def begin(parts: Parts, checkpoints: Path, row: RunRow, on_event: _OnEvent) -> RunResult:
     """Do a new run from its prompt to its picture.
 
     Raises:
@@ -46,14 +46,14 @@ def begin(parts: Parts, checkpoints: Path, row: RunRow, on_event: OnEvent) -> Ru
     return _picture(begin_turn(parts, checkpoints, row, on_event))
 
 
-def begin_turn(parts: Parts, checkpoints: Path, row: RunRow, on_event: OnEvent) -> Outcome:
+def begin_turn(parts: Parts, checkpoints: Path, row: RunRow, on_event: _OnEvent) -> Outcome:
     """Do a new run of a conversation; raises as ``begin``."""
     with parts.runs.working_on(row.id):
         parts.runs.start(row.id, row.thread, row.request, row.seed, Path(row.out))
         return _work(parts, checkpoints, row, on_event)
 
 
-def resume(parts: Parts, checkpoints: Path, row: RunRow, on_event: OnEvent) -> RunResult:
+def resume(parts: Parts, checkpoints: Path, row: RunRow, on_event: _OnEvent) -> RunResult:
     """Go on with a run from its last checkpoint; a delivered one is not delivered again.
 
     Raises:
@@ -63,10 +63,10 @@ def resume(parts: Parts, checkpoints: Path, row: RunRow, on_event: OnEvent) -> R
     return _picture(resume_turn(parts, checkpoints, row, on_event))
 
 
-def resume_turn(parts: Parts, checkpoints: Path, row: RunRow, on_event: OnEvent, reply: str | None = None) -> Outcome:
+def resume_turn(parts: Parts, checkpoints: Path, row: RunRow, on_event: _OnEvent, reply: str | None = None) -> Outcome:
     """Go on with a run of a conversation; ``reply`` answers the question that it waits with. Raises as ``resume``."""
     with parts.runs.working_on(row.id):
-        delivered = parts.runs.delivered(row.id)
+        delivered = parts.runs.result_of(row.id)
         if delivered is not None:
             on_event(RunEvent(kind="note", run=row.id, text="it was delivered before; nothing is drawn"))
             if row.request.thread is None:
@@ -82,7 +82,7 @@ def _picture(outcome: Outcome) -> RunResult:
 
 
 def _work(
-    parts: Parts, checkpoints: Path, row: RunRow, on_event: OnEvent, resuming: bool = False, reply: str | None = None
+    parts: Parts, checkpoints: Path, row: RunRow, on_event: _OnEvent, resuming: bool = False, reply: str | None = None
 ) -> Outcome:
     with _logged(parts, row.id), _stoppable(parts.stop), open_checkpoints(checkpoints, OWN_TYPES) as saver:
         graph = build().compile(checkpointer=saver)
@@ -100,7 +100,7 @@ def _work(
         return outcome
 
 
-def _outcome(parts: Parts, graph: lines.Graph, row: RunRow) -> Outcome:
+def _outcome(parts: Parts, graph: lines.CompiledGraph, row: RunRow) -> Outcome:
     """What the run came to; an answer is recorded, and the conversation goes back where it says so."""
     last = lines.last_of(graph, _config(row), row.id)
     if last is not None and (asked := lines.question_of(last)) is not None:
@@ -112,7 +112,7 @@ def _outcome(parts: Parts, graph: lines.Graph, row: RunRow) -> Outcome:
             lines.go_back(graph, row.thread, row.id, answer.back_to)
         parts.runs.answer(row.id, answer.text)
         return Outcome(run=row.id, answer=answer)
-    result = parts.runs.delivered(row.id)
+    result = parts.runs.result_of(row.id)
     if result is None:
         raise Fault(f"run {row.id} ended without a picture")
     return Outcome(run=row.id, result=result)

@@ -64,7 +64,7 @@ class Meter:
 
 
 @contextlib.contextmanager
-def metered(state: State, parts: Parts, node: str) -> Iterator[Meter]:
+def meter(state: State, parts: Parts, node: str) -> Iterator[Meter]:
     """Count what happens inside."""
     mark = f"{node} {len(state.rounds)} {state.spent.seconds!r}"
     resumed = state.model_copy(update={"spent": _found(parts, state, mark)})
@@ -92,7 +92,7 @@ def _beat(meter: Meter, ended: threading.Event) -> None:
 def _found(parts: Parts, state: State, mark: str) -> Spent:
     """What the run has used, with the word that an earlier process left about this visit of this node."""
     try:
-        word = json.loads(parts.runs.noted(state.run) or "{}")
+        word = json.loads(parts.runs.note_of(state.run) or "{}")
         return Spent.model_validate(word["spent"]) if word.get("at") == mark else state.spent
     except (ValueError, ValidationError, KeyError, TypeError, AttributeError):
         return state.spent

@@ -5,9 +5,9 @@ from __future__ import annotations
 from langgraph.types import interrupt
 
 from imagewright.agents.conversation.edits import settle
-from imagewright.agents.conversation.kinds import assumed, reply_to, wants_picture
+from imagewright.agents.conversation.kinds import assume, reply_to, wants_picture
 from imagewright.errors import BadInput, Fault
-from imagewright.graph.answers import answered
+from imagewright.graph.answers import answer_intent
 from imagewright.graph.events import tell, tell_notes
 from imagewright.graph.nodes import node
 from imagewright.graph.parts import Parts
@@ -40,20 +40,20 @@ def interpret(state: State, parts: Parts) -> Update:
     intent = parts.interpreter.interpret(said, state.references)
     notes = state.notes
     if not parts.asks:
-        intent, assumption = assumed(intent, lambda text: parts.interpreter.interpret(text, state.references))
+        intent, assumption = assume(intent, lambda text: parts.interpreter.interpret(text, state.references))
         notes = (*notes, *((assumption,) if assumption else ()))
         if not wants_picture(intent):
             raise BadInput(f"{said[:80]!r} asks for no picture", "say it in a conversation: imagewright chat")
     if not wants_picture(intent):
         return {"intent": intent}
     tell_notes(state, notes[len(state.notes) :])
-    settled = wished(settle(intent, state.references), intent, state.preferences)
+    settled = add_wishes(settle(intent, state.references), intent, state.preferences)
     if intent.kind != "create":
         tell(RunEvent(kind="note", run=state.run, text=f"{intent.kind}: {settled.prompt}"))
     return {"intent": intent, "settled": settled, "notes": notes}
 
 
-def wished(settled: Settled, intent: Intent, preferences: tuple[Preference, ...]) -> Settled:
+def add_wishes(settled: Settled, intent: Intent, preferences: tuple[Preference, ...]) -> Settled:
     """A new picture with the person's lasting wishes, where its prompt does not say otherwise itself."""
     wishes = [wish for wish in preferences if wish.on]
     if intent.kind != "create" or not wishes:
@@ -80,6 +80,6 @@ def ask(state: State, parts: Parts) -> Update:
 @node
 def answer(state: State, parts: Parts) -> Update:
     """Say or note something; no picture is made."""
-    found = answered(parts, state)
+    found = answer_intent(parts, state)
     tell(RunEvent(kind="answer", run=state.run, text=found.text))
     return {"answer": found}

@@ -5,15 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from imagewright.agents.reading.describe import describe
-from imagewright.graph.repairs.tried import in_words
+from imagewright.agents.reading.describe import describe_layout
+from imagewright.graph.repairs.tried import say_tried
 from imagewright.intents import Topic, Tried
 from imagewright.schemas import Layout
 
 Trace = Mapping[str, Any]
 
 
-def explained(trace: Trace, topic: Topic) -> str:
+def explain(trace: Trace, topic: Topic) -> str:
     """What ``trace`` says about ``topic``; about the whole picture for any other."""
     if "choice" not in trace:
         return f"run {trace['id']} has delivered nothing: {trace.get('error') or trace.get('status')}"
@@ -49,7 +49,7 @@ def _seed(trace: Trace) -> str:
 
 def _layout(trace: Trace) -> str:
     layout = Layout.model_validate(trace["layout"]) if trace["layout"] else None
-    return f"placed by the {trace['planned_by']}:\n{describe(layout)}" if layout else "nothing was placed"
+    return f"placed by the {trace['planned_by']}:\n{describe_layout(layout)}" if layout else "nothing was placed"
 
 
 def _prompt(trace: Trace) -> str:
@@ -67,7 +67,7 @@ def _verdict(trace: Trace) -> str:
         failed = "; ".join(check["detail"] for check in verdict["checks"] if not check["passed"])
         word = "accepted" if verdict["accepted"] else "not accepted"
         lines.append(f"picture {number}: {word}, score {verdict['score']:.2f}{': ' + failed if failed else ''}")
-    lines += [f"tried: {in_words(Tried.model_validate(tried))}" for tried in trace.get("tried", ())]
+    lines += [f"tried: {say_tried(Tried.model_validate(tried))}" for tried in trace.get("tried", ())]
     return "\n".join(lines) or "no picture was made"
 
 

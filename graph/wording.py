@@ -9,7 +9,7 @@ _NOBODY_DRAWS = "quuxworm"
 """A word that stands for every word that a small model was not trained on."""
 
 
-def worded(parts: Parts, prompt: str, parsed: ParsedPrompt, flow: Flow) -> Written:
+def word_prompt(parts: Parts, prompt: str, parsed: ParsedPrompt, flow: Flow) -> Written:
     """``prompt`` for the model of ``flow``; a model of a closed world gets it as it is, for it knows few words."""
     if parts.writer is None or is_closed(parts, flow):
         return Written(prompt=prompt)

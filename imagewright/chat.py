@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from imagewright.graph.runner import Outcome
     from imagewright.memory.runs import RunRow
 
-OnEvent = Callable[[RunEvent], None]
+_OnEvent = Callable[[RunEvent], None]
 _OPEN = ("running", "interrupted", "asked")
 
 
@@ -43,15 +43,15 @@ class Chat:
     """One thread. Its state lies on the disk: any ``Chat`` of the same name goes on from it."""
 
     def __init__(self, engine: Imagewright, options: DrawRequest) -> None:
-        from imagewright.graph.request import check
+        from imagewright.graph.request import check_request
 
-        check(options)
+        check_request(options)
         self.thread = (options.thread or "").strip()
         self._engine, self._options = engine, options
 
     # --- what people call -------------------------------------------------------------------
 
-    def say(self, text: str, on_event: OnEvent | None = None) -> Reply:
+    def say(self, text: str, on_event: _OnEvent | None = None) -> Reply:
         """Say something; where the last turn asked a question, this answers it.
 
         What does not answer a question about a limit is taken for no, and then for something new.
@@ -78,7 +78,7 @@ class Chat:
         asked = waiting is not None and waiting.status == "asked" and asks_about_a_limit(waiting.error)
         return asked and not is_reply(text)
 
-    def resume(self, on_event: OnEvent | None = None) -> Reply | None:
+    def resume(self, on_event: _OnEvent | None = None) -> Reply | None:
         """Finish the turn that a kill interrupted, or ask its question again; None where nothing is open."""
         open_turn = self.pending
         return None if open_turn is None else self._resumed(open_turn, on_event)
@@ -86,14 +86,14 @@ class Chat:
     @property
     def pending(self) -> RunRow | None:
         """The turn that was interrupted or waits for an answer; None where there is none."""
-        from imagewright.graph.lines import unfinished
+        from imagewright.graph.lines import find_unfinished
         from imagewright.graph.runner import thread_id
 
         thread = thread_id("", self._options)
         row = self._engine.runs.last_of(thread)
         if row is None or row.status in _OPEN:
             return row
-        cut = row.status == "delivered" and unfinished(self._engine.settings.checkpoints, thread) == row.id
+        cut = row.status == "delivered" and find_unfinished(self._engine.settings.checkpoints, thread) == row.id
         return row if cut else None
 
     @property
@@ -104,20 +104,20 @@ class Chat:
 
         return present(self._engine.settings.checkpoints, thread_id("", self._options))
 
-    def renamed(self, thread: str) -> Chat:
+    def with_thread(self, thread: str) -> Chat:
         """The conversation called ``thread``, with the same options."""
         return Chat(self._engine, self._options.model_copy(update={"thread": thread}))
 
     # --- how --------------------------------------------------------------------------------
 
-    def _begun(self, text: str, on_event: OnEvent | None) -> Reply:
-        from imagewright.graph.request import check, out_path
+    def _begun(self, text: str, on_event: _OnEvent | None) -> Reply:
+        from imagewright.graph.request import check_request, out_path
         from imagewright.graph.runner import begin_turn, thread_id
         from imagewright.memory.runs import RunRow, new_run_id
 
         run = new_run_id()
         request = self._options.model_copy(update={"prompt": text, "seed": None, "out": self._out()})
-        check(request)
+        check_request(request)
         out = out_path(request, run, Path.cwd())
         seed = secrets.randbits(32) if self._options.seed is None else self._options.seed
         row = RunRow.new(run, thread_id(run, request), request, seed, out)
@@ -125,7 +125,7 @@ class Chat:
         parts = dataclasses.replace(self._engine.parts(request), asks=True)
         return _reply(begin_turn(parts, self._engine.settings.checkpoints, row, listen))
 
-    def _resumed(self, row: RunRow, on_event: OnEvent | None, reply: str | None = None) -> Reply:
+    def _resumed(self, row: RunRow, on_event: _OnEvent | None, reply: str | None = None) -> Reply:
         from imagewright.graph.runner import resume_turn
 
         parts = dataclasses.replace(self._engine.parts(row.request), asks=True)
@@ -145,10 +145,10 @@ class Chat:
         return str(folder / f"{slug}-{number:02}.png")
 
 
-def _announced(row: RunRow, on_event: OnEvent | None) -> OnEvent:
-    from imagewright.container import ignore
+def _announced(row: RunRow, on_event: _OnEvent | None) -> _OnEvent:
+    from imagewright.container import ignore_event
 
-    listen = on_event or ignore
+    listen = on_event or ignore_event
     listen(RunEvent(kind="run", run=row.id, text=f"run {row.id}, seed {row.seed}"))
     return listen
 

@@ -41,10 +41,10 @@ DEFAULT_BACKEND = "diffusers"
 DEFAULT_CRITIC = "detector"
 MINI = "mini"
 """The base model that ships with the package."""
-OnEvent = Callable[[RunEvent], None]
+_OnEvent = Callable[[RunEvent], None]
 
 
-def ignore(event: RunEvent) -> None:
+def ignore_event(event: RunEvent) -> None:
     """The listener of those who do not listen."""
 
 
@@ -65,7 +65,7 @@ class Imagewright:
         self,
         prompt: str | DrawRequest,
         *,
-        on_event: OnEvent | None = None,
+        on_event: _OnEvent | None = None,
         stop: threading.Event | None = None,
         **options: Any,
     ) -> RunResult:
@@ -79,12 +79,12 @@ class Imagewright:
             BudgetSpent: the budget ended before the first picture.
             Cancelled: Ctrl-C; ``resume`` goes on.
         """
-        from imagewright.graph.request import check, out_path
+        from imagewright.graph.request import check_request, out_path
         from imagewright.graph.runner import begin, thread_id
         from imagewright.memory.runs import RunRow, new_run_id
 
-        request, listen = _request(prompt, options), on_event or ignore
-        check(request)
+        request, listen = _request(prompt, options), on_event or ignore_event
+        check_request(request)
         run = new_run_id()
         out = out_path(request, run, Path.cwd())
         seed = secrets.randbits(32) if request.seed is None else request.seed
@@ -105,7 +105,7 @@ class Imagewright:
 
         return Chat(self, _request("a picture", {**options, "thread": thread}))
 
-    def resume(self, run: str, on_event: OnEvent | None = None) -> RunResult:
+    def resume(self, run: str, on_event: _OnEvent | None = None) -> RunResult:
         """Go on with a run that was killed, stopped or failed; one that is delivered is only told again.
 
         Raises:
@@ -114,11 +114,11 @@ class Imagewright:
         """
         from imagewright.graph.runner import resume
 
-        row, listen = self.runs.get(run), on_event or ignore
+        row, listen = self.runs.get(run), on_event or ignore_event
         listen(RunEvent(kind="run", run=run, text=f"run {run}, seed {row.seed}"))
         return resume(self.parts(row.request), self.settings.checkpoints, row, listen)
 
-    def replay(self, run: str, on_event: OnEvent | None = None) -> Replay:
+    def replay(self, run: str, on_event: _OnEvent | None = None) -> Replay:
         """Draw the picture of ``run`` again from its trace, and say whether it is the same and what differs here.
 
         Raises:
@@ -128,7 +128,7 @@ class Imagewright:
         from imagewright.graph.replay import replay
 
         row = self.runs.get(run)
-        return replay(self.parts(row.request), self.runs.show(run), on_event or ignore)
+        return replay(self.parts(row.request), self.runs.show(run), on_event or ignore_event)
 
     def plan(self, prompt: str | DrawRequest, **options: Any) -> Plan:
         """What ``prompt`` would be drawn with, and where things would go. Draws nothing.
@@ -138,10 +138,10 @@ class Imagewright:
         Raises:
             BadInput: the prompt is empty, an option cannot be used, or there is no such flow or language model.
         """
-        from imagewright.graph.plan import planned
+        from imagewright.graph.plan import plan_request
 
         request = _request(prompt, options).model_copy(update={"use_critic": False})
-        return planned(self.parts(request), request)
+        return plan_request(self.parts(request), request)
 
     def readiness(self, backend: str = DEFAULT_BACKEND) -> dict[str, Readiness]:
         """For every flow of the index whether it can run here, and what it needs."""
@@ -390,8 +390,8 @@ class IndexCatalogue:
             index, prompt, parsed, categories, ready, self._backend, limits=limits, learn_critic=learn, named=named
         )
 
-    def offered(self, candidates: Sequence[Candidate]) -> tuple[Candidate, ...]:
+    def offer(self, candidates: Sequence[Candidate]) -> tuple[Candidate, ...]:
         """Those that the selector may choose from."""
-        from imagewright.retrieval.candidates import offered
+        from imagewright.retrieval.candidates import offer
 
-        return offered(candidates)
+        return offer(candidates)

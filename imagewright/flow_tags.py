@@ -2,5 +2,5 @@
 
 REGIONS = "regions"
 """Measured, and meant to be run, with the planned layout; not offered where a request wants no layout."""
-WORDS = "words-only"
+WORDS_ONLY = "words-only"
 """Measured, and meant to be run, from the words alone: no box governs the picture, outside of conversations."""

@@ -20,13 +20,13 @@ from pydantic import SecretStr
 
 from imagewright.errors import BadInput
 
-VARIABLES = {"anthropic": "ANTHROPIC_API_KEY", "openai": "OPENAI_API_KEY", "*": "IMAGEWRIGHT_LLM_KEY"}
+_VARIABLES = {"anthropic": "ANTHROPIC_API_KEY", "openai": "OPENAI_API_KEY", "*": "IMAGEWRIGHT_LLM_KEY"}
 """Where a key is for; ``*`` is any server that is named by its address and has none of its own."""
 
 
 def keys_of(environ: Mapping[str, str]) -> dict[str, SecretStr]:
     """The keys that the environment holds."""
-    return {name: SecretStr(environ[variable]) for name, variable in VARIABLES.items() if environ.get(variable)}
+    return {name: SecretStr(environ[variable]) for name, variable in _VARIABLES.items() if environ.get(variable)}
 
 
 def read_keys(path: Path) -> dict[str, SecretStr]:

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from imagewright.container import Imagewright
 
-NAME = "draw_picture"
+_NAME = "draw_picture"
 DESCRIPTION = (
     "Draw a picture from a description, or change the last one of a conversation. It chooses the workflow that has"
     " measurably served such descriptions best, checks the picture, repairs it. Returns the file and how it was made."
@@ -55,7 +55,7 @@ def as_tool(engine: Imagewright | None = None, **options: Any) -> BaseTool:
         return json.dumps(_told(result), ensure_ascii=False), result
 
     return StructuredTool.from_function(
-        func=draw, name=NAME, description=DESCRIPTION, args_schema=Arguments, response_format="content_and_artifact"
+        func=draw, name=_NAME, description=DESCRIPTION, args_schema=Arguments, response_format="content_and_artifact"
     )
 
 

@@ -15,7 +15,7 @@ from typing_extensions import TypedDict
 from imagewright.container import Imagewright
 
 
-class Wanted(TypedDict, total=False):
+class DrawInput(TypedDict, total=False):
     """What the server hands over."""
 
     prompt: str
@@ -23,7 +23,7 @@ class Wanted(TypedDict, total=False):
     thread: str
 
 
-class Made(TypedDict, total=False):
+class DrawOutput(TypedDict, total=False):
     """What it gets back."""
 
     run: str
@@ -34,16 +34,16 @@ class Made(TypedDict, total=False):
     notes: list[str]
 
 
-class _Whole(Wanted, Made, total=False):
+class _Whole(DrawInput, DrawOutput, total=False):
     """Both, as the graph keeps them."""
 
 
-def draw(wanted: Wanted) -> Made:
+def draw_once(wanted: DrawInput) -> DrawOutput:
     """Draw one picture; every event goes to the custom stream."""
     write = get_stream_writer()
     options: dict[str, Any] = {name: wanted[name] for name in ("seed", "thread") if name in wanted}
     result = _engine().draw(wanted["prompt"], on_event=lambda e: write(e.model_dump(mode="json")), **options)
-    return Made(run=result.run, path=result.path, image=result.image, flow=result.flow, seed=result.seed,
+    return DrawOutput(run=result.run, path=result.path, image=result.image, flow=result.flow, seed=result.seed,
                 notes=list(result.notes))  # fmt: skip
 
 
@@ -58,8 +58,8 @@ def _engine() -> Imagewright:
 
 
 def _build() -> Any:
-    builder: Any = StateGraph(_Whole, input_schema=Wanted, output_schema=Made)
-    builder.add_node("draw", draw)
+    builder: Any = StateGraph(_Whole, input_schema=DrawInput, output_schema=DrawOutput)
+    builder.add_node("draw", draw_once)
     builder.add_edge(START, "draw")
     builder.add_edge("draw", END)
     return builder.compile(name="imagewright")

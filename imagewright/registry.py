@@ -17,9 +17,9 @@ BUILT_IN: Mapping[str, Mapping[str, str]] = {
     "backends": {"diffusers": "imagewright.t2i_backends.diffusers_local:DiffusersBackend"},
     "scorers": {"detector": "imagewright.tools.scorers.detector:DetectorScorer"},
     "models": {
-        "paste": "imagewright.agents.llm.paste:pasted",
-        "scripted": "imagewright.agents.llm.scripted:scripted",
-        "scripted-vlm": "imagewright.agents.llm.scripted:scripted_vlm",
+        "paste": "imagewright.agents.llm.paste:paste_model",
+        "scripted": "imagewright.agents.llm.scripted:script_model",
+        "scripted-vlm": "imagewright.agents.llm.scripted:script_vlm",
     },
     "critics": {"detector": "imagewright.agents.critic.detector:DetectorCritic"},
 }

@@ -19,7 +19,7 @@ from pydantic import BaseModel, ConfigDict, SecretStr
 from imagewright.errors import BadInput
 from imagewright.keys import keys_of
 
-VARIABLES = {
+_VARIABLES = {
     "data_dir": "IMAGEWRIGHT_HOME",
     "model_roots": "IMAGEWRIGHT_MODELS",
     "device": "IMAGEWRIGHT_DEVICE",
@@ -125,13 +125,13 @@ def load_settings(environ: Mapping[str, str] | None = None) -> Settings:
     )
 
 
-def origins(environ: Mapping[str, str]) -> dict[str, str]:
+def setting_origins(environ: Mapping[str, str]) -> dict[str, str]:
     """Where each setting's value comes from: a variable, the file, or the default."""
     path = config_file(environ)
     from_file, from_env = _from_file(path), _from_environment(environ)
     return {
         name: variable if name in from_env else str(path) if name in from_file else "default"
-        for name, variable in VARIABLES.items()
+        for name, variable in _VARIABLES.items()
     }
 
 
@@ -142,7 +142,7 @@ def config_file(environ: Mapping[str, str]) -> Path:
 
 
 def _from_environment(environ: Mapping[str, str]) -> dict[str, str]:
-    return {name: environ[variable] for name, variable in VARIABLES.items() if environ.get(variable)}
+    return {name: environ[variable] for name, variable in _VARIABLES.items() if environ.get(variable)}
 
 
 def _from_file(path: Path) -> dict[str, str]:
@@ -180,7 +180,7 @@ def _whole(text: str, name: str, default: int) -> int:
     if not text:
         return default
     if not text.isdigit() or int(text) < 1:
-        variable = VARIABLES[name]
+        variable = _VARIABLES[name]
         raise BadInput(f"{variable} must be a whole number from 1, not {text!r}", f"unset {variable} for {default}")
     return int(text)
 

@@ -7,7 +7,7 @@ from typing import TypeVar
 
 from imagewright.schemas import Box, Layout, ParsedGroup, ParsedPrompt
 
-Named = TypeVar("Named", ParsedGroup, Box)
+_Named = TypeVar("_Named", ParsedGroup, Box)
 
 
 def plainly(parsed: ParsedPrompt, synonyms: Mapping[str, str]) -> ParsedPrompt:
@@ -26,6 +26,6 @@ def plain_boxes(layout: Layout, synonyms: Mapping[str, str]) -> Layout:
     return layout.model_copy(update={"boxes": tuple(_renamed(box, synonyms) for box in layout.boxes)})
 
 
-def _renamed(thing: Named, synonyms: Mapping[str, str]) -> Named:
+def _renamed(thing: _Named, synonyms: Mapping[str, str]) -> _Named:
     words = tuple(synonyms.get(word, word) for word in thing.attributes)
     return thing.model_copy(update={"object": synonyms.get(thing.object, thing.object), "attributes": words})

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 EXPORT_FORMAT = 1
 
 
-def export(opened: Imagewright, thread: str, folder: Path) -> int:
+def write_thread(opened: Imagewright, thread: str, folder: Path) -> int:
     """Write thread ``thread`` into ``folder``: ``thread.json``, and a PNG and a trace for each picture.
 
     Returns:

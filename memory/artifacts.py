@@ -86,7 +86,7 @@ class ArtifactStore:
         """Remember that the job with content key ``key`` has made a picture; call it after ``put_image``."""
         write_whole(self._key_path(key), made.model_dump_json().encode())
 
-    def made(self, key: str) -> Made | None:
+    def find(self, key: str) -> Made | None:
         """What the job with content key ``key`` has made; None when it has not, or the picture is gone."""
         try:
             made = Made.model_validate_json(self._key_path(key).read_bytes())

@@ -17,7 +17,7 @@ from pydantic import BaseModel, ConfigDict
 
 from imagewright.database import database, transaction
 
-MOST = 20_000
+MOST_ANSWERS = 20_000
 """Answers that are kept; the ones not used for longest go first."""
 FRESH = 30 * 86_400.0
 """Seconds after which what is known of an endpoint is found out anew: servers are updated."""
@@ -64,14 +64,14 @@ class LLMCache:
             return str(row["answer"])
 
     def keep(self, key: str, model: str, answer: str) -> None:
-        """Keep a checked answer; the oldest beyond ``MOST`` go."""
+        """Keep a checked answer; the oldest beyond ``MOST_ANSWERS`` go."""
         with database(self.path, "llm", _STEPS) as connection, transaction(connection):
             values = (key, model, answer, time.time())
             connection.execute("INSERT OR REPLACE INTO llm_answers VALUES (?, ?, ?, ?)", values)
             connection.execute(
                 "DELETE FROM llm_answers WHERE key IN "
                 "(SELECT key FROM llm_answers ORDER BY used DESC LIMIT -1 OFFSET ?)",
-                (MOST,),
+                (MOST_ANSWERS,),
             )
 
     def forget(self) -> int:
@@ -80,7 +80,7 @@ class LLMCache:
             connection.execute("DELETE FROM llm_endpoints")
             return connection.execute("DELETE FROM llm_answers").rowcount
 
-    def known(self, endpoint: str) -> Known:
+    def recall(self, endpoint: str) -> Known:
         """What was found out about ``endpoint`` lately."""
         with database(self.path, "llm", _STEPS) as connection:
             query = "SELECT known FROM llm_endpoints WHERE name = ? AND found > ?"

@@ -24,7 +24,7 @@ from imagewright.schemas import DrawRequest, RunResult, Value
 RunStatus = Literal["running", "delivered", "answered", "asked", "failed", "cancelled", "interrupted"]
 """``answered``: something was said instead of a picture; ``asked``: the run waits for the person's answer."""
 
-TABLES = (
+RUN_TABLES = (
     """
     CREATE TABLE runs (
         id TEXT PRIMARY KEY, thread TEXT NOT NULL, prompt TEXT NOT NULL, request TEXT NOT NULL, seed TEXT NOT NULL,
@@ -86,7 +86,7 @@ class RunLog:
     def start(self, run: str, thread: str, request: DrawRequest, seed: int, out: Path) -> None:
         """Record a run before anything is done for it."""
         row = (run, thread, request.prompt, request.model_dump_json(), str(seed), str(out), "running", _now())
-        with database(self.path, "memory", TABLES) as connection:
+        with database(self.path, "memory", RUN_TABLES) as connection:
             connection.execute(
                 "INSERT INTO runs (id, thread, prompt, request, seed, out, status, created) VALUES (?,?,?,?,?,?,?,?)",
                 row,
@@ -94,7 +94,7 @@ class RunLog:
 
     def mark(self, run: str, status: RunStatus, error: str = "") -> None:
         """Record how a run stands; a delivered run stays delivered."""
-        with database(self.path, "memory", TABLES) as connection:
+        with database(self.path, "memory", RUN_TABLES) as connection:
             connection.execute(
                 "UPDATE runs SET status = ?, error = ? WHERE id = ? AND status != 'delivered'", (status, error, run)
             )
@@ -102,30 +102,30 @@ class RunLog:
     def deliver(self, result: RunResult, trace: dict[str, Any]) -> bool:
         """Record the delivery of a run; False when it was recorded before, and then nothing is changed."""
         row = (result.run, _now(), result.model_dump_json(), json.dumps(trace, ensure_ascii=False))
-        with database(self.path, "memory", TABLES) as connection, transaction(connection):
+        with database(self.path, "memory", RUN_TABLES) as connection, transaction(connection):
             added = connection.execute("INSERT OR IGNORE INTO deliveries VALUES (?, ?, ?, ?)", row).rowcount
             connection.execute("UPDATE runs SET status = 'delivered', error = '' WHERE id = ?", (result.run,))
         return bool(added)
 
     def answer(self, run: str, text: str) -> None:
         """Record what was said instead of a picture; done again, it changes nothing."""
-        with database(self.path, "memory", TABLES) as connection, transaction(connection):
+        with database(self.path, "memory", RUN_TABLES) as connection, transaction(connection):
             connection.execute("INSERT OR REPLACE INTO answers VALUES (?, ?)", (run, text))
             connection.execute("UPDATE runs SET status = 'answered', error = '' WHERE id = ?", (run,))
 
     def answered(self, run: str) -> str | None:
         """What ``run`` has said instead of a picture, or None."""
-        with database(self.path, "memory", TABLES) as connection:
+        with database(self.path, "memory", RUN_TABLES) as connection:
             row = connection.execute("SELECT text FROM answers WHERE run = ?", (run,)).fetchone()
         return row[0] if row else None
 
     def last_of(self, thread: str) -> RunRow | None:
         """The newest run of a thread of checkpoints; None for an unknown one."""
-        with database(self.path, "memory", TABLES) as connection:
+        with database(self.path, "memory", RUN_TABLES) as connection:
             row = connection.execute(f"{_SELECT} WHERE thread = ? ORDER BY rowid DESC LIMIT 1", (thread,)).fetchone()
         return self._row(row) if row else None
 
-    def delivered(self, run: str) -> RunResult | None:
+    def result_of(self, run: str) -> RunResult | None:
         """What ``run`` has delivered, or None."""
         return self.get(run).result
 
@@ -135,7 +135,7 @@ class RunLog:
         Raises:
             BadInput: there is no such run.
         """
-        with database(self.path, "memory", TABLES) as connection:
+        with database(self.path, "memory", RUN_TABLES) as connection:
             row = connection.execute(f"{_SELECT} WHERE id = ?", (run,)).fetchone()
         if row is None:
             raise BadInput(f"no run is called {run[:80]!r}", "`imagewright runs list` shows them")
@@ -143,7 +143,7 @@ class RunLog:
 
     def list(self, limit: int = 20) -> tuple[RunRow, ...]:
         """The newest runs, newest first."""
-        with database(self.path, "memory", TABLES) as connection:
+        with database(self.path, "memory", RUN_TABLES) as connection:
             rows = connection.execute(f"{_SELECT} ORDER BY rowid DESC LIMIT ?", (limit,)).fetchall()
         return tuple(self._row(row) for row in rows)
 
@@ -154,7 +154,7 @@ class RunLog:
             BadInput: there is no such run.
         """
         row = self.get(run)
-        with database(self.path, "memory", TABLES) as connection:
+        with database(self.path, "memory", RUN_TABLES) as connection:
             found = connection.execute("SELECT trace FROM deliveries WHERE run = ?", (run,)).fetchone()
         known = row.model_dump(mode="json", exclude={"result"})
         return {**known, **json.loads(found[0])} if found else known
@@ -185,7 +185,7 @@ class RunLog:
             finally:
                 os.close(handle)
 
-    def noted(self, run: str) -> str:
+    def note_of(self, run: str) -> str:
         """The word that was left last; empty where there is none, or none that can be read."""
         try:
             return (self.locks / run).read_text(encoding="utf-8", errors="replace").strip()

@@ -10,7 +10,7 @@ from typing import Any
 from imagewright.database import database, transaction
 from imagewright.errors import BadInput
 from imagewright.intents import Reference, Tried
-from imagewright.memory.runs import TABLES
+from imagewright.memory.runs import RUN_TABLES
 from imagewright.schemas import Layout, ParsedPrompt, Value
 
 _PREFIX = "thread "
@@ -52,7 +52,7 @@ class Threads:
 
     def list(self, text: str = "") -> tuple[ThreadRow, ...]:
         """The threads, newest first; with ``text``, those that say it in their name, title, sayings or prompts."""
-        with database(self.path, "memory", TABLES) as connection:
+        with database(self.path, "memory", RUN_TABLES) as connection:
             rows = connection.execute(_LIST).fetchall()
         found = tuple(ThreadRow.model_validate({k: row[k] for k in ThreadRow.model_fields}) for row in rows)
         return tuple(row for row in found if not text or self._says(row, text.casefold()))
@@ -66,7 +66,7 @@ class Threads:
 
     def turns(self, name: str) -> tuple[Turn, ...]:
         """All that was said in thread ``name``, oldest first; none for a thread that is not there."""
-        with database(self.path, "memory", TABLES) as connection:
+        with database(self.path, "memory", RUN_TABLES) as connection:
             rows = connection.execute(_TURNS, (_PREFIX + name,)).fetchall()
         return tuple(_turn(row) for row in rows)
 
@@ -75,7 +75,7 @@ class Threads:
 
         With ``before`` only those that were asked for earlier than that run.
         """
-        with database(self.path, "memory", TABLES) as connection:
+        with database(self.path, "memory", RUN_TABLES) as connection:
             rows = connection.execute(_PICTURES, (_PREFIX + name.strip(), before, before)).fetchall()
         return tuple(_picture(number, json.loads(row["trace"])) for number, row in enumerate(rows, 1))
 
@@ -91,12 +91,12 @@ class Threads:
     def entitle(self, name: str, title: str) -> None:
         """Give a thread a title of at most 200 characters; an empty one takes it away."""
         self.insist(name)
-        with database(self.path, "memory", TABLES) as connection:
+        with database(self.path, "memory", RUN_TABLES) as connection:
             connection.execute("INSERT OR REPLACE INTO titles VALUES (?, ?)", (_PREFIX + name, title.strip()[:200]))
 
     def images_only_of(self, name: str) -> tuple[str, ...]:
         """The hashes of the pictures that runs of this thread made and no other run did."""
-        with database(self.path, "memory", TABLES) as connection:
+        with database(self.path, "memory", RUN_TABLES) as connection:
             rows = connection.execute(_MADE).fetchall()
         mine, others = set[str](), set[str]()
         for row in rows:
@@ -107,7 +107,7 @@ class Threads:
     def delete(self, name: str) -> Sequence[str]:
         """Forget a thread's runs, deliveries, answers and title in one step; the ids of its runs."""
         thread = _PREFIX + name
-        with database(self.path, "memory", TABLES) as connection, transaction(connection):
+        with database(self.path, "memory", RUN_TABLES) as connection, transaction(connection):
             runs = [row[0] for row in connection.execute("SELECT id FROM runs WHERE thread = ?", (thread,))]
             marks = ",".join("?" * len(runs))
             for table in ("deliveries", "answers"):

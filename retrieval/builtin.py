@@ -18,16 +18,16 @@ if TYPE_CHECKING:
     from imagewright.retrieval.index import FlowIndex
 
 HERE = Path(__file__).parent
-VERSION = "2"
+_VERSION = "2"
 """Raised when code here changes what is stored for the same files."""
 
 
-def shipped_flows(folder: Path = HERE / "flows") -> tuple[Flow, ...]:
+def load_shipped_flows(folder: Path = HERE / "flows") -> tuple[Flow, ...]:
     """The flows of ``folder``, by id."""
     return tuple(read_flow_file(path).flow for path in sorted(folder.glob("*.json")))
 
 
-def shipped_evidence(folder: Path = HERE / "evidence") -> EvidenceFile:
+def load_shipped_evidence(folder: Path = HERE / "evidence") -> EvidenceFile:
     """All evidence of ``folder`` as one."""
     files = [read_scores(path) for path in sorted(folder.glob("*.jsonl"))]
     prompts = {text: facts for file in files for text, facts in file.prompts.items()}
@@ -36,7 +36,7 @@ def shipped_evidence(folder: Path = HERE / "evidence") -> EvidenceFile:
 
 def content_version(folder: Path, embedder: str) -> str:
     """A hash of the shipped files and of the embedder that their vectors come from."""
-    digest = hashlib.sha256(f"{VERSION}\n{embedder}\n".encode())
+    digest = hashlib.sha256(f"{_VERSION}\n{embedder}\n".encode())
     for path in sorted([*folder.glob("flows/*.json"), *folder.glob("evidence/*.jsonl")]):
         data = path.read_bytes()
         digest.update(f"{path.name} {len(data)}\n".encode() + data)
@@ -52,12 +52,12 @@ def ensure(index: FlowIndex, folder: Path = HERE) -> None:
     with index.reading() as db:
         if store.fact(db, "built-in") == version:
             return
-    flows, evidence = shipped_flows(folder / "flows"), shipped_evidence(folder / "evidence")
+    flows, evidence = load_shipped_flows(folder / "flows"), load_shipped_evidence(folder / "evidence")
     texts = sorted({row.prompt for row in evidence.rows})
     vectors = index.embedder.embed([*(card_text(flow) for flow in flows), *texts])
     with index.reading() as db, transaction(db):
         changed = store.bump(db)
-        known = store.origins(db)
+        known = store.flow_origins(db)
         db.execute("DELETE FROM flows WHERE origin = 'built-in'")
         store.drop_built_in_evidence(db)
         for flow, vector in zip(flows, vectors, strict=False):

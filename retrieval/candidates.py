@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from imagewright.retrieval.embed import Vector
-from imagewright.retrieval.estimate import Combined, Estimates, Floats, Scores, Setting, combine_scores, estimate
+from imagewright.retrieval.estimate import Combined, Estimates, FloatArray, Scores, Setting, combine_scores, estimate
 from imagewright.retrieval.evidence import PromptFacts
 from imagewright.retrieval.features import Features, features, prompt_similarity
 from imagewright.retrieval.index import FlowIndex
@@ -17,9 +17,9 @@ from imagewright.schemas import Candidate, Card, Categories, Evidence, Flow, Par
 
 SHORT_LIST = 8
 """How many flows are offered for a prompt, whatever the size of the index."""
-MINI = "mini"
+_MINI = "mini"
 """The base model of the embedded default, offered only where no full model can run."""
-NEAR = 64
+_NEAR = 64
 """How many of the most similar prompts with evidence are weighed."""
 REACHED = 512
 """How many of the nearest by embedding are looked at for those: an embedding does not see what prompts are alike in."""
@@ -29,7 +29,7 @@ FIT_WIDTH = 0.15
 """How much nearer (cosine) a card must be to the prompt than every measured flow's card for the whole bonus."""
 FIT_FROM, FIT_WHOLE = 0.2, 0.4
 """A card whose cosine to the prompt is below the first does not speak of it at all; from the second on it does."""
-WEIGHTS = {"sweep": 1.0, "person": 3.0, "critic": 1.0}
+_WEIGHTS = {"sweep": 1.0, "person": 3.0, "critic": 1.0}
 """How many scores one row counts for, by who gave it: a person looked; a sweep's row is one seed of several."""
 
 
@@ -57,7 +57,7 @@ def rank(
         return ()
     vector = np.asarray(index.embedder.embed([prompt])[0], dtype=np.float32)
     ids = tuple(flow.id for flow in flows)
-    known = index.derived(
+    known = index.derive(
         ("measured", ids, backend, learn_critic), lambda: _measured(index, ids, backend, learn_critic)
     )  # fmt: skip
     found = _estimate(index, flows, known, vector, parsed, categories)
@@ -75,10 +75,10 @@ def rank(
     return tuple(item.candidate() for item in _shortlist(sorted(scored, key=_Scored.key), k, named))
 
 
-def offered(candidates: Sequence[Candidate]) -> tuple[Candidate, ...]:
+def offer(candidates: Sequence[Candidate]) -> tuple[Candidate, ...]:
     """Those to choose among: what can run here; mini's flows only where no flow on a full base model can."""
     runnable = tuple(candidate for candidate in candidates if candidate.runnable)
-    full = tuple(candidate for candidate in runnable if candidate.base_model != MINI)
+    full = tuple(candidate for candidate in runnable if candidate.base_model != _MINI)
     return full or runnable
 
 
@@ -224,7 +224,7 @@ def _scores(rows: Sequence[Evidence], flows: Sequence[str], texts: Sequence[str]
         prompt=np.array([text_at[row.prompt] for row in rows], dtype=np.int64),
         scorer=np.array([scorers.index(row.scorer) for row in rows], dtype=np.int64),
         value=np.array([row.value for row in rows], dtype=np.float64),
-        weight=np.array([WEIGHTS[row.source] for row in rows], dtype=np.float64),
+        weight=np.array([_WEIGHTS[row.source] for row in rows], dtype=np.float64),
         flows=len(flows),
         prompts=len(texts),
     )
@@ -239,11 +239,11 @@ def _near(
     alike = {
         text: prompt_similarity(float(vector @ found[text]), mine, said[text]) for text in reached if text in found
     }
-    near = sorted(alike, key=lambda text: -alike[text])[:NEAR]
+    near = sorted(alike, key=lambda text: -alike[text])[:_NEAR]
     return near, found
 
 
-def _alike(cosines: NDArray[np.float32], said: Sequence[Features | None]) -> Floats:
+def _alike(cosines: NDArray[np.float32], said: Sequence[Features | None]) -> FloatArray:
     """The similarity of every prompt to every other, from cosines and features; symmetric with ones."""
     found = np.eye(len(said))
     for i, a in enumerate(said):
@@ -269,7 +269,7 @@ def _shared(categories: Categories, evidence: Sequence[tuple[str, ...]]) -> NDAr
     return np.array([same(each) for each in evidence], dtype=np.bool_)
 
 
-def _kin(flows: Sequence[Flow], vectors: Mapping[str, Vector]) -> Floats:
+def _kin(flows: Sequence[Flow], vectors: Mapping[str, Vector]) -> FloatArray:
     """F × F: how much one flow's scores say of another's; nothing between different base models."""
     found = np.eye(len(flows))
     for i, a in enumerate(flows):
@@ -282,7 +282,7 @@ def _kin(flows: Sequence[Flow], vectors: Mapping[str, Vector]) -> Floats:
     return found
 
 
-def _fit(flows: Sequence[Flow], measured: frozenset[str], similarity: Mapping[str, float]) -> Floats:
+def _fit(flows: Sequence[Flow], measured: frozenset[str], similarity: Mapping[str, float]) -> FloatArray:
     """F: whether a card speaks of the prompt, and more than every measured flow's card does, in [0, 1].
 
     Where no flow was measured, the other cards are what it is held against.

@@ -29,13 +29,13 @@ _TABLES = (
 )
 
 
-def pack(vector: Sequence[float] | Vector) -> bytes:
+def pack_vector(vector: Sequence[float] | Vector) -> bytes:
     """A vector as little-endian float32 bytes."""
     return np.asarray(vector, dtype="<f4").tobytes()
 
 
-def unpack(blob: bytes) -> Vector:
-    """The vector that ``pack`` wrote."""
+def unpack_vector(blob: bytes) -> Vector:
+    """The vector that ``pack_vector`` wrote."""
     return np.frombuffer(blob, dtype="<f4").astype(np.float32)
 
 
@@ -77,11 +77,11 @@ class MiniLMEmbedder:
             for key in dict.fromkeys(keys):
                 row = connection.execute("SELECT vector FROM embeddings WHERE key = ?", (key,)).fetchone()
                 if row is not None:
-                    found[key] = unpack(row["vector"])
+                    found[key] = unpack_vector(row["vector"])
         return found
 
     def _remember(self, vectors: dict[bytes, Vector]) -> None:
-        rows = [(key, pack(vector)) for key, vector in vectors.items()]
+        rows = [(key, pack_vector(vector)) for key, vector in vectors.items()]
         with database(self._store, "embeddings", _TABLES) as connection, transaction(connection):
             connection.executemany("INSERT OR REPLACE INTO embeddings VALUES (?, ?)", rows)
 

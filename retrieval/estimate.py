@@ -19,7 +19,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-Floats = NDArray[np.float64]
+FloatArray = NDArray[np.float64]
 Ints = NDArray[np.int64]
 
 BANDWIDTH = 0.2
@@ -44,9 +44,9 @@ class Scores:
     prompt: Ints
     """Index into the prompts, 0…P-1."""
     scorer: Ints
-    value: Floats
+    value: FloatArray
     """In the scorer's own unit; higher is better."""
-    weight: Floats
+    weight: FloatArray
     """How many scores each counts for: a person's thumb counts for more than one measured seed."""
     flows: int
     prompts: int
@@ -56,11 +56,11 @@ class Scores:
 class Combined:
     """Scores on one scale, in cells (flow, prompt), with what is common to a prompt taken out."""
 
-    mean: Floats
+    mean: FloatArray
     """F × P: the deviation of a flow from the level of the prompt; 0 where there is no score."""
-    count: Floats
+    count: FloatArray
     """F × P: how many scores stand behind it."""
-    level: Floats
+    level: FloatArray
     """P: the level of each prompt, in [0, 1]."""
     grand: float
     """The level of a prompt about which nothing is known."""
@@ -78,9 +78,9 @@ class Combined:
 class Estimates:
     """For each of F flows: the expected score on the prompt, a 90 % interval for it, and the scores behind it."""
 
-    mean: Floats
-    low: Floats
-    high: Floats
+    mean: FloatArray
+    low: FloatArray
+    high: FloatArray
     count: Ints
 
 
@@ -90,15 +90,15 @@ class Setting:
 
     near: Ints
     """n: the prompts of evidence nearest to the prompt, as indices into P."""
-    similarity: Floats
+    similarity: FloatArray
     """n: how alike each of them is to the prompt, in [0, 1]."""
-    among: Floats
+    among: FloatArray
     """n × n: how alike they are to one another."""
     shared: NDArray[np.bool_]
     """P: whether it shares a category with the prompt."""
-    kin: Floats
+    kin: FloatArray
     """F × F: how alike two flows are, in [0, 1]; 0 between base models."""
-    fit: Floats = field(default_factory=lambda: np.zeros(0))
+    fit: FloatArray = field(default_factory=lambda: np.zeros(0))
     """F: how much nearer a flow's card is to the prompt than the cards of measured flows, in [0, 1]; empty for none."""
 
 
@@ -137,14 +137,14 @@ def _only(scores: Scores, rows: NDArray[np.bool_]) -> Scores:
     return Scores(*parts, flows=scores.flows, prompts=scores.prompts)
 
 
-def _to_unit(value: Floats) -> Floats:
+def _to_unit(value: FloatArray) -> FloatArray:
     if value.min() >= 0.0 and value.max() <= 1.0:
         return value
     scale = max(float(np.std(value)), 1e-9)
     return np.asarray(1.0 / (1.0 + np.exp(-np.clip((value - value.mean()) / scale, -30.0, 30.0))))
 
 
-def _take_out_levels(scores: Scores, value: Floats) -> tuple[float, Floats]:
+def _take_out_levels(scores: Scores, value: FloatArray) -> tuple[float, FloatArray]:
     """The mean, and the deviation of each prompt's level from it, in an additive fit of flows and prompts.
 
     A prompt on which one flow alone was tried says as much of the flow as of the prompt, and a scorer with few scores
@@ -155,7 +155,7 @@ def _take_out_levels(scores: Scores, value: Floats) -> tuple[float, Floats]:
     tried = np.zeros((scores.flows, scores.prompts), dtype=bool)
     tried[scores.flow, scores.prompt] = True
     ridge = np.where(tried.sum(axis=0) > 1, 0.1, 1.0)
-    by_prompt: Floats = np.zeros(scores.prompts)
+    by_prompt: FloatArray = np.zeros(scores.prompts)
     for _ in range(30):
         rest = value - centre - by_prompt[scores.prompt]
         by_flow = _shrunk_means(scores.flow, rest, scores.weight, np.full(scores.flows, 0.5))
@@ -164,14 +164,14 @@ def _take_out_levels(scores: Scores, value: Floats) -> tuple[float, Floats]:
     return centre, by_prompt
 
 
-def _shrunk_means(index: Ints, value: Floats, weight: Floats, ridge: Floats) -> Floats:
+def _shrunk_means(index: Ints, value: FloatArray, weight: FloatArray, ridge: FloatArray) -> FloatArray:
     """Weighted means by index, as if ``ridge`` more scores of zero were there."""
     size = len(ridge)
     total = np.asarray(np.bincount(index, weights=weight * value, minlength=size), dtype=np.float64)
     return np.asarray(total / (np.bincount(index, weights=weight, minlength=size) + ridge))
 
 
-def _cells(scores: Scores, deviation: Floats, level: Floats, grand: float) -> Combined:
+def _cells(scores: Scores, deviation: FloatArray, level: FloatArray, grand: float) -> Combined:
     shape = (scores.flows, scores.prompts)
     cell = scores.flow * scores.prompts + scores.prompt
     count = np.bincount(cell, weights=scores.weight, minlength=shape[0] * shape[1])
@@ -232,7 +232,7 @@ def estimate(data: Combined, setting: Setting) -> Estimates:
     return Estimates(raised, low, high, data.count.sum(axis=1).round().astype(np.int64))
 
 
-def card_bonus(data: Combined, fit: Floats, spread: Floats) -> Floats:
+def card_bonus(data: Combined, fit: FloatArray, spread: FloatArray) -> FloatArray:
     """The benefit of the doubt that an unmeasured flow gets on a prompt that its card describes.
 
     An author's claim is weak evidence, but it is the only evidence there is before the first measurement: a flow whose
@@ -243,7 +243,7 @@ def card_bonus(data: Combined, fit: Floats, spread: Floats) -> Floats:
     return np.asarray(fit * Z90 * spread / (1.0 + measured))
 
 
-def _kernel(similarity: Floats) -> Floats:
+def _kernel(similarity: FloatArray) -> FloatArray:
     """The correlation that a similarity in [0, 1] stands for."""
     return np.asarray(np.exp(-(1.0 - np.clip(similarity, 0.0, 1.0)) / BANDWIDTH))
 
@@ -252,11 +252,11 @@ def _kernel(similarity: Floats) -> Floats:
 class _Near:
     """The nearest prompts: kernel to the prompt (n) and among themselves (n × n), and scores of each row there."""
 
-    kernel: Floats
-    among: Floats
-    count: Floats
+    kernel: FloatArray
+    among: FloatArray
+    count: FloatArray
 
-    def mean(self, value: Floats, ratio: float) -> tuple[Floats, Floats, Floats]:
+    def mean(self, value: FloatArray, ratio: float) -> tuple[FloatArray, FloatArray, FloatArray]:
         """The kernel-weighted mean of each row of ``value``, how much of it to believe, and the variance left.
 
         ``ratio`` is the variance of one score over the variance of what is looked for. A cell of ``count`` scores at
@@ -283,7 +283,7 @@ def _level(data: Combined, near: Ints, neighbours: _Near) -> tuple[float, float]
     return data.grand + float(share[0] * above[0]), float(data.levels * left[0])
 
 
-def _flow_means(data: Combined, kin: Floats) -> tuple[Floats, Floats]:
+def _flow_means(data: Combined, kin: FloatArray) -> tuple[FloatArray, FloatArray]:
     """Mean deviation of each flow and its variance: its own cells, with the means of its kin as prior."""
     own, _ = _posterior(data, np.ones(data.mean.shape[1], dtype=bool), np.zeros(1), np.full(1, data.between))
     others = kin * (data.count.sum(axis=1) > 0)[None, :]
@@ -297,8 +297,8 @@ def _flow_means(data: Combined, kin: Floats) -> tuple[Floats, Floats]:
 
 
 def _category_means(
-    data: Combined, shared: NDArray[np.bool_], mean: Floats, var: Floats
-) -> tuple[Floats, Floats, float]:
+    data: Combined, shared: NDArray[np.bool_], mean: FloatArray, var: FloatArray
+) -> tuple[FloatArray, FloatArray, float]:
     """The same with only the cells of the prompt's categories; half of the local variance is theirs where any are."""
     if not shared.any() or shared.all():
         return mean, var, data.local
@@ -308,8 +308,8 @@ def _category_means(
 
 
 def _posterior(
-    data: Combined, columns: NDArray[np.bool_], prior: Floats, prior_var: Floats, local: float | None = None
-) -> tuple[Floats, Floats]:
+    data: Combined, columns: NDArray[np.bool_], prior: FloatArray, prior_var: FloatArray, local: float | None = None
+) -> tuple[FloatArray, FloatArray]:
     """Normal posterior of each flow's mean over some prompts: ``(mean, variance)``, each of length F."""
     count = data.count * columns[None, :]
     spread = data.local if local is None else local

@@ -19,8 +19,8 @@ from imagewright.errors import BadInput
 from imagewright.flow_format import MAX_TEXT
 from imagewright.schemas import Evidence, ParsedPrompt
 
-FORMAT = "imagewright-evidence"
-VERSION = 1
+_FORMAT = "imagewright-evidence"
+_VERSION = 1
 _PROMPT_LINE = 'write one {"prompt": "...", "parsed": {...}} a line, or name a file that is not there yet'
 _REMEDY = "measure again with: python -m imagewright.tools.sweep"
 
@@ -51,7 +51,7 @@ def row_key(row: Evidence) -> tuple[str, str, str, str, int, str, str]:
 def dump_evidence(evidence: EvidenceFile) -> str:
     """The file's text; equal evidence gives equal bytes."""
     prompts = sorted({*evidence.prompts, *(row.prompt for row in evidence.rows)})
-    lines = [json.dumps({"format": FORMAT, "version": VERSION, "made": dict(evidence.made)}, sort_keys=True)]
+    lines = [json.dumps({"format": _FORMAT, "version": _VERSION, "made": dict(evidence.made)}, sort_keys=True)]
     lines += [prompt_line(text, evidence.prompts.get(text, PromptFacts())) for text in prompts]
     rows = sorted(evidence.rows, key=row_key)
     lines += [json.dumps(row.model_dump(exclude_none=True), sort_keys=True) for row in rows]
@@ -89,8 +89,8 @@ def parse_evidence(lines: Sequence[str], name: str) -> EvidenceFile:
         BadInput: the file is cut, or no evidence; the message names the line.
     """
     header = _object(lines[0] if lines else "", name, 1)
-    if header.get("format") != FORMAT or header.get("version") != VERSION:
-        raise BadInput(f"{name} is not a file of evidence (version {VERSION})", _REMEDY)
+    if header.get("format") != _FORMAT or header.get("version") != _VERSION:
+        raise BadInput(f"{name} is not a file of evidence (version {_VERSION})", _REMEDY)
     prompts: dict[str, PromptFacts] = {}
     rows: list[Evidence] = []
     for number, line in enumerate(lines[1:], start=2):

@@ -25,11 +25,11 @@ from imagewright.schemas import Card, Evidence, Flow
 if TYPE_CHECKING:
     from imagewright.ports import Embedder
 
-OnNote = Callable[[str], None]
+_OnNote = Callable[[str], None]
 T = TypeVar("T")
 
 
-def ignore(note: str) -> None:
+def ignore_note(note: str) -> None:
     """The listener of those who do not want to know."""
 
 
@@ -40,14 +40,14 @@ class FlowIndex:
     line, when a query was answered exactly from SQLite because the vector index was not free.
     """
 
-    def __init__(self, path: Path, chroma_dir: Path, embedder: Embedder, on_note: OnNote = ignore) -> None:
+    def __init__(self, path: Path, chroma_dir: Path, embedder: Embedder, on_note: _OnNote = ignore_note) -> None:
         self.path = path
         self.embedder = embedder
         self.on_note = on_note
         self._mirror = ChromaMirror(chroma_dir, _Truth(path))
         self._derived: dict[Hashable, tuple[int, Any]] = {}
 
-    def heard_by(self, on_note: OnNote) -> FlowIndex:
+    def heard_by(self, on_note: _OnNote) -> FlowIndex:
         """The same index with another listener; what was derived from it is shared."""
         other = copy.copy(self)
         other.on_note = on_note
@@ -82,7 +82,7 @@ class FlowIndex:
     ) -> Flow:
         if rename and not replace:
             flow = flow.model_copy(update={"id": _free_id(db, flow.id)})
-        elif not replace and store.known(db, flow.id):
+        elif not replace and store.has_flow(db, flow.id):
             raise BadInput(f"a flow is already called {flow.id!r}", "give it another id, or replace that one")
         card = flow.card.model_copy(update={"duplicate_of": store.same_shape(db, flow)})
         flow = flow.model_copy(update={"card": card})
@@ -98,7 +98,7 @@ class FlowIndex:
         with self.reading() as db:
             row = db.execute("SELECT id, card, graph FROM flows WHERE id = ?", (flow_id,)).fetchone()
             if row is None:
-                raise _no_flow(flow_id, sorted(store.origins(db)))
+                raise _no_flow(flow_id, sorted(store.flow_origins(db)))
             return store.flow_from(row)
 
     def remove(self, flow_id: str) -> None:
@@ -108,7 +108,7 @@ class FlowIndex:
             BadInput: there is no such flow.
         """
         with self._writing() as db:
-            known = sorted(store.origins(db))
+            known = sorted(store.flow_origins(db))
             if flow_id not in known:
                 raise _no_flow(flow_id, known)
             db.execute("DELETE FROM flows WHERE id = ?", (flow_id,))
@@ -199,7 +199,7 @@ class FlowIndex:
         with self.reading() as db:
             return store.generation(db)
 
-    def derived(self, name: Hashable, make: Callable[[], T]) -> T:
+    def derive(self, name: Hashable, make: Callable[[], T]) -> T:
         """``make()``, made once for every state of flows and evidence: reading thousands of scores takes a while."""
         now = self.generation
         known = self._derived.get(name)
@@ -233,7 +233,7 @@ class FlowIndex:
     @contextmanager
     def reading(self) -> Iterator[sqlite3.Connection]:
         """A connection to read from."""
-        with database(self.path, store.OWNER, store.TABLES) as db:
+        with database(self.path, store.OWNER, store.INDEX_TABLES) as db:
             yield db
 
     def _embed_anew(self) -> None:
@@ -271,15 +271,15 @@ class _Truth:
         self._path = path
 
     def generation(self) -> int:
-        with database(self._path, store.OWNER, store.TABLES) as db:
+        with database(self._path, store.OWNER, store.INDEX_TABLES) as db:
             return store.generation(db)
 
     def ids(self, space: Space) -> Mapping[str, int]:
-        with database(self._path, store.OWNER, store.TABLES) as db:
+        with database(self._path, store.OWNER, store.INDEX_TABLES) as db:
             return store.ids(db, space)
 
     def vectors(self, space: Space, ids: Sequence[str]) -> Mapping[str, Vector]:
-        with database(self._path, store.OWNER, store.TABLES) as db:
+        with database(self._path, store.OWNER, store.INDEX_TABLES) as db:
             return store.vectors(db, space, ids)
 
 
@@ -292,14 +292,14 @@ def _with_hash(db: sqlite3.Connection, row: Evidence) -> Evidence:
         return row
     found = db.execute("SELECT id, card, graph FROM flows WHERE id = ?", (row.flow,)).fetchone()
     if found is None:
-        raise _no_flow(row.flow, sorted(store.origins(db)))
+        raise _no_flow(row.flow, sorted(store.flow_origins(db)))
     return row.model_copy(update={"graph_hash": graph_hash(store.flow_from(found).graph)})
 
 
 def _free_id(db: sqlite3.Connection, wanted: str) -> str:
     """``wanted``, or ``wanted-2``, ``wanted-3``… whichever is first not taken."""
     number, candidate = 1, wanted
-    while store.known(db, candidate):
+    while store.has_flow(db, candidate):
         number += 1
         candidate = f"{wanted}-{number}"
     return candidate

@@ -14,8 +14,8 @@ from pydantic import ValidationError
 
 from imagewright.errors import BadInput
 from imagewright.flow_format import Graph
-from imagewright.retrieval.comfy.catalogue import Catalogue, shipped
-from imagewright.retrieval.comfy.describe import describe, plain
+from imagewright.retrieval.comfy.catalogue import Catalogue, load_catalogue
+from imagewright.retrieval.comfy.describe import describe_workflow, shorten
 from imagewright.retrieval.comfy.read import read_workflow
 from imagewright.schemas import Card, Flow, ModelFile
 
@@ -41,7 +41,7 @@ def read_flow_file(path: Path, catalogue: Catalogue | None = None) -> Brought:
         BadInput: the file cannot be read, its graph is broken, or its card holds what a card does not.
         Unconvertible: it is a workflow with nodes in the way; ``reasons`` has one line for each.
     """
-    nodes = catalogue or shipped()
+    nodes = catalogue or load_catalogue()
     read = read_workflow(path, nodes)
     own, stated = _own_card(read.envelope.get("card")), read.envelope.get("id")
     flow = build_flow(read.graph, path.stem, own, stated, path.name, read.workflow, nodes)
@@ -64,12 +64,12 @@ def build_flow(
     Raises:
         BadInput: the author's card holds values of the wrong type, or slots that the graph has no place for.
     """
-    facts = read_off(graph, name, source, workflow, catalogue or shipped())
-    card = checked_card({**facts, **own, "models": _with_urls(facts["models"], own.get("models"))}, graph)
+    facts = read_off(graph, name, source, workflow, catalogue or load_catalogue())
+    card = check_card({**facts, **own, "models": _with_urls(facts["models"], own.get("models"))}, graph)
     return Flow(id=slug(flow_id if isinstance(flow_id, str) else name), graph=graph, card=card)
 
 
-def checked_card(fields: Mapping[str, Any], graph: Graph) -> Card:
+def check_card(fields: Mapping[str, Any], graph: Graph) -> Card:
     """A card of ``fields`` for ``graph``.
 
     Raises:
@@ -99,18 +99,18 @@ def _own_card(value: object) -> dict[str, Any]:
     if unknown:
         raise BadInput(f"a card has no field {unknown[0][:60]!r}", f"its fields: {', '.join(Card.model_fields)}")
     own = {key: value[key] for key in (*_OWN_WORDS, "models") if key in value}
-    return {key: plain(item, 2000) if isinstance(item, str) else item for key, item in own.items()}
+    return {key: shorten(item, 2000) if isinstance(item, str) else item for key, item in own.items()}
 
 
 def read_off(
     graph: Graph, name: str, source: str, workflow: Mapping[str, Any] | None, catalogue: Catalogue
 ) -> dict[str, Any]:
     """The fields of a card that the graph and its workflow tell; the title is the file's name where that says any."""
-    told = describe(graph, workflow, catalogue)
+    told = describe_workflow(graph, workflow, catalogue)
     words = re.sub(r"[\W_]+", " ", name).strip()
     nameless = re.fullmatch(r"(?i)(workflow|flow|untitled|unsaved|graph|prompt|api|comfyui| |\d)*", words)
     title = (told.title if nameless else "") or words[:1].upper() + words[1:] or "Untitled flow"
-    return {**told._asdict(), "title": plain(title, 200), "source": plain(source, 200)}
+    return {**told._asdict(), "title": shorten(title, 200), "source": shorten(source, 200)}
 
 
 def _with_urls(models: Sequence[ModelFile], own: object) -> tuple[ModelFile, ...]:
@@ -118,7 +118,7 @@ def _with_urls(models: Sequence[ModelFile], own: object) -> tuple[ModelFile, ...
     urls = {(model.name, model.folder): model.url for model in models}
     for item in own if isinstance(own, list) else ():
         if isinstance(item, dict) and isinstance(item.get("url"), str) and item["url"].startswith("https://"):
-            urls[str(item.get("name")), str(item.get("folder"))] = plain(item["url"], 500)
+            urls[str(item.get("name")), str(item.get("folder"))] = shorten(item["url"], 500)
     return tuple(model.model_copy(update={"url": urls.get((model.name, model.folder))}) for model in models)
 
 

@@ -21,8 +21,8 @@ from imagewright.errors import BadInput
 from imagewright.retrieval.evidence import EvidenceFile, PromptFacts, parse_evidence, parse_prompts, prompt_line
 from imagewright.schemas import Evidence
 
-FORMAT = "imagewright-scores"
-VERSION = 1
+_FORMAT = "imagewright-scores"
+_VERSION = 1
 _UNIT = 1000
 _REMEDY = "measure again with: python -m imagewright.evals.matrix"
 
@@ -31,7 +31,7 @@ def dump_matrix(evidence: EvidenceFile) -> str:
     """The file's text; equal evidence gives equal bytes. Scores are kept to a thousandth."""
     seeds = sorted({row.seed for row in evidence.rows})
     prompts = sorted({*evidence.prompts, *(row.prompt for row in evidence.rows)})
-    header = {"format": FORMAT, "version": VERSION, "made": dict(evidence.made), "seeds": seeds}
+    header = {"format": _FORMAT, "version": _VERSION, "made": dict(evidence.made), "seeds": seeds}
     lines = [json.dumps(header, sort_keys=True)]
     lines += [prompt_line(text, evidence.prompts.get(text, PromptFacts())) for text in prompts]
     blocks: dict[tuple[str, str, str, str], list[Evidence]] = {}
@@ -63,7 +63,7 @@ def read_scores(path: Path) -> EvidenceFile:
         lines = path.read_text(encoding="utf-8").splitlines()
     except (OSError, UnicodeDecodeError) as error:
         raise BadInput(f"cannot read {path}: {error}", _REMEDY) from None
-    compact = _object(lines[0] if lines else "", str(path), 1).get("format") == FORMAT
+    compact = _object(lines[0] if lines else "", str(path), 1).get("format") == _FORMAT
     return parse_matrix(lines, str(path)) if compact else parse_evidence(lines, str(path))
 
 
@@ -74,8 +74,8 @@ def parse_matrix(lines: Sequence[str], name: str) -> EvidenceFile:
         BadInput: it is no such file, or cut; the message names the line.
     """
     header = _object(lines[0] if lines else "", name, 1)
-    if header.get("format") != FORMAT or header.get("version") != VERSION:
-        raise BadInput(f"{name} is not a matrix of scores (version {VERSION})", _REMEDY)
+    if header.get("format") != _FORMAT or header.get("version") != _VERSION:
+        raise BadInput(f"{name} is not a matrix of scores (version {_VERSION})", _REMEDY)
     first = next((i for i, line in enumerate(lines) if i and '"values"' in line), len(lines))
     prompts = parse_prompts(lines[1:first], name)
     rows: list[Evidence] = []

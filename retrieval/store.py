@@ -14,13 +14,13 @@ from typing import Literal
 
 from imagewright.flow_format import graph_hash, shape_hash
 from imagewright.retrieval.chroma_mirror import Space
-from imagewright.retrieval.embed import Vector, pack, unpack
+from imagewright.retrieval.embed import Vector, pack_vector, unpack_vector
 from imagewright.retrieval.evidence import PromptFacts
 from imagewright.schemas import Card, Evidence, Flow
 
 Origin = Literal["built-in", "user"]
 OWNER = "retrieval"
-TABLES = (
+INDEX_TABLES = (
     """
     CREATE TABLE index_facts (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
     INSERT INTO index_facts VALUES ('generation', '0');
@@ -82,7 +82,7 @@ def put_flow(db: sqlite3.Connection, flow: Flow, vector: Sequence[float], origin
     db.execute(
         "INSERT OR REPLACE INTO flows VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
         (flow.id, flow.card.model_dump_json(exclude_defaults=True), json.dumps(flow.graph), graph_hash(flow.graph),
-         shape_hash(flow.graph, flow.card.slots), origin, pack(vector), changed),
+         shape_hash(flow.graph, flow.card.slots), origin, pack_vector(vector), changed),
     )  # fmt: skip
 
 
@@ -91,7 +91,7 @@ def flow_from(row: sqlite3.Row) -> Flow:
     return Flow(id=row["id"], graph=json.loads(row["graph"]), card=Card.model_validate_json(row["card"]))
 
 
-def known(db: sqlite3.Connection, flow_id: str) -> bool:
+def has_flow(db: sqlite3.Connection, flow_id: str) -> bool:
     """Whether a flow is called ``flow_id``."""
     return db.execute("SELECT 1 FROM flows WHERE id = ?", (flow_id,)).fetchone() is not None
 
@@ -105,7 +105,7 @@ def same_shape(db: sqlite3.Connection, flow: Flow) -> str | None:
     return str(row[0]) if row else None
 
 
-def origins(db: sqlite3.Connection) -> dict[str, str]:
+def flow_origins(db: sqlite3.Connection) -> dict[str, str]:
     """Each flow's id with ``built-in`` or ``user``."""
     return {row["id"]: row["origin"] for row in db.execute("SELECT id, origin FROM flows")}
 
@@ -122,18 +122,18 @@ def vectors(db: sqlite3.Connection, space: Space, wanted: Iterable[str] | None =
     """The unit vectors of ``wanted``, or of the whole space, by id in the order of ids."""
     if wanted is None:
         rows = db.execute(f"SELECT id, vector FROM {space} ORDER BY id").fetchall()
-        return {row["id"]: unpack(row["vector"]) for row in rows}
+        return {row["id"]: unpack_vector(row["vector"]) for row in rows}
     found = {}
     for key in wanted:
         row = db.execute(f"SELECT vector FROM {space} WHERE id = ?", (key,)).fetchone()
         if row is not None:
-            found[key] = unpack(row["vector"])
+            found[key] = unpack_vector(row["vector"])
     return found
 
 
 def put_vector(db: sqlite3.Connection, space: str, key: str, vector: Sequence[float], changed: int) -> None:
     """Give a row that is there a new vector."""
-    db.execute(f"UPDATE {space} SET vector = ?, changed = ? WHERE id = ?", (pack(vector), changed, key))
+    db.execute(f"UPDATE {space} SET vector = ?, changed = ? WHERE id = ?", (pack_vector(vector), changed, key))
 
 
 # --- evidence -------------------------------------------------------------------------------
@@ -149,7 +149,7 @@ def put_prompt(db: sqlite3.Connection, text: str, facts: PromptFacts, vector: Se
             categories = iif(excluded.categories = '[]', categories, excluded.categories)
         """,
         {"id": prompt_id(text), "text": text, "parsed": parsed, "categories": json.dumps(facts.categories),
-         "vector": pack(vector), "changed": changed},
+         "vector": pack_vector(vector), "changed": changed},
     )  # fmt: skip
 
 

@@ -19,12 +19,12 @@ from imagewright.flow_format import Graph, bind, links, parse_graph
 from imagewright.ports import Drawn, IsCancelled, Job, OnStep
 from imagewright.schemas import Flow, ParsedPrompt, Readiness, SlotName
 from imagewright.t2i_backends.execution import readiness
-from imagewright.t2i_backends.execution.graph_check import find_flaws, needed, output_node
+from imagewright.t2i_backends.execution.graph_check import find_flaws, nodes_needed, output_node
 from imagewright.t2i_backends.execution.node_cache import NodeCache
 from imagewright.t2i_backends.models.devices import check_device_name, pick_device, pick_dtype
 from imagewright.t2i_backends.models.memory import below
 from imagewright.t2i_backends.models.model_files import ModelFiles
-from imagewright.t2i_backends.nodes.table import SAMPLERS
+from imagewright.t2i_backends.nodes.table import SAMPLER_NODES
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -69,7 +69,7 @@ class DiffusersBackend:
         """Say what keeps ``flow`` from running here: nodes, values, files, family, memory, slots."""
         store = self._store
         held = (0, 0) if store is None else (store.loaded_bytes, store.waiting_bytes)
-        return readiness.check(flow, self.files, self.device, *held)
+        return readiness.check_flow(flow, self.files, self.device, *held)
 
     def limits(self, flow: Flow, prompt: str, parsed: ParsedPrompt) -> tuple[str, ...]:
         """The words that a model of a small world cannot draw; none where the model states no world.
@@ -87,7 +87,10 @@ class DiffusersBackend:
         """Whether the flow samples once, so that a region of its picture can be drawn anew."""
         graph = parse_graph(flow.graph)
         output = output_node(graph)
-        return output is not None and sum(graph[n]["class_type"] in SAMPLERS for n in needed(graph, output)) == 1
+        return (
+            output is not None
+            and sum(graph[n]["class_type"] in SAMPLER_NODES for n in nodes_needed(graph, output)) == 1
+        )
 
     def _worlds(self, flow: Flow) -> list[Path]:
         """The folders of the flow's models that state a small world."""
@@ -191,7 +194,7 @@ def _checked(job: Job, run: Runtime) -> Graph:
     output = output_node(graph)
     if output is None:
         raise BadInput(f"flow {job.flow.id!r} has no SaveImage node", "end it with a SaveImage")
-    samplers = [node for node in needed(graph, output) if graph[node]["class_type"] in SAMPLERS]
+    samplers = [node for node in nodes_needed(graph, output) if graph[node]["class_type"] in SAMPLER_NODES]
     if job.redraw is not None and len(samplers) != 1:
         raise BadInput(f"a redraw needs a flow with one KSampler, not {len(samplers)}", "choose another flow")
     run.planned_steps = sum(_steps(graph, sampler) for sampler in samplers)
@@ -218,7 +221,7 @@ def _bound(job: Job, run: Runtime) -> Graph:
         "steps": job.steps, "guidance": job.guidance,
     }  # fmt: skip
     flow = job.flow.model_copy(update={"graph": parse_graph(job.flow.graph)})
-    for name in readiness.unfilled(flow, values):
+    for name in readiness.slots_without_place(flow, values):
         if job.redraw is None or name not in ("width", "height"):
             run.note(f"the flow has no slot for {name}: it was left out")
     insist: tuple[SlotName, ...] = ("positive",)

@@ -26,12 +26,12 @@ SHIPPED = Path(__file__).parent.parent / "t2i_backends" / "mini" / "weights" / "
 @pytest.fixture(scope="module")
 def models(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A model root with an untrained mini in it: the architecture is right and the pictures are noise."""
-    from imagewright.t2i_backends.mini.architecture import build_pipeline, export
+    from imagewright.t2i_backends.mini.architecture import build_pipeline, export_pipeline
     from imagewright.t2i_backends.mini.training.train_autoencoder import build_autoencoder
 
     torch.manual_seed(0)
     root = tmp_path_factory.mktemp("models")
-    export(build_pipeline(build_autoencoder()), root / "checkpoints" / "mini")
+    export_pipeline(build_pipeline(build_autoencoder()), root / "checkpoints" / "mini")
     return root
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from imagewright.errors import BadInput
-from imagewright.settings import config_file, load_settings, origins
+from imagewright.settings import config_file, load_settings, setting_origins
 
 
 @pytest.fixture
@@ -29,7 +29,7 @@ def test_the_file_is_read(environ: dict[str, str], tmp_path: Path) -> None:
 def test_the_environment_goes_first_and_the_origin_is_told(environ: dict[str, str]) -> None:
     given = {**environ, "IMAGEWRIGHT_DEVICE": "cuda", "IMAGEWRIGHT_LLM_KEY": "hush"}
     assert load_settings(given).device == "cuda"
-    whence = origins(given)
+    whence = setting_origins(given)
     assert whence["device"] == "IMAGEWRIGHT_DEVICE"
     assert whence["model_cache"] == environ["IMAGEWRIGHT_CONFIG"]
     assert whence["llm"] == "default"

@@ -34,7 +34,7 @@ _TABLES = (
 
 
 @dataclass(frozen=True)
-class Progress:
+class SweepProgress:
     """How far a sweep is: ``done`` of ``total`` cells, of which ``reused`` were measured in an earlier run."""
 
     done: int
@@ -49,7 +49,7 @@ class CellStore:
     def __init__(self, path: Path) -> None:
         self.path = path
 
-    def known(self, keys: Iterable[str]) -> dict[str, Evidence]:
+    def find(self, keys: Iterable[str]) -> dict[str, Evidence]:
         """The cells with those keys, as far as they were ever measured."""
         names = ("flow", "graph_hash", "prompt", "backend", "scorer", "seed", "value", "seconds")
         found = {}
@@ -82,7 +82,7 @@ def cell_key(
 
 
 @dataclass(frozen=True)
-class Cell:
+class FlowCell:
     """What is measured once: a flow on a prompt with a seed, and the regions that the flow is given for it."""
 
     key: str
@@ -104,7 +104,7 @@ def measure(
     backend: Backend,
     scorer: Scorer,
     store: CellStore,
-    progress: Callable[[Progress], None],
+    progress: Callable[[SweepProgress], None],
     model: Callable[[Flow], str] = lambda flow: "",
     layouts: Layouts = lambda flow, prompt: (),
 ) -> list[Evidence]:
@@ -121,7 +121,7 @@ def measure(
         readiness = backend.check(flow)
         if not readiness.runnable:
             raise CannotDraw(f"flow {flow.id!r} cannot run here: {readiness.why_not}", "name other flows with --flows")
-    state = Progress(0, len(flows) * len(prompts) * len(seeds), 0, "")
+    state = SweepProgress(0, len(flows) * len(prompts) * len(seeds), 0, "")
     found: list[Evidence] = []
     for flow in flows:
         identity, cells = model(flow), []
@@ -129,22 +129,22 @@ def measure(
             regions = layouts(flow, prompt)
             for seed in seeds:
                 key = cell_key(flow, prompt, seed, backend.name, scorer.name, identity, regions)
-                cells.append(Cell(key, flow, prompt, seed, regions))
-        rows = store.known(cell.key for cell in cells)
-        state = Progress(state.done + len(rows), state.total, state.reused + len(rows), flow.id)
+                cells.append(FlowCell(key, flow, prompt, seed, regions))
+        rows = store.find(cell.key for cell in cells)
+        state = SweepProgress(state.done + len(rows), state.total, state.reused + len(rows), flow.id)
         progress(state)
         for cell, row in _new_rows([cell for cell in cells if cell.key not in rows], prompts, backend, scorer):
             store.put(cell.key, row)
             rows[cell.key] = row
-            state = Progress(state.done + 1, state.total, state.reused, flow.id)
+            state = SweepProgress(state.done + 1, state.total, state.reused, flow.id)
             progress(state)
         found += [rows[cell.key].model_copy(update={"flow": flow.id}) for cell in cells]
     return found
 
 
 def _new_rows(
-    cells: Sequence[Cell], prompts: Mapping[str, PromptFacts], backend: Backend, scorer: Scorer
-) -> Iterator[tuple[Cell, Evidence]]:
+    cells: Sequence[FlowCell], prompts: Mapping[str, PromptFacts], backend: Backend, scorer: Scorer
+) -> Iterator[tuple[FlowCell, Evidence]]:
     """Each of ``cells`` with its score, as soon as it is known.
 
     Raises:
@@ -164,13 +164,13 @@ def _new_rows(
                 raise drawn
 
 
-def _drawn(cells: Sequence[Cell], backend: Backend) -> Sequence[Drawn | ImagewrightError]:
+def _drawn(cells: Sequence[FlowCell], backend: Backend) -> Sequence[Drawn | ImagewrightError]:
     if isinstance(backend, DrawsTogether):
         return backend.draw_many([cell.job for cell in cells], lambda: False)
     return [backend.draw(cell.job, lambda step: None, lambda: False) for cell in cells]
 
 
-def _evidence(cell: Cell, drawn: Drawn, value: float, backend: Backend, scorer: Scorer) -> Evidence:
+def _evidence(cell: FlowCell, drawn: Drawn, value: float, backend: Backend, scorer: Scorer) -> Evidence:
     return Evidence(
         flow=cell.flow.id,
         prompt=cell.prompt,

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from imagewright.errors import Cancelled, ImagewrightError
 
 
-def ended(work: Callable[[], str]) -> int:
+def end_with(work: Callable[[], str]) -> int:
     """Do ``work`` and print the line that it returns; the exit code.
 
     An ``ImagewrightError`` is told with its remedy; Ctrl-C says that the same command goes on.

@@ -45,19 +45,19 @@ class MiniDetector:
         Raises:
             Fault: its weights are not where the installation puts them.
         """
-        from imagewright.t2i_backends.mini.detector import load_net
+        from imagewright.t2i_backends.mini.detector import load_detector
         from imagewright.t2i_backends.mini.editions import SHIPPED
 
         wanted = edition or SHIPPED
         path = weights_file(name, wanted)
         digest = hashlib.sha256(path.read_bytes()).hexdigest()[:12]
-        return cls(load_net(path, wanted), f"mini-{name}-{digest}", SURE[name])
+        return cls(load_detector(path, wanted), f"mini-{name}-{digest}", SURE[name])
 
     def detect(self, image: Picture) -> tuple[Detection, ...]:
         """What it sees in ``image``, surest first, then the background."""
-        from imagewright.t2i_backends.mini.detector import closer, find
+        from imagewright.t2i_backends.mini.detector import closer, find_things
 
-        found, background = find(self._net, image)
+        found, background = find_things(self._net, image)
         things = [
             Detection(
                 object=f.shape, attributes=(f.colour,), score=f.score,

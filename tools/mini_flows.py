@@ -16,13 +16,13 @@ from typing import Any
 
 from imagewright.errors import ImagewrightError
 from imagewright.flow_format import Graph
-from imagewright.flow_tags import REGIONS, WORDS
+from imagewright.flow_tags import REGIONS, WORDS_ONLY
 from imagewright.memory.artifacts import write_whole
 from imagewright.schemas import Card, Flow
 
 SIDE = 128
 CHECKPOINT = "mini"
-FEW_STEPS = "mini-few-steps"
+_FEW_STEPS = "mini-few-steps"
 
 
 @dataclass(frozen=True)
@@ -103,7 +103,7 @@ RECIPES: tuple[Recipe, ...] = (
 
 def flow_of(recipe: Recipe) -> Flow:
     """The flow of a recipe: its graph, and a card without what the index reads off the graph."""
-    tags = recipe.tags if REGIONS in recipe.tags else (*recipe.tags, WORDS)
+    tags = recipe.tags if REGIONS in recipe.tags else (*recipe.tags, WORDS_ONLY)
     card = Card(
         title=recipe.title, description=recipe.description, tags=("mini", "shapes", *tags), base_model="mini",
         family="flux", licence="Apache-2.0",
@@ -121,7 +121,7 @@ def graph_of(recipe: Recipe) -> Graph:
     }
     model: list[object] = ["1", 0]
     if recipe.few_steps:
-        graph["8"] = _node("UNETLoader", "Load Diffusion Model", unet_name=FEW_STEPS, weight_dtype="default")
+        graph["8"] = _node("UNETLoader", "Load Diffusion Model", unet_name=_FEW_STEPS, weight_dtype="default")
         model = ["8", 0]
     for number, (name, strength) in enumerate(recipe.loras, start=9):
         lora = {"model": model, "lora_name": name, "strength_model": strength}

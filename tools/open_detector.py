@@ -18,17 +18,17 @@ from imagewright.errors import Fault
 from imagewright.ports import Picture
 from imagewright.schemas import Detection
 
-COLOURS = ("red", "orange", "yellow", "green", "blue", "purple", "pink", "brown", "black", "white", "gray")
+HUES = ("red", "orange", "yellow", "green", "blue", "purple", "pink", "brown", "black", "white", "gray")
 THRESHOLDS = {"owlv2": 0.2, "owlvit": 0.15, "grounding-dino": 0.3}
 """The least score of a detection, by kind of model: what their authors use, somewhat raised for OWLv2's many boxes."""
-OVERLAP = 0.5
+_OVERLAP = 0.5
 """Of two detections of one word whose intersection over union is larger, the surer one stays."""
 
 
 _NO_PHRASE = re.compile(r"[^\w' -]+")
 """What would end a phrase early, or be a token of its own."""
-Named = tuple[str, float, tuple[float, float, float, float]]
-Found = tuple[int, float, tuple[float, float, float, float]]
+_Named = tuple[str, float, tuple[float, float, float, float]]
+_Found = tuple[int, float, tuple[float, float, float, float]]
 
 
 @dataclass
@@ -47,7 +47,7 @@ class OpenDetector:
 
     def __post_init__(self) -> None:
         self.labels = frozenset(self.words)
-        self.colours = frozenset(COLOURS) if self.kind.startswith("owl") else frozenset()
+        self.colours = frozenset(HUES) if self.kind.startswith("owl") else frozenset()
 
     @property
     def name(self) -> str:
@@ -101,7 +101,7 @@ class OpenDetector:
             return f"a photo of a {word}"
         return " ".join(_NO_PHRASE.sub(" ", word.lower()).split()) or "?"
 
-    def _boxes(self, picture: Picture, queries: Sequence[str], threshold: float) -> list[Found]:
+    def _boxes(self, picture: Picture, queries: Sequence[str], threshold: float) -> list[_Found]:
         """Query number, score and ``(left, top, right, bottom)`` in pixels of every box above ``threshold``."""
         if self.kind == "grounding-dino":
             return self._grounded(picture, queries, threshold)
@@ -118,7 +118,7 @@ class OpenDetector:
         rows = zip(found["labels"].tolist(), found["scores"].tolist(), found["boxes"].tolist(), strict=True)
         return [(int(label), score, tuple(box)) for label, score, box in rows]
 
-    def _grounded(self, picture: Picture, queries: Sequence[str], threshold: float) -> list[Found]:
+    def _grounded(self, picture: Picture, queries: Sequence[str], threshold: float) -> list[_Found]:
         """As Grounding DINO reads it: one text, whose phrases end in full stops.
 
         A box belongs to the phrase whose surest token is the surest of all. The library's own reading gives back words
@@ -137,7 +137,7 @@ class OpenDetector:
         tokens = outputs.logits[0].sigmoid()
         scores, labels = torch.stack([tokens[:, span].amax(dim=1) for span in spans]).max(dim=0)
         width, height = picture.size
-        found: list[Found] = []
+        found: list[_Found] = []
         boxes = outputs.pred_boxes[0].tolist()
         for label, score, (x, y, w, h) in zip(labels.tolist(), scores.tolist(), boxes, strict=True):
             if score > threshold:
@@ -158,8 +158,8 @@ class OpenDetector:
 
     def _colour(self, part: Picture, word: str) -> str:
         """The colour whose query fits the part best; empty where none does."""
-        found = self._boxes(part, [f"a photo of a {colour} {word}" for colour in COLOURS], 0.0)
-        return COLOURS[max(found, key=lambda one: one[1])[0]] if found else ""
+        found = self._boxes(part, [f"a photo of a {colour} {word}" for colour in HUES], 0.0)
+        return HUES[max(found, key=lambda one: one[1])[0]] if found else ""
 
 
 def _phrases(tokens: Sequence[int], tokenizer: Any) -> list[list[int]]:
@@ -181,11 +181,11 @@ def _inside(box: tuple[float, float, float, float], picture: Picture) -> tuple[i
     return left, top, max(left + 1, right), max(top + 1, bottom)
 
 
-def _without_doubles(found: Iterable[Named]) -> list[Named]:
+def _without_doubles(found: Iterable[_Named]) -> list[_Named]:
     """Surest first, without the boxes of a word that lie on a surer one of it."""
-    kept: list[Named] = []
+    kept: list[_Named] = []
     for one in sorted(found, key=lambda item: -item[1]):
-        if all(one[0] != other[0] or _iou(one[2], other[2]) <= OVERLAP for other in kept):
+        if all(one[0] != other[0] or _iou(one[2], other[2]) <= _OVERLAP for other in kept):
             kept.append(one)
     return kept
 

@@ -17,48 +17,48 @@ from imagewright import registry
 from imagewright.database import storage_errors
 from imagewright.errors import BadInput
 from imagewright.memory.artifacts import write_whole
-from imagewright.retrieval.builtin import shipped_flows
+from imagewright.retrieval.builtin import load_shipped_flows
 from imagewright.retrieval.evidence import EvidenceFile, PromptFacts, dump_evidence, parse_prompts, prompt_line
 from imagewright.schemas import Flow, ParsedGroup, ParsedPrompt, ParsedRelation
 from imagewright.settings import load_settings
 from imagewright.t2i_backends.mini.editions import SHIPPED, Edition
-from imagewright.t2i_backends.mini.world import LARGE, SMALL, Scene, article
-from imagewright.t2i_backends.models.devices import stated_format
+from imagewright.t2i_backends.mini.world import LARGE, SMALL, Scene, article_of
+from imagewright.t2i_backends.models.devices import read_format
 from imagewright.t2i_backends.models.model_files import ModelFiles
-from imagewright.tools.cells import CellStore, Progress, measure
-from imagewright.tools.command import ended
+from imagewright.tools.cells import CellStore, SweepProgress, measure
+from imagewright.tools.command import end_with
 
-PROMPTS = 60
-SEED = 20_250
+_PROMPTS = 60
+_SEED = 20_250
 """Seeds the choice of measuring prompts; apart from the seeds of training and of the tests."""
-SIZES = frozenset((*SMALL, *LARGE))
+SCENE_SIZES = frozenset((*SMALL, *LARGE))
 """The size words of mini's captions; a caption gives all its things the same one."""
 # --- prompts --------------------------------------------------------------------------------
 
 
-def world_prompts(count: int = PROMPTS, seed: int = SEED, edition: Edition = SHIPPED) -> dict[str, PromptFacts]:
+def world_prompts(count: int = _PROMPTS, seed: int = _SEED, edition: Edition = SHIPPED) -> dict[str, PromptFacts]:
     """``count`` different captions of scenes of mini's world with what they say, the same every time."""
     rng = random.Random(seed)
     found: dict[str, PromptFacts] = {}
     while len(found) < count:
         scene = edition.sample_any(rng)
         text = edition.caption(scene, rng)
-        found.setdefault(text, PromptFacts(parsed_scene(scene, text), scene_categories(scene)))
+        found.setdefault(text, PromptFacts(parse_scene(scene, text), scene_categories(scene)))
     return found
 
 
-def parsed_scene(scene: Scene, text: str) -> ParsedPrompt:
+def parse_scene(scene: Scene, text: str) -> ParsedPrompt:
     """What the caption ``text`` of ``scene`` says: known exactly, because the scene is; only sizes are read off."""
     places = {"above": "top", "below": "bottom"}
     position = places.get(scene.position or "", scene.position or "")
-    sizes = tuple(word for word in text.split() if word in SIZES)[:1]
+    sizes = tuple(word for word in text.split() if word in SCENE_SIZES)[:1]
     groups = [
         ParsedGroup(
             object=group.shape,
             attributes=(*sizes, group.colour),
             count=group.count,
             position=position,  # type: ignore[arg-type]
-            caption=" ".join([article((*sizes, group.colour)[0]), *sizes, group.colour, group.shape]),
+            caption=" ".join([article_of((*sizes, group.colour)[0]), *sizes, group.colour, group.shape]),
         )
         for group in scene.groups
     ]
@@ -97,14 +97,14 @@ def load_prompts(path: Path | None, count: int, edition: Edition = SHIPPED) -> d
 # --- the command ----------------------------------------------------------------------------
 
 
-def arguments() -> argparse.ArgumentParser:
+def _arguments() -> argparse.ArgumentParser:
     """The command line of the sweep."""
     parser = argparse.ArgumentParser(
         prog="python -m imagewright.tools.sweep", description="Measure flows by drawing; resumable at any moment."
     )
     parser.add_argument("--out", type=Path, required=True, help="the evidence file to write (JSONL)")
     parser.add_argument("--prompts", type=Path, help="a JSONL file of prompts; written with mini's world when absent")
-    parser.add_argument("--count", type=int, default=PROMPTS, help="how many prompts of mini's world (default 60)")
+    parser.add_argument("--count", type=int, default=_PROMPTS, help="how many prompts of mini's world (default 60)")
     parser.add_argument("--seeds", type=int, default=2, help="pictures for each flow and prompt (default 2)")
     parser.add_argument("--flows", nargs="+", metavar="ID", help="shipped flows to measure (default: mini's)")
     parser.add_argument("--backend", default="diffusers")
@@ -113,7 +113,7 @@ def arguments() -> argparse.ArgumentParser:
     return parser
 
 
-def run(options: argparse.Namespace) -> str:
+def _run(options: argparse.Namespace) -> str:
     """Do what the command line asks; the line to print at the end.
 
     Raises:
@@ -141,7 +141,7 @@ def run(options: argparse.Namespace) -> str:
 
 def weights(flows: Sequence[Flow], files: ModelFiles, device: str) -> dict[str, str]:
     """For each flow's id, its weights: every file's name with the head of its digest, and the format where stated."""
-    stated = [*filter(None, [stated_format(device)])]
+    stated = [*filter(None, [read_format(device)])]
     return {flow.id: " ".join([*_file_names(flow, files), *stated]) for flow in flows}
 
 
@@ -151,7 +151,7 @@ def _file_names(flow: Flow, files: ModelFiles) -> list[str]:
 
 
 def _named_flows(ids: Sequence[str] | None) -> list[Flow]:
-    shipped = {flow.id: flow for flow in shipped_flows()}
+    shipped = {flow.id: flow for flow in load_shipped_flows()}
     unknown = [name for name in ids or () if name not in shipped]
     if unknown:
         raise BadInput(f"no shipped flow is called {unknown[0]!r}", f"shipped: {', '.join(shipped)}")
@@ -164,7 +164,7 @@ class Printer:
     def __init__(self) -> None:
         self.started = time.monotonic()
 
-    def __call__(self, state: Progress) -> None:
+    def __call__(self, state: SweepProgress) -> None:
         drawn = state.done - state.reused
         pace = (time.monotonic() - self.started) / drawn if drawn else 0.0
         line = f"{state.done}/{state.total} {state.flow} · {pace * (state.total - state.done) / 60:.0f} min to go"
@@ -176,7 +176,7 @@ class Printer:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """The command; returns the exit code."""
-    return ended(lambda: run(arguments().parse_args(argv)))
+    return end_with(lambda: _run(_arguments().parse_args(argv)))
 
 
 if __name__ == "__main__":

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pydantic import BaseModel, Field
 
-from imagewright.agents.llm.ask import Asker, OnNote, Question, Unusable
+from imagewright.agents.llm.ask import Asker, OnNote, Query, Unusable
 from imagewright.agents.llm.prompt_files import prompt as prompt_file
 from imagewright.ports import Categorizer
 from imagewright.schemas import Categories, ParsedPrompt
@@ -35,7 +35,7 @@ class LLMCategorizer:
         """The labels of ``prompt``, best first, with how sure the model is of each."""
         text = prompt_file("categorizer", prompt={"prompt": prompt})
         try:
-            answer = self.asker.ask(Question(text, Labelled, _problem))
+            answer = self.asker.ask(Query(text, Labelled, _problem))
         except Unusable as error:
             self.on_fallback(f"the rules labelled the prompt: {error}")
             return self.rules.categorize(prompt, parsed)

@@ -46,7 +46,7 @@ class RulesCategorizer:
 
     def categorize(self, prompt: str, parsed: ParsedPrompt) -> Categories:
         """The labels of ``prompt``, those that the parse is sure of first; never empty."""
-        certain = stated_labels(prompt, parsed)
+        certain = read_labels(prompt, parsed)
         near = self._nearest(prompt)
         labels = tuple(dict.fromkeys([*certain, *near])) or (_FALLBACK,)
         return Categories(
@@ -74,13 +74,13 @@ class RulesCategorizer:
         ]
 
 
-def stated_labels(prompt: str, parsed: ParsedPrompt) -> list[str]:
+def read_labels(prompt: str, parsed: ParsedPrompt) -> list[str]:
     """The categories that follow from the parse alone: what is in the picture, how it is composed, its style."""
     labels = []
     heads = {g.object.rpartition(" ")[2] for g in parsed.groups}
-    colours = [g for g in parsed.groups if lexicon.COLOURS & set(" ".join(g.attributes).split())]
+    colours = [g for g in parsed.groups if lexicon.KNOWN_COLOURS & set(" ".join(g.attributes).split())]
     checks = (
-        ("Abstract shapes", bool(heads) and heads <= nouns.SHAPES | {"house"} and bool(heads & nouns.SHAPES)),
+        ("Abstract shapes", bool(heads) and heads <= nouns.SHAPE_NOUNS | {"house"} and bool(heads & nouns.SHAPE_NOUNS)),
         ("People", bool(heads & _PEOPLE)),
         ("Animals", bool(heads & _ANIMALS)),
         ("Counting", any(g.count > 1 for g in parsed.groups)),

@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import re
 
-from imagewright.agents.conversation.change_words import AMOUNT, BETTER, MOVE_VERB, PLACE, RELATION, SIZE, WAY
+from imagewright.agents.conversation.change_words import AMOUNT, BETTER, MOVE_VERB, PLACE, RELATION, SIZE_CHANGE, WAY
 from imagewright.agents.reading import lexicon
 
 MAKE = r"(?:make|paint|colou?r|turn|change|have|let|set|draw|get|i want|i'd like|i would like|render)"
-SHADE = r"(?:(?:dark|light|bright|pale|deep|hot|sky|navy|lime) )?"
-COLOUR = rf"(?P<c>{SHADE}(?:{'|'.join(sorted(lexicon.COLOURS - {'rainbow-'}, key=len, reverse=True))}))"
-_PATTERN = rf"(?:{'|'.join(sorted(lexicon.PATTERNS | {'plain', 'solid'}, key=len, reverse=True))})"
+_SHADE = r"(?:(?:dark|light|bright|pale|deep|hot|sky|navy|lime) )?"
+COLOUR = rf"(?P<c>{_SHADE}(?:{'|'.join(sorted(lexicon.KNOWN_COLOURS - {'rainbow-'}, key=len, reverse=True))}))"
+_PATTERN = rf"(?:{'|'.join(sorted(lexicon.KNOWN_PATTERNS | {'plain', 'solid'}, key=len, reverse=True))})"
 PAPER = COLOUR.replace("(?P<c>", rf"(?P<c>(?:{_PATTERN} )*", 1).removesuffix(")") + rf"(?: {_PATTERN})*|{_PATTERN})"
 """The colour of a background with its pattern, in either order, or the pattern alone."""
 GROUND = r"(?:the )?(?:background|backdrop|sky|ground)"
@@ -32,7 +32,7 @@ RECOLOUR = (
     rf"(?:could|can|would|should|may) (?P<t>.+?) be {COLOUR}",
     rf"(?P<t>[\w-]+):? (?:in )?{COLOUR}",
 )
-BACKGROUND = (
+BACKGROUND_CHANGE = (
     rf"(?:{MAKE} )?{GROUND} (?:to |into |in |be |should be |is )?(?:a )?{PAPER}(?: instead)?",
     rf"(?:(?:with|on|use|make it|put it on|change to|try|against) )?(?:an? |the )?{PAPER} (?:background|"
     rf"backdrop)(?: instead)?",
@@ -70,17 +70,18 @@ ADD = (
     r"add (?P<n>\w[\w -]*)",
 )
 RESIZE = (
-    rf"(?:make|scale|blow|let|have|draw|get|grow|turn|i want) (?P<t>.+?) (?:be |become |up |down )?{SIZE}",
+    rf"(?:make|scale|blow|let|have|draw|get|grow|turn|i want) (?P<t>.+?) (?:be |become |up |down )?{SIZE_CHANGE}",
     rf"(?:a |the |one )?(?:{AMOUNT} )?(?P<w>{BETTER}) (?P<t>.+)",
     r"(?P<w>enlarge|shrink|grow|scale up|scale down|blow up|magnify|reduce|expand|double|halve|triple)(?: the "
     r"size of)? (?P<t>.+?)(?: (?:a bit|a little|a lot|slightly|by half|by a third|in size))*",
     r"(?P<t>.+?) (?:is|are|looks?|seems?) (?:much |a bit |a little |far |way )?(?P<too>too (?:small|little|tiny|"
     r"big|large|huge))",
-    rf"(?P<t>(?:the|it|this|that|both|all|them|left|right)\b.*?) (?:should be |must be |could be |is |to be )?{SIZE}",
-    rf"{SIZE}",
+    r"(?P<t>(?:the|it|this|that|both|all|them|left|right)\b.*?) (?:should be |must be |could be |is |to be )?"
+    rf"{SIZE_CHANGE}",
+    rf"{SIZE_CHANGE}",
     r"(?P<w>double|halve|triple) (?P<t>.+?)(?:'s)? size",
-    rf"(?P<t>[\w-]+):? {SIZE}",
-    rf"(?P<t>(?:the|both|all) .+?) (?:could|should|must|can) be {SIZE}",
+    rf"(?P<t>[\w-]+):? {SIZE_CHANGE}",
+    rf"(?P<t>(?:the|both|all) .+?) (?:could|should|must|can) be {SIZE_CHANGE}",
 )
 MOVE = (
     rf"(?:{MOVE_VERB}) (?P<t>.+?) (?:{AMOUNT} )?(?:further |more |over |off |all the way )?(?:to |towards? |into |"

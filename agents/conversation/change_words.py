@@ -13,7 +13,7 @@ AMOUNT = (
     r"a lot|lots|much|far|way|considerably|quite a bit|by half)"
 )
 BETTER = r"(?:bigger|larger|smaller|tinier|huger|taller|wider)"
-SIZE = (
+SIZE_CHANGE = (
     r"(?:(?:much|far|way|a lot|a bit|a little|a little bit|slightly|somewhat|even|considerably|even more) )?"
     r"(?P<s>(?:twice|three times|half|two times|double|1\.5 times|four times)(?: as (?:big|large|small|wide|tall)|"
     r" (?:the|its|their) size| bigger| larger)?|"
@@ -58,11 +58,11 @@ _TIMES = (
     ("double", 2.0),
     ("half", 0.5),
 )
-STEP = 0.2
+_STEP = 0.2
 """How far "move it up" goes, as a share of the canvas."""
 
 
-def size_of(groups: Mapping[str, str | None]) -> float | None:
+def read_factor(groups: Mapping[str, str | None]) -> float | None:
     """The factor that the matched words come to; None where they name no size."""
     if too := groups.get("too"):
         return 1.4 if re.search(r"small|little|tiny", too) else 0.7
@@ -89,11 +89,11 @@ def amount_of(said: str) -> float:
     return (
         0.35
         if re.search(r"a lot|lots|\bfar\b(?! (?:left|right))|\bmuch\b|\bway\b|considerably|quite a bit", said)
-        else STEP
+        else _STEP
     )
 
 
-def place_of(words: str) -> PlaceName:
+def read_place(words: str) -> PlaceName:
     """A place of the canvas in our words: ``top-left``, ``left``, ``middle``."""
     down = "top" if re.search(r"top|upper|up|high", words) else "bottom" if re.search(r"bottom|low|down", words) else ""
     across = "left" if "left" in words else "right" if "right" in words else ""

@@ -14,9 +14,9 @@ from imagewright.agents.conversation.change_words import (
     PLACE,
     RELATION,
     amount_of,
-    place_of,
+    read_factor,
+    read_place,
     relation_of,
-    size_of,
     way_of,
 )
 from imagewright.agents.conversation.targets import NotThere, Unsure, find_boxes
@@ -84,7 +84,7 @@ def _match(patterns: Sequence[str], said: str) -> list[re.Match[str]]:
 
 
 def _background(said: str, picture: Reference, same: bool) -> tuple[Edit, ...]:
-    for found in _match(patterns.BACKGROUND, said):
+    for found in _match(patterns.BACKGROUND_CHANGE, said):
         return (Edit(op="background", text=f"{nouns.article(found['c'])} {found['c']} background"),)
     body = re.sub(
         rf"^(?:{MAKE} (?:it |this |that |the (?:picture|scene|image) )?(?:be )?|but |now |put (?:it|them|this|"
@@ -204,7 +204,7 @@ def _thing(text: str) -> ParsedGroup | None:
 def _caption(group: ParsedGroup, picture: Reference, boxes: Sequence[int]) -> str:
     """What a replaced thing is called: a thing of no colour takes over the old one's where it has a single one."""
     colours = (
-        {a for n in boxes for a in picture.layout.boxes[n].attributes if a in lexicon.COLOURS}
+        {a for n in boxes for a in picture.layout.boxes[n].attributes if a in lexicon.KNOWN_COLOURS}
         if picture.layout
         else set()
     )
@@ -248,14 +248,14 @@ def _whereabouts(text: str, picture: Reference) -> tuple[str, PlaceName, int | N
         except NotThere:
             return text, "", None
     if found := re.fullmatch(rf"(?P<n>.+?) (?:to|in|at|on|into) (?:the )?(?P<place>{PLACE})", text):
-        return found["n"], place_of(found["place"]), None
+        return found["n"], read_place(found["place"]), None
     return text, "", None
 
 
 def _resize(said: str, picture: Reference, same: bool) -> tuple[Edit, ...]:
     for found in _match(patterns.RESIZE, said):
         groups = found.groupdict()
-        factor = size_of(groups)
+        factor = read_factor(groups)
         if factor is None:
             continue
         boxes = find_boxes(_bare(groups.get("t") or "it"), picture)
@@ -285,7 +285,7 @@ def _moved(groups: dict[str, str | None], said: str, picture: Reference) -> tupl
         other = find_boxes(groups["u"] or "", picture)
         return (Edit(op="move", boxes=boxes, place=relation_of(relation), beside=other[0]),)
     if place := groups.get("place"):
-        return (Edit(op="move", boxes=boxes, place=place_of(place)),)
+        return (Edit(op="move", boxes=boxes, place=read_place(place)),)
     word = groups.get("way") or groups.get("verb") or groups.get("too") or ""
     across, down = way_of(word, too="too" in groups and bool(groups["too"]))
     if re.search(
@@ -293,7 +293,7 @@ def _moved(groups: dict[str, str | None], said: str, picture: Reference) -> tupl
         r"(?:left|right)$|all the way|\bput\b.*\bto the (?:left|right|top|bottom)$",
         said,
     ):
-        return (Edit(op="move", boxes=boxes, place=place_of(word)),)
+        return (Edit(op="move", boxes=boxes, place=read_place(word)),)
     share = amount_of(said)
     return (Edit(op="move", boxes=boxes, across=across * share, down=down * share),)
 

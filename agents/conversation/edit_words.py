@@ -8,14 +8,14 @@ from collections.abc import Sequence
 from imagewright.agents.reading import nouns
 from imagewright.agents.reading.describe import canonical_prompt
 from imagewright.agents.reading.function_words import CLOSED, DETERMINERS, PREPOSITIONS
-from imagewright.agents.reading.numbers import WORDS, number_word
+from imagewright.agents.reading.numbers import NUMBER_WORDS, number_word
 from imagewright.intents import Edit, Reference
 from imagewright.schemas import ParsedPrompt
 
-_SILENT = {*CLOSED, *DETERMINERS, *PREPOSITIONS, *WORDS, "background", "backdrop", "with", "there", "is", "are"}
+_SILENT = {*CLOSED, *DETERMINERS, *PREPOSITIONS, *NUMBER_WORDS, "background", "backdrop", "with", "there", "is", "are"}
 
 
-def edited_prompt(base: Reference, edits: Sequence[Edit], parsed: ParsedPrompt) -> str:
+def edit_prompt(base: Reference, edits: Sequence[Edit], parsed: ParsedPrompt) -> str:
     """The prompt of the edited picture.
 
     Where the parse holds all that the base's prompt says, the new parse is restated; otherwise the change is worked

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from imagewright.agents.conversation import edit_geometry as geometry
-from imagewright.agents.conversation.edit_words import edited_prompt
+from imagewright.agents.conversation.edit_words import edit_prompt
 from imagewright.agents.layout.rules import layout_of
 from imagewright.agents.reading import nouns
 from imagewright.agents.reading.parse import parse_prompt
@@ -83,7 +83,7 @@ def _edited(base: Reference, edits: Sequence[Edit]) -> Settled:
     regions = () if whole else _regions(things)
     left = [thing for thing in things if not thing.gone]
     focus = tuple(number for number, thing in enumerate(left) if thing.changed)
-    return Settled(prompt=edited_prompt(base, edits, parsed), parsed=parsed, layout=new, redraw=regions, focus=focus)
+    return Settled(prompt=edit_prompt(base, edits, parsed), parsed=parsed, layout=new, redraw=regions, focus=focus)
 
 
 def _regions(things: Sequence[_Thing]) -> tuple[Region, ...]:
@@ -142,7 +142,7 @@ def _change_one(things: list[_Thing], number: int, edit: Edit) -> None:
     elif edit.op == "replace":
         thing.box, thing.group = _named(thing.box, edit.text), None
     elif edit.op == "resize":
-        thing.box = geometry.resized(thing.box, edit.factor, _others(things, number))
+        thing.box = geometry.resize(thing.box, edit.factor, _others(things, number))
     elif edit.op == "move":
         _move(things, number, edit)
 
@@ -159,13 +159,13 @@ def _move(things: list[_Thing], number: int, edit: Edit) -> None:
             raise BadInput(f"the picture has no box {edit.beside}", "say what it goes beside by its name")
         moved = geometry.beside(thing.box, edit.place, other.box)
         if moved is None:
-            thing.box, other.box = geometry.exchanged(thing.box, other.box)
+            thing.box, other.box = geometry.exchange(thing.box, other.box)
         else:
             thing.box = moved
     elif edit.place:
-        thing.box, thing.place = geometry.placed(thing.box, edit.place), edit.place
+        thing.box, thing.place = geometry.place_box(thing.box, edit.place), edit.place
     else:
-        thing.box = geometry.shifted(thing.box, edit.across, edit.down)
+        thing.box = geometry.shift(thing.box, edit.across, edit.down)
 
 
 def _add(things: list[_Thing], edit: Edit) -> None:
@@ -192,9 +192,9 @@ def _typical(things: Sequence[_Thing]) -> tuple[float, float]:
 
 def _recoloured(box: Box, colour: str) -> Box:
     """``box`` with its colour replaced, or the colour added before the noun."""
-    from imagewright.agents.reading.lexicon import COLOURS
+    from imagewright.agents.reading.lexicon import KNOWN_COLOURS
 
-    old = [word for word in box.attributes if word.split()[-1] in COLOURS]
+    old = [word for word in box.attributes if word.split()[-1] in KNOWN_COLOURS]
     kept = [word for word in box.attributes if word not in old]
     body = box.caption.split(" ", 1)[1] if box.caption.startswith(("a ", "an ")) else box.caption
     for word in old:

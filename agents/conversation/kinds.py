@@ -28,7 +28,7 @@ def wants_picture(intent: Intent) -> bool:
     return intent.kind in ("create", "edit", "vary")
 
 
-def assumed(intent: Intent, again: Callable[[str], Intent]) -> tuple[Intent, str]:
+def assume(intent: Intent, again: Callable[[str], Intent]) -> tuple[Intent, str]:
     """``intent``; an unclear one as its first choice, read with ``again``, and the assumption in words.
 
     Raises:

@@ -13,7 +13,7 @@ from pydantic import BaseModel, Field
 
 from imagewright.agents.conversation.edits import settle
 from imagewright.agents.conversation.rules import why_unclear
-from imagewright.agents.llm.ask import Asker, OnNote, Question, Unusable
+from imagewright.agents.llm.ask import Asker, OnNote, Query, Unusable
 from imagewright.agents.llm.prompt_files import Prompt
 from imagewright.agents.llm.prompt_files import prompt as prompt_file
 from imagewright.agents.reading.parse import parse_prompt
@@ -56,7 +56,7 @@ class LLMInterpreter:
             return _problem(answer, references)
 
         try:
-            answer = self.asker.ask(Question(interpreter_prompt(prompt, references), Decision, check))
+            answer = self.asker.ask(Query(interpreter_prompt(prompt, references), Decision, check))
         except Unusable as error:
             self.on_fallback(f"the rules read what was said: {error}")
             return by_rules

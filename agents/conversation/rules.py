@@ -7,7 +7,7 @@ import unicodedata
 from collections.abc import Sequence
 
 from imagewright.agents.conversation.changes import read_edits, strip_same
-from imagewright.agents.conversation.sayings import plain, read_command, read_preference, read_question
+from imagewright.agents.conversation.sayings import read_command, read_preference, read_question, simplify_saying
 from imagewright.agents.conversation.targets import NotThere, Unsure, find_picture
 from imagewright.agents.reading.parse import parse_prompt
 from imagewright.intents import Intent, Reference
@@ -29,7 +29,7 @@ class RulesInterpreter:
         text = " ".join(prompt.split())
         if reason := why_unclear(text):
             return Intent(kind="unclear", reason=reason)
-        said = plain(text)
+        said = simplify_saying(text)
         if len(said.split()) <= _LONGEST and (found := _conversational(text, said, references)):
             return found
         return _created(text, references)
@@ -110,7 +110,7 @@ def _created(text: str, references: Sequence[Reference]) -> Intent:
     if references and not (parsed.groups or parsed.background or parsed.style):
         reason = f"I do not know what to do with {text[:80]!r}; say what to draw or what to change"
         return Intent(kind="unclear", reason=reason)
-    rest, same = strip_same(plain(text))
+    rest, same = strip_same(simplify_saying(text))
     if same and references and not parsed.groups:
         return Intent(kind="unclear", reason=f"I do not know what to change by {rest[:80]!r}")
     return Intent(kind="create", prompt=text, parsed=parsed)

@@ -1,6 +1,7 @@
 """What people say that changes no picture by itself: undo, go back, one more, why, thumbs, lasting wishes.
 
-Each reader takes a saying in plain form (``plain``) and gives an ``Intent``, or None where it is something else.
+Each reader takes a saying in plain form (``simplify_saying``) and gives an ``Intent``, or None where it is something
+else.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ from collections.abc import Sequence
 
 from imagewright.agents.conversation.targets import find_picture
 from imagewright.agents.reading import styling
-from imagewright.agents.reading.numbers import WORDS
+from imagewright.agents.reading.numbers import NUMBER_WORDS
 from imagewright.agents.reading.parse import parse_prompt
 from imagewright.intents import Intent, Preference, Reference, Topic
 
@@ -110,7 +111,7 @@ _FORGET = re.compile(
 )
 
 
-def plain(text: str) -> str:
+def simplify_saying(text: str) -> str:
     """``text`` in lower case without courtesies, closing marks and curly quotes."""
     said = " ".join(text.lower().replace("\u2019", "'").split()).strip(' .!"')
     before = None
@@ -177,7 +178,7 @@ def _undo(found: re.Match[str], live: Sequence[Reference]) -> Intent:
 
 
 def _number(word: str) -> int:
-    return int(word) if word.isdigit() else WORDS.get(word, 1)
+    return int(word) if word.isdigit() else NUMBER_WORDS.get(word, 1)
 
 
 def _branch(found: re.Match[str], pictures: Sequence[Reference]) -> Intent | None:

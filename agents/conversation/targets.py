@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable, Sequence
 
 from imagewright.agents.reading import lexicon, nouns
-from imagewright.agents.reading.numbers import WORDS
+from imagewright.agents.reading.numbers import NUMBER_WORDS
 from imagewright.agents.reading.words import words
 from imagewright.intents import Reference
 from imagewright.schemas import Box
@@ -102,15 +102,15 @@ def _means_many(said: Sequence[str], found: int) -> bool:
         return False
     if set(said) & (_ALL | {"ones", "others", "shapes", "objects", "things"}):
         return True
-    if any(WORDS.get(word, int(word) if word.isdigit() else None) == found for word in said):
+    if any(NUMBER_WORDS.get(word, int(word) if word.isdigit() else None) == found for word in said):
         return True
-    return any(nouns.is_plural(word) and word not in _ALL for word in said if word not in lexicon.COLOURS)
+    return any(nouns.is_plural(word) and word not in _ALL for word in said if word not in lexicon.KNOWN_COLOURS)
 
 
 def _alike(said: Sequence[str], boxes: Sequence[Box]) -> tuple[int, ...]:
     """The boxes that fit the noun and the adjectives of the phrase; empty where a word fits none."""
     skip = _ARTICLES | _THIS | _ALL | _ONE | _MIDDLE | _BIG | _SMALL | set(_SPOTS) | set(ORDINALS)
-    skip |= {"other", "others", "last", "new", "any", "only", "same", "far", "most"} | set(WORDS)
+    skip |= {"other", "others", "last", "new", "any", "only", "same", "far", "most"} | set(NUMBER_WORDS)
     asked = [word for word in said if word not in skip and not word.isdigit()]
     own = [word for word in said if word in _BIG | _SMALL and any(word in box.attributes for box in boxes)]
     return tuple(number for number, box in enumerate(boxes) if all(_fits(word, box) for word in (*asked, *own)))

@@ -9,9 +9,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from imagewright.agents.critic.repair import nearer, proposed
-from imagewright.agents.critic.sight import Sight, Wanted, iou, placed, see, stands
-from imagewright.agents.critic.verdict import failures, not_judged, verdict
+from imagewright.agents.critic.repair import nearer, propose
+from imagewright.agents.critic.sight import Sight, Wanted, iou, see, stand_in_place, stands
+from imagewright.agents.critic.verdict import failed_checks, not_judged, verdict
 from imagewright.ports import Detector, Picture
 from imagewright.schemas import Check, Layout, ParsedPrompt, Verdict
 from imagewright.synonyms import plain_boxes, plainly
@@ -35,8 +35,8 @@ class DetectorCritic:
         sight = see(eye.detect(image), parsed, eye.labels, eye.colours, eye.sure)
         checks = (*_kinds(sight), *_forms(sight), *_colours(sight), *_relations(sight, parsed), *_absent(sight, parsed))
         checks = (*checks, *_others(sight, parsed), *_background(sight, parsed), *_layout(sight, layout))
-        failed = failures(checks)
-        found = verdict(checks, proposed(sight, parsed, layout, failed, tried), "detector")
+        failed = failed_checks(checks)
+        found = verdict(checks, propose(sight, parsed, layout, failed, tried), "detector")
         return found.model_copy(update={"nearer": nearer(sight, parsed, failed)})
 
 
@@ -98,7 +98,7 @@ def _relations(sight: Sight, parsed: ParsedPrompt) -> Iterator[Check]:
     for wanted, group in zip(sight.wanted, parsed.groups, strict=True):
         if group.position:
             known = wanted.object in sight.labels
-            answer = placed(group.position, sight.matching(wanted)) if known else None
+            answer = stand_in_place(group.position, sight.matching(wanted)) if known else None
             yield _place(answer, f"{wanted.name} at the {group.position}")
 
 

@@ -2,7 +2,8 @@
 
 A model that sees proposes one and compares both pictures, in both orders, so that its taste for the first or the second
 place does not decide. Where there is none, two things are measured: exposure and contrast. Neither is a benchmark's
-scorer, and neither may say what is to be seen: what is added to the prompt are the words of ``WORDS`` and no others.
+scorer, and neither may say what is to be seen: what is added to the prompt are the words of ``IDEA_WORDS`` and no
+others.
 """
 
 from __future__ import annotations
@@ -15,13 +16,13 @@ import numpy as np
 from PIL import Image
 from pydantic import BaseModel, Field
 
-from imagewright.agents.llm.ask import Asker, OnNote, Question, Unusable
+from imagewright.agents.llm.ask import Asker, OnNote, Query, Unusable
 from imagewright.agents.llm.eyes import WHOLE, png, seeing
 from imagewright.agents.llm.prompt_files import prompt as prompt_file
 from imagewright.intents import Idea, IdeaKind
 from imagewright.ports import Picture, Polisher
 
-WORDS: dict[IdeaKind, str] = {
+IDEA_WORDS: dict[IdeaKind, str] = {
     "brighter": "brightly lit, well exposed",
     "darker": "low-key lighting, darker exposure",
     "more contrast": "strong contrast, deep shadows and clear highlights",
@@ -52,7 +53,7 @@ _ON_PURPOSE: dict[IdeaKind, tuple[str, ...]] = {
     "more contrast": ("mist", "fog", "haze", "pastel", "soft", "faded", "pale", "plain", "minimal"),
 }
 """Words of a prompt that ask for what would be measured as a fault."""
-MOST_PROMPT = 2000
+_MOST_PROMPT = 2000
 
 
 class Suggested(BaseModel):
@@ -105,7 +106,7 @@ class MeasuredPolisher:
         for kind, fault in _FAULTS.items():
             if fault(tone) > 0 and not any(word in said for word in _ON_PURPOSE[kind]):
                 reason = f"mean luminance {tone.mean:.2f}, spread {tone.spread:.2f}"
-                return Idea(kind=kind, words=WORDS[kind], reason=reason, decided_by="measure")
+                return Idea(kind=kind, words=IDEA_WORDS[kind], reason=reason, decided_by="measure")
         return None
 
     def prefers(self, before: Picture, after: Picture, prompt: str, idea: Idea) -> tuple[bool, str]:
@@ -128,16 +129,16 @@ class VLMPolisher:
 
     def suggest(self, image: Picture, prompt: str) -> Idea | None:
         """At most one suggestion."""
-        file = prompt_file("polish", prompt=[prompt[:MOST_PROMPT]])
+        file = prompt_file("polish", prompt=[prompt[:_MOST_PROMPT]])
         try:
-            answer = self._asker().ask(Question(file, Suggested, lambda said: "", (png(image, WHOLE),)))
+            answer = self._asker().ask(Query(file, Suggested, lambda said: "", (png(image, WHOLE),)))
         except Unusable as error:
             self.on_fallback(f"the picture's beauty was left to the measure of its light: {error}")
             return self.measured.suggest(image, prompt)
         kind = answer.suggestion
         if kind == "none":
             return None
-        return Idea(kind=kind, words=WORDS[kind], reason=" ".join(answer.reason.split()), decided_by="vlm")
+        return Idea(kind=kind, words=IDEA_WORDS[kind], reason=" ".join(answer.reason.split()), decided_by="vlm")
 
     def prefers(self, before: Picture, after: Picture, prompt: str, idea: Idea) -> tuple[bool, str]:
         """Whether ``after`` is found more beautiful in both orders; who suggested is who compares."""
@@ -157,8 +158,8 @@ class VLMPolisher:
         return True, " ".join(turned.reason.split()) or "preferred in both orders"
 
     def _compared(self, prompt: str, pictures: tuple[bytes, ...]) -> Preferred:
-        file = prompt_file("compare", prompt=[prompt[:MOST_PROMPT]])
-        return self._asker().ask(Question(file, Preferred, lambda said: "", pictures))
+        file = prompt_file("compare", prompt=[prompt[:_MOST_PROMPT]])
+        return self._asker().ask(Query(file, Preferred, lambda said: "", pictures))
 
     def _asker(self) -> Asker:
         asker = seeing(self.asker)

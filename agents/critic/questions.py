@@ -14,8 +14,8 @@ from imagewright.agents.reading.nouns import plural
 from imagewright.agents.reading.numbers import number_word
 from imagewright.schemas import Layout, ParsedGroup, ParsedPrompt, Value
 
-Topic = Literal["present", "count", "attribute", "relation", "absent", "background", "text", "style"]
-MOST = 24
+_Topic = Literal["present", "count", "attribute", "relation", "absent", "background", "text", "style"]
+MOST_QUESTIONS = 24
 """Questions about one picture; those about single attributes are left out first."""
 _TEXT = re.compile(r'"([^"]{1,120})"')
 _PLACES = {
@@ -28,36 +28,38 @@ _RELATIONS = {
     "left": "to the left of", "right": "to the right of", "above": "above", "below": "below", "inside": "inside",
     "near": "near", "behind": "behind", "in-front": "in front of",
 }  # fmt: skip
-_FIRST: tuple[Topic, ...] = ("present", "count", "relation", "text", "absent", "background", "style", "attribute")
+_FIRST: tuple[_Topic, ...] = ("present", "count", "relation", "text", "absent", "background", "style", "attribute")
 
 
-class Asked(Value):
+class PictureQuestion(Value):
     """One question about a picture."""
 
-    topic: Topic
+    topic: _Topic
     text: str
     box: int | None = None
     """The box of the layout where the answer should be, where there is one."""
 
 
-def questions(prompt: str, parsed: ParsedPrompt, layout: Layout | None) -> tuple[Asked, ...]:
-    """The questions for a picture of ``prompt``, the most telling first, ``MOST`` at most."""
+def questions(prompt: str, parsed: ParsedPrompt, layout: Layout | None) -> tuple[PictureQuestion, ...]:
+    """The questions for a picture of ``prompt``, the most telling first, ``MOST_QUESTIONS`` at most."""
     found = (*_things(parsed, layout), *_relations(parsed, layout), *_rest(prompt, parsed))
-    return tuple(sorted(dict.fromkeys(found), key=lambda asked: _FIRST.index(asked.topic)))[:MOST]
+    return tuple(sorted(dict.fromkeys(found), key=lambda asked: _FIRST.index(asked.topic)))[:MOST_QUESTIONS]
 
 
-def _things(parsed: ParsedPrompt, layout: Layout | None) -> Iterator[Asked]:
+def _things(parsed: ParsedPrompt, layout: Layout | None) -> Iterator[PictureQuestion]:
     for group in parsed.groups:
         name, box = _name(group), _box_of(group, layout)
         if group.exact and group.count > 1:
-            yield Asked(topic="count", text=f"Are there exactly {number_word(group.count)} {plural(name)}?", box=None)
+            yield PictureQuestion(
+                topic="count", text=f"Are there exactly {number_word(group.count)} {plural(name)}?", box=None
+            )
         else:
-            yield Asked(topic="present", text=f"Is there {_a(name)}?", box=box)
+            yield PictureQuestion(topic="present", text=f"Is there {_a(name)}?", box=box)
         if group.exact and group.count == 1 and sum(g.object == group.object for g in parsed.groups) == 1:
-            yield Asked(topic="count", text=f"Is there just one {group.object}?", box=None)
+            yield PictureQuestion(topic="count", text=f"Is there just one {group.object}?", box=None)
         for word in group.attributes:
             each = "every" if group.count > 1 else "the"
-            yield Asked(topic="attribute", text=f"Is {each} {group.object} {word}?", box=box)
+            yield PictureQuestion(topic="attribute", text=f"Is {each} {group.object} {word}?", box=box)
 
 
 def _name(group: ParsedGroup) -> str:
@@ -75,17 +77,17 @@ def _box_of(group: ParsedGroup, layout: Layout | None) -> int | None:
     )
 
 
-def _relations(parsed: ParsedPrompt, layout: Layout | None) -> Iterator[Asked]:
+def _relations(parsed: ParsedPrompt, layout: Layout | None) -> Iterator[PictureQuestion]:
     for relation in parsed.relations:
         subject, other = parsed.groups[relation.subject], parsed.groups[relation.object]
         words = f"{_some(subject)} {_RELATIONS[relation.relation]} {_some(other)}"
         verb = "Are" if subject.count > 1 else "Is"
-        yield Asked(topic="relation", text=f"{verb} {words}?", box=_box_of(subject, layout))
+        yield PictureQuestion(topic="relation", text=f"{verb} {words}?", box=_box_of(subject, layout))
     for group in parsed.groups:
         if group.position in _PLACES:
             verb = "Are" if group.count > 1 else "Is"
             where = f"{_some(group)} {_PLACES[group.position]} of the picture"
-            yield Asked(topic="relation", text=f"{verb} {where}?", box=_box_of(group, layout))
+            yield PictureQuestion(topic="relation", text=f"{verb} {where}?", box=_box_of(group, layout))
 
 
 def _some(group: ParsedGroup) -> str:
@@ -93,12 +95,12 @@ def _some(group: ParsedGroup) -> str:
     return f"the {plural(name)}" if group.count > 1 else f"the {name}"
 
 
-def _rest(prompt: str, parsed: ParsedPrompt) -> Iterator[Asked]:
+def _rest(prompt: str, parsed: ParsedPrompt) -> Iterator[PictureQuestion]:
     for quoted in dict.fromkeys(_TEXT.findall(prompt)):
-        yield Asked(topic="text", text=f'Can the words "{quoted}" be read, spelled just so?')
+        yield PictureQuestion(topic="text", text=f'Can the words "{quoted}" be read, spelled just so?')
     for name in parsed.negative:
-        yield Asked(topic="absent", text=f"Is the picture free of any {name}?")
+        yield PictureQuestion(topic="absent", text=f"Is the picture free of any {name}?")
     if parsed.background:
-        yield Asked(topic="background", text=f"Does the background show: {parsed.background}?")
+        yield PictureQuestion(topic="background", text=f"Does the background show: {parsed.background}?")
     for style in parsed.style:
-        yield Asked(topic="style", text=f"Is the picture in this style: {style}?")
+        yield PictureQuestion(topic="style", text=f"Is the picture in this style: {style}?")

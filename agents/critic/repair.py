@@ -21,7 +21,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Literal
 
-from imagewright.agents.critic.sight import Sight, Thing, Wanted, gap, intersection, iou, stands
+from imagewright.agents.critic.sight import SeenThing, Sight, Wanted, gap, intersection, iou, stands
 from imagewright.agents.critic.verdict import only_form
 from imagewright.agents.reading.describe import canonical_prompt
 from imagewright.agents.reading.nouns import article
@@ -37,27 +37,27 @@ from imagewright.schemas import (
     Verdict,
 )
 
-Case = Literal["one box", "place", "number"]
-LADDERS: dict[Case, tuple[RepairKind, ...]] = {
+_Case = Literal["one box", "place", "number"]
+LADDERS: dict[_Case, tuple[RepairKind, ...]] = {
     "one box": ("redraw", "new_seed", "reprompt", "next_flow"),
     "place": ("move_box", "new_seed", "reprompt", "next_flow"),
     "number": ("new_seed", "move_box", "reprompt", "next_flow"),
 }
 HELD = 0.1
 """The least overlap (IoU) with a box for a thing to count as what the box holds."""
-STEP = 0.12
+_STEP = 0.12
 """How far a box is moved, as a share of the canvas."""
-EDGE = 0.02
+_EDGE = 0.02
 """The margin that boxes keep from the edge of the canvas and from one another."""
 CROWDED = 0.3
 """A box whose shorter side is below this share of the canvas is crowded: small models draw small things badly."""
-LARGE = 0.5
+_LARGE = 0.5
 """A thing with a side above this share of the canvas is drawn large already: a close-up shows hardly more of it."""
 GROWTH = 1.25
 """By how much a crowded box is enlarged."""
 
 
-def proposed(
+def propose(
     sight: Sight, parsed: ParsedPrompt, layout: Layout | None, failed: Sequence[Check], tried: Sequence[Verdict]
 ) -> Repair | None:
     """The repair for a picture with these failed checks; None when nothing failed."""
@@ -93,7 +93,7 @@ def _built(
 
 def _case(
     sight: Sight, parsed: ParsedPrompt, layout: Layout | None, failed: Sequence[Check]
-) -> tuple[Case, int | None]:
+) -> tuple[_Case, int | None]:
     """The case, and for ``one box`` which.
 
     A relation that fails only because one of its things is not there is no matter of place.
@@ -117,7 +117,7 @@ def _misplaced(sight: Sight, parsed: ParsedPrompt) -> bool:
     return False
 
 
-def _held(sight: Sight, layout: Layout | None) -> list[Thing | None]:
+def _held(sight: Sight, layout: Layout | None) -> list[SeenThing | None]:
     """For each box the thing that lies in it best, each thing in one box at most; None for an empty box."""
     boxes = layout.boxes if layout else ()
     pairs = sorted(
@@ -135,7 +135,7 @@ def _held(sight: Sight, layout: Layout | None) -> list[Thing | None]:
     return [sight.things[found[number]] if number in found else None for number in range(len(boxes))]
 
 
-def _fits(sight: Sight, layout: Layout | None, number: int, thing: Thing) -> bool:
+def _fits(sight: Sight, layout: Layout | None, number: int, thing: SeenThing) -> bool:
     if layout is None:
         return False
     box = layout.boxes[number]
@@ -156,7 +156,7 @@ def nearer(sight: Sight, parsed: ParsedPrompt, failed: Sequence[Check]) -> Repai
     kinds = {wanted.object for wanted in sight.wanted}
     blurred = [
         thing for thing in sight.things
-        if not thing.whole and thing.object in kinds and max(thing.box.width, thing.box.height) <= LARGE
+        if not thing.whole and thing.object in kinds and max(thing.box.width, thing.box.height) <= _LARGE
     ]  # fmt: skip
     if not blurred:
         return None
@@ -204,7 +204,7 @@ def _away(
     for wanted, sign in ((subject, 1), (other, -1)):
         for number, box in enumerate(layout.boxes):
             if Wanted.of(box.object, box.attributes, 1, colours).name == wanted.name:
-                yield number, _shifted(box, sign * across * STEP, sign * down * STEP)
+                yield number, _shifted(box, sign * across * _STEP, sign * down * _STEP)
 
 
 def roomier(layout: Layout, reason: str) -> Repair | None:
@@ -217,8 +217,8 @@ def roomier(layout: Layout, reason: str) -> Repair | None:
 
 def _shifted(box: Box, across: float, down: float) -> Box:
     """``box`` moved inside the canvas as far as it goes."""
-    x = min(max(box.x + across, min(EDGE, box.x)), max(1 - EDGE - box.width, box.x))
-    y = min(max(box.y + down, min(EDGE, box.y)), max(1 - EDGE - box.height, box.y))
+    x = min(max(box.x + across, min(_EDGE, box.x)), max(1 - _EDGE - box.width, box.x))
+    y = min(max(box.y + down, min(_EDGE, box.y)), max(1 - _EDGE - box.height, box.y))
     return box.model_copy(update={"x": round(x, 4), "y": round(y, 4)})
 
 
@@ -227,9 +227,9 @@ def _enlarged(layout: Layout) -> Iterator[tuple[int, Box]]:
     sides = {number: min(box.width, box.height) for number, box in enumerate(layout.boxes)}
     for number in sorted((n for n in sides if sides[n] < CROWDED), key=lambda n: (sides[n], n)):
         box = layout.boxes[number]
-        width, height = min(box.width * GROWTH, 1 - 2 * EDGE), min(box.height * GROWTH, 1 - 2 * EDGE)
-        x = min(max(box.centre[0] - width / 2, EDGE), 1 - EDGE - width)
-        y = min(max(box.centre[1] - height / 2, EDGE), 1 - EDGE - height)
+        width, height = min(box.width * GROWTH, 1 - 2 * _EDGE), min(box.height * GROWTH, 1 - 2 * _EDGE)
+        x = min(max(box.centre[0] - width / 2, _EDGE), 1 - _EDGE - width)
+        y = min(max(box.centre[1] - height / 2, _EDGE), 1 - _EDGE - height)
         grown = {"x": round(x, 4), "y": round(y, 4), "width": round(width, 4), "height": round(height, 4)}
         yield number, box.model_copy(update=grown)
 
@@ -241,5 +241,5 @@ def _is_free(moved: Box, number: int, layout: Layout) -> bool:
     others = [box for at, box in enumerate(layout.boxes) if at != number]
     before = layout.boxes[number]
     return all(
-        intersection(moved, box) == 0 and gap(moved, box) >= min(EDGE, gap(before, box)) - 1e-9 for box in others
+        intersection(moved, box) == 0 and gap(moved, box) >= min(_EDGE, gap(before, box)) - 1e-9 for box in others
     )

@@ -8,13 +8,13 @@ from typing import Protocol
 
 from imagewright.schemas import Detection, ParsedPrompt
 
-BACKGROUND = "background"
+_BACKGROUND = "background"
 """What a detector calls the detection that is the whole canvas."""
-MARGIN = 0.1
+_MARGIN = 0.1
 """How far centres must lie apart along an axis, as a share of the two sides together (GenEval's threshold)."""
 MAIN_DIRECTION = 0.5
 """The least share of the distance that must run along the axis (GenEval's direction test)."""
-NEAR = 0.2
+_NEAR = 0.2
 """The widest gap between boxes that are near each other, as a share of the canvas."""
 
 
@@ -32,7 +32,7 @@ class Rectangle(Protocol):
 
 
 @dataclass(frozen=True)
-class Thing:
+class SeenThing:
     """One detection with its colour picked out."""
 
     object: str
@@ -73,7 +73,7 @@ class Wanted:
 class Sight:
     """The detections and the groups that were asked for."""
 
-    things: tuple[Thing, ...]
+    things: tuple[SeenThing, ...]
     wanted: tuple[Wanted, ...]
     labels: frozenset[str]
     colours: frozenset[str]
@@ -88,7 +88,7 @@ class Sight:
         return all(wanted.object in self.labels for wanted in self.wanted)
 
     @property
-    def unasked(self) -> tuple[Thing, ...]:
+    def unasked(self) -> tuple[SeenThing, ...]:
         """Things of kinds that nobody asked for."""
         kinds = {wanted.object for wanted in self.wanted}
         return tuple(thing for thing in self.things if thing.object not in kinds)
@@ -98,11 +98,11 @@ class Sight:
         key = (wanted.object, wanted.colour)
         return tuple(other for other in self.wanted if (other.object, other.colour) == key)
 
-    def of_kind(self, name: str) -> tuple[Thing, ...]:
+    def of_kind(self, name: str) -> tuple[SeenThing, ...]:
         """The things of one kind, whatever their colour."""
         return tuple(thing for thing in self.things if thing.object == name)
 
-    def matching(self, wanted: Wanted) -> tuple[Thing, ...]:
+    def matching(self, wanted: Wanted) -> tuple[SeenThing, ...]:
         """The things that may be meant by ``wanted``; without a colour, those that no other group claims."""
         if wanted.colour:
             return tuple(thing for thing in self.of_kind(wanted.object) if thing.colour == wanted.colour)
@@ -116,17 +116,17 @@ def see(
 ) -> Sight:  # fmt: skip
     """Set what was detected against what ``parsed`` wants; a detection of ``background`` is no thing."""
     things = tuple(
-        Thing(
+        SeenThing(
             found.object, next((word for word in found.attributes if word in colours), ""), found, found.score >= sure
         )
         for found in detections
-        if found.object != BACKGROUND
+        if found.object != _BACKGROUND
     )
-    papers = [" ".join(found.attributes) for found in detections if found.object == BACKGROUND]
+    papers = [" ".join(found.attributes) for found in detections if found.object == _BACKGROUND]
     wanted = tuple(
         Wanted.of(group.object, group.attributes, group.count, colours, group.exact) for group in parsed.groups
     )
-    return Sight(things, wanted, labels - {BACKGROUND}, colours, papers[0] if papers else "", sure)
+    return Sight(things, wanted, labels - {_BACKGROUND}, colours, papers[0] if papers else "", sure)
 
 
 def iou(a: Rectangle, b: Rectangle) -> float:
@@ -150,14 +150,14 @@ def gap(a: Rectangle, b: Rectangle) -> float:
     return max(across, down)
 
 
-def stands(relation: str, subjects: Sequence[Thing], others: Sequence[Thing]) -> bool | None:
+def stands(relation: str, subjects: Sequence[SeenThing], others: Sequence[SeenThing]) -> bool | None:
     """Whether every subject stands in ``relation`` to every other; None where boxes cannot tell."""
     if relation in ("behind", "in-front"):
         return None
     return bool(subjects and others) and all(_pair(relation, a.box, b.box) for a in subjects for b in others)
 
 
-def placed(position: str, subjects: Sequence[Thing]) -> bool | None:
+def stand_in_place(position: str, subjects: Sequence[SeenThing]) -> bool | None:
     """Whether every subject's centre lies in that part of the canvas; None for a place that is not known."""
     if position not in _PARTS:
         return None
@@ -189,15 +189,15 @@ def _centre(box: Rectangle) -> tuple[float, float]:
 
 def _pair(relation: str, a: Rectangle, b: Rectangle) -> bool:
     if relation == "near":
-        return gap(a, b) <= NEAR
+        return gap(a, b) <= _NEAR
     if relation == "inside":
         return intersection(a, b) >= 0.8 * a.width * a.height
     (ax, ay), (bx, by) = _centre(a), _centre(b)
     dx, dy = bx - ax, by - ay
     along, margin = {
-        "left": (dx, MARGIN * (a.width + b.width)),
-        "right": (-dx, MARGIN * (a.width + b.width)),
-        "above": (dy, MARGIN * (a.height + b.height)),
-        "below": (-dy, MARGIN * (a.height + b.height)),
+        "left": (dx, _MARGIN * (a.width + b.width)),
+        "right": (-dx, _MARGIN * (a.width + b.width)),
+        "above": (dy, _MARGIN * (a.height + b.height)),
+        "below": (-dy, _MARGIN * (a.height + b.height)),
     }[relation]
     return along > margin and along >= MAIN_DIRECTION * (dx * dx + dy * dy) ** 0.5

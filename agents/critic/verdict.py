@@ -12,7 +12,7 @@ NOT_JUDGED = "not judged"
 INFORMATIONAL = frozenset({"layout"})
 """Checks that are told and do not count: a picture may be right without keeping to the plan."""
 UNABLE = "no critic here can judge this prompt"
-WEIGHTS = {
+_WEIGHTS = {
     "present": 1.0, "count": 1.0, "form": 0.5, "attribute": 1.0, "relation": 1.0, "absent": 1.0, "background": 1.0,
 }  # fmt: skip
 """A half-formed thing is nearer to what was asked for than none."""
@@ -28,7 +28,7 @@ def counts(check: Check) -> bool:
     return check.name not in INFORMATIONAL and not check.detail.startswith(NOT_JUDGED)
 
 
-def failures(checks: Sequence[Check]) -> tuple[Check, ...]:
+def failed_checks(checks: Sequence[Check]) -> tuple[Check, ...]:
     """The checks that were judged and failed."""
     return tuple(check for check in checks if counts(check) and not check.passed)
 
@@ -41,8 +41,8 @@ def only_form(failed: Sequence[Check]) -> bool:
 def score(checks: Sequence[Check]) -> float:
     """The weighted share of judged checks that passed, in [0, 1]; 1 where nothing could be judged."""
     judged = [check for check in checks if counts(check)]
-    total = sum(WEIGHTS.get(check.name, 1.0) for check in judged)
-    passed = sum(WEIGHTS.get(check.name, 1.0) for check in judged if check.passed)
+    total = sum(_WEIGHTS.get(check.name, 1.0) for check in judged)
+    passed = sum(_WEIGHTS.get(check.name, 1.0) for check in judged if check.passed)
     return passed / total if total else 1.0
 
 
@@ -50,7 +50,7 @@ def verdict(checks: Sequence[Check], repair: Repair | None, decided_by: str) -> 
     """Accepted when no judged check failed; otherwise with its one repair."""
     if not any(counts(check) for check in checks):
         return Verdict(accepted=True, score=1.0, checks=(*checks, not_judged("present", UNABLE)), decided_by=decided_by)
-    accepted = not failures(checks)
+    accepted = not failed_checks(checks)
     return Verdict(
         accepted=accepted,
         score=score(checks),
@@ -60,7 +60,7 @@ def verdict(checks: Sequence[Check], repair: Repair | None, decided_by: str) -> 
     )
 
 
-def unchecked(judged: Verdict) -> str:
+def why_unchecked(judged: Verdict) -> str:
     """Why nothing at all was checked; empty when something was."""
     if any(counts(check) for check in judged.checks):
         return ""

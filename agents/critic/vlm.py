@@ -12,19 +12,19 @@ from typing import Literal
 
 from pydantic import BaseModel, Field
 
-from imagewright.agents.critic.questions import Asked, questions
-from imagewright.agents.critic.verdict import failures, not_judged, verdict
-from imagewright.agents.llm.ask import Asker, OnNote, Question, Unusable
+from imagewright.agents.critic.questions import PictureQuestion, questions
+from imagewright.agents.critic.verdict import failed_checks, not_judged, verdict
+from imagewright.agents.llm.ask import Asker, OnNote, Query, Unusable
 from imagewright.agents.llm.eyes import WHOLE, crops, png, seeing
 from imagewright.agents.llm.prompt_files import Prompt
 from imagewright.agents.llm.prompt_files import prompt as prompt_file
 from imagewright.ports import Critic, Picture
 from imagewright.schemas import Box, Check, Layout, ParsedPrompt, Repair, RepairKind, Verdict
 
-SURE = 0.5
+_SURE = 0.5
 """The least confidence with which an answer counts."""
 MOST_CROPS = 6
-LADDER: tuple[RepairKind, ...] = ("redraw", "new_seed", "reprompt", "next_flow")
+_LADDER: tuple[RepairKind, ...] = ("redraw", "new_seed", "reprompt", "next_flow")
 _MIN_SIDE = 0.06
 
 
@@ -61,7 +61,7 @@ class VLMCritic:
 
     def __init__(self, asker: Asker, rules: Critic, on_fallback: OnNote) -> None:
         self.asker, self.rules, self.on_fallback = asker, rules, on_fallback
-        self._derived: tuple[object, tuple[Asked, ...]] | None = None
+        self._derived: tuple[object, tuple[PictureQuestion, ...]] | None = None
 
     def judge(
         self, image: Picture, prompt: str, parsed: ParsedPrompt, layout: Layout | None, tried: Sequence[Verdict]
@@ -78,10 +78,10 @@ class VLMCritic:
             self.on_fallback(f"the picture was left to the critic without a language model: {error}")
             return self.rules.judge(image, prompt, parsed, layout, tried)
         checks = tuple(_check(number, question, answer) for number, question in enumerate(asked))
-        repair = _repair(answer.repair, checks, layout, tried) if failures(checks) else None
+        repair = _repair(answer.repair, checks, layout, tried) if failed_checks(checks) else None
         return verdict(checks, repair, "vlm")
 
-    def _questions(self, prompt: str, parsed: ParsedPrompt, layout: Layout | None) -> tuple[Asked, ...]:
+    def _questions(self, prompt: str, parsed: ParsedPrompt, layout: Layout | None) -> tuple[PictureQuestion, ...]:
         """Derived once for a prompt; a repair that moves boxes does not change which there are."""
         key = (prompt, parsed, tuple(box.caption for box in layout.boxes) if layout else ())
         if self._derived is None or self._derived[0] != key:
@@ -90,17 +90,19 @@ class VLMCritic:
 
 
 def _question(
-    image: Picture, asked: Sequence[Asked], layout: Layout | None, tried: Sequence[Verdict]
-) -> Question[Looked]:
+    image: Picture, asked: Sequence[PictureQuestion], layout: Layout | None, tried: Sequence[Verdict]
+) -> Query[Looked]:
     boxes = list(layout.boxes) if layout else []
     wanted = list(dict.fromkeys(question.box for question in asked if question.box is not None))[:MOST_CROPS]
     used = [judged.repair.kind for judged in tried if judged.repair]
     text = critic_prompt(asked, layout, used, wanted)
     pictures = (png(image, WHOLE), *crops(image, [boxes[number] for number in wanted]))
-    return Question(text, Looked, lambda answer: _problem(answer, len(asked), len(boxes)), pictures)
+    return Query(text, Looked, lambda answer: _problem(answer, len(asked), len(boxes)), pictures)
 
 
-def critic_prompt(asked: Sequence[Asked], layout: Layout | None, tried: Sequence[str], crops: Sequence[int]) -> Prompt:
+def critic_prompt(
+    asked: Sequence[PictureQuestion], layout: Layout | None, tried: Sequence[str], crops: Sequence[int]
+) -> Prompt:
     """What the model is told beside the pictures; ``crops`` are the boxes whose parts it is shown."""
     boxes = layout.boxes if layout else ()
     return prompt_file(
@@ -125,10 +127,10 @@ def _problem(answer: Looked, asked: int, boxes: int) -> str:
     return f"there is no box {box}" if box is not None and not 0 <= box < boxes else ""
 
 
-def _check(number: int, asked: Asked, answer: Looked) -> Check:
+def _check(number: int, asked: PictureQuestion, answer: Looked) -> Check:
     item = next(item for item in answer.answers if item.question == number)
     seen = " ".join(item.seen.split())
-    if item.answer == "unsure" or item.confidence < SURE:
+    if item.answer == "unsure" or item.confidence < _SURE:
         return not_judged(asked.topic, asked.text)
     detail = f"{asked.text} {item.answer}" + (f", {seen}" if seen else "") + f" ({item.confidence:.0%} sure)"
     return Check(name=asked.topic, passed=item.answer == "yes", detail=detail, wanted=asked.text, box=asked.box)
@@ -139,14 +141,14 @@ def _check(number: int, asked: Asked, answer: Looked) -> Check:
 
 def _repair(proposed: Proposed, checks: Sequence[Check], layout: Layout | None, tried: Sequence[Verdict]) -> Repair:
     """The model's repair where it can be carried out and is new, else the first of the ladder that is."""
-    wrong = failures(checks)[0]
+    wrong = failed_checks(checks)[0]
     used = {(judged.repair.kind, judged.repair.box) for judged in tried if judged.repair}
     reason = " ".join(proposed.reason.split()) or wrong.detail
     built = _built(proposed, reason, layout)
     if built is not None and (built.kind, built.box) not in used:
         return built
-    single = wrong.box if wrong.name == "attribute" and len(failures(checks)) == 1 else None
-    for kind in LADDER:
+    single = wrong.box if wrong.name == "attribute" and len(failed_checks(checks)) == 1 else None
+    for kind in _LADDER:
         box = single if kind == "redraw" else None
         if (kind, box) not in used and (kind != "redraw" or (layout is not None and box is not None)):
             return Repair(kind=kind, reason=wrong.detail, box=box)

@@ -9,15 +9,15 @@ from itertools import chain, combinations
 from pydantic import BaseModel, Field
 
 from imagewright.agents.layout.lmd_form import read_lmd
-from imagewright.agents.llm.ask import Asker, OnNote, Question, Unusable
+from imagewright.agents.llm.ask import Asker, OnNote, Query, Unusable
 from imagewright.agents.llm.prompt_files import prompt as prompt_file
 from imagewright.ports import LayoutPlanner
 from imagewright.schemas import Box, Layout, ParsedPrompt, Planned
 
-MIN_SIDE = 0.06
+MIN_ANSWERED_SIDE = 0.06
 MAX_OVERLAP = 0.10
 """The largest intersection of two boxes, as a share of the smaller one."""
-MAX_BOXES = 60
+_MAX_BOXES = 60
 SLACK = 1e-6
 _ONE_LINE_MOST = 2000
 _AXES = {"left": (0, 1), "right": (0, -1), "above": (1, 1), "below": (1, -1)}
@@ -32,14 +32,14 @@ class PlacedBox(BaseModel):
     attributes: list[str] = Field(default_factory=list, max_length=12)
     x: float = Field(ge=0, le=1)
     y: float = Field(ge=0, le=1)
-    width: float = Field(ge=MIN_SIDE, le=1)
-    height: float = Field(ge=MIN_SIDE, le=1)
+    width: float = Field(ge=MIN_ANSWERED_SIDE, le=1)
+    height: float = Field(ge=MIN_ANSWERED_SIDE, le=1)
 
 
 class PlacedLayout(BaseModel):
     """Where the things of a prompt go."""
 
-    boxes: list[PlacedBox] = Field(max_length=MAX_BOXES)
+    boxes: list[PlacedBox] = Field(max_length=_MAX_BOXES)
     background: str = Field(default="", max_length=500)
     negative: str = Field(default="", max_length=500)
 
@@ -64,14 +64,16 @@ class LLMLayoutPlanner:
             return planned
         return planned.model_copy(update={"layout": _layout(answer), "decided_by": "llm"})
 
-    def _question(self, prompt: str, parsed: ParsedPrompt) -> Question[PlacedLayout]:
+    def _question(self, prompt: str, parsed: ParsedPrompt) -> Query[PlacedLayout]:
         def check(answer: PlacedLayout) -> str:
-            return problem(_layout(answer), parsed)
+            return why_unusable(_layout(answer), parsed)
 
         if self.lmd:
             text = prompt_file("layout_lmd", prompt=" ".join(prompt.split())[:_ONE_LINE_MOST].rstrip("."))
-            return Question(text, PlacedLayout, check, read=read_answer)
-        return Question(prompt_file("layout", prompt={"prompt": prompt}, minimum=str(MIN_SIDE)), PlacedLayout, check)
+            return Query(text, PlacedLayout, check, read=read_answer)
+        return Query(
+            prompt_file("layout", prompt={"prompt": prompt}, minimum=str(MIN_ANSWERED_SIDE)), PlacedLayout, check
+        )
 
 
 def read_answer(said: str) -> PlacedLayout:
@@ -98,7 +100,7 @@ def _layout(answer: PlacedLayout) -> Layout:
 # --- what a layout must keep ----------------------------------------------------------------
 
 
-def problem(layout: Layout, parsed: ParsedPrompt) -> str:
+def why_unusable(layout: Layout, parsed: ParsedPrompt) -> str:
     """Why ``layout`` cannot be used for what ``parsed`` says, in words; empty when it can.
 
     Boxes lie inside the canvas, overlap by at most ``MAX_OVERLAP`` of the smaller one (unless one thing is inside
@@ -115,8 +117,8 @@ def _outside(layout: Layout) -> Iterator[str]:
     for number, box in enumerate(layout.boxes):
         if box.x + box.width > 1 + SLACK or box.y + box.height > 1 + SLACK:
             yield f"box {number} ({box.caption}) leaves the canvas: x + width and y + height are at most 1"
-        if min(box.width, box.height) < MIN_SIDE - SLACK:
-            yield f"box {number} ({box.caption}) is too small: its sides are at least {MIN_SIDE} of the canvas"
+        if min(box.width, box.height) < MIN_ANSWERED_SIDE - SLACK:
+            yield f"box {number} ({box.caption}) is too small: its sides are at least {MIN_ANSWERED_SIDE} of the canvas"
 
 
 def _overlapping(layout: Layout, parsed: ParsedPrompt) -> Iterator[str]:

@@ -70,7 +70,7 @@ class Order:
         return not any(self.after)
 
 
-def place_of(group: ParsedGroup, axis: str) -> int:
+def side_of(group: ParsedGroup, axis: str) -> int:
     """-1, 0 or 1: the side of the canvas along ``axis`` (``x`` or ``y``) where a group's stated position puts it."""
     words = group.position.split("-") if group.position != "in-front" else ["in-front"]
     wanted = {"left", "right"} if axis == "x" else {"top", "bottom", "behind", "in-front"}
@@ -102,7 +102,7 @@ def vertical(groups: Sequence[ParsedGroup], relations: Sequence[ParsedRelation])
 
 def _by_place(order: Order, groups: Sequence[ParsedGroup], axis: str) -> None:
     """A group with a stated place comes before, or after, the groups with another place or none."""
-    places = [place_of(g, axis) for g in groups]
+    places = [side_of(g, axis) for g in groups]
     for a, mine in enumerate(places):
         for b, theirs in enumerate(places):
             if mine < theirs:

@@ -26,7 +26,7 @@ _SIDE_BY_SIDE = 3
 
 
 @dataclass(frozen=True)
-class Cell:
+class _Cell:
     """A part of the canvas, as fractions, that one group has for itself."""
 
     x: float
@@ -73,7 +73,7 @@ def aspect(group: ParsedGroup) -> float:
     """Width over height that suits the thing."""
     head = group.object.rpartition(" ")[2]
     posture = {"lying", "sleeping", "long", "wide"} & set(group.attributes)
-    if head in nouns.SHAPES:
+    if head in nouns.SHAPE_NOUNS:
         return 1.0
     if head in nouns.TALL or group.object in {
         "fire hydrant",
@@ -88,7 +88,7 @@ def aspect(group: ParsedGroup) -> float:
 
 def scale(group: ParsedGroup) -> float:
     """How much larger or smaller than others the prompt wants it."""
-    factor = math.prod(lexicon.SIZES.get(word, 1.0) for word in group.attributes)
+    factor = math.prod(lexicon.SIZE_WORDS.get(word, 1.0) for word in group.attributes)
     return min(1.7, max(0.45, factor))
 
 
@@ -100,7 +100,7 @@ def _weight(group: ParsedGroup) -> float:
 # --- where ----------------------------------------------------------------------------------
 
 
-def _stacked(groups: Sequence[ParsedGroup], across: ordering.Order, down: ordering.Order) -> list[Cell] | None:
+def _stacked(groups: Sequence[ParsedGroup], across: ordering.Order, down: ordering.Order) -> list[_Cell] | None:
     """Columns of stacks; None when a horizontal relation runs inside a stack or the columns are too many."""
     stack_of = _components(down)
     stacks = sorted(set(stack_of))
@@ -123,23 +123,23 @@ def _stacked(groups: Sequence[ParsedGroup], across: ordering.Order, down: orderi
 
 def _banded(
     groups: Sequence[ParsedGroup], columns: list[list[int]], across: ordering.Order, down: ordering.Order
-) -> list[Cell] | None:
+) -> list[_Cell] | None:
     """The columns in bands one below the other, for side by side they are narrow; None where a place is stated.
 
     None also where a relation between columns would not hold: what stands left must end where the other begins.
     """
-    if any(ordering.place_of(group, axis) for group in groups for axis in ("x", "y")):
+    if any(ordering.side_of(group, axis) for group in groups for axis in ("x", "y")):
         return None
     per = math.ceil(math.sqrt(len(columns)))
     bands, ranks = [columns[k : k + per] for k in range(0, len(columns), per)], down.ranks()
     deep = [max(len({ranks[i] for i in column}) for column in band) for band in bands]
-    cells: dict[int, Cell] = {}
+    cells: dict[int, _Cell] = {}
     top, room = _MARGIN, 1 - 2 * _MARGIN
     for band, share in zip(bands, (room * depth / sum(deep) for depth in deep), strict=True):
         members = sorted(i for column in band for i in column)
         for i, cell in zip(members, _columns(groups, band, ranks), strict=True):
             y, height = top + (cell.y - _MARGIN) / room * share, cell.height / room * share
-            cells[i] = Cell(cell.x, y, cell.width, height)
+            cells[i] = _Cell(cell.x, y, cell.width, height)
         top += share
     kept = all(cells[a].x + cells[a].width <= cells[b].x + 1e-9 for a, after in enumerate(across.after) for b in after)
     return [cells[i] for i in range(len(groups))] if kept else None
@@ -148,7 +148,7 @@ def _banded(
 def _sharing(
     groups: Sequence[ParsedGroup], stack_of: Sequence[int], stacks: Sequence[int], columns: Sequence[int],
     ranks: Sequence[int],
-) -> list[Cell]:  # fmt: skip
+) -> list[_Cell]:  # fmt: skip
     """Cells where stacks between which nothing is said share a column, one below the other.
 
     ``columns`` are the ranks of ``stacks`` from left to right, so what stands left of something is in another column.
@@ -165,7 +165,7 @@ def _sharing(
     return _columns(groups, sharing, levels)
 
 
-def _least(groups: Sequence[ParsedGroup], cells: Sequence[Cell]) -> float:
+def _least(groups: Sequence[ParsedGroup], cells: Sequence[_Cell]) -> float:
     """The area of the smallest thing that is drawn in ``cells``."""
     return min(math.prod(_size(group, cell)[2:]) for group, cell in zip(groups, cells, strict=True))
 
@@ -186,21 +186,21 @@ def _components(order: ordering.Order) -> list[int]:
     return [find(i) for i in range(order.size)]
 
 
-def _columns(groups: Sequence[ParsedGroup], columns: list[list[int]], ranks: list[int]) -> list[Cell]:
+def _columns(groups: Sequence[ParsedGroup], columns: list[list[int]], ranks: list[int]) -> list[_Cell]:
     """Give each column a width by weight, each of its rows a height, and each group a cell."""
-    cells: list[Cell | None] = [None] * len(groups)
-    left, right = _span([ordering.place_of(groups[i], "x") for c in columns for i in c])
+    cells: list[_Cell | None] = [None] * len(groups)
+    left, right = _span([ordering.side_of(groups[i], "x") for c in columns for i in c])
     rows = [_rows(column, ranks) for column in columns]
     wants = [max(sum(_weight(groups[i]) for i in row) for row in column) for column in rows]
     x = left
     for column, width in zip(rows, _shares(wants, right - left), strict=True):
-        top, bottom = _span([ordering.place_of(groups[i], "y") for row in column for i in row])
+        top, bottom = _span([ordering.side_of(groups[i], "y") for row in column for i in row])
         heights = _shares([max(_weight(groups[i]) for i in row) for row in column], bottom - top)
         y = top
         for row, height in zip(column, heights, strict=True):
             inner = x
             for i, part in zip(row, _shares([_weight(groups[i]) for i in row], width), strict=True):
-                cells[i] = Cell(inner, y, part, height)
+                cells[i] = _Cell(inner, y, part, height)
                 inner += part
             y += height
         x += width
@@ -227,7 +227,7 @@ def _shares(wants: Sequence[float], room: float) -> list[float]:
     return [room * s / total for s in soft]
 
 
-def _gridded(groups: Sequence[ParsedGroup], across: ordering.Order, down: ordering.Order) -> list[Cell] | None:
+def _gridded(groups: Sequence[ParsedGroup], across: ordering.Order, down: ordering.Order) -> list[_Cell] | None:
     """One grid for the whole canvas, by rank along both axes; groups of the same rank share a cell."""
     if across.empty and down.empty:
         return None
@@ -239,21 +239,21 @@ def _gridded(groups: Sequence[ParsedGroup], across: ordering.Order, down: orderi
         sharing = [j for j in range(len(groups)) if (columns[j], rows[j]) == (columns[i], rows[i])]
         part = room / wide / len(sharing)
         x = _MARGIN + room / wide * columns[i] + part * sharing.index(i)
-        cells.append(Cell(x, _MARGIN + room / high * rows[i], part, room / high))
+        cells.append(_Cell(x, _MARGIN + room / high * rows[i], part, room / high))
     return cells
 
 
-def _flowing(groups: Sequence[ParsedGroup]) -> list[Cell]:
+def _flowing(groups: Sequence[ParsedGroup]) -> list[_Cell]:
     """Rows of about equal weight, in the order of mention."""
     per_row = max(1, math.ceil(math.sqrt(len(groups) * 1.3)))
     rows = [list(range(k, min(k + per_row, len(groups)))) for k in range(0, len(groups), per_row)]
     room = 1 - 2 * _MARGIN
-    cells: list[Cell] = []
+    cells: list[_Cell] = []
     y = _MARGIN
     for row, height in zip(rows, _shares([max(_weight(groups[i]) for i in row) for row in rows], room), strict=True):
         x = _MARGIN
         for part in _shares([_weight(groups[i]) for i in row], room):
-            cells.append(Cell(x, y, part, height))
+            cells.append(_Cell(x, y, part, height))
             x += part
         y += height
     return cells
@@ -262,7 +262,7 @@ def _flowing(groups: Sequence[ParsedGroup]) -> list[Cell]:
 # --- filling cells --------------------------------------------------------------------------
 
 
-def _fill(groups: Sequence[ParsedGroup], cells: Sequence[Cell]) -> tuple[Box, ...] | None:
+def _fill(groups: Sequence[ParsedGroup], cells: Sequence[_Cell]) -> tuple[Box, ...] | None:
     """The boxes of every group in its cell; None when one would be smaller than ``MIN_SIDE``."""
     boxes: list[Box] = []
     ground = _ground(groups, cells)
@@ -282,7 +282,7 @@ def _box(group: ParsedGroup, x: float, y: float, width: float, height: float) ->
     )
 
 
-def _grid_for(group: ParsedGroup, cell: Cell) -> tuple[int, int, float]:
+def _grid_for(group: ParsedGroup, cell: _Cell) -> tuple[int, int, float]:
     """Columns, rows and the width of one member that draw ``group.count`` things largest in ``cell``."""
     ratio = aspect(group)
     best = (1, group.count, 0.0)
@@ -297,7 +297,7 @@ def _grid_for(group: ParsedGroup, cell: Cell) -> tuple[int, int, float]:
     return columns, rows, min(cell.width / columns * _FILL, cell.height / rows * _FILL * ratio)
 
 
-def _size(group: ParsedGroup, cell: Cell) -> tuple[int, int, float, float]:
+def _size(group: ParsedGroup, cell: _Cell) -> tuple[int, int, float, float]:
     """Columns, rows, and the width and height of one member."""
     columns, rows, width = _grid_for(group, cell)
     ratio, factor = aspect(group), scale(group)
@@ -313,7 +313,7 @@ def _size(group: ParsedGroup, cell: Cell) -> tuple[int, int, float, float]:
     )
 
 
-def _ground(groups: Sequence[ParsedGroup], cells: Sequence[Cell]) -> list[float | None]:
+def _ground(groups: Sequence[ParsedGroup], cells: Sequence[_Cell]) -> list[float | None]:
     """The line on which single-row groups that share a row stand; None for a group that is centred instead."""
     lines: list[float | None] = []
     for cell in cells:
@@ -323,7 +323,7 @@ def _ground(groups: Sequence[ParsedGroup], cells: Sequence[Cell]) -> list[float 
     return lines
 
 
-def _members(group: ParsedGroup, cell: Cell, ground: float | None) -> list[tuple[float, float, float, float]]:
+def _members(group: ParsedGroup, cell: _Cell, ground: float | None) -> list[tuple[float, float, float, float]]:
     """``x, y, width, height`` of each member; a last row that is not full is centred."""
     columns, rows, width, height = _size(group, cell)
     head = group.object.rpartition(" ")[2]

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from imagewright.agents.layout.placement import place_groups
-from imagewright.agents.reading.describe import canonical_prompt, describe
+from imagewright.agents.reading.describe import canonical_prompt
 from imagewright.agents.reading.parse import parse_prompt
 from imagewright.schemas import Layout, ParsedPrompt, Planned
 
-__all__ = ["RulesLayoutPlanner", "canonical_prompt", "describe", "layout_of", "parse_prompt"]
+__all__ = ["RulesLayoutPlanner", "canonical_prompt", "layout_of", "parse_prompt"]
 
 
 class RulesLayoutPlanner:

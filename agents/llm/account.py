@@ -16,7 +16,7 @@ from typing import Any, Literal, TypeVar
 
 from imagewright.errors import BadInput
 
-SHIPPED = Path(__file__).with_name("prices.toml")
+PRICES_FILE = Path(__file__).with_name("prices.toml")
 CHARACTERS = 3.2
 """Characters of English and JSON to a token, on the careful side; counts where a service tells nothing."""
 PICTURE_TOKENS = 800
@@ -55,7 +55,7 @@ def load_prices(own: Path | None = None) -> Prices:
     """
     models: dict[str, Price] = {}
     pictures: dict[str, float] = {}
-    for path in (SHIPPED, own):
+    for path in (PRICES_FILE, own):
         if path is not None and path.exists():
             read = _read(path)
             models |= read.models
@@ -92,7 +92,7 @@ def price_of(name: str, table: Mapping[str, T]) -> T | None:
     return table[max(fitting, key=len)] if fitting else None
 
 
-def guessed_tokens(text: str, pictures: int = 0) -> int:
+def guess_tokens(text: str, pictures: int = 0) -> int:
     """About how many tokens ``text`` and some pictures are."""
     return int(len(text) / CHARACTERS) + 1 + pictures * PICTURE_TOKENS
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from pydantic import BaseModel, ValidationError
 
-MAX_ANSWER = 200_000
+MAX_REPLY = 200_000
 """Characters of an answer that are read."""
 _STARTS = 1000
 """Opening brackets at which an object is looked for: each look may read to the end of the answer."""
@@ -28,11 +28,11 @@ class Said:
     refused: bool = False
 
 
-def said_of(raw: Any) -> Said:
+def read_reply(raw: Any) -> Said:
     """What a chat model replied: the arguments of its tool call where it made one, else its text."""
     usage = getattr(raw, "usage_metadata", None) or {}
     return Said(
-        text=(_tool_call(raw) or text_of(raw.content))[:MAX_ANSWER],
+        text=(_tool_call(raw) or text_of(raw.content))[:MAX_REPLY],
         tokens_in=int(usage.get("input_tokens", 0)),
         tokens_out=int(usage.get("output_tokens", 0)),
         refused=_refused(raw),

@@ -16,9 +16,9 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar
 from pydantic import BaseModel
 
 from imagewright.agents.llm import calls
-from imagewright.agents.llm.account import Account, guessed_tokens
-from imagewright.agents.llm.answers import Said, complaint, first_object, said_of, schema_text, strict_schema
-from imagewright.agents.llm.calls import Deadline, Failure, Policy, without_keys
+from imagewright.agents.llm.account import Account, guess_tokens
+from imagewright.agents.llm.answers import Said, complaint, first_object, read_reply, schema_text, strict_schema
+from imagewright.agents.llm.calls import Deadline, Failure, Policy, blank_secrets
 from imagewright.agents.llm.models import MOST_TOKENS, LanguageModel, Way
 from imagewright.agents.llm.prompt_files import Prompt
 from imagewright.errors import BadInput, ImagewrightError
@@ -38,7 +38,7 @@ _EXPECTED = 600
 _CANNOT = frozenset({400, 405, 415, 422, calls.NOT_IMPLEMENTED})
 """How services say that they cannot take a schema, a tool or a picture."""
 
-Answer = TypeVar("Answer", bound=BaseModel)
+_Answer = TypeVar("_Answer", bound=BaseModel)
 OnNote = Callable[[str], None]
 
 
@@ -47,16 +47,16 @@ class Unusable(ImagewrightError):
 
 
 @dataclass(frozen=True)
-class Question(Generic[Answer]):
+class Query(Generic[_Answer]):
     """One question to a language model, and what its answer must look like."""
 
     prompt: Prompt
-    schema: type[Answer]
-    check: Callable[[Answer], str]
+    schema: type[_Answer]
+    check: Callable[[_Answer], str]
     """What is wrong with an answer that fits the schema; empty when nothing is."""
     pictures: tuple[bytes, ...] = ()
     """PNG files to look at."""
-    read: Callable[[str], Answer] | None = None
+    read: Callable[[str], _Answer] | None = None
     """How a text becomes an answer, for prompts that ask for another form than JSON. Raises ``ValueError``."""
 
 
@@ -85,21 +85,21 @@ class Line:
             else max(0.0, SHARE * self.run_seconds - self.account.total.model_seconds)
         )
 
-    def known(self, model: LanguageModel) -> Known:
+    def recall(self, model: LanguageModel) -> Known:
         """What was found out about ``model``, in this run or before."""
         if model.name not in self.endpoints:
-            found = self._stored(lambda store: store.known(model.name))
+            found = self._stored(lambda store: store.recall(model.name))
             self.endpoints[model.name] = found or Known()
         return self.endpoints[model.name]
 
     def learn(self, model: LanguageModel, **found: Any) -> None:
         """Remember what was found out about ``model``."""
-        known = self.known(model).model_copy(update=found)
-        if known != self.known(model):
+        known = self.recall(model).model_copy(update=found)
+        if known != self.recall(model):
             self.endpoints[model.name] = known
             self._stored(lambda store: store.learn(model.name, known))
 
-    def answered(self, key: str) -> str | None:
+    def recall_answer(self, key: str) -> str | None:
         """The kept answer under ``key``."""
         found: str | None = self._stored(lambda store: store.answer(key))
         return found
@@ -128,7 +128,7 @@ class Asker:
     models: tuple[LanguageModel, ...]
     line: Line = field(default_factory=Line)
 
-    def ask(self, question: Question[Answer]) -> Answer:
+    def ask(self, question: Query[_Answer]) -> _Answer:
         """The first usable answer.
 
         Raises:
@@ -151,10 +151,10 @@ class Asker:
         raise Unusable(why)
 
 
-def _asked(line: Line, model: LanguageModel, question: Question[Answer], deadline: Deadline) -> Answer:
+def _asked(line: Line, model: LanguageModel, question: Query[_Answer], deadline: Deadline) -> _Answer:
     """``model``'s checked answer: the one kept from before, or a new one."""
     key = _key(model, question)
-    if not model.patient and (kept := line.answered(key)) is not None and (old := _still_good(kept, question)):
+    if not model.patient and (kept := line.recall_answer(key)) is not None and (old := _still_good(kept, question)):
         return old
     if model.name in line.down:
         raise Unusable(f"it did not answer before in this run ({line.down[model.name]})")
@@ -164,7 +164,7 @@ def _asked(line: Line, model: LanguageModel, question: Question[Answer], deadlin
     return answer
 
 
-def _key(model: LanguageModel, question: Question[Any]) -> str:
+def _key(model: LanguageModel, question: Query[Any]) -> str:
     import hashlib
 
     prompt = question.prompt
@@ -179,7 +179,7 @@ def _key(model: LanguageModel, question: Question[Any]) -> str:
     )
 
 
-def _still_good(kept: str, question: Question[Answer]) -> Answer | None:
+def _still_good(kept: str, question: Query[_Answer]) -> _Answer | None:
     """A kept answer, unless what is asked of answers has changed since."""
     try:
         answer = question.schema.model_validate_json(kept)
@@ -188,7 +188,7 @@ def _still_good(kept: str, question: Question[Answer]) -> Answer | None:
     return None if question.check(answer) else answer
 
 
-def _repaired(line: Line, model: LanguageModel, question: Question[Answer], deadline: Deadline) -> Answer:
+def _repaired(line: Line, model: LanguageModel, question: Query[_Answer], deadline: Deadline) -> _Answer:
     """An answer, after at most ``REPAIRS`` repairs.
 
     Raises:
@@ -209,11 +209,11 @@ def _repaired(line: Line, model: LanguageModel, question: Question[Answer], dead
             wrong = complaint(error)
         again = f"That cannot be used: {wrong}\nAnswer again in the form that was asked for, and with nothing else."
         messages = [*first, AIMessage(said.text[:SHOWN] or "…"), HumanMessage(again)]
-    told = without_keys((wrong.splitlines() or [""])[0], model.secrets)
+    told = blank_secrets((wrong.splitlines() or [""])[0], model.secrets)
     raise Unusable(f"no usable answer in {1 + REPAIRS} tries ({told[:200]})")
 
 
-def _contents(question: Question[Any]) -> str | list[Any]:
+def _contents(question: Query[Any]) -> str | list[Any]:
     if not question.pictures:
         return question.prompt.request
     import base64
@@ -223,7 +223,7 @@ def _contents(question: Question[Any]) -> str | list[Any]:
     return [{"type": "text", "text": question.prompt.request}, *pictures]
 
 
-def _read(said: str, question: Question[Answer]) -> Answer:
+def _read(said: str, question: Query[_Answer]) -> _Answer:
     answer = question.read(said) if question.read else question.schema.model_validate(first_object(said))
     if problem := question.check(answer):
         raise ValueError(problem)
@@ -234,7 +234,7 @@ def _read(said: str, question: Question[Answer]) -> Answer:
 
 
 def _say(
-    line: Line, model: LanguageModel, messages: list[BaseMessage], question: Question[Any], deadline: Deadline
+    line: Line, model: LanguageModel, messages: list[BaseMessage], question: Query[Any], deadline: Deadline
 ) -> Said:
     """One answer, asked for in the surest way that the endpoint takes."""
     ways = _ways(line, model, question)
@@ -253,25 +253,25 @@ def _say(
     raise Unusable("there is no way to ask it")
 
 
-def _ways(line: Line, model: LanguageModel, question: Question[Any]) -> tuple[Way, ...]:
+def _ways(line: Line, model: LanguageModel, question: Query[Any]) -> tuple[Way, ...]:
     if question.read is not None:
         return ("words",)
-    known = line.known(model).way
+    known = line.recall(model).way
     return model.ways[model.ways.index(known) :] if known in model.ways else model.ways
 
 
 def _learn_way(line: Line, model: LanguageModel, way: Way) -> None:
-    if way != line.known(model).way:
+    if way != line.recall(model).way:
         if way != model.ways[0]:
             line.on_note(f"{model.name} takes no {model.ways[0].replace('_', ' ')}; it is asked by {way} from now on")
         line.learn(model, way=way)
 
 
 def _called(
-    line: Line, model: LanguageModel, way: Way, messages: list[BaseMessage], question: Question[Any], deadline: Deadline
+    line: Line, model: LanguageModel, way: Way, messages: list[BaseMessage], question: Query[Any], deadline: Deadline
 ) -> Said:
     sent = _with_schema(messages, question) if way in ("json_mode", "words") else messages
-    guess = guessed_tokens("".join(_text(message) for message in sent), len(question.pictures))
+    guess = guess_tokens("".join(_text(message) for message in sent), len(question.pictures))
     if reason := line.account.why_not(model.name, guess, _EXPECTED):
         raise Unusable(reason)
     if deadline.left <= 0 and not model.patient:
@@ -279,9 +279,9 @@ def _called(
     reply = calls.call(
         lambda: _invoked(model, way, sent, question.schema), line.policy, deadline, model.secrets, model.patient
     )
-    said = said_of(reply)
-    text = without_keys(said.text, model.secrets) if model.secrets else said.text
-    line.account.add(said.tokens_in or guess, said.tokens_out or guessed_tokens(said.text), model.name)
+    said = read_reply(reply)
+    text = blank_secrets(said.text, model.secrets) if model.secrets else said.text
+    line.account.add(said.tokens_in or guess, said.tokens_out or guess_tokens(said.text), model.name)
     return Said(text, said.tokens_in, said.tokens_out, said.refused)
 
 
@@ -306,7 +306,7 @@ def _invoked(model: LanguageModel, way: Way, messages: Sequence[BaseMessage], sc
         raise
 
 
-def _with_schema(messages: Sequence[BaseMessage], question: Question[Any]) -> list[BaseMessage]:
+def _with_schema(messages: Sequence[BaseMessage], question: Query[Any]) -> list[BaseMessage]:
     """The messages with the schema in words behind the rules, which stay the same from request to request."""
     from langchain_core.messages import SystemMessage
 

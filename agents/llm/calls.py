@@ -195,10 +195,10 @@ def _system_error(error: BaseException | None) -> OSError | None:
 def first_line(error: Exception, secrets: Sequence[SecretStr]) -> str:
     """What ``error`` says in one line of at most 200 characters without a key."""
     line = (str(error).strip().splitlines() or [type(error).__name__])[0]
-    return without_keys(line, secrets)[:200]
+    return blank_secrets(line, secrets)[:200]
 
 
-def without_keys(text: str, secrets: Sequence[SecretStr]) -> str:
+def blank_secrets(text: str, secrets: Sequence[SecretStr]) -> str:
     """``text`` with every known key, and what looks like one, taken out."""
     for secret in secrets:
         if value := secret.get_secret_value():

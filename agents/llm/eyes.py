@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from PIL import Image
 from pydantic import BaseModel, Field
 
-from imagewright.agents.llm.ask import Asker, Line, Question, Unusable
+from imagewright.agents.llm.ask import Asker, Line, Query, Unusable
 from imagewright.agents.llm.models import LanguageModel
 from imagewright.agents.llm.prompt_files import prompt as prompt_file
 from imagewright.ports import Picture
@@ -22,9 +22,9 @@ WHOLE = 768
 """The longer side of the whole picture as a model is shown it, in pixels."""
 CROP = 336
 """The longer side of a part."""
-MARGIN = 0.15
+_MARGIN = 0.15
 """How much of the surroundings a part shows, as a share of its box."""
-COLOURS = ("orange", "blue")
+_COLOURS = ("orange", "blue")
 """The halves of the picture that is shown to find out; a blind guess names both in order once in a hundred times."""
 
 
@@ -42,10 +42,10 @@ def seeing(asker: Asker) -> Asker:
 
 def sees(line: Line, model: LanguageModel) -> bool:
     """Whether ``model`` sees pictures: what is known, else what it says of the two halves."""
-    known = line.known(model).vision if model.sees is None else model.sees
+    known = line.recall(model).vision if model.sees is None else model.sees
     if known is not None:
         return bool(known)
-    question = Question(prompt_file("sight"), Halves, lambda answer: "", (_halves(),))
+    question = Query(prompt_file("sight"), Halves, lambda answer: "", (_halves(),))
     try:
         answer = Asker("critic", (model,), line).ask(question)
     except Unusable as error:
@@ -54,7 +54,7 @@ def sees(line: Line, model: LanguageModel) -> bool:
             line.learn(model, vision=False)
         line.on_note(f"{model.name} cannot look at pictures: {error}")
         return False
-    right = (answer.left.lower().strip(), answer.right.lower().strip()) == COLOURS
+    right = (answer.left.lower().strip(), answer.right.lower().strip()) == _COLOURS
     line.learn(model, vision=right)
     if not right:
         line.on_note(f"{model.name} takes pictures and does not see them")
@@ -62,8 +62,8 @@ def sees(line: Line, model: LanguageModel) -> bool:
 
 
 def _halves() -> bytes:
-    picture = Image.new("RGB", (64, 64), COLOURS[0])
-    picture.paste(Image.new("RGB", (32, 64), COLOURS[1]), (32, 0))
+    picture = Image.new("RGB", (64, 64), _COLOURS[0])
+    picture.paste(Image.new("RGB", (32, 64), _COLOURS[1]), (32, 0))
     return png(picture, 64)
 
 
@@ -82,7 +82,7 @@ def crops(picture: Picture, boxes: Sequence[Box]) -> tuple[bytes, ...]:
 
 
 def _around(box: Box, width: int, height: int) -> tuple[int, int, int, int]:
-    across, down = box.width * MARGIN, box.height * MARGIN
+    across, down = box.width * _MARGIN, box.height * _MARGIN
     left, top = max(0.0, box.x - across) * width, max(0.0, box.y - down) * height
     right, bottom = min(1.0, box.x + box.width + across) * width, min(1.0, box.y + box.height + down) * height
     return int(left), int(top), max(int(left) + 1, round(right)), max(int(top) + 1, round(bottom))

@@ -13,7 +13,7 @@ from langchain_core.language_models import BaseChatModel
 from langchain_core.messages import AIMessage, BaseMessage
 from langchain_core.outputs import ChatGeneration, ChatResult
 
-from imagewright.agents.llm.answers import MAX_ANSWER, first_object, text_of
+from imagewright.agents.llm.answers import MAX_REPLY, first_object, text_of
 from imagewright.agents.llm.models import LanguageModel
 
 RULE = "─" * 60
@@ -23,7 +23,7 @@ ASKING = (
 )
 
 
-def pasted(name: str, rest: str) -> LanguageModel:
+def paste_model(name: str, rest: str) -> LanguageModel:
     """The person at the terminal."""
     return LanguageModel(PastedChatModel(), name, patient=True, sees=False)
 
@@ -59,7 +59,7 @@ def _pasted() -> str:
         if line.strip() == ".":
             break
         lines.append(line)
-        if sum(map(len, lines)) > MAX_ANSWER or (line.rstrip().endswith("}") and _is_whole("".join(lines))):
+        if sum(map(len, lines)) > MAX_REPLY or (line.rstrip().endswith("}") and _is_whole("".join(lines))):
             break
     if not "".join(lines).strip():
         raise EOFError("nothing was pasted")

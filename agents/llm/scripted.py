@@ -28,7 +28,7 @@ from imagewright.errors import BadInput
 _FORM = "it is a JSON list of answers, or an object of such lists by prompt"
 
 
-def scripted(name: str, path: str) -> LanguageModel:
+def script_model(name: str, path: str) -> LanguageModel:
     """The language model that reads text and answers from the file at ``path``.
 
     Raises:
@@ -37,7 +37,7 @@ def scripted(name: str, path: str) -> LanguageModel:
     return LanguageModel(ScriptedChatModel.from_file(Path(path)), name, sees=False)
 
 
-def scripted_vlm(name: str, path: str) -> LanguageModel:
+def script_vlm(name: str, path: str) -> LanguageModel:
     """The same, for a model that is shown pictures.
 
     Raises:

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 from imagewright.agents.reading import lexicon, naming
 from imagewright.agents.reading.function_words import DETERMINERS
 from imagewright.agents.reading.noun_phrase import NounPhrase
-from imagewright.agents.reading.numbers import WORDS
+from imagewright.agents.reading.numbers import NUMBER_WORDS
 from imagewright.agents.reading.phrases import Phrase
-from imagewright.agents.reading.state import Link
+from imagewright.agents.reading.state import PhraseLink
 
 if TYPE_CHECKING:
     from imagewright.agents.reading.reader import Reader
@@ -66,7 +66,7 @@ def relation(reader: Reader, i: int, end: int, phrase: Phrase) -> int:
         after = _fronted(reader, i, end, phrase.value)
         if after is not None:
             return after
-    state.link = Link("rel", phrase.value, reader.subjects_for_relation(), i)
+    state.link = PhraseLink("rel", phrase.value, reader.subjects_for_relation(), i)
     return end
 
 
@@ -88,7 +88,7 @@ def _fronted(reader: Reader, i: int, end: int, name: str) -> int | None:
         return None
     if not reader.opens() and reader.word(after) == "," and found.determiner != "the":
         return None
-    state.link = Link("rel", name, [], i)
+    state.link = PhraseLink("rel", name, [], i)
     if naming.name_scenery(reader, found):
         state.link, state.glue = None, "start"
         return found.end
@@ -125,7 +125,7 @@ def _subject_follows(reader: Reader, i: int, definite: bool) -> bool:
     through = reader.after_filler(i)
     if verb and reader.phrases.starts(through):
         return True
-    return definite and (word in DETERMINERS or word in WORDS or word.isdigit()) and reader.phrases.starts(i)
+    return definite and (word in DETERMINERS or word in NUMBER_WORDS or word.isdigit()) and reader.phrases.starts(i)
 
 
 def _await_subject(reader: Reader, name: str, objects: list[int]) -> None:
@@ -144,7 +144,7 @@ def relation_to_pronoun(reader: Reader, i: int, end: int, phrase: Phrase) -> int
         record.anchor = anchor
         _await_subject(reader, phrase.value, [anchor])
         return end
-    relate_to_pronoun(reader, Link("rel", phrase.value, reader.subjects_for_relation()))
+    relate_to_pronoun(reader, PhraseLink("rel", phrase.value, reader.subjects_for_relation()))
     return end
 
 
@@ -165,11 +165,11 @@ def relation_to_owner(reader: Reader, i: int, end: int, phrase: Phrase) -> int:
     return end
 
 
-def relate_to_pronoun(reader: Reader, link: Link) -> None:
+def relate_to_pronoun(reader: Reader, link: PhraseLink) -> None:
     """Relate to the latest group that is not itself a subject."""
     state, record = reader.state, reader.record
     if len(link.subjects) > 1 and set(record.history) <= set(link.subjects):
-        link = Link(link.kind, link.name, record.history[-1:])
+        link = PhraseLink(link.kind, link.name, record.history[-1:])
     known = [record.anchor] if record.anchor is not None else []
     anchors = [g for g in [*known, *reversed(record.history)] if g not in link.subjects]
     if anchors and link.subjects:

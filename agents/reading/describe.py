@@ -35,7 +35,7 @@ _PLACE = {
 }
 
 
-def describe(layout: Layout) -> str:
+def describe_layout(layout: Layout) -> str:
     """One line a box: what it is, where on the canvas, and how large a share of the width and height it takes."""
     lines = [f"{box.caption}, {_where(box)}, {box.width:.0%} wide, {box.height:.0%} high" for box in layout.boxes]
     if layout.background:

@@ -91,7 +91,7 @@ def _next_in_list(reader: Reader, first: NounPhrase, found: NounPhrase) -> NounP
         and (_listed(first, following) or (first.head in nouns.PART) == (following.head in nouns.PART))
         and reader.word(following.end) != "with"
     )
-    if not alike or reader.predicated(following.end) or (set(joints) == {","} and scenes.is_scene(following, "")):
+    if not alike or reader.predicates(following.end) or (set(joints) == {","} and scenes.is_scene(following, "")):
         return None
     return following
 
@@ -107,4 +107,4 @@ def _is_bare(phrase: NounPhrase) -> bool:
 
 def _is_style(reader: Reader, phrase: NounPhrase) -> bool:
     last = nouns.singular(phrase.words[-1])
-    return last in lexicon.STYLES or last in lexicon.STYLE_HEADS
+    return last in lexicon.KNOWN_STYLES or last in lexicon.STYLE_HEADS

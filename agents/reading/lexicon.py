@@ -7,7 +7,7 @@ from functools import lru_cache
 from imagewright.agents.reading.nouns import GERUND_NOUN, IRREGULAR, PART, SCENE
 from imagewright.agents.reading.words import words
 
-COLOURS = words(
+KNOWN_COLOURS = words(
     "red orange yellow green blue purple pink brown black white gray grey cyan magenta violet indigo turquoise "
     "teal maroon navy beige tan gold golden silver lime olive crimson scarlet lavender cream ivory amber bronze "
     "coral peach khaki mauve burgundy aqua azure emerald ruby sapphire rainbow multicolored multicoloured "
@@ -36,9 +36,9 @@ _SIZE_WORDS = {
     1.5: "huge giant massive towering",
     1.6: "gigantic enormous colossal immense",
 }
-SIZES = {word: scale for scale, text in _SIZE_WORDS.items() for word in text.split()}
+SIZE_WORDS = {word: scale for scale, text in _SIZE_WORDS.items() for word in text.split()}
 """How much larger or smaller a size word makes a thing."""
-PATTERNS = words(
+KNOWN_PATTERNS = words(
     "striped stripy stripey spotted dotted dotty checkered chequered checked plaid "
     "floral polka-dot polka-dotted patterned speckled zebra- "
     "striped tie-dye camouflage paisley houndstooth gingham tartan zigzag"
@@ -168,7 +168,7 @@ MEDIA = words(
     "visualization representation outline lineart line-art art clipart clip-art woodcut linocut gouache "
     "drypoint aquatint silkscreen storyboard"
 )
-STYLES = words(
+KNOWN_STYLES = words(
     "detailed watercolor watercolour watercolors watercolours anime manga cartoon photorealistic hyperrealistic "
     "photorealism impressionism impressionist surrealism surrealist expressionist cubism cubist minimalism "
     "baroque renaissance ukiyo-e steampunk cyberpunk vaporwave synthwave lowpoly low-poly pixelart isometric "
@@ -241,14 +241,14 @@ _SUFFIXES = (
 @lru_cache(maxsize=4096)
 def is_adjective(word: str) -> bool:
     """Whether ``word`` is an adjective for certain or by the look of its ending."""
-    if word in COLOURS or word in MATERIALS or word in SIZES or word in PATTERNS or word in ADJECTIVES:
+    if word in KNOWN_COLOURS or word in MATERIALS or word in SIZE_WORDS or word in KNOWN_PATTERNS or word in ADJECTIVES:
         return True
     if word.endswith("'s") or word.endswith("s'"):
         return True
     if "-" in word:
         tail = word.rpartition("-")[2]
         return (
-            tail in COLOURS
+            tail in KNOWN_COLOURS
             or tail in ADJECTIVES
             or tail in {"free", "eyed"}
             or tail.endswith(("ed", "shaped", "like", "sized", "style", "old", "ing"))
@@ -267,7 +267,9 @@ def is_adjective(word: str) -> bool:
 
 def is_strict_adjective(word: str) -> bool:
     """Whether ``word`` is an adjective for certain, and never a noun."""
-    known = word in COLOURS or word in MATERIALS or word in SIZES or word in PATTERNS or word in ADJECTIVES
+    known = (
+        word in KNOWN_COLOURS or word in MATERIALS or word in SIZE_WORDS or word in KNOWN_PATTERNS or word in ADJECTIVES
+    )
     return known and word not in NOUN_TOO
 
 

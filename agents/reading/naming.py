@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from imagewright.agents.reading import lexicon, nouns, scenes, styling
 from imagewright.agents.reading.function_words import PREPOSITIONS
 from imagewright.agents.reading.noun_phrase import NounPhrase
-from imagewright.agents.reading.state import Link
+from imagewright.agents.reading.state import PhraseLink
 from imagewright.agents.reading.words import words
 
 if TYPE_CHECKING:
@@ -21,31 +21,31 @@ _SHOWING = words("with showing featuring depicting containing")
 _DIRECTIONAL = frozenset({"left", "right", "above", "below"})
 
 
-def verb_link(reader: Reader, i: int, subject: list[int]) -> Link | None:
+def verb_link(reader: Reader, i: int, subject: list[int]) -> PhraseLink | None:
     """What the object of the verb at ``i`` will be to its subject."""
     low = reader.low[i]
     if low in lexicon.RIDING:
-        return Link("rel", "above", list(subject), i, soft=True)
+        return PhraseLink("rel", "above", list(subject), i, soft=True)
     if low in lexicon.WEARING or low in lexicon.ATTACHING:
-        return Link("attach", "", list(subject), i)
+        return PhraseLink("attach", "", list(subject), i)
     if low in lexicon.HAVING:
-        return Link("with", "near", list(subject), i)
+        return PhraseLink("with", "near", list(subject), i)
     if low in lexicon.AUXILIARY or low in lexicon.IMPERATIVES or not subject:
         return None
-    return Link("rel", "near", list(subject), i, soft=True)
+    return PhraseLink("rel", "near", list(subject), i, soft=True)
 
 
-def preposition_link(low: str, subjects: list[int], i: int) -> Link:
+def preposition_link(low: str, subjects: list[int], i: int) -> PhraseLink:
     """What the object of the preposition at ``i`` will be."""
     if low in {"on", "upon", "onto"}:
-        return Link("rel", "above", subjects, i, soft=True)
+        return PhraseLink("rel", "above", subjects, i, soft=True)
     if low in {"in", "into", "inside", "within"}:
-        return Link("rel", "inside", subjects, i, soft=True)
+        return PhraseLink("rel", "inside", subjects, i, soft=True)
     if low in {"with", "featuring", "including", "plus"}:
-        return Link("with", "near", subjects, i)
+        return PhraseLink("with", "near", subjects, i)
     if low in {"for", "of", "like", "as", "than", "about", "per", "despite", "since", "until", "via", "after"}:
-        return Link("ignore", "", subjects, i)
-    return Link("rel", "near", subjects, i, soft=True)
+        return PhraseLink("ignore", "", subjects, i)
+    return PhraseLink("rel", "near", subjects, i, soft=True)
 
 
 def predicate(reader: Reader, i: int, targets: list[int] | None = None) -> int:
@@ -80,7 +80,7 @@ def is_predicate_adjective(reader: Reader, i: int) -> bool:
     low = reader.low[i]
     if low in lexicon.VERB_FORMS or not lexicon.is_adjective(low):
         return False
-    if low in lexicon.COLOURS and reader.word(i + 1) in lexicon.VERB_FORMS - lexicon.MATERIALS:
+    if low in lexicon.KNOWN_COLOURS and reader.word(i + 1) in lexicon.VERB_FORMS - lexicon.MATERIALS:
         return True
     if low.endswith("ed") and not lexicon.is_strict_adjective(low) and reader.word(i + 1) in PREPOSITIONS:
         return False
@@ -88,7 +88,7 @@ def is_predicate_adjective(reader: Reader, i: int) -> bool:
     return (
         phrase is None
         or not phrase.words
-        or phrase.words[-1] in lexicon.STYLES | lexicon.STYLE_HEADS
+        or phrase.words[-1] in lexicon.KNOWN_STYLES | lexicon.STYLE_HEADS
         or (reader.word(i + 1) == "," and not phrase.plural)
         or (phrase.words == (low,) and (low in lexicon.NOUN_TOO or low.endswith("ed")))
     )
@@ -147,7 +147,7 @@ def _is_colour_alone(reader: Reader, phrase: NounPhrase) -> bool:
         ["in", "color"],
         ["in", "colour"],
     )
-    return said and not phrase.attributes and phrase.words[-1] in lexicon.COLOURS
+    return said and not phrase.attributes and phrase.words[-1] in lexicon.KNOWN_COLOURS
 
 
 def name_scenery(reader: Reader, phrase: NounPhrase) -> bool:
@@ -185,7 +185,7 @@ def name_scenery(reader: Reader, phrase: NounPhrase) -> bool:
     for attribute in phrase.attributes:
         if attribute.endswith("-free"):
             record.exclude(nouns.singular(attribute.removesuffix("-free")))
-    text = scenes.text_of(phrase, "" if scenes.is_backdrop(phrase) else lead)
+    text = scenes.say_scene(phrase, "" if scenes.is_backdrop(phrase) else lead)
     record.background.append(" ".join(w for w in text.split(" ") if not w.endswith("-free")))
     state.scene = not lead
     return True
@@ -203,7 +203,7 @@ def _attaches(reader: Reader, phrase: NounPhrase) -> bool:
     state = reader.state
     link, part = state.link, phrase.head in nouns.PART
     if link is None:
-        return state.attached and state.glue in {"and", "comma"} and part and not reader.related(phrase.end)
+        return state.attached and state.glue in {"and", "comma"} and part and not reader.relates(phrase.end)
     if not link.subjects:
         return False
     if link.kind == "attach":
@@ -227,7 +227,7 @@ def _wears_nothing(reader: Reader, subjects: list[int]) -> bool:
     return all(reader.record.groups[index].noun.rpartition(" ")[2] in nouns.FURNITURE for index in subjects)
 
 
-def _is_counted(reader: Reader, phrase: NounPhrase, link: Link) -> bool:
+def _is_counted(reader: Reader, phrase: NounPhrase, link: PhraseLink) -> bool:
     """ "topped with three candles": a stated number of things is to be seen; they are near what they are on."""
     if phrase.vague or (phrase.count or 1) < 2 or phrase.head in nouns.PART:
         return False
@@ -235,7 +235,7 @@ def _is_counted(reader: Reader, phrase: NounPhrase, link: Link) -> bool:
     return True
 
 
-def _wearers(reader: Reader, phrase: NounPhrase, link: Link) -> list[int]:
+def _wearers(reader: Reader, phrase: NounPhrase, link: PhraseLink) -> list[int]:
     """Of "a man with a hat and a dog with a scarf" the dog has the scarf, not both; of "… with scarves" both have."""
     if link.kind != "with" or len(link.subjects) < 2:
         return link.subjects
@@ -301,7 +301,7 @@ def _one_of_several(reader: Reader, phrase: NounPhrase) -> bool:
     """ "One cat is orange", after two cats were named."""
     several = any(g.noun == phrase.noun and (g.count > 1 or g.divided) for g in reader.record.groups)
     said = phrase.count == 1 and not phrase.determiner and reader.state.glue in {"start", "comma"}
-    return several and said and not phrase.attributes and reader.predicated(phrase.end)
+    return several and said and not phrase.attributes and reader.predicates(phrase.end)
 
 
 def _says_of_all(phrase: NounPhrase) -> bool:
@@ -342,7 +342,7 @@ def _settle(reader: Reader, index: int, end: int) -> None:
         and state.glue == "and"
         and state.mode == "object"
         and state.relation in _DIRECTIONAL
-        and not reader.predicated(end)
+        and not reader.predicates(end)
     ):
         record.relate(state.related, state.relation, [index])
     else:

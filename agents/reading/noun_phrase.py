@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 
 from imagewright.agents.reading import lexicon, nouns
 from imagewright.agents.reading.function_words import CLOSED, DETERMINERS, PREPOSITIONS
-from imagewright.agents.reading.numbers import COLLECTIVE, EXACT, VAGUE, WORDS, read_count
+from imagewright.agents.reading.numbers import COLLECTIVE, EXACT, NUMBER_WORDS, VAGUE, read_count
 from imagewright.agents.reading.phrases import PhraseFinder
 from imagewright.agents.reading.tokens import Token
 
@@ -179,7 +179,9 @@ class NounPhraseReader:
                 at += 1
             if not self._is_adjective_here(at) or (joined and not self._goes_on(draft.at, at)):
                 return
-            shade = self._word(at) in _MODIFIED and self._word(at + 1) in lexicon.COLOURS and self._word(at + 1) != ""
+            shade = (
+                self._word(at) in _MODIFIED and self._word(at + 1) in lexicon.KNOWN_COLOURS and self._word(at + 1) != ""
+            )
             text = f"{self._word(at)} {self._word(at + 1)}" if shade and self._noun_follows(at + 1) else self._word(at)
             if joined and self._word(draft.at) == "and":
                 draft.described.append("and")
@@ -199,7 +201,7 @@ class NounPhraseReader:
             and i > 0
             and (
                 self._word(i - 1) in DETERMINERS
-                or self._word(i - 1) in WORDS
+                or self._word(i - 1) in NUMBER_WORDS
                 or lexicon.is_strict_adjective(self._word(i - 1))
             )
         )
@@ -217,7 +219,7 @@ class NounPhraseReader:
     def _goes_on(self, joint: int, i: int) -> bool:
         """Whether the adjectives after a joint lead to a noun, and not, after a comma, to a style."""
         noun = self._run_end(i)
-        style = self._word(joint) == "," and self._word(noun) in lexicon.STYLES | lexicon.STYLE_HEADS
+        style = self._word(joint) == "," and self._word(noun) in lexicon.KNOWN_STYLES | lexicon.STYLE_HEADS
         return noun >= 0 and not style
 
     def _run_ends_in_noun(self, i: int) -> bool:
@@ -239,7 +241,7 @@ class NounPhraseReader:
         """ "balanced on", "drawn in", "drawn flat": a verb that a preposition or a manner follows, and no noun."""
         word, following = self._word(i), self._word(i + 1)
         verb = word.endswith(("ed", "wn", "en")) and word in lexicon.VERB_FORMS
-        tinted = word in {"coloured", "colored", "painted"} and following in lexicon.COLOURS
+        tinted = word in {"coloured", "colored", "painted"} and following in lexicon.KNOWN_COLOURS
         return tinted or (verb and (following in PREPOSITIONS or following in lexicon.MANNERS))
 
     def _noun(self, draft: _Draft) -> list[str]:
@@ -281,11 +283,11 @@ class NounPhraseReader:
             return True
         if previous in nouns.FRAME and word in lexicon.ALL_FORMS:
             return True
-        if previous in _GROUND and (word in lexicon.STYLES or word in lexicon.MANNERS):
+        if previous in _GROUND and (word in lexicon.KNOWN_STYLES or word in lexicon.MANNERS):
             return word not in nouns.FRAME
         if self._is_participle(i):
             return True
-        if word in WORDS or word in nouns.STOP_NOUN or self.verb_before_object(i):
+        if word in NUMBER_WORDS or word in nouns.STOP_NOUN or self.verb_before_object(i):
             return True
         return nouns.is_plural(previous) and previous not in {"sports", "glasses", "women's"}
 
@@ -306,7 +308,7 @@ class NounPhraseReader:
             return False
         if word in lexicon.ADVERBS or word == "ones" or (lexicon.is_adverb(word) and i + 1 < len(self.low)):
             return False
-        return word not in lexicon.AUXILIARY and not (word in WORDS and word not in {"single"})
+        return word not in lexicon.AUXILIARY and not (word in NUMBER_WORDS and word not in {"single"})
 
     def _is_compound(self, i: int) -> int:
         """How many tokens of a known compound start at ``i``; 0 for none."""

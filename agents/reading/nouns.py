@@ -328,7 +328,7 @@ ABSTRACT = words(
     "shape-like detail quality style action study focus attention happiness balance contact position manner "
     "purpose fun care ease delight wonder grace elegance"
 )
-SHAPES = words(
+SHAPE_NOUNS = words(
     "circle square triangle star heart rectangle oval hexagon pentagon octagon diamond cube sphere cone cylinder "
     "pyramid ellipse rhombus trapezoid crescent cross ring spiral polygon prism line dot"
 )

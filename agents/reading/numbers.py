@@ -33,9 +33,9 @@ _UNITS = [
     "nineteen",
 ]
 _TENS = ["twenty", "thirty", "forty", "fifty", "sixty", "seventy", "eighty", "ninety"]
-WORDS: dict[str, int] = {w: n for n, w in enumerate(_UNITS)} | {w: 10 * n for n, w in enumerate(_TENS, start=2)}
-WORDS |= {f"{t}-{u}": WORDS[t] + WORDS[u] for t in _TENS for u in _UNITS[1:10]}
-WORDS |= {
+NUMBER_WORDS: dict[str, int] = {w: n for n, w in enumerate(_UNITS)} | {w: 10 * n for n, w in enumerate(_TENS, start=2)}
+NUMBER_WORDS |= {f"{t}-{u}": NUMBER_WORDS[t] + NUMBER_WORDS[u] for t in _TENS for u in _UNITS[1:10]}
+NUMBER_WORDS |= {
     "single": 1,
     "lone": 1,
     "twin": 2,
@@ -141,8 +141,8 @@ _DIGITS = re.compile(r"^(?:x(\d{1,3})|(\d{1,3})x?)$")
 
 def _one(word: str) -> int | None:
     """The value of a single token, or None."""
-    if word in WORDS:
-        return WORDS[word]
+    if word in NUMBER_WORDS:
+        return NUMBER_WORDS[word]
     hit = _DIGITS.match(word)
     return int(hit.group(1) or hit.group(2)) if hit else None
 
@@ -194,11 +194,11 @@ def _simple(window: list[str]) -> Count | None:
     if second == "hundred" and value < 10:
         return Count(100 * value, 2)
     if window[0] in _TENS and second in _UNITS[1:10]:
-        return Count(value + WORDS[second], 2)
+        return Count(value + NUMBER_WORDS[second], 2)
     return Count(value, 1)
 
 
 def number_word(n: int) -> str:
     """``n`` in words up to ninety-nine, in digits beyond."""
-    words = {v: k for k, v in reversed(WORDS.items()) if k in _UNITS or k in _TENS or "-" in k}
+    words = {v: k for k, v in reversed(NUMBER_WORDS.items()) if k in _UNITS or k in _TENS or "-" in k}
     return words.get(n, str(n))

@@ -7,7 +7,7 @@ from imagewright.agents.reading.function_words import DETERMINERS, PREPOSITIONS
 from imagewright.agents.reading.noun_phrase import NounPhraseReader
 from imagewright.agents.reading.phrases import Phrase, PhraseFinder
 from imagewright.agents.reading.record import Record
-from imagewright.agents.reading.state import State
+from imagewright.agents.reading.state import ReaderState
 from imagewright.agents.reading.tokens import Token
 from imagewright.agents.reading.words import words
 from imagewright.schemas import ParsedPrompt
@@ -22,7 +22,7 @@ class Reader:
         self.finder = PhraseFinder(tokens)
         self.phrases = NounPhraseReader(tokens, self.finder)
         self.record = Record()
-        self.state = State()
+        self.state = ReaderState()
 
     def read(self) -> ParsedPrompt:
         """Go through all tokens once."""
@@ -75,7 +75,7 @@ class Reader:
             state.link = None if state.glue == "comma" else state.link
         else:
             history = state.recent or state.subject
-            self.state = State(subject=history)
+            self.state = ReaderState(subject=history)
             self.record.series = ""
         return i + 1
 
@@ -94,7 +94,9 @@ class Reader:
                 state.link = None
             return i + 1
         if low in {"but", "while", "whereas", "although", "though", "yet", "so", "because"}:
-            self.state = State(glue="and", mode="done", recent=state.recent, subject=state.recent or state.subject)
+            self.state = ReaderState(
+                glue="and", mode="done", recent=state.recent, subject=state.recent or state.subject
+            )
             return i + 1
         if low in {"that", "which", "who", "whose", "where"} and self._relates_back(i):
             named = [self.record.history[-1]] if self.record.history and not state.scene else []
@@ -136,7 +138,7 @@ class Reader:
             "series": clauses.series,
             "neg": exclusions.negation,
             "negpost": exclusions.negation_after,
-            "style": styling.named_style,
+            "style": styling.read_named_style,
             "on_background": styling.backdrop,
         }.get(phrase.kind)
         return handler(self, i, end, phrase) if handler else self._idle(end)
@@ -283,7 +285,7 @@ class Reader:
         )
         return word != "" and (verb or word in lexicon.VERB_FORMS)
 
-    def predicated(self, i: int) -> bool:
+    def predicates(self, i: int) -> bool:
         """Whether what follows at ``i`` says something of the noun phrase before it: a place, a relation, a verb."""
         last = i + 4
         while i < last and lexicon.is_adverb(self.word(i)) and self.finder.at(i) is None:
@@ -291,11 +293,11 @@ class Reader:
         if i >= len(self.low):
             return False
         if self.finder.at(i) is not None:
-            return self.related(i)
+            return self.relates(i)
         word = self.low[i]
         return word in lexicon.AUXILIARY or lexicon.is_verb(word) or word in {"in", "on", "at", "that", "which", "who"}
 
-    def related(self, i: int) -> bool:
+    def relates(self, i: int) -> bool:
         """Whether a place or a relation is stated at ``i``."""
         phrase = self.finder.at(i) if i < len(self.low) else None
         return phrase is not None and phrase.kind in {"pos", "rel", "relit", "owner", "between", "sides"}

@@ -21,7 +21,7 @@ _BARE_GROUND = words("a background,the background,a backdrop,the backdrop", ",")
 
 
 @dataclass
-class Group:
+class NamedGroup:
     """Like things named together, while reading."""
 
     noun: str
@@ -52,7 +52,7 @@ class Record:
     """Collects what the reader finds, and resolves "the dog", "it", "the red one"."""
 
     def __init__(self) -> None:
-        self.groups: list[Group] = []
+        self.groups: list[NamedGroup] = []
         self.relations: list[tuple[int, RelationName, int]] = []
         self.background: list[str] = []
         self.negative: list[str] = []
@@ -94,7 +94,7 @@ class Record:
             count = 3 if bare_plural or (phrase.head == "person" and phrase.words[-1:] == ("people",)) else 1
         attributes = [a for a in phrase.attributes if not self._excludes(a)]
         described = " ".join(w for w in phrase.described.split(" ") if not w.endswith("-free"))
-        group = Group(noun, attributes, described, max(1, min(count, MAX_COUNT)))
+        group = NamedGroup(noun, attributes, described, max(1, min(count, MAX_COUNT)))
         group.tails = [phrase.tail] if phrase.tail else []
         group.vague = phrase.vague or (phrase.count is None and count > 1)
         self.groups.append(group)
@@ -158,7 +158,7 @@ class Record:
             return None
         group = self.groups[index]
         group.count -= count
-        part = Group(group.noun, list(group.attributes), group.described, count, tails=list(group.tails))
+        part = NamedGroup(group.noun, list(group.attributes), group.described, count, tails=list(group.tails))
         if phrase is not None:
             part.describe_as(list(phrase.attributes), phrase.described)
         self.groups.append(part)
@@ -259,6 +259,6 @@ class Record:
 
 def _other_colour(named: Sequence[str], said: Sequence[str]) -> bool:
     """ "three green apples and two red ones": what has a colour is not divided by another."""
-    before = {word for text in named for word in text.split()} & lexicon.COLOURS
-    after = {word for text in said for word in text.split()} & lexicon.COLOURS
+    before = {word for text in named for word in text.split()} & lexicon.KNOWN_COLOURS
+    after = {word for text in said for word in text.split()} & lexicon.KNOWN_COLOURS
     return bool(before and after and before.isdisjoint(after))

@@ -32,7 +32,7 @@ def is_scene(phrase: NounPhrase, preposition: str) -> bool:
     last, head = phrase.words[-1], phrase.head
     ending = " ".join(phrase.words[-2:])
     if last in _LOOSE_PLURALS:
-        coloured = any(a in lexicon.COLOURS for a in phrase.attributes)
+        coloured = any(a in lexicon.KNOWN_COLOURS for a in phrase.attributes)
         return phrase.count is None and not coloured
     if phrase.count is not None and phrase.count > 1 and not phrase.vague:
         return False
@@ -48,7 +48,7 @@ def is_frame(phrase: NounPhrase) -> bool:
     return phrase.head in nouns.FRAME and (len(phrase.words) == 1 or phrase.head == "scene")
 
 
-def text_of(phrase: NounPhrase, preposition: str) -> str:
+def say_scene(phrase: NounPhrase, preposition: str) -> str:
     """The phrase as the background says it: "in a park", "a white background"."""
     words = [phrase.described, " ".join(phrase.words), phrase.tail]
     body = " ".join(w for w in words if w)

@@ -8,7 +8,7 @@ from imagewright.agents.reading.noun_phrase import NounPhrase
 
 
 @dataclass
-class Link:
+class PhraseLink:
     """What the next noun phrase will be to something read before."""
 
     kind: str
@@ -22,7 +22,7 @@ class Link:
 
 
 @dataclass
-class State:
+class ReaderState:
     """What the reader remembers between tokens."""
 
     glue: str = "start"
@@ -34,7 +34,7 @@ class State:
     related: list[int] = field(default_factory=list)
     """The subjects of the latest relation."""
     relation: str = ""
-    link: Link | None = None
+    link: PhraseLink | None = None
     fronted: str = ""
     """A place that was named before its thing: "on the left there is …"."""
     fronted_relation: tuple[str, list[int]] | None = None

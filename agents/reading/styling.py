@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from imagewright.agents.reading import lexicon, nouns, scenes
 from imagewright.agents.reading.function_words import DETERMINERS, PREPOSITIONS
 from imagewright.agents.reading.noun_phrase import NounPhrase
-from imagewright.agents.reading.numbers import WORDS
+from imagewright.agents.reading.numbers import NUMBER_WORDS
 from imagewright.agents.reading.phrases import Phrase
 from imagewright.agents.reading.words import words
 
@@ -42,7 +42,7 @@ def style_segment(reader: Reader, i: int) -> int | None:
         return before
     end = _segment_end(reader, i, lead)
     said = reader.low[i:end]
-    if not 0 < len(said) <= _LONGEST or said[0] in _WHOM or said[0] in WORDS or reader.word(end) == "of":
+    if not 0 < len(said) <= _LONGEST or said[0] in _WHOM or said[0] in NUMBER_WORDS or reader.word(end) == "of":
         return None
     if reader.word(end) in _STOPS and not lead and not _is_ground(reader, end):
         return None
@@ -79,7 +79,7 @@ def _is_style(said: list[str], lead: int) -> bool:
     if last in lexicon.DRAWING_TOOLS and (len(body) == 1 or said[0] in _MADE):
         return lead > 0 and said[0] != "like"
     lone_medium = len(said) == 2 and said[0] in {"a", "an", "the"} and last in lexicon.MEDIA
-    return not lone_medium and (last in lexicon.STYLES or (last in lexicon.STYLE_HEADS and len(said) > 1))
+    return not lone_medium and (last in lexicon.KNOWN_STYLES or (last in lexicon.STYLE_HEADS and len(said) > 1))
 
 
 def _style_before(reader: Reader, i: int) -> int | None:
@@ -87,14 +87,14 @@ def _style_before(reader: Reader, i: int) -> int | None:
 
     No adjective stands before "a" or a number, so a word that may be one says how the picture is made.
     """
-    if reader.low[i] in DETERMINERS or reader.low[i] in WORDS:
+    if reader.low[i] in DETERMINERS or reader.low[i] in NUMBER_WORDS:
         return None
     for end in range(i + 1, min(i + 4, len(reader.low))):
         last, following = reader.low[end - 1], reader.low[end]
         manner = end == i + 1 and last in lexicon.MANNERS
         verb = last.endswith("ing") or last in lexicon.IMPERATIVES
-        style = last in lexicon.STYLES and not verb and (end > i + 1 or last not in lexicon.MEDIA)
-        if (style or manner) and (following in {"a", "an", "some"} or following in WORDS or following.isdigit()):
+        style = last in lexicon.KNOWN_STYLES and not verb and (end > i + 1 or last not in lexicon.MEDIA)
+        if (style or manner) and (following in {"a", "an", "some"} or following in NUMBER_WORDS or following.isdigit()):
             return end
         place = reader.finder.at(end) if manner else None
         if place is not None and place.kind in {"pos", "rel"} and reader.opens():
@@ -133,7 +133,7 @@ def _is_ground(reader: Reader, i: int) -> bool:
     return ground or (phrase is not None and phrase.kind == "on_background")
 
 
-def named_style(reader: Reader, i: int, end: int, phrase: Phrase) -> int:
+def read_named_style(reader: Reader, i: int, end: int, phrase: Phrase) -> int:
     """ "in the style of Rembrandt", "by Van Gogh": everything up to the next comma."""
     last = end
     while last < len(reader.tokens) and last < end + 8:
@@ -151,7 +151,7 @@ def is_style_noun(reader: Reader, phrase: NounPhrase) -> bool:
     link = reader.state.link
     if link is None or link.name == "in-front":
         return False
-    return reader.word(link.start) in {"in", "as"} and phrase.words[-1] in lexicon.STYLES
+    return reader.word(link.start) in {"in", "as"} and phrase.words[-1] in lexicon.KNOWN_STYLES
 
 
 def is_medium(reader: Reader, phrase: NounPhrase) -> bool:
@@ -191,7 +191,7 @@ def backdrop(reader: Reader, i: int, end: int, phrase: Phrase) -> int:
     if found is None:
         return end
     if found.words and scenes.is_backdrop(found):
-        reader.record.background.append(scenes.text_of(found, ""))
+        reader.record.background.append(scenes.say_scene(found, ""))
     elif not found.words and found.described:
         reader.record.background.append(f"{nouns.article(found.described)} {found.described} background")
     else:

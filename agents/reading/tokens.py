@@ -6,7 +6,7 @@ import re
 import unicodedata
 from dataclasses import dataclass
 
-from imagewright.agents.reading.wordings import plain
+from imagewright.agents.reading.wordings import simplify
 
 MAX_TOKENS = 4000
 """What comes after this many tokens is not read: a layout of 24 boxes is full long before."""
@@ -72,7 +72,7 @@ def tokenise(text: str) -> list[Token]:
     for pattern, replacement in _CONTRACTIONS:
         clean = pattern.sub(replacement, clean)
     tokens = []
-    for hit in _TOKEN.finditer(plain(clean)):
+    for hit in _TOKEN.finditer(simplify(clean)):
         tokens.append(_token(hit.group()))
         if len(tokens) >= MAX_TOKENS:
             break

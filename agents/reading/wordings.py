@@ -13,12 +13,11 @@ from functools import lru_cache
 from imagewright.agents.reading import lexicon, nouns, numbers
 from imagewright.agents.reading.function_words import CONJUNCTIONS, DETERMINERS, PREPOSITIONS
 
-_NUMBER_WORD = "|".join(sorted((w for w in numbers.WORDS if w not in {"single", "lone", "both"}), key=len)[::-1])
+_NUMBER_WORD = "|".join(sorted((w for w in numbers.NUMBER_WORDS if w not in {"single", "lone", "both"}), key=len)[::-1])
 _NUMBER = rf"(?:{_NUMBER_WORD}|\d{{1,3}})"
-_COLOUR = (
-    rf"(?:(?:light|dark|bright|pale|deep|vivid|solid|pure) )?(?:{'|'.join(sorted(lexicon.COLOURS, key=len)[::-1])})"
-)
-_THINGS_TOO = "|".join(sorted(lexicon.COLOURS & lexicon.NOUN_TOO))
+_PLAIN_COLOUR = "|".join(sorted(lexicon.KNOWN_COLOURS, key=len)[::-1])
+_COLOUR = rf"(?:(?:light|dark|bright|pale|deep|vivid|solid|pure) )?(?:{_PLAIN_COLOUR})"
+_THINGS_TOO = "|".join(sorted(lexicon.KNOWN_COLOURS & lexicon.NOUN_TOO))
 _CLOSED = "|".join(
     sorted(
         PREPOSITIONS
@@ -39,11 +38,11 @@ _TINT = r"(?:colou?r(?:ing|ation)?|hue|shade|tint|tone)"
 _DYED = r"(?:colou?red|painted|dyed|tinted|stained|shaded|drawn|rendered|coated)"
 _BE = r"(?:(?:is|are|was|were|be|being|should be|must be|will be|has to be|appears?|looks?)(?: to be)?)"
 _BACK = r"(?:background|backdrop)"
-_PATTERNS = sorted({*lexicon.PATTERNS, *"plain solid textured gradient checkerboard".split()}, key=len)[::-1]
+_PATTERNS = sorted({*lexicon.KNOWN_PATTERNS, *"plain solid textured gradient checkerboard".split()}, key=len)[::-1]
 _PATTERN = rf"(?:{'|'.join(_PATTERNS)})"
 _PAPER = rf"(?:{_PATTERN},? )*{_COLOUR}(?: and {_COLOUR})?(?:,? {_PATTERN})*"
 _MADE = r"(?:drawn|sketched|rendered|illustrated)"
-_TECHNIQUE = "|".join(sorted(lexicon.STYLES | lexicon.STYLE_HEADS, key=len)[::-1])
+_TECHNIQUE = "|".join(sorted(lexicon.KNOWN_STYLES | lexicon.STYLE_HEADS, key=len)[::-1])
 _STYLED = rf"(?=\s*(?:{_MADE} |in (?:[\w-]+ )?(?:{_TECHNIQUE})\b))"
 """Before "drawn in ink", "in outline style": the words before are complete."""
 _DRAW = (
@@ -268,7 +267,7 @@ _QUOTED = re.compile(r'("[^"\n]{1,200}")')
 
 
 @lru_cache(maxsize=8)
-def plain(text: str) -> str:
+def simplify(text: str) -> str:
     """``text`` in plainer words, quotations untouched; text without such wordings comes back as it is."""
     return "".join(part if k % 2 else _rewritten(part) for k, part in enumerate(_QUOTED.split(text)))
 

@@ -6,13 +6,13 @@ from collections.abc import Sequence
 
 from pydantic import BaseModel, Field
 
-from imagewright.agents.llm.ask import Asker, OnNote, Question, Unusable
+from imagewright.agents.llm.ask import Asker, OnNote, Query, Unusable
 from imagewright.agents.llm.prompt_files import Prompt
 from imagewright.agents.llm.prompt_files import prompt as prompt_file
 from imagewright.ports import Selector
 from imagewright.schemas import Candidate, Categories, Choice
 
-MOST_PROMPT = 2000
+_MOST_PROMPT = 2000
 """Characters of the prompt that the model is shown."""
 
 
@@ -39,7 +39,7 @@ class LLMSelector:
             return "" if answer.flow in offered else f"flow must be one of: {', '.join(sorted(offered))}"
 
         try:
-            answer = self.asker.ask(Question(selector_prompt(prompt, categories, candidates), Selected, check))
+            answer = self.asker.ask(Query(selector_prompt(prompt, categories, candidates), Selected, check))
         except Unusable as error:
             self.on_fallback(f"the rules chose the flow: {error}")
             return self.rules.select(prompt, categories, candidates)
@@ -49,7 +49,7 @@ class LLMSelector:
 def selector_prompt(prompt: str, categories: Categories, candidates: Sequence[Candidate]) -> Prompt:
     """What the model is shown: the prompt, its labels, and a few dozen tokens for each candidate."""
     cards = [_card(candidate) for candidate in candidates]
-    return prompt_file("selector", prompt=[prompt[:MOST_PROMPT]], categories=list(categories.labels), flows=cards)
+    return prompt_file("selector", prompt=[prompt[:_MOST_PROMPT]], categories=list(categories.labels), flows=cards)
 
 
 def _card(candidate: Candidate) -> dict[str, object]:

@@ -8,7 +8,7 @@ from itertools import chain
 
 from pydantic import BaseModel, Field
 
-from imagewright.agents.llm.ask import Asker, OnNote, Question, Unusable
+from imagewright.agents.llm.ask import Asker, OnNote, Query, Unusable
 from imagewright.agents.llm.prompt_files import prompt as prompt_file
 from imagewright.agents.reading.nouns import plural
 from imagewright.agents.reading.numbers import number_word
@@ -39,7 +39,7 @@ class LLMWriter:
         request = {"prompt": prompt, "model": card.base_model[:60] or "unknown", "avoid": list(parsed.negative)}
         text = prompt_file("writer", request=request, most=str(MOST_ADDED))
         try:
-            answer = self.asker.ask(Question(text, Wording, lambda wording: problem(wording, prompt, parsed)))
+            answer = self.asker.ask(Query(text, Wording, lambda wording: why_unfaithful(wording, prompt, parsed)))
         except Unusable as error:
             self.on_fallback(f"the prompt stays in the person's words: {error}")
             return Written(prompt=prompt)
@@ -47,7 +47,7 @@ class LLMWriter:
         return Written(prompt=" ".join(answer.prompt.split()), added=added, decided_by="llm")
 
 
-def problem(wording: Wording, prompt: str, parsed: ParsedPrompt) -> str:
+def why_unfaithful(wording: Wording, prompt: str, parsed: ParsedPrompt) -> str:
     """What is wrong with ``wording`` of ``prompt``, in words; empty when every fact is kept and nothing hidden."""
     text = " ".join(wording.prompt.split())
     return next(chain(_unnamed(wording, prompt, text), _lost(text, prompt, parsed), _brought_in(text, parsed)), "")

@@ -24,18 +24,18 @@ def thing_of(repair: Repair | None) -> Box | None:
     return repair.moved if repair is not None and repair.kind == "close_up" else None
 
 
-def drawn_by(flow: str, repair: Repair | None) -> str:
+def flow_of(flow: str, repair: Repair | None) -> str:
     """The flow that draws a round of ``flow``: its own, but for a close-up."""
     return repair.flow if repair is not None and repair.kind == "close_up" and repair.flow else flow
 
 
 def job(picture: Image.Image, repair: Repair, thing: Box, flow: Flow, seed: int) -> Job:
     """What a backend draws for a close-up of ``thing`` in ``picture``; ``put_back`` makes a whole picture of it."""
-    part, place = enlarged(picture, thing)
+    part, place = enlarge(picture, thing)
     return Job(flow=flow, prompt=repair.prompt or thing.caption, seed=seed, redraw=Redraw(part, (place,), STRENGTH))
 
 
-def enlarged(picture: Image.Image, thing: Box) -> tuple[Image.Image, Region]:
+def enlarge(picture: Image.Image, thing: Box) -> tuple[Image.Image, Region]:
     """The part of ``picture`` around ``thing`` as large as ``picture``, and where the thing is in it."""
     left, top, right, bottom = _part(picture, thing)
     width, height = right - left, bottom - top

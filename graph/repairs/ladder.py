@@ -7,11 +7,11 @@ import itertools
 from collections.abc import Iterator, Sequence
 
 from imagewright.agents.critic.repair import roomier
-from imagewright.agents.critic.verdict import failures
+from imagewright.agents.critic.verdict import failed_checks
 from imagewright.errors import Fault
 from imagewright.graph.budget import best, ground, only_blurred
 from imagewright.graph.layouts import placing
-from imagewright.graph.repairs.tried import faults_of, moved, target_of, vain
+from imagewright.graph.repairs.tried import faults_of, say_move, target_of, vain
 from imagewright.graph.state import Attempt, State
 from imagewright.intents import Tried
 from imagewright.schemas import Box, Layout, Region, Repair, RepairKind, Round
@@ -26,7 +26,7 @@ def next_seed(seed: int, number: int) -> int:
     return int.from_bytes(digest[:4], "big")
 
 
-def refined(
+def refine_attempt(
     state: State,
     canonical: str,
     memory: Sequence[Tried] = (),
@@ -70,7 +70,7 @@ def refined(
     return _told(_changed(attempt_there, another, seed=seed), useless)
 
 
-def drawn_again(rounds: Sequence[Round]) -> bool:
+def was_drawn_again(rounds: Sequence[Round]) -> bool:
     """Whether a picture of which only the form was doubted was followed by another."""
     return any(only_blurred(best(rounds[:number])) for number in range(1, len(rounds)))
 
@@ -101,7 +101,7 @@ def _drawn_from_words(state: State, last: Round) -> bool:
 def _rungs(proposed: Repair, last: Round, vain_kinds: Sequence[RepairKind]) -> Iterator[Repair]:
     """What the critic proposed, then each rung behind it; a box that nobody asked to move is moved once."""
     yield proposed
-    failed = failures(last.verdict.checks) if last.verdict else ()
+    failed = failed_checks(last.verdict.checks) if last.verdict else ()
     for kind in LADDER[LADDER.index(proposed.kind) + 1 if proposed.kind in LADDER else 0 :]:
         if kind == "redraw" and len(failed) == 1 and failed[0].box is not None:
             yield Repair(kind=kind, reason=proposed.reason, box=failed[0].box)
@@ -118,7 +118,7 @@ def _useless(attempt: Attempt | None, last: Round, fault: str, memory: Sequence[
         return "has nothing new to offer"
     target = target_of(attempt.repair, attempt.layout, attempt.flow, attempt.prompt)
     before = vain(memory, fault, last.flow, attempt.repair, target)
-    return f"did not help before ({moved(before)})" if before else ""
+    return f"did not help before ({say_move(before)})" if before else ""
 
 
 def _told(attempt: Attempt, useless: Sequence[str]) -> Attempt:

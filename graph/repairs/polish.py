@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from imagewright.agents.critic.verdict import unchecked
+from imagewright.agents.critic.verdict import why_unchecked
 from imagewright.errors import Fault
 from imagewright.graph.budget import passing
 from imagewright.graph.events import tell
@@ -24,7 +24,7 @@ def pending(state: State) -> bool:
     return state.idea is not None and not is_polished(state.rounds[-1])
 
 
-def judged(state: State, parts: Parts) -> tuple[Update, tuple[str, ...]]:
+def judge_polish(state: State, parts: Parts) -> tuple[Update, tuple[str, ...]]:
     """After the verdict on the last round: a suggestion, or whether the polished picture is kept; and notes."""
     last = state.rounds[-1]
     if is_polished(last):
@@ -51,7 +51,7 @@ def attempt(state: State) -> Attempt:
 
 def _why_not(state: State, parts: Parts) -> str:
     last = state.rounds[-1]
-    if last.verdict is not None and unchecked(last.verdict):
+    if last.verdict is not None and why_unchecked(last.verdict):
         return "its facts were not checked"
     if state.attempt is not None and state.attempt.edited is not None:
         return "an edit keeps the rest of its picture"

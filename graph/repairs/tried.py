@@ -8,13 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from imagewright.agents.critic.verdict import failures
+from imagewright.agents.critic.verdict import failed_checks
 from imagewright.graph.budget import ground
 from imagewright.graph.repairs.close_up import thing_of
 from imagewright.intents import Reference, Tried
 from imagewright.schemas import Check, Layout, Repair, Round, Verdict
 
-MOST = 40
+MOST_TRIED = 40
 """How many repairs a picture's memory holds; the oldest are forgotten first."""
 
 
@@ -25,7 +25,7 @@ def fault_of(check: Check) -> str:
 
 def faults_of(verdict: Verdict) -> tuple[str, ...]:
     """What is wrong, the first fault first."""
-    return tuple(dict.fromkeys(fault_of(check) for check in failures(verdict.checks)))
+    return tuple(dict.fromkeys(fault_of(check) for check in failed_checks(verdict.checks)))
 
 
 def target_of(repair: Repair, layout: Layout | None, flow: str, prompt: str) -> str:
@@ -62,9 +62,9 @@ def _each(rounds: Sequence[Round]) -> Iterator[Tried]:
         )  # fmt: skip
 
 
-def known(earlier: Reference | None, rounds: Sequence[Round]) -> tuple[Tried, ...]:
+def list_tried(earlier: Reference | None, rounds: Sequence[Round]) -> tuple[Tried, ...]:
     """Everything that was tried for a picture: in the turns that it was changed from, then in this run."""
-    return ((earlier.tried if earlier else ()) + of_rounds(rounds))[-MOST:]
+    return ((earlier.tried if earlier else ()) + of_rounds(rounds))[-MOST_TRIED:]
 
 
 def vain(memory: Sequence[Tried], fault: str, flow: str, repair: Repair, target: str) -> Tried | None:
@@ -76,14 +76,14 @@ def vain(memory: Sequence[Tried], fault: str, flow: str, repair: Repair, target:
     return next(same, None)
 
 
-def in_words(tried: Tried) -> str:
+def say_tried(tried: Tried) -> str:
     """One line: what was tried for what, and what came of it."""
     what = tried.kind.replace("_", " ") + (f" {tried.target}" if tried.target and tried.kind != "reprompt" else "")
     cured = [fault for fault in tried.faults if fault not in tried.left]
     outcome = "did not help" if not cured else f"cured {'; '.join(cured)}"
-    return f"{what} on {tried.flow} for {tried.faults[0] if tried.faults else 'nothing'}: {moved(tried)}, {outcome}"
+    return f"{what} on {tried.flow} for {tried.faults[0] if tried.faults else 'nothing'}: {say_move(tried)}, {outcome}"
 
 
-def moved(tried: Tried) -> str:
+def say_move(tried: Tried) -> str:
     """How the score moved."""
     return f"score {tried.before:.2f} → {tried.after:.2f}"

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import typer
 
 from imagewright.cli.options import read_prompts
-from imagewright.cli.terminal.progress import Progress
+from imagewright.cli.terminal.progress import ProgressLine
 from imagewright.cli.terminal.text import clean, emit, emit_json
 from imagewright.errors import BadInput, Cancelled, CannotDraw, ImagewrightError
 
@@ -19,12 +19,12 @@ if TYPE_CHECKING:
     from imagewright.schemas import DrawRequest, RunEvent, RunResult
 
 MANIFEST = "manifest.json"
-SHEET = "contact-sheet.png"
-FORMAT = 1
-THUMB = 128
+_SHEET = "contact-sheet.png"
+_FORMAT = 1
+_THUMB = 128
 """The side of a picture on the contact sheet, in pixels."""
-COLUMNS = 6
-Row = dict[str, Any]
+_COLUMNS = 6
+_Row = dict[str, Any]
 
 
 def draw_batch(
@@ -39,7 +39,7 @@ def draw_batch(
     prompts = read_prompts(source)
     batch = Batch(opened, folder, prompts)
     for number in range(len(prompts)):
-        with Progress(quiet) as progress:
+        with ProgressLine(quiet) as progress:
             row = batch.draw(number, request, progress)
         if not (quiet or as_json):
             emit(clean(f"{number + 1:03}  {row['status']:<9}  {row.get('path') or row.get('error', '')}"))
@@ -64,14 +64,14 @@ class Batch:
             folder.mkdir(parents=True, exist_ok=True)
         self._file = folder / MANIFEST
         before = self._read()
-        self.rows: list[Row] = [
+        self.rows: list[_Row] = [
             before[n] if n < len(before) and before[n]["prompt"] == prompt else {"prompt": prompt, "status": "waiting"}
             for n, prompt in enumerate(prompts)
         ]
         if any(row["prompt"] != prompt for row, prompt in zip(before, prompts, strict=False)):
             raise BadInput(f"{self._file} is of another batch", "name another folder with --out")
 
-    def _read(self) -> list[Row]:
+    def _read(self) -> list[_Row]:
         if not self._file.exists():
             return []
         try:
@@ -79,17 +79,17 @@ class Batch:
             rows = [dict(row, prompt=str(row["prompt"]), status=str(row["status"])) for row in value["rows"]]
         except (OSError, ValueError, KeyError, TypeError) as error:
             raise BadInput(f"{self._file} is no manifest: {error}", "move it away, or name another folder") from None
-        if value.get("imagewright_batch", 0) > FORMAT:
+        if value.get("imagewright_batch", 0) > _FORMAT:
             raise BadInput(f"{self._file} was written by a newer version", "upgrade imagewright")
         return rows
 
     def _write(self) -> None:
         from imagewright.memory.artifacts import write_whole
 
-        value = {"imagewright_batch": FORMAT, "rows": self.rows}
+        value = {"imagewright_batch": _FORMAT, "rows": self.rows}
         write_whole(self._file, json.dumps(value, ensure_ascii=False, indent=1).encode())
 
-    def draw(self, number: int, request: DrawRequest, progress: Callable[[RunEvent], None]) -> Row:
+    def draw(self, number: int, request: DrawRequest, progress: Callable[[RunEvent], None]) -> _Row:
         """Draw one prompt, unless it is done; what cannot be drawn is written down, and the batch goes on."""
         row = self.rows[number]
         if row["status"] == "delivered" and Path(row["path"]).exists():
@@ -112,7 +112,7 @@ class Batch:
         self._write()
         return row
 
-    def _drawn(self, row: Row, number: int, request: DrawRequest, listen: Callable[[RunEvent], None]) -> RunResult:
+    def _drawn(self, row: _Row, number: int, request: DrawRequest, listen: Callable[[RunEvent], None]) -> RunResult:
         """The picture of one row: its run is gone on with where there is one, else begun."""
         if row["status"] == "running" and (run := row.get("run")) and self._known(run):
             return self._engine.resume(run, on_event=listen)
@@ -134,20 +134,20 @@ class Batch:
         made = [(n, Path(row["path"])) for n, row in enumerate(self.rows) if row["status"] == "delivered"]
         if not made:
             return ""
-        columns = min(COLUMNS, len(made))
+        columns = min(_COLUMNS, len(made))
         lines = -(-len(made) // columns)
-        paper = Image.new("RGB", (columns * THUMB, lines * (THUMB + 14)), "white")
+        paper = Image.new("RGB", (columns * _THUMB, lines * (_THUMB + 14)), "white")
         pen = ImageDraw.Draw(paper)
         for place, (number, path) in enumerate(made):
-            x, y = place % columns * THUMB, place // columns * (THUMB + 14)
+            x, y = place % columns * _THUMB, place // columns * (_THUMB + 14)
             with Image.open(path, formats=("PNG",)) as image:
                 small = image.convert("RGB")
-                small.thumbnail((THUMB - 4, THUMB - 4))
+                small.thumbnail((_THUMB - 4, _THUMB - 4))
                 paper.paste(small, (x + 2, y + 2))
-            pen.text((x + 2, y + THUMB), f"{number + 1:03}", fill="black")
+            pen.text((x + 2, y + _THUMB), f"{number + 1:03}", fill="black")
         import io
 
         buffer = io.BytesIO()
         paper.save(buffer, "PNG")
-        write_whole(self._folder / SHEET, buffer.getvalue())
-        return str(self._folder / SHEET)
+        write_whole(self._folder / _SHEET, buffer.getvalue())
+        return str(self._folder / _SHEET)

@@ -39,10 +39,10 @@ def bench_backend(
     from imagewright.cli.runs import engine
 
     with engine(models, device) as opened:
-        from imagewright.t2i_backends.bench.speed import Asked, compare, levels_of, machine
+        from imagewright.t2i_backends.bench.speed import SpeedOrder, compare, levels_of, machine
 
         roots, where = opened.settings.model_roots, opened.settings.device
-        asked = Asked(checkpoint, size, steps, repeats)
+        asked = SpeedOrder(checkpoint, size, steps, repeats)
         found = compare(roots, where, asked, levels_of(levels, where))
         about = machine(where)
     if as_json:

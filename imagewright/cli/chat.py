@@ -30,8 +30,8 @@ from imagewright.cli.options import (
 )
 from imagewright.cli.runs import engine
 from imagewright.cli.terminal.input import open_reader
-from imagewright.cli.terminal.preview import shown
-from imagewright.cli.terminal.progress import Progress
+from imagewright.cli.terminal.preview import show
+from imagewright.cli.terminal.progress import ProgressLine
 from imagewright.cli.terminal.text import clean, emit, is_terminal, render
 from imagewright.errors import BadInput, Cancelled, ImagewrightError
 
@@ -160,8 +160,8 @@ class Talk:
             self._tell(self._followed(lambda listen: self._chat.say("no", on_event=listen)))
         self._tell(self._followed(lambda listen: self._chat.say(said, on_event=listen)))
 
-    def _followed(self, work: Callable[[Progress], Reply | None]) -> Reply | None:
-        with Progress() as progress:
+    def _followed(self, work: Callable[[ProgressLine], Reply | None]) -> Reply | None:
+        with ProgressLine() as progress:
             return work(progress)
 
     def _tell(self, reply: Reply | None) -> None:
@@ -173,7 +173,7 @@ class Talk:
                 emit(f"  {number}  {clean(choice)}")
             return
         number = self._chat.pictures[-1].number
-        if self._preview and (picture := shown(Path(reply.result.path), os.environ)):
+        if self._preview and (picture := show(Path(reply.result.path), os.environ)):
             emit(picture)
         for note in reply.result.notes:
             emit(f"note: {clean(note)}")
@@ -197,7 +197,7 @@ class Talk:
     def _switch(self, name: str) -> None:
         if not name:
             raise BadInput("/thread needs a name", "/threads lists them; a new name begins a new one")
-        self._chat = self._chat.renamed(name)
+        self._chat = self._chat.with_thread(name)
         self._greet()
 
     def _entitle(self, title: str) -> None:

@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 from imagewright.errors import ImagewrightError
 
-MOST = 200
+_MOST = 200
 """How many names are offered."""
 
 
@@ -22,7 +22,7 @@ def _names(query: str) -> Callable[[str], list[str]]:
         with contextlib.suppress(sqlite3.Error, OSError, ImagewrightError):
             address = f"{load_settings().database.absolute().as_uri()}?mode=ro"
             with contextlib.closing(sqlite3.connect(address, uri=True, timeout=1.0)) as db:
-                return [str(row[0]) for row in db.execute(f"{query} LIMIT {MOST}", (pattern,))]
+                return [str(row[0]) for row in db.execute(f"{query} LIMIT {_MOST}", (pattern,))]
         return []
 
     return complete

@@ -45,7 +45,7 @@ class Finding(NamedTuple):
 def doctor(models: ModelsOption = None, device: DeviceOption = None, as_json: JsonFlag = False) -> None:
     """Say what works here, what is missing and how to get it; exit code 1 where something is broken."""
     with engine(models, device) as opened:
-        found = list(examined(opened))
+        found = list(examine(opened))
     if as_json:
         emit_json({"findings": [finding._asdict() for finding in found]})
     else:
@@ -55,7 +55,7 @@ def doctor(models: ModelsOption = None, device: DeviceOption = None, as_json: Js
         raise typer.Exit(1)
 
 
-def examined(opened: Imagewright) -> Iterator[Finding]:
+def examine(opened: Imagewright) -> Iterator[Finding]:
     """Every finding, what is needed first."""
     yield Finding("ok", "python", f"{sys.version.split()[0]} on {sys.platform}")
     yield from _packages()
@@ -196,10 +196,10 @@ def settings_in_force(environ: Mapping[str, str]) -> Iterator[tuple[str, str, st
     """Name, value and origin of each setting; keys are never shown."""
     from pydantic import SecretStr
 
-    from imagewright.settings import load_settings, origins
+    from imagewright.settings import load_settings, setting_origins
 
     loaded = load_settings(environ)
-    for name, whence in origins(environ).items():
+    for name, whence in setting_origins(environ).items():
         value = getattr(loaded, name)
         shown = _keys(value) if isinstance(value, SecretStr | Mapping) else _plain(value)
         yield name, clean(shown), whence

@@ -16,7 +16,7 @@ from imagewright.cli.terminal.text import emit, emit_json
 from imagewright.errors import BadInput
 
 app = typer.Typer(no_args_is_help=True, help="Measure what each part adds.")
-MOST = 10_000
+_MOST = 10_000
 
 
 @app.callback()
@@ -55,7 +55,7 @@ def ablation(
     A run that was stopped goes on with the same command. DIR keeps every picture, named by arm, prompt and seed. The
     flows are those of the index; IMAGEWRIGHT_HOME names another one.
     """
-    wanted, number = read_whole("--sample", sample, MOST), read_whole("--seeds", seeds, 100)
+    wanted, number = read_whole("--sample", sample, _MOST), read_whole("--seeds", seeds, 100)
     chosen = None if prompt_seed is None else read_whole("--prompt-seed", prompt_seed, 2**31)
     if prompts is not None and chosen is not None:
         raise BadInput("--prompts and --prompt-seed both say which prompts to draw", "leave one of them out")
@@ -67,14 +67,16 @@ def ablation(
     if fresh and images.is_dir() and any(images.rglob("*.cell.json")):
         raise BadInput(f"{images} holds an earlier run", "name another folder, or leave out --fresh to go on with it")
     from imagewright.container import DEFAULT_BACKEND
-    from imagewright.evals.ablation import PAIRS, REMOVED, SEED, held_out, read_prompts, write_prompts
-    from imagewright.evals.ablation_report import plot, table
-    from imagewright.evals.ablation_run import Asked, arms_of, draw_apart, judge_of, outcomes, workers_for
+    from imagewright.evals.ablation import PAIRS, REMOVED, SEED, hold_out, read_cases, write_prompts
+    from imagewright.evals.ablation_report import ablation_table, plot
+    from imagewright.evals.ablation_run import AblationOrder, arms_of, draw_apart, judge_of, outcomes, workers_for
     from imagewright.evals.paired import report
     from imagewright.t2i_backends.mini.editions import SHIPPED
 
-    made = read_prompts(prompts)[:wanted] if prompts else held_out(SHIPPED, wanted, SEED if chosen is None else chosen)
-    asked = Asked(tuple(made), number, images, plain, budget, cap, judge, backend or DEFAULT_BACKEND, tuple(only or ()))
+    made = read_cases(prompts)[:wanted] if prompts else hold_out(SHIPPED, wanted, SEED if chosen is None else chosen)
+    asked = AblationOrder(
+        tuple(made), number, images, plain, budget, cap, judge, backend or DEFAULT_BACKEND, tuple(only or ())
+    )
     with cli_runs.engine(models, device) as engine:
         arms = arms_of(engine, asked)
         judge_of(judge)
@@ -94,7 +96,7 @@ def ablation(
     if as_json:
         emit_json(asdict(result))
     else:
-        emit(table(result.arms, result.pairs, result.removed))
+        emit(ablation_table(result.arms, result.pairs, result.removed))
         emit(f"\npictures, outcomes, report.json and plot.png: {images}")
 
 

@@ -21,11 +21,13 @@ def tokens(as_json: JsonFlag = False) -> None:
     """Print the tokens that each agent reads for one request, beside a table in context."""
     from imagewright.evals import tokens as evals
 
-    rows = evals.measured(evals.wordpieces())
+    rows = evals.measure_tokens(evals.wordpieces())
     if as_json:
-        table = [{"agent": row.agent, **dict(zip(map(str, evals.SIZES), row.tokens, strict=True))} for row in rows]
+        table = [
+            {"agent": row.agent, **dict(zip(map(str, evals.INDEX_SIZES), row.tokens, strict=True))} for row in rows
+        ]
         return emit_json({"limit": evals.LIMIT, "rows": table})
-    lines = [f"{'tokens read, by flows in the index':<36}{''.join(f'{size:>12,}' for size in evals.SIZES)}"]
+    lines = [f"{'tokens read, by flows in the index':<36}{''.join(f'{size:>12,}' for size in evals.INDEX_SIZES)}"]
     lines += [f"{row.agent:<36}{''.join(f'{n:>12,}' for n in row.tokens)}" for row in rows]
     return emit("\n".join(lines))
 
@@ -37,11 +39,11 @@ def layouts(
 ) -> None:
     """Lay out the prompts of GenEval and T2I-CompBench by rules and say how many are as asked."""
     from imagewright.agents.layout.rules import RulesLayoutPlanner
-    from imagewright.evals.layouts import evaluate
+    from imagewright.evals.layouts import evaluate_sets
 
     if data is None:
         raise BadInput("no benchmark data", "give --data DIR or set IMAGEWRIGHT_DATA")
-    scores = evaluate(data, RulesLayoutPlanner())
+    scores = evaluate_sets(data, RulesLayoutPlanner())
     if as_json:
         return emit_json(
             [{"set": s.name, "passed": s.passed, "total": s.total, "failures": s.failures} for s in scores]

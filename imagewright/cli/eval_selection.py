@@ -39,15 +39,15 @@ def selection(
         raise BadInput("--folds must be a whole number from 2", "leave it out for 5")
     from imagewright.evals import selection as held_out
     from imagewright.evals.matrix import flows_in
-    from imagewright.retrieval.builtin import shipped_evidence
+    from imagewright.retrieval.builtin import load_shipped_evidence
     from imagewright.retrieval.score_matrix import read_scores
 
-    scores = shipped_evidence() if evidence is None else read_scores(evidence)
+    scores = load_shipped_evidence() if evidence is None else read_scores(evidence)
     with cli_runs.engine(None, None) as engine, tempfile.TemporaryDirectory() as home:
         known = list(engine.index.list()) if flows is None else flows_in(flows, None)
         key = held_out.by_things if new_things else held_out.by_prompt
         cells, outcomes = held_out.predict(scores, known, engine.index.embedder, Path(home), parts, key)
-    result = held_out.report(cells, outcomes, scores)
+    result = held_out.report_selection(cells, outcomes, scores)
     return emit_json(result.as_json()) if as_json else emit(result.table())
 
 

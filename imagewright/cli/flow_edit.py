@@ -96,14 +96,14 @@ def _place(flow: Flow, text: str) -> dict[str, str]:
 
 
 def _changed(flow: Flow, fields: dict[str, Any]) -> Card:
-    from imagewright.retrieval.intake import checked_card
+    from imagewright.retrieval.intake import check_card
     from imagewright.schemas import Card
 
     wrong = next((name for name in fields if name not in Card.model_fields or name in READ_OFF), None)
     if wrong is not None:
         can = ", ".join(name for name in Card.model_fields if name not in READ_OFF)
         raise BadInput(f"{wrong[:60]!r} of a card cannot be set", f"what can: {can}")
-    return checked_card({**flow.card.model_dump(mode="json"), **fields}, flow.graph)
+    return check_card({**flow.card.model_dump(mode="json"), **fields}, flow.graph)
 
 
 def _in_editor(flow: Flow, editor: str | None) -> dict[str, Any]:

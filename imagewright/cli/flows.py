@@ -12,7 +12,7 @@ import typer
 from imagewright.cli import complete
 from imagewright.cli.options import JsonFlag, ModelsOption, read_prompt
 from imagewright.cli.runs import engine
-from imagewright.cli.terminal.text import clean, emit, emit_json, labelled, render, table
+from imagewright.cli.terminal.text import clean, emit, emit_json, render, render_labelled, table
 from imagewright.errors import BadInput
 
 if TYPE_CHECKING:
@@ -94,7 +94,7 @@ def _details(flow: Flow, readiness: Readiness) -> RenderableType:
         "same as": card.duplicate_of or "",
         "runs here": "yes" if readiness.runnable else f"no: {readiness.why_not}",
     }
-    return labelled([(label, text) for label, text in rows.items() if text])
+    return render_labelled([(label, text) for label, text in rows.items() if text])
 
 
 def _places(places: Sequence[SlotBinding]) -> str:

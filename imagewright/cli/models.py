@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from imagewright.schemas import Flow, ModelFile
     from imagewright.t2i_backends.models.download import Hub, Remote
     from imagewright.t2i_backends.models.model_files import ModelFiles
-    from imagewright.t2i_backends.models.scan import Seen
+    from imagewright.t2i_backends.models.scan import ScannedModel
 
 app = typer.Typer(help="Look into the model folders, and fetch what a flow needs.", no_args_is_help=True)
 
@@ -55,7 +55,7 @@ def scan_models(
         emit(f"added flow {flow}")
 
 
-def _add_flows(opened: Imagewright, seen: Sequence[Seen]) -> list[str]:
+def _add_flows(opened: Imagewright, seen: Sequence[ScannedModel]) -> list[str]:
     """One flow for each checkpoint that none uses yet; their ids."""
     from imagewright.retrieval.intake import build_flow
     from imagewright.t2i_backends.families.facts import FAMILIES
@@ -101,9 +101,9 @@ def _needed(flows: Sequence[Flow], files: ModelFiles) -> Iterator[dict[str, Any]
 
 def _place(files: ModelFiles, folder: str, name: str) -> tuple[str, bool]:
     """Where a model is or belongs, and whether it is here."""
-    from imagewright.t2i_backends.models.model_files import FOLDERS
+    from imagewright.t2i_backends.models.model_files import KIND_FOLDERS
 
-    if folder not in FOLDERS:
+    if folder not in KIND_FOLDERS:
         return f"{folder}/ of a ComfyUI server", False
     try:
         found = files.find(folder, name)
@@ -149,9 +149,9 @@ def _remotes(hub: Hub, files: ModelFiles, file: ModelFile) -> list[Remote]:
 
 
 def _place_of(files: ModelFiles, file: ModelFile) -> Path:
-    from imagewright.t2i_backends.models.model_files import FOLDERS
+    from imagewright.t2i_backends.models.model_files import KIND_FOLDERS
 
-    if file.folder not in FOLDERS:
+    if file.folder not in KIND_FOLDERS:
         raise BadInput(f"{file.name} belongs into {file.folder}, which this backend does not use", "use ComfyUI")
     files.find(file.folder, file.name)
     return Path(files.place(file.folder, file.name))

@@ -17,7 +17,7 @@ from imagewright.cli import complete
 from imagewright.errors import BadInput
 
 MOST_IMAGES = 10_000
-MOST_TOKENS = 1_000_000_000
+_MOST_TOKENS = 1_000_000_000
 LARGEST_SEED = 2**64 - 1
 SIDE_STEP = 8
 """Every family of models works on blocks of at least 8 by 8 pixels."""
@@ -135,7 +135,7 @@ def read_tokens(text: str | None) -> int | None:
     Raises:
         BadInput: it is no number.
     """
-    return None if text is None else read_whole("--max-tokens", text, MOST_TOKENS)
+    return None if text is None else read_whole("--max-tokens", text, _MOST_TOKENS)
 
 
 def read_money(text: str | None) -> float | None:

@@ -12,7 +12,7 @@ import typer
 
 from imagewright.cli import complete
 from imagewright.cli.options import DeviceOption, JsonFlag, ModelsOption, QuietFlag
-from imagewright.cli.terminal.progress import Progress
+from imagewright.cli.terminal.progress import ProgressLine
 from imagewright.cli.terminal.text import clean, emit, emit_json, render, table
 from imagewright.errors import BadInput
 
@@ -46,7 +46,7 @@ def engine(models: list[Path] | None = None, device: str | None = None) -> Itera
 
 def follow(work: Callable[[Callable[[RunEvent], None]], RunResult], *, quiet: bool) -> RunResult:
     """Do the work of a run while its progress is shown."""
-    with Progress(quiet) as progress:
+    with ProgressLine(quiet) as progress:
         return work(progress)
 
 

@@ -11,7 +11,7 @@ from rich.console import Group, RenderableType
 from rich.text import Text
 
 from imagewright.agents.critic.verdict import counts
-from imagewright.cli.terminal.text import clean, labelled
+from imagewright.cli.terminal.text import clean, render_labelled
 
 if TYPE_CHECKING:
     from imagewright.schemas import Box, Candidate, Check, Layout, Plan, Round, RunResult
@@ -36,7 +36,7 @@ def tell_run(result: RunResult) -> RenderableType:
     rows += [("cost", f"{_count(result.images, 'image')}, {result.seconds:.1f} s")]
     rows += [("picture", Text(clean(result.path), "bold", overflow="fold"))]
     rows += [("trace", _path(result.trace))] if result.trace else []
-    return labelled(rows)
+    return render_labelled(rows)
 
 
 def tell_plan(plan: Plan) -> RenderableType:
@@ -46,7 +46,7 @@ def tell_plan(plan: Plan) -> RenderableType:
     rows += _choice(chosen, chosen.flow if chosen else "", plan.candidates)
     rows += _layout(plan.layout)
     rows += [("note", note) for note in plan.notes]
-    return labelled(rows)
+    return render_labelled(rows)
 
 
 def _path(text: str) -> Text:

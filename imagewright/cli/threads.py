@@ -64,10 +64,10 @@ def export_thread(
     out: Annotated[Path, typer.Option(metavar="FOLDER", help="A new or empty folder.")],
 ) -> None:
     """Write a conversation into a folder: what was said, every picture, every trace."""
-    from imagewright.thread_files import export
+    from imagewright.thread_files import write_thread
 
     with engine() as opened:
-        count = export(opened, thread, out)
+        count = write_thread(opened, thread, out)
     emit(clean(f"{count} pictures and thread.json are in {out}"))
 
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
-from imagewright.cli.terminal.text import clean, labelled
-from imagewright.graph.repairs.tried import in_words
+from imagewright.cli.terminal.text import clean, render_labelled
+from imagewright.graph.repairs.tried import say_tried
 from imagewright.intents import Tried
 
 if TYPE_CHECKING:
@@ -22,7 +22,7 @@ def tell_trace(trace: Mapping[str, Any]) -> RenderableType:
 
     ``trace`` is what ``runs show --json`` prints; parts that an older one lacks are left out.
     """
-    return labelled([(label, clean(text)) for label, text in _rows(trace) if text])
+    return render_labelled([(label, clean(text)) for label, text in _rows(trace) if text])
 
 
 def _rows(trace: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
@@ -48,5 +48,5 @@ def _rows(trace: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     if spent.get("unpriced"):
         yield "unknown", f"what {', '.join(spent['unpriced'])} cost: prices.toml has no price"
     for tried in trace.get("tried") or ():
-        yield "tried", in_words(Tried.model_validate(tried))
+        yield "tried", say_tried(Tried.model_validate(tried))
     yield "image", str(trace.get("image") or "")[:HASH_DIGITS]

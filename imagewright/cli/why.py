@@ -9,7 +9,7 @@ import typer
 
 from imagewright.cli.options import DeviceOption, JsonFlag, ModelsOption
 from imagewright.cli.runs import RunArgument, engine
-from imagewright.cli.terminal.progress import Progress
+from imagewright.cli.terminal.progress import ProgressLine
 from imagewright.cli.terminal.text import clean, emit, emit_json
 from imagewright.errors import BadInput
 
@@ -24,7 +24,7 @@ def why(
     ] = "",
 ) -> None:
     """Say why a picture came out as it did."""
-    from imagewright.graph.why import explained
+    from imagewright.graph.why import explain
     from imagewright.intents import Topic
 
     if about not in get_args(Topic):
@@ -34,7 +34,7 @@ def why(
         if found is None:
             raise BadInput("no run has delivered a picture yet", 'draw something: imagewright draw "a red circle"')
         trace = opened.runs.show(found)
-    emit("\n".join(clean(line) for line in explained(trace, cast(Topic, about)).split("\n")))
+    emit("\n".join(clean(line) for line in explain(trace, cast(Topic, about)).split("\n")))
 
 
 def replay_run(
@@ -50,7 +50,7 @@ def replay_run(
     if out is not None and (out.suffix.lower() != ".png" or out.exists()):
         raise BadInput(f"{out} is no new .png file", "name a .png file that is not there yet")
     with engine(models, device) as opened:
-        with Progress() as progress:
+        with ProgressLine() as progress:
             found = opened.replay(run, on_event=progress)
         if out is not None:
             write_whole(out, opened.store.get(found.image).read_bytes())

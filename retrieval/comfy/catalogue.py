@@ -18,7 +18,7 @@ from typing import Any
 
 from imagewright.errors import BadInput, Fault
 
-SHIPPED = Path(__file__).with_name("catalogue.json.gz")
+CATALOGUE_FILE = Path(__file__).with_name("catalogue.json.gz")
 SYNCED = "comfyui-nodes.json.gz"
 """The name of the file that a server's nodes are kept in."""
 MAX_CLASSES = 50_000
@@ -120,10 +120,10 @@ class Catalogue(Mapping[str, NodeSpec]):
 
 
 @cache
-def shipped() -> Catalogue:
+def load_catalogue() -> Catalogue:
     """The catalogue that comes with the package: ComfyUI's core nodes."""
     try:
-        return Catalogue.from_bytes(SHIPPED.read_bytes())
+        return Catalogue.from_bytes(CATALOGUE_FILE.read_bytes())
     except OSError:
         raise Fault("the node catalogue is missing from the installation", "reinstall imagewright") from None
 
@@ -137,8 +137,8 @@ def catalogue_of(folder: Path) -> Catalogue:
     try:
         data = (folder / SYNCED).read_bytes()
     except FileNotFoundError:
-        return shipped()
-    return Catalogue.from_bytes(data).over(shipped())
+        return load_catalogue()
+    return Catalogue.from_bytes(data).over(load_catalogue())
 
 
 def _is_class(raw: object) -> bool:
@@ -206,7 +206,7 @@ def specs_of(section: object, prefix: str) -> list[InputSpec]:
 def main(arguments: Sequence[str]) -> None:
     """Write the shipped catalogue from a saved ``/object_info`` answer: ``FILE SOURCE``, as the maintainers do."""
     info = json.loads(Path(arguments[0]).read_bytes())
-    SHIPPED.write_bytes(Catalogue.from_object_info(info, arguments[1]).to_bytes())
+    CATALOGUE_FILE.write_bytes(Catalogue.from_object_info(info, arguments[1]).to_bytes())
 
 
 if __name__ == "__main__":

@@ -13,11 +13,19 @@ from typing import Any, NamedTuple
 from imagewright.flow_format import Graph, links
 from imagewright.retrieval.comfy.catalogue import Catalogue
 from imagewright.retrieval.comfy.describe import output_nodes
-from imagewright.retrieval.comfy.model import UNSET, Node, Scope, Unconvertible, Widget, Workflow, read_workflow_json
+from imagewright.retrieval.comfy.model import (
+    UNSET,
+    EditorNode,
+    Scope,
+    Unconvertible,
+    Widget,
+    Workflow,
+    read_workflow_json,
+)
 from imagewright.retrieval.comfy.splice import NOTES, PRIMITIVE, SETTERS, VIRTUAL, Walker, variable
 from imagewright.retrieval.comfy.subgraphs import Frame, fill_instance, flatten, inner_first
-from imagewright.retrieval.comfy.texts import has_choice, plain_prompt, replaced
-from imagewright.retrieval.comfy.unknown import fill_unknown, settle
+from imagewright.retrieval.comfy.texts import has_choice, plain_prompt, replace_placeholders
+from imagewright.retrieval.comfy.unknown import drop_unknown, fill_unknown
 from imagewright.retrieval.comfy.widgets import fill, number
 
 
@@ -49,7 +57,7 @@ def convert(workflow: object, catalogue: Catalogue) -> Converted:
     found = _written(frames, loaded.root)
     unknown = {frame.flat_id(node): node for frame in frames for node in frame.scope.nodes.values()
                if node.kind == "unknown" and not node.skipped}  # fmt: skip
-    lost, dropped, notes = settle(found.graph, unknown, output_nodes(found.graph, catalogue))
+    lost, dropped, notes = drop_unknown(found.graph, unknown, output_nodes(found.graph, catalogue))
     if lost:
         raise Unconvertible(lost, "give the catalogue of a server that has these nodes: --comfyui URL")
     return Converted(found.graph, found.skipped + dropped, found.notes + notes)
@@ -117,7 +125,7 @@ def _written(frames: Iterable[Frame], root: Scope) -> Converted:
     return Converted(graph, skipped, notes)
 
 
-def _inputs(frame: Frame, node: Node, walker: Walker, named: Mapping[str, Node]) -> dict[str, Any]:
+def _inputs(frame: Frame, node: EditorNode, walker: Walker, named: Mapping[str, EditorNode]) -> dict[str, Any]:
     """Every value that a node sends, then every link, which takes the place of a value of its name."""
     found = {widget.name: _sent(widget, named) for widget in node.widgets if widget.sent and widget.value is not UNSET}
     for slot, socket in enumerate(node.inputs):
@@ -131,12 +139,12 @@ def _inputs(frame: Frame, node: Node, walker: Walker, named: Mapping[str, Node])
     return found
 
 
-def _sent(widget: Widget, named: Mapping[str, Node]) -> object:
+def _sent(widget: Widget, named: Mapping[str, EditorNode]) -> object:
     value = widget.value
     if isinstance(value, str) and widget.dynamic:
         value = plain_prompt(value)
     if isinstance(value, str) and widget.replaces and "%" in value:
-        value = replaced(value, lambda name, of: _value_of(named, name, of))
+        value = replace_placeholders(value, lambda name, of: _value_of(named, name, of))
     return _wrapped(value)
 
 
@@ -145,9 +153,9 @@ def _wrapped(value: object) -> object:
     return {"__value__": value} if isinstance(value, list) else value
 
 
-def _by_name(root: Scope) -> dict[str, Node]:
+def _by_name(root: Scope) -> dict[str, EditorNode]:
     """The nodes of the canvas by the names that texts refer to them with: the first of each."""
-    found: dict[str, Node] = {}
+    found: dict[str, EditorNode] = {}
     for node in root.nodes.values():
         properties = node.raw.get("properties")
         stated = properties.get("Node name for S&R") if isinstance(properties, dict) else None
@@ -157,12 +165,12 @@ def _by_name(root: Scope) -> dict[str, Node]:
     return found
 
 
-def _value_of(named: Mapping[str, Node], name: str, of: str) -> object:
+def _value_of(named: Mapping[str, EditorNode], name: str, of: str) -> object:
     widget = named[name].widget(of) if name in named else None
     return widget.value if widget else None
 
 
-def _remarks(flat_id: str, node: Node) -> list[str]:
+def _remarks(flat_id: str, node: EditorNode) -> list[str]:
     chosen = any(
         widget.dynamic and isinstance(widget.value, str) and has_choice(widget.value) for widget in node.widgets
     )

@@ -11,13 +11,13 @@ from typing import Any, NamedTuple
 
 from imagewright.flow_format import Graph, Slots
 from imagewright.retrieval.comfy.catalogue import Catalogue
-from imagewright.retrieval.comfy.families import CLASS_FOLDERS, FOLDERS, guess_model
+from imagewright.retrieval.comfy.families import CLASS_FOLDERS, INPUT_FOLDERS, guess_model
 from imagewright.retrieval.comfy.slots import find_slots
 from imagewright.schemas import Kind, ModelFile
 
 MAX_ROWS = 500
 """The most model files or packs that are kept of one workflow."""
-OUTPUTS = re.compile(r"^(Save|Preview)(?!.*Latent)|VideoCombine|Image Save|SaveImage")
+_OUTPUTS = re.compile(r"^(Save|Preview)(?!.*Latent)|VideoCombine|Image Save|SaveImage")
 """Output nodes by their names, for classes that no catalogue knows."""
 _INPAINT = frozenset({"VAEEncodeForInpaint", "InpaintModelConditioning", "SetLatentNoiseMask"})
 _MADE: tuple[tuple[Kind, str], ...] = (
@@ -51,7 +51,7 @@ class Described(NamedTuple):
     description: str
 
 
-def describe(graph: Graph, workflow: Mapping[str, Any] | None, catalogue: Catalogue) -> Described:
+def describe_workflow(graph: Graph, workflow: Mapping[str, Any] | None, catalogue: Catalogue) -> Described:
     """All that the card needs. ``title`` is empty where the graph has none that tells more than a class name."""
     outputs = output_nodes(graph, catalogue)
     slots = find_slots(graph, outputs)
@@ -63,8 +63,8 @@ def describe(graph: Graph, workflow: Mapping[str, Any] | None, catalogue: Catalo
     base, family = guess_model(models, classes, stated)
     return Described(
         slots=slots,
-        kind=kind_of(graph, catalogue, slots, outputs),
-        base_model=plain(base, 100),
+        kind=_kind_of(graph, catalogue, slots, outputs),
+        base_model=shorten(base, 100),
         family=family,
         models=models,
         loras=tuple(dict.fromkeys(model.name for model in models if model.folder == "loras")),
@@ -81,13 +81,13 @@ def output_nodes(graph: Graph, catalogue: Catalogue) -> list[str]:
     found = []
     for node, value in graph.items():
         name = value["class_type"]
-        if catalogue[name].is_output if name in catalogue else OUTPUTS.search(name):
+        if catalogue[name].is_output if name in catalogue else _OUTPUTS.search(name):
             found.append(node)
     saving = [node for node in found if graph[node]["class_type"].startswith("Save")]
     return saving or found
 
 
-def kind_of(graph: Graph, catalogue: Catalogue, slots: Slots, outputs: list[str]) -> Kind:
+def _kind_of(graph: Graph, catalogue: Catalogue, slots: Slots, outputs: list[str]) -> Kind:
     """What the flow makes, and of what."""
     classes = {value["class_type"] for value in graph.values()}
     if any(_is_api(name, catalogue) for name in classes) or _drawn_elsewhere(graph, slots):
@@ -125,7 +125,7 @@ def samplers_of(graph: Graph) -> Iterator[str]:
     for node in graph.values():
         sampler, scheduler = node["inputs"].get("sampler_name"), node["inputs"].get("scheduler", beside)
         if isinstance(sampler, str):
-            found[plain(f"{sampler}/{scheduler}" if isinstance(scheduler, str) else sampler, 80)] = None
+            found[shorten(f"{sampler}/{scheduler}" if isinstance(scheduler, str) else sampler, 80)] = None
     yield from found
 
 
@@ -138,14 +138,14 @@ def model_files(graph: Graph, raws: list[Mapping[str, Any]]) -> tuple[ModelFile,
     found: dict[tuple[str, str], ModelFile] = {}
     for node in graph.values():
         for name, value in node["inputs"].items():
-            folder = CLASS_FOLDERS.get((node["class_type"], name)) or FOLDERS.get(name)
+            folder = CLASS_FOLDERS.get((node["class_type"], name)) or INPUT_FOLDERS.get(name)
             if not isinstance(value, str) or not value or not (folder or (value in told and _FILE.search(value))):
                 continue
             known = told.get(value)
             folder = known.folder if known else str(folder)
             if folder and len(found) < MAX_ROWS:
                 found[value, folder] = ModelFile(
-                    name=plain(value, 300), folder=folder, url=known.url if known else None
+                    name=shorten(value, 300), folder=folder, url=known.url if known else None
                 )
     return tuple(found.values())
 
@@ -164,7 +164,7 @@ def _told(raw: Mapping[str, Any]) -> Iterator[ModelFile]:
             and re.fullmatch(r"[\w-]{1,60}(/[\w-]{1,60}){0,3}", folder)
         ):
             https = isinstance(url, str) and url.startswith("https://")
-            yield ModelFile(name=name[:300], folder=folder, url=plain(str(url), 500) if https else None)
+            yield ModelFile(name=name[:300], folder=folder, url=shorten(str(url), 500) if https else None)
 
 
 def raw_nodes(workflow: Mapping[str, Any] | None) -> Iterator[Mapping[str, Any]]:
@@ -188,7 +188,7 @@ def packs_of(raws: list[Mapping[str, Any]]) -> dict[str, str]:
         if isinstance(properties, dict) and isinstance(name, str) and len(found) < MAX_ROWS:
             pack = properties.get("cnr_id") or properties.get("aux_id")
             if isinstance(pack, str) and pack != "comfy-core":
-                found[plain(name, 100)] = plain(pack, 100)
+                found[shorten(name, 100)] = shorten(pack, 100)
     return found
 
 
@@ -201,11 +201,11 @@ def _title(graph: Graph, workflow: Mapping[str, Any] | None) -> str:
     info = extra.get("info") if isinstance(extra, dict) else None
     stated = info.get("name") if isinstance(info, dict) else None
     if isinstance(stated, str) and stated.strip():
-        return plain(stated, 200)
+        return shorten(stated, 200)
     for node in graph.values():
         title = node.get("_meta", {}).get("title", "")
         if node["class_type"] == "SaveImage" and title not in ("", "SaveImage", "Save Image"):
-            return plain(title, 200)
+            return shorten(title, 200)
     return ""
 
 
@@ -217,9 +217,9 @@ def _description(workflow: Mapping[str, Any] | None) -> str:
     inner = definitions.get("subgraphs") if isinstance(definitions, dict) else None
     sources = [info, *(inner if isinstance(inner, list) else [])]
     texts = [source.get("description") for source in sources if isinstance(source, dict)]
-    return plain(next((text for text in texts if isinstance(text, str) and text.strip()), ""), 2000)
+    return shorten(next((text for text in texts if isinstance(text, str) and text.strip()), ""), 2000)
 
 
-def plain(text: str, length: int) -> str:
+def shorten(text: str, length: int) -> str:
     """``text`` on one line without control characters; at most ``length``."""
     return " ".join("".join(char if char.isprintable() else " " for char in text[: 4 * length]).split())[:length]

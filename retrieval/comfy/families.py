@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from imagewright.schemas import ModelFile
 
-FOLDERS: Mapping[str, str] = {
+INPUT_FOLDERS: Mapping[str, str] = {
     "ckpt_name": "checkpoints",
     "unet_name": "diffusion_models",
     "clip_name": "text_encoders",

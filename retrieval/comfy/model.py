@@ -62,7 +62,7 @@ class Socket:
 
 
 @dataclass(slots=True)
-class Link:
+class EditorLink:
     """From output ``slot`` of node ``origin`` to input ``target_slot`` of node ``target``."""
 
     origin: str
@@ -81,7 +81,7 @@ class Port:
 
 
 @dataclass(slots=True)
-class Node:
+class EditorNode:
     """A node of a scope, with what the file says of it in ``raw``."""
 
     id: str
@@ -110,11 +110,11 @@ class Scope:
 
     id: str
     name: str
-    nodes: dict[str, Node]
-    links: dict[str, Link]
+    nodes: dict[str, EditorNode]
+    links: dict[str, EditorLink]
     inputs: list[Port] = field(default_factory=list)
     outputs: list[Port] = field(default_factory=list)
-    setters: dict[str, Node] = field(default_factory=dict)
+    setters: dict[str, EditorNode] = field(default_factory=dict)
     """The Set nodes by the names that their Get nodes ask for."""
 
 
@@ -156,19 +156,19 @@ def _scope(raw: Mapping[str, Any], scope_id: str) -> Scope:
     inputs, outputs = (
         [_port(item) for item in _values(raw.get(side)) if isinstance(item, dict)] for side in ("inputs", "outputs")
     )
-    return Scope(scope_id, text_of(raw.get("name")), {node.id: node for node in nodes}, links, inputs, outputs)
+    return Scope(scope_id, _text_of(raw.get("name")), {node.id: node for node in nodes}, links, inputs, outputs)
 
 
 def _values(found: object) -> list[Any]:
     return list(found.values()) if isinstance(found, dict) else found if isinstance(found, list) else []
 
 
-def _node(raw: object) -> Node:
+def _node(raw: object) -> EditorNode:
     if not isinstance(raw, dict) or not _is_id(raw.get("id")) or not isinstance(raw.get("type"), str):
         raise Unconvertible(["a node has no id or no type"])
     mode = raw.get("mode")
-    title = text_of(raw.get("title")) or raw["type"]
-    return Node(str(raw["id"]), raw["type"], mode if type(mode) is int else ALWAYS, title, raw)
+    title = _text_of(raw.get("title")) or raw["type"]
+    return EditorNode(str(raw["id"]), raw["type"], mode if type(mode) is int else ALWAYS, title, raw)
 
 
 def _is_id(value: object) -> bool:
@@ -181,10 +181,10 @@ def _is_link(raw: object) -> bool:
     return isinstance(raw, list) and len(raw) >= 5 and all(_is_id(raw[place]) for place in (0, 1, 3))
 
 
-def _link(raw: Any) -> tuple[str, Link]:
+def _link(raw: Any) -> tuple[str, EditorLink]:
     if isinstance(raw, dict):
         raw = [raw["id"], raw["origin_id"], raw.get("origin_slot"), raw["target_id"], raw.get("target_slot")]
-    return str(raw[0]), Link(str(raw[1]), slot_of(raw[2]), str(raw[3]), slot_of(raw[4]))
+    return str(raw[0]), EditorLink(str(raw[1]), slot_of(raw[2]), str(raw[3]), slot_of(raw[4]))
 
 
 def slot_of(value: object) -> int:
@@ -197,10 +197,10 @@ def slot_of(value: object) -> int:
 def _port(raw: Mapping[str, Any]) -> Port:
     ids = raw.get("linkIds")
     links = [str(item) for item in ids if _is_id(item)] if isinstance(ids, list) else []
-    return Port(text_of(raw.get("name")), type_of(raw.get("type")), links)
+    return Port(_text_of(raw.get("name")), type_of(raw.get("type")), links)
 
 
-def text_of(value: object) -> str:
+def _text_of(value: object) -> str:
     """The value where it is text, else nothing."""
     return value if isinstance(value, str) else ""
 
@@ -210,16 +210,16 @@ def type_of(value: object) -> str:
     return value if isinstance(value, str) else "COMBO" if isinstance(value, list) else "*"
 
 
-def saved_slots(node: Node, side: str) -> Iterator[Mapping[str, Any]]:
+def read_slots(node: EditorNode, side: str) -> Iterator[Mapping[str, Any]]:
     """The inputs or outputs that the file lists for a node."""
     found = node.raw.get(side)
     rows = found[:MAX_SLOTS] if isinstance(found, list) else []
     yield from (row for row in rows if isinstance(row, dict))
 
 
-def saved_socket(row: Mapping[str, Any]) -> Socket:
+def read_socket(row: Mapping[str, Any]) -> Socket:
     """An input as the file has it."""
     link, widget = row.get("link"), row.get("widget")
     name = widget.get("name") if isinstance(widget, dict) else None
-    return Socket(text_of(row.get("name")), type_of(row.get("type")), str(link) if _is_id(link) else None,
+    return Socket(_text_of(row.get("name")), type_of(row.get("type")), str(link) if _is_id(link) else None,
                   name if isinstance(name, str) else None)  # fmt: skip

@@ -15,7 +15,7 @@ from imagewright.flow_format import MAX_BYTES
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
 MAX_FILE = 128_000_000
 """The largest picture that is looked into, in bytes."""
-MAX_CHUNKS = 100_000
+_MAX_CHUNKS = 100_000
 WANTED = ("prompt", "workflow")
 _REMEDY = "give the original file: editing, sharing and previews drop what ComfyUI wrote into it"
 
@@ -49,7 +49,7 @@ def workflow_texts(data: bytes) -> Mapping[str, str]:
 def _chunks(data: bytes) -> Iterator[tuple[bytes, bytes]]:
     """``(type, body)`` of each text chunk up to the end of the picture."""
     place = len(SIGNATURE)
-    for _ in range(MAX_CHUNKS):
+    for _ in range(_MAX_CHUNKS):
         if place + 12 > len(data):
             raise BadInput("the picture is cut off", _REMEDY)
         length, kind = int.from_bytes(data[place : place + 4], "big"), data[place + 4 : place + 8]

@@ -8,7 +8,17 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from imagewright.errors import BadInput
-from imagewright.retrieval.comfy.model import BYPASSED, INPUT_SIDE, OUTPUT_SIDE, Link, Node, Port, Scope, Socket, Widget
+from imagewright.retrieval.comfy.model import (
+    BYPASSED,
+    INPUT_SIDE,
+    OUTPUT_SIDE,
+    EditorLink,
+    EditorNode,
+    Port,
+    Scope,
+    Socket,
+    Widget,
+)
 from imagewright.retrieval.comfy.subgraphs import Frame
 
 MAX_HOPS = 300_000
@@ -27,24 +37,24 @@ VIRTUAL = REROUTES | SETTERS | GETTERS | NOTES | {PRIMITIVE}
 """Nodes that only the editor knows; the server never sees them."""
 
 
-class Source(NamedTuple):
+class SpliceSource(NamedTuple):
     """An output of a node that the server runs."""
 
     frame: Frame
-    node: Node
+    node: EditorNode
     slot: int
 
 
 class _Input(NamedTuple):
     frame: Frame
-    node: Node
+    node: EditorNode
     slot: int
     type: str | None
 
 
 class _Output(NamedTuple):
     frame: Frame
-    node: Node
+    node: EditorNode
     slot: int
     type: str
 
@@ -55,13 +65,13 @@ class Walker:
     def __init__(self) -> None:
         self.hops = 0
 
-    def source_of(self, frame: Frame, node: Node, slot: int) -> Source | Widget | None:
+    def source_of(self, frame: Frame, node: EditorNode, slot: int) -> SpliceSource | Widget | None:
         """What feeds input ``slot`` of a node: an output, a widget of a subgraph's instance, or nothing.
 
         Raises:
             BadInput: the workflow's links are followed more than ``MAX_HOPS`` times.
         """
-        place: _Input | _Output | Source | Widget | None = _Input(frame, node, slot, None)
+        place: _Input | _Output | SpliceSource | Widget | None = _Input(frame, node, slot, None)
         seen: set[tuple[tuple[str, ...], str, int, bool]] = set()
         while isinstance(place, _Input | _Output):
             mark = (place.frame.path, place.node.id, place.slot, isinstance(place, _Input))
@@ -84,7 +94,7 @@ def _upstream(place: _Input) -> _Input | _Output | Widget | None:
     return _along(frame, link, place.type or socket.type, socket.type)
 
 
-def _along(frame: Frame, link: Link, wanted: str, own: str) -> _Input | _Output | Widget | None:
+def _along(frame: Frame, link: EditorLink, wanted: str, own: str) -> _Input | _Output | Widget | None:
     """From a link to the output that it starts at, or out of the subgraph."""
     if link.origin == INPUT_SIDE and frame.holder is not None and frame.parent is not None:
         outer = _socket(frame.holder, link.slot)
@@ -104,11 +114,11 @@ def _starts_at_primitive(frame: Frame, name: str) -> bool:
     return origin is not None and origin.type == PRIMITIVE
 
 
-def _socket(node: Node, slot: int) -> Socket | None:
+def _socket(node: EditorNode, slot: int) -> Socket | None:
     return node.inputs[slot] if 0 <= slot < len(node.inputs) else None
 
 
-def _through(place: _Output) -> _Input | _Output | Source | Widget | None:
+def _through(place: _Output) -> _Input | _Output | SpliceSource | Widget | None:
     """From an output to what is behind it, where the server does not run its node."""
     frame, node, slot, wanted = place
     if node.mode == BYPASSED:
@@ -120,7 +130,7 @@ def _through(place: _Output) -> _Input | _Output | Source | Widget | None:
         return _set_by(frame, node, wanted)
     if node.kind == "virtual":
         return _Input(frame, node, slot, wanted)
-    return Source(frame, node, slot)
+    return SpliceSource(frame, node, slot)
 
 
 def _inside(place: _Output) -> _Input | _Output | Widget | None:
@@ -133,7 +143,7 @@ def _inside(place: _Output) -> _Input | _Output | Widget | None:
     return _along(inner, link, place.type, place.type) if link else None
 
 
-def _arriving(scope: Scope, port: Port, slot: int) -> Link | None:
+def _arriving(scope: Scope, port: Port, slot: int) -> EditorLink | None:
     for name in port.links:
         if name in scope.links:
             return scope.links[name]
@@ -141,7 +151,7 @@ def _arriving(scope: Scope, port: Port, slot: int) -> Link | None:
     return next(ends, None)
 
 
-def _set_by(frame: Frame, getter: Node, wanted: str) -> _Input | None:
+def _set_by(frame: Frame, getter: EditorNode, wanted: str) -> _Input | None:
     """A Get node takes what the Set node of the same name has, here or on a canvas around."""
     name = variable(getter)
     around: Frame | None = frame
@@ -153,7 +163,7 @@ def _set_by(frame: Frame, getter: Node, wanted: str) -> _Input | None:
     return None
 
 
-def variable(node: Node) -> str | None:
+def variable(node: EditorNode) -> str | None:
     """The name that a Get or Set node goes by: its one value."""
     values = node.raw.get("widgets_values")
     value = (
@@ -166,7 +176,7 @@ def variable(node: Node) -> str | None:
     return value if isinstance(value, str) else None
 
 
-def _bypass(node: Node, slot: int, wanted: str) -> int | None:
+def _bypass(node: EditorNode, slot: int, wanted: str) -> int | None:
     """The input whose value a bypassed node passes on at output ``slot``."""
     given = node.outputs[slot] if 0 <= slot < len(node.outputs) else "*"
     if wanted in ("*", "") or given == "*":

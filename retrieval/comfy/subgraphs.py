@@ -15,17 +15,17 @@ from imagewright.flow_format import MAX_NODES
 from imagewright.retrieval.comfy.model import (
     MAX_NESTING,
     MAX_SLOTS,
-    Node,
+    EditorNode,
     Port,
     Scope,
     Socket,
     Unconvertible,
     Widget,
     Workflow,
-    saved_slots,
-    saved_socket,
+    read_slots,
+    read_socket,
 )  # fmt: skip
-from imagewright.retrieval.comfy.widgets import saved_value
+from imagewright.retrieval.comfy.widgets import take_value
 
 OWN = "-1"
 """The node id by which a list of proxies names the instance's own inputs."""
@@ -37,11 +37,11 @@ class Frame:
 
     path: tuple[str, ...]
     scope: Scope
-    holder: Node | None = None
+    holder: EditorNode | None = None
     parent: Frame | None = None
     inner: dict[str, Frame] = field(default_factory=dict)
 
-    def flat_id(self, node: Node) -> str:
+    def flat_id(self, node: EditorNode) -> str:
         """The node's id in the flat graph: ``outer:inner``."""
         return ":".join((*self.path, node.id))
 
@@ -75,9 +75,9 @@ def _short(text: str) -> str:
 # --- the widgets of an instance ---------------------------------------------------------------
 
 
-def fill_instance(node: Node, scope: Scope) -> None:
+def fill_instance(node: EditorNode, scope: Scope) -> None:
     """Give an instance the sockets of its subgraph, and the widgets that it shows of the inside."""
-    saved = {socket.name: socket for socket in map(saved_socket, saved_slots(node, "inputs"))}
+    saved = {socket.name: socket for socket in map(read_socket, read_slots(node, "inputs"))}
     for port in scope.inputs[:MAX_SLOTS]:
         known = saved.get(port.name)
         node.inputs.append(Socket(port.name, port.type, known.link if known else None))
@@ -106,7 +106,7 @@ def _behind(port: Port, scope: Scope) -> Widget | None:
     return None
 
 
-def _restore(node: Node, behind: Mapping[str, Widget]) -> None:
+def _restore(node: EditorNode, behind: Mapping[str, Widget]) -> None:
     """The values that the file saved for an instance: by position, then by the list of proxies for its own inputs.
 
     A proxy takes the place of the instance's own widget of that name. What is saved for a box of text goes into the
@@ -123,14 +123,14 @@ def _restore(node: Node, behind: Mapping[str, Widget]) -> None:
         if holder == OWN and name in own and value is not None
     ]
     for widget, value in saved:
-        widget.value = saved_value(widget, value)
+        widget.value = take_value(widget, value)
         if widget.text and proxies:
             behind[widget.name].value = widget.value
     replaced = {name for _holder, name in proxies} - {name for holder, name in proxies if holder == OWN}
     node.widgets = [widget for widget in node.widgets if widget.name not in replaced]
 
 
-def _proxies(node: Node) -> Iterator[tuple[str, str]]:
+def _proxies(node: EditorNode) -> Iterator[tuple[str, str]]:
     """``(node id, widget name)`` of each proxy; a list, or the same as JSON text in some files."""
     properties = node.raw.get("properties")
     rows = properties.get("proxyWidgets") if isinstance(properties, dict) else None

@@ -12,7 +12,7 @@ from urllib.parse import urlsplit, urlunsplit
 from imagewright.errors import BadInput
 from imagewright.retrieval.comfy.catalogue import Catalogue
 
-MAX_ANSWER = 64_000_000
+MAX_OBJECT_INFO = 64_000_000
 """The longest answer that is read, in bytes; servers with very many nodes send about 20 MB."""
 SECONDS = 60.0
 _REMEDY = "start ComfyUI and give its address, like http://127.0.0.1:8188"
@@ -64,8 +64,8 @@ def _get(address: str, seconds: float) -> bytes:
         while block := answer.read(1 << 16):
             parts.append(block)
             length += len(block)
-            if length > MAX_ANSWER:
-                raise BadInput(f"the server's list of nodes is longer than {MAX_ANSWER // 1_000_000} MB", _REMEDY)
+            if length > MAX_OBJECT_INFO:
+                raise BadInput(f"the server's list of nodes is longer than {MAX_OBJECT_INFO // 1_000_000} MB", _REMEDY)
             if time.monotonic() > until:
                 raise TimeoutError(f"it took longer than {seconds:g} seconds")
     return b"".join(parts)

@@ -83,7 +83,7 @@ def _first_option(text: str, place: int) -> tuple[str, int]:
     return text[start : first if first >= 0 else len(text)], place
 
 
-def replaced(text: str, value_of: Callable[[str, str], object]) -> str:
+def replace_placeholders(text: str, value_of: Callable[[str, str], object]) -> str:
     """``%Node.widget%`` as that widget's value; ``%date:...%`` in the words that the server itself fills in.
 
     ``value_of`` gives the value of a node's widget, ``None`` where there is none; then the text stays as it is.

@@ -16,15 +16,15 @@ from imagewright.flow_format import Graph, Link, links
 from imagewright.schemas import SlotBinding
 
 MAX_SAMPLERS = 50
-MAX_STEPS = 100_000
+_MAX_STEPS = 100_000
 """How many nodes the traces of one graph visit at most, all in all; the largest templates need about 500."""
-SEEDS = ("seed", "noise_seed")
+_SEEDS = ("seed", "noise_seed")
 TEXTS = (
     "text", "prompt", "text_g", "text_l", "clip_l", "clip_g", "t5xxl", "llama", "user_prompt", "positive_prompt",
     "tags", "positive",
 )  # fmt: skip
 """Inputs that hold the prompt of a text encoder."""
-VALUES = (
+_VALUES = (
     "value",
     "string",
     "text",
@@ -55,7 +55,7 @@ class Tracer:
     def __init__(self, graph: Graph, outputs: Iterable[str] = ()) -> None:
         self.graph = graph
         self.live = self._needed(list(outputs))
-        self._left = MAX_STEPS
+        self._left = _MAX_STEPS
 
     def _needed(self, outputs: Sequence[str]) -> dict[str, None]:
         """The nodes that ``outputs`` need, outputs first; all nodes where there are no outputs."""
@@ -108,7 +108,7 @@ class Tracer:
     def value_behind(self, link: Link, wanted: str) -> tuple[SlotBinding, ...]:
         """The number that a link brings, where a value node or a reroute of one holds it."""
         for node, _slot in self.walk(link, self._pass_value):
-            for name in (wanted, *VALUES):
+            for name in (wanted, *_VALUES):
                 value = self.inputs(node).get(name)
                 if type(value) in (int, float):
                     return (SlotBinding(node=node, input=name),)
@@ -224,7 +224,7 @@ class Tracer:
         if "guider" in found:
             return True
         conditioned = "positive" in found
-        return conditioned and any(name in self.inputs(node) for name in ("sampler_name", "sampler", "noise", *SEEDS))
+        return conditioned and any(name in self.inputs(node) for name in ("sampler_name", "sampler", "noise", *_SEEDS))
 
     def seeds(self, sampler: str) -> tuple[SlotBinding, ...]:
         """The seed of a sampler, in it or in its noise node; none where it adds no noise."""

@@ -14,7 +14,7 @@ from decimal import Decimal
 from typing import Any, NamedTuple
 
 from imagewright.retrieval.comfy.catalogue import InputSpec, NodeSpec, specs_of
-from imagewright.retrieval.comfy.model import MAX_SLOTS, UNSET, Node, Socket, Widget, saved_slots, saved_socket
+from imagewright.retrieval.comfy.model import MAX_SLOTS, UNSET, EditorNode, Socket, Widget, read_slots, read_socket
 
 PLAIN_TYPES = frozenset({"INT", "FLOAT", "STRING", "BOOLEAN", "COMBO", "COLOR", "MARKDOWN", "TEXTAREA"})
 EDITOR_TYPES = frozenset({"IMAGEUPLOAD", "AUDIOUPLOAD", "AUDIO_UI", "AUDIO_RECORD", "WEBCAM", "LOAD_3D", "PREVIEW_3D"})
@@ -96,7 +96,7 @@ class Saved:
         return self.queue.popleft() if self.queue else default
 
 
-def fill(node: Node, spec: NodeSpec) -> None:
+def fill(node: EditorNode, spec: NodeSpec) -> None:
     """Give a node the sockets and widgets of its class, with the links and values that the file saved."""
     rows = list(spec.inputs)
     saved = Saved(_without_forced(rows, node.raw.get("widgets_values")))
@@ -119,12 +119,12 @@ def fill(node: Node, spec: NodeSpec) -> None:
     node.outputs = _outputs(node, spec)
 
 
-def _add(node: Node, row: InputSpec, saved: Saved, controls: bool) -> list[InputSpec]:
+def _add(node: EditorNode, row: InputSpec, saved: Saved, controls: bool) -> list[InputSpec]:
     """Add the widget of one input (and those beside it); what a dynamic choice adds after itself comes back."""
     box = row.type == "STRING" and bool(row.options.get("multiline"))
     widget = Widget(row.name, text=box, replaces=row.name == "filename_prefix",
                     dynamic=row.type == "STRING" and bool(row.options.get("dynamicPrompts")))  # fmt: skip
-    widget.value = saved_value(widget, saved.take(row.name, default_of(row)))
+    widget.value = take_value(widget, saved.take(row.name, default_of(row)))
     node.widgets.append(widget)
     if controls and _is_control(row):
         extra = [_Extra(CONTROL, "randomize", sent=False)]
@@ -133,7 +133,7 @@ def _add(node: Node, row: InputSpec, saved: Saved, controls: bool) -> list[Input
     return _chosen(row, widget.value) if row.type == DYNAMIC_CHOICE else []
 
 
-def _extras(node: Node, extras: Sequence[_Extra], saved: Saved) -> None:
+def _extras(node: EditorNode, extras: Sequence[_Extra], saved: Saved) -> None:
     for extra in extras:
         value = saved.take(extra.name, extra.value) if extra.stored else extra.value
         node.widgets.append(Widget(extra.name, extra.value if extra.fixed else value, extra.sent))
@@ -178,7 +178,7 @@ def _lacks_controls(class_type: str, rows: Sequence[InputSpec], saved: Saved) ->
     )
 
 
-def saved_value(widget: Widget, value: object) -> object:
+def take_value(widget: Widget, value: object) -> object:
     """The value that a widget takes on when the file says ``value``; a box of text makes text of it."""
     if widget.text and isinstance(value, list):
         return ",".join(map(str, value))
@@ -200,9 +200,9 @@ def number(value: object) -> object:
 # --- sockets --------------------------------------------------------------------------------
 
 
-def _connect(node: Node, shown: Sequence[InputSpec]) -> None:
+def _connect(node: EditorNode, shown: Sequence[InputSpec]) -> None:
     """The sockets of the class first (those without a widget before those with one), then the file's own others."""
-    known = {row["name"]: saved_socket(row) for row in saved_slots(node, "inputs") if isinstance(row.get("name"), str)}
+    known = {row["name"]: read_socket(row) for row in read_slots(node, "inputs") if isinstance(row.get("name"), str)}
     sockets = [socket for row in shown if not is_widget(row) for socket in _sockets(row)]
     sockets += [
         Socket(row.name, row.type, None, row.name)
@@ -231,7 +231,7 @@ def _sockets(row: InputSpec) -> list[Socket]:
     return [Socket(f"{row.name}.{prefix}{place}", kind) for place in range(count)]
 
 
-def _outputs(node: Node, spec: NodeSpec) -> list[str]:
+def _outputs(node: EditorNode, spec: NodeSpec) -> list[str]:
     types = ["*" if kind == MATCHING else kind for kind in spec.outputs]
-    saved = [str(row.get("type") or "*") for row in saved_slots(node, "outputs")]
+    saved = [str(row.get("type") or "*") for row in read_slots(node, "outputs")]
     return types + saved[len(types) :]

@@ -55,7 +55,7 @@ class RandomModels:
                 config = read_config(folders[name] / "config.json")
                 kind = getattr(transformers, cast("list[str]", config["architectures"])[0])
                 model = _made(functools.partial(kind, kind.config_class(**config)), dtype)
-                parts[role] = model, tokenizers.find(source, folders[name], role, family)
+                parts[role] = model, tokenizers.find_tokenizer(source, folders[name], role, family)
         return Encoders(family, parts)
 
     def load_control(self, source: ModelPath, dtype: torch.dtype) -> Any:

@@ -17,7 +17,7 @@ import torch
 
 from imagewright.errors import BadInput
 from imagewright.t2i_backends.bench.random_models import RandomModels
-from imagewright.t2i_backends.denoising.denoise import Denoiser, Part
+from imagewright.t2i_backends.denoising.denoise import Conditioned, Denoiser
 from imagewright.t2i_backends.denoising.sampler import draw_noise, run_loop
 from imagewright.t2i_backends.families.base import Inputs, Net
 from imagewright.t2i_backends.families.facts import FAMILIES
@@ -27,7 +27,7 @@ from imagewright.t2i_backends.models.devices import pick_device, pick_dtype
 from imagewright.t2i_backends.models.memory import LEVELS, Level
 from imagewright.t2i_backends.models.model_files import CONFIGS, ModelFiles, ModelPath, architecture, family_of
 from imagewright.t2i_backends.models.model_store import ModelStore, quiet
-from imagewright.t2i_backends.text.encode import encode, texts_for
+from imagewright.t2i_backends.text.encode import encode_texts, texts_for
 from imagewright.t2i_backends.values.handles import ClipHandle, Conditioning, ModelHandle, Sampling, Shape, VaeHandle
 
 _PIPELINES = {
@@ -60,7 +60,7 @@ class Compared:
 
 
 @dataclass(frozen=True)
-class Asked:
+class SpeedOrder:
     """What is measured."""
 
     checkpoint: str
@@ -83,7 +83,7 @@ def levels_of(text: str, device: str) -> tuple[Level, ...]:
     return tuple(level for level in LEVELS if level in named)
 
 
-def compare(roots: Sequence[Path], device: str, asked: Asked, levels: Sequence[Level]) -> list[Compared]:
+def compare(roots: Sequence[Path], device: str, asked: SpeedOrder, levels: Sequence[Level]) -> list[Compared]:
     """Measure a diffusers folder, or ``random:NAME``, random weights in the shape of one or of a published model.
 
     Raises:
@@ -111,7 +111,7 @@ def _source(roots: Sequence[Path], checkpoint: str) -> ModelPath:
     return source
 
 
-def _at_level(store: ModelStore, level: Level, source: ModelPath, asked: Asked) -> Compared:
+def _at_level(store: ModelStore, level: Level, source: ModelPath, asked: SpeedOrder) -> Compared:
     """Both loops with the models placed by ``level``; where memory is too small for it, that is what is found."""
     store.place(level)
     try:
@@ -123,11 +123,11 @@ def _at_level(store: ModelStore, level: Level, source: ModelPath, asked: Asked) 
         store.clear()
 
 
-def _measured(store: ModelStore, level: Level, source: ModelPath, asked: Asked) -> Compared:
+def _measured(store: ModelStore, level: Level, source: ModelPath, asked: SpeedOrder) -> Compared:
     handle = ClipHandle((source,))
     unit = FAMILIES[family_of(source)].unit
     encoders = store.text(handle)
-    found, text_peak = _peak(partial(encode, encoders, handle, texts_for(_PROMPT)), store.device)
+    found, text_peak = _peak(partial(encode_texts, encoders, handle, texts_for(_PROMPT)), store.device)
     del encoders
     net, vae = store.net(ModelHandle(source)), store.vae(VaeHandle(source))
     if asked.size % (unit * net.scale):
@@ -162,14 +162,14 @@ def _ours(net: Net, found: Conditioning, shape: Shape, device: torch.device, ste
         return None if value is None else value.to(device, dtype)
 
     inputs = Inputs(given.embeds.to(device, dtype), there(given.pooled), given.guidance, there(given.sizes))
-    denoiser = Denoiser(family, net, table, (Part(inputs),))
+    denoiser = Denoiser(family, net, table, (Conditioned(inputs),))
     top = float(table.sigmas()[-1])
     sigmas = [top * (1 - i / steps) for i in range(steps)] + [0.0]
     start = draw_noise(0, shape).to(device)
     return lambda: run_loop(denoiser, "euler", sigmas, start, lambda *step: None)
 
 
-def _theirs(pipe: Any, net: Net, found: Conditioning, asked: Asked, device: torch.device) -> Callable[[], object]:
+def _theirs(pipe: Any, net: Net, found: Conditioning, asked: SpeedOrder, device: torch.device) -> Callable[[], object]:
     """One picture's denoising by the stock pipeline, without text encoding and decoding."""
     call: dict[str, Any] = {
         "prompt_embeds": found.embeds.to(device, net.dtype), "height": asked.size, "width": asked.size,
@@ -183,7 +183,7 @@ def _theirs(pipe: Any, net: Net, found: Conditioning, asked: Asked, device: torc
 
 
 def _in_turns(
-    level: Level, ours: Callable[[], object], stock: Callable[[], object], device: torch.device, asked: Asked,
+    level: Level, ours: Callable[[], object], stock: Callable[[], object], device: torch.device, asked: SpeedOrder,
     text_peak: int,
 ) -> Compared:  # fmt: skip
     """Both in turns, the first of each unmeasured; who goes first changes with every pair."""

@@ -16,7 +16,7 @@ from imagewright.errors import BadInput
 from imagewright.schemas import Region
 
 
-def owned_tokens(regions: Sequence[Region], rows: int, columns: int) -> torch.Tensor:
+def own_tokens(regions: Sequence[Region], rows: int, columns: int) -> torch.Tensor:
     """The image tokens of each region: bool, shape ``(regions, rows * columns)``.
 
     A region owns the tokens whose centre lies in its box, and at least the one under the box's own centre. Boxes are

@@ -46,7 +46,7 @@ def _hint(run: Runtime, net: Net, shape: Shape, area: Cells | None, control: Con
     images = tuple(image.convert("RGB").resize(size, Image.Resampling.BICUBIC) for image in control.images)
 
     def seen(values: torch.Tensor, scale: int = 1) -> torch.Tensor:
-        return pixels.repeated(_cut(values, area, scale), shape[0])
+        return pixels.repeat(_cut(values, area, scale), shape[0])
 
     if net.facts.control_class == "ControlNetModel":
         return UNetHint(model, seen(_pixels(run, net, images, 0, 1), net.scale), control.strength)

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 
 import torch
 
-from imagewright.t2i_backends.families.base import Family, Hint, Inputs, Net, stacked
+from imagewright.t2i_backends.families.base import Family, Hint, Inputs, Net, stack_inputs
 from imagewright.t2i_backends.values.noise_levels import Table
 
 FADE = 8
@@ -34,7 +34,7 @@ class TimedHint:
 
 
 @dataclass(frozen=True)
-class Part:
+class Conditioned:
     """One conditioning, ready for the model."""
 
     inputs: Inputs
@@ -108,10 +108,10 @@ class Denoiser:
     family: Family
     net: Net
     table: Table
-    positive: tuple[Part, ...]
-    negative: tuple[Part, ...] = ()
+    positive: tuple[Conditioned, ...]
+    negative: tuple[Conditioned, ...] = ()
     cfg: float = 1.0
-    regional: tuple[Part, ...] = ()
+    regional: tuple[Conditioned, ...] = ()
     """What is drawn in the first ``regional_steps`` steps instead of ``positive``."""
     regional_steps: int = 0
     kept: Kept | None = None
@@ -124,7 +124,7 @@ class Denoiser:
         x0 = self._guided(x, sigma, parts) if self.negative and self.cfg != 1 else self._blend(x, sigma, parts, "cond")
         return x0 if self.kept is None else self.kept.after(x0)
 
-    def _guided(self, x: torch.Tensor, sigma: float, parts: Sequence[Part]) -> torch.Tensor:
+    def _guided(self, x: torch.Tensor, sigma: float, parts: Sequence[Conditioned]) -> torch.Tensor:
         both = self._in_one_pass(x, sigma, parts)
         wanted, against = both or (
             self._blend(x, sigma, parts, "cond"),
@@ -133,7 +133,7 @@ class Denoiser:
         return against + self.cfg * (wanted - against)
 
     def _in_one_pass(
-        self, x: torch.Tensor, sigma: float, parts: Sequence[Part]
+        self, x: torch.Tensor, sigma: float, parts: Sequence[Conditioned]
     ) -> tuple[torch.Tensor, torch.Tensor] | None:
         """Both sides' predictions from one pass over twice the rows; None where they need a pass each.
 
@@ -144,13 +144,13 @@ class Denoiser:
         sides = _alone(parts, sigma), _alone(self.negative, sigma)
         if sides[0] is None or sides[1] is None or sides[0].hints or sides[1].hints:
             return None
-        inputs = stacked(sides[0].seen(), sides[1].seen())
+        inputs = stack_inputs(sides[0].seen(), sides[1].seen())
         if inputs is None:
             return None
         found = self.family.x0(self.net, self.table, torch.cat([x, x]), sigma, inputs, (), "both")
         return found[: len(x)], found[len(x) :]
 
-    def _blend(self, x: torch.Tensor, sigma: float, parts: Sequence[Part], context: str) -> torch.Tensor:
+    def _blend(self, x: torch.Tensor, sigma: float, parts: Sequence[Conditioned], context: str) -> torch.Tensor:
         """The weighted mean of the parts' predictions; 0 where no part counts, as in ComfyUI."""
         if (alone := _alone(parts, sigma)) is not None:
             return self._predict(x, sigma, alone, context)
@@ -165,23 +165,23 @@ class Denoiser:
             weights[:, :, top : top + rows, left : left + columns] += weight
         return total / weights
 
-    def _predict(self, x: torch.Tensor, sigma: float, part: Part, context: str) -> torch.Tensor:
+    def _predict(self, x: torch.Tensor, sigma: float, part: Conditioned, context: str) -> torch.Tensor:
         hints = [timed.hint for timed in part.hints if timed.last <= sigma <= timed.first]
         return self.family.x0(self.net, self.table, x, sigma, part.seen(), hints, context)
 
 
-def _active(parts: Sequence[Part], sigma: float) -> list[Part]:
+def _active(parts: Sequence[Conditioned], sigma: float) -> list[Conditioned]:
     return [part for part in parts if part.last <= sigma <= part.first]
 
 
-def _alone(parts: Sequence[Part], sigma: float) -> Part | None:
+def _alone(parts: Sequence[Conditioned], sigma: float) -> Conditioned | None:
     """The one part that counts at this noise level, where it governs the whole canvas."""
     active = _active(parts, sigma)
     whole = len(active) == 1 and active[0].area is None and active[0].mask is None and active[0].strength
     return active[0] if whole else None
 
 
-def match_areas(parts: Sequence[Part], others: Sequence[Part]) -> tuple[Part, ...]:
+def match_areas(parts: Sequence[Conditioned], others: Sequence[Conditioned]) -> tuple[Conditioned, ...]:
     """``others`` with one more part for each area of ``parts`` that none of them has, so that both sides of the
     guidance look at the same crops (as in ComfyUI). The new part reads the text of the smallest one around it, with
     the ControlNets of its own area."""

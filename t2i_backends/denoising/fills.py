@@ -38,7 +38,7 @@ def filling(run: Runtime, net: Net, found: Conditioning, latent: Latent, shape: 
     around = told.samples
     if around.shape[2:] != shape[2:]:
         around = pixels.scale_latents(around, shape[2], shape[3], "bilinear")
-    both = [pixels.repeated(part, shape[0]) for part in (hole, around)]
+    both = [pixels.repeat(part, shape[0]) for part in (hole, around)]
     return torch.cat(both, dim=1).to(run.store.device, net.dtype)
 
 
@@ -47,7 +47,7 @@ def _redrawn(run: Runtime, net: Net) -> Fill | None:
     if redraw is None:
         return None
     hole = soft_boxes(redraw.regions, *redraw.image.size, net.scale)
-    return Fill(run.encode_pictures((pixels.greyed(redraw.image, hole),)), hole[None])
+    return Fill(run.encode_pictures((pixels.grey_out(redraw.image, hole),)), hole[None])
 
 
 def _masked(latent: Latent) -> Fill | None:

@@ -31,7 +31,7 @@ _OTHER_MODEL = "use a LoRA of this base model"
 
 
 @contextlib.contextmanager
-def applied(net: Net, loras: Loras) -> Iterator[None]:
+def wear(net: Net, loras: Loras) -> Iterator[None]:
     """The diffusion model with ``loras`` inside the block; outside it the base weights, untouched, are all there is.
 
     Nothing is fused, so that the base model draws exactly what it drew before. A LoRA of strength 0 is left out.
@@ -56,7 +56,7 @@ def applied(net: Net, loras: Loras) -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def applied_to_text(encoders: Encoders, loras: Loras) -> Iterator[None]:
+def wear_on_text(encoders: Encoders, loras: Loras) -> Iterator[None]:
     """The text encoders with the parts of ``loras`` that are for them, where a file has any."""
     wanted = [(lora, strength) for lora, strength in loras if strength]
     if not wanted:

@@ -10,10 +10,10 @@ from PIL import Image
 
 from imagewright.schemas import Region
 
-Floats = npt.NDArray[np.float32]
+_Floats = npt.NDArray[np.float32]
 
 
-def soft_boxes(regions: Sequence[Region], width: int, height: int, border: float) -> Floats:
+def soft_boxes(regions: Sequence[Region], width: int, height: int, border: float) -> _Floats:
     """1 inside the boxes, falling in a straight line to 0 at ``border`` cells outside: float32, ``(height, width)``.
 
     Boxes are fractions of the canvas, ``border`` counts cells of this grid; cells are judged by their centres.

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 import torch
 
 from imagewright.errors import BadInput
-from imagewright.t2i_backends.denoising.attention_masks import attention_mask, owned_tokens
-from imagewright.t2i_backends.denoising.denoise import Part
+from imagewright.t2i_backends.denoising.attention_masks import attention_mask, own_tokens
+from imagewright.t2i_backends.denoising.denoise import Conditioned
 from imagewright.t2i_backends.families.base import Net
 from imagewright.t2i_backends.values.handles import Conditioning, Conditionings, Shape
 
@@ -25,9 +25,9 @@ BASE_SHARE = 0.3
 
 
 def parts(
-    run: Runtime, net: Net, found: Conditionings, plain: Sequence[Part], shape: Shape, total: int,
-    part: Callable[[Conditioning], Part],
-) -> tuple[tuple[Part, ...], int]:  # fmt: skip
+    run: Runtime, net: Net, found: Conditionings, plain: Sequence[Conditioned], shape: Shape, total: int,
+    part: Callable[[Conditioning], Conditioned],
+) -> tuple[tuple[Conditioned, ...], int]:  # fmt: skip
     """What is drawn in the regional steps, made for this job alone, and how many such steps there are.
 
     Any share above 0 gives one step at least. ``found`` and ``plain`` are the positive side, ``part`` makes parts.
@@ -45,7 +45,7 @@ def parts(
     if net.facts.name == "flux":
         return (_masked(run, plain[0], found[0], texts, shape), *plain[1:]), steps
     run.facts["regions"] += ", predictions blended"
-    owned = owned_tokens(job.regions, shape[2], shape[3]).reshape(len(texts), shape[2], shape[3]).float()
+    owned = own_tokens(job.regions, shape[2], shape[3]).reshape(len(texts), shape[2], shape[3]).float()
     masks = [owned[i : i + 1].numpy() for i in range(len(texts))]
     first = found[0]
     told = [replace(text, sizes=first.sizes, fill=first.fill) for text in texts]
@@ -54,9 +54,11 @@ def parts(
     return (replace(plain[0], mask=base), *plain[1:], *regional), steps
 
 
-def _masked(run: Runtime, plain: Part, base: Conditioning, texts: Sequence[Conditioning], shape: Shape) -> Part:
+def _masked(
+    run: Runtime, plain: Conditioned, base: Conditioning, texts: Sequence[Conditioning], shape: Shape
+) -> Conditioned:
     """Base and region prompts in one sequence, under a mask of who may look at whom."""
-    owned = owned_tokens(run.job.regions, shape[2] // 2, shape[3] // 2)
+    owned = own_tokens(run.job.regions, shape[2] // 2, shape[3] // 2)
     mask = attention_mask(base.embeds.shape[1], texts[0].embeds.shape[1], owned).to(run.store.device)
     like = plain.inputs.embeds
     captions = (text.embeds.to(like.device, like.dtype).expand(like.shape[0], -1, -1) for text in texts)

@@ -16,7 +16,7 @@ import torch
 
 from imagewright.errors import BadInput, CannotDraw
 from imagewright.t2i_backends.denoising import controls, regions
-from imagewright.t2i_backends.denoising.denoise import Denoiser, Kept, Part, match_areas
+from imagewright.t2i_backends.denoising.denoise import Conditioned, Denoiser, Kept, match_areas
 from imagewright.t2i_backends.denoising.fills import filling
 from imagewright.t2i_backends.denoising.redraw import soft_boxes
 from imagewright.t2i_backends.denoising.samplers.base import OnLatent, Source, with_noise
@@ -81,7 +81,7 @@ def sample(run: Runtime, asked: Request) -> Latent:
     noise = draw_noise(asked.seed, shape, places).to(run.store.device)
     base = _clean(run, asked.latent, shape).to(run.store.device)
     kept = _kept(run, asked.latent, base, noise, shape, table)
-    with run.adapted(net, asked.model.loras):
+    with run.adapt(net, asked.model.loras):
         denoiser = _denoiser(run, asked, net, table, shape, total, kept)
         start = with_noise(base, noise, sigmas[0], table, start=True) if total else base
         on_latent = run.progress(asked.steps or total, total)
@@ -166,17 +166,17 @@ def _kept(
     if run.job.redraw is not None:
         redrawn = torch.from_numpy(soft_boxes(run.job.redraw.regions, shape[3], shape[2], FEATHER))[None, None]
     elif latent.mask is not None:
-        redrawn = resized(latent.mask, shape)
+        redrawn = _resized(latent.mask, shape)
     else:
         return None
     return Kept(base, noise, redrawn.to(base.device).expand(shape), table)
 
 
-def resized(mask: Mask, shape: Shape) -> torch.Tensor:
+def _resized(mask: Mask, shape: Shape) -> torch.Tensor:
     """Masks at the size of the latents, ``(1 or batch, 1, rows, columns)``."""
     found = torch.from_numpy(np.ascontiguousarray(mask, dtype=np.float32))[:, None]
     fitted = torch.nn.functional.interpolate(found, size=shape[2:], mode="bilinear")
-    return fitted if len(fitted) == 1 else pixels.repeated(fitted, shape[0])
+    return fitted if len(fitted) == 1 else pixels.repeat(fitted, shape[0])
 
 
 # --- conditioning for the model -------------------------------------------------------------
@@ -188,7 +188,7 @@ def _denoiser(
     family = LOOPS[net.facts.name]
     guided = asked.cfg != 1
 
-    def part(found: Conditioning, negative: bool = False) -> Part:
+    def part(found: Conditioning, negative: bool = False) -> Conditioned:
         fill = filling(run, net, found, asked.latent, shape)
         return replace(_part(run, net, table, shape, found, negative), fill=fill)
 
@@ -208,15 +208,15 @@ def _denoiser(
     )
 
 
-def _part(run: Runtime, net: Net, table: Table, shape: Shape, found: Conditioning, negative: bool) -> Part:
-    inputs = placed(run, net, LOOPS[net.facts.name].inputs(net, found, shape, negative), shape[0])
-    mask = None if found.mask is None else resized(found.mask, shape).to(run.store.device)
+def _part(run: Runtime, net: Net, table: Table, shape: Shape, found: Conditioning, negative: bool) -> Conditioned:
+    inputs = _placed(run, net, LOOPS[net.facts.name].inputs(net, found, shape, negative), shape[0])
+    mask = None if found.mask is None else _resized(found.mask, shape).to(run.store.device)
     area = _cells(found, net, shape, mask)
     hints = controls.hints(run, net, table, shape, area, found.controls)
-    return Part(inputs, area, mask, found.strength, table.at(found.start), table.at(found.end), hints)
+    return Conditioned(inputs, area, mask, found.strength, table.at(found.start), table.at(found.end), hints)
 
 
-def placed(run: Runtime, net: Net, inputs: Inputs, batch: int) -> Inputs:
+def _placed(run: Runtime, net: Net, inputs: Inputs, batch: int) -> Inputs:
     """``inputs`` on the model's device, in its number format, once for each picture of the ``batch``.
 
     Raises:
@@ -228,9 +228,9 @@ def placed(run: Runtime, net: Net, inputs: Inputs, batch: int) -> Inputs:
         raise BadInput("the text encoders do not belong to the model", f"use those of {net.facts.title}")
 
     def there(value: torch.Tensor | None) -> torch.Tensor | None:
-        return None if value is None else pixels.repeated(value.to(run.store.device, net.dtype), batch)
+        return None if value is None else pixels.repeat(value.to(run.store.device, net.dtype), batch)
 
-    embeds = pixels.repeated(inputs.embeds.to(run.store.device, net.dtype), batch)
+    embeds = pixels.repeat(inputs.embeds.to(run.store.device, net.dtype), batch)
     mask = None if inputs.mask is None else inputs.mask.to(run.store.device)
     return Inputs(embeds, there(inputs.pooled), inputs.guidance, there(inputs.sizes), mask)
 

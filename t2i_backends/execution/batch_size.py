@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 from imagewright.flow_format import Graph, links
-from imagewright.t2i_backends.execution.graph_check import needed, output_node
-from imagewright.t2i_backends.nodes.table import SAMPLERS
+from imagewright.t2i_backends.execution.graph_check import nodes_needed, output_node
+from imagewright.t2i_backends.nodes.table import SAMPLER_NODES
 
 UNKNOWN = 1024
 """The side of a picture whose size comes over a link or from a file."""
@@ -26,12 +26,12 @@ def most_pixels(graph: Graph) -> int:
     output = output_node(graph)
     found: dict[str, Latents] = {}
     most = 0
-    for node in needed(graph, output) if output else ():
+    for node in nodes_needed(graph, output) if output else ():
         linked = links(graph[node]["inputs"])
         before = [found[linked[name][0]] for name in ("samples", "samples1", "samples2", "latent_image")
                   if name in linked]  # fmt: skip
         found[node] = _after(graph[node], before or [Latents(1, UNKNOWN**2)])
-        if graph[node]["class_type"] in SAMPLERS:
+        if graph[node]["class_type"] in SAMPLER_NODES:
             most = max(most, found[node].pictures * found[node].pixels)
     return most
 

@@ -11,13 +11,13 @@ from PIL import Image
 
 from imagewright.errors import BadInput
 from imagewright.flow_format import Graph, links
-from imagewright.t2i_backends.execution.graph_check import needed, output_node
+from imagewright.t2i_backends.execution.graph_check import nodes_needed, output_node
 from imagewright.t2i_backends.models.model_files import ModelPath
-from imagewright.t2i_backends.nodes.registry import Node
+from imagewright.t2i_backends.nodes.registry import NodeClass
 from imagewright.t2i_backends.nodes.runtime import Runtime
 from imagewright.t2i_backends.nodes.table import NODES
 from imagewright.t2i_backends.values.handles import VaeHandle
-from imagewright.t2i_backends.values.node_inputs import VALUES, Input, read, refused
+from imagewright.t2i_backends.values.node_inputs import VALUES, Input, read, refuse
 
 
 def execute(graph: Graph, run: Runtime) -> tuple[Image.Image, ...]:
@@ -31,7 +31,7 @@ def execute(graph: Graph, run: Runtime) -> tuple[Image.Image, ...]:
     if output is None:
         raise BadInput("the flow has no SaveImage node", "end it with a SaveImage")
     job = _Execution(graph, run)
-    nodes = needed(graph, output)
+    nodes = nodes_needed(graph, output)
     for node in nodes:
         run.stop_if_cancelled()
         job.run_node(node)
@@ -48,7 +48,7 @@ class _Execution:
         self.results: dict[str, tuple[Any, ...]] = {}
         self.keys: dict[str, str] = {}
         self.ran = 0
-        nodes = needed(graph, output_node(graph) or "")
+        nodes = nodes_needed(graph, output_node(graph) or "")
         for node in nodes:
             if graph[node]["class_type"] in ("CheckpointLoaderSimple", "UNETLoader"):
                 self.run_node(node)
@@ -85,7 +85,7 @@ class _Execution:
         self.run.facts |= facts
         self.run.notes += [note for note in notes if note not in self.run.notes]
 
-    def _run_fresh(self, known: Node, inputs: dict[str, Any]) -> tuple[tuple[Any, ...], dict[str, str], list[str]]:
+    def _run_fresh(self, known: NodeClass, inputs: dict[str, Any]) -> tuple[tuple[Any, ...], dict[str, str], list[str]]:
         """Outputs, and the facts and notes that belong to them whenever they are used again."""
         facts, notes = self.run.facts, self.run.notes
         self.run.facts, self.run.notes = {}, []
@@ -111,12 +111,12 @@ class _Execution:
         """What comes over a link; a plain value is checked only now."""
         if kind.kind not in VALUES:
             return value
-        reason = refused(value, kind)
+        reason = refuse(value, kind)
         if reason is not None:
             raise BadInput(f"input {name!r} gets {value!r} over its link, but must be {reason}", f"give it {reason}")
         return read(value, kind)
 
-    def _files(self, value: dict[str, Any], known: Node) -> list[str]:
+    def _files(self, value: dict[str, Any], known: NodeClass) -> list[str]:
         """When the pictures that a node names last changed."""
         named = [(kind.folder, value["inputs"].get(name)) for name, kind in known.inputs.items() if kind.kind == "file"]
         return [self.run.find(folder, name).stamp for folder, name in named if isinstance(name, str)]

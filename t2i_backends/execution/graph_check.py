@@ -29,7 +29,7 @@ def output_node(graph: Graph) -> str | None:
     return next(found, None)
 
 
-def needed(graph: Graph, output: str) -> list[str]:
+def nodes_needed(graph: Graph, output: str) -> list[str]:
     """The nodes that ``output`` depends on, itself included, in running order."""
     wanted = {output}
     for node in reversed(order(graph)):

@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections import OrderedDict
 from typing import Any
 
-LIMIT = 64
+_LIMIT = 64
 """Results kept; the largest, a FLUX text encoding, takes 4 MB."""
 
 
 class NodeCache:
     """An LRU of node results; nothing in it depends on anything but its key."""
 
-    def __init__(self, limit: int = LIMIT) -> None:
+    def __init__(self, limit: int = _LIMIT) -> None:
         self.limit = limit
         self._kept: OrderedDict[str, Any] = OrderedDict()
 

@@ -10,29 +10,29 @@ from imagewright.errors import BadInput
 from imagewright.flow_format import Graph, bind, order, parse_graph
 from imagewright.schemas import Flow, Problem, Readiness, SlotName
 from imagewright.t2i_backends.execution.batch_size import most_pixels
-from imagewright.t2i_backends.execution.graph_check import find_flaws, needed, output_node
+from imagewright.t2i_backends.execution.graph_check import find_flaws, nodes_needed, output_node
 from imagewright.t2i_backends.families.facts import FAMILIES, TITLES
 from imagewright.t2i_backends.models.devices import bytes_per_number, device_is_cuda, free_memory, runs_on_cpu
 from imagewright.t2i_backends.models.headers import read_header
 from imagewright.t2i_backends.models.memory import Level, Needs, Room, choose, refusal
 from imagewright.t2i_backends.models.model_files import (
     ModelFiles,
+    ModelPart,
     ModelPath,
-    Part,
     architecture,
     component,
     control_family,
     family_of,
     foreign_parts,
-    held,
     is_special,
+    look_at,
     parameter_count,
     part_weights,
     weight_files,
 )
 from imagewright.t2i_backends.nodes.table import NODES
 
-_PARTS: dict[str, tuple[Part, ...]] = {
+_PARTS: dict[str, tuple[ModelPart, ...]] = {
     "checkpoints": ("net", "vae", "text"),
     "diffusion_models": ("net",),
     "text_encoders": ("text",),
@@ -45,7 +45,7 @@ _ELSEWHERE = "run it on a ComfyUI server"
 
 
 @dataclass(frozen=True)
-class Used:
+class UsedFile:
     """A model that a flow names."""
 
     kind: str
@@ -57,7 +57,7 @@ class Used:
     """Whether the flow wants its weights kept in 8 bits."""
 
 
-def check(flow: Flow, files: ModelFiles, device: str, loaded: int = 0, waiting: int = 0) -> Readiness:
+def check_flow(flow: Flow, files: ModelFiles, device: str, loaded: int = 0, waiting: int = 0) -> Readiness:
     """All that keeps ``flow`` from running here; nothing when it can.
 
     ``loaded`` and ``waiting`` are the bytes of this process's models, on the device and in RAM, that would make room.
@@ -89,7 +89,7 @@ def _problems(flow: Flow, files: ModelFiles, device: str, loaded: int, waiting: 
 
 
 def placement(graph: Graph, files: ModelFiles, device: str, loaded: int, waiting: int) -> Level:
-    """How the models of ``graph`` are placed here; the leanest level where nothing fits (``check`` says so)."""
+    """How the models of ``graph`` are placed here; the leanest level where nothing fits (``check_flow`` says so)."""
     needs = _needs(_used_models(graph, files), device, most_pixels(graph))
     return choose(needs, room(device, loaded, waiting)) or "group"
 
@@ -100,7 +100,7 @@ def pipeline_folders(flow: Flow, files: ModelFiles) -> tuple[Path, ...]:
     return tuple(model.found.config for model in used if model.found is not None and model.found.config is not None)
 
 
-def unfilled(flow: Flow, values: Mapping[SlotName, object]) -> tuple[str, ...]:
+def slots_without_place(flow: Flow, values: Mapping[SlotName, object]) -> tuple[str, ...]:
     """The slots that have a value and no place in ``flow``."""
     return tuple(name for name, value in values.items() if value is not None and name not in flow.card.slots)
 
@@ -120,11 +120,11 @@ def _slot_problems(graph: Graph, flow: Flow) -> Iterator[Problem]:
         )
 
 
-def _used_models(graph: Graph, files: ModelFiles) -> tuple[Used, ...]:
+def _used_models(graph: Graph, files: ModelFiles) -> tuple[UsedFile, ...]:
     """Every model that the needed nodes of known classes name."""
     output = output_node(graph)
-    nodes = needed(graph, output) if output else order(graph)
-    found: dict[tuple[str, str], Used] = {}
+    nodes = nodes_needed(graph, output) if output else order(graph)
+    found: dict[tuple[str, str], UsedFile] = {}
     for node in nodes:
         known = NODES.get(graph[node]["class_type"])
         for name, wanted in known.inputs.items() if known else ():
@@ -135,14 +135,14 @@ def _used_models(graph: Graph, files: ModelFiles) -> tuple[Used, ...]:
     return tuple(found.values())
 
 
-def _look_up(files: ModelFiles, kind: str, name: str) -> Used:
+def _look_up(files: ModelFiles, kind: str, name: str) -> UsedFile:
     try:
-        return Used(kind, name, files.find(kind, name))
+        return UsedFile(kind, name, files.find(kind, name))
     except BadInput as error:
-        return Used(kind, name, None, _line(str(error), error.remedy))
+        return UsedFile(kind, name, None, _line(str(error), error.remedy))
 
 
-def _family_problems(flow: Flow, used: tuple[Used, ...]) -> Iterator[Problem]:
+def _family_problems(flow: Flow, used: tuple[UsedFile, ...]) -> Iterator[Problem]:
     """Models of a family that is not drawn here, or of two families; where files are missing, what the card states."""
     known = [(model, *_family(model.found)) for model in used if model.found is not None and model.kind in _DRAWN]
     for model, family, name in known:
@@ -167,7 +167,7 @@ def _family(found: ModelPath) -> tuple[str, str]:
     return family, name or family
 
 
-def _missing(used: tuple[Used, ...], files: ModelFiles) -> Iterator[Problem]:
+def _missing(used: tuple[UsedFile, ...], files: ModelFiles) -> Iterator[Problem]:
     for model in used:
         remedy = model.refused if model.refused else _fault(model, files)
         if remedy:
@@ -176,7 +176,7 @@ def _missing(used: tuple[Used, ...], files: ModelFiles) -> Iterator[Problem]:
             yield from _incomplete(model, model.found)
 
 
-def _fault(model: Used, files: ModelFiles) -> str:
+def _fault(model: UsedFile, files: ModelFiles) -> str:
     """What is wrong with the file that a flow names, in one line; empty when it is good."""
     found = model.found
     if found is None:
@@ -192,14 +192,14 @@ def _fault(model: Used, files: ModelFiles) -> str:
     if model.kind in ("checkpoints", "diffusion_models") and (said := is_special(found)):
         return _line(*said)
     if model.kind not in _FILES_ONLY and found.config is None:
-        what = "holds no model known here" if held(found).kind == "unknown" else "has no diffusers config beside it"
+        what = "holds no model known here" if look_at(found).kind == "unknown" else "has no diffusers config beside it"
         return f"{model.name} {what}: put its config folder at {found.path.with_suffix('')}/, or use another"
-    if model.kind == "checkpoints" and held(found).kind == "net":
+    if model.kind == "checkpoints" and look_at(found).kind == "net":
         return f"{model.name} holds no text encoders: load it with UNETLoader, and text encoders and VAE beside it"
     return ""
 
 
-def _incomplete(model: Used, found: ModelPath) -> Iterator[Problem]:
+def _incomplete(model: UsedFile, found: ModelPath) -> Iterator[Problem]:
     """Parts of a folder that hold no safetensors weights, or that bring code of their own."""
     for name in foreign_parts(found):
         remedy = f"{model.name} brings code of its own for {name}, which is never run: use another model"
@@ -213,7 +213,7 @@ def _incomplete(model: Used, found: ModelPath) -> Iterator[Problem]:
                 yield Problem(kind="model", name=f"{model.name}/{folder.name}", remedy=remedy)
 
 
-def _needs(used: tuple[Used, ...], device: str, pixels: int = 0) -> Needs:
+def _needs(used: tuple[UsedFile, ...], device: str, pixels: int = 0) -> Needs:
     """The weights that a flow loads, in the number format of the device; a file that is whole counts once."""
     width = bytes_per_number(device)
     sums = {"net": 0, "text": 0, "vae": 0}
@@ -227,7 +227,7 @@ def _needs(used: tuple[Used, ...], device: str, pixels: int = 0) -> Needs:
     return Needs(**sums, pixels=pixels)
 
 
-def _weights(model: Used, part: Part) -> tuple[Path, ...]:
+def _weights(model: UsedFile, part: ModelPart) -> tuple[Path, ...]:
     if model.found is None:
         return ()
     return weight_files(model.found.path) if model.kind == "controlnet" else part_weights(model.found, part)

@@ -58,7 +58,7 @@ class Inputs:
     """What an inpainting model sees beside the latents: mask, masked picture; ``(batch, 1 + C, rows, columns)``."""
 
 
-def stacked(first: Inputs, second: Inputs) -> Inputs | None:
+def stack_inputs(first: Inputs, second: Inputs) -> Inputs | None:
     """One pass's inputs: the rows of ``first``, then those of ``second``; None where they do not go together."""
     shapes = [[None if t is None else t.shape for t in (i.embeds, i.pooled, i.sizes, i.fill)] for i in (first, second)]
     if shapes[0] != shapes[1] or first.guidance != second.guidance or not (first.mask is second.mask is None):
@@ -99,7 +99,7 @@ class Family(Protocol):
         ...
 
 
-def merged(parts: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+def merge_residuals(parts: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     """The residuals of several ControlNets, added up block by block."""
     total: dict[str, Any] = {}
     for part in parts:

@@ -38,7 +38,7 @@ class Facts:
         masked picture beside its latents."""
         return self.net_folder == "unet" and into == 2 * out + 1
 
-    def drawn(self, into: int, out: int) -> bool:
+    def draws(self, into: int, out: int) -> bool:
         """Whether a model with so many channels is drawn: one that sees its latents alone, or one that ``fills``."""
         return into == out or self.fills(into, out)
 
@@ -49,27 +49,27 @@ FLUX = Facts(
     "FluxTransformer2DModel", "transformer", {"clip_l": "text_encoder", "t5": "text_encoder_2"}, "FluxControlNetModel",
     2, 16, frozenset({"flux"}), 0.3611, 0.1159,
 )  # fmt: skip
-SD3 = Facts(
+_SD3 = Facts(
     "sd3", "SD3.5", frozenset({"StableDiffusion3Pipeline", "StableDiffusion3Img2ImgPipeline",
                                "StableDiffusion3InpaintPipeline", "StableDiffusion3ControlNetPipeline"}),
     "SD3Transformer2DModel", "transformer",
     {"clip_l": "text_encoder", "clip_g": "text_encoder_2", "t5": "text_encoder_3"}, "SD3ControlNetModel",
     2, 16, frozenset({"sd3"}), 1.5305, 0.0609,
 )  # fmt: skip
-SDXL = Facts(
+_SDXL = Facts(
     "sdxl", "SDXL", frozenset({"StableDiffusionXLPipeline", "StableDiffusionXLImg2ImgPipeline",
                                "StableDiffusionXLInpaintPipeline", "StableDiffusionXLControlNetPipeline"}),
     "UNet2DConditionModel", "unet", {"clip_l": "text_encoder", "clip_g": "text_encoder_2"}, "ControlNetModel",
     1, 4, frozenset({"sdxl"}), 0.13025,
 )  # fmt: skip
-SD15 = Facts(
+_SD15 = Facts(
     "sd15", "SD1.5", frozenset({"StableDiffusionPipeline", "StableDiffusionImg2ImgPipeline",
                                 "StableDiffusionInpaintPipeline", "StableDiffusionControlNetPipeline"}),
     "UNet2DConditionModel", "unet", {"clip_l": "text_encoder"}, "ControlNetModel",
     1, 4, frozenset({"stable_diffusion"}), 0.18215,
 )  # fmt: skip
 
-FAMILIES: Mapping[str, Facts] = {facts.name: facts for facts in (FLUX, SD3, SDXL, SD15)}
+FAMILIES: Mapping[str, Facts] = {facts.name: facts for facts in (FLUX, _SD3, _SDXL, _SD15)}
 """Every family that this backend draws."""
 TITLES = ", ".join(facts.title for facts in FAMILIES.values())
 

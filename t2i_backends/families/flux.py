@@ -14,7 +14,7 @@ from typing import Any
 import torch
 from diffusers import FluxPipeline
 
-from imagewright.t2i_backends.families.base import Hint, Inputs, Net, merged
+from imagewright.t2i_backends.families.base import Hint, Inputs, Net, merge_residuals
 from imagewright.t2i_backends.values.handles import Conditioning, Sampling, Shape
 from imagewright.t2i_backends.values.noise_levels import DYNAMIC_TABLE, Shift, Table, flux_mu, shift_of
 
@@ -39,15 +39,15 @@ class Flux:
         self, net: Net, table: Table, x: torch.Tensor, sigma: float, inputs: Inputs, hints: Sequence[Hint], context: str
     ) -> torch.Tensor:
         """``x - sigma * velocity``. The mask, where there is one, reaches every block."""
-        packed = pack(x)
-        added = merged([hint.residuals(net, packed, sigma, sigma, inputs) for hint in hints])
+        packed = pack_latents(x)
+        added = merge_residuals([hint.residuals(net, packed, sigma, sigma, inputs) for hint in hints])
         kwargs = {} if inputs.mask is None else {"attention_mask": inputs.mask}
         with net.model.cache_context(context):
             found = net.model(
                 **common(net, packed, sigma, inputs, x.shape[2:]), joint_attention_kwargs=kwargs, **added,
                 return_dict=False,
             )[0]  # fmt: skip
-        return x - sigma * unpack(found.float(), x.shape[2], x.shape[3])
+        return x - sigma * unpack_latents(found.float(), x.shape[2], x.shape[3])
 
 
 def common(net: Net, packed: torch.Tensor, sigma: float, inputs: Inputs, cells: Sequence[int]) -> dict[str, Any]:
@@ -92,7 +92,7 @@ class FluxHint:
         return {name: value for name, value in found.items() if value is not None}
 
     def _seen(self) -> torch.Tensor:
-        return self.image if self.model.input_hint_block is not None else pack(self.image)
+        return self.image if self.model.input_hint_block is not None else pack_latents(self.image)
 
 
 @lru_cache(maxsize=8)
@@ -103,13 +103,13 @@ def image_ids(rows: int, columns: int, device: torch.device, dtype: torch.dtype)
     return ids
 
 
-def pack(latents: torch.Tensor) -> torch.Tensor:
+def pack_latents(latents: torch.Tensor) -> torch.Tensor:
     """``(batch, C, h, w)`` to ``(batch, h / 2 * w / 2, 4 C)``."""
     packed: torch.Tensor = FluxPipeline._pack_latents(latents, *latents.shape)
     return packed
 
 
-def unpack(packed: torch.Tensor, height: int, width: int) -> torch.Tensor:
+def unpack_latents(packed: torch.Tensor, height: int, width: int) -> torch.Tensor:
     """``(batch, tokens, 4 C)`` to ``(batch, C, height, width)``; the sizes are latent cells."""
     latents: torch.Tensor = FluxPipeline._unpack_latents(packed, height, width, 1)
     return latents

@@ -9,7 +9,7 @@ from typing import Any
 
 import torch
 
-from imagewright.t2i_backends.families.base import Hint, Inputs, Net, merged
+from imagewright.t2i_backends.families.base import Hint, Inputs, Net, merge_residuals
 from imagewright.t2i_backends.values.handles import Conditioning, Sampling, Shape
 from imagewright.t2i_backends.values.noise_levels import Shift, Table, shift_of
 
@@ -33,7 +33,7 @@ class SD3:
         """``x - sigma * velocity``."""
         seen = x.to(net.dtype)
         time = torch.full([x.shape[0]], sigma * 1000, device=x.device, dtype=torch.float32)
-        added = merged([hint.residuals(net, seen, sigma, sigma * 1000, inputs) for hint in hints])
+        added = merge_residuals([hint.residuals(net, seen, sigma, sigma * 1000, inputs) for hint in hints])
         found = net.model(
             hidden_states=seen, timestep=time, encoder_hidden_states=inputs.embeds, pooled_projections=inputs.pooled,
             **added, return_dict=False,

@@ -12,7 +12,7 @@ from typing import Any
 
 import torch
 
-from imagewright.t2i_backends.families.base import Hint, Inputs, Net, merged
+from imagewright.t2i_backends.families.base import Hint, Inputs, Net, merge_residuals
 from imagewright.t2i_backends.values.handles import Conditioning, Sampling, Shape
 from imagewright.t2i_backends.values.noise_levels import Table, betas_of
 
@@ -39,17 +39,18 @@ class SD15:
         (Salimans and Ho 2022, arXiv 2202.00512)."""
         time = float(table.time(_array(sigma)))
         seen = (x / math.sqrt(sigma**2 + 1)).to(net.dtype)
-        added = merged([hint.residuals(net, seen, sigma, time, inputs) for hint in hints])
+        added = merge_residuals([hint.residuals(net, seen, sigma, time, inputs) for hint in hints])
         whole = seen if inputs.fill is None else torch.cat([seen, inputs.fill], dim=1)
         found = net.model(
-            sample=whole, timestep=time, encoder_hidden_states=inputs.embeds, added_cond_kwargs=self.added(inputs),
+            sample=whole, timestep=time, encoder_hidden_states=inputs.embeds,
+            added_cond_kwargs=self.beside_text(inputs),
             **added, return_dict=False,
         )[0].float()  # fmt: skip
         velocity = self.prediction(net) == "v_prediction"
         x0: torch.Tensor = x - sigma * found
         return x / (sigma**2 + 1) - found * sigma / math.sqrt(sigma**2 + 1) if velocity else x0
 
-    def added(self, inputs: Inputs) -> dict[str, torch.Tensor] | None:
+    def beside_text(self, inputs: Inputs) -> dict[str, torch.Tensor] | None:
         """What the UNet takes beside the text."""
         return None
 
@@ -73,7 +74,7 @@ class SDXL(SD15):
             numbers += [said["target_height"], said["target_width"]]
         return Inputs(found.embeds, found.pooled, sizes=torch.tensor([numbers], dtype=torch.float32))
 
-    def added(self, inputs: Inputs) -> dict[str, torch.Tensor] | None:
+    def beside_text(self, inputs: Inputs) -> dict[str, torch.Tensor] | None:
         """CLIP-G's vector and the sizes."""
         assert inputs.pooled is not None
         assert inputs.sizes is not None

@@ -111,7 +111,7 @@ def adopt(pipeline: FluxPipeline, earlier: FluxPipeline) -> None:
         new.get_input_embeddings().weight.copy_(table)
 
 
-def export(pipeline: FluxPipeline, folder: Path, edition: Edition = FIRST) -> None:
+def export_pipeline(pipeline: FluxPipeline, folder: Path, edition: Edition = FIRST) -> None:
     """Save ``pipeline`` as bf16 safetensors in the standard diffusers layout, with its card.
 
     transformers loads a model in the type that its config names and diffusers in float32, so the text encoders'

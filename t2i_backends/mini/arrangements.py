@@ -31,7 +31,7 @@ _OTHER = 0.2
 """The share of scenes that keep a scale of their own, for captions to tell."""
 
 
-def arranged(scene: Scene, rng: random.Random) -> Scene:
+def arrange(scene: Scene, rng: random.Random) -> Scene:
     """``scene`` with its things in rows, of the usual size in four of five; where no rows fit, as it is.
 
     One thing whose place the caption says stands there, near the middle of the other axis. The groups of a relation

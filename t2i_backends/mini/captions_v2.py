@@ -11,7 +11,7 @@ import random
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from imagewright.t2i_backends.mini.world import LARGE, SMALL, Group, Scene, Thing, article
+from imagewright.t2i_backends.mini.world import LARGE, SMALL, Group, Scene, Thing, article_of
 from imagewright.t2i_backends.mini.world_v2 import COLOURS, SHAPES
 
 SYNONYMS: dict[str, tuple[str, ...]] = {
@@ -48,7 +48,7 @@ LEADS = Wordings(
     ),
     ("i would like to see {}", "please show me {}", "can you make a picture of {}", "draw me a scene with {}"),
 )  # fmt: skip
-RELATIONS: dict[str, tuple[str, ...]] = {
+_RELATIONS: dict[str, tuple[str, ...]] = {
     "left": ("left of", "to the left of", "on the left of", "to the left side of"),
     "right": ("right of", "to the right of", "on the right of", "to the right side of"),
     "above": ("above", "over", "on top of", "higher than"),
@@ -119,7 +119,7 @@ PATTERN_WORDS: dict[str, tuple[str, ...]] = {
     "striped": ("striped", "striped", "stripy"), "dotted": ("dotted", "spotted", "dotted"),
     "checkered": ("checkered", "checkered", "checked"), "plain": ("plain", "solid"),
 }  # fmt: skip
-_PREPOSITIONS = frozenset(w.split()[0] for words in (*RELATIONS.values(), *PLACES.values()) for w in words)
+_PREPOSITIONS = frozenset(w.split()[0] for words in (*_RELATIONS.values(), *PLACES.values()) for w in words)
 _TOLD = 0.15
 """How often a caption tells of an unusual size."""
 _LESSON_TOLD = 0.75
@@ -132,7 +132,7 @@ _CORES: dict[str, tuple[str, ...]] = {"flat": ("flat",), "outline": ("outline", 
 _EXTRA = "one 1 single it that is in coloured colored"
 
 
-def plural(noun: str) -> str:
+def plural_noun(noun: str) -> str:
     """The plural of one of the world's nouns."""
     return _IRREGULAR.get(noun, noun + "s")
 
@@ -142,16 +142,16 @@ def colour_word(colour: str, rng: random.Random) -> str:
     return rng.choice(COLOUR_WORDS.get(colour, (colour,)))
 
 
-def phrase(group: Group, rng: random.Random, size: str = "", short: bool = False) -> str:
+def _phrase(group: Group, rng: random.Random, size: str = "", short: bool = False) -> str:
     """One of the ways to name a group: "two red circles", "a circle that is red", "2 balls in red"."""
     noun, colour = rng.choice(SYNONYMS[group.shape]), colour_word(group.colour, rng)
     after = "" if short or rng.random() > 0.1 else rng.choice(("that is {}", "in {}", "coloured {}"))
     words = f"{size} {noun}" if after else f"{size} {colour} {noun}"
     words = words.strip()
     if group.count == 1:
-        lead = article(words) if rng.random() < 0.88 else rng.choice(("one", "1", "a single"))
+        lead = article_of(words) if rng.random() < 0.88 else rng.choice(("one", "1", "a single"))
     else:
-        words = words.removesuffix(noun) + plural(noun)
+        words = words.removesuffix(noun) + plural_noun(noun)
         lead, after = rng.choice(_COUNTS[group.count]), after.replace("that is", "that are")
     return f"{lead} {words} {after.format(colour)}".strip()
 
@@ -217,12 +217,12 @@ def _paper(scene: Scene, rng: random.Random, new: bool, led: bool) -> str:
     wording = BACKGROUND.pick(rng, new)
     while led and not wording.startswith("{s}"):
         wording = BACKGROUND.pick(rng, new)
-    return wording.format(s="{s}", c=colour, k=f"{article(colour)} {colour}")
+    return wording.format(s="{s}", c=colour, k=f"{article_of(colour)} {colour}")
 
 
 def _subject(scene: Scene, rng: random.Random, new: bool, lesson: bool) -> str:
     size, short = _size(scene, rng, _LESSON_TOLD if lesson else _TOLD), len(scene.groups) > 2
-    named = [phrase(group, rng, size, short) for group in scene.groups]
+    named = [_phrase(group, rng, size, short) for group in scene.groups]
     if len(named) == 1:
         if scene.position is None:
             return named[0]
@@ -236,7 +236,7 @@ def _subject(scene: Scene, rng: random.Random, new: bool, lesson: bool) -> str:
 def _related(named: Sequence[str], relation: str, rng: random.Random, new: bool) -> str:
     opposite = OPPOSITE[relation]
     return RELATED.pick(rng, new).format(
-        a=named[0], b=named[1], r=rng.choice(RELATIONS[relation]), o=rng.choice(RELATIONS[opposite]),
+        a=named[0], b=named[1], r=rng.choice(_RELATIONS[relation]), o=rng.choice(_RELATIONS[opposite]),
         h=rng.choice(PLACES[relation]), t=rng.choice(PLACES[opposite]),
     )  # fmt: skip
 
@@ -258,7 +258,7 @@ def _size(scene: Scene, rng: random.Random, told: float) -> str:
 
 def thing_caption(thing: Thing) -> str:
     """The prompt of one thing's region: "a red circle"."""
-    return f"{article(thing.colour)} {thing.colour} {thing.shape}"
+    return f"{article_of(thing.colour)} {thing.colour} {thing.shape}"
 
 
 def synonyms() -> dict[str, str]:
@@ -272,8 +272,19 @@ def vocabulary() -> list[str]:
     nouns = [noun for names in SYNONYMS.values() for noun in names]
     styles = [text for wordings in STYLED.values() for text in (*wordings.known, *wordings.held_out)]
     wordings = [text for w in (LEADS, RELATED, PAIRED, LISTED, PLACED, BACKGROUND) for text in (*w.known, *w.held_out)]
-    tables = (COLOUR_WORDS, _COUNTS, RELATIONS, PLACES, PATTERN_WORDS)
-    sources = [*nouns, *map(plural, nouns), *COLOURS, *SHAPES, *styles, *wordings, *SMALL, *LARGE, _EXTRA, "a an are"]
+    tables = (COLOUR_WORDS, _COUNTS, _RELATIONS, PLACES, PATTERN_WORDS)
+    sources = [
+        *nouns,
+        *map(plural_noun, nouns),
+        *COLOURS,
+        *SHAPES,
+        *styles,
+        *wordings,
+        *SMALL,
+        *LARGE,
+        _EXTRA,
+        "a an are",
+    ]
     sources += [text for table in tables for texts in table.values() for text in texts]
     words = {word for text in sources for word in text.split() if not word.startswith("{")}
     return sorted(words)

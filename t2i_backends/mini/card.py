@@ -96,7 +96,7 @@ def world(edition: Edition) -> World:
     )
 
 
-def card_text(edition: Edition) -> str:
+def _card_text(edition: Edition) -> str:
     """The model card."""
     return CARD.format(
         shapes=", ".join(edition.shapes), colours=", ".join(edition.colours), most=edition.most_things,
@@ -110,6 +110,6 @@ def card_text(edition: Edition) -> str:
 
 def write(folder: Path, edition: Edition) -> None:
     """Write ``README.md`` and ``world.json`` into ``folder``."""
-    (folder / "README.md").write_text(card_text(edition), "utf-8")
+    (folder / "README.md").write_text(_card_text(edition), "utf-8")
     statement = world(edition).model_dump(mode="json")
     (folder / WORLD_FILE).write_text(json.dumps(statement, indent=1) + "\n", "utf-8")

@@ -28,7 +28,7 @@ MIDDLE = 0.19
 
 
 @dataclass(frozen=True)
-class Found:
+class FoundThing:
     """One thing: shape, colour, sureness in [0, 1] and its box as fractions."""
 
     shape: str
@@ -73,7 +73,7 @@ class DetectorNet(nn.Module):
         return self.head(joined), self.background(coarse.mean(dim=(2, 3)))
 
 
-def to_tensor(image: Image.Image, edition: Edition = FIRST) -> Tensor:
+def detector_input(image: Image.Image, edition: Edition = FIRST) -> Tensor:
     """``image`` at the edition's size as ``(3, side, side)`` in [-1, 1]."""
     small, side = image.convert("RGB"), edition.side
     if small.size != (side, side):
@@ -81,7 +81,7 @@ def to_tensor(image: Image.Image, edition: Edition = FIRST) -> Tensor:
     return torch.from_numpy(np.asarray(small, dtype=np.float32)).permute(2, 0, 1) / 127.5 - 1
 
 
-def decode(grid: Tensor, threshold: float, edition: Edition = FIRST) -> tuple[Found, ...]:
+def _decode(grid: Tensor, threshold: float, edition: Edition = FIRST) -> tuple[FoundThing, ...]:
     """The things in one grid ``(heads, cells, cells)``: local maxima of the heat maps above ``threshold``."""
     shapes, colours, rest = grid.split(heads(edition))
     heat, cells = shapes.sigmoid(), grid.shape[-1]
@@ -93,11 +93,11 @@ def decode(grid: Tensor, threshold: float, edition: Edition = FIRST) -> tuple[Fo
         x, y = (column + dx) / cells - width / 2, (row + dy) / cells - height / 2
         colour = tuple(edition.colours)[int(colours[:, row, column].argmax())]
         shape = edition.shapes[int(which[row, column])]
-        found.append(Found(shape, colour, float(best[row, column]), (x, y, width, height)))
+        found.append(FoundThing(shape, colour, float(best[row, column]), (x, y, width, height)))
     return tuple(sorted(found, key=lambda f: -f.score))
 
 
-def load_net(path: Path, edition: Edition = FIRST) -> DetectorNet:
+def load_detector(path: Path, edition: Edition = FIRST) -> DetectorNet:
     """The network saved at ``path`` (safetensors), ready to use."""
     weights = load_file(path)
     net = DetectorNet(weights["fine.0.weight"].shape[0], edition)
@@ -106,15 +106,15 @@ def load_net(path: Path, edition: Edition = FIRST) -> DetectorNet:
 
 
 @torch.no_grad()
-def find(net: DetectorNet, image: Image.Image, threshold: float = 0.4) -> tuple[tuple[Found, ...], str]:
+def find_things(net: DetectorNet, image: Image.Image, threshold: float = 0.4) -> tuple[tuple[FoundThing, ...], str]:
     """The things in ``image``, surest first, and the background's colour."""
-    grid, background = net(to_tensor(image, net.edition)[None])
+    grid, background = net(detector_input(image, net.edition)[None])
     names = tuple(net.edition.backgrounds)
-    return decode(grid[0], threshold, net.edition), names[int(background[0].argmax())]
+    return _decode(grid[0], threshold, net.edition), names[int(background[0].argmax())]
 
 
 @torch.no_grad()
-def closer(net: DetectorNet, image: Image.Image, found: Sequence[Found]) -> tuple[Found, ...]:
+def closer(net: DetectorNet, image: Image.Image, found: Sequence[FoundThing]) -> tuple[FoundThing, ...]:
     """``found`` with the scores of several looks at each thing: at the whole picture, and twice at its surroundings.
 
     A gap of three pixels is less than a cell of the whole picture; enlarged it shows, and the thing is seen less
@@ -123,7 +123,7 @@ def closer(net: DetectorNet, image: Image.Image, found: Sequence[Found]) -> tupl
     if not found:
         return ()
     views = [_enlarged(image, one.box, side, net.edition) for side in CLOSER for one in found]
-    grids, _ = net(torch.stack([to_tensor(view, net.edition) for view in views]))
+    grids, _ = net(torch.stack([detector_input(view, net.edition) for view in views]))
     first, last = (round((0.5 + sign * MIDDLE) * grids.shape[-1]) for sign in (-1, 1))
     names = torch.tensor([net.edition.shapes.index(one.shape) for one in found]).repeat(len(CLOSER))
     middle = grids[torch.arange(len(views)), names, first:last, first:last].amax(dim=(1, 2))

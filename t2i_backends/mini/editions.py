@@ -14,7 +14,7 @@ from pathlib import Path
 from PIL import Image
 
 from imagewright.t2i_backends.mini import captions_v2, render, render_v2, shipped, world, world_v2
-from imagewright.t2i_backends.mini.arrangements import arranged
+from imagewright.t2i_backends.mini.arrangements import arrange
 from imagewright.t2i_backends.mini.world import RGB, Scene, Thing
 
 
@@ -109,7 +109,7 @@ def _first_kind(rng: random.Random, kind: str) -> Scene:
 
 
 FIRST = Edition(
-    version=1, weights=shipped.FOLDERS[1], side=64, shapes=world.SHAPES, colours=world.COLOURS,
+    version=1, weights=shipped.WEIGHT_FOLDERS[1], side=64, shapes=world.SHAPES, colours=world.COLOURS,
     backgrounds=world.BACKGROUNDS, patterns=("plain",), styles=("flat",), most_things=4,
     kinds={"1": (0.6, 0.55), "2": (0.25, 0.3), "3": (0.1, 0.1), "4": (0.05, 0.05)},
     sample=_first_kind, sample_any=world.sample_scene, arrange=None,
@@ -120,11 +120,11 @@ FIRST = Edition(
     place_weight=0.0, noise_shift=0.5, steps=20, scale=5.0, lessons=Lessons(2400, 32, 2000, 4400),
 )  # fmt: skip
 SECOND = Edition(
-    version=2, weights=shipped.FOLDERS[2], side=render_v2.SIZE, shapes=world_v2.SHAPES,
+    version=2, weights=shipped.WEIGHT_FOLDERS[2], side=render_v2.SIZE, shapes=world_v2.SHAPES,
     colours=world_v2.COLOURS, backgrounds=world_v2.COLOURS, patterns=world_v2.PATTERNS, styles=world_v2.STYLES,
     most_things=world_v2.MOST_THINGS,
     kinds={"one": (0.6, 0.26), "few": (0.15, 0.16), "two": (0.25, 0.38), "mixed": (0.0, 0.12), "many": (0.0, 0.08)},
-    sample=world_v2.lesson_scene, sample_any=world_v2.sample_scene, arrange=arranged, draw=render_v2.draw_scene,
+    sample=world_v2.lesson_scene, sample_any=world_v2.sample_scene, arrange=arrange, draw=render_v2.draw_scene,
     caption=captions_v2.caption, lesson_caption=functools.partial(captions_v2.caption, lesson=True),
     fresh_caption=functools.partial(captions_v2.caption, held_out=True),
     thing_caption=captions_v2.thing_caption, vocabulary=captions_v2.vocabulary,

@@ -11,11 +11,11 @@ from PIL import Image, ImageDraw
 
 from imagewright.t2i_backends.mini.world import BACKGROUNDS, COLOURS, RGB, Scene
 
-Point = tuple[float, float]
+_Point = tuple[float, float]
 _SUPERSAMPLE = 4
 
 
-def outline(shape: str) -> list[Point]:
+def outline(shape: str) -> list[_Point]:
     """The polygon of ``shape`` in its own box, as fractions of the box (origin top left)."""
     if shape == "circle":
         return [(0.5 + 0.5 * math.cos(a), 0.5 + 0.5 * math.sin(a)) for a in _angles(48)]
@@ -44,7 +44,7 @@ def _angles(count: int) -> list[float]:
     return [2 * math.pi * i / count for i in range(count)]
 
 
-def _heart(angle: float) -> Point:
+def _heart(angle: float) -> _Point:
     x = 16 * math.sin(angle) ** 3
     y = 13 * math.cos(angle) - 5 * math.cos(2 * angle) - 2 * math.cos(3 * angle) - math.cos(4 * angle)
     return (0.5 + x / 33, 0.46 - y / 31)

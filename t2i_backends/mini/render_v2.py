@@ -17,13 +17,13 @@ from imagewright.t2i_backends.mini.world_v2 import COLOURS, tint
 
 SIZE = 128
 """The side of a picture, in pixels."""
-CELL = 16
+_CELL = 16
 """The period of the patterns, in pixels."""
 STROKE = 5.0
 """The width of an outlined thing's stroke, in pixels."""
 BLUR = 1.4
 """The blur of a soft thing's rim, in pixels."""
-SHADE = 0.2
+_SHADE = 0.2
 """How far a soft thing's colour goes toward white at its top left, and half as far toward black at its bottom right."""
 _FINE = 4
 """Masks are drawn this many times larger."""
@@ -51,7 +51,7 @@ def draw_scene(scene: Scene, rng: random.Random | None = None) -> Image.Image:
 @functools.cache
 def pattern_mask(pattern: str) -> Image.Image:
     """Where a patterned background shows its second colour: ``L``, 128 × 128."""
-    cell = CELL * _FINE
+    cell = _CELL * _FINE
     tile = Image.new("L", (2 * cell, 2 * cell))
     brush = ImageDraw.Draw(tile)
     for row in range(2):
@@ -117,7 +117,7 @@ def _soft(picture: Image.Image, stencil: _Stencil, ink: RGB, paper: RGB) -> None
     mask = stencil.fill().filter(ImageFilter.GaussianBlur(BLUR))
     width, height = stencil.sides
     down, across = np.mgrid[0:height, 0:width]
-    light = (1 - (across / width + down / height))[:, :, None] * SHADE
+    light = (1 - (across / width + down / height))[:, :, None] * _SHADE
     colour = np.asarray(ink, dtype=np.float32)
     shaded = np.where(light > 0, colour + (255 - colour) * light, colour * (1 + light * 0.5))
     picture.paste(Image.fromarray(shaded.astype(np.uint8)), stencil.corner, mask)

@@ -6,10 +6,12 @@ from pathlib import Path
 
 EDITION = 2
 """The edition whose weights ship under the name ``mini``."""
-FOLDERS = {number: Path(__file__).resolve().parent / name for number, name in ((1, "weights_v1"), (2, "weights"))}
+WEIGHT_FOLDERS = {
+    number: Path(__file__).resolve().parent / name for number, name in ((1, "weights_v1"), (2, "weights"))
+}
 """The folder of each edition: its ``pipeline``, its detectors, and where there are any its ``loras`` and variants."""
-NAME, FEW_STEPS = "mini", "mini-few-steps"
-NAMES = (NAME, FEW_STEPS)
+_NAME, _FEW_STEPS = "mini", "mini-few-steps"
+NAMES = (_NAME, _FEW_STEPS)
 """What its pipeline and its variant of few steps are called by flows."""
 
 
@@ -19,10 +21,10 @@ def part(kind: str, name: str) -> Path | None:
     Its pipeline serves the loaders of checkpoints and of their parts, the variant those of diffusion models. Only a
     LoRA is looked for; whether the others are there is not asked.
     """
-    folder = FOLDERS[EDITION]
+    folder = WEIGHT_FOLDERS[EDITION]
     if kind == "loras":
         lora = folder / "loras" / name
         return lora if lora.parent == folder / "loras" and lora.is_file() else None
-    if name == NAME:
+    if name == _NAME:
         return folder / "pipeline" if kind in ("checkpoints", "diffusion_models", "text_encoders", "vae") else None
-    return folder / name if (kind, name) == ("diffusion_models", FEW_STEPS) else None
+    return folder / name if (kind, name) == ("diffusion_models", _FEW_STEPS) else None

@@ -28,7 +28,7 @@ BACKGROUNDS: dict[str, RGB] = {**COLOURS, "gray": (150, 150, 150), "pink": (250,
 RELATIONS: tuple[str, ...] = ("left", "right", "above", "below")
 COUNT_WORDS: dict[int, str] = {1: "one", 2: "two", 3: "three"}
 #: Pairs that a person would not call readable; never drawn one on the other.
-POOR_CONTRAST: frozenset[frozenset[str]] = frozenset(
+_POOR_CONTRAST: frozenset[frozenset[str]] = frozenset(
     frozenset(pair)
     for pair in (
         ("yellow", "white"), ("red", "orange"), ("orange", "yellow"), ("blue", "purple"),
@@ -82,7 +82,7 @@ class Scene:
 
 def compatible(colour: str, background: str) -> bool:
     """Whether a thing of ``colour`` can be seen on ``background``."""
-    return colour != background and frozenset((colour, background)) not in POOR_CONTRAST
+    return colour != background and frozenset((colour, background)) not in _POOR_CONTRAST
 
 
 def sample_scene(rng: random.Random) -> Scene:
@@ -223,26 +223,26 @@ _BACKGROUND_PHRASES = (
 )  # fmt: skip
 
 
-def article(word: str) -> str:
+def article_of(word: str) -> str:
     """The indefinite article of ``word``."""
     return "an" if word[0] in "aeiou" else "a"
 
 
-def plural(shape: str) -> str:
+def _plural(shape: str) -> str:
     """The plural of a shape's name."""
     return shape + "s"
 
 
-def phrase(group: Group, rng: random.Random, size_word: str = "") -> str:
+def _phrase(group: Group, rng: random.Random, size_word: str = "") -> str:
     """One of the ways to name a group: "two red circles", "a pair of red circles", "2 red circles"."""
     words = f"{size_word} {group.colour}".strip()
     if group.count == 1:
-        lead = article(words) if rng.random() < 0.85 else rng.choice(("one", "1", "a single"))
+        lead = article_of(words) if rng.random() < 0.85 else rng.choice(("one", "1", "a single"))
         return f"{lead} {words} {group.shape}"
     leads = [COUNT_WORDS[group.count]] * 4 + [str(group.count)]
     if group.count == 2:
         leads.append("a pair of")
-    return f"{rng.choice(leads)} {words} {plural(group.shape)}"
+    return f"{rng.choice(leads)} {words} {_plural(group.shape)}"
 
 
 def _size_word(scene: Scene, rng: random.Random) -> str:
@@ -275,10 +275,10 @@ def caption(scene: Scene, rng: random.Random) -> str:
 
 def _subject(scene: Scene, rng: random.Random) -> str:
     size_word = _size_word(scene, rng)
-    first = phrase(scene.groups[0], rng, size_word)
+    first = _phrase(scene.groups[0], rng, size_word)
     if len(scene.groups) == 1:
         return first if scene.position is None else f"{first} {rng.choice(_POSITION_PHRASES[scene.position])}"
-    second = phrase(scene.groups[1], rng, size_word)
+    second = _phrase(scene.groups[1], rng, size_word)
     relation = scene.relation
     if relation is None:
         pair = [first, second]
@@ -297,7 +297,7 @@ def _subject(scene: Scene, rng: random.Random) -> str:
 
 def thing_caption(thing: Thing) -> str:
     """The prompt of one thing's region: "a red circle"."""
-    return f"{article(thing.colour)} {thing.colour} {thing.shape}"
+    return f"{article_of(thing.colour)} {thing.colour} {thing.shape}"
 
 
 def vocabulary() -> list[str]:
@@ -308,7 +308,7 @@ def vocabulary() -> list[str]:
         *LARGE,
     }
     for source in (
-        SHAPES, [plural(s) for s in SHAPES], COLOURS, BACKGROUNDS, _PREFIXES, _BACKGROUND_PHRASES, ["there are"],
+        SHAPES, [_plural(s) for s in SHAPES], COLOURS, BACKGROUNDS, _PREFIXES, _BACKGROUND_PHRASES, ["there are"],
         *_RELATION_PHRASES.values(), *_POSITION_PHRASES.values(),
     ):  # fmt: skip
         for text in source:

@@ -34,7 +34,7 @@ PATTERNS: tuple[str, ...] = ("plain", "striped", "dotted", "checkered")
 STYLES: tuple[str, ...] = ("flat", "outline", "soft")
 MOST_THINGS = 5
 #: Pairs too close for one to be read on the other, or on its tint.
-POOR_CONTRAST: frozenset[frozenset[str]] = frozenset(
+_POOR_CONTRAST: frozenset[frozenset[str]] = frozenset(
     frozenset(pair)
     for pair in (
         ("red", "orange"), ("red", "brown"), ("orange", "yellow"), ("orange", "brown"), ("yellow", "white"),
@@ -43,7 +43,7 @@ POOR_CONTRAST: frozenset[frozenset[str]] = frozenset(
         ("gray", "purple"), ("gray", "white"), ("gray", "red"), ("green", "brown"), ("blue", "black"),
     )
 )  # fmt: skip
-KINDS: tuple[str, ...] = ("one", "few", "two", "mixed", "many")
+SCENE_KINDS: tuple[str, ...] = ("one", "few", "two", "mixed", "many")
 """What a scene holds: one thing; two to five alike; two things; two groups with more; three or four groups."""
 _COUNTS: dict[str, tuple[tuple[int, ...], ...]] = {
     "one": ((1,),),
@@ -65,7 +65,7 @@ HARD_SHAPES = ("boat", "car")
 
 def compatible(colour: str, background: str) -> bool:
     """Whether a thing of ``colour`` can be seen on ``background``, patterned or not."""
-    return colour != background and frozenset((colour, background)) not in POOR_CONTRAST
+    return colour != background and frozenset((colour, background)) not in _POOR_CONTRAST
 
 
 def tint(rgb: RGB) -> RGB:
@@ -76,8 +76,8 @@ def tint(rgb: RGB) -> RGB:
     return (r, g, b)
 
 
-def kind_of(scene: Scene) -> str:
-    """Which of ``KINDS`` a scene is."""
+def scene_kind(scene: Scene) -> str:
+    """Which of ``SCENE_KINDS`` a scene is."""
     counts = [group.count for group in scene.groups]
     if len(counts) == 1:
         return "one" if counts[0] == 1 else "few"
@@ -87,7 +87,7 @@ def kind_of(scene: Scene) -> str:
 def sample_scene(rng: random.Random, kind: str | None = None) -> Scene:
     """Draw one scene at random, of ``kind`` where that is given."""
     while True:
-        chosen = kind or rng.choice(KINDS)
+        chosen = kind or rng.choice(SCENE_KINDS)
         counts = rng.choice(_COUNTS[chosen])
         background = "white" if rng.random() < 0.2 else rng.choice(tuple(COLOURS))
         groups = _sample_groups(rng, counts, background)

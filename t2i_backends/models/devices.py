@@ -60,7 +60,7 @@ def _parts(name: str) -> tuple[str, str | None]:
     return found["kind"] + (found["number"] or ""), found["format"]
 
 
-def stated_format(name: str) -> str | None:
+def read_format(name: str) -> str | None:
     """The number format that a device's name states; None where it leaves it to the device."""
     return _parts(name)[1]
 
@@ -89,7 +89,7 @@ def device_is_cuda(name: str) -> bool:
 
 def bytes_per_number(name: str) -> int:
     """Bytes of one weight on the device called ``name``."""
-    stated = stated_format(name)
+    stated = read_format(name)
     return 4 if stated == "float32" or (stated is None and runs_on_cpu(name)) else 2
 
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from imagewright.errors import BadInput
 
-NAME = "extra_model_paths.yaml"
+_NAME = "extra_model_paths.yaml"
 LARGEST = 1_000_000
 
 
@@ -19,7 +19,7 @@ def extra_folders(roots: Sequence[Path], files: Sequence[Path], kinds: Sequence[
     Raises:
         BadInput: a file is no readable YAML of that form.
     """
-    beside = [place / NAME for root in roots for place in (root, root.parent)]
+    beside = [place / _NAME for root in roots for place in (root, root.parent)]
     found = [file for file in (*files, *beside) if file.is_file()]
     missing = next((file for file in files if not file.is_file()), None)
     if missing is not None:

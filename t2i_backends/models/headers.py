@@ -75,7 +75,7 @@ def _read(file: Path, size: int, stamp: int) -> Header | None:
     return Header(shapes, end, sum(math.prod(shape) for shape in shapes.values()), size >= 8 + length + end)
 
 
-def look(file: Path) -> Held:
+def look_into(file: Path) -> Held:
     """What ``file`` holds; ``unknown`` when it is none of what this backend knows."""
     header = read_header(file)
     return Held("unknown") if header is None else recognise(header.shapes)

@@ -26,8 +26,8 @@ from imagewright.t2i_backends.models.model_files import (
     component,
     family_of,
     foreign_parts,
-    held,
     is_special,
+    look_at,
     read_config,
     role_of,
     scale_of,
@@ -58,12 +58,12 @@ def load_net(source: ModelPath, dtype: torch.dtype) -> Net:
     if family is None:
         name = config.get("_class_name") or "model of unknown class"
         raise BadInput(f"{source.path.name!r} is a {name}, which is not drawn here", f"use {facts.TITLES}")
-    seen = held(source).channels[0] if family.net_folder == "unet" else 0
+    seen = look_at(source).channels[0] if family.net_folder == "unet" else 0
     model = _diffusers_model(family.net_class, source, folder, dtype, **({"in_channels": seen} if seen else {}))
     into, out = model.config.in_channels, _out_channels(model)
-    if not family.drawn(into, out):
+    if not family.draws(into, out):
         raise BadInput(*special(source.path.name, family.title, into))
-    said = held(source).prediction
+    said = look_at(source).prediction
     extra = {"prediction": said} if said else {}
     schedule = _scheduler(source, folder, family, model)
     return Net(model, family, schedule, vae_scale(source), latent_channels(model, family), extra)
@@ -98,7 +98,7 @@ def load_vae(source: ModelPath, dtype: torch.dtype, family: str) -> Vae:
         raise BadInput(f"the VAE {source.path.name!r} is a {kind or 'model of unknown class'}", "use an AutoencoderKL")
     model = _diffusers_model(kind, source, folder, dtype)
     known = facts.FAMILIES.get(family)
-    if held(source).kind == "vae" and folder.name.startswith("vae-") and known is not None:
+    if look_at(source).kind == "vae" and folder.name.startswith("vae-") and known is not None:
         model.register_to_config(scaling_factor=known.vae_scaling, shift_factor=known.vae_shift)
     return Vae(model, scale_of(config))
 
@@ -172,7 +172,7 @@ def _roles(source: ModelPath, family: str, taken: Mapping[str, object]) -> Itera
     if source.is_pipeline:
         own = facts.FAMILIES.get(family_of(source)) or facts.FAMILIES[family]
         present = {folder.name: folder for folder in component(source, "text")}
-        inside = held(source).roles if source.path.is_file() else None
+        inside = look_at(source).roles if source.path.is_file() else None
         for role, name in own.encoders.items():
             if name in present and (inside is None or role in inside):
                 yield role, present[name]
@@ -197,7 +197,7 @@ def _load_encoder(role: str, family: str, source: ModelPath, folder: Path, dtype
         model, info = kind.from_pretrained(str(folder), use_safetensors=True, **options)
     if missing := [name for name in info["missing_keys"] if not name.endswith("position_ids")]:
         raise BadInput(f"{source.path.name!r} lacks weights of {role}: {missing[0]}", "download it again")
-    return model, tokenizers.find(source, folder, role, family)
+    return model, tokenizers.find_tokenizer(source, folder, role, family)
 
 
 def _smallest(config: Any) -> dict[str, Any]:
@@ -217,7 +217,7 @@ def _one(source: ModelPath, part: Any) -> Path:
     if not folders:
         if said := is_special(source):
             raise BadInput(*said)
-        kind = held(source).family
+        kind = look_at(source).family
         what = f"is of the family {kind}" if kind and kind not in facts.FAMILIES else "has no config beside it"
         raise BadInput(f"{source.path.name!r} {what}", config_remedy(source.path))
     return folders[0]

@@ -16,7 +16,7 @@ LEVELS: Sequence[Level] = ("none", "model", "group")
 WORK = 1_500_000_000
 """Bytes kept free on a GPU for what a step at one megapixel needs beside the weights; an estimate, on the safe side
 for the attention and the VAE's decoder at bfloat16."""
-PICTURE = 1024 * 1024
+_PICTURE = 1024 * 1024
 """The pixels that ``WORK`` is meant for."""
 LAYERS = 0.1
 """The share of a model's weights that is on the device at a time under ``group``; an estimate."""
@@ -30,13 +30,13 @@ class Needs:
     """The diffusion model and its ControlNets."""
     text: int = 0
     vae: int = 0
-    pixels: int = PICTURE
+    pixels: int = _PICTURE
     """Of all pictures that are drawn at once."""
 
     @property
     def work(self) -> int:
         """What a step needs beside the weights: it grows with the pixels of a batch, and is never less than WORK."""
-        return int(WORK * max(self.pixels / PICTURE, 1.0))
+        return int(WORK * max(self.pixels / _PICTURE, 1.0))
 
     @property
     def total(self) -> int:

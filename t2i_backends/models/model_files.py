@@ -19,11 +19,11 @@ from imagewright.errors import BadInput
 from imagewright.t2i_backends.families import facts
 from imagewright.t2i_backends.mini import shipped
 from imagewright.t2i_backends.models.extra_paths import extra_folders
-from imagewright.t2i_backends.models.headers import Held, look, read_header
+from imagewright.t2i_backends.models.headers import Held, look_into, read_header
 
-Part = Literal["net", "vae", "text"]
+ModelPart = Literal["net", "vae", "text"]
 
-FOLDERS: Mapping[str, tuple[str, ...]] = {
+KIND_FOLDERS: Mapping[str, tuple[str, ...]] = {
     "checkpoints": ("checkpoints",),
     "diffusion_models": ("diffusion_models", "unet"),
     "text_encoders": ("text_encoders", "clip"),
@@ -38,7 +38,7 @@ PICKLES = frozenset({".ckpt", ".pt", ".pth", ".bin", ".pkl", ".pickle"})
 CONFIGS = Path(__file__).resolve().parents[1] / "configs"
 """Configs of published models that ship with us, without weights."""
 _CONFIG_FILES = ("model_index.json", "config.json")
-WEIGHTS = frozenset({".safetensors"})
+_WEIGHTS = frozenset({".safetensors"})
 PICTURES = frozenset({".png", ".jpg", ".jpeg", ".webp"})
 YAML = frozenset({".yaml", ".yml"})
 _EDGE = 64 * 1024
@@ -81,8 +81,8 @@ class ModelFiles:
 
     def bases(self, kind: str) -> tuple[Path, ...]:
         """The folders where models of ``kind`` may lie: below the roots, then those of ``extra_model_paths.yaml``."""
-        own = [root / folder for root in self.roots for folder in FOLDERS[kind]]
-        return tuple(dict.fromkeys([*own, *extra_folders(self.roots, self._yaml, FOLDERS[kind])]))
+        own = [root / folder for root in self.roots for folder in KIND_FOLDERS[kind]]
+        return tuple(dict.fromkeys([*own, *extra_folders(self.roots, self._yaml, KIND_FOLDERS[kind])]))
 
     def find(self, kind: str, name: str) -> ModelPath | None:
         """The model called ``name`` among the folders of ``kind``; None when it is not there.
@@ -93,7 +93,7 @@ class ModelFiles:
         clean = _clean(name)
         for base in self.bases(kind):
             if (base / clean).exists():
-                return _describe(_inside(base, clean, name, PICTURES if kind == "input" else WEIGHTS), base)
+                return _describe(_inside(base, clean, name, PICTURES if kind == "input" else _WEIGHTS), base)
         ours = shipped.part(kind, clean)
         if ours is not None and (ours.is_file() or any((ours / config).is_file() for config in _CONFIG_FILES)):
             return ModelPath(ours, ours if ours.is_dir() else None)
@@ -107,7 +107,7 @@ class ModelFiles:
         root = self.roots[0] if self.roots else Path("models")
         tail = "" if PurePosixPath(name).suffix else "/"
         tail = "/" if kind == "checkpoints" and PurePosixPath(name).suffix != ".safetensors" else tail
-        return f"{root / FOLDERS[kind][0] / name}{tail}"
+        return f"{root / KIND_FOLDERS[kind][0] / name}{tail}"
 
 
 def _clean(name: str) -> str:
@@ -143,9 +143,9 @@ def _describe(path: Path, base: Path) -> ModelPath:
     known = holder.resolve().is_relative_to(base.resolve()) and any(
         (holder / name).is_file() for name in ("model_index.json", "config.json")
     )
-    if known or path.suffix.lower() not in WEIGHTS:
+    if known or path.suffix.lower() not in _WEIGHTS:
         return ModelPath(path, holder if known else None)
-    ours = look(path).config
+    ours = look_into(path).config
     return ModelPath(path, CONFIGS / ours if ours else None)
 
 
@@ -154,7 +154,7 @@ def weight_files(path: Path) -> tuple[Path, ...]:
     return (path,) if path.is_file() else tuple(sorted(path.rglob("*.safetensors")))
 
 
-def component(model: ModelPath, part: Part) -> tuple[Path, ...]:
+def component(model: ModelPath, part: ModelPart) -> tuple[Path, ...]:
     """The config folders of one part of a model: subfolders of a pipeline, else the component folder itself."""
     if model.config is None:
         return ()
@@ -181,13 +181,13 @@ def family_of(model: ModelPath) -> str:
         found = facts.of_pipeline(name) or facts.of_net(name, read_config(model.config / "config.json"))
         if found or not model.path.is_file():
             return found
-    return held(model).family
+    return look_at(model).family
 
 
 def control_family(model: ModelPath) -> str:
     """The family of a ControlNet; empty for anything else."""
     if model.path.is_file():
-        return held(model).family if held(model).kind == "control" else ""
+        return look_at(model).family if look_at(model).kind == "control" else ""
     name = architecture(model)
     if name == "ControlNetModel":
         config = read_config(model.config / "config.json") if model.config else {}
@@ -195,9 +195,9 @@ def control_family(model: ModelPath) -> str:
     return next((family.name for family in facts.FAMILIES.values() if name and name == family.control_class), "")
 
 
-def held(model: ModelPath) -> Held:
+def look_at(model: ModelPath) -> Held:
     """What the header of a lone file says; ``unknown`` for folders."""
-    return look(model.path) if model.path.is_file() else Held("unknown")
+    return look_into(model.path) if model.path.is_file() else Held("unknown")
 
 
 def role_of(folder: Path) -> str:
@@ -210,7 +210,7 @@ def role_of(folder: Path) -> str:
     return "" if "clip" not in kind else "clip_g" if isinstance(width, int) and width >= 1280 else "clip_l"
 
 
-def part_weights(model: ModelPath, part: Part) -> tuple[Path, ...]:
+def part_weights(model: ModelPath, part: ModelPart) -> tuple[Path, ...]:
     """The weights files that loading ``part`` of ``model`` reads."""
     if model.path.is_file():
         return (model.path,)
@@ -226,7 +226,7 @@ def special(name: str, title: str, channels: int) -> tuple[str, str]:
 def is_special(model: ModelPath) -> tuple[str, str] | None:
     """What ``special`` says of a diffusion model of ours, by its header or config; None for one that is drawn."""
     family, (into, out) = facts.FAMILIES.get(family_of(model)), channels_of(model)
-    if family is None or not into or family.drawn(into, out):
+    if family is None or not into or family.draws(into, out):
         return None
     return special(model.path.name, family.title, into)
 
@@ -240,7 +240,7 @@ def fills(model: ModelPath) -> bool:
 def channels_of(model: ModelPath) -> tuple[int, int]:
     """Channels that a diffusion model sees and gives, by its header or its config; zeros when nothing tells."""
     if model.path.is_file():
-        return held(model).channels
+        return look_at(model).channels
     folders = component(model, "net")
     config = read_config(folders[0] / "config.json") if folders else {}
     into, out = config.get("in_channels"), config.get("out_channels")
@@ -264,7 +264,7 @@ def read_config(file: Path) -> dict[str, object]:
     return found if isinstance(found, dict) else {}
 
 
-def architecture(model: ModelPath, part: Part | None = None) -> str:
+def architecture(model: ModelPath, part: ModelPart | None = None) -> str:
     """The class that the model says it is: of the pipeline, or of one component folder; empty when it says nothing."""
     if model.config is None:
         return ""

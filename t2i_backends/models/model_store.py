@@ -26,7 +26,7 @@ from imagewright.t2i_backends.values.handles import ClipHandle, ControlHandle, M
 
 __all__ = ["ModelStore", "quiet"]
 
-PARTS = ("net", "text", "vae", "control", "upscaler")
+_PARTS = ("net", "text", "vae", "control", "upscaler")
 _TURNS = ("net", "control"), ("text",)
 """Parts that are on the device together where they take turns; the rest always stays there."""
 GROUP_BLOCKS = 1
@@ -41,7 +41,7 @@ class ModelStore:
         self.loader = loader
         """What loads parts: ``loading``, or anything with its five functions."""
         self.level: Level = "none"
-        self._parts: dict[str, OrderedDict[str, Any]] = {part: OrderedDict() for part in PARTS}
+        self._parts: dict[str, OrderedDict[str, Any]] = {part: OrderedDict() for part in _PARTS}
         self.loads = 0
         """How many parts were loaded from disk so far."""
         self.seconds = 0.0
@@ -112,7 +112,7 @@ class ModelStore:
         source = handle.source
         return self._get("upscaler", source.stamp, lambda: self.loader.load_upscaler(source, self.device), source.path)
 
-    def loaded(self, part: str) -> int:
+    def count_loaded(self, part: str) -> int:
         """How many of ``part`` (net, text, vae, control, upscaler) are in memory."""
         return len(self._parts[part])
 

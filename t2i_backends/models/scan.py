@@ -18,19 +18,19 @@ from imagewright.t2i_backends.models.model_files import (
     control_family,
     family_of,
     fills,
-    held,
     is_special,
+    look_at,
     weight_files,
 )
 
-KINDS = ("checkpoints", "diffusion_models", "text_encoders", "vae", "loras", "controlnet", "upscale_models")
-MOST = 10_000
+_KINDS = ("checkpoints", "diffusion_models", "text_encoders", "vae", "loras", "controlnet", "upscale_models")
+_MOST = 10_000
 """Files and folders that are looked at in one folder."""
 DEEPEST = 4
 
 
 @dataclass(frozen=True)
-class Seen:
+class ScannedModel:
     """One model in a folder of its kind."""
 
     kind: str
@@ -44,22 +44,22 @@ class Seen:
     """Why it cannot be used; empty when it can."""
 
 
-def scan(files: ModelFiles) -> list[Seen]:
+def scan(files: ModelFiles) -> list[ScannedModel]:
     """Every model in the folders of each kind, by kind and name; pickles and broken files with their problem."""
-    found: dict[tuple[str, str], Seen] = {}
-    for kind in KINDS:
+    found: dict[tuple[str, str], ScannedModel] = {}
+    for kind in _KINDS:
         for base in files.bases(kind):
             for path in _entries(base, 0):
                 name = path.relative_to(base).as_posix()
                 found.setdefault((kind, name), _see(files, kind, name, path))
-    return sorted(found.values(), key=lambda seen: (KINDS.index(seen.kind), seen.name.lower()))
+    return sorted(found.values(), key=lambda seen: (_KINDS.index(seen.kind), seen.name.lower()))
 
 
 def _entries(folder: Path, depth: int) -> Iterator[Path]:
     """Model files and diffusers folders below ``folder``; the config folder beside a lone file is not one."""
     if depth > DEEPEST or not folder.is_dir():
         return
-    for path in sorted(folder.iterdir())[:MOST]:
+    for path in sorted(folder.iterdir())[:_MOST]:
         if path.is_file() and path.suffix.lower() in {".safetensors", *PICKLES}:
             yield path
         elif path.is_dir() and not path.name.startswith("."):
@@ -69,19 +69,19 @@ def _entries(folder: Path, depth: int) -> Iterator[Path]:
                 yield path
 
 
-def _see(files: ModelFiles, kind: str, name: str, path: Path) -> Seen:
+def _see(files: ModelFiles, kind: str, name: str, path: Path) -> ScannedModel:
     size = sum(file.stat().st_size for file in weight_files(path)) if path.exists() else 0
     try:
         found = files.find(kind, name)
     except BadInput as error:
-        return Seen(kind, name, bytes=size, problem=f"{error}: {error.remedy}")
+        return ScannedModel(kind, name, bytes=size, problem=f"{error}: {error.remedy}")
     if found is None:
-        return Seen(kind, name, bytes=size, problem="it cannot be read")
-    what = held(found)
+        return ScannedModel(kind, name, bytes=size, problem="it cannot be read")
+    what = look_at(found)
     holds: str = what.kind if found.path.is_file() else "pipeline" if found.is_pipeline else "component"
     holds = "inpainting model" if kind in ("checkpoints", "diffusion_models") and fills(found) else holds
     family = (control_family(found) or what.family) if kind in ("controlnet", "loras") else family_of(found)
-    return Seen(kind, name, family, holds, size, _problem(kind, found))
+    return ScannedModel(kind, name, family, holds, size, _problem(kind, found))
 
 
 def _problem(kind: str, found: ModelPath) -> str:
@@ -94,7 +94,7 @@ def _problem(kind: str, found: ModelPath) -> str:
     if kind not in ("checkpoints", "diffusion_models"):
         return ""
     if family_of(found) not in FAMILIES:
-        family = family_of(found) or held(found).family
+        family = family_of(found) or look_at(found).family
         return f"{family} is not drawn here" if family else "its architecture is not known"
     said = is_special(found)
     return f"{said[0]}: {said[1]}" if said else ""
@@ -138,7 +138,9 @@ def default_graph(checkpoint: str, family: str, schnell: bool = False) -> dict[s
     return graph
 
 
-def default_flows(seen: Sequence[Seen], used: Sequence[str]) -> list[tuple[str, str, dict[str, dict[str, Any]]]]:
+def default_flows(
+    seen: Sequence[ScannedModel], used: Sequence[str]
+) -> list[tuple[str, str, dict[str, dict[str, Any]]]]:
     """``(name, family, graph)`` for each whole checkpoint that no flow uses yet (``used`` names those that are)."""
     found = []
     for model in seen:

@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from imagewright.errors import BadInput
-from imagewright.t2i_backends.nodes.registry import MAX_BATCH, node
+from imagewright.t2i_backends.nodes.registry import MAX_BATCH, node_class
 from imagewright.t2i_backends.values.handles import Images, Latent, Masks
 from imagewright.t2i_backends.values.node_inputs import link, whole
 
@@ -17,7 +17,7 @@ _LATENT, _IMAGE = link("LATENT"), link("IMAGE")
 _FIRST, _MANY = whole(0, 4095, default=0), whole(1, 4096, default=1)
 
 
-@node("RepeatLatentBatch", {"samples": _LATENT, "amount": whole(1, 64, default=1)}, ("LATENT",))
+@node_class("RepeatLatentBatch", {"samples": _LATENT, "amount": whole(1, 64, default=1)}, ("LATENT",))
 def repeat_latent_batch(run: Runtime, samples: Latent, amount: int) -> tuple[Latent]:
     """The latents several times over; each copy gets noise of its own."""
     _bound(samples.batch * amount)
@@ -30,7 +30,7 @@ def repeat_latent_batch(run: Runtime, samples: Latent, amount: int) -> tuple[Lat
     return (replace(samples, samples=repeated, batch=samples.batch * amount, mask=mask, places=places),)
 
 
-@node(
+@node_class(
     "LatentFromBatch",
     {"samples": _LATENT, "batch_index": whole(0, 63, default=0), "length": whole(1, 64, default=1)},
     ("LATENT",),
@@ -47,12 +47,12 @@ def latent_from_batch(run: Runtime, samples: Latent, batch_index: int, length: i
     return (replace(samples, samples=taken, batch=len(places), mask=mask, places=places),)
 
 
-@node("LatentBatch", {"samples1": _LATENT, "samples2": _LATENT}, ("LATENT",))
+@node_class("LatentBatch", {"samples1": _LATENT, "samples2": _LATENT}, ("LATENT",))
 def latent_batch(run: Runtime, samples1: Latent, samples2: Latent) -> tuple[Latent]:
     """The second latents after the first, at the first ones' size; both count their places from their own start."""
     import torch
 
-    from imagewright.t2i_backends.nodes.latents import scaled
+    from imagewright.t2i_backends.nodes.latents import scale_latent
 
     _bound(samples1.batch + samples2.batch)
     if (samples1.samples is None) != (samples2.samples is None):
@@ -60,7 +60,7 @@ def latent_batch(run: Runtime, samples1: Latent, samples2: Latent) -> tuple[Late
     places = tuple(place for one in (samples1, samples2) for place in one.places or range(one.batch))
     joined = None
     if samples1.samples is not None:
-        second: Any = scaled(samples2, samples1.width, samples1.height, "bilinear", True).samples
+        second: Any = scale_latent(samples2, samples1.width, samples1.height, "bilinear", True).samples
         if second.shape[1:] != samples1.samples.shape[1:]:
             raise BadInput("a LatentBatch gets latents of two models", "use one VAE for both")
         joined = torch.cat([samples1.samples, second])
@@ -79,7 +79,7 @@ def _tiled(mask: Masks, count: int) -> Masks:
     return np.resize(mask, (count, *mask.shape[1:]))
 
 
-@node("ImageBatch", {"image1": _IMAGE, "image2": _IMAGE}, ("IMAGE",))
+@node_class("ImageBatch", {"image1": _IMAGE, "image2": _IMAGE}, ("IMAGE",))
 def image_batch(run: Runtime, image1: Images, image2: Images) -> tuple[Images]:
     """The second pictures after the first, at the first ones' size."""
     from imagewright.t2i_backends.pictures.pixels import scale_image
@@ -90,14 +90,14 @@ def image_batch(run: Runtime, image1: Images, image2: Images) -> tuple[Images]:
     return ((*image1, *fitted),)
 
 
-@node("RepeatImageBatch", {"image": _IMAGE, "amount": _MANY}, ("IMAGE",))
+@node_class("RepeatImageBatch", {"image": _IMAGE, "amount": _MANY}, ("IMAGE",))
 def repeat_image_batch(run: Runtime, image: Images, amount: int) -> tuple[Images]:
     """The pictures several times over."""
     _bound(len(image) * amount)
     return (image * amount,)
 
 
-@node("ImageFromBatch", {"image": _IMAGE, "batch_index": _FIRST, "length": _MANY}, ("IMAGE",))
+@node_class("ImageFromBatch", {"image": _IMAGE, "batch_index": _FIRST, "length": _MANY}, ("IMAGE",))
 def image_from_batch(run: Runtime, image: Images, batch_index: int, length: int) -> tuple[Images]:
     """Some pictures of a batch; a place past the end means the last."""
     first = min(batch_index, len(image) - 1)

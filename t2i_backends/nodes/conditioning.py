@@ -10,7 +10,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from imagewright.errors import BadInput
-from imagewright.t2i_backends.nodes.registry import MAX_SCALED, node
+from imagewright.t2i_backends.nodes.registry import MAX_SCALED, node_class
 from imagewright.t2i_backends.values.handles import Area, ClipHandle, Conditioning, Conditionings, Masks
 from imagewright.t2i_backends.values.node_inputs import Input, choice, link, real, whole
 
@@ -29,13 +29,13 @@ def _each(found: Conditionings, change: Callable[[Conditioning], Conditioning]) 
     return (tuple(change(one) for one in found),)
 
 
-@node("CLIPTextEncode", {"text": _TEXT, "clip": link("CLIP")}, _OUT)
+@node_class("CLIPTextEncode", {"text": _TEXT, "clip": link("CLIP")}, _OUT)
 def text_encode(run: Runtime, text: str, clip: ClipHandle) -> tuple[Conditionings]:
     """A prompt to conditioning."""
     return ((run.encode(clip, text),),)
 
 
-@node(
+@node_class(
     "CLIPTextEncodeFlux",
     {"clip": link("CLIP"), "clip_l": _TEXT, "t5xxl": _TEXT, "guidance": real(0, 100, default=3.5)},
     _OUT,
@@ -48,7 +48,7 @@ def text_encode_flux(run: Runtime, clip: ClipHandle, clip_l: str, t5xxl: str, gu
 _SIZE = whole(0, MAX_SCALED, default=1024)
 
 
-@node(
+@node_class(
     "CLIPTextEncodeSDXL",
     {
         "clip": link("CLIP"), "width": _SIZE, "height": _SIZE, "crop_w": _PIXELS, "crop_h": _PIXELS,
@@ -61,7 +61,7 @@ def text_encode_sdxl(run: Runtime, clip: ClipHandle, text_g: str, text_l: str, *
     return ((replace(run.encode(clip, {"clip_l": text_l, "clip_g": text_g, "t5": text_g}), sizes=sizes),),)
 
 
-@node(
+@node_class(
     "CLIPTextEncodeSDXLRefiner",
     {"ascore": real(0, 1000, default=6.0), "width": _SIZE, "height": _SIZE, "text": _TEXT, "clip": link("CLIP")},
     _OUT,
@@ -71,7 +71,7 @@ def text_encode_refiner(run: Runtime, clip: ClipHandle, text: str, **sizes: floa
     return ((replace(run.encode(clip, text), sizes=sizes),),)
 
 
-@node(
+@node_class(
     "CLIPTextEncodeSD3",
     {
         "clip": link("CLIP"), "clip_l": _TEXT, "clip_g": _TEXT, "t5xxl": _TEXT,
@@ -86,25 +86,25 @@ def text_encode_sd3(
     return ((run.encode(clip, {"clip_l": clip_l, "clip_g": clip_g, "t5": t5xxl}),),)
 
 
-@node("ConditioningZeroOut", {"conditioning": _CONDITIONING}, _OUT)
-def zero_out(run: Runtime, conditioning: Conditionings) -> tuple[Conditionings]:
+@node_class("ConditioningZeroOut", {"conditioning": _CONDITIONING}, _OUT)
+def _zero_out(run: Runtime, conditioning: Conditionings) -> tuple[Conditionings]:
     """Text and pooled vector set to zero."""
     return _each(conditioning, run.zero_out)
 
 
-@node("FluxGuidance", {"conditioning": _CONDITIONING, "guidance": real(0, 100, default=3.5)}, _OUT)
+@node_class("FluxGuidance", {"conditioning": _CONDITIONING, "guidance": real(0, 100, default=3.5)}, _OUT)
 def flux_guidance(run: Runtime, conditioning: Conditionings, guidance: float) -> tuple[Conditionings]:
     """The distilled guidance of a conditioning."""
     return _each(conditioning, lambda one: replace(one, guidance=guidance))
 
 
-@node("ConditioningCombine", {"conditioning_1": _CONDITIONING, "conditioning_2": _CONDITIONING}, _OUT)
+@node_class("ConditioningCombine", {"conditioning_1": _CONDITIONING, "conditioning_2": _CONDITIONING}, _OUT)
 def combine(run: Runtime, conditioning_1: Conditionings, conditioning_2: Conditionings) -> tuple[Conditionings]:
     """Both side by side: each gets its own prediction, and the predictions are averaged."""
     return ((*conditioning_1, *conditioning_2),)
 
 
-@node("ConditioningConcat", {"conditioning_to": _CONDITIONING, "conditioning_from": _CONDITIONING}, _OUT)
+@node_class("ConditioningConcat", {"conditioning_to": _CONDITIONING, "conditioning_from": _CONDITIONING}, _OUT)
 def concat(run: Runtime, conditioning_to: Conditionings, conditioning_from: Conditionings) -> tuple[Conditionings]:
     """The second text after the first in one sequence; the pooled vector stays the first one's."""
     import torch
@@ -117,7 +117,7 @@ def concat(run: Runtime, conditioning_to: Conditionings, conditioning_from: Cond
     return _each(conditioning_to, lambda one: replace(one, embeds=torch.cat([one.embeds, after], dim=1)))
 
 
-@node(
+@node_class(
     "ConditioningAverage",
     {
         "conditioning_to": _CONDITIONING, "conditioning_from": _CONDITIONING,
@@ -144,7 +144,7 @@ def average(
     return _each(conditioning_to, mix)
 
 
-@node(
+@node_class(
     "ConditioningSetArea",
     {
         "conditioning": _CONDITIONING, "width": whole(8, MAX_SCALED, default=64),
@@ -160,7 +160,7 @@ def set_area(
     return _each(conditioning, lambda one: replace(one, area=area, strength=strength))
 
 
-@node(
+@node_class(
     "ConditioningSetAreaPercentage",
     {
         "conditioning": _CONDITIONING, "width": real(0, 1, default=1.0), "height": real(0, 1, default=1.0), "x": _SHARE,
@@ -176,13 +176,13 @@ def set_area_percentage(
     return _each(conditioning, lambda one: replace(one, area=area, strength=strength))
 
 
-@node("ConditioningSetAreaStrength", {"conditioning": _CONDITIONING, "strength": _STRENGTH}, _OUT)
+@node_class("ConditioningSetAreaStrength", {"conditioning": _CONDITIONING, "strength": _STRENGTH}, _OUT)
 def set_area_strength(run: Runtime, conditioning: Conditionings, strength: float) -> tuple[Conditionings]:
     """How much a conditioning counts where several overlap."""
     return _each(conditioning, lambda one: replace(one, strength=strength))
 
 
-@node(
+@node_class(
     "ConditioningSetMask",
     {
         "conditioning": _CONDITIONING, "mask": link("MASK"), "strength": _STRENGTH,
@@ -198,7 +198,7 @@ def set_mask(
     return _each(conditioning, lambda one: replace(one, mask=mask * strength, mask_bounds=bounds))
 
 
-@node(
+@node_class(
     "ConditioningSetTimestepRange",
     {"conditioning": _CONDITIONING, "start": _SHARE, "end": real(0, 1, default=1.0)},
     _OUT,

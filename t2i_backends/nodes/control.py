@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from imagewright.t2i_backends.nodes.registry import node
+from imagewright.t2i_backends.nodes.registry import node_class
 from imagewright.t2i_backends.values.handles import Conditionings, Control, ControlHandle, Images, VaeHandle
 from imagewright.t2i_backends.values.node_inputs import choice, link, model_file, optional, real
 
@@ -18,13 +18,13 @@ _STRENGTH = real(0, 10, default=1.0)
 _CONDITIONING = link("CONDITIONING")
 
 
-@node("ControlNetLoader", {"control_net_name": model_file("controlnet")}, ("CONTROL_NET",), loads=True)
+@node_class("ControlNetLoader", {"control_net_name": model_file("controlnet")}, ("CONTROL_NET",), loads=True)
 def control_net_loader(run: Runtime, control_net_name: str) -> tuple[ControlHandle]:
     """A ControlNet."""
     return (ControlHandle(run.find("controlnet", control_net_name)),)
 
 
-@node(
+@node_class(
     "SetUnionControlNetType",
     {"control_net": link("CONTROL_NET"), "type": choice(*UNION_MODES)},
     ("CONTROL_NET",),
@@ -35,7 +35,7 @@ def set_union_type(run: Runtime, control_net: ControlHandle, type: str) -> tuple
     return (replace(control_net, mode=UNION_MODES[type]),)
 
 
-@node(
+@node_class(
     "ControlNetApplyAdvanced",
     {
         "positive": _CONDITIONING, "negative": _CONDITIONING, "control_net": link("CONTROL_NET"),
@@ -53,7 +53,7 @@ def apply_advanced(
     return _with(positive, control), _with(negative, control)
 
 
-@node(
+@node_class(
     "ControlNetApply",
     {
         "conditioning": _CONDITIONING, "control_net": link("CONTROL_NET"), "image": link("IMAGE"),

@@ -6,7 +6,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from imagewright.errors import BadInput
-from imagewright.t2i_backends.nodes.registry import MAX_SCALED, node
+from imagewright.t2i_backends.nodes.registry import MAX_SCALED, node_class
 from imagewright.t2i_backends.values.handles import Images, Masks, UpscalerHandle
 from imagewright.t2i_backends.values.node_inputs import Input, choice, link, model_file, real, whole
 
@@ -19,19 +19,19 @@ _SIDE = whole(0, MAX_SCALED)
 _PICTURE = model_file("input")
 
 
-@node("SaveImage", {"images": link("IMAGE"), "filename_prefix": Input("text", default="")}, ("IMAGE",))
+@node_class("SaveImage", {"images": link("IMAGE"), "filename_prefix": Input("text", default="")}, ("IMAGE",))
 def save_image(run: Runtime, images: Images, filename_prefix: str) -> tuple[Images]:
     """The result of the flow; nothing is written."""
     return (images,)
 
 
-@node("PreviewImage", {"images": link("IMAGE")}, ("IMAGE",))
+@node_class("PreviewImage", {"images": link("IMAGE")}, ("IMAGE",))
 def preview_image(run: Runtime, images: Images) -> tuple[Images]:
     """The result of a flow that saves nothing."""
     return (images,)
 
 
-@node("LoadImage", {"image": _PICTURE}, ("IMAGE", "MASK"))
+@node_class("LoadImage", {"image": _PICTURE}, ("IMAGE", "MASK"))
 def load_image(run: Runtime, image: str) -> tuple[Images, Masks]:
     """A picture from the input folder, and a mask of what is transparent in it (all 0 where nothing is)."""
     from imagewright.t2i_backends.pictures.inputs import channel, read_picture
@@ -40,7 +40,7 @@ def load_image(run: Runtime, image: str) -> tuple[Images, Masks]:
     return (found.convert("RGB"),), channel(found, "alpha")
 
 
-@node("LoadImageMask", {"image": _PICTURE, "channel": choice("alpha", "red", "green", "blue")}, ("MASK",))
+@node_class("LoadImageMask", {"image": _PICTURE, "channel": choice("alpha", "red", "green", "blue")}, ("MASK",))
 def load_image_mask(run: Runtime, image: str, channel: str) -> tuple[Masks]:
     """One channel of a picture from the input folder as a mask; what is transparent counts as 1."""
     from imagewright.t2i_backends.pictures import inputs as pictures
@@ -48,13 +48,13 @@ def load_image_mask(run: Runtime, image: str, channel: str) -> tuple[Masks]:
     return (pictures.channel(pictures.read_picture(run.find("input", image).path), channel),)
 
 
-@node("InvertMask", {"mask": link("MASK")}, ("MASK",))
+@node_class("InvertMask", {"mask": link("MASK")}, ("MASK",))
 def invert_mask(run: Runtime, mask: Masks) -> tuple[Masks]:
     """What was 1 becomes 0."""
     return (1 - mask,)
 
 
-@node("ImageInvert", {"image": link("IMAGE")}, ("IMAGE",))
+@node_class("ImageInvert", {"image": link("IMAGE")}, ("IMAGE",))
 def image_invert(run: Runtime, image: Images) -> tuple[Images]:
     """The negative of a picture."""
     from PIL import ImageOps
@@ -62,7 +62,7 @@ def image_invert(run: Runtime, image: Images) -> tuple[Images]:
     return (tuple(ImageOps.invert(one) for one in image),)
 
 
-@node("ImageToMask", {"image": link("IMAGE"), "channel": choice("red", "green", "blue")}, ("MASK",))
+@node_class("ImageToMask", {"image": link("IMAGE"), "channel": choice("red", "green", "blue")}, ("MASK",))
 def image_to_mask(run: Runtime, image: Images, channel: str) -> tuple[Masks]:
     """One channel of a picture as a mask."""
     import numpy as np
@@ -72,7 +72,7 @@ def image_to_mask(run: Runtime, image: Images, channel: str) -> tuple[Masks]:
     return (np.concatenate([pictures.channel(one, channel) for one in image]),)
 
 
-@node(
+@node_class(
     "ImageScale",
     {"image": link("IMAGE"), "upscale_method": _METHODS, "width": _SIDE, "height": _SIDE, "crop": _CROP},
     ("IMAGE",),
@@ -86,7 +86,7 @@ def image_scale(run: Runtime, image: Images, upscale_method: str, width: int, he
     return (_scaled(image, wide, tall, upscale_method, crop == "center"),)
 
 
-@node(
+@node_class(
     "ImageScaleBy",
     {"image": link("IMAGE"), "upscale_method": _METHODS, "scale_by": real(0.01, 8, default=1.0)},
     ("IMAGE",),
@@ -97,7 +97,7 @@ def image_scale_by(run: Runtime, image: Images, upscale_method: str, scale_by: f
     return (_scaled(image, width, height, upscale_method, False),)
 
 
-@node(
+@node_class(
     "ImageScaleToTotalPixels",
     {
         "image": link("IMAGE"), "upscale_method": _METHODS, "megapixels": real(0.01, 16, default=1.0),
@@ -122,13 +122,13 @@ def _scaled(images: Images, width: int, height: int, method: str, centred: bool)
     return tuple(scale_image(one, width, height, method, centred) for one in images)
 
 
-@node("UpscaleModelLoader", {"model_name": model_file("upscale_models")}, ("UPSCALE_MODEL",), loads=True)
+@node_class("UpscaleModelLoader", {"model_name": model_file("upscale_models")}, ("UPSCALE_MODEL",), loads=True)
 def upscale_model_loader(run: Runtime, model_name: str) -> tuple[UpscalerHandle]:
     """An upscaling network."""
     return (UpscalerHandle(run.find("upscale_models", model_name)),)
 
 
-@node("ImageUpscaleWithModel", {"upscale_model": link("UPSCALE_MODEL"), "image": link("IMAGE")}, ("IMAGE",))
+@node_class("ImageUpscaleWithModel", {"upscale_model": link("UPSCALE_MODEL"), "image": link("IMAGE")}, ("IMAGE",))
 def image_upscale_with_model(run: Runtime, upscale_model: UpscalerHandle, image: Images) -> tuple[Images]:
     """A picture through an upscaling network, tile by tile where it is large."""
     from imagewright.t2i_backends.pictures.upscale import upscale

@@ -6,27 +6,27 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from imagewright.t2i_backends.nodes.latents import latent_of
-from imagewright.t2i_backends.nodes.registry import node
+from imagewright.t2i_backends.nodes.registry import node_class
 from imagewright.t2i_backends.values.handles import Conditionings, Fill, Images, Latent, Masks, VaeHandle
 from imagewright.t2i_backends.values.node_inputs import link, truth, whole
 
 if TYPE_CHECKING:
     from imagewright.t2i_backends.nodes.runtime import Runtime
-    from imagewright.t2i_backends.pictures.pixels import Picture
+    from imagewright.t2i_backends.pictures.pixels import Pixels
 
 SAME_SHAPE = 0.02
 """How far the shapes of a mask and its picture may differ before the trace says so."""
 _CONDITIONING, _MASK = link("CONDITIONING"), link("MASK")
 
 
-@node("SetLatentNoiseMask", {"samples": link("LATENT"), "mask": _MASK}, ("LATENT",))
+@node_class("SetLatentNoiseMask", {"samples": link("LATENT"), "mask": _MASK}, ("LATENT",))
 def set_noise_mask(run: Runtime, samples: Latent, mask: Masks) -> tuple[Latent]:
     """What of the latents is drawn anew."""
     _tell_stretched(run, mask, (samples.width, samples.height))
     return (replace(samples, mask=mask),)
 
 
-@node(
+@node_class(
     "VAEEncodeForInpaint",
     {"pixels": link("IMAGE"), "vae": link("VAE"), "mask": _MASK, "grow_mask_by": whole(0, 64, default=6)},
     ("LATENT",),
@@ -35,13 +35,13 @@ def vae_encode_for_inpaint(
     run: Runtime, pixels: Images, vae: VaeHandle, mask: Masks, grow_mask_by: int
 ) -> tuple[Latent]:
     """A picture to latents with what lies under the mask greyed out; the mask, grown, says what to draw anew."""
-    from imagewright.t2i_backends.pictures.pixels import grown
+    from imagewright.t2i_backends.pictures.pixels import grow
 
     hidden, fitted = _greyed(run, pixels, mask)
-    return (replace(latent_of(run, hidden, vae), mask=grown(fitted, grow_mask_by)),)
+    return (replace(latent_of(run, hidden, vae), mask=grow(fitted, grow_mask_by)),)
 
 
-@node(
+@node_class(
     "InpaintModelConditioning",
     {
         "positive": _CONDITIONING, "negative": _CONDITIONING, "vae": link("VAE"), "pixels": link("IMAGE"),
@@ -71,10 +71,10 @@ def _tell_stretched(run: Runtime, mask: Masks, size: tuple[int, int]) -> None:
         run.note(f"the mask of {width} x {height} pixels was stretched over a picture of {size[0]} x {size[1]}")
 
 
-def _greyed(run: Runtime, pixels: Images, mask: Masks) -> tuple[tuple[Picture, ...], Masks]:
+def _greyed(run: Runtime, pixels: Images, mask: Masks) -> tuple[tuple[Pixels, ...], Masks]:
     """The pictures with grey under the mask, and the mask at their size."""
-    from imagewright.t2i_backends.pictures.pixels import greyed, resize_mask
+    from imagewright.t2i_backends.pictures.pixels import grey_out, resize_mask
 
     _tell_stretched(run, mask, pixels[0].size)
     fitted = resize_mask(mask, *pixels[0].size)
-    return tuple(greyed(one, fitted[i % len(fitted)]) for i, one in enumerate(pixels)), fitted
+    return tuple(grey_out(one, fitted[i % len(fitted)]) for i, one in enumerate(pixels)), fitted

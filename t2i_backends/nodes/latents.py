@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from imagewright.errors import BadInput
-from imagewright.t2i_backends.nodes.registry import MAX_BATCH, MAX_SCALED, MAX_SIDE, node
+from imagewright.t2i_backends.nodes.registry import MAX_BATCH, MAX_SCALED, MAX_SIDE, node_class
 from imagewright.t2i_backends.values.handles import Images, Latent, VaeHandle
 from imagewright.t2i_backends.values.node_inputs import choice, link, real, whole
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from imagewright.t2i_backends.nodes.runtime import Runtime
-    from imagewright.t2i_backends.pictures.pixels import Picture
+    from imagewright.t2i_backends.pictures.pixels import Pixels
 
 _EMPTY = {"width": whole(16, MAX_SIDE), "height": whole(16, MAX_SIDE), "batch_size": whole(1, MAX_BATCH, default=1)}
 _METHODS = choice("nearest-exact", "bilinear", "area", "bicubic", "bislerp")
@@ -22,20 +22,20 @@ _CROP = choice("disabled", "center", default="disabled")
 _LATENT = ("LATENT",)
 
 
-@node("EmptySD3LatentImage", _EMPTY, _LATENT)
-@node("EmptyLatentImage", _EMPTY, _LATENT)
+@node_class("EmptySD3LatentImage", _EMPTY, _LATENT)
+@node_class("EmptyLatentImage", _EMPTY, _LATENT)
 def empty_latent(run: Runtime, width: int, height: int, batch_size: int) -> tuple[Latent]:
     """An empty canvas, or several; the channels and cells are the model's."""
     return (Latent(width, height, batch=batch_size),)
 
 
-@node("VAEDecode", {"samples": link("LATENT"), "vae": link("VAE")}, ("IMAGE",))
+@node_class("VAEDecode", {"samples": link("LATENT"), "vae": link("VAE")}, ("IMAGE",))
 def vae_decode(run: Runtime, samples: Latent, vae: VaeHandle) -> tuple[Images]:
     """Latents to a picture."""
     return (run.decode(_full(samples, "VAEDecode"), vae),)
 
 
-@node(
+@node_class(
     "VAEDecodeTiled",
     {
         "samples": link("LATENT"), "vae": link("VAE"), "tile_size": whole(64, 4096, default=512),
@@ -60,20 +60,20 @@ def _full(latent: Latent, where: str) -> Latent:
     return latent
 
 
-@node("VAEEncode", {"pixels": link("IMAGE"), "vae": link("VAE")}, _LATENT)
+@node_class("VAEEncode", {"pixels": link("IMAGE"), "vae": link("VAE")}, _LATENT)
 def vae_encode(run: Runtime, pixels: Images, vae: VaeHandle) -> tuple[Latent]:
     """A picture to latents."""
     return (latent_of(run, pixels, vae),)
 
 
-def latent_of(run: Runtime, images: Sequence[Picture], vae: VaeHandle) -> Latent:
+def latent_of(run: Runtime, images: Sequence[Pixels], vae: VaeHandle) -> Latent:
     """Pictures to latents."""
     samples = run.encode_pictures(images, vae)
     scale = run.load_vae(vae).scale
     return Latent(samples.shape[3] * scale, samples.shape[2] * scale, samples, len(images))
 
 
-@node(
+@node_class(
     "LatentUpscale",
     {
         "samples": link("LATENT"), "upscale_method": _METHODS, "width": whole(0, MAX_SIDE),
@@ -89,10 +89,10 @@ def latent_upscale(
         return (samples,)
     wide = width or round(samples.width * height / samples.height)
     tall = height or round(samples.height * width / samples.width)
-    return (scaled(samples, wide, tall, upscale_method, crop == "center"),)
+    return (scale_latent(samples, wide, tall, upscale_method, crop == "center"),)
 
 
-@node(
+@node_class(
     "LatentUpscaleBy",
     {"samples": link("LATENT"), "upscale_method": _METHODS, "scale_by": real(0.01, 8, default=1.5)},
     _LATENT,
@@ -100,10 +100,10 @@ def latent_upscale(
 def latent_upscale_by(run: Runtime, samples: Latent, upscale_method: str, scale_by: float) -> tuple[Latent]:
     """Latents at a multiple of their size."""
     width, height = round(samples.width * scale_by), round(samples.height * scale_by)
-    return (scaled(samples, width, height, upscale_method, False),)
+    return (scale_latent(samples, width, height, upscale_method, False),)
 
 
-def scaled(latent: Latent, width: int, height: int, method: str, centred: bool) -> Latent:
+def scale_latent(latent: Latent, width: int, height: int, method: str, centred: bool) -> Latent:
     """Latents at another size in pixels; ``centred`` first cuts them to the new shape around their middle."""
     from imagewright.t2i_backends.pictures.pixels import scale_latents
 

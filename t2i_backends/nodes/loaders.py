@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from imagewright.errors import BadInput
 from imagewright.t2i_backends.families.facts import TITLES, of_clip_type
-from imagewright.t2i_backends.nodes.registry import MAX_SCALED, node
+from imagewright.t2i_backends.nodes.registry import MAX_SCALED, node_class
 from imagewright.t2i_backends.values.handles import ClipHandle, ModelHandle, VaeHandle
 from imagewright.t2i_backends.values.node_inputs import choice, link, model_file, real, truth, whole
 
@@ -21,14 +21,14 @@ _CLIP = model_file("text_encoders")
 _DEVICE = choice("default", "cpu", default="default")
 
 
-@node("CheckpointLoaderSimple", {"ckpt_name": model_file("checkpoints")}, ("MODEL", "CLIP", "VAE"), loads=True)
+@node_class("CheckpointLoaderSimple", {"ckpt_name": model_file("checkpoints")}, ("MODEL", "CLIP", "VAE"), loads=True)
 def checkpoint_loader(run: Runtime, ckpt_name: str) -> tuple[ModelHandle, ClipHandle, VaeHandle]:
     """A whole pipeline: model, text encoders and VAE."""
     found = run.find("checkpoints", ckpt_name)
     return ModelHandle(found), ClipHandle((found,)), VaeHandle(found)
 
 
-@node(
+@node_class(
     "UNETLoader",
     {"unet_name": model_file("diffusion_models"), "weight_dtype": choice(*_WEIGHT_TYPES, default="default")},
     ("MODEL",),
@@ -52,13 +52,13 @@ def _text_encoders(run: Runtime, names: tuple[str, ...], kind: str, device: str)
     return (ClipHandle(tuple(run.find("text_encoders", name) for name in names), family),)
 
 
-@node("CLIPLoader", {"clip_name": _CLIP, "type": _ONE_CLIP, "device": _DEVICE}, ("CLIP",), loads=True)
+@node_class("CLIPLoader", {"clip_name": _CLIP, "type": _ONE_CLIP, "device": _DEVICE}, ("CLIP",), loads=True)
 def clip_loader(run: Runtime, clip_name: str, type: str, device: str) -> tuple[ClipHandle]:
     """One text encoder."""
     return _text_encoders(run, (clip_name,), type, device)
 
 
-@node(
+@node_class(
     "DualCLIPLoader",
     {"clip_name1": _CLIP, "clip_name2": _CLIP, "type": _TWO_CLIPS, "device": _DEVICE},
     ("CLIP",),
@@ -69,13 +69,13 @@ def dual_clip_loader(run: Runtime, clip_name1: str, clip_name2: str, type: str, 
     return _text_encoders(run, (clip_name1, clip_name2), type, device)
 
 
-@node("TripleCLIPLoader", {"clip_name1": _CLIP, "clip_name2": _CLIP, "clip_name3": _CLIP}, ("CLIP",), loads=True)
+@node_class("TripleCLIPLoader", {"clip_name1": _CLIP, "clip_name2": _CLIP, "clip_name3": _CLIP}, ("CLIP",), loads=True)
 def triple_clip_loader(run: Runtime, clip_name1: str, clip_name2: str, clip_name3: str) -> tuple[ClipHandle]:
     """SD3's three text encoders, in any order."""
     return _text_encoders(run, (clip_name1, clip_name2, clip_name3), "sd3", "default")
 
 
-@node(
+@node_class(
     "CLIPSetLastLayer", {"clip": link("CLIP"), "stop_at_clip_layer": whole(-24, -1, default=-1)}, ("CLIP",), loads=True
 )
 def clip_set_last_layer(run: Runtime, clip: ClipHandle, stop_at_clip_layer: int) -> tuple[ClipHandle]:
@@ -83,7 +83,7 @@ def clip_set_last_layer(run: Runtime, clip: ClipHandle, stop_at_clip_layer: int)
     return (replace(clip, stop=stop_at_clip_layer),)
 
 
-@node("VAELoader", {"vae_name": model_file("vae")}, ("VAE",), loads=True)
+@node_class("VAELoader", {"vae_name": model_file("vae")}, ("VAE",), loads=True)
 def vae_loader(run: Runtime, vae_name: str) -> tuple[VaeHandle]:
     """A VAE alone."""
     return (VaeHandle(run.find("vae", vae_name)),)
@@ -93,7 +93,7 @@ _STRENGTH = real(-100, 100, default=1.0)
 _LORA = model_file("loras")
 
 
-@node(
+@node_class(
     "LoraLoaderModelOnly",
     {"model": link("MODEL"), "lora_name": _LORA, "strength_model": _STRENGTH},
     ("MODEL",),
@@ -107,7 +107,7 @@ def lora_loader_model_only(
     return (model.with_lora(lora, strength_model) if strength_model else model,)
 
 
-@node(
+@node_class(
     "LoraLoader",
     {
         "model": link("MODEL"),
@@ -135,19 +135,19 @@ def _resampled(model: ModelHandle, **changes: object) -> tuple[ModelHandle]:
 _MODEL = link("MODEL")
 
 
-@node("ModelSamplingSD3", {"model": _MODEL, "shift": real(0, 100, default=3.0)}, ("MODEL",), loads=True)
+@node_class("ModelSamplingSD3", {"model": _MODEL, "shift": real(0, 100, default=3.0)}, ("MODEL",), loads=True)
 def model_sampling_sd3(run: Runtime, model: ModelHandle, shift: float) -> tuple[ModelHandle]:
     """Another static shift of a flow-matching model."""
     return _resampled(model, shift=shift, flux=None)
 
 
-@node("ModelSamplingAuraFlow", {"model": _MODEL, "shift": real(0, 100, default=1.73)}, ("MODEL",), loads=True)
+@node_class("ModelSamplingAuraFlow", {"model": _MODEL, "shift": real(0, 100, default=1.73)}, ("MODEL",), loads=True)
 def model_sampling_aura_flow(run: Runtime, model: ModelHandle, shift: float) -> tuple[ModelHandle]:
     """The same, with another default."""
     return _resampled(model, shift=shift, flux=None)
 
 
-@node(
+@node_class(
     "ModelSamplingFlux",
     {
         "model": _MODEL,
@@ -169,7 +169,7 @@ def model_sampling_flux(
 _PREDICTIONS = {"eps": "epsilon", "v_prediction": "v_prediction"}
 
 
-@node(
+@node_class(
     "ModelSamplingDiscrete",
     {"model": _MODEL, "sampling": choice(*_PREDICTIONS), "zsnr": truth(default=False)},
     ("MODEL",),

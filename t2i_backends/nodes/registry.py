@@ -25,7 +25,7 @@ MAX_STEPS = 200
 
 
 @dataclass(frozen=True)
-class Node:
+class NodeClass:
     """A node class."""
 
     run: Function
@@ -37,16 +37,16 @@ class Node:
     """It uses what a job states beside its graph: regions and redraw."""
 
 
-REGISTERED: dict[str, Node] = {}
+REGISTERED: dict[str, NodeClass] = {}
 
 
-def node(
+def node_class(
     name: str, inputs: Mapping[str, Input], outputs: tuple[str, ...], *, loads: bool = False, beside: bool = False
 ) -> Callable[[_F], _F]:
     """Register the function as node class ``name``."""
 
     def register(run: _F) -> _F:
-        REGISTERED[name] = Node(run, inputs, outputs, loads, beside)
+        REGISTERED[name] = NodeClass(run, inputs, outputs, loads, beside)
         return run
 
     return register

@@ -22,7 +22,7 @@ from imagewright.t2i_backends.models.model_store import ModelStore
 from imagewright.t2i_backends.pictures import pixels
 from imagewright.t2i_backends.pictures.pixels import Vae
 from imagewright.t2i_backends.pictures.previews import Previews
-from imagewright.t2i_backends.text.encode import encode, texts_for, zero_out
+from imagewright.t2i_backends.text.encode import encode_texts, texts_for, zero_out
 from imagewright.t2i_backends.values.handles import (
     ClipHandle,
     Conditioning,
@@ -122,8 +122,8 @@ class Runtime:
         found = self.cache.get(key)
         if found is None:
             encoders = self.store.text(clip)
-            with loras.applied_to_text(encoders, clip.loras):
-                found = encode(encoders, clip, texts)
+            with loras.wear_on_text(encoders, clip.loras):
+                found = encode_texts(encoders, clip, texts)
             self.cache.put(key, found)
         return cast(Conditioning, found)
 
@@ -137,14 +137,14 @@ class Runtime:
         return net if self.lockstep is None else replace(net, model=Joined(net.model, self.lockstep))
 
     @contextlib.contextmanager
-    def adapted(self, net: Net, wanted: Loras) -> Iterator[None]:
-        """``net`` with LoRAs on it inside the block; see ``loras.applied``."""
+    def adapt(self, net: Net, wanted: Loras) -> Iterator[None]:
+        """``net`` with LoRAs on it inside the block; see ``loras.wear``."""
         if self.lockstep is None:
-            with loras.applied(net, wanted):
+            with loras.wear(net, wanted):
                 yield
         else:
             bare = replace(net, model=net.model.bare)
-            with self.lockstep.together(bare.model, wanted, lambda: loras.applied(bare, wanted)):
+            with self.lockstep.together(bare.model, wanted, lambda: loras.wear(bare, wanted)):
                 yield
 
     def load_vae(self, handle: VaeHandle) -> Vae:
@@ -166,13 +166,13 @@ class Runtime:
             )
         return tuple(pixels.decode(vae, one[None]) for one in samples)
 
-    def encode_pictures(self, images: Sequence[pixels.Picture], handle: VaeHandle | None = None) -> torch.Tensor:
+    def encode_pictures(self, images: Sequence[pixels.Pixels], handle: VaeHandle | None = None) -> torch.Tensor:
         """Pictures to latents ``(count, C, h, w)`` with a VAE, the flow's own unless one is given."""
         handle = handle or self.vae
         if handle is None:
             raise BadInput("a redraw needs a flow that decodes with a VAE", "choose another flow")
         vae = self.load_vae(handle)
-        return torch.cat([pixels.encode(vae, image) for image in images])
+        return torch.cat([pixels.encode_picture(vae, image) for image in images])
 
     def sample(self, asked: Request) -> Latent:
         """Denoised latents; see ``sampler.sample``."""

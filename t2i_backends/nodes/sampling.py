@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from imagewright.errors import BadInput
 from imagewright.t2i_backends.denoising import sigmas as schedules
 from imagewright.t2i_backends.denoising.samplers.names import SAMPLER_NAMES
-from imagewright.t2i_backends.nodes.registry import MAX_STEPS, node
+from imagewright.t2i_backends.nodes.registry import MAX_STEPS, node_class
 from imagewright.t2i_backends.values.handles import Conditionings, Guider, Latent, ModelHandle, Noise, Sigmas
 from imagewright.t2i_backends.values.node_inputs import choice, link, real, truth, whole
 
@@ -56,7 +56,7 @@ _K_SAMPLER = {
 }  # fmt: skip
 
 
-@node("KSampler", _K_SAMPLER, ("LATENT",), beside=True)
+@node_class("KSampler", _K_SAMPLER, ("LATENT",), beside=True)
 def k_sampler(
     run: Runtime, model: ModelHandle, seed: int, steps: int, cfg: float, sampler_name: str, scheduler: str,
     positive: Conditionings, negative: Conditionings, latent_image: Latent, denoise: float,
@@ -78,7 +78,7 @@ _ADVANCED = {
 }  # fmt: skip
 
 
-@node("KSamplerAdvanced", _ADVANCED, ("LATENT",), beside=True)
+@node_class("KSamplerAdvanced", _ADVANCED, ("LATENT",), beside=True)
 def k_sampler_advanced(
     run: Runtime, model: ModelHandle, add_noise: str, noise_seed: int, steps: int, cfg: float, sampler_name: str,
     scheduler: str, positive: Conditionings, negative: Conditionings, latent_image: Latent, start_at_step: int,
@@ -100,13 +100,13 @@ def k_sampler_advanced(
     return (run.sample(Request(model, positive, negative, cfg, sampler_name, sigmas, latent_image, seed, done, facts)),)
 
 
-@node("KSamplerSelect", {"sampler_name": _SAMPLER}, ("SAMPLER",))
+@node_class("KSamplerSelect", {"sampler_name": _SAMPLER}, ("SAMPLER",))
 def sampler_select(run: Runtime, sampler_name: str) -> tuple[str]:
     """A sampler by its name."""
     return (sampler_name,)
 
 
-@node(
+@node_class(
     "BasicScheduler",
     {"model": _MODEL, "scheduler": _SCHEDULER, "steps": _STEPS, "denoise": _DENOISE},
     ("SIGMAS",),
@@ -116,7 +116,7 @@ def basic_scheduler(run: Runtime, model: ModelHandle, scheduler: str, steps: int
     return (_planned(model, "", scheduler, steps, denoise),)
 
 
-@node(
+@node_class(
     "BetaSamplingScheduler",
     {"model": _MODEL, "steps": _STEPS, "alpha": real(0.01, 50, default=0.6), "beta": real(0.01, 50, default=0.6)},
     ("SIGMAS",),
@@ -130,7 +130,7 @@ def beta_scheduler(run: Runtime, model: ModelHandle, steps: int, alpha: float, b
     return (make,)
 
 
-@node(
+@node_class(
     "KarrasScheduler",
     {
         "steps": _STEPS, "sigma_max": real(0.001, 5000, default=14.614642),
@@ -143,7 +143,7 @@ def karras_scheduler(run: Runtime, steps: int, sigma_max: float, sigma_min: floa
     return (_fixed(schedules.karras_between(sigma_min, sigma_max, steps, rho)),)
 
 
-@node("SplitSigmas", {"sigmas": link("SIGMAS"), "step": whole(0, 10_000, default=0)}, ("SIGMAS", "SIGMAS"))
+@node_class("SplitSigmas", {"sigmas": link("SIGMAS"), "step": whole(0, 10_000, default=0)}, ("SIGMAS", "SIGMAS"))
 def split_sigmas(run: Runtime, sigmas: Sigmas, step: int) -> tuple[Sigmas, Sigmas]:
     """A schedule before and after a step."""
     return (lambda table, strength: sigmas(table, strength)[: step + 1]), (
@@ -151,13 +151,15 @@ def split_sigmas(run: Runtime, sigmas: Sigmas, step: int) -> tuple[Sigmas, Sigma
     )
 
 
-@node("BasicGuider", {"model": _MODEL, "conditioning": _CONDITIONING}, ("GUIDER",))
+@node_class("BasicGuider", {"model": _MODEL, "conditioning": _CONDITIONING}, ("GUIDER",))
 def basic_guider(run: Runtime, model: ModelHandle, conditioning: Conditionings) -> tuple[Guider]:
     """One pass a step, without a negative."""
     return (Guider(model, conditioning),)
 
 
-@node("CFGGuider", {"model": _MODEL, "positive": _CONDITIONING, "negative": _CONDITIONING, "cfg": _CFG}, ("GUIDER",))
+@node_class(
+    "CFGGuider", {"model": _MODEL, "positive": _CONDITIONING, "negative": _CONDITIONING, "cfg": _CFG}, ("GUIDER",)
+)
 def cfg_guider(
     run: Runtime, model: ModelHandle, positive: Conditionings, negative: Conditionings, cfg: float
 ) -> tuple[Guider]:
@@ -165,13 +167,13 @@ def cfg_guider(
     return (Guider(model, positive, negative, cfg),)
 
 
-@node("RandomNoise", {"noise_seed": _SEED}, ("NOISE",))
+@node_class("RandomNoise", {"noise_seed": _SEED}, ("NOISE",))
 def random_noise(run: Runtime, noise_seed: int) -> tuple[Noise]:
     """Noise from a seed."""
     return (Noise(noise_seed),)
 
 
-@node("DisableNoise", {}, ("NOISE",))
+@node_class("DisableNoise", {}, ("NOISE",))
 def disable_noise(run: Runtime) -> tuple[Noise]:
     """No noise at all."""
     return (Noise(None),)
@@ -180,7 +182,7 @@ def disable_noise(run: Runtime) -> tuple[Noise]:
 _OUT = ("LATENT", "LATENT")
 
 
-@node(
+@node_class(
     "SamplerCustom",
     {
         "model": _MODEL, "add_noise": truth(default=True), "noise_seed": _SEED, "cfg": _CFG, "positive": _CONDITIONING,
@@ -198,7 +200,7 @@ def sampler_custom(
     return sampler_custom_advanced(run, noise, Guider(model, positive, negative, cfg), sampler, sigmas, latent_image)
 
 
-@node(
+@node_class(
     "SamplerCustomAdvanced",
     {
         "noise": link("NOISE"), "guider": link("GUIDER"), "sampler": link("SAMPLER"), "sigmas": link("SIGMAS"),

@@ -15,10 +15,10 @@ from imagewright.t2i_backends.nodes import (  # noqa: F401
     sampling,
     values,
 )
-from imagewright.t2i_backends.nodes.registry import REGISTERED, Node
+from imagewright.t2i_backends.nodes.registry import REGISTERED, NodeClass
 
-NODES: Mapping[str, Node] = REGISTERED
+NODES: Mapping[str, NodeClass] = REGISTERED
 OUTPUTS: Mapping[str, tuple[str, ...]] = {name: node.outputs for name, node in NODES.items()}
 RESULTS = ("SaveImage", "PreviewImage")
 """Nodes whose picture can be a flow's result; a SaveImage counts before a PreviewImage."""
-SAMPLERS = ("KSampler", "KSamplerAdvanced", "SamplerCustom", "SamplerCustomAdvanced")
+SAMPLER_NODES = ("KSampler", "KSamplerAdvanced", "SamplerCustom", "SamplerCustomAdvanced")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from imagewright.t2i_backends.nodes.registry import node
+from imagewright.t2i_backends.nodes.registry import node_class
 from imagewright.t2i_backends.values.node_inputs import Input, real, truth, whole
 
 if TYPE_CHECKING:
@@ -13,32 +13,32 @@ if TYPE_CHECKING:
 _LARGE = 2**63 - 1
 
 
-@node("PrimitiveInt", {"value": whole(-_LARGE, _LARGE)}, ("INT",))
+@node_class("PrimitiveInt", {"value": whole(-_LARGE, _LARGE)}, ("INT",))
 def primitive_int(run: Runtime, value: int) -> tuple[int]:
     """A whole number."""
     return (value,)
 
 
-@node("PrimitiveFloat", {"value": real(-1e30, 1e30)}, ("FLOAT",))
+@node_class("PrimitiveFloat", {"value": real(-1e30, 1e30)}, ("FLOAT",))
 def primitive_float(run: Runtime, value: float) -> tuple[float]:
     """A number."""
     return (value,)
 
 
-@node("PrimitiveBoolean", {"value": truth()}, ("BOOLEAN",))
+@node_class("PrimitiveBoolean", {"value": truth()}, ("BOOLEAN",))
 def primitive_boolean(run: Runtime, value: bool) -> tuple[bool]:
     """A truth value."""
     return (value,)
 
 
-@node("PrimitiveStringMultiline", {"value": Input("text")}, ("STRING",))
-@node("PrimitiveString", {"value": Input("text")}, ("STRING",))
+@node_class("PrimitiveStringMultiline", {"value": Input("text")}, ("STRING",))
+@node_class("PrimitiveString", {"value": Input("text")}, ("STRING",))
 def primitive_string(run: Runtime, value: str) -> tuple[str]:
     """A text."""
     return (value,)
 
 
-@node(
+@node_class(
     "StringConcatenate",
     {"string_a": Input("text"), "string_b": Input("text"), "delimiter": Input("text", default="")},
     ("STRING",),
@@ -48,7 +48,7 @@ def string_concatenate(run: Runtime, string_a: str, string_b: str, delimiter: st
     return (f"{string_a}{delimiter}{string_b}",)
 
 
-@node("StringReplace", {"string": Input("text"), "find": Input("text"), "replace": Input("text")}, ("STRING",))
+@node_class("StringReplace", {"string": Input("text"), "find": Input("text"), "replace": Input("text")}, ("STRING",))
 def string_replace(run: Runtime, string: str, find: str, replace: str) -> tuple[str]:
     """A text with some words replaced; an empty search changes nothing."""
     return (string.replace(find, replace) if find else string,)

@@ -12,7 +12,7 @@ from PIL import Image
 
 Mask = npt.NDArray[np.float32]
 """``(count, height, width)`` in [0, 1]."""
-Picture = Image.Image | torch.Tensor
+Pixels = Image.Image | torch.Tensor
 """RGB in 8 bits, or float32 ``(1, 3, h, w)`` in [0, 1] where 8 bits are too coarse."""
 
 PIL_METHODS = {
@@ -38,7 +38,7 @@ class Vae:
         return int(self.model.config.latent_channels)
 
 
-def to_tensor(image: Picture) -> torch.Tensor:
+def to_tensor(image: Pixels) -> torch.Tensor:
     """A picture as float32 ``(1, 3, h, w)`` in [0, 1]."""
     if isinstance(image, torch.Tensor):
         return image
@@ -62,7 +62,7 @@ def decode(vae: Vae, latents: torch.Tensor) -> Image.Image:
 
 
 @torch.inference_mode()
-def encode(vae: Vae, image: Picture) -> torch.Tensor:
+def encode_picture(vae: Vae, image: Pixels) -> torch.Tensor:
     """A picture to scaled latents ``(1, C, h, w)``, float32 on the CPU: the mean of the VAE's posterior.
 
     The picture is cut to whole latent cells, at the right and the bottom.
@@ -77,7 +77,7 @@ def encode(vae: Vae, image: Picture) -> torch.Tensor:
     return scaled
 
 
-def repeated(values: torch.Tensor, count: int) -> torch.Tensor:
+def repeat(values: torch.Tensor, count: int) -> torch.Tensor:
     """``values`` with ``count`` entries along the first axis: cut, or from the start again, as ComfyUI does it."""
     times = -(-count // values.shape[0])
     return values.repeat(times, *[1] * (values.dim() - 1))[:count] if times > 1 else values[:count]
@@ -128,7 +128,7 @@ def _slerp_axis(values: torch.Tensor, size: int) -> torch.Tensor:
     return found
 
 
-def grown(mask: Mask, by: int) -> Mask:
+def grow(mask: Mask, by: int) -> Mask:
     """A mask of 0 and 1 that reaches ``by // 2`` pixels farther, as ComfyUI grows it: a square of side ``by``."""
     found = torch.from_numpy(mask).round()[:, None]
     if by:
@@ -146,7 +146,7 @@ def resize_mask(mask: Mask, width: int, height: int) -> Mask:
     return found
 
 
-def greyed(image: Image.Image, mask: Mask) -> torch.Tensor:
+def grey_out(image: Image.Image, mask: Mask) -> torch.Tensor:
     """The picture with the very middle of grey under the mask ``(height, width)``: ``(1, 3, h, w)`` in [0, 1]."""
     kept = 1 - torch.from_numpy(np.rint(mask))
     return (to_tensor(image) - 0.5) * kept + 0.5

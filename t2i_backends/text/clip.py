@@ -12,9 +12,9 @@ from typing import Any
 
 import torch
 
-from imagewright.t2i_backends.text.weights import weighted
+from imagewright.t2i_backends.text.weights import weigh
 
-MAX_CHUNKS = 32
+_MAX_CHUNKS = 32
 
 
 @dataclass(frozen=True)
@@ -80,11 +80,11 @@ class ClipEncoder:
         begin, end = frame[:-1], frame[-1:]
         room = int(min(tokenizer.model_max_length, self.model.config.max_position_embeddings))
         inside: list[tuple[int, float]] = []
-        for piece, weight in weighted(text):
+        for piece, weight in weigh(text):
             found = tokenizer(piece, truncation=False)["input_ids"]
             inside += [(token, weight) for token in found[len(begin) : len(found) - 1]]
         step = room - len(frame)
-        most = MAX_CHUNKS if chunked else 1
+        most = _MAX_CHUNKS if chunked else 1
         chunks = [inside[at : at + step] for at in range(0, max(len(inside), 1), step)][:most]
         ids, weights = [], []
         for chunk in chunks:

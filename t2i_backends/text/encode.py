@@ -46,7 +46,7 @@ def texts_for(text: str) -> Texts:
 
 
 @torch.inference_mode()
-def encode(encoders: Encoders, handle: ClipHandle, texts: Texts) -> Conditioning:
+def encode_texts(encoders: Encoders, handle: ClipHandle, texts: Texts) -> Conditioning:
     """``texts`` through the encoders, onto the CPU; ``truncated`` says what was cut off.
 
     Raises:

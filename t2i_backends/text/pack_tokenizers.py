@@ -18,14 +18,14 @@ from pathlib import Path
 
 from imagewright.t2i_backends.models.model_files import CONFIGS
 
-FOLDERS = {
+_FOLDERS = {
     "clip": "diffsynth/tokenizer_configs/flux/tokenizer_1/",
     "t5": "diffsynth/tokenizer_configs/flux/tokenizer_2/",
 }
 """Where each tokenizer lies in the wheel."""
 
 
-def packed(wheel: Path, folder: str) -> bytes:
+def pack_tokenizer(wheel: Path, folder: str) -> bytes:
     """The tokenizer in ``folder`` of ``wheel`` as gzip of its JSON; the same wheel gives the same bytes."""
     from transformers import AutoTokenizer
 
@@ -47,8 +47,8 @@ def main() -> None:
     parser.add_argument("--out", type=Path, default=CONFIGS / "tokenizers")
     args = parser.parse_args()
     args.out.mkdir(parents=True, exist_ok=True)
-    for name, folder in FOLDERS.items():
-        (args.out / f"{name}.json.gz").write_bytes(packed(args.wheel, folder))
+    for name, folder in _FOLDERS.items():
+        (args.out / f"{name}.json.gz").write_bytes(pack_tokenizer(args.wheel, folder))
 
 
 if __name__ == "__main__":

@@ -17,16 +17,16 @@ from imagewright.t2i_backends.models.model_files import CONFIGS, ModelPath
 _FILES = {"clip_l": "clip", "clip_g": "clip", "t5": "t5"}
 
 
-def find(source: ModelPath, folder: Path, role: str, family: str) -> Any:
+def find_tokenizer(source: ModelPath, folder: Path, role: str, family: str) -> Any:
     """The tokenizer for the text encoder whose config lies in ``folder``."""
     beside = folder.with_name(folder.name.replace("text_encoder", "tokenizer")) if source.is_pipeline else folder
     if any((beside / name).is_file() for name in ("tokenizer.json", "vocab.json", "spiece.model")):
         return AutoTokenizer.from_pretrained(str(beside), trust_remote_code=False, local_files_only=True)
-    return shipped(_FILES[role], "!" if role == "clip_g" else "")
+    return load_tokenizer(_FILES[role], "!" if role == "clip_g" else "")
 
 
 @lru_cache(maxsize=4)
-def shipped(name: str, pad: str = "") -> PreTrainedTokenizerFast:
+def load_tokenizer(name: str, pad: str = "") -> PreTrainedTokenizerFast:
     """The tokenizer ``clip`` or ``t5``; ``pad`` replaces CLIP's padding (CLIP-G's is ``!``)."""
     from tokenizers import Tokenizer
 

@@ -8,10 +8,10 @@ from collections.abc import Iterator
 _PIECES = re.compile(r"\\[()]|[()]|[^()\\]+|\\")
 _WEIGHT = re.compile(r"^(.*):\s*([+-]?(?:\d+\.?\d*|\.\d+))\s*$", re.DOTALL)
 PLAIN_BRACKET = 1.1
-MOST = 100.0
+_MOST = 100.0
 
 
-def weighted(text: str) -> list[tuple[str, float]]:
+def weigh(text: str) -> list[tuple[str, float]]:
     """The pieces of ``text`` with their weights; text without brackets is one piece of weight 1.
 
     An open bracket that is never closed, or a closed one that was never opened, is plain text.
@@ -39,7 +39,7 @@ def _walk(text: str, weight: float) -> Iterator[tuple[str, float]]:
         found = _WEIGHT.match(inner)
         factor = float(found[2]) if found else PLAIN_BRACKET
         stated = factor if found else weight * factor
-        yield from _walk(found[1] if found else inner, max(-MOST, min(MOST, stated)))
+        yield from _walk(found[1] if found else inner, max(-_MOST, min(_MOST, stated)))
         at = end + 1
 
 

@@ -93,7 +93,7 @@ def flaws_of(
             yield from _check_link(where, graph, linked.get(name), (wanted.kind,), outputs)
         elif name in linked and wanted.kind in VALUES:
             yield from _check_link(where, graph, linked[name], VALUES[wanted.kind], outputs)
-        elif (reason := refused(value["inputs"][name], wanted)) is not None:
+        elif (reason := refuse(value["inputs"][name], wanted)) is not None:
             yield _bad_value(where, value["inputs"][name], wanted, reason)
 
 
@@ -123,7 +123,7 @@ def _bad_value(where: str, value: object, wanted: Input, reason: str) -> Flaw:
     return Flaw(where, f"{where} is {shown}, but must be {reason}", "correct it in the flow")
 
 
-def refused(value: object, wanted: Input) -> str | None:
+def refuse(value: object, wanted: Input) -> str | None:
     """What ``value`` should have been, in words; None when it is good. Nothing is converted but whole floats."""
     if wanted.kind == "text":
         return None if isinstance(value, str) else "a text"

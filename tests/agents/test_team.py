@@ -12,7 +12,7 @@ from imagewright.agents.layout.rules import RulesLayoutPlanner
 from imagewright.agents.llm.ask import Line
 from imagewright.agents.llm.models import Reach
 from imagewright.agents.selector.rules import RulesSelector
-from imagewright.agents.team import Team, connected, with_models
+from imagewright.agents.team import Team, connect_agents, with_models
 
 RULES = Team(RulesCategorizer(), RulesSelector(), RulesLayoutPlanner())
 
@@ -27,11 +27,11 @@ def script(tmp_path: Path) -> str:
 
 def test_without_a_setting_the_rules_decide() -> None:
     assert with_models(RULES, "rules", Reach({}), Line()) == RULES
-    assert connected(None, Reach({}), Line()) == {}
+    assert connect_agents(None, Reach({}), Line()) == {}
 
 
 def test_agents_share_a_model_and_each_may_have_its_own(script: str) -> None:
-    askers = connected(f"{script}; selector=rules", Reach({}), Line())
+    askers = connect_agents(f"{script}; selector=rules", Reach({}), Line())
     assert set(askers) == {"interpreter", "categorizer", "layout", "writer", "critic"}
     assert len({id(asker.models[0]) for asker in askers.values()}) == 1
     team = with_models(RULES, f"{script}; selector=rules", Reach({}), Line())

@@ -18,7 +18,7 @@ import pytest
 
 from imagewright.cli.boundary import as_ours, guard
 from imagewright.cli.options import parents_of, read_out, read_prompt, read_prompts, read_size
-from imagewright.cli.terminal.progress import Progress
+from imagewright.cli.terminal.progress import ProgressLine
 from imagewright.errors import BadInput, BudgetSpent, CannotDraw, Fault, NeedsAnswer
 from imagewright.schemas import RunEvent
 
@@ -289,7 +289,7 @@ def _events() -> list[RunEvent]:
 
 
 def test_the_run_comes_first_and_lines_are_plain_in_a_pipe(capsys: pytest.CaptureFixture[str]) -> None:
-    with Progress() as progress:
+    with ProgressLine() as progress:
         for event in _events():
             progress(event)
     out, err = capsys.readouterr()
@@ -300,7 +300,7 @@ def test_the_run_comes_first_and_lines_are_plain_in_a_pipe(capsys: pytest.Captur
 
 
 def test_quiet_still_names_the_run(capsys: pytest.CaptureFixture[str]) -> None:
-    with Progress(quiet=True) as progress:
+    with ProgressLine(quiet=True) as progress:
         for event in _events():
             progress(event)
     assert capsys.readouterr().err == "run 20261121-abc123\n"
@@ -309,7 +309,7 @@ def test_quiet_still_names_the_run(capsys: pytest.CaptureFixture[str]) -> None:
 def test_on_a_terminal_one_line_moves(capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
     monkeypatch.setenv("TERM", "xterm")
-    with Progress() as progress:
+    with ProgressLine() as progress:
         for event in _events():
             progress(event)
     err = capfd.readouterr().err

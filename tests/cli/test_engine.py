@@ -24,11 +24,11 @@ Run = Callable[..., tuple[int, str, str]]
 @pytest.fixture(scope="module")
 def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A home that the tests of this file share, with an untrained mini among its models."""
-    from imagewright.t2i_backends.mini.architecture import build_pipeline, export
+    from imagewright.t2i_backends.mini.architecture import build_pipeline, export_pipeline
     from imagewright.t2i_backends.mini.training.train_autoencoder import build_autoencoder
 
     root = tmp_path_factory.mktemp("shared")
-    export(build_pipeline(build_autoencoder()), root / "models" / "checkpoints" / "mini")
+    export_pipeline(build_pipeline(build_autoencoder()), root / "models" / "checkpoints" / "mini")
     return root
 
 

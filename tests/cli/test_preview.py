@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from imagewright.cli.terminal.preview import encoded, protocol
+from imagewright.cli.terminal.preview import encode_preview, protocol
 
 
 @pytest.fixture
@@ -40,21 +40,21 @@ def test_the_terminal_s_own_protocol_is_taken(environ: dict[str, str], encoding:
 
 
 def test_kitty_and_iterm_get_the_file_itself(png: Path) -> None:
-    parts = re.findall(r"\x1b_G[^;]*;([^\x1b]*)\x1b\\", encoded(png, "kitty"))
+    parts = re.findall(r"\x1b_G[^;]*;([^\x1b]*)\x1b\\", encode_preview(png, "kitty"))
     assert base64.b64decode("".join(parts)) == png.read_bytes()
-    data = encoded(png, "iterm").partition(":")[2].rstrip("\a\n")
+    data = encode_preview(png, "iterm").partition(":")[2].rstrip("\a\n")
     assert base64.b64decode(data) == png.read_bytes()
 
 
 def test_blocks_have_the_picture_s_colours(png: Path) -> None:
-    first = encoded(png, "blocks").split("\n")[0]
+    first = encode_preview(png, "blocks").split("\n")[0]
     assert first.count("▀") == 32
     assert first.startswith("\x1b[38;2;255;0;0;48;2;255;0;0m▀")
     assert first.endswith("\x1b[38;2;0;0;255;48;2;0;0;255m▀\x1b[0m")
 
 
 def test_sixels_draw_every_pixel_once(png: Path) -> None:
-    text = encoded(png, "sixel")
+    text = encode_preview(png, "sixel")
     head = re.match(r'\x1bPq"1;1;(\d+);(\d+)', text)
     assert head
     assert (int(head[1]), int(head[2])) == (256, 256)

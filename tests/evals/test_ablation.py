@@ -9,36 +9,36 @@ import pytest
 
 from imagewright.errors import BadInput
 from imagewright.evals.ablation import (
-    KINDS,
     PAIRS,
+    PROMPT_KINDS,
     Arm,
-    Setting,
-    Table,
+    CellSetting,
+    FlowMeans,
     arms,
     cells,
-    held_out,
+    hold_out,
     judge_exactly,
-    read_prompts,
+    read_cases,
     table_of,
     write_prompts,
 )
-from imagewright.evals.ablation_report import plot, table
-from imagewright.evals.mini_report import Case, Row
-from imagewright.evals.paired import Outcome, arm_rows, pair_row
+from imagewright.evals.ablation_report import ablation_table, plot
+from imagewright.evals.mini_report import ReportCase, Row
+from imagewright.evals.paired import ArmOutcome, arm_rows, pair_row
 from imagewright.schemas import DrawRequest, Evidence, Round, RunResult, Verdict
 from imagewright.t2i_backends.mini.editions import SECOND
 from imagewright.t2i_backends.mini.world import Scene
 
-TABLE = Table(
+TABLE = FlowMeans(
     {"calm": 0.6, "bold": 0.7}, {"Counting": {"calm": 0.9, "bold": 0.5}, "Colours": {"calm": 0.5, "bold": 0.6}}, {}
 )
-SETTING = Setting(judge_exactly(SECOND))
+SETTING = CellSetting(judge_exactly(SECOND))
 
 
 class Engine:
     """Draws the right picture where a request asks for the critic or ``good`` is its flow, an empty one elsewhere."""
 
-    def __init__(self, made: list[Case], stop_after: int = 10_000) -> None:
+    def __init__(self, made: list[ReportCase], stop_after: int = 10_000) -> None:
         self.scenes = {case.prompt: case.scene for case in made}
         self.requests: list[DrawRequest] = []
         self.stop_after = stop_after
@@ -62,28 +62,28 @@ class Engine:
 
 
 @pytest.fixture
-def made() -> list[Case]:
-    return held_out(SECOND, 4)
+def made() -> list[ReportCase]:
+    return hold_out(SECOND, 4)
 
 
-def test_the_prompts_are_fixed_and_from_all_rows(made: list[Case]) -> None:
-    many = held_out(SECOND, 300)
-    assert many == held_out(SECOND, 300)
+def test_the_prompts_are_fixed_and_from_all_rows(made: list[ReportCase]) -> None:
+    many = hold_out(SECOND, 300)
+    assert many == hold_out(SECOND, 300)
     assert len({case.prompt for case in many}) > 290
-    assert {case.kind for case in many} == {row.name for row in KINDS[2]}
-    assert held_out(SECOND, 4) == made
+    assert {case.kind for case in many} == {row.name for row in PROMPT_KINDS[2]}
+    assert hold_out(SECOND, 4) == made
 
 
 def test_another_seed_makes_other_prompts(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(cast(dict[int, tuple[Row, ...]], KINDS), 2, (replace(KINDS[2][0], prompts=8),))
-    first, second = ([case.prompt for case in held_out(SECOND, 8, seed)] for seed in (1, 2))
+    monkeypatch.setitem(cast(dict[int, tuple[Row, ...]], PROMPT_KINDS), 2, (replace(PROMPT_KINDS[2][0], prompts=8),))
+    first, second = ([case.prompt for case in hold_out(SECOND, 8, seed)] for seed in (1, 2))
     assert len(first) == len(second) == 8
     assert len({*first} & {*second}) < 4
 
 
 def test_every_arm_asks_for_what_its_name_says() -> None:
     found = {arm.name: arm for arm in arms(TABLE, "plain-flow", images=4, draws=3)}
-    case = held_out(SECOND, 1)[0]
+    case = hold_out(SECOND, 1)[0]
     assert found["plain"].flow(case) == "plain-flow"
     assert found["best-fixed"].flow(case) == found["best-of-n"].flow(case) == "bold"
     assert found["random"].flow(case) in TABLE.means
@@ -116,7 +116,7 @@ def test_the_table_of_categories_is_what_the_evidence_says() -> None:
         table_of([], {}, {})
 
 
-def test_a_stopped_run_goes_on_and_draws_nothing_twice(made: list[Case], tmp_path: Path) -> None:
+def test_a_stopped_run_goes_on_and_draws_nothing_twice(made: list[ReportCase], tmp_path: Path) -> None:
     wanted = arms(TABLE, "plain-flow", images=4, draws=3)
     with pytest.raises(KeyboardInterrupt):
         list(cells(Engine(made, stop_after=9), wanted, made, range(2), SETTING, tmp_path))
@@ -132,8 +132,8 @@ def test_a_stopped_run_goes_on_and_draws_nothing_twice(made: list[Case], tmp_pat
     assert again.requests == []
 
 
-def test_a_cell_of_another_flow_or_evidence_is_drawn_anew(made: list[Case], tmp_path: Path) -> None:
-    def drawn(arm: Arm, setting: Setting) -> int:
+def test_a_cell_of_another_flow_or_evidence_is_drawn_anew(made: list[ReportCase], tmp_path: Path) -> None:
+    def drawn(arm: Arm, setting: CellSetting) -> int:
         engine = Engine(made)
         list(cells(engine, [arm], made, range(1), setting, tmp_path))
         return len(engine.requests)
@@ -145,16 +145,16 @@ def test_a_cell_of_another_flow_or_evidence_is_drawn_anew(made: list[Case], tmp_
     assert drawn(bold, replace(SETTING, measured="more evidence")) == 1
 
 
-def test_another_judge_looks_again_at_the_same_pictures(made: list[Case], tmp_path: Path) -> None:
+def test_another_judge_looks_again_at_the_same_pictures(made: list[ReportCase], tmp_path: Path) -> None:
     arm = Arm("plain", lambda case: "calm")
     assert {o.score for o in cells(Engine(made), [arm], made, range(1), SETTING, tmp_path)} == {0.0}
-    engine, kind = Engine(made), Setting(lambda case, image: 0.75, "kind")
+    engine, kind = Engine(made), CellSetting(lambda case, image: 0.75, "kind")
     assert {o.score for o in cells(engine, [arm], made, range(1), kind, tmp_path)} == {0.75}
     assert {o.score for o in cells(engine, [arm], made, range(1), SETTING, tmp_path)} == {0.0}
     assert engine.requests == []
 
 
-def test_best_of_n_stops_at_the_critics_word_and_keeps_its_picture(made: list[Case], tmp_path: Path) -> None:
+def test_best_of_n_stops_at_the_critics_word_and_keeps_its_picture(made: list[ReportCase], tmp_path: Path) -> None:
     arm = Arm("best-of-n", lambda case: "bold", critic=True, draws=3)
     engine = Engine(made[:1])
     (outcome,) = cells(engine, [arm], made[:1], range(1), SETTING, tmp_path)
@@ -163,24 +163,24 @@ def test_best_of_n_stops_at_the_critics_word_and_keeps_its_picture(made: list[Ca
     assert sorted(p.suffix for p in (tmp_path / "best-of-n").iterdir()) == [".json", ".png"]
 
 
-def test_the_prompts_lie_beside_the_pictures_and_are_read_back(made: list[Case], tmp_path: Path) -> None:
+def test_the_prompts_lie_beside_the_pictures_and_are_read_back(made: list[ReportCase], tmp_path: Path) -> None:
     write_prompts(made, tmp_path)
-    found = read_prompts(tmp_path / "prompts.jsonl")
+    found = read_cases(tmp_path / "prompts.jsonl")
     assert [(c.prompt, c.kind, c.scene.groups, c.scene.relation) for c in found] == [
         (c.prompt, c.kind, c.scene.groups, c.scene.relation) for c in made
     ]
     (tmp_path / "bad.jsonl").write_text(json.dumps({"prompt": "x"}) + "\n")
     for path, words in ((tmp_path / "bad.jsonl", "line 1"), (tmp_path / "none", "cannot read")):
         with pytest.raises(BadInput, match=words):
-            read_prompts(path)
+            read_cases(path)
 
 
 def test_table_and_plot_hold_every_arm() -> None:
     outcomes = [
-        Outcome(arm, f"p{i}", 0, float(i % 3 > n), 2, 1.5, "c") for n, arm in enumerate("ab") for i in range(30)
+        ArmOutcome(arm, f"p{i}", 0, float(i % 3 > n), 2, 1.5, "c") for n, arm in enumerate("ab") for i in range(30)
     ]
     rows = arm_rows(outcomes)
-    text = table(rows, [pair_row(outcomes, "a", "b")])
+    text = ablation_table(rows, [pair_row(outcomes, "a", "b")])
     assert "66.7%" in text
     assert "a - b:  +33.3" in text
     assert plot(rows).height > plot(rows[:1]).height

@@ -12,19 +12,19 @@ import pytest
 
 from imagewright.container import Imagewright
 from imagewright.errors import BadInput, ImagewrightError
-from imagewright.evals.ablation import held_out
-from imagewright.evals.ablation_run import Asked, arms_of, draw_apart, judge_of, outcomes, workers_for
+from imagewright.evals.ablation import hold_out
+from imagewright.evals.ablation_run import AblationOrder, arms_of, draw_apart, judge_of, outcomes, workers_for
 from imagewright.settings import load_settings
 from imagewright.t2i_backends.mini.editions import SHIPPED
 from imagewright.tools.detect import weights_file
 
 
 @pytest.fixture
-def asked(tmp_path: Path) -> Asked:
-    return Asked(tuple(held_out(SHIPPED, 3)), 1, tmp_path / "images", "mini-few-steps", 1, 1, only=("plain",))
+def asked(tmp_path: Path) -> AblationOrder:
+    return AblationOrder(tuple(hold_out(SHIPPED, 3)), 1, tmp_path / "images", "mini-few-steps", 1, 1, only=("plain",))
 
 
-def test_two_processes_draw_every_cell_once(asked: Asked) -> None:
+def test_two_processes_draw_every_cell_once(asked: AblationOrder) -> None:
     heard: list[int] = []
     settings = load_settings()
     other = asked.images / "best-fixed" / "0001-0.cell.json"
@@ -42,7 +42,7 @@ def test_two_processes_draw_every_cell_once(asked: Asked) -> None:
     assert sorted(json.loads(text)["outcome"]["score"] for text in cells.values()) == sorted(o.score for o in found)
 
 
-def test_another_critic_makes_another_measurement(asked: Asked, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_another_critic_makes_another_measurement(asked: AblationOrder, monkeypatch: pytest.MonkeyPatch) -> None:
     asked = replace(asked, cases=asked.cases[:1])
     with contextlib.closing(Imagewright(load_settings())) as engine:
         list(outcomes(engine, arms_of(engine, asked), asked))
@@ -72,17 +72,17 @@ def test_small_pictures_on_a_cpu_are_shared_out_unasked(
 ) -> None:
     monkeypatch.setattr("os.cpu_count", lambda: cores)
     settings = load_settings({**os.environ, "IMAGEWRIGHT_DEVICE": device})
-    asked = Asked(tuple(held_out(SHIPPED, 300)[:prompts]), 1, Path(), "mini-plain", 6, 4)
+    asked = AblationOrder(tuple(hold_out(SHIPPED, 300)[:prompts]), 1, Path(), "mini-plain", 6, 4)
     assert workers_for(settings, asked, arms, base) == wanted
 
 
-def test_what_keeps_one_process_from_drawing_ends_all(asked: Asked) -> None:
+def test_what_keeps_one_process_from_drawing_ends_all(asked: AblationOrder) -> None:
     with pytest.raises(ImagewrightError, match="no-such-flow"):
         draw_apart(load_settings(), replace(asked, plain="no-such-flow"), 2, lambda done: None)
     assert not list(asked.images.rglob("*.cell.json"))
 
 
-def test_what_there_is_not_is_told_before_anything_is_drawn(asked: Asked) -> None:
+def test_what_there_is_not_is_told_before_anything_is_drawn(asked: AblationOrder) -> None:
     with contextlib.closing(Imagewright(load_settings())) as engine:
         with pytest.raises(BadInput, match="no arm is called 'fully'"):
             arms_of(engine, replace(asked, only=("fully",)))

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from imagewright.evals.failures import cause_of, failures, main, sheet, table
+from imagewright.evals.failures import cause_of, collect_failures, failure_table, main, sheet
 from imagewright.schemas import Box, Layout, Round, Verdict
 from imagewright.t2i_backends.mini.editions import SECOND
 from imagewright.t2i_backends.mini.world import Group, Scene, Thing
@@ -55,9 +55,9 @@ def test_a_folder_gives_its_failures_a_table_and_a_sheet(tmp_path: Path, capsys:
         Path(f"{stem}.cell.json").write_text("{}")
         rounds = [made(GOOD, accepted=number == 2).model_dump(mode="json")]
         Path(f"{stem}.json").write_text(json.dumps({"image": "x", "rounds": rounds}))
-    found = failures(tmp_path, SECOND)
+    found = collect_failures(tmp_path, SECOND)
     assert [(f.case.seed, f.cause) for f in found] == [(2, "critic"), (1, "drawing")]
-    assert "critic      1   50.0%" in table(found)
+    assert "critic      1   50.0%" in failure_table(found)
     assert sheet(found).width > 500
     assert main([str(tmp_path)]) == 0
     assert (tmp_path / "failures.png").is_file()

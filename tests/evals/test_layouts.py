@@ -9,7 +9,7 @@ import pytest
 
 from imagewright.agents.layout.rules import RulesLayoutPlanner
 from imagewright.errors import BadInput
-from imagewright.evals.layouts import evaluate, geneval, numeracy, singular, spatial
+from imagewright.evals.layouts import evaluate_sets, geneval, numeracy, spatial, to_singular
 from imagewright.schemas import Box
 
 
@@ -70,21 +70,21 @@ def test_the_judge_of_numeracy_prompts() -> None:
     ("noun", "one"), [("buses", "bus"), ("cherries", "cherry"), ("sheep", "sheep"), ("glass", "glass")]
 )
 def test_singulars(noun: str, one: str) -> None:
-    assert singular(noun) == one
+    assert to_singular(noun) == one
 
 
 def test_missing_data_is_told(tmp_path: Path) -> None:
     with pytest.raises(BadInput, match="cannot read"):
-        evaluate(tmp_path, RulesLayoutPlanner())
+        evaluate_sets(tmp_path, RulesLayoutPlanner())
     (tmp_path / "geneval").mkdir()
     (tmp_path / "geneval" / "evaluation_metadata.jsonl").write_text('{"tag": 1}\n')
     with pytest.raises(BadInput, match="cannot read"):
-        evaluate(tmp_path, RulesLayoutPlanner())
+        evaluate_sets(tmp_path, RulesLayoutPlanner())
 
 
 def test_every_prompt_of_the_benchmarks_is_laid_out_as_asked() -> None:
     data = os.environ.get("IMAGEWRIGHT_DATA")
     if not data:
         pytest.skip("IMAGEWRIGHT_DATA names no benchmark data")
-    scores = evaluate(Path(data), RulesLayoutPlanner())
+    scores = evaluate_sets(Path(data), RulesLayoutPlanner())
     assert [(score.total, score.failures) for score in scores] == [(553, []), (300, []), (300, []), (300, [])]

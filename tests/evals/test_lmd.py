@@ -16,7 +16,7 @@ from imagewright.agents.llm.ask import Asker, Line
 from imagewright.agents.llm.models import LanguageModel
 from imagewright.agents.llm.scripted import ScriptedChatModel
 from imagewright.errors import BadInput
-from imagewright.evals.lmd import NamedBox, evaluate, filter_boxes, judge, main, named, task_of
+from imagewright.evals.lmd import NamedBox, evaluate_lmd, filter_boxes, judge_stage_one, main, name_boxes, task_of
 
 PREFIX = "A realistic photo of a scene"
 THINGS = np.array(["backpack", "book", "bottle", "bowl", "car", "cat", "chair", "cup", "dog", "laptop"], dtype=object)
@@ -60,7 +60,7 @@ def test_the_task_is_told_from_the_wording() -> None:
 
 
 def test_every_published_prompt_is_laid_out_as_asked(prompts_file: Path) -> None:
-    report = evaluate(prompts_file, RulesLayoutPlanner())
+    report = evaluate_lmd(prompts_file, RulesLayoutPlanner())
     assert report.failures == []
     assert sum(report.total.values()) == 400
 
@@ -98,7 +98,7 @@ def box(name: str, x: float = 10, y: float = 10, width: float = 100, height: flo
     ],
 )
 def test_the_judge(prompt: str, boxes: list[NamedBox], passes: bool) -> None:
-    assert judge(prompt, boxes) is passes
+    assert judge_stage_one(prompt, boxes) is passes
 
 
 def test_the_filter_drops_empty_full_and_outside_boxes() -> None:
@@ -150,7 +150,7 @@ def in_the_published_form(task: str, prompt: str, flaw: bool = False) -> str:
 @pytest.mark.parametrize("flaw", [False, True])
 def test_layouts_in_the_published_form_go_through_the_same_judge(flaw: bool) -> None:
     judged = [
-        judge(prompt, named(read_lmd(in_the_published_form(task, prompt, flaw)).boxes))
+        judge_stage_one(prompt, name_boxes(read_lmd(in_the_published_form(task, prompt, flaw)).boxes))
         for task, prompt in dict.fromkeys(published_prompts())
     ]
     assert len(judged) > 200
@@ -162,7 +162,7 @@ def test_a_scripted_model_in_the_published_form_plans_every_prompt(prompts_file:
     notes: list[str] = []
     chat = ScriptedChatModel(answers=[in_the_published_form(task, prompt) for task, prompt in prompts])
     asker = Asker("lmd", (LanguageModel(chat),), Line(on_note=notes.append))
-    report = evaluate(prompts_file, LLMLayoutPlanner(asker, RulesLayoutPlanner(), notes.append, lmd=True))
+    report = evaluate_lmd(prompts_file, LLMLayoutPlanner(asker, RulesLayoutPlanner(), notes.append, lmd=True))
     assert report.failures == []
     assert notes == [], "none was left to the rules"
     assert len(chat.heard) == 400

@@ -2,7 +2,7 @@
 
 import pytest
 
-from imagewright.evals.mini_report import LOOKS, ROWS, Case, cases, complaints, interval, table
+from imagewright.evals.mini_report import LOOKS, ROWS, ReportCase, cases, complaints, tally, wilson_interval
 from imagewright.t2i_backends.mini.editions import EDITIONS, SECOND
 
 
@@ -31,9 +31,9 @@ def test_a_render_of_the_case_is_right_and_another_is_wrong() -> None:
 
 def test_the_table_counts(capsys: pytest.CaptureFixture[str]) -> None:
     scene = cases(SECOND, seed=3, scale=0.01)[0].scene
-    made = [Case("one", scene, "x", i) for i in range(4)]
-    (row,) = table(made, [(), (), ("wrong",), ()])
+    made = [ReportCase("one", scene, "x", i) for i in range(4)]
+    (row,) = tally(made, [(), (), ("wrong",), ()])
     assert (row["prompts"], row["right"]) == (4, 0.75)
     assert "75.0%" in capsys.readouterr().out
-    low, high = interval(3, 4)
+    low, high = wilson_interval(3, 4)
     assert 0.3 < low < 0.75 < high < 0.96

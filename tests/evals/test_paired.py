@@ -5,11 +5,11 @@ import random
 import pytest
 
 from imagewright.errors import BadInput
-from imagewright.evals.paired import Outcome, arm_rows, interval, pair_row, removed_row, report
+from imagewright.evals.paired import ArmOutcome, arm_rows, interval, pair_row, report, row_of_removed
 
 
-def outcome(arm: str, prompt: int, seed: int, score: float, images: int = 1) -> Outcome:
-    return Outcome(arm, f"p{prompt}", seed, score, images, 2.0, "even" if prompt % 2 == 0 else "odd")
+def outcome(arm: str, prompt: int, seed: int, score: float, images: int = 1) -> ArmOutcome:
+    return ArmOutcome(arm, f"p{prompt}", seed, score, images, 2.0, "even" if prompt % 2 == 0 else "odd")
 
 
 def test_an_arm_is_its_mean_by_category_and_cost() -> None:
@@ -62,7 +62,7 @@ def test_the_share_of_failures_that_an_arm_removes_has_an_interval_of_its_own() 
     outcomes = [
         outcome(arm, p, 0, score) for p, pair in enumerate(scores) for arm, score in zip("ab", pair, strict=True)
     ]
-    row = removed_row(outcomes, "a", "b")
+    row = row_of_removed(outcomes, "a", "b")
     assert row is not None
     assert row.share == pytest.approx(25 / 40)
     assert 0.3 < row.low < row.share < row.high < 0.9
@@ -71,5 +71,5 @@ def test_the_share_of_failures_that_an_arm_removes_has_an_interval_of_its_own() 
 
 def test_of_no_failures_none_can_be_removed() -> None:
     outcomes = [outcome(arm, p, 0, 1.0) for p in range(5) for arm in "ab"]
-    assert removed_row(outcomes, "a", "b") is None
+    assert row_of_removed(outcomes, "a", "b") is None
     assert report(outcomes, [], [("a", "b")]).removed == ()

@@ -12,8 +12,8 @@ from typer.testing import CliRunner
 
 from imagewright.cli.app import app
 from imagewright.errors import BadInput
-from imagewright.evals.selection import by_prompt, by_things, folds_of, predict, report
-from imagewright.retrieval.builtin import shipped_evidence
+from imagewright.evals.selection import by_prompt, by_things, folds_of, predict, report_selection
+from imagewright.retrieval.builtin import load_shipped_evidence
 from imagewright.retrieval.evidence import EvidenceFile, PromptFacts
 from imagewright.schemas import Card, Evidence, Flow, ParsedGroup, ParsedPrompt
 
@@ -75,7 +75,7 @@ def test_a_flow_that_is_better_at_a_kind_is_chosen_there(tmp_path: Path) -> None
     evidence = measured(0.05)
     cells, outcomes = predict(evidence, [flow("one"), flow("many")], Letters(), tmp_path)
     assert len(cells) == 48
-    result = report(cells, outcomes, evidence)
+    result = report_selection(cells, outcomes, evidence)
     scores = {arm.arm: arm.overall for arm in result.arms}
     assert scores["selected"] == pytest.approx(0.7, abs=0.03)
     assert scores["best-fixed"] == pytest.approx(0.62, abs=0.03)
@@ -94,7 +94,7 @@ def test_a_flow_that_is_better_at_a_kind_is_chosen_there(tmp_path: Path) -> None
 
 def test_there_is_no_ceiling_without_two_seeds(tmp_path: Path) -> None:
     evidence = measured(0.05, seeds=1)
-    result = report(*predict(evidence, [flow("one"), flow("many")], Letters(), tmp_path), evidence)
+    result = report_selection(*predict(evidence, [flow("one"), flow("many")], Letters(), tmp_path), evidence)
     assert result.ceiling is None
     assert "no ceiling" in result.table()
 
@@ -116,7 +116,7 @@ def test_a_held_out_score_changes_no_estimate_of_its_own_prompt(tmp_path: Path) 
 def test_intervals_hold_about_nine_in_ten(tmp_path: Path) -> None:
     evidence = measured(0.15)
     cells, outcomes = predict(evidence, [flow("one"), flow("many")], Letters(), tmp_path)
-    assert 0.85 <= report(cells, outcomes, evidence).covered <= 1.0
+    assert 0.85 <= report_selection(cells, outcomes, evidence).covered <= 1.0
     narrow = [cell for cell in cells if cell.high - cell.low < 0.9]
     assert len(narrow) > 40
 
@@ -131,7 +131,7 @@ def test_the_command_reports_what_ships() -> None:
     assert done.exit_code == 0, done.output
     result = json.loads(done.output)
     assert result["cells"] > 100
-    paired = len({row.seed for row in shipped_evidence().rows}) > 1
+    paired = len({row.seed for row in load_shipped_evidence().rows}) > 1
     assert (result["ceiling"]["best_per_cell"] > 0) if paired else result["ceiling"] is None
     assert {"selected", "best-fixed", "random"} <= {arm["arm"] for arm in result["arms"]}
 

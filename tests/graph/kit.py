@@ -25,7 +25,7 @@ from imagewright.errors import BadInput, Cancelled
 from imagewright.evals.exact_checker import look
 from imagewright.graph import lines, runner
 from imagewright.graph.parts import Parts
-from imagewright.graph.request import check, out_path
+from imagewright.graph.request import check_request, out_path
 from imagewright.memory.artifacts import ArtifactStore, content_key
 from imagewright.memory.runs import RunLog, RunRow, new_run_id
 from imagewright.memory.threads import Threads
@@ -215,7 +215,7 @@ class Shelf:
             )  # fmt: skip
         return tuple(found)
 
-    def offered(self, candidates: Sequence[Candidate]) -> tuple[Candidate, ...]:
+    def offer(self, candidates: Sequence[Candidate]) -> tuple[Candidate, ...]:
         """Those that can run."""
         return tuple(candidate for candidate in candidates if candidate.runnable)
 
@@ -246,7 +246,7 @@ class Studio:
     def draw(self, prompt: str, *, on_event: Callable[[RunEvent], None] | None = None, **options: Any) -> RunResult:
         """Draw ``prompt`` into the home folder with seed 7 unless told otherwise."""
         request = DrawRequest(prompt=prompt, **{"seed": 7, "out": str(self.home), **options})
-        check(request)
+        check_request(request)
         run = new_run_id()
         row = RunRow(
             id=run, thread=runner.thread_id(run, request), prompt=prompt, request=request, seed=request.seed or 0,
@@ -264,7 +264,7 @@ class Studio:
     ) -> runner.Outcome:
         """Say something in a conversation."""
         request = DrawRequest(prompt=said, thread=thread, out=str(self.home), **options)
-        check(request)
+        check_request(request)
         run = new_run_id()
         row = RunRow(
             id=run, thread=runner.thread_id(run, request), prompt=said, request=request, seed=seed,
@@ -276,7 +276,7 @@ class Studio:
     def finish(self, thread: str = "t") -> None:
         """Finish the turn that a kill cut off, as a chat does when it is opened."""
         row = self.runs.last_of(f"thread {thread}")
-        cut = lines.unfinished(self.checkpoints, f"thread {thread}")
+        cut = lines.find_unfinished(self.checkpoints, f"thread {thread}")
         if row is not None and (row.status == "interrupted" or (row.status == "delivered" and cut == row.id)):
             parts = dataclasses.replace(self.parts, asks=True)
             runner.resume_turn(parts, self.checkpoints, row, self._listener(None, row.id))

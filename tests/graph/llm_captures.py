@@ -26,7 +26,7 @@ from imagewright.agents.llm.calls import Policy
 from imagewright.agents.llm.models import Reach
 from imagewright.agents.team import Team, with_models
 from imagewright.cli.story import tell_run
-from imagewright.cli.terminal.progress import Progress
+from imagewright.cli.terminal.progress import ProgressLine
 from imagewright.cli.terminal.text import render
 
 HERE = Path(__file__).parent
@@ -103,7 +103,7 @@ def good(models: ModuleType, text: str) -> str:
 
 def drawn(studio: Any) -> Any:
     """One picture."""
-    with Progress() as progress:
+    with ProgressLine() as progress:
         return studio.draw(PROMPT, on_event=progress)
 
 
@@ -111,7 +111,7 @@ def chatted(studio: Any) -> Any:
     """A picture, and then the change of it, which alone is captured."""
     with contextlib.redirect_stderr(io.StringIO()):
         studio.say(PROMPT)
-    with Progress() as progress:
+    with ProgressLine() as progress:
         return studio.say(CHANGE, on_event=progress).result
 
 

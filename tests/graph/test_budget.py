@@ -7,7 +7,16 @@ from typing import Any
 import pytest
 
 from imagewright.errors import BudgetSpent
-from imagewright.graph.budget import PATIENCE, best, delivered, insist_on_room, only_blurred, passing, stalled, why_stop
+from imagewright.graph.budget import (
+    PATIENCE,
+    best,
+    has_stalled,
+    insist_on_room,
+    only_blurred,
+    passing,
+    pick_delivered,
+    why_stop,
+)
 from imagewright.graph.state import Spent, State
 from imagewright.schemas import Check, DrawRequest, Round, Verdict
 
@@ -62,9 +71,9 @@ def test_where_only_form_is_doubted_another_picture_and_three_close_ups_are_enou
     assert only_blurred(blurred)
     assert not only_blurred(wrong)
     later = [made(str(number), 0.8) for number in range(1, 5)]
-    assert not stalled((blurred, *later[:3]))
-    assert stalled((blurred, *later))
-    assert not stalled((wrong, *later))
+    assert not has_stalled((blurred, *later[:3]))
+    assert has_stalled((blurred, *later))
+    assert not has_stalled((wrong, *later))
 
 
 def test_the_limit_that_was_allowed_twice_is_three_times_as_high() -> None:
@@ -82,13 +91,13 @@ def test_the_best_is_an_accepted_one_then_the_highest_score_then_the_earliest() 
 def test_a_polished_picture_is_handed_over_only_where_it_was_preferred() -> None:
     rounds = (made("a", 1.0, accepted=True), made("b", 1.0, accepted=True))
     base = State(run="r", request=DrawRequest(prompt="p"), seed=1, out="/p.png", rounds=rounds)
-    assert delivered(base).image == "a"
-    assert delivered(base.model_copy(update={"preferred": "b"})).image == "b"
+    assert pick_delivered(base).image == "a"
+    assert pick_delivered(base.model_copy(update={"preferred": "b"})).image == "b"
 
 
 def test_patience_is_counted_from_the_best_round() -> None:
-    assert not stalled([made("a", 0.5)] * PATIENCE)
-    assert stalled([made("a", 0.5)] * (PATIENCE + 1))
+    assert not has_stalled([made("a", 0.5)] * PATIENCE)
+    assert has_stalled([made("a", 0.5)] * (PATIENCE + 1))
 
 
 def test_without_a_picture_the_end_of_the_budget_is_an_error_that_says_how_to_raise_it() -> None:

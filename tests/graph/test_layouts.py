@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from imagewright.agents.critic import repair
-from imagewright.flow_tags import REGIONS, WORDS
+from imagewright.flow_tags import REGIONS, WORDS_ONLY
 from imagewright.schemas import Check, Region, Repair, Verdict
 
 PROMPT = "a red circle and no star"
@@ -17,7 +17,7 @@ def home(studio: Callable[..., Any]) -> Any:
     """Two flows: the better one was measured from words, the other with boxes."""
     made = studio(flows={"words": 0.9, "boxes": 0.8}, missing=())
     shelf = made.parts.catalogue
-    shelf.tags = {"words": (WORDS,), "boxes": (REGIONS,)}
+    shelf.tags = {"words": (WORDS_ONLY,), "boxes": (REGIONS,)}
     return made
 
 
@@ -78,7 +78,7 @@ def drawn_of(home: Any, **options: Any) -> Any:
 
 
 def test_half_formed_things_are_no_matter_of_boxes(home: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    from imagewright.agents.critic.verdict import detector as critic
+    from imagewright.agents.critic import detector as critic
 
     half = Check(name="form", passed=False, detail="circle: whole wanted, 1 half-formed", wanted="circle: whole")
     monkeypatch.setattr(critic.DetectorCritic, "judge", lambda *args, **options: Verdict(

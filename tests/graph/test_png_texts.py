@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from PIL import Image
 
-from imagewright.graph.png_texts import without_keys
+from imagewright.graph.png_texts import blank_keys
 
 Studio = Callable[..., Any]
 
@@ -51,6 +51,6 @@ def test_no_key_gets_into_a_graph(monkeypatch: pytest.MonkeyPatch) -> None:
         "1": {"class_type": "Ask", "inputs": {"api_key": "anything", "text": "use sentinel-of-the-environment now",
               "more": ["sk-abcdefghijklmnop1234", {"token": "x"}], "link": ["4", 1], "steps": 4}},
     }  # fmt: skip
-    inputs = without_keys(graph)["1"]["inputs"]
+    inputs = blank_keys(graph)["1"]["inputs"]
     assert inputs == {"api_key": "", "text": "use  now", "more": ["", {"token": ""}], "link": ["4", 1], "steps": 4}
     assert graph["1"]["inputs"]["api_key"] == "anything"

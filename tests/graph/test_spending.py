@@ -100,7 +100,7 @@ def test_a_process_that_dies_without_a_word_left_one_half_a_second_before(
 
     def listen(event: RunEvent) -> None:
         if event.kind == "step" and event.step == 4:
-            seen.append(json.loads(home.runs.noted(event.run)))
+            seen.append(json.loads(home.runs.note_of(event.run)))
 
     home.backend.delay = 0.2
     home.draw(PROMPT, on_event=listen)
@@ -113,7 +113,7 @@ def test_a_word_about_another_visit_or_no_word_at_all_counts_nothing(studio: Stu
     run = home.draw(PROMPT).run
     for text in ("", "{", "[]", '{"at": "generate 0 0.0"}', '{"at": "elsewhere", "spent": {"seconds": 99}}'):
         home.runs.note(run, text)
-        assert home.runs.noted(run) == text
+        assert home.runs.note_of(run) == text
         assert home.draw(PROMPT).seconds < 60
 
 

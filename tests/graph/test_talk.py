@@ -194,8 +194,8 @@ def test_a_kill_between_a_node_s_result_and_its_checkpoint_is_made_good(studio: 
     monkeypatch.setattr(SqliteSaver, "put", die_at_the_end)
     with pytest.raises(Killed):
         home.say("make it red")
-    assert lines.unfinished(home.checkpoints, "thread t") == home.runs.list()[0].id
+    assert lines.find_unfinished(home.checkpoints, "thread t") == home.runs.list()[0].id
     home.finish()
-    assert lines.unfinished(home.checkpoints, "thread t") == ""
+    assert lines.find_unfinished(home.checkpoints, "thread t") == ""
     assert home.line() == ["a yellow star", "a red star"]
     assert [status for _, status, _ in home.turns()] == ["delivered", "delivered"]

@@ -58,12 +58,12 @@ def test_a_picture_that_is_gone(store: ArtifactStore) -> None:
 
 def test_what_a_job_has_made_is_known_until_its_picture_is_gone(store: ArtifactStore) -> None:
     key = content_key({"seed": 1})
-    assert store.made(key) is None
+    assert store.find(key) is None
     sha = store.put_image(red())
     store.put_made(key, Made(image=sha, seconds=1.5, facts={"device": "cpu"}))
-    assert store.made(key) == Made(image=sha, seconds=1.5, facts={"device": "cpu"})
+    assert store.find(key) == Made(image=sha, seconds=1.5, facts={"device": "cpu"})
     store.get(sha).unlink()
-    assert store.made(key) is None
+    assert store.find(key) is None
 
 
 def test_the_other_pictures_of_a_batch_are_kept_and_forgotten_with_it(store: ArtifactStore) -> None:
@@ -73,11 +73,11 @@ def test_the_other_pictures_of_a_batch_are_kept_and_forgotten_with_it(store: Art
     store.put_made("b" * 64, Made(image=images[2], seconds=1, facts={}, more=(images[3],)))
     store.forget([images[0]])
     assert [store.has(image) for image in images] == [False, False, True, True]
-    made = store.made("b" * 64)
+    made = store.find("b" * 64)
     assert made is not None
     assert made.more == (images[3],)
     store.forget([images[3]])
-    assert store.made("b" * 64) is None
+    assert store.find("b" * 64) is None
 
 
 def test_a_cut_sidecar_counts_as_none(store: ArtifactStore) -> None:
@@ -85,12 +85,12 @@ def test_a_cut_sidecar_counts_as_none(store: ArtifactStore) -> None:
     store.put_made(key, Made(image=store.put_image(red()), seconds=1, facts={}))
     [path] = (store.root / "keys").rglob("*.json")
     path.write_bytes(path.read_bytes()[:20])
-    assert store.made(key) is None
+    assert store.find(key) is None
 
 
 def test_a_key_that_is_none_is_our_fault(store: ArtifactStore) -> None:
     with pytest.raises(Fault, match="content key"):
-        store.made("../x")
+        store.find("../x")
 
 
 def test_content_keys_tell_jobs_apart_and_know_them_again() -> None:

@@ -27,7 +27,7 @@ def test_a_key_depends_on_everything_and_not_on_order() -> None:
 def test_the_least_used_go_first(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     clock = iter(range(100))
     monkeypatch.setattr(llm_cache.time, "time", lambda: float(next(clock)))
-    monkeypatch.setattr(llm_cache, "MOST", 2)
+    monkeypatch.setattr(llm_cache, "MOST_ANSWERS", 2)
     cache = LLMCache(tmp_path / "db")
     for key in ("a", "b"):
         cache.keep(key, "m", key)
@@ -39,12 +39,12 @@ def test_the_least_used_go_first(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 
 def test_what_an_endpoint_can_do_is_remembered_for_a_while(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     cache = LLMCache(tmp_path / "db")
-    assert cache.known("e") == Known()
+    assert cache.recall("e") == Known()
     cache.learn("e", Known(way="words", vision=False))
-    assert cache.known("e") == Known(way="words", vision=False)
+    assert cache.recall("e") == Known(way="words", vision=False)
     later = llm_cache.time.time() + llm_cache.FRESH + 1
     monkeypatch.setattr(llm_cache.time, "time", lambda: later)
-    assert cache.known("e") == Known()
+    assert cache.recall("e") == Known()
 
 
 def test_a_file_that_is_no_database_is_told(tmp_path: Path) -> None:

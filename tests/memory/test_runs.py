@@ -48,7 +48,7 @@ def test_a_run_goes_from_running_to_delivered(log: RunLog) -> None:
         assert log.get(run).seed == 2**64 - 1
         assert log.deliver(result(run), {"why": "because"})
     assert log.get(run).status == "delivered"
-    assert log.delivered(run) == result(run)
+    assert log.result_of(run) == result(run)
     assert log.show(run)["why"] == "because"
 
 
@@ -56,7 +56,7 @@ def test_a_run_is_delivered_once_whoever_comes_second(log: RunLog) -> None:
     run = started(log)
     assert log.deliver(result(run), {"first": True})
     assert not log.deliver(result(run, "b" * 64), {"first": False})
-    assert log.delivered(run) == result(run)
+    assert log.result_of(run) == result(run)
     log.mark(run, "failed", "too late")
     assert log.get(run).status == "delivered"
 
@@ -120,9 +120,9 @@ def test_a_run_that_is_not_there(log: RunLog, run: str) -> None:
 
 def test_a_word_can_be_left_about_a_run_and_a_shorter_one_covers_it(log: RunLog) -> None:
     run = new_run_id()
-    assert log.noted(run) == ""
+    assert log.note_of(run) == ""
     with log.working_on(run):
         log.note(run, "a long word about it")
         log.note(run, "short")
-        assert log.noted(run) == "short"
-    assert log.noted(run) == "short", "it outlives the process that left it"
+        assert log.note_of(run) == "short"
+    assert log.note_of(run) == "short", "it outlives the process that left it"

@@ -12,7 +12,7 @@ import pytest
 
 from imagewright.errors import BadInput
 from imagewright.memory.threads import Threads
-from imagewright.thread_files import delete, export
+from imagewright.thread_files import delete, write_thread
 
 
 class Home:
@@ -61,14 +61,14 @@ def test_a_thread_that_is_not_there_is_refused(talked: Home) -> None:
 
 
 def test_an_export_holds_words_pictures_and_traces(talked: Home, tmp_path: Path) -> None:
-    assert export(talked, "sky", tmp_path / "out") == 2  # type: ignore[arg-type]
+    assert write_thread(talked, "sky", tmp_path / "out") == 2  # type: ignore[arg-type]
     assert sorted(path.name for path in (tmp_path / "out").iterdir()) == [
         "001.json", "001.png", "002.json", "002.png", "thread.json"
     ]  # fmt: skip
     whole = json.loads((tmp_path / "out" / "thread.json").read_text())
     assert [turn["said"] for turn in whole["turns"]] == ["a yellow star", "make it red", "why?"]
     with pytest.raises(BadInput, match="not an empty folder"):
-        export(talked, "sky", tmp_path / "out")  # type: ignore[arg-type]
+        write_thread(talked, "sky", tmp_path / "out")  # type: ignore[arg-type]
 
 
 def test_a_deleted_thread_takes_its_pictures_along_and_no_others(talked: Home) -> None:

@@ -13,7 +13,7 @@ from PIL.PngImagePlugin import PngInfo
 
 from imagewright.errors import BadInput
 from imagewright.retrieval.adding import BATCH, Added, Refused, add_files, files_below
-from imagewright.retrieval.comfy.catalogue import Catalogue, shipped
+from imagewright.retrieval.comfy.catalogue import Catalogue, load_catalogue
 from imagewright.retrieval.index import FlowIndex
 
 
@@ -54,7 +54,7 @@ def test_files_fail_one_by_one_and_ids_stay_apart(tmp_path: Path, kit: ModuleTyp
         picture(tmp_path / "p.png", prompt=kit.graph(steps=21)),
         picture(tmp_path / "bare.png"),
     ]
-    told = list(add_files(index, files, shipped()))
+    told = list(add_files(index, files, load_catalogue()))
     assert [each.path for each in told] == files
     stored = [each.flow for each in told if isinstance(each, Added)]
     assert [flow.id for flow in stored] == ["a-2", "a-3", "p"]
@@ -68,7 +68,7 @@ def test_files_fail_one_by_one_and_ids_stay_apart(tmp_path: Path, kit: ModuleTyp
 def test_replace_takes_the_place_of_the_old_flow(tmp_path: Path, kit: ModuleType, index: FlowIndex) -> None:
     path = write(tmp_path, "a.json", kit.graph(steps=3))
     for _ in range(2):
-        assert len(list(add_files(index, [path], shipped(), replace=True))) == 1
+        assert len(list(add_files(index, [path], load_catalogue(), replace=True))) == 1
     assert [flow.id for flow in index.list()] == ["a"]
 
 
@@ -82,7 +82,7 @@ def test_a_workflow_of_the_editor_brings_its_title_addresses_and_packs(tmp_path:
         {"id": 3, "type": "SaveImage", "mode": 4},
     ]  # fmt: skip
     workflow = {"nodes": nodes, "links": [[1, 1, 0, 2, 0, "MODEL"]], "extra": {"info": {"name": "Fancy\x1b[31m flow"}}}
-    (told,) = add_files(index, [write(tmp_path, "workflow (2).json", workflow)], shipped())
+    (told,) = add_files(index, [write(tmp_path, "workflow (2).json", workflow)], load_catalogue())
     assert isinstance(told, Added)
     card = index.get(told.flow.id).card
     assert card.title == "Fancy [31m flow"
@@ -98,18 +98,18 @@ def test_a_workflow_of_the_editor_brings_its_title_addresses_and_packs(tmp_path:
 def test_a_node_in_the_way_is_named_and_a_server_that_knows_it_helps(tmp_path: Path, index: FlowIndex) -> None:
     nodes = [{"id": 1, "type": "Sparkle", "widgets_values": [5]}]
     path = write(tmp_path, "s.json", {"nodes": nodes, "links": []})
-    (refused,) = add_files(index, [path], shipped())
+    (refused,) = add_files(index, [path], load_catalogue())
     assert isinstance(refused, Refused)
     assert refused.reasons == ("node 1 (Sparkle) is not in the catalogue of nodes",)
     info = {"Sparkle": {"input": {"required": {"strength": ["INT", {"default": 1}]}}, "output_node": True}}
-    (told,) = add_files(index, [path], Catalogue.from_object_info(info).over(shipped()))
+    (told,) = add_files(index, [path], Catalogue.from_object_info(info).over(load_catalogue()))
     assert isinstance(told, Added)
     assert told.flow.graph["1"]["inputs"] == {"strength": 5}
 
 
 def test_more_files_than_one_batch(tmp_path: Path, kit: ModuleType, index: FlowIndex) -> None:
     files = [write(tmp_path, f"{n:03}.json", kit.graph(steps=n + 1)) for n in range(BATCH + 3)]
-    told = list(add_files(index, files, shipped()))
+    told = list(add_files(index, files, load_catalogue()))
     assert [each.path for each in told] == files
     assert len(index.list()) == BATCH + 3
 

@@ -10,7 +10,7 @@ from types import ModuleType
 
 import pytest
 
-from imagewright.retrieval.candidates import offered, rank
+from imagewright.retrieval.candidates import offer, rank
 from imagewright.retrieval.evidence import PromptFacts
 from imagewright.retrieval.index import FlowIndex
 from imagewright.schemas import Candidate, Categories, ParsedGroup, ParsedPrompt, Problem, Readiness
@@ -85,7 +85,7 @@ def test_flows_that_cannot_run_are_listed_with_the_reason_and_not_offered(index:
     assert [c.estimate for c in found] == sorted((c.estimate for c in found), reverse=True)
     unable = [c for c in found if not c.runnable]
     assert [c.why_not for c in unable] == ["put x into checkpoints/"] * 2
-    assert [c.flow for c in offered(found)] == ["m5", "m4"]
+    assert [c.flow for c in offer(found)] == ["m5", "m4"]
 
 
 def test_what_files_would_cure_and_what_is_asked_for_have_room_on_the_list(index: FlowIndex, kit: ModuleType) -> None:
@@ -106,9 +106,9 @@ def test_what_files_would_cure_and_what_is_asked_for_have_room_on_the_list(index
 def test_mini_is_offered_only_where_no_full_model_can_run(index: FlowIndex, kit: ModuleType) -> None:
     measured(index, kit, {"m": 0.9})
     index.add(kit.flow("full", model="sd_xl_base_1.0.safetensors", steps=30))
-    assert [c.flow for c in offered(ranked(index, "3 stars", parsed(3, "star")))] == ["full"]
-    assert [c.flow for c in offered(ranked(index, "3 stars", parsed(3, "star"), ["full"]))] == ["m"]
-    assert offered(ranked(index, "3 stars", parsed(3, "star"), ["full", "m"])) == ()
+    assert [c.flow for c in offer(ranked(index, "3 stars", parsed(3, "star")))] == ["full"]
+    assert [c.flow for c in offer(ranked(index, "3 stars", parsed(3, "star"), ["full"]))] == ["m"]
+    assert offer(ranked(index, "3 stars", parsed(3, "star"), ["full", "m"])) == ()
 
 
 def test_a_model_that_cannot_draw_the_words_comes_last(index: FlowIndex, kit: ModuleType) -> None:

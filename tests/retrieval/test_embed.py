@@ -12,7 +12,7 @@ import pytest
 
 from imagewright.errors import Fault
 from imagewright.retrieval import embed
-from imagewright.retrieval.embed import MiniLMEmbedder, pack, unpack
+from imagewright.retrieval.embed import MiniLMEmbedder, pack_vector, unpack_vector
 
 
 def test_like_texts_are_near_and_vectors_are_units(tmp_path: Path) -> None:
@@ -71,4 +71,4 @@ def test_verified_weights_are_verified_again_when_they_change(tmp_path: Path, mo
 
 def test_vectors_survive_packing() -> None:
     vector = np.array([0.5, -0.25, 1e-8], dtype=np.float32)
-    assert (unpack(pack(vector)) == vector).all()
+    assert (unpack_vector(pack_vector(vector)) == vector).all()

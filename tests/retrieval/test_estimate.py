@@ -11,7 +11,7 @@ from imagewright.retrieval.estimate import (
     BANDWIDTH,
     Combined,
     Estimates,
-    Floats,
+    FloatArray,
     Scores,
     Setting,
     card_bonus,
@@ -35,7 +35,7 @@ class World:
         values, vectors = np.linalg.eigh(np.exp(-(1 - self.similarity) / BANDWIDTH))
         root = vectors * np.sqrt(np.clip(values, 0, None))
 
-        def field() -> Floats:
+        def field() -> FloatArray:
             return np.asarray(root @ rng.normal(size=len(place)))
 
         own = np.stack([rng.normal(0, 0.05) + local * field() for _ in range(flows)])
@@ -76,7 +76,7 @@ def at(prompt: int, flows: int, prompts: int) -> Setting:
     return replace(alone(flows, prompts), near=np.array([prompt]), similarity=one, among=one.reshape(1, 1))
 
 
-def answers(world: World) -> list[tuple[Floats, Estimates]]:
+def answers(world: World) -> list[tuple[FloatArray, Estimates]]:
     combined = combine_scores(world.scores)
     held_out = range(world.prompts, world.prompts + HELD_OUT)
     return [(world.truth[:, p], estimate(combined, world.setting(p))) for p in held_out]

@@ -59,7 +59,7 @@ def test_a_damaged_file_is_refused_with_its_line(kit: ModuleType, tmp_path: Path
 
 
 def test_shipped_flows_are_whole_and_say_what_they_are() -> None:
-    flows = {flow.id: flow for flow in builtin.shipped_flows()}
+    flows = {flow.id: flow for flow in builtin.load_shipped_flows()}
     minis = {flow.id for flow in flows.values() if flow.card.base_model == "mini"}
     assert minis == {recipe.id for recipe in RECIPES}
     full = "sd15-base sdxl-base sdxl-refiner sd35-large flux1-dev flux1-schnell"
@@ -83,7 +83,7 @@ def test_shipped_flows_are_whole_and_say_what_they_are() -> None:
 
 def test_shipped_evidence_is_about_shipped_flows_as_they_are(index: FlowIndex) -> None:
     index.ensure_builtin()
-    evidence = builtin.shipped_evidence()
+    evidence = builtin.load_shipped_evidence()
     assert len(index.evidence_for()) == len(evidence.rows)
 
 
@@ -92,7 +92,7 @@ def test_built_in_flows_come_once(index: FlowIndex) -> None:
     generation = index.generation
     index.ensure_builtin()
     assert index.generation == generation
-    assert {flow.id for flow in index.list()} == {flow.id for flow in builtin.shipped_flows()}
+    assert {flow.id for flow in index.list()} == {flow.id for flow in builtin.load_shipped_flows()}
 
 
 def test_a_new_release_replaces_its_own_and_leaves_the_persons(
@@ -109,7 +109,7 @@ def test_a_new_release_replaces_its_own_and_leaves_the_persons(
     changed = json.loads((release / "flows" / "mini-heun.json").read_text())
     changed["graph"]["5"]["inputs"]["steps"] = 13
     (release / "flows" / "mini-heun.json").write_text(json.dumps(changed))
-    heun = next(flow for flow in builtin.shipped_flows(release / "flows") if flow.id == "mini-heun")
+    heun = next(flow for flow in builtin.load_shipped_flows(release / "flows") if flow.id == "mini-heun")
     rows = (kit.score("mini-heun", "two red stars", 0.5, graph_hash=builtin.store.graph_hash(heun.graph)),)
     (release / "evidence" / "mini.jsonl").write_text(dump_evidence(EvidenceFile(rows, {"two red stars": FACTS})))
     builtin.ensure(index, release)

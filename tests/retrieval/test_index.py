@@ -91,9 +91,9 @@ def test_what_is_derived_is_made_once_for_every_state_and_shared_with_listeners(
         return made[-1]
 
     other = index.heard_by(made.append)
-    assert [index.derived("count", count), other.derived("count", count)] == [0, 0]
+    assert [index.derive("count", count), other.derive("count", count)] == [0, 0]
     index.add(kit.flow("red-hearts"))
-    assert [other.derived("count", count), index.derived("count", count)] == [1, 1]
+    assert [other.derive("count", count), index.derive("count", count)] == [1, 1]
     assert made == [0, 1]
 
 

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from imagewright.retrieval.chroma_mirror import file_lock
-from imagewright.retrieval.index import FlowIndex, ignore
+from imagewright.retrieval.index import FlowIndex, ignore_note
 from imagewright.retrieval.intake import build_flow, read_flow_file
 from imagewright.schemas import Evidence, Flow
 
@@ -68,7 +68,7 @@ def score(flow_id: str, prompt: str, value: float, **options: Any) -> Evidence:
     return Evidence(flow=flow_id, prompt=prompt, value=value, **facts)
 
 
-def index(home: Path, on_note: Callable[[str], None] = ignore) -> FlowIndex:
+def index(home: Path, on_note: Callable[[str], None] = ignore_note) -> FlowIndex:
     """The index in ``home``."""
     return FlowIndex(home / "index.sqlite", home / "chroma", WordEmbedder(), on_note)
 

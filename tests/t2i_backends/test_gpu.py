@@ -14,7 +14,7 @@ from safetensors.torch import save_file
 
 from imagewright.errors import CannotDraw, ImagewrightError
 from imagewright.ports import Drawn, Job
-from imagewright.retrieval.builtin import shipped_flows
+from imagewright.retrieval.builtin import load_shipped_flows
 from imagewright.retrieval.comfy.slots import find_slots
 from imagewright.schemas import Card, Flow, Region
 from imagewright.t2i_backends.diffusers_local import DiffusersBackend
@@ -138,7 +138,7 @@ def test_loras_come_and_go(family_root: Path, graph_of: Callable[..., Graph], tm
 
 @pytest.fixture(scope="module")
 def shipped() -> dict[str, Flow]:
-    return {flow.id: flow for flow in shipped_flows()}
+    return {flow.id: flow for flow in load_shipped_flows()}
 
 
 def test_the_small_model_with_regions(shipped: dict[str, Flow], tmp_path: Path) -> None:

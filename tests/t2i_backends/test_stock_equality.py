@@ -14,12 +14,12 @@ from diffusers import FluxPipeline
 from imagewright.ports import Drawn, Job
 from imagewright.retrieval.comfy.slots import find_slots
 from imagewright.schemas import Flow
-from imagewright.t2i_backends.denoising.denoise import Denoiser, Part
+from imagewright.t2i_backends.denoising.denoise import Conditioned, Denoiser
 from imagewright.t2i_backends.denoising.sampler import draw_noise, run_loop
 from imagewright.t2i_backends.diffusers_local import DiffusersBackend
 from imagewright.t2i_backends.families.base import Inputs
-from imagewright.t2i_backends.families.flux import Flux, pack, unpack
-from imagewright.t2i_backends.text.encode import encode, texts_for
+from imagewright.t2i_backends.families.flux import Flux, pack_latents, unpack_latents
+from imagewright.t2i_backends.text.encode import encode_texts, texts_for
 from imagewright.t2i_backends.values.handles import ClipHandle, ModelHandle
 from imagewright.t2i_backends.values.noise_levels import Shift
 
@@ -33,7 +33,7 @@ def noise(seed: int) -> torch.Tensor:
 def stock(folder: Path, **call: Any) -> Any:
     pipe = FluxPipeline.from_pretrained(folder)
     pipe.set_progress_bar_config(disable=True)
-    common = {"height": 16, "width": 16, "max_sequence_length": LENGTH, "latents": pack(noise(7))}
+    common = {"height": 16, "width": 16, "max_sequence_length": LENGTH, "latents": pack_latents(noise(7))}
     return pipe(**{**common, **call}).images
 
 
@@ -52,7 +52,7 @@ def test_a_flow_equals_the_stock_pipeline(
     job = Job(make_flow(ckpt_ckpt_name=checkpoint, ks_cfg=cfg), "a red circle", negative=negative, seed=7)
     call = {"prompt": "a red circle", "negative_prompt": negative, "true_cfg_scale": cfg, "num_inference_steps": 4}
     folder = model_root / "checkpoints" / checkpoint
-    wanted = unpack(stock(folder, output_type="latent", **call), 8, 8)
+    wanted = unpack_latents(stock(folder, output_type="latent", **call), 8, 8)
     assert (latents_of(job) - wanted).abs().max() < 1e-4
     picture = np.asarray(draw(job).image, dtype=int)
     assert np.abs(picture - np.asarray(stock(folder, **call)[0], dtype=int)).max() <= 1
@@ -67,15 +67,15 @@ def test_the_loop_equals_stock_on_any_sigmas(model_root: Path, backend: Diffuser
     pipe = FluxPipeline.from_pretrained(folder)
     pipe.set_progress_bar_config(disable=True)
     wanted = pipe(
-        "a red circle", height=16, width=16, max_sequence_length=LENGTH, latents=pack(noise(7)),
+        "a red circle", height=16, width=16, max_sequence_length=LENGTH, latents=pack_latents(noise(7)),
         num_inference_steps=7, output_type="latent",
     ).images  # fmt: skip
     clip = ClipHandle((found,))
-    text = encode(backend.store.text(clip), clip, texts_for("a red circle"))
-    part = Part(Inputs(text.embeds, text.pooled, 3.5))
+    text = encode_texts(backend.store.text(clip), clip, texts_for("a red circle"))
+    part = Conditioned(Inputs(text.embeds, text.pooled, 3.5))
     denoiser = Denoiser(Flux(), backend.store.net(ModelHandle(found)), Shift(1.0), (part,))
     ours = run_loop(denoiser, "euler", pipe.scheduler.sigmas.tolist(), noise(7), lambda *a: None)
-    assert (ours - unpack(wanted, 8, 8)).abs().max() < 1e-4
+    assert (ours - unpack_latents(wanted, 8, 8)).abs().max() < 1e-4
 
 
 def test_stock_draws_its_noise_as_we_do(
@@ -100,5 +100,5 @@ def test_guidance_reaches_a_model_that_embeds_it(
     found = latents_of(Job(flow, "a red circle", seed=7, guidance=9.0))
     folder = model_root / "checkpoints" / "dev"
     call = {"prompt": "a red circle", "num_inference_steps": 4, "output_type": "latent"}
-    assert (found - unpack(stock(folder, guidance_scale=9.0, **call), 8, 8)).abs().max() < 1e-4
-    assert (found - unpack(stock(folder, guidance_scale=1.0, **call), 8, 8)).abs().max() > 1e-4
+    assert (found - unpack_latents(stock(folder, guidance_scale=9.0, **call), 8, 8)).abs().max() < 1e-4
+    assert (found - unpack_latents(stock(folder, guidance_scale=1.0, **call), 8, 8)).abs().max() > 1e-4

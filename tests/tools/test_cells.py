@@ -13,13 +13,13 @@ from PIL import Image, ImageStat
 from imagewright.errors import CannotDraw, ImagewrightError
 from imagewright.flow_format import graph_hash
 from imagewright.ports import Drawn, IsCancelled, Job, OnStep, Picture, Step
-from imagewright.retrieval.builtin import shipped_flows
+from imagewright.retrieval.builtin import load_shipped_flows
 from imagewright.retrieval.evidence import EvidenceFile, dump_evidence
 from imagewright.schemas import Flow, ParsedPrompt, Problem, Readiness
-from imagewright.tools.cells import CellStore, Progress, measure
+from imagewright.tools.cells import CellStore, SweepProgress, measure
 from imagewright.tools.sweep import world_prompts
 
-MINI = [flow for flow in shipped_flows() if flow.card.base_model == "mini"][:2]
+MINI = [flow for flow in load_shipped_flows() if flow.card.base_model == "mini"][:2]
 
 
 class GreyBackend:
@@ -57,7 +57,9 @@ class Brightness:
         return ImageStat.Stat(image).mean[0] / 255
 
 
-def sweep(store: Path, backend: GreyBackend, progress: Callable[[Progress], Any] = print, **options: Any) -> list[Any]:
+def sweep(
+    store: Path, backend: GreyBackend, progress: Callable[[SweepProgress], Any] = print, **options: Any
+) -> list[Any]:
     options = {"flows": MINI, "prompts": world_prompts(3), "seeds": range(2)} | options
     return measure(backend=backend, scorer=Brightness(), store=CellStore(store), progress=progress, **options)
 
@@ -144,7 +146,7 @@ def test_a_renamed_flow_keeps_its_cells_under_its_new_name(tmp_path: Path) -> No
 def test_nothing_is_drawn_when_a_flow_cannot_run(tmp_path: Path) -> None:
     backend = GreyBackend()
     with pytest.raises(CannotDraw, match="'flux1-dev' cannot run here"):
-        sweep(tmp_path / "s.sqlite", backend, flows=[*MINI, *(f for f in shipped_flows() if f.id == "flux1-dev")])
+        sweep(tmp_path / "s.sqlite", backend, flows=[*MINI, *(f for f in load_shipped_flows() if f.id == "flux1-dev")])
     assert backend.drawn == []
 
 

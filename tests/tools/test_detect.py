@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image, ImageDraw
 
-from imagewright.t2i_backends.mini.detector import closer, find, load_net
+from imagewright.t2i_backends.mini.detector import closer, find_things, load_detector
 from imagewright.t2i_backends.mini.editions import SECOND
 from imagewright.t2i_backends.mini.world import Scene, Thing
 from imagewright.tools.detect import SURE, MiniDetector, Name, weights_file
@@ -39,11 +39,11 @@ def test_a_whole_thing_is_sure_and_a_torn_one_is_not(name: Name) -> None:
 
 
 def test_closer_looks_change_nothing_but_scores_and_order() -> None:
-    net = load_net(weights_file("critic", SECOND), SECOND)
+    net = load_detector(weights_file("critic", SECOND), SECOND)
     rng = random.Random(8)
     for _ in range(5):
         image = SECOND.draw(SECOND.sample_any(rng), rng)
-        found, _ = find(net, image)
+        found, _ = find_things(net, image)
         again = closer(net, image, found)
         assert {(f.shape, f.colour, f.box) for f in again} == {(f.shape, f.colour, f.box) for f in found}
         assert [f.score for f in again] == sorted((f.score for f in again), reverse=True)
@@ -52,9 +52,9 @@ def test_closer_looks_change_nothing_but_scores_and_order() -> None:
 
 @pytest.mark.parametrize("side", [64, 128, 300])
 def test_a_thing_at_the_edge_and_a_picture_of_another_size_are_looked_at_too(side: int) -> None:
-    net = load_net(weights_file("critic", SECOND), SECOND)
+    net = load_detector(weights_file("critic", SECOND), SECOND)
     image = picture(Thing("heart", "green", 0.15, 0.85, 0.3)).resize((side, side))
-    found, _ = find(net, image)
+    found, _ = find_things(net, image)
     scores = [f.score for f in closer(net, image, found)]
     assert scores
     assert np.isfinite(scores).all()

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from imagewright.flow_format import graph_hash
-from imagewright.flow_tags import REGIONS, WORDS
+from imagewright.flow_tags import REGIONS, WORDS_ONLY
 from imagewright.retrieval.intake import read_flow_file
 from imagewright.t2i_backends.execution.graph_check import find_flaws
 from imagewright.tools.mini_flows import RECIPES, main, mini_flows
@@ -29,7 +29,7 @@ def test_they_vary_everything_that_they_promise() -> None:
 
 
 def test_every_flow_says_whether_a_layout_governs_it() -> None:
-    assert all((REGIONS in flow.card.tags) != (WORDS in flow.card.tags) for flow in mini_flows())
+    assert all((REGIONS in flow.card.tags) != (WORDS_ONLY in flow.card.tags) for flow in mini_flows())
 
 
 def test_their_files_are_flows_without_flaws(tmp_path: Path) -> None:

@@ -11,10 +11,10 @@ import torch
 from PIL import Image
 
 from imagewright.agents.critic.open import OpenCritic
-from imagewright.agents.critic.verdict import unchecked
+from imagewright.agents.critic.verdict import why_unchecked
 from imagewright.agents.layout.rules import RulesLayoutPlanner
 from imagewright.tools import open_detector
-from imagewright.tools.open_detector import COLOURS, OpenDetector, find_detector, why_none
+from imagewright.tools.open_detector import HUES, OpenDetector, find_detector, why_none
 
 
 @pytest.fixture(scope="module")
@@ -86,7 +86,7 @@ def test_detections_lie_in_the_picture_and_have_words_and_colours_that_were_aske
     assert [one.score for one in found] == sorted((one.score for one in found), reverse=True)
     for one in found:
         assert one.object in detector.labels
-        assert set(one.attributes) <= set(COLOURS)
+        assert set(one.attributes) <= set(HUES)
         assert 0 <= one.x < one.x + one.width <= 1 + 1e-9
         assert 0 <= one.y < one.y + one.height <= 1 + 1e-9
 
@@ -175,7 +175,7 @@ def test_files_that_are_missing_or_cut_short_leave_the_picture_unchecked_and_it_
         verdict = OpenCritic(lambda words, folder=folder: OpenDetector(folder, words)).judge(
             picture, "a cup", planned.parsed, planned.layout, ()
         )
-        told = unchecked(verdict)
+        told = why_unchecked(verdict)
         assert told.startswith(f"the detector in {folder} cannot be loaded: "), damage
         assert told.endswith(f"fetch its files again, or move {folder} away")
         assert "\n" not in told

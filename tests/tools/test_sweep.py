@@ -8,7 +8,7 @@ import pytest
 
 from imagewright.errors import BadInput
 from imagewright.t2i_backends.mini.editions import SHIPPED
-from imagewright.tools.sweep import SIZES, load_prompts, main, world_prompts
+from imagewright.tools.sweep import SCENE_SIZES, load_prompts, main, world_prompts
 
 
 def other_words(name: str) -> set[str]:
@@ -28,7 +28,7 @@ def test_measuring_prompts_are_mini_s_world_and_always_the_same() -> None:
             assert any(word in text for word in other_words(group.object))
             assert any(word in text.split() for word in other_words(group.attributes[-1]))
             assert group.attributes[-1] in SHIPPED.colours
-            assert set(group.attributes[:-1]) <= set(SIZES) & set(text.split())
+            assert set(group.attributes[:-1]) <= set(SCENE_SIZES) & set(text.split())
         assert ("Counting" in facts.categories) == any(group.count > 1 for group in facts.parsed.groups)
         assert ("Attribute binding" in facts.categories) == (len(facts.parsed.groups) > 1)
 

@@ -18,12 +18,12 @@ from imagewright.cli.terminal.text import is_terminal
 if TYPE_CHECKING:
     from prompt_toolkit.completion import Completer
 
-PROMPT = "> "
+_PROMPT = "> "
 MARK = "\\"
 """At the end of a line: the saying goes on in the next one."""
 
 
-class Reader(Protocol):
+class SayingReader(Protocol):
     """Where sayings come from."""
 
     def read(self) -> str:
@@ -31,7 +31,7 @@ class Reader(Protocol):
         ...
 
 
-def open_reader(history: Path, commands: Sequence[str]) -> Reader:
+def open_reader(history: Path, commands: Sequence[str]) -> SayingReader:
     """The best reader for standard input."""
     if not is_terminal(sys.stdin):
         return PipeReader()
@@ -74,7 +74,7 @@ class LineReader:
         """The next saying; a line that ends in a backslash goes on in the next one."""
         import readline
 
-        text = input(PROMPT)
+        text = input(_PROMPT)
         while text.endswith(MARK):
             text = text.removesuffix(MARK) + "\n" + input("… ")
         with contextlib.suppress(OSError):
@@ -100,7 +100,7 @@ class ToolkitReader:
 
     def read(self) -> str:
         """The next saying; Alt-Enter begins a new line of it."""
-        return self._session.prompt(PROMPT)
+        return self._session.prompt(_PROMPT)
 
 
 def _completer(commands: Sequence[str]) -> Completer:

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from PIL.Image import Image
 
 Protocol = Literal["kitty", "iterm", "sixel", "blocks", "none"]
-COLUMNS = 32
+_COLUMNS = 32
 """How wide a picture made of blocks is, in characters."""
 _CHUNK = 4096
 """Bytes of base64 in one of kitty's escape sequences."""
@@ -46,21 +46,21 @@ def _blocks(environ: Mapping[str, str], encoding: str) -> Protocol:
     return "none" if plain or not encoding.lower().startswith("utf") else "blocks"
 
 
-def shown(path: Path, environ: Mapping[str, str]) -> str:
+def show(path: Path, environ: Mapping[str, str]) -> str:
     """The PNG at ``path`` for the terminal behind standard output; empty where it cannot show one."""
     how = protocol(environ, sys.stdout.encoding or "")
     if how == "none" or not is_terminal(sys.stdout):
         return ""
-    return encoded(path, how)
+    return encode_preview(path, how)
 
 
-def encoded(path: Path, how: Protocol) -> str:
+def encode_preview(path: Path, how: Protocol) -> str:
     """The PNG at ``path`` in one of the protocols."""
     if how == "kitty":
         return "".join(_kitty(path.read_bytes()))
     if how == "iterm":
         data = base64.b64encode(path.read_bytes()).decode()
-        return f"\x1b]1337;File=inline=1;preserveAspectRatio=1;width={COLUMNS}:{data}\a\n"
+        return f"\x1b]1337;File=inline=1;preserveAspectRatio=1;width={_COLUMNS}:{data}\a\n"
     from PIL import Image
 
     with Image.open(path, formats=("PNG",)) as image:
@@ -72,12 +72,12 @@ def _kitty(png: bytes) -> Iterator[str]:
     data = base64.b64encode(png).decode()
     for start in range(0, len(data), _CHUNK):
         more = int(start + _CHUNK < len(data))
-        head = f"a=T,f=100,c={COLUMNS},m={more}" if start == 0 else f"m={more}"
+        head = f"a=T,f=100,c={_COLUMNS},m={more}" if start == 0 else f"m={more}"
         yield f"\x1b_G{head};{data[start : start + _CHUNK]}\x1b\\"
     yield "\n"
 
 
-def blocks(image: Image, columns: int = COLUMNS) -> str:
+def blocks(image: Image, columns: int = _COLUMNS) -> str:
     """``image`` as half blocks, two pixels a character, with 24-bit colours."""
     rows = max(2, round(columns * image.height / image.width / 2) * 2)
     small = image.resize((columns, rows))

@@ -18,7 +18,7 @@ _SILENT = {"run", "step", "preview", "answer"}
 """Kinds that have no line of their own; an answer is what the command itself prints."""
 
 
-class Progress:
+class ProgressLine:
     """A listener for the events of one run, and a context manager that cleans up its line."""
 
     def __init__(self, quiet: bool = False) -> None:
@@ -29,7 +29,7 @@ class Progress:
         self._task: TaskID | None = None
         self._quarter = 0
 
-    def __enter__(self) -> Progress:
+    def __enter__(self) -> ProgressLine:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:

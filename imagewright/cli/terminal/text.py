@@ -76,7 +76,7 @@ def table(headings: Sequence[str], rows: Iterable[Sequence[str]], *, stretch: in
     return grid
 
 
-def labelled(rows: Iterable[tuple[str, RenderableType]]) -> RenderableType:
+def render_labelled(rows: Iterable[tuple[str, RenderableType]]) -> RenderableType:
     """Label and body, side by side; a label is not repeated in the next line."""
     from rich.table import Table
     from rich.text import Text

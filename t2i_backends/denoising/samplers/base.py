@@ -57,7 +57,7 @@ class Source:
             self._path[low] = self._path[last] + self.like(x) * math.sqrt(last - low)
         return (self._path[low] - self._path[high]) / math.sqrt(high - low)
 
-    def added(self, x: Tensor, sigma: float) -> Tensor:
+    def add_noise(self, x: Tensor, sigma: float) -> Tensor:
         """Clean latents ``x`` with fresh noise at level ``sigma``."""
         return with_noise(x, self.like(x), sigma, self.table)
 

@@ -92,7 +92,7 @@ def lcm(denoise: Denoise, x: Tensor, sigmas: Sequence[float], on_latent: OnLaten
     for i, (sigma, following) in enumerate(pairwise(sigmas)):
         x0 = x = denoise(x, sigma, i)
         if following > 0:
-            x = source.added(x0, following)
+            x = source.add_noise(x0, following)
         on_latent(i + 1, x, x0)
     return x
 

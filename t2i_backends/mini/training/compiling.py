@@ -11,7 +11,7 @@ from diffusers import FluxTransformer2DModel
 from diffusers.models.transformers import transformer_flux
 from torch import Tensor
 
-SHAPES = 64
+_SHAPES = 64
 """Shapes of its inputs for which a block is compiled: one for each number of regions. Past torch's own limit, 8, it
 would run uncompiled."""
 
@@ -31,7 +31,7 @@ def attend(query: Tensor, key: Tensor, value: Tensor, attn_mask: Tensor | None =
 
 
 @contextmanager
-def compiled(*transformers: FluxTransformer2DModel, device: torch.device, wanted: bool = True) -> Iterator[None]:
+def compile_blocks(*transformers: FluxTransformer2DModel, device: torch.device, wanted: bool = True) -> Iterator[None]:
     """Compile the blocks of ``transformers`` and train them within; nothing where it is not ``wanted``.
 
     On a CPU every FLUX transformer attends by ``attend`` meanwhile: the backward pass of torch's fused kernel for CPUs
@@ -43,7 +43,7 @@ def compiled(*transformers: FluxTransformer2DModel, device: torch.device, wanted
             transformer.compile_repeated_blocks(dynamic=False)
         if device.type == "cpu":
             transformer_flux.dispatch_attention_fn = attend
-    limit = torch._dynamo.config.patch(recompile_limit=SHAPES) if wanted else nullcontext()
+    limit = torch._dynamo.config.patch(recompile_limit=_SHAPES) if wanted else nullcontext()
     try:
         with limit:
             yield

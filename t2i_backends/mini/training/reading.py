@@ -13,7 +13,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from imagewright.t2i_backends.mini.captions_v2 import plural
+from imagewright.t2i_backends.mini.captions_v2 import plural_noun
 from imagewright.t2i_backends.mini.editions import Edition
 from imagewright.t2i_backends.mini.world import Scene
 
@@ -25,7 +25,7 @@ def noun_shapes(edition: Edition) -> dict[str, str]:
     """Every noun of the edition's captions, and the shape that it names."""
     names = {shape: shape for shape in edition.shapes}
     names |= {noun: shape for noun, shape in edition.synonyms.items() if shape in edition.shapes}
-    return names | {plural(noun): shape for noun, shape in names.items()}
+    return names | {plural_noun(noun): shape for noun, shape in names.items()}
 
 
 class PlaceReader(nn.Module):

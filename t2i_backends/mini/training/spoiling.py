@@ -22,7 +22,7 @@ from imagewright.t2i_backends.mini.world import Scene, Thing
 
 BENT = (0.18, 0.28)
 """How far the points of a thing are moved that is bent out of shape: standard deviation in sides of its box."""
-WOBBLY = (0.01, 0.05)
+_WOBBLY = (0.01, 0.05)
 """The same for a thing that is a little uneven and still what it is."""
 MESH = 4
 """Cells a side of the mesh that moves."""
@@ -38,10 +38,10 @@ VISIBLE = 40.0
 """How far a pixel's colour is from the background's (in RGB) where a thing is seen."""
 ATTEMPTS = 6
 
-Mask = NDArray[np.bool_]
+_Mask = NDArray[np.bool_]
 
 
-def spoiled(scene: Scene, edition: Edition, rng: random.Random) -> tuple[Image.Image, Scene]:
+def spoil(scene: Scene, edition: Edition, rng: random.Random) -> tuple[Image.Image, Scene]:
     """A picture of ``scene`` with one of its things misshapen, and what a detector should see of it: the rest."""
     thing, rest = _one(scene, rng)
     if rng.random() < 0.5:
@@ -49,12 +49,12 @@ def spoiled(scene: Scene, edition: Edition, rng: random.Random) -> tuple[Image.I
     return _moved(edition.draw(scene, rng), thing, rng.uniform(*BENT), rng), rest
 
 
-def torn(scene: Scene, edition: Edition, rng: random.Random) -> Image.Image | None:
+def tear(scene: Scene, edition: Edition, rng: random.Random) -> Image.Image | None:
     """``scene`` with a gap through one of its things, which is in two pieces then; None where no gap did that."""
     return _torn(scene, *_one(scene, rng), edition, rng)
 
 
-def faded(scene: Scene, edition: Edition, rng: random.Random) -> Image.Image | None:
+def fade(scene: Scene, edition: Edition, rng: random.Random) -> Image.Image | None:
     """``scene`` with a good part of a thing gone into the background; None where none or all of it went."""
     return _faded(scene, *_one(scene, rng), edition, rng)
 
@@ -69,7 +69,7 @@ def wobbly(scene: Scene, edition: Edition, rng: random.Random) -> Image.Image:
     """A picture of ``scene`` with slightly uneven things."""
     picture = edition.draw(scene, rng)
     for thing in scene.things:
-        picture = _moved(picture, thing, rng.uniform(*WOBBLY), rng)
+        picture = _moved(picture, thing, rng.uniform(*_WOBBLY), rng)
     return picture
 
 
@@ -129,7 +129,7 @@ def _faded(scene: Scene, thing: Thing, rest: Scene, edition: Edition, rng: rando
 
 def _with_and_without(
     scene: Scene, rest: Scene, edition: Edition, rng: random.Random
-) -> tuple[Image.Image, Image.Image, Mask]:
+) -> tuple[Image.Image, Image.Image, _Mask]:
     """The same picture with a thing and without it, and where that thing is seen."""
     seed = rng.getrandbits(32)
     whole, without = edition.draw(scene, random.Random(seed)), edition.draw(rest, random.Random(seed))

@@ -25,8 +25,8 @@ from diffusers import AutoencoderKL, FluxPipeline
 from torch import Tensor, nn
 
 from imagewright.schemas import Region
-from imagewright.t2i_backends.denoising.attention_masks import attention_mask, owned_tokens
-from imagewright.t2i_backends.mini.architecture import adopt, build_pipeline, export
+from imagewright.t2i_backends.denoising.attention_masks import attention_mask, own_tokens
+from imagewright.t2i_backends.mini.architecture import adopt, build_pipeline, export_pipeline
 from imagewright.t2i_backends.mini.editions import EDITIONS, Edition
 from imagewright.t2i_backends.mini.shipped import EDITION
 from imagewright.t2i_backends.mini.training import compiling
@@ -35,9 +35,9 @@ from imagewright.t2i_backends.mini.training.scenes import Scenes, scene_maps
 from imagewright.t2i_backends.mini.training.train_text import teach
 from imagewright.t2i_backends.mini.training.training import (
     Average,
-    Progress,
+    TrainingProgress,
     load_if_there,
-    pick_device,
+    pick_training_device,
     save_atomically,
 )
 from imagewright.t2i_backends.mini.world import Scene, Thing
@@ -49,7 +49,7 @@ FIRST_SHARDS = 3
 
 
 @dataclass(frozen=True)
-class Plan:
+class TrainingPlan:
     """How long, how fast and on what to train."""
 
     edition: Edition
@@ -152,7 +152,7 @@ def region_batch(model: Model, scenes: list[Scene], rng: random.Random) -> tuple
         rng.shuffle(things)
         regions = [_loosen(thing, edition.thing_caption(thing), rng) for thing in things]
         ids.append(model.tokens([region.caption for region in regions]))
-        owned = owned_tokens(regions, edition.grid, edition.grid)
+        owned = own_tokens(regions, edition.grid, edition.grid)
         masks.append(attention_mask(edition.length, edition.length, owned)[0])
     return torch.stack(ids), torch.stack(masks).to(model.image_ids.device)
 
@@ -171,7 +171,7 @@ def _grown(low: float, side: float, rng: random.Random) -> tuple[float, float]:
     return start, min(side + more, 1 - start)
 
 
-def optimisers(model: Model, plan: Plan) -> list[torch.optim.Optimizer]:
+def optimisers(model: Model, plan: TrainingPlan) -> list[torch.optim.Optimizer]:
     """Muon for the matrices of the transformer's blocks, AdamW for everything else."""
     matrices: list[nn.Parameter] = []
     rest: list[nn.Parameter] = []
@@ -183,7 +183,7 @@ def optimisers(model: Model, plan: Plan) -> list[torch.optim.Optimizer]:
     return [muon, adam]
 
 
-def set_rate(chain: list[torch.optim.Optimizer], plan: Plan, step: int) -> None:
+def set_rate(chain: list[torch.optim.Optimizer], plan: TrainingPlan, step: int) -> None:
     """A warm-up of 100 steps, a plateau, and a linear decay to zero over the plan's last steps."""
     factor = min(1.0, (step + 1) / 100, (plan.steps - step) / (plan.decay * plan.steps))
     for optimiser, base in zip(chain, (plan.muon_rate, plan.adam_rate), strict=True):
@@ -191,21 +191,21 @@ def set_rate(chain: list[torch.optim.Optimizer], plan: Plan, step: int) -> None:
             group["lr"] = base * factor
 
 
-def choose(data: Scenes, plan: Plan, step: int, rng: random.Random) -> tuple[list[int], bool]:
+def _choose(data: Scenes, plan: TrainingPlan, step: int, rng: random.Random) -> tuple[list[int], bool]:
     """The scenes of a batch, and whether it trains region prompts; then all of them have as many things."""
     with_regions = step >= plan.regions_from * plan.steps and rng.random() < plan.region_share
     things = rng.choice([number for number, found in data.by_count.items() if found]) if with_regions else None
     return data.batch(rng, plan.batch, min(1.0, step / plan.curriculum), things), with_regions
 
 
-def loss_of(model: Model, data: Scenes, plan: Plan, step: int, device: torch.device) -> tuple[Tensor, Tensor]:
+def loss_of(model: Model, data: Scenes, plan: TrainingPlan, step: int, device: torch.device) -> tuple[Tensor, Tensor]:
     """The flow-matching loss of step ``step``, and what the helping losses add to it with their weights.
 
     The step's number seeds everything random in them.
     """
     rng = random.Random(plan.seed * 7_919_003 + step)
     noise_source = torch.Generator().manual_seed(plan.seed * 104_729 + step)
-    chosen, with_regions = choose(data, plan, step, rng)
+    chosen, with_regions = _choose(data, plan, step, rng)
     scenes = [data.scenes[i] for i in chosen]
     clean = data.latents(chosen).to(device)
     noise = torch.randn(clean.shape, generator=noise_source).to(device)
@@ -234,7 +234,9 @@ def map_loss(model: Model, scenes: list[Scene]) -> Tensor:
 # --- the run --------------------------------------------------------------------------------
 
 
-def train(work: Path, plan: Plan, device: torch.device, out: Path, compiled: bool, weights: Path | None = None) -> None:
+def train_flow(
+    work: Path, plan: TrainingPlan, device: torch.device, out: Path, compiled: bool, weights: Path | None = None
+) -> None:
     """Train, or go on from the checkpoint in ``work``; export to ``out`` at the end (the rate is zero by then).
 
     Without a checkpoint, ``weights`` (a folder of an earlier export) gives the first weights and the autoencoder.
@@ -246,8 +248,8 @@ def train(work: Path, plan: Plan, device: torch.device, out: Path, compiled: boo
     chain = optimisers(model, plan)
     average = Average(model.parameters(), 0.995)
     start = _resume(work / "mini.pt", model, chain, average)
-    progress = Progress("mini", plan.steps, start, every=25)
-    with compiling.compiled(model.transformer, device=device, wanted=compiled):
+    progress = TrainingProgress("mini", plan.steps, start, every=25)
+    with compiling.compile_blocks(model.transformer, device=device, wanted=compiled):
         for step in range(start, plan.steps):
             data.grow(min(plan.most_shards, FIRST_SHARDS + step // plan.grow_every))
             progress.tell(step + 1, one_step(model, chain, data, plan, step, device))
@@ -258,7 +260,7 @@ def train(work: Path, plan: Plan, device: torch.device, out: Path, compiled: boo
 
 
 def one_step(
-    model: Model, chain: list[torch.optim.Optimizer], data: Scenes, plan: Plan, step: int, device: torch.device
+    model: Model, chain: list[torch.optim.Optimizer], data: Scenes, plan: TrainingPlan, step: int, device: torch.device
 ) -> float:
     """Learn from the batch of step ``step``; returns its flow-matching loss."""
     set_rate(chain, plan, step)
@@ -272,7 +274,7 @@ def one_step(
     return flow.item()
 
 
-def first_pipeline(work: Path, plan: Plan, weights: Path | None) -> FluxPipeline:
+def first_pipeline(work: Path, plan: TrainingPlan, weights: Path | None) -> FluxPipeline:
     """The pipeline to train: around the autoencoder in ``work`` with text encoders that can read, or an export's."""
     if weights is None:
         pipeline = build_pipeline(AutoencoderKL.from_pretrained(work / "vae"), plan.edition)
@@ -318,10 +320,10 @@ def export_checkpoint(work: Path, out: Path, edition: Edition, averaged: bool) -
         with torch.no_grad():
             for parameter in model.parameters():
                 parameter.copy_(next(shadow))
-    export(pipeline, out, edition)
+    export_pipeline(pipeline, out, edition)
 
 
-def arguments() -> argparse.ArgumentParser:
+def _arguments() -> argparse.ArgumentParser:
     """The command line of the training."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--world", type=int, choices=sorted(EDITIONS), default=EDITION)
@@ -330,10 +332,12 @@ def arguments() -> argparse.ArgumentParser:
     parser.add_argument("--steps", type=int, help="optimiser steps (default: the edition's)")
     parser.add_argument("--batch", type=int, default=64)
     parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--decay", type=float, default=Plan.decay, help="share of the steps with a falling rate")
-    parser.add_argument("--regions-from", type=float, default=Plan.regions_from)
-    parser.add_argument("--region-share", type=float, default=Plan.region_share)
-    parser.add_argument("--most-shards", type=int, default=Plan.most_shards, help="shards of scenes at most")
+    parser.add_argument(
+        "--decay", type=float, default=TrainingPlan.decay, help="share of the steps with a falling rate"
+    )
+    parser.add_argument("--regions-from", type=float, default=TrainingPlan.regions_from)
+    parser.add_argument("--region-share", type=float, default=TrainingPlan.region_share)
+    parser.add_argument("--most-shards", type=int, default=TrainingPlan.most_shards, help="shards of scenes at most")
     parser.add_argument("--noise-shift", type=float, help="where the training's times lie (default: the edition's)")
     parser.add_argument("--text-steps", type=int, help="the text encoders' own lessons beforehand")
     parser.add_argument("--from", dest="weights", type=Path, help="start from the weights of an earlier export")
@@ -346,7 +350,7 @@ def arguments() -> argparse.ArgumentParser:
 
 def main() -> None:
     """Parse the command line and train."""
-    args = arguments().parse_args()
+    args = _arguments().parse_args()
     edition = EDITIONS[args.world]
     out = args.out or edition.pipeline
     if args.export_only:
@@ -354,12 +358,12 @@ def main() -> None:
         return
     if args.noise_shift is not None:
         edition = replace(edition, noise_shift=args.noise_shift)
-    plan = Plan(
+    plan = TrainingPlan(
         edition=edition, steps=args.steps or edition.lessons.model, batch=args.batch, seed=args.seed, decay=args.decay,
         regions_from=args.regions_from, region_share=args.region_share, most_shards=args.most_shards,
         text_steps=edition.lessons.text if args.text_steps is None else args.text_steps,
     )  # fmt: skip
-    train(args.work, plan, pick_device(args.device), out, not args.no_compile, args.weights)
+    train_flow(args.work, plan, pick_training_device(args.device), out, not args.no_compile, args.weights)
 
 
 if __name__ == "__main__":

@@ -19,13 +19,13 @@ from imagewright.t2i_backends.mini.render import to_array
 from imagewright.t2i_backends.mini.shipped import EDITION
 from imagewright.t2i_backends.mini.training.training import (
     Average,
-    Progress,
+    TrainingProgress,
     load_if_there,
-    pick_device,
+    pick_training_device,
     save_atomically,
 )
 
-NOISE = 0.2
+_NOISE = 0.2
 """The most noise that the decoder sees in its latents, so that it forgives a sampler's small errors."""
 
 
@@ -61,7 +61,9 @@ def reconstruction_loss(decoded: Tensor, target: Tensor) -> Tensor:
     return pixels + 0.5 * (edges[0] + edges[1])
 
 
-def train(work: Path, steps: int, batch: int, seed: int, device: torch.device, edition: Edition = FIRST) -> None:
+def train_autoencoder(
+    work: Path, steps: int, batch: int, seed: int, device: torch.device, edition: Edition = FIRST
+) -> None:
     """Train for ``steps`` steps, or go on from the checkpoint in ``work``."""
     torch.manual_seed(seed)
     model = build_autoencoder(edition).to(device)
@@ -74,13 +76,13 @@ def train(work: Path, steps: int, batch: int, seed: int, device: torch.device, e
         optimiser.load_state_dict(saved["optimiser"])
         schedule.load_state_dict(saved["schedule"])
         average.shadow, start = saved["average"], saved["step"]
-    progress = Progress("autoencoder", steps, start)
+    progress = TrainingProgress("autoencoder", steps, start)
     for step in range(start, steps):
         rng = random.Random(seed * 1_000_003 + step)
         target = render_batch(rng, batch, edition).to(device)
         with torch.autocast(device.type, torch.bfloat16):
             posterior = model.encode(target).latent_dist
-            amount = NOISE * torch.rand(batch, 1, 1, 1, device=device)
+            amount = _NOISE * torch.rand(batch, 1, 1, 1, device=device)
             latent = posterior.mean + amount * torch.randn_like(posterior.mean)
             decoded = model.decode(latent).sample
         loss = reconstruction_loss(decoded.float(), target) + 0.1 * moment_loss(posterior.mean.float())
@@ -127,7 +129,7 @@ def main() -> None:
     args = parser.parse_args()
     edition = EDITIONS[args.world]
     steps, batch = args.steps or edition.lessons.autoencoder, args.batch or edition.lessons.autoencoder_batch
-    train(args.work, steps, batch, args.seed, pick_device(args.device), edition)
+    train_autoencoder(args.work, steps, batch, args.seed, pick_training_device(args.device), edition)
 
 
 if __name__ == "__main__":

@@ -20,22 +20,22 @@ from PIL import Image
 from safetensors.torch import save_file
 from torch import Tensor
 
-from imagewright.t2i_backends.mini.detector import CELL, DetectorNet, find, heads, to_tensor
+from imagewright.t2i_backends.mini.detector import CELL, DetectorNet, detector_input, find_things, heads
 from imagewright.t2i_backends.mini.editions import EDITIONS, FIRST, Edition
 from imagewright.t2i_backends.mini.shipped import EDITION
-from imagewright.t2i_backends.mini.training.spoiling import spoiled, wobbly
+from imagewright.t2i_backends.mini.training.spoiling import spoil, wobbly
 from imagewright.t2i_backends.mini.training.training import (
     Average,
-    Progress,
+    TrainingProgress,
     load_if_there,
-    pick_device,
+    pick_training_device,
     save_atomically,
 )
 from imagewright.t2i_backends.mini.world import Scene, Thing
 
 
 @dataclass(frozen=True)
-class Kind:
+class DetectorKind:
     """What sets one detector apart from the other."""
 
     seed: int
@@ -44,9 +44,9 @@ class Kind:
     """The share of scenes with up to six unrelated things."""
 
 
-SPOILED, WOBBLY = 0.3, 0.2
+SPOILED, _WOBBLY = 0.3, 0.2
 """The shares of pictures with a spoilt thing, and with slightly uneven ones."""
-KINDS = {"critic": Kind(seed=11, width=20, crowd=0.3), "evidence": Kind(seed=97, width=24, crowd=0.6)}
+_KINDS = {"critic": DetectorKind(seed=11, width=20, crowd=0.3), "evidence": DetectorKind(seed=97, width=24, crowd=0.6)}
 
 
 def crowd(rng: random.Random, edition: Edition) -> Scene:
@@ -90,7 +90,7 @@ def targets(scenes: list[Scene], edition: Edition) -> tuple[Tensor, Tensor, Tens
     return heat, colour, boxes, here
 
 
-def loss_of(grid: Tensor, background: Tensor, scenes: list[Scene], edition: Edition) -> Tensor:
+def _loss_of(grid: Tensor, background: Tensor, scenes: list[Scene], edition: Edition) -> Tensor:
     """Focal loss on the heat maps, cross-entropy on colours and background, L1 on boxes."""
     shapes, colours, rest = grid.split(heads(edition), dim=1)
     heat, colour, boxes, here = (t.to(grid.device) for t in targets(scenes, edition))
@@ -114,20 +114,20 @@ def lesson(
 ) -> tuple[Tensor, list[Scene]]:
     """Pictures of ``scenes`` for this kind of detector, and what it should see in them, which is no spoilt thing."""
     drawn, seen = zip(*(_drawn(scene, edition, rng) for scene in scenes), strict=True)
-    return worn(torch.stack([to_tensor(picture, edition) for picture in drawn]), kind, rng, vae), list(seen)
+    return wear_out(torch.stack([detector_input(picture, edition) for picture in drawn]), kind, rng, vae), list(seen)
 
 
 def _drawn(scene: Scene, edition: Edition, rng: random.Random) -> tuple[Image.Image, Scene]:
     """A picture of ``scene``, as likely spoilt or uneven as the shares say, and what should be seen in it."""
     fate = rng.random() if scene.things else 1.0
     if fate < SPOILED:
-        return spoiled(scene, edition, rng)
-    if fate < SPOILED + WOBBLY:
+        return spoil(scene, edition, rng)
+    if fate < SPOILED + _WOBBLY:
         return wobbly(scene, edition, rng), scene
     return edition.draw(scene, rng), scene
 
 
-def worn(clean: Tensor, kind: str, rng: random.Random, vae: AutoencoderKL | None) -> Tensor:
+def wear_out(clean: Tensor, kind: str, rng: random.Random, vae: AutoencoderKL | None) -> Tensor:
     """``clean`` pictures ``(count, 3, side, side)`` in [-1, 1] as this kind of detector sees them; the same shape."""
     source = torch.Generator().manual_seed(rng.getrandbits(40))
     if kind == "critic" and vae is not None and rng.random() < 0.6:
@@ -144,12 +144,12 @@ def worn(clean: Tensor, kind: str, rng: random.Random, vae: AutoencoderKL | None
     return noisy.clamp(-1, 1)
 
 
-def train(
+def train_detector(
     name: str, work: Path, out: Path, steps: int, batch: int, device: torch.device, checked: int = 1000,
     edition: Edition = FIRST,
 ) -> None:  # fmt: skip
     """Train one detector, or go on from its checkpoint, and write it as fp16 safetensors."""
-    kind = KINDS[name]
+    kind = _KINDS[name]
     torch.manual_seed(kind.seed)
     vae = AutoencoderKL.from_pretrained(work / "vae").eval() if name == "critic" else None
     net = DetectorNet(kind.width, edition).to(device)
@@ -161,13 +161,13 @@ def train(
         average.shadow, start = saved["average"], saved["step"]
     # Made anew, not restored: a checkpoint may be gone on with for more steps than it was planned for.
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, 4e-3, total_steps=steps + 1, last_epoch=start - 1)
-    progress = Progress(f"detector {name}", steps, start)
+    progress = TrainingProgress(f"detector {name}", steps, start)
     for step in range(start, steps):
         rng = random.Random(kind.seed * 1_000_003 + step)
         pictures, seen = lesson([_scene(rng, kind, edition) for _ in range(batch)], name, rng, vae, edition)
         with torch.autocast(device.type, torch.bfloat16):
             grid, background = net(pictures.to(device))
-        loss = loss_of(grid.float(), background.float(), seen, edition)
+        loss = _loss_of(grid.float(), background.float(), seen, edition)
         optimiser.zero_grad(set_to_none=True)
         loss.backward()
         torch.nn.utils.clip_grad_norm_(net.parameters(), 5.0)
@@ -189,17 +189,17 @@ def train(
     print(f"detector {name}: {share:.4f} of {checked} fresh renders read exactly right")
 
 
-def _scene(rng: random.Random, kind: Kind, edition: Edition) -> Scene:
+def _scene(rng: random.Random, kind: DetectorKind, edition: Edition) -> Scene:
     return crowd(rng, edition) if rng.random() < kind.crowd else edition.sample_any(rng)
 
 
 @torch.no_grad()
 def accuracy(net: DetectorNet, name: str, count: int) -> float:
     """The share of ``count`` fresh scenes whose things (shape, colour, number) and background are read right."""
-    rng, right = random.Random(KINDS[name].seed + 5), 0
+    rng, right = random.Random(_KINDS[name].seed + 5), 0
     for _ in range(count):
         scene = net.edition.sample_any(rng)
-        found, background = find(net, net.edition.draw(scene, rng))
+        found, background = find_things(net, net.edition.draw(scene, rng))
         seen = sorted((f.shape, f.colour) for f in found)
         wanted = sorted((t.shape, t.colour) for t in scene.things)
         right += seen == wanted and background == scene.background
@@ -209,7 +209,7 @@ def accuracy(net: DetectorNet, name: str, count: int) -> float:
 def main() -> None:
     """Parse the command line and train."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("name", choices=sorted(KINDS))
+    parser.add_argument("name", choices=sorted(_KINDS))
     parser.add_argument("--work", type=Path, default=Path(".mini-work"))
     parser.add_argument("--world", type=int, choices=sorted(EDITIONS), default=EDITION)
     parser.add_argument("--out", type=Path, help="the folder to write to (default: where it ships)")
@@ -219,7 +219,9 @@ def main() -> None:
     args = parser.parse_args()
     edition = EDITIONS[args.world]
     out = args.out or edition.weights
-    train(args.name, args.work, out, args.steps, args.batch, pick_device(args.device), edition=edition)
+    train_detector(
+        args.name, args.work, out, args.steps, args.batch, pick_training_device(args.device), edition=edition
+    )
 
 
 if __name__ == "__main__":

@@ -18,7 +18,7 @@ from torch import Tensor, nn
 
 from imagewright.t2i_backends.mini.editions import Edition
 from imagewright.t2i_backends.mini.training.reading import PlaceReader
-from imagewright.t2i_backends.mini.training.training import Progress, load_if_there, save_atomically
+from imagewright.t2i_backends.mini.training.training import TrainingProgress, load_if_there, save_atomically
 from imagewright.t2i_backends.mini.world import Scene
 
 _UNSAID = 0
@@ -100,7 +100,7 @@ def teach(pipeline: FluxPipeline, edition: Edition, work: Path, steps: int, batc
         together.load_state_dict(saved["model"])
         optimiser.load_state_dict(saved["optimiser"])
         start = saved["step"]
-    progress = Progress("text", steps, start, every=100)
+    progress = TrainingProgress("text", steps, start, every=100)
     for step in range(start, steps):
         rng = random.Random(f"text/{seed}/{step}")
         for group in optimiser.param_groups:

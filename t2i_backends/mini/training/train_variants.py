@@ -24,11 +24,11 @@ from imagewright.t2i_backends.mini.editions import EDITIONS, Edition
 from imagewright.t2i_backends.mini.shipped import EDITION
 from imagewright.t2i_backends.mini.training import compiling
 from imagewright.t2i_backends.mini.training.scenes import Scenes
-from imagewright.t2i_backends.mini.training.train import SAVE_EVERY, Model, Plan, captions, loss_of
+from imagewright.t2i_backends.mini.training.train import SAVE_EVERY, Model, TrainingPlan, captions, loss_of
 from imagewright.t2i_backends.mini.training.training import (
-    Progress,
+    TrainingProgress,
     load_if_there,
-    pick_device,
+    pick_training_device,
     save_atomically,
 )
 from imagewright.t2i_backends.mini.world import Scene
@@ -79,7 +79,14 @@ def _is_target(name: str) -> bool:
 
 
 def train_lora(
-    lesson: str, base: Path, work: Path, out: Path, plan: Plan, rate: float, device: torch.device, compiled: bool = True
+    lesson: str,
+    base: Path,
+    work: Path,
+    out: Path,
+    plan: TrainingPlan,
+    rate: float,
+    device: torch.device,
+    compiled: bool = True,
 ) -> Path:
     """Train the LoRA of ``lesson`` on the pipeline in ``base`` and write ``out/<lesson>.safetensors``."""
     torch.manual_seed(plan.seed)
@@ -98,7 +105,7 @@ def train_lora(
     def loss(step: int) -> Tensor:
         return loss_of(model, data, plan, step, device)[0]
 
-    with compiling.compiled(model.transformer, device=device, wanted=compiled):
+    with compiling.compile_blocks(model.transformer, device=device, wanted=compiled):
         _learn(f"LoRA {lesson}", work / f"lora-{lesson}.pt", learning, rate, plan, loss, state, restore)
     FluxPipeline.save_lora_weights(out, transformer_lora_layers=state(), weight_name=f"{lesson}.safetensors")
     return out / f"{lesson}.safetensors"
@@ -107,7 +114,9 @@ def train_lora(
 # --- few steps ------------------------------------------------------------------------------
 
 
-def few_step_loss(student: Model, teacher: Model, data: Scenes, plan: Plan, step: int, device: torch.device) -> Tensor:
+def few_step_loss(
+    student: Model, teacher: Model, data: Scenes, plan: TrainingPlan, step: int, device: torch.device
+) -> Tensor:
     """How far one step of the student is from ``TEACHER_STEPS`` guided steps of the teacher."""
     rng = random.Random(plan.seed * 6_700_417 + step)
     source = torch.Generator().manual_seed(plan.seed * 15_485_863 + step)
@@ -140,7 +149,7 @@ def _guided(teacher: Model, noisy: Tensor, sigma: Tensor, ids: Tensor, empty: Te
 
 
 def train_few_steps(
-    base: Path, work: Path, out: Path, plan: Plan, rate: float, device: torch.device, compiled: bool = True
+    base: Path, work: Path, out: Path, plan: TrainingPlan, rate: float, device: torch.device, compiled: bool = True
 ) -> Path:
     """Distil the pipeline in ``base`` and write the transformer alone to ``out/mini-few-steps``, bf16."""
     torch.manual_seed(plan.seed)
@@ -160,7 +169,7 @@ def train_few_steps(
         return few_step_loss(student, teacher, data, plan, step, device)
 
     path, transformer = work / "few-steps.pt", student.transformer
-    with compiling.compiled(transformer, teacher.transformer, device=device, wanted=compiled):
+    with compiling.compile_blocks(transformer, teacher.transformer, device=device, wanted=compiled):
         _learn(FEW, path, learning, rate, plan, loss, transformer.state_dict, transformer.load_state_dict)
     folder = out / "mini-few-steps"
     transformer.to(torch.bfloat16).save_pretrained(folder, safe_serialization=True)
@@ -168,7 +177,8 @@ def train_few_steps(
 
 
 def _learn(
-    name: str, path: Path, learning: Sequence[nn.Parameter], rate: float, plan: Plan, loss: Callable[[int], Tensor],
+    name: str, path: Path, learning: Sequence[nn.Parameter], rate: float, plan: TrainingPlan,
+    loss: Callable[[int], Tensor],
     state: Callable[[], dict[str, Any]], restore: Callable[[dict[str, Any]], object],
 ) -> None:  # fmt: skip
     """AdamW with a warm-up and a linear decay, resumable; ``state`` and ``restore`` are the variant's weights."""
@@ -178,7 +188,7 @@ def _learn(
         restore(saved["weights"])
         optimiser.load_state_dict(saved["optimiser"])
         start = saved["step"]
-    progress = Progress(name, plan.steps, start, every=25)
+    progress = TrainingProgress(name, plan.steps, start, every=25)
     for step in range(start, plan.steps):
         for group in optimiser.param_groups:
             group["lr"] = rate * min(1.0, (step + 1) / 50, (plan.steps - step) / (0.7 * plan.steps))
@@ -209,8 +219,8 @@ def main() -> None:
     args = parser.parse_args()
     edition = EDITIONS[args.world]
     base, out = args.base or edition.pipeline, args.out or edition.weights
-    plan = Plan(edition, steps=args.steps, batch=args.batch, seed=args.seed, region_share=0.0)
-    device = pick_device(args.device)
+    plan = TrainingPlan(edition, steps=args.steps, batch=args.batch, seed=args.seed, region_share=0.0)
+    device = pick_training_device(args.device)
     if args.name == FEW:
         print(train_few_steps(base, args.work, out, plan, args.rate, device, not args.no_compile))
     else:

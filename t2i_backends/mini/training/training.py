@@ -11,7 +11,7 @@ from typing import Any
 import torch
 
 
-def pick_device(name: str | None = None) -> torch.device:
+def pick_training_device(name: str | None = None) -> torch.device:
     """The device to train on: ``name``, or CUDA where there is one, or the CPU."""
     return torch.device(name or ("cuda" if torch.cuda.is_available() else "cpu"))
 
@@ -53,7 +53,7 @@ class Average:
             theirs.copy_(mine.to(theirs.dtype))
 
 
-class Progress:
+class TrainingProgress:
     """Prints one line every ``every`` steps: step, loss, seconds a step, time left."""
 
     def __init__(self, name: str, steps: int, start: int, every: int = 50) -> None:

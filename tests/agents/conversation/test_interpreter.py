@@ -8,7 +8,7 @@ from types import ModuleType
 
 import pytest
 
-from imagewright.agents.conversation.kinds import assumed, insist, reply_to
+from imagewright.agents.conversation.kinds import assume, insist, reply_to
 from imagewright.agents.conversation.rules import RulesInterpreter
 from imagewright.errors import BadInput
 from imagewright.intents import Intent, Reference
@@ -70,11 +70,11 @@ def test_an_unclear_intent_is_refused_or_its_first_choice_assumed(pictures: tupl
     unclear = read("make the star red", pictures)
     with pytest.raises(BadInput, match="which one"):
         insist(unclear)
-    intent, why = assumed(unclear, lambda text: read(text, pictures))
+    intent, why = assume(unclear, lambda text: read(text, pictures))
     assert intent.kind == "edit"
     assert why.startswith("assumed: make the top yellow star red")
     with pytest.raises(BadInput, match="empty"):
-        assumed(read("", ()), lambda text: read(text, ()))
+        assume(read("", ()), lambda text: read(text, ()))
 
 
 CHOICES = ("make the left red circle green", "make the right red circle green")

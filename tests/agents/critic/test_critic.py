@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import pytest
 
 from imagewright.agents.critic.detector import DetectorCritic
-from imagewright.agents.critic.verdict import NoCritic, unchecked
+from imagewright.agents.critic.verdict import NoCritic, why_unchecked
 from imagewright.agents.reading.parse import parse_prompt
 from imagewright.evals.exact_checker import look
 from imagewright.ports import Picture
@@ -199,8 +199,8 @@ def test_a_prompt_of_which_nothing_is_known_is_accepted_and_says_so() -> None:
 def test_where_there_is_no_critic_the_reason_is_told() -> None:
     verdict = NoCritic("its weights are missing").judge(picture(), "p", parse_prompt("a red circle"), None, ())
     assert verdict.accepted
-    assert unchecked(verdict) == "its weights are missing"
-    assert unchecked(judge("a red circle", picture())) == ""
+    assert why_unchecked(verdict) == "its weights are missing"
+    assert why_unchecked(judge("a red circle", picture())) == ""
 
 
 # --- repairs --------------------------------------------------------------------------------

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from imagewright.agents.critic.polish import WORDS, MeasuredPolisher, Suggested, Tone, VLMPolisher
+from imagewright.agents.critic.polish import IDEA_WORDS, MeasuredPolisher, Suggested, Tone, VLMPolisher
 from imagewright.agents.llm.prompt_files import prompt as prompt_file
 from imagewright.intents import Idea, IdeaKind
 
@@ -24,7 +24,7 @@ DARK, FINE, PALE, FLAT = noise(0, 60), noise(0, 255), noise(225, 255), noise(120
 
 def test_the_set_is_closed_everywhere() -> None:
     kinds = set(get_args(IdeaKind))
-    assert kinds == set(WORDS)
+    assert kinds == set(IDEA_WORDS)
     assert set(get_args(Suggested.model_fields["suggestion"].annotation)) >= {"none"}
     text = prompt_file("polish", prompt=["x"]).text
     assert all(f"`{kind}`" in text for kind in kinds)
@@ -47,7 +47,7 @@ def test_exposure_and_contrast_are_measured_unless_they_are_meant(
 ) -> None:
     idea = MeasuredPolisher().suggest(picture, prompt)
     assert (idea.kind if idea else None) == kind
-    assert idea is None or idea.words == WORDS[idea.kind]
+    assert idea is None or idea.words == IDEA_WORDS[idea.kind]
 
 
 def test_luminance_is_that_of_the_standard() -> None:
@@ -72,7 +72,7 @@ def polisher(made: Any) -> VLMPolisher:
 def test_a_model_suggests_one_of_the_set_and_never_words_of_its_own(desk: Any) -> None:
     made = desk({"suggestion": "add a unicorn", "reason": ""}, {"suggestion": "mist", "reason": "depth"}, sees=True)
     idea = polisher(made).suggest(FINE, "a fox")
-    assert idea == Idea(kind="mist", words=WORDS["mist"], reason="depth", decided_by="vlm")
+    assert idea == Idea(kind="mist", words=IDEA_WORDS["mist"], reason="depth", decided_by="vlm")
     assert polisher(desk({"suggestion": "none"}, sees=True)).suggest(DARK, "a fox") is None
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from imagewright.agents.critic.questions import MOST, questions
+from imagewright.agents.critic.questions import MOST_QUESTIONS, questions
 from imagewright.agents.layout.rules import RulesLayoutPlanner
 
 PLANNER = RulesLayoutPlanner()
@@ -40,5 +40,5 @@ def test_questions_name_their_box_and_are_not_endless() -> None:
     assert boxes == {"Is there a red cup?": 0, "Is there a green cup?": 1}
     many = ", ".join(f"a red {name}" for name in "cat dog cow pig hen fox owl bear lion frog".split())
     planned = PLANNER.plan(many)
-    assert len(questions(many, planned.parsed, planned.layout)) == MOST
+    assert len(questions(many, planned.parsed, planned.layout)) == MOST_QUESTIONS
     assert questions("", PLANNER.plan("").parsed, None) == ()

@@ -8,7 +8,7 @@ import pytest
 from PIL import Image
 
 from imagewright.agents.critic.questions import questions
-from imagewright.agents.critic.verdict import NoCritic, unchecked
+from imagewright.agents.critic.verdict import NoCritic, why_unchecked
 from imagewright.agents.critic.vlm import Proposed, VLMCritic
 from imagewright.agents.layout.rules import RulesLayoutPlanner
 from imagewright.schemas import Repair, RepairKind, Verdict
@@ -103,7 +103,7 @@ def test_a_box_is_moved_inside_the_canvas(desk: Any) -> None:
 def test_what_it_is_not_sure_of_does_not_count(desk: Any) -> None:
     verdict = judged(desk(looked(dict.fromkeys(range(len(ASKED)), "no"), sure=0.3), sees=True))
     assert verdict.accepted
-    assert unchecked(verdict)
+    assert why_unchecked(verdict)
     assert judged(desk(looked({0: "unsure"}), sees=True)).accepted
 
 
@@ -121,7 +121,7 @@ def test_an_answer_that_cannot_be_used_leaves_it_to_the_other_critic(answer: dic
     made = desk(*[answer] * 3, sees=True)
     verdict = judged(made)
     assert verdict.decided_by == "none"
-    assert unchecked(verdict) == "nothing else here"
+    assert why_unchecked(verdict) == "nothing else here"
     [note] = made.notes
     assert note.startswith("the picture was left to the critic without a language model")
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from imagewright.agents.layout.llm import LLMLayoutPlanner, problem
+from imagewright.agents.layout.llm import LLMLayoutPlanner, why_unusable
 from imagewright.agents.layout.rules import RulesLayoutPlanner
 from imagewright.agents.reading.parse import parse_prompt
 from imagewright.schemas import Box, Layout, ParsedPrompt
@@ -77,18 +77,18 @@ def test_the_published_form_is_asked_for_and_read(desk: Any) -> None:
 def test_the_rules_own_layouts_pass_the_check_that_models_must_pass() -> None:
     for prompt in (PROMPT, "a cat to the left of a dog", "five green stars", "a house", "no dogs, two cats"):
         planned = RULES.plan(prompt)
-        assert problem(planned.layout, planned.parsed) == ""
+        assert why_unusable(planned.layout, planned.parsed) == ""
 
 
 def test_overlap_is_measured_by_the_smaller_box_and_allowed_inside() -> None:
     large = Box(caption="a box", object="box", x=0, y=0, width=1, height=1)
     small = Box(caption="a cat", object="cat", x=0.4, y=0.4, width=0.1, height=0.1)
-    assert "overlap" in problem(Layout(boxes=(large, small)), ParsedPrompt())
-    assert problem(Layout(boxes=(large, small)), parse_prompt("a cat inside a box")) == ""
+    assert "overlap" in why_unusable(Layout(boxes=(large, small)), ParsedPrompt())
+    assert why_unusable(Layout(boxes=(large, small)), parse_prompt("a cat inside a box")) == ""
 
 
 def test_what_must_not_appear_gets_no_box_and_a_guess_is_no_count() -> None:
     dog = Box(caption="a dog", object="dog", x=0.1, y=0.1, width=0.2, height=0.2)
-    assert "no dog" in problem(Layout(boxes=(dog,)), parse_prompt("a park without dogs"))
-    assert problem(Layout(boxes=(dog,)), parse_prompt("some dogs")) == ""
-    assert "3 dog, not 1" in problem(Layout(boxes=(dog,)), parse_prompt("three dogs"))
+    assert "no dog" in why_unusable(Layout(boxes=(dog,)), parse_prompt("a park without dogs"))
+    assert why_unusable(Layout(boxes=(dog,)), parse_prompt("some dogs")) == ""
+    assert "3 dog, not 1" in why_unusable(Layout(boxes=(dog,)), parse_prompt("three dogs"))

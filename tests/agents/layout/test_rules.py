@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from imagewright.agents.layout.placement import MAX_BOXES, MIN_SIDE
 from imagewright.agents.layout.rules import RulesLayoutPlanner, layout_of
-from imagewright.agents.reading.describe import canonical_prompt, describe
+from imagewright.agents.reading.describe import canonical_prompt, describe_layout
 from imagewright.agents.reading.nouns import plural
 from imagewright.agents.reading.parse import parse_prompt
 from imagewright.ports import LayoutPlanner
@@ -190,7 +190,7 @@ def test_any_text_gives_a_valid_layout(text: str) -> None:
     assert_valid(planned.layout)
     assert all(0 <= r.subject < len(planned.parsed.groups) for r in planned.parsed.relations)
     assert all(0 <= r.object < len(planned.parsed.groups) for r in planned.parsed.relations)
-    assert isinstance(describe(planned.layout) + canonical_prompt(planned.parsed), str)
+    assert isinstance(describe_layout(planned.layout) + canonical_prompt(planned.parsed), str)
 
 
 @pytest.mark.parametrize(
@@ -312,7 +312,7 @@ def boxes(layout: Layout) -> Sequence[tuple[str, float, float]]:
 
 
 def test_describe_has_a_line_for_each_box() -> None:
-    lines = describe(PLANNER.plan("a star in the top left corner and a heart, no houses").layout).splitlines()
+    lines = describe_layout(PLANNER.plan("a star in the top left corner and a heart, no houses").layout).splitlines()
     assert lines[0].startswith("a star, top left")
     assert lines[-1] == "not in the picture: house"
     assert len(lines) == 3

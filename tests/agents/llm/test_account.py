@@ -8,7 +8,16 @@ from typing import Any
 
 import pytest
 
-from imagewright.agents.llm.account import SHIPPED, Account, Price, Prices, Used, guessed_tokens, load_prices, price_of
+from imagewright.agents.llm.account import (
+    PRICES_FILE,
+    Account,
+    Price,
+    Prices,
+    Used,
+    guess_tokens,
+    load_prices,
+    price_of,
+)
 from imagewright.errors import BadInput
 
 A = Prices({"a": Price(1.0, 10.0)}, {"shop:*": 0.04})
@@ -105,7 +114,7 @@ def test_the_persons_own_prices_go_first_and_the_longest_pattern_counts(tmp_path
 
 def test_every_shipped_price_stands_under_a_source_with_a_date() -> None:
     source = ""
-    for line in SHIPPED.read_text().splitlines()[8:]:
+    for line in PRICES_FILE.read_text().splitlines()[8:]:
         if line.startswith("#"):
             source = line if not source.startswith("#") else source + line
         elif "=" in line and "0.0" not in line.split("=")[1].replace("0.05", ""):
@@ -113,7 +122,7 @@ def test_every_shipped_price_stands_under_a_source_with_a_date() -> None:
             assert any(word in source for word in (".com", ".ai", ".ml")), line
         if line.startswith("["):
             source = ""
-    assert tomllib.loads(SHIPPED.read_text())["pictures"]
+    assert tomllib.loads(PRICES_FILE.read_text())["pictures"]
 
 
 @pytest.mark.parametrize(
@@ -138,5 +147,5 @@ def test_prices_that_cannot_be_read_are_told(text: str, tmp_path: Path) -> None:
 
 
 def test_a_guess_is_on_the_careful_side() -> None:
-    assert guessed_tokens("a cat") >= 2
-    assert guessed_tokens("", pictures=2) > 1600
+    assert guess_tokens("a cat") >= 2
+    assert guess_tokens("", pictures=2) > 1600

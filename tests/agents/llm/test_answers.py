@@ -8,7 +8,7 @@ import pytest
 from langchain_core.messages import AIMessage
 from pydantic import BaseModel, Field, ValidationError
 
-from imagewright.agents.llm.answers import complaint, first_object, said_of, strict_schema
+from imagewright.agents.llm.answers import complaint, first_object, read_reply, strict_schema
 
 
 @pytest.mark.parametrize(
@@ -32,10 +32,12 @@ def test_text_without_an_object(text: str) -> None:
 
 def test_a_tool_call_is_what_was_said_even_when_its_arguments_are_no_json() -> None:
     call: dict[str, Any] = {"name": "t", "args": {"flow": "é"}, "id": "1"}
-    assert said_of(AIMessage("prose", tool_calls=[call])).text == '{"flow": "é"}'
+    assert read_reply(AIMessage("prose", tool_calls=[call])).text == '{"flow": "é"}'
     bad: dict[str, Any] = {"name": "t", "args": "{oops", "id": "1", "error": None, "type": "invalid_tool_call"}
-    assert said_of(AIMessage("prose", invalid_tool_calls=[bad])).text == "{oops"
-    assert said_of(AIMessage([{"type": "text", "text": "in "}, {"type": "text", "text": "parts"}])).text == "in parts"
+    assert read_reply(AIMessage("prose", invalid_tool_calls=[bad])).text == "{oops"
+    assert (
+        read_reply(AIMessage([{"type": "text", "text": "in "}, {"type": "text", "text": "parts"}])).text == "in parts"
+    )
 
 
 @pytest.mark.parametrize(
@@ -47,8 +49,8 @@ def test_a_tool_call_is_what_was_said_even_when_its_arguments_are_no_json() -> N
     ],
 )
 def test_a_refusal_that_a_service_marks_is_known(message: AIMessage) -> None:
-    assert said_of(message).refused
-    assert not said_of(AIMessage("I cannot help with that")).refused
+    assert read_reply(message).refused
+    assert not read_reply(AIMessage("I cannot help with that")).refused
 
 
 class Inner(BaseModel):

@@ -10,7 +10,7 @@ import pytest
 from pydantic import BaseModel, Field, SecretStr
 
 from imagewright.agents.llm.account import Account
-from imagewright.agents.llm.ask import Asker, Line, Question, Unusable
+from imagewright.agents.llm.ask import Asker, Line, Query, Unusable
 from imagewright.agents.llm.models import LanguageModel
 from imagewright.agents.llm.prompt_files import Prompt
 from imagewright.agents.llm.scripted import ScriptedChatModel
@@ -27,11 +27,9 @@ class Pick(BaseModel):
     reason: str = ""
 
 
-def one_of(*flows: str) -> Question[Pick]:
+def one_of(*flows: str) -> Query[Pick]:
     """Which of these flows?"""
-    return Question(
-        TEXT, Pick, lambda answer: "" if answer.flow in flows else f"flow must be one of: {', '.join(flows)}"
-    )
+    return Query(TEXT, Pick, lambda answer: "" if answer.flow in flows else f"flow must be one of: {', '.join(flows)}")
 
 
 class Failing(ScriptedChatModel):
@@ -173,7 +171,7 @@ def test_a_way_that_works_is_found_by_asking_told_once_and_remembered(tmp_path: 
     model = LanguageModel(chat, "choosy", ("json_schema", "function_calling", "words"))
     for number in range(3):
         line = Line(on_note=notes.append, store=LLMCache(tmp_path / "db"))
-        question = Question(Prompt("selector", 1, "Rules.", f"Which? {number}"), Pick, lambda answer: "")
+        question = Query(Prompt("selector", 1, "Rules.", f"Which? {number}"), Pick, lambda answer: "")
         assert Asker("selector", (model,), line).ask(question).flow == "best"
     assert chat.tried == ["json_schema", "function_calling"]
     assert notes == ["choosy takes no json schema; it is asked by words from now on"]
@@ -186,7 +184,7 @@ def test_a_checked_answer_is_used_again_and_a_wrong_one_never(tmp_path: Path, de
     def asked(*answers: object, version: int = 1) -> tuple[str, int]:
         made = desk(*answers)
         made.line.store = LLMCache(tmp_path / "db")
-        question = Question(Prompt("selector", version, "Rules.", "Which?"), Pick, one_of("best", "other").check)
+        question = Query(Prompt("selector", version, "Rules.", "Which?"), Pick, one_of("best", "other").check)
         return made.asker().ask(question).flow, len(made.heard)
 
     answers = ("prose", {"flow": "third"}, {"flow": "other"})
@@ -219,5 +217,5 @@ def test_checks_see_every_answer(desk: Any) -> None:
         return "not that one" if answer.flow == "a" else ""
 
     recorded: Callable[[Pick], str] = check
-    assert desk({"flow": "a"}, {"flow": "b"}).asker().ask(Question(TEXT, Pick, recorded)).flow == "b"
+    assert desk({"flow": "a"}, {"flow": "b"}).asker().ask(Query(TEXT, Pick, recorded)).flow == "b"
     assert seen == ["a", "b"]

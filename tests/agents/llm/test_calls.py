@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from pydantic import SecretStr
 
-from imagewright.agents.llm.calls import Deadline, Failure, Policy, call, failure_of, retry_after, without_keys
+from imagewright.agents.llm.calls import Deadline, Failure, Policy, blank_secrets, call, failure_of, retry_after
 from imagewright.errors import Cancelled
 
 POLICY = Policy(call=5.0, question=5.0, tries=3, pause=0.0)
@@ -112,7 +112,7 @@ def test_errors_are_told_in_one_line_without_keys() -> None:
     error = RuntimeError("Incorrect API key provided: sk-proj-1234567890abcdef, or my-own-secret\nmore")
     told = str(failure_of(error, (SecretStr("my-own-secret"), SecretStr(""))))
     assert told == "RuntimeError: Incorrect API key provided: …, or …"
-    assert without_keys("Bearer abc.def and so on", ()) == "Bearer … and so on"
+    assert blank_secrets("Bearer abc.def and so on", ()) == "Bearer … and so on"
 
 
 class Refused(ServiceError):

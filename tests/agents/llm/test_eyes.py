@@ -39,7 +39,7 @@ def test_a_model_that_does_not_answer_is_asked_another_time(desk: Any) -> None:
     made = desk()
     object.__setattr__(made, "model", LanguageModel(made.chat, "silent"))
     assert seeing(made.asker()).models == ()
-    assert made.line.known(made.model).vision is None
+    assert made.line.recall(made.model).vision is None
     assert made.notes[0].startswith("silent cannot look at pictures: silent: the call failed")
 
 

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from imagewright.agents.reading.parse import parse_prompt
-from imagewright.agents.writer.llm import LLMWriter, Wording, problem
+from imagewright.agents.writer.llm import LLMWriter, Wording, why_unfaithful
 from imagewright.schemas import Card
 
 PROMPT = 'two red kites above a wooden boat with a sign that says "Ahoy", no people'
@@ -16,7 +16,7 @@ GOOD = {"prompt": f"{PROMPT[:-11]}, golden hour light", "added": ["golden hour l
 
 
 def wrong(text: str, *added: str, prompt: str = PROMPT) -> str:
-    return problem(Wording(prompt=text, added=list(added)), prompt, parse_prompt(prompt))
+    return why_unfaithful(Wording(prompt=text, added=list(added)), prompt, parse_prompt(prompt))
 
 
 def test_a_wording_that_keeps_everything_is_used_and_says_what_it_added(desk: Any) -> None:

@@ -115,7 +115,7 @@ def test_the_part_lies_in_the_picture_and_goes_back_where_it_was(
 ) -> None:
     picture = Image.effect_noise(size, 80).convert("RGB")
     thing = THING.model_copy(update={"x": x, "y": y, "width": width, "height": height})
-    part, place = close_up.enlarged(picture, thing)
+    part, place = close_up.enlarge(picture, thing)
     assert part.size == size
     assert 0 <= place.x < place.x + place.width <= 1 + 1e-9
     assert 0 <= place.y < place.y + place.height <= 1 + 1e-9

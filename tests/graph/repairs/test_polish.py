@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from imagewright.graph.why import explained
+from imagewright.graph.why import explain
 from imagewright.intents import Idea
 from imagewright.ports import Picture
 from imagewright.schemas import Region
@@ -69,7 +69,7 @@ def test_a_polished_picture_that_is_right_and_preferred_is_handed_over(studio: S
     trace = json.loads(Path(result.trace).read_text())
     assert trace["image"] == second.image
     assert trace["tried"] == []
-    assert "polished picture is kept" in explained(trace, "picture")
+    assert "polished picture is kept" in explain(trace, "picture")
     assert home.runs.get(result.run).result.image == second.image
 
 

@@ -10,7 +10,16 @@ from typing import Any
 
 import pytest
 
-from imagewright.graph.repairs.tried import MOST, fault_of, faults_of, in_words, known, of_rounds, target_of, vain
+from imagewright.graph.repairs.tried import (
+    MOST_TRIED,
+    fault_of,
+    faults_of,
+    list_tried,
+    of_rounds,
+    say_tried,
+    target_of,
+    vain,
+)
 from imagewright.intents import Reference, Tried
 from imagewright.schemas import Box, Check, Layout, Repair, Round, Verdict
 
@@ -44,10 +53,10 @@ def test_each_repair_is_kept_with_its_fault_and_the_scores() -> None:
     assert first.faults == faults_of(rounds[0].verdict) == (fault_of(STAR), fault_of(COLOUR))
     assert not first.in_vain(fault_of(COLOUR)), "it cured that one"
     assert first.in_vain(fault_of(STAR))
-    assert in_words(first).endswith(
+    assert say_tried(first).endswith(
         "for absent: nothing else wanted: score 0.50 → 0.75, cured attribute: blue square: 1 wanted"
     )
-    assert in_words(second) == "new seed on fine for absent: nothing else wanted: score 0.75 → 0.75, did not help"
+    assert say_tried(second) == "new seed on fine for absent: nothing else wanted: score 0.75 → 0.75, did not help"
 
 
 def test_polishing_and_rounds_that_nobody_judged_are_not_kept() -> None:
@@ -75,22 +84,22 @@ def test_a_move_of_a_box_to_another_place_is_another_repair() -> None:
 
 def test_the_memory_of_the_earlier_turn_comes_first_and_has_an_end() -> None:
     old = Tried(flow="fine", faults=("x",), kind="new_seed", seed=1, before=0.1, after=0.1, left=("x",))
-    earlier = Reference(run="r", prompt="p", image="i", flow="fine", seed=1, tried=(old,) * MOST)
+    earlier = Reference(run="r", prompt="p", image="i", flow="fine", seed=1, tried=(old,) * MOST_TRIED)
     repair = Repair(kind="new_seed", reason="r")
-    memory = known(earlier, (made("a", 0.5, STAR), made("b", 0.5, STAR, repair=repair)))
-    assert len(memory) == MOST
+    memory = list_tried(earlier, (made("a", 0.5, STAR), made("b", 0.5, STAR, repair=repair)))
+    assert len(memory) == MOST_TRIED
     assert memory[0] == old
     assert memory[-1].faults == (fault_of(STAR),)
 
 
 def test_the_trace_and_why_tell_it_in_a_line_each(studio: Callable[..., Any], kit: ModuleType) -> None:
-    from imagewright.graph.why import explained
+    from imagewright.graph.why import explain
 
     home = studio(flaw=kit.always_a_star_too_many)
     result = home.draw(PROMPT)
     trace = json.loads(Path(result.trace).read_text())
     assert [tried["kind"] for tried in trace["tried"]] == [m.repair.kind for m in result.rounds if m.repair]
-    lines = [line for line in explained(trace, "verdict").splitlines() if line.startswith("tried: ")]
+    lines = [line for line in explain(trace, "verdict").splitlines() if line.startswith("tried: ")]
     assert len(lines) == len(trace["tried"]) == 3
     assert all("did not help" in line for line in lines)
 

@@ -11,7 +11,7 @@ import pytest
 
 from imagewright.errors import BadInput
 from imagewright.evals.comfy_templates import fetch_templates
-from imagewright.retrieval.comfy.catalogue import Catalogue, shipped
+from imagewright.retrieval.comfy.catalogue import Catalogue, load_catalogue
 from imagewright.retrieval.comfy.convert import Converted, convert
 
 Node = dict[str, Any]
@@ -107,7 +107,7 @@ def plain_flow() -> Callable[..., Sketch]:
 @pytest.fixture(scope="session")
 def catalogue() -> Catalogue:
     """The node classes that ship."""
-    return shipped()
+    return load_catalogue()
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ import pytest
 
 from imagewright.retrieval.comfy.catalogue import Catalogue
 from imagewright.retrieval.comfy.convert import convert
-from imagewright.retrieval.comfy.describe import describe
+from imagewright.retrieval.comfy.describe import describe_workflow
 from imagewright.retrieval.comfy.slots import find_slots
 
 Graph = dict[str, dict[str, Any]]
@@ -154,7 +154,7 @@ def test_only_what_an_output_needs_counts() -> None:
     ],
 )  # fmt: skip
 def test_kinds(more: Graph, inputs: dict[str, Any], kind: str, catalogue: Catalogue) -> None:
-    assert describe(changed(more, **inputs), None, catalogue).kind == kind
+    assert describe_workflow(changed(more, **inputs), None, catalogue).kind == kind
 
 
 def test_upscaling_has_no_prompt(catalogue: Catalogue) -> None:
@@ -163,7 +163,7 @@ def test_upscaling_has_no_prompt(catalogue: Catalogue) -> None:
         "u": node("ImageUpscaleWithModel", upscale_model=["m", 0], image=["i", 0]),
         "save": node("SaveImage", images=["u", 0]),
     }  # fmt: skip
-    found = describe(graph, None, catalogue)
+    found = describe_workflow(graph, None, catalogue)
     assert found.kind == "upscale"
     assert [(model.name, model.folder) for model in found.models] == [("4x.pth", "upscale_models")]
 
@@ -178,7 +178,7 @@ def test_models_packs_and_words(plain_flow: Any, catalogue: Catalogue) -> None:
     made["nodes"][-1]["title"] = "Night\nfoxes\x1b[31m"
     made["extra"] = {"info": {"description": "Draws foxes\nat night"}}
     done = convert(made, catalogue)
-    found = describe(done.graph, made, catalogue)
+    found = describe_workflow(done.graph, made, catalogue)
     assert [(m.name, m.folder, m.url) for m in found.models] == [
         ("a.safetensors", "checkpoints", "https://example.org/a.safetensors")
     ]
@@ -197,5 +197,5 @@ def test_models_packs_and_words(plain_flow: Any, catalogue: Catalogue) -> None:
 )  # fmt: skip
 def test_families(name: str, base: str, family: str, catalogue: Catalogue) -> None:
     graph = {**BASE, "ckpt": node("CheckpointLoaderSimple", ckpt_name=name)}
-    found = describe(graph, None, catalogue)
+    found = describe_workflow(graph, None, catalogue)
     assert (found.base_model, found.family) == (base, family)

@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 
 from imagewright.errors import BadInput
 from imagewright.flow_format import parse_graph
-from imagewright.retrieval.comfy.catalogue import shipped
-from imagewright.retrieval.comfy.describe import describe
+from imagewright.retrieval.comfy.catalogue import load_catalogue
+from imagewright.retrieval.comfy.describe import describe_workflow
 from imagewright.retrieval.comfy.read import read_parsed
 
 PATHS = ["../../etc/passwd", "/etc/passwd", "C:\\x", "..\\x", "a\x00b", "\x1b[2J", "workflow>x"]
@@ -65,11 +65,11 @@ def put(value: Any, path: tuple[Any, ...], new: Any, how: str) -> None:
 def check(data: Any) -> None:
     """Convert and describe: a graph that is whole, or ``BadInput``."""
     try:
-        read = read_parsed(data, shipped())
+        read = read_parsed(data, load_catalogue())
     except BadInput:
         return
     assert parse_graph(read.graph) == read.graph
-    found = describe(read.graph, read.workflow, shipped())
+    found = describe_workflow(read.graph, read.workflow, load_catalogue())
     assert all(place.input in read.graph[place.node]["inputs"] for row in found.slots.values() for place in row)
     assert not any(model.folder.startswith(("/", ".")) for model in found.models)
     json.dumps(read.graph, allow_nan=False)

@@ -82,7 +82,7 @@ def test_other_answers(url: str, path: str) -> None:
 
 
 def test_an_answer_without_end(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sync, "MAX_ANSWER", 100)
+    monkeypatch.setattr(sync, "MAX_OBJECT_INFO", 100)
     with pytest.raises(BadInput, match="longer than"):
         sync.fetch_object_info(url)
 

@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from imagewright.evals.comfy_templates import run, table, workflows_in
+from imagewright.evals.comfy_templates import run, template_table, workflows_in
 from imagewright.flow_format import parse_graph
-from imagewright.retrieval.comfy.catalogue import SHIPPED, Catalogue
+from imagewright.retrieval.comfy.catalogue import CATALOGUE_FILE, Catalogue
 from imagewright.retrieval.comfy.convert import convert
 from imagewright.retrieval.comfy.describe import output_nodes
 from imagewright.retrieval.comfy.model import Unconvertible
@@ -27,8 +27,8 @@ def core(graph: dict[str, Any]) -> dict[str, Any]:
 
 def test_the_catalogue_is_made_of_the_facts(facts: Path, catalogue: Catalogue) -> None:
     made = Catalogue.from_object_info(json.loads((facts / "nodes-0.8.0.json").read_bytes()), catalogue.source)
-    assert made.to_bytes() == SHIPPED.read_bytes()
-    assert SHIPPED.stat().st_size < 400_000
+    assert made.to_bytes() == CATALOGUE_FILE.read_bytes()
+    assert CATALOGUE_FILE.stat().st_size < 400_000
 
 
 def test_conversion_equals_the_editors(facts: Path, templates: Path, catalogue: Catalogue) -> None:
@@ -48,7 +48,7 @@ def test_every_template(templates: Path, catalogue: Catalogue) -> None:
     known = [path.stem for path in paths if _types(path) <= set(catalogue)]
     assert not {result.name for result in refused} & set(known)
     assert len(known) >= 120
-    printed = table(results)
+    printed = template_table(results)
     assert "644" in printed
     assert "is not in the catalogue" in printed
 

@@ -9,8 +9,9 @@ import pytest
 import torch
 
 from imagewright.errors import BadInput
-from imagewright.t2i_backends.bench.speed import Asked, compare, levels_of, random_models
-from imagewright.t2i_backends.bench.speed import speed as bench
+from imagewright.t2i_backends.bench import random_models
+from imagewright.t2i_backends.bench import speed as bench
+from imagewright.t2i_backends.bench.speed import SpeedOrder, compare, levels_of
 from imagewright.t2i_backends.families.facts import FAMILIES
 from imagewright.t2i_backends.models import loading
 from imagewright.t2i_backends.models.memory import LEVELS
@@ -19,7 +20,7 @@ from imagewright.t2i_backends.models.model_store import ModelStore
 
 @pytest.mark.parametrize("family", FAMILIES)
 def test_random_weights_in_a_shape_are_measured_at_each_level(family_root: Path, family: str) -> None:
-    found = compare([family_root], "cpu", Asked(f"random:{family}", 16, 2, 3), LEVELS)
+    found = compare([family_root], "cpu", SpeedOrder(f"random:{family}", 16, 2, 3), LEVELS)
     assert [one.level for one in found] == list(LEVELS)
     for one in found:
         assert not one.problem
@@ -38,7 +39,7 @@ def test_both_arms_do_the_same_work(family_root: Path, monkeypatch: pytest.Monke
             model.register_forward_pre_hook(lambda *call: calls.append("step"))
 
     monkeypatch.setattr(ModelStore, "_settle", counted)
-    compare([family_root], "cpu", Asked("sd15", 16, 4, 3), ["none"])
+    compare([family_root], "cpu", SpeedOrder("sd15", 16, 4, 3), ["none"])
     assert len(calls) == 2 * (1 + 3) * 4
 
 
@@ -51,7 +52,7 @@ def test_too_little_memory_at_one_level_is_what_is_found(family_root: Path, monk
         return measured(store, level, *rest)  # type: ignore[arg-type]
 
     monkeypatch.setattr(bench, "_measured", measure)
-    none, model = compare([family_root], "cpu", Asked("sd15", 16, 2, 3), ["none", "model"])
+    none, model = compare([family_root], "cpu", SpeedOrder("sd15", 16, 2, 3), ["none", "model"])
     assert (none.problem, none.ours) == ("too little memory", 0)
     assert model.ours > 0
 
@@ -70,12 +71,12 @@ def test_levels_by_name() -> None:
 )  # fmt: skip
 def test_what_cannot_be_measured_is_one_line(family_root: Path, name: str, words: str) -> None:
     with pytest.raises(BadInput, match=words):
-        compare([family_root], "cpu", Asked(name, 16, 2, 3), ["none"])
+        compare([family_root], "cpu", SpeedOrder(name, 16, 2, 3), ["none"])
 
 
 def test_a_size_that_does_not_fit_is_one_line(family_root: Path) -> None:
     with pytest.raises(BadInput, match="18 pixels do not fit") as caught:
-        compare([family_root], "cpu", Asked("flux", 18, 2, 3), ["none"])
+        compare([family_root], "cpu", SpeedOrder("flux", 18, 2, 3), ["none"])
     assert caught.value.remedy == "use a multiple of 4"
 
 

@@ -10,7 +10,7 @@ import torch
 
 from imagewright.errors import BadInput
 from imagewright.schemas import Region
-from imagewright.t2i_backends.denoising.attention_masks import attention_mask, owned_tokens
+from imagewright.t2i_backends.denoising.attention_masks import attention_mask, own_tokens
 
 
 def region(x: float, y: float, width: float, height: float) -> Region:
@@ -21,31 +21,31 @@ LEFT, RIGHT, MIDDLE = region(0, 0, 0.5, 1), region(0.5, 0, 0.5, 1), region(0.25,
 
 
 def test_halves_own_their_columns() -> None:
-    owned = owned_tokens([LEFT, RIGHT], 2, 4).reshape(2, 2, 4)
+    owned = own_tokens([LEFT, RIGHT], 2, 4).reshape(2, 2, 4)
     assert owned[0].tolist() == [[True, True, False, False]] * 2
     assert owned[1].tolist() == [[False, False, True, True]] * 2
 
 
 def test_rows_run_downward() -> None:
-    owned = owned_tokens([region(0, 0, 1, 0.5)], 2, 3).reshape(2, 3)
+    owned = own_tokens([region(0, 0, 1, 0.5)], 2, 3).reshape(2, 3)
     assert owned.tolist() == [[True] * 3, [False] * 3]
 
 
 def test_overlapping_boxes_share_tokens() -> None:
-    owned = owned_tokens([LEFT, MIDDLE], 4, 4)
+    owned = own_tokens([LEFT, MIDDLE], 4, 4)
     assert (owned[0] & owned[1]).sum() == 2
 
 
 def test_a_box_between_token_centres_owns_the_token_under_its_own_centre() -> None:
     for size, x, y in itertools.product((1, 2, 3, 5), (0.0, 0.31, 0.5, 0.99), (0.0, 0.49, 0.98)):
-        owned = owned_tokens([region(x, y, 0.01, 0.01)], size, size).reshape(size, size)
+        owned = own_tokens([region(x, y, 0.01, 0.01)], size, size).reshape(size, size)
         assert owned.sum() == 1
         assert owned[min(int((y + 0.005) * size), size - 1), min(int((x + 0.005) * size), size - 1)]
 
 
 def test_boxes_are_clipped_to_the_canvas() -> None:
-    assert owned_tokens([region(-1, -1, 3, 3)], 3, 3).all()
-    assert owned_tokens([region(0.9, 0.9, 5, 5)], 2, 2).reshape(2, 2).tolist() == [[False, False], [False, True]]
+    assert own_tokens([region(-1, -1, 3, 3)], 3, 3).all()
+    assert own_tokens([region(0.9, 0.9, 5, 5)], 2, 2).reshape(2, 2).tolist() == [[False, False], [False, True]]
 
 
 @pytest.mark.parametrize(
@@ -53,14 +53,14 @@ def test_boxes_are_clipped_to_the_canvas() -> None:
 )
 def test_boxes_without_area_are_refused(box: tuple[float, float, float, float]) -> None:
     with pytest.raises(BadInput):
-        owned_tokens([region(*box)], 4, 4)
+        own_tokens([region(*box)], 4, 4)
 
 
 @pytest.mark.parametrize("regions", [[LEFT], [LEFT, RIGHT], [LEFT, MIDDLE, RIGHT], [MIDDLE, MIDDLE]])
 @pytest.mark.parametrize(("rows", "columns"), [(1, 1), (1, 3), (2, 2), (3, 4)])
 def test_every_pair_follows_the_rules(regions: list[Region], rows: int, columns: int) -> None:
     base, length = 3, 2
-    owned = owned_tokens(regions, rows, columns)
+    owned = own_tokens(regions, rows, columns)
     mask = attention_mask(base, length, owned)[0, 0]
     kinds: list[tuple[str, int]] = [("base", 0)] * base
     kinds += [("region", i) for i in range(len(regions)) for _ in range(length)]
@@ -83,7 +83,7 @@ def test_every_pair_follows_the_rules(regions: list[Region], rows: int, columns:
 
 def test_no_row_is_empty_and_the_shape_is_what_attention_takes() -> None:
     for rows, columns in itertools.product(range(1, 5), repeat=2):
-        mask = attention_mask(2, 2, owned_tokens([region(0.4, 0.4, 0.01, 0.01), RIGHT], rows, columns))
+        mask = attention_mask(2, 2, own_tokens([region(0.4, 0.4, 0.01, 0.01), RIGHT], rows, columns))
         assert mask.dtype == torch.bool
         assert mask.shape == (1, 1, 6 + rows * columns, 6 + rows * columns)
         assert mask.any(dim=-1).all()

@@ -9,7 +9,7 @@ from typing import Any, cast
 import pytest
 import torch
 
-from imagewright.t2i_backends.denoising.denoise import BOTH_CELLS, Denoiser, Part
+from imagewright.t2i_backends.denoising.denoise import BOTH_CELLS, Conditioned, Denoiser
 from imagewright.t2i_backends.families.base import Family, Inputs, Net
 from imagewright.t2i_backends.values.noise_levels import Shift, Table
 
@@ -28,11 +28,11 @@ class Adding:
         return x + added[:, None, None, None]
 
 
-def part(value: float, tokens: int = 3, rows: int = 1, **more: Any) -> Part:
-    return Part(Inputs(torch.full((rows, tokens, 4), value), torch.zeros(rows, 4)), **more)
+def part(value: float, tokens: int = 3, rows: int = 1, **more: Any) -> Conditioned:
+    return Conditioned(Inputs(torch.full((rows, tokens, 4), value), torch.zeros(rows, 4)), **more)
 
 
-def denoise(positive: Part, negative: Part, x: torch.Tensor) -> tuple[torch.Tensor, list[int]]:
+def denoise(positive: Conditioned, negative: Conditioned, x: torch.Tensor) -> tuple[torch.Tensor, list[int]]:
     family = Adding()
     made = Denoiser(cast(Family, family), cast(Net, None), Shift(1.0), (positive,), (negative,), cfg=3.0)
     return made(x, 0.5, 0), family.rows
@@ -61,7 +61,7 @@ SIDE = int(BOTH_CELLS**0.5)
     ],
     ids=["other length", "mask", "no pooled", "attention mask", "other guidance", "large canvas"],
 )
-def test_what_does_not_go_together_takes_two_passes_and_comes_to_the_same(negative: Part, side: int) -> None:
+def test_what_does_not_go_together_takes_two_passes_and_comes_to_the_same(negative: Conditioned, side: int) -> None:
     x = torch.randn(1, 4, side, side)
     found, passes = denoise(part(2.0), negative, x)
     assert passes == [1, 1]

@@ -16,8 +16,8 @@ from imagewright.schemas import Flow, Region
 from imagewright.t2i_backends.denoising.redraw import paste, soft_boxes
 from imagewright.t2i_backends.denoising.sampler import draw_noise
 from imagewright.t2i_backends.diffusers_local import DiffusersBackend
-from imagewright.t2i_backends.families.flux import unpack
-from imagewright.t2i_backends.pictures.pixels import encode
+from imagewright.t2i_backends.families.flux import unpack_latents
+from imagewright.t2i_backends.pictures.pixels import encode_picture
 from imagewright.t2i_backends.values.handles import ModelHandle, VaeHandle
 
 BOX = Region(caption="a cat", x=0.25, y=0.25, width=0.5, height=0.25)
@@ -62,7 +62,7 @@ def test_the_model_sees_the_kept_part_at_the_right_noise(
     model.register_forward_pre_hook(lambda module, args, kwargs: calls.append(kwargs), with_kwargs=True)
     before = noise_picture()
     latents = latents_of(make_job(make_flow(ks_sampler_name=sampler), redraw=Redraw(before, (BOX,), 0.5)))
-    original = encode(backend.store.vae(VaeHandle(found), "flux"), before)
+    original = encode_picture(backend.store.vae(VaeHandle(found), "flux"), before)
     kept = torch.from_numpy(soft_boxes([BOX], 8, 8, 1.0) == 0)
     assert torch.allclose(latents[..., kept], original[..., kept], atol=1e-6)
     assert not torch.allclose(latents[..., ~kept], original[..., ~kept], atol=1e-3)
@@ -70,7 +70,7 @@ def test_the_model_sees_the_kept_part_at_the_right_noise(
     assert calls[0]["timestep"].item() < 1
     for call in calls:
         sigma = call["timestep"].item()
-        seen = unpack(call["hidden_states"], 8, 8)
+        seen = unpack_latents(call["hidden_states"], 8, 8)
         wanted = (1 - sigma) * original + sigma * noise
         assert torch.allclose(seen[..., kept], wanted[..., kept], atol=1e-5)
 

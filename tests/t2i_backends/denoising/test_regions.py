@@ -11,13 +11,13 @@ import torch
 from imagewright.errors import BadInput
 from imagewright.ports import Drawn, Job
 from imagewright.schemas import Flow, Region
-from imagewright.t2i_backends.denoising.attention_masks import attention_mask, owned_tokens
-from imagewright.t2i_backends.denoising.denoise import Denoiser, Part
+from imagewright.t2i_backends.denoising.attention_masks import attention_mask, own_tokens
+from imagewright.t2i_backends.denoising.denoise import Conditioned, Denoiser
 from imagewright.t2i_backends.denoising.sampler import draw_noise
 from imagewright.t2i_backends.diffusers_local import DiffusersBackend
 from imagewright.t2i_backends.families.base import Inputs
 from imagewright.t2i_backends.families.flux import Flux
-from imagewright.t2i_backends.text.encode import encode, texts_for
+from imagewright.t2i_backends.text.encode import encode_texts, texts_for
 from imagewright.t2i_backends.values.handles import ClipHandle, ModelHandle
 from imagewright.t2i_backends.values.noise_levels import Shift
 
@@ -51,7 +51,7 @@ def test_the_first_steps_see_regions_and_the_last_only_the_base(
     assert shapes == [(1, 3 * LENGTH), (1, LENGTH)] * 3 + [(2, LENGTH)] * 2, "then both sides share a pass"
     for call in calls[:6:2]:
         mask = call["joint_attention_kwargs"]["attention_mask"]
-        assert torch.equal(mask, attention_mask(LENGTH, LENGTH, owned_tokens([region(), region("", 0.5)], 4, 4)))
+        assert torch.equal(mask, attention_mask(LENGTH, LENGTH, own_tokens([region(), region("", 0.5)], 4, 4)))
         assert mask.shape[-1] == 3 * LENGTH + TOKENS
         assert len(call["txt_ids"]) == 3 * LENGTH
     assert all(not call["joint_attention_kwargs"] for call in (*calls[1:6:2], *calls[6:]))
@@ -111,7 +111,7 @@ def test_a_region_without_tokens_changes_nothing_at_all(backend: DiffusersBacken
     assert found is not None
     clip = ClipHandle((found,))
     encoders = backend.store.text(clip)
-    base, cat, dog = (encode(encoders, clip, texts_for(t)) for t in ("a red circle", "a cat", "two blue dog"))
+    base, cat, dog = (encode_texts(encoders, clip, texts_for(t)) for t in ("a red circle", "a cat", "two blue dog"))
     net = backend.store.net(ModelHandle(found))
     x = draw_noise(1, (1, 4, 8, 8))
 
@@ -119,7 +119,7 @@ def test_a_region_without_tokens_changes_nothing_at_all(backend: DiffusersBacken
         embeds, mask = base.embeds, None
         if owned is not None:
             embeds, mask = torch.cat([embeds, other.embeds], dim=1), attention_mask(LENGTH, LENGTH, owned)
-        part = Part(Inputs(embeds, base.pooled, 3.5, mask=mask))
+        part = Conditioned(Inputs(embeds, base.pooled, 3.5, mask=mask))
         with torch.inference_mode():
             return Denoiser(Flux(), net, Shift(1.0), (part,))(x, 0.8, 0)
 

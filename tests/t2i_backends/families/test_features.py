@@ -18,7 +18,7 @@ from imagewright.schemas import Region
 from imagewright.t2i_backends.families.facts import FAMILIES
 from imagewright.t2i_backends.models.loading import load_vae
 from imagewright.t2i_backends.models.model_files import ModelFiles
-from imagewright.t2i_backends.pictures.pixels import encode
+from imagewright.t2i_backends.pictures.pixels import encode_picture
 
 DOC = Path(__file__).parents[3] / "docs" / "executor.md"
 Graph = dict[str, dict[str, Any]]
@@ -34,7 +34,7 @@ def with_picture(studio: Any, graph: Graph, name: str) -> Graph:
 
 def original(studio: Any, family: str, picture: Image.Image) -> torch.Tensor:
     found = studio.backend.files.find("checkpoints", family)
-    return encode(load_vae(found, torch.float32, family), picture)
+    return encode_picture(load_vae(found, torch.float32, family), picture)
 
 
 def text_to_image(studio: Any, family: str, root: Path, picture: Image.Image) -> None:

@@ -5,11 +5,11 @@ from collections import Counter
 
 import pytest
 
-from imagewright.t2i_backends.mini.arrangements import USUAL, arranged
+from imagewright.t2i_backends.mini.arrangements import USUAL, arrange
 from imagewright.t2i_backends.mini.captions_v2 import caption
 from imagewright.t2i_backends.mini.world import Scene
-from imagewright.t2i_backends.mini.world_v2 import KINDS, obeys, sample_scene
-from imagewright.tools.sweep import SIZES
+from imagewright.t2i_backends.mini.world_v2 import SCENE_KINDS, obeys, sample_scene
+from imagewright.tools.sweep import SCENE_SIZES
 
 
 def many(kind: str, count: int = 150) -> list[Scene]:
@@ -17,11 +17,11 @@ def many(kind: str, count: int = 150) -> list[Scene]:
     return [sample_scene(rng, kind) for _ in range(count)]
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", SCENE_KINDS)
 def test_the_same_things_apart_and_inside(kind: str) -> None:
     rng = random.Random(1)
     for scene in many(kind):
-        found = arranged(scene, rng)
+        found = arrange(scene, rng)
         assert Counter((t.shape, t.colour) for t in found.things) == Counter((t.shape, t.colour) for t in scene.things)
         for number, thing in enumerate(found.things):
             x, y, width, height = thing.box
@@ -36,7 +36,7 @@ def test_the_same_things_apart_and_inside(kind: str) -> None:
 def test_relations_stay_true_and_nearly_all_scenes_are_arranged(kind: str) -> None:
     rng, kept = random.Random(2), 0
     for scene in many(kind):
-        found = arranged(scene, rng)
+        found = arrange(scene, rng)
         owners = [i for i, group in enumerate(scene.groups) for _ in range(group.count)]
         assert obeys(found.things, owners, scene.relation)
         assert [(t.shape, t.colour) for t in found.things] == [
@@ -50,7 +50,7 @@ def test_relations_stay_true_and_nearly_all_scenes_are_arranged(kind: str) -> No
 def test_two_things_stand_side_by_side() -> None:
     rng = random.Random(3)
     for scene in many("two"):
-        first, second = arranged(scene, rng).things
+        first, second = arrange(scene, rng).things
         if scene.relation is None:
             assert second.x - first.x > 0.4, "what is named first stands left"
             assert abs(first.y - second.y) < 0.1
@@ -61,7 +61,7 @@ def test_a_stated_place_is_kept_near_the_middle_of_the_other_axis() -> None:
     for scene in many("one", 400):
         if scene.position is None:
             continue
-        (thing,) = arranged(scene, rng).things
+        (thing,) = arrange(scene, rng).things
         along, across = (thing.y, thing.x) if scene.position in ("left", "right", "middle") else (thing.x, thing.y)
         low, high = {"middle": (0.45, 0.55)}.get(scene.position, (0, 0.3))
         assert abs(along - 0.5) < 0.03
@@ -70,12 +70,12 @@ def test_a_stated_place_is_kept_near_the_middle_of_the_other_axis() -> None:
     assert len(seen) == 5
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", SCENE_KINDS)
 def test_sizes_are_usual_where_captions_say_nothing_of_them(kind: str) -> None:
     rng, unusual = random.Random(5), 0
     for scene in many(kind, 300):
-        found = arranged(scene, rng)
-        told = bool(SIZES & set(caption(found, rng, lesson=True).split()))
+        found = arrange(scene, rng)
+        told = bool(SCENE_SIZES & set(caption(found, rng, lesson=True).split()))
         assert not (told and found.scale == USUAL)
         unusual += not told and abs(found.scale - USUAL) > 0.2
     assert unusual < 300 * 0.08, "one in four of those that keep an unusual scale are not told, and no more"

@@ -3,7 +3,14 @@
 import random
 
 from imagewright.t2i_backends.mini import captions_v2
-from imagewright.t2i_backends.mini.captions_v2 import COLOUR_WORDS, SYNONYMS, caption, plural, thing_caption, vocabulary
+from imagewright.t2i_backends.mini.captions_v2 import (
+    COLOUR_WORDS,
+    SYNONYMS,
+    caption,
+    plural_noun,
+    thing_caption,
+    vocabulary,
+)
 from imagewright.t2i_backends.mini.world import Group, Scene, Thing
 from imagewright.t2i_backends.mini.world_v2 import sample_scene
 
@@ -21,7 +28,7 @@ def test_captions_use_only_the_vocabulary_and_name_every_group() -> None:
         assert said <= words, text
         for group in scene.groups:
             assert said & set(COLOUR_WORDS.get(group.colour, (group.colour,))), text
-            assert said & {form for noun in SYNONYMS[group.shape] for form in (noun, plural(noun))}, text
+            assert said & {form for noun in SYNONYMS[group.shape] for form in (noun, plural_noun(noun))}, text
 
 
 def test_training_meets_every_word_of_the_held_out_captions() -> None:
@@ -53,7 +60,9 @@ def test_a_lesson_names_the_same_things_in_looser_words() -> None:
         text = caption(scene, rng, lesson=True)
         assert set(text.split()) <= words, text
         for group in scene.groups:
-            assert set(text.split()) & {form for noun in SYNONYMS[group.shape] for form in (noun, plural(noun))}, text
+            assert set(text.split()) & {form for noun in SYNONYMS[group.shape] for form in (noun, plural_noun(noun))}, (
+                text
+            )
         if scene.style == "outline":
             assert "outline" in text or "line art" in text, text
         known = [lead.split("{}")[0] for lead in captions_v2.LEADS.known if not lead.startswith("{}")]

@@ -9,13 +9,13 @@ from imagewright.t2i_backends.mini.world import Scene
 from imagewright.t2i_backends.mini.world_v2 import (
     COLOURS,
     HARD_SHAPES,
-    KINDS,
     MOST_THINGS,
+    SCENE_KINDS,
     SHAPES,
     compatible,
-    kind_of,
     lesson_scene,
     sample_scene,
+    scene_kind,
     tint,
 )
 
@@ -48,9 +48,9 @@ def test_a_stated_relation_holds_for_every_pair_of_the_first_two_groups() -> Non
     assert seen == set(signs)
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", SCENE_KINDS)
 def test_a_kind_is_what_was_asked_for(kind: str) -> None:
-    assert {kind_of(scene) for scene in scenes(40, kind=kind)} == {kind}
+    assert {scene_kind(scene) for scene in scenes(40, kind=kind)} == {kind}
 
 
 def test_shapes_and_counts_come_evenly() -> None:
@@ -74,7 +74,7 @@ def test_a_tint_is_nearest_to_its_own_colour(name: str) -> None:
     assert min(distance, key=lambda other: distance[other]) == name
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", SCENE_KINDS)
 def test_lessons_hold_more_of_what_is_hard(kind: str) -> None:
     def share(made: list[Scene]) -> float:
         return sum(s.style == "outline" or any(g.shape in HARD_SHAPES for g in s.groups) for s in made) / len(made)

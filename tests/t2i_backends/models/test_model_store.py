@@ -27,7 +27,7 @@ def test_no_more_than_the_limit_stay(
     for seed, name in enumerate(("tiny", "dynamic", "tiny", "dev")):
         job = make_job(make_flow(ckpt_ckpt_name=name), prompt="a cat " * seed, seed=seed)
         backend.draw(job, lambda step: None, lambda: False)
-    assert [backend.store.loaded(part) for part in ("net", "text", "vae")] == [2, 2, 2]
+    assert [backend.store.count_loaded(part) for part in ("net", "text", "vae")] == [2, 2, 2]
     assert backend.store.loads == 9
     backend.draw(make_job(make_flow(ckpt_ckpt_name="tiny"), seed=9), lambda step: None, lambda: False)
     assert backend.store.loads == 9

@@ -20,8 +20,8 @@ from imagewright.ports import Job
 from imagewright.retrieval.comfy.slots import find_slots
 from imagewright.schemas import Card, Flow
 from imagewright.t2i_backends.diffusers_local import DiffusersBackend
-from imagewright.t2i_backends.models.headers import Held, look, recognise
-from imagewright.t2i_backends.models.model_files import CONFIGS, ModelFiles, family_of, held
+from imagewright.t2i_backends.models.headers import Held, look_into, recognise
+from imagewright.t2i_backends.models.model_files import CONFIGS, ModelFiles, family_of, look_at
 
 PUBLISHED = {
     "sd15/unet": 859_520_964, "sd15/vae": 83_653_863, "sd15/text_encoder": 123_060_480,
@@ -219,7 +219,7 @@ def test_a_file_without_a_config_gets_ours(tmp_path: Path) -> None:
     found = ModelFiles([tmp_path]).find("diffusion_models", "xl.safetensors")
     assert found is not None
     assert found.config == CONFIGS / "sdxl"
-    assert (family_of(found), held(found).kind) == ("sdxl", "net")
+    assert (family_of(found), look_at(found).kind) == ("sdxl", "net")
 
 
 def write_header(path: Path, shapes: dict[str, list[int]]) -> None:
@@ -275,6 +275,6 @@ def test_weights_that_are_missing_inside_are_noticed(
 
 
 def test_look_reads_only_the_header(tmp_path: Path) -> None:
-    assert look(tmp_path / "gone.safetensors").kind == "unknown"
+    assert look_into(tmp_path / "gone.safetensors").kind == "unknown"
     (tmp_path / "short.safetensors").write_bytes(b"\xff" * 8)
-    assert look(tmp_path / "short.safetensors").kind == "unknown"
+    assert look_into(tmp_path / "short.safetensors").kind == "unknown"

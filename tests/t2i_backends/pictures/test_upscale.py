@@ -8,7 +8,7 @@ import torch
 from PIL import Image
 
 from imagewright.t2i_backends.pictures import upscale
-from imagewright.t2i_backends.pictures.pixels import bislerp, grown, scale_latents
+from imagewright.t2i_backends.pictures.pixels import bislerp, grow, scale_latents
 
 
 class Nearest(torch.nn.Module):
@@ -42,7 +42,7 @@ def test_bislerp_turns_and_keeps_lengths() -> None:
 def test_a_mask_grows_by_half_the_square() -> None:
     mask = np.zeros((2, 9, 9), dtype=np.float32)
     mask[0, 4, 4] = 1
-    assert grown(mask, 0).sum() == 1
-    assert np.argwhere(grown(mask, 3)).tolist() == [[0, y, x] for y in (3, 4, 5) for x in (3, 4, 5)]
-    assert grown(mask, 6).shape == (2, 9, 9)
-    assert grown(mask, 6).sum() == 36
+    assert grow(mask, 0).sum() == 1
+    assert np.argwhere(grow(mask, 3)).tolist() == [[0, y, x] for y in (3, 4, 5) for x in (3, 4, 5)]
+    assert grow(mask, 6).shape == (2, 9, 9)
+    assert grow(mask, 6).sum() == 36

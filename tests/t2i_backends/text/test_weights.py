@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from imagewright.t2i_backends.text.tokenizers import shipped
-from imagewright.t2i_backends.text.weights import weighted
+from imagewright.t2i_backends.text.tokenizers import load_tokenizer
+from imagewright.t2i_backends.text.weights import weigh
 
 
 @pytest.mark.parametrize(
@@ -24,12 +24,20 @@ from imagewright.t2i_backends.text.weights import weighted
     ],
 )
 def test_weights(text: str, pieces: list[tuple[str, float]]) -> None:
-    assert weighted(text) == [(piece, pytest.approx(weight)) for piece, weight in pieces]
+    assert weigh(text) == [(piece, pytest.approx(weight)) for piece, weight in pieces]
 
 
 def test_the_tokenizers_that_ship() -> None:
     """Ids that the original tokenizers of CLIP and T5 give."""
-    assert shipped("clip")("a photo of an astronaut")["input_ids"] == [49406, 320, 1125, 539, 550, 18376, 49407]
-    assert (shipped("clip").pad_token_id, shipped("clip", "!").pad_token_id) == (49407, 0)
-    assert shipped("t5")("a photo of an astronaut")["input_ids"] == [3, 9, 1202, 13, 46, 30059, 1]
-    assert (shipped("t5").pad_token_id, shipped("t5").model_max_length) == (0, 512)
+    assert load_tokenizer("clip")("a photo of an astronaut")["input_ids"] == [
+        49406,
+        320,
+        1125,
+        539,
+        550,
+        18376,
+        49407,
+    ]
+    assert (load_tokenizer("clip").pad_token_id, load_tokenizer("clip", "!").pad_token_id) == (49407, 0)
+    assert load_tokenizer("t5")("a photo of an astronaut")["input_ids"] == [3, 9, 1202, 13, 46, 30059, 1]
+    assert (load_tokenizer("t5").pad_token_id, load_tokenizer("t5").model_max_length) == (0, 512)

@@ -11,7 +11,7 @@ from diffusers import FluxTransformer2DModel
 from diffusers.models.transformers import transformer_flux
 from torch import Tensor
 
-from imagewright.t2i_backends.mini.training.compiling import attend, compiled
+from imagewright.t2i_backends.mini.training.compiling import attend, compile_blocks
 
 CPU = torch.device("cpu")
 
@@ -61,13 +61,13 @@ def inputs() -> dict[str, Any]:
 def test_attention_is_another_only_within(transformer: FluxTransformer2DModel) -> None:
     before = transformer_flux.dispatch_attention_fn
     stock = transformer(**inputs())[0]
-    with compiled(device=CPU):
+    with compile_blocks(device=CPU):
         assert transformer_flux.dispatch_attention_fn is attend
         torch.testing.assert_close(transformer(**inputs())[0], stock)
     assert transformer_flux.dispatch_attention_fn is before
-    with compiled(transformer, device=CPU, wanted=False):
+    with compile_blocks(transformer, device=CPU, wanted=False):
         assert transformer_flux.dispatch_attention_fn is before
-    with pytest.raises(ZeroDivisionError), compiled(device=CPU):
+    with pytest.raises(ZeroDivisionError), compile_blocks(device=CPU):
         raise ZeroDivisionError
     assert transformer_flux.dispatch_attention_fn is before
 
@@ -76,5 +76,5 @@ def test_attention_is_another_only_within(transformer: FluxTransformer2DModel) -
 @pytest.mark.skipif(shutil.which("g++") is None, reason="torch.compile needs a C++ compiler")
 def test_compiled_blocks_give_the_same(transformer: FluxTransformer2DModel) -> None:
     stock = transformer(**inputs())[0]
-    with compiled(transformer, device=CPU):
+    with compile_blocks(transformer, device=CPU):
         torch.testing.assert_close(transformer(**inputs())[0], stock, atol=1e-5, rtol=1e-4)

@@ -12,7 +12,7 @@ from PIL import Image
 
 from imagewright.evals.mini_report import LOOKS
 from imagewright.t2i_backends.mini.editions import EDITIONS, Edition
-from imagewright.t2i_backends.mini.training.spoiling import REACH, faded, spoiled, torn, wobbly
+from imagewright.t2i_backends.mini.training.spoiling import REACH, fade, spoil, tear, wobbly
 from imagewright.t2i_backends.mini.world import Scene
 
 
@@ -36,7 +36,7 @@ def test_a_spoilt_thing_is_seldom_read_as_what_it_was(number: int) -> None:
     edition, rng, right = EDITIONS[number], random.Random(3), 0
     for _ in range(24):
         scene = apart(edition, rng)
-        picture, rest = spoiled(scene, edition, rng)
+        picture, rest = spoil(scene, edition, rng)
         assert len(rest.things) == len(scene.things) - 1
         assert set(rest.things) < set(scene.things)
         right += read(picture, edition) == wanted(scene)
@@ -50,7 +50,7 @@ def test_an_uneven_thing_is_read_as_what_it_is(number: int) -> None:
     assert sum(read(wobbly(scene, edition, rng), edition) == wanted(scene) for scene in scenes) >= 21
 
 
-@pytest.mark.parametrize("spoil", [torn, faded])
+@pytest.mark.parametrize("spoil", [tear, fade])
 def test_a_torn_or_partly_gone_thing_is_seldom_read_as_what_it_was(
     spoil: Callable[[Scene, Edition, random.Random], Image.Image | None],
 ) -> None:
@@ -71,7 +71,7 @@ def test_only_the_spoilt_thing_changes() -> None:
         scene = apart(edition, random.Random(seed))
         plain = np.asarray(edition.draw(scene, None), dtype=int)
         exact = replace(edition, draw=lambda scene, rng: edition.draw(scene, None))
-        picture, rest = spoiled(scene, exact, random.Random(seed))
+        picture, rest = spoil(scene, exact, random.Random(seed))
         gone = next(thing for thing in scene.things if thing not in rest.things)
         rows, columns = np.nonzero((np.asarray(picture, dtype=int) != plain).any(axis=2))
         reach = gone.size * REACH / 2 + 3 / edition.side

@@ -9,20 +9,20 @@ from diffusers import FluxPipeline, FluxTransformer2DModel
 from safetensors.torch import load_file
 from torch import Tensor
 
-from imagewright.t2i_backends.denoising.loras import applied
+from imagewright.t2i_backends.denoising.loras import wear
 from imagewright.t2i_backends.families.base import Net
 from imagewright.t2i_backends.families.facts import FLUX
-from imagewright.t2i_backends.mini.architecture import build_pipeline, export
+from imagewright.t2i_backends.mini.architecture import build_pipeline, export_pipeline
 from imagewright.t2i_backends.mini.editions import SECOND
 from imagewright.t2i_backends.mini.training import train_variants
 from imagewright.t2i_backends.mini.training.scenes import Scenes
-from imagewright.t2i_backends.mini.training.train import Model, Plan
+from imagewright.t2i_backends.mini.training.train import Model, TrainingPlan
 from imagewright.t2i_backends.mini.training.train_autoencoder import build_autoencoder
 from imagewright.t2i_backends.mini.training.train_variants import LESSONS, Focused, train_few_steps, train_lora
 from imagewright.t2i_backends.models.model_files import ModelPath
 
 CPU = torch.device("cpu")
-PLAN = Plan(SECOND, steps=2, batch=2, seed=1, shard=24, region_share=0.0)
+PLAN = TrainingPlan(SECOND, steps=2, batch=2, seed=1, shard=24, region_share=0.0)
 
 
 @pytest.fixture(scope="module")
@@ -34,7 +34,7 @@ def base(tmp_path_factory: pytest.TempPathFactory) -> Path:
         if not parameter.any():
             torch.nn.init.normal_(parameter, std=0.02)
     folder = tmp_path_factory.mktemp("base")
-    export(pipeline, folder, SECOND)
+    export_pipeline(pipeline, folder, SECOND)
     return folder
 
 
@@ -61,7 +61,7 @@ def test_a_lora_is_one_that_the_executor_puts_on_and_takes_off(base: Path, tmp_p
     transformer = FluxPipeline.from_pretrained(base, local_files_only=True).transformer
     plain = _velocity(transformer)
     net = Net(transformer, FLUX, {}, 8, SECOND.latent_channels)
-    with applied(net, [(ModelPath(file, None), 1.0)]):
+    with wear(net, [(ModelPath(file, None), 1.0)]):
         changed = _velocity(transformer)
     assert not torch.allclose(changed, plain, atol=1e-5)
     assert torch.equal(_velocity(transformer), plain)
@@ -71,7 +71,7 @@ def test_a_broken_off_lora_goes_on(base: Path, tmp_path: Path) -> None:
     whole = load_file(train_lora("relations", base, tmp_path / "a", tmp_path / "a", PLAN, 0.01, CPU, compiled=False))
 
     def stop_after_one(
-        model: Model, data: Scenes, plan: Plan, step: int, device: torch.device
+        model: Model, data: Scenes, plan: TrainingPlan, step: int, device: torch.device
     ) -> tuple[Tensor, Tensor]:
         if step == 1:
             raise KeyboardInterrupt

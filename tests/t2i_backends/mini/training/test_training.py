@@ -8,13 +8,13 @@ import torch
 from diffusers import FluxPipeline
 from PIL import Image
 
-from imagewright.t2i_backends.mini.detector import find, load_net
+from imagewright.t2i_backends.mini.detector import find_things, load_detector
 from imagewright.t2i_backends.mini.editions import EDITIONS, SECOND
 from imagewright.t2i_backends.mini.training import train, train_autoencoder, train_detector
 from imagewright.t2i_backends.mini.training.training import Average, load_if_there, save_atomically
 
 CPU = torch.device("cpu")
-PLAN = train.Plan(
+PLAN = train.TrainingPlan(
     SECOND, steps=4, batch=2, seed=1, regions_from=0.5, region_share=1.0, shard=12, grow_every=2, text_steps=2
 )  # fmt: skip
 
@@ -23,17 +23,17 @@ PLAN = train.Plan(
 def work(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with the second edition's autoencoder after one step."""
     folder = tmp_path_factory.mktemp("work")
-    train_autoencoder.train(folder, steps=1, batch=2, seed=1, device=CPU, edition=SECOND)
+    train_autoencoder.train_autoencoder(folder, steps=1, batch=2, seed=1, device=CPU, edition=SECOND)
     return folder
 
 
 def test_a_broken_off_training_goes_on_to_the_same_weights(work: Path, tmp_path: Path) -> None:
-    train.train(work, PLAN, CPU, tmp_path / "whole", compiled=False)
+    train.train_flow(work, PLAN, CPU, tmp_path / "whole", compiled=False)
     whole = load_if_there(work / "mini.pt")
     (work / "mini.pt").unlink()
 
     def stop_after_two(
-        model: train.Model, data: train.Scenes, plan: train.Plan, step: int, device: torch.device
+        model: train.Model, data: train.Scenes, plan: train.TrainingPlan, step: int, device: torch.device
     ) -> tuple[torch.Tensor, torch.Tensor]:
         if step == 2:
             raise KeyboardInterrupt
@@ -44,11 +44,11 @@ def test_a_broken_off_training_goes_on_to_the_same_weights(work: Path, tmp_path:
         patch.setattr(train, "loss_of", stop_after_two)
         patch.setattr(train, "SAVE_EVERY", 2)
         with pytest.raises(KeyboardInterrupt):
-            train.train(work, PLAN, CPU, tmp_path / "half", compiled=False)
+            train.train_flow(work, PLAN, CPU, tmp_path / "half", compiled=False)
     halfway = load_if_there(work / "mini.pt")
     assert halfway is not None
     assert halfway["step"] == 2
-    train.train(work, PLAN, CPU, tmp_path / "resumed", compiled=False)
+    train.train_flow(work, PLAN, CPU, tmp_path / "resumed", compiled=False)
     resumed = load_if_there(work / "mini.pt")
     assert whole is not None
     assert resumed is not None
@@ -57,7 +57,7 @@ def test_a_broken_off_training_goes_on_to_the_same_weights(work: Path, tmp_path:
 
 
 def test_its_export_is_a_folder_for_stock_diffusers(work: Path, tmp_path: Path) -> None:
-    train.train(work, replace(PLAN, steps=1), CPU, tmp_path / "mini", compiled=False)
+    train.train_flow(work, replace(PLAN, steps=1), CPU, tmp_path / "mini", compiled=False)
     pipe = FluxPipeline.from_pretrained(tmp_path / "mini", local_files_only=True)
     assert {
         p.dtype for m in (pipe.transformer, pipe.vae, pipe.text_encoder, pipe.text_encoder_2) for p in m.parameters()
@@ -72,7 +72,7 @@ def test_its_export_is_a_folder_for_stock_diffusers(work: Path, tmp_path: Path) 
 
 
 def test_an_export_can_be_trained_further(work: Path, tmp_path: Path) -> None:
-    train.train(work, replace(PLAN, steps=1), CPU, tmp_path / "first", compiled=False)
+    train.train_flow(work, replace(PLAN, steps=1), CPU, tmp_path / "first", compiled=False)
     started = train.Model(train.first_pipeline(tmp_path / "more", PLAN, tmp_path / "first"), SECOND)
     exported = FluxPipeline.from_pretrained(tmp_path / "first", local_files_only=True)
     for name, tensor in exported.transformer.state_dict().items():
@@ -84,9 +84,9 @@ def test_an_export_can_be_trained_further(work: Path, tmp_path: Path) -> None:
 def test_a_detector_trains_resumes_and_loads(version: int, tmp_path: Path) -> None:
     edition = EDITIONS[version]
     for steps in (1, 4):  # the second plan is longer than the first allowed
-        train_detector.train("evidence", tmp_path, tmp_path, steps, 2, CPU, checked=2, edition=edition)
-    net = load_net(tmp_path / "detector-evidence.safetensors", edition)
-    found, background = find(net, Image.new("RGB", (edition.side, edition.side), "white"))
+        train_detector.train_detector("evidence", tmp_path, tmp_path, steps, 2, CPU, checked=2, edition=edition)
+    net = load_detector(tmp_path / "detector-evidence.safetensors", edition)
+    found, background = find_things(net, Image.new("RGB", (edition.side, edition.side), "white"))
     assert isinstance(found, tuple)
     assert background in edition.backgrounds
 
