@@ -138,7 +138,7 @@ class Update(TypedDict, total=False):
     answer: Answer
 
 
-OWN_TYPES: tuple[type, ...] = (State, Attempt, Spent)
+OWN_TYPES: tuple[type[Value], ...] = (State, Attempt, Spent)
 """What a checkpoint may rebuild beside the values of ``schemas``."""
 
 

@@ -1,17 +1,32 @@
-"""LangGraph's checkpoints in SQLite, read back strictly: only the types that our state is made of are rebuilt."""
+"""LangGraph's checkpoints in SQLite, read back strictly: only the types that our state is made of are rebuilt.
+
+A checkpoint names each value by the module and class that it had when it was written. What has moved since is listed
+in ``MOVED``, so that homes of earlier releases go on; a name that stands nowhere is not let in.
+"""
 
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing, contextmanager
+from contextvars import ContextVar
 from pathlib import Path
+from typing import Any
 
-from langgraph.checkpoint.serde.jsonplus import JsonPlusSerializer
+import ormsgpack
+from langgraph.checkpoint.serde.jsonplus import EXT_PYDANTIC_V2, JsonPlusSerializer
 from langgraph.checkpoint.sqlite import SqliteSaver
+from pydantic import ValidationError
 
 from imagewright import intents, schemas
 from imagewright.database import open_database, storage_errors
+from imagewright.errors import BadInput
+
+Unpack = Callable[[int, bytes], Any]
+Rebuild = Callable[[Any], object]
+"""Makes a value of the fields that a checkpoint holds for it."""
+_unreadable: ContextVar[BadInput | None] = ContextVar("unreadable", default=None)
+"""Why a hook of ormsgpack failed, which ormsgpack itself does not tell."""
 
 STATE_TYPES: tuple[type[schemas.Value], ...] = tuple(
     value
@@ -22,17 +37,66 @@ STATE_TYPES: tuple[type[schemas.Value], ...] = tuple(
 """Every value of ``schemas`` and ``intents``: plain data, frozen, with nothing that runs when it is built."""
 
 
-def strict_serializer(extra: tuple[type, ...] = ()) -> JsonPlusSerializer:
+MOVED: Mapping[tuple[str, str], Rebuild] = {}
+"""Module and class as earlier releases named them, and what makes today's value of their fields."""
+
+
+def strict_serializer(extra: tuple[type[schemas.Value], ...] = ()) -> JsonPlusSerializer:
     """A serializer that rebuilds ``STATE_TYPES``, ``extra`` and LangGraph's own safe types, and calls nothing else.
 
     LangGraph's default imports and calls any callable that a checkpoint names (langgraph#8522) unless
-    ``LANGGRAPH_STRICT_MSGPACK`` was set before its first import; this one is strict either way.
+    ``LANGGRAPH_STRICT_MSGPACK`` was set before its first import; this one is strict either way. LangGraph also builds
+    a value that does not fit its class without checking it; here that is an error.
     """
-    return JsonPlusSerializer(allowed_msgpack_modules=(*STATE_TYPES, *extra))
+    types = (*STATE_TYPES, *extra)
+    known: dict[tuple[str, str], Rebuild] = {(kind.__module__, kind.__name__): kind.model_validate for kind in types}
+    plain = JsonPlusSerializer(allowed_msgpack_modules=types)
+    read = _reader({**MOVED, **known}, plain._unpack_ext_hook)
+    return _Serializer(allowed_msgpack_modules=types, __unpack_ext_hook__=read)
+
+
+class _Serializer(JsonPlusSerializer):
+    """Tells what cannot be read in our words: ormsgpack hides the error of a hook behind one of its own."""
+
+    def loads_typed(self, data: tuple[str, bytes]) -> Any:
+        """The value of ``data``, as ``dumps_typed`` gave it.
+
+        Raises:
+            BadInput: it does not fit what this release knows under its name.
+        """
+        try:
+            return super().loads_typed(data)
+        except ValueError:
+            if (problem := _unreadable.get()) is not None:
+                _unreadable.set(None)
+                raise problem from None
+            raise
+
+
+def _reader(
+    known: Mapping[tuple[str, str], Rebuild], plain: Callable[[int, bytes], Any]
+) -> Callable[[int, bytes], Any]:
+    """Reads one packed value; what is none of ours is left to ``plain``."""
+
+    def read(code: int, data: bytes) -> Any:
+        if code != EXT_PYDANTIC_V2:
+            return plain(code, data)
+        module, name, fields, *_ = ormsgpack.unpackb(data, ext_hook=read, option=ormsgpack.OPT_NON_STR_KEYS)
+        rebuild = known.get((module, name))
+        if rebuild is None:
+            return plain(code, data)
+        try:
+            return rebuild(fields)
+        except ValidationError:
+            remedy = "go on with the release that made it, or under another --thread"
+            _unreadable.set(BadInput(f"a checkpoint holds a {name} that this release cannot read", remedy))
+            raise
+
+    return read
 
 
 @contextmanager
-def open_checkpoints(path: Path, extra: tuple[type, ...] = ()) -> Iterator[SqliteSaver]:
+def open_checkpoints(path: Path, extra: tuple[type[schemas.Value], ...] = ()) -> Iterator[SqliteSaver]:
     """The checkpointer on ``path`` (WAL, ten seconds of patience with other processes), closed at the end.
 
     Raises:
@@ -47,7 +111,7 @@ def open_checkpoints(path: Path, extra: tuple[type, ...] = ()) -> Iterator[Sqlit
                 raise error
 
 
-def _saver(connection: sqlite3.Connection, extra: tuple[type, ...]) -> SqliteSaver:
+def _saver(connection: sqlite3.Connection, extra: tuple[type[schemas.Value], ...]) -> SqliteSaver:
     serializer = strict_serializer(extra)
     saver = SqliteSaver(connection, serde=serializer)
     saver.jsonplus_serde = serializer
