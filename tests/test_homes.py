@@ -79,7 +79,7 @@ def test_the_conversation_goes_on_with_the_pictures_of_before(engine: Imagewrigh
     reply = chat.say("no") if reply.question else reply
     assert reply.result is not None
     assert reply.result.prompt == "a yellow circle to the left of a green square on a white background"
-    assert Path(reply.result.path) == place / "open-04.png"
+    assert Path(reply.result.path).parent == place
 
 
 def test_the_question_is_asked_again_and_its_answer_is_heard(engine: Imagewright, place: Path) -> None:
