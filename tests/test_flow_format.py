@@ -27,7 +27,7 @@ from imagewright.flow_format import (
 from imagewright.retrieval.comfy.slots import find_slots
 from imagewright.schemas import Card, Flow, SlotBinding
 
-CLASSIC = Path(__file__).parent / "data" / "classic.json"
+CLASSIC = Path(__file__).parent / "data" / "txt2img_sd15_api.json"
 
 
 def node(class_type: str, **inputs: Any) -> dict[str, Any]:

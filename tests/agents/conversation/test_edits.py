@@ -36,14 +36,14 @@ def wrong(kit: ModuleType, name: str) -> list[str]:
 
 
 def test_57_of_60_sayings_change_the_layout_as_expected(kit: ModuleType) -> None:
-    assert len(rows("edits.jsonl")) == 60
-    assert len(wrong(kit, "edits.jsonl")) <= 3, wrong(kit, "edits.jsonl")
+    assert len(rows("edits_worked_on.jsonl")) == 60
+    assert len(wrong(kit, "edits_worked_on.jsonl")) <= 3, wrong(kit, "edits_worked_on.jsonl")
 
 
 def test_thirty_sayings_written_after_the_rules_were_frozen(kit: ModuleType) -> None:
     """As they fell: 19 of 30 at first sight; rules written since read 27, and none may read fewer."""
-    assert len(rows("edits_after.jsonl")) == 30
-    assert len(wrong(kit, "edits_after.jsonl")) <= 3, wrong(kit, "edits_after.jsonl")
+    assert len(rows("edits_after_the_freeze.jsonl")) == 30
+    assert len(wrong(kit, "edits_after_the_freeze.jsonl")) <= 3, wrong(kit, "edits_after_the_freeze.jsonl")
 
 
 def test_a_recoloured_thing_has_its_new_colour_in_prompt_caption_and_parse(kit: ModuleType) -> None:

@@ -10,7 +10,7 @@ from typing import Any
 from imagewright.flow_format import Graph, parse_graph
 from imagewright.retrieval.comfy.slots import find_slots
 
-CLASSIC = Path(__file__).parents[2] / "data" / "classic.json"
+CLASSIC = Path(__file__).parents[2] / "data" / "txt2img_sd15_api.json"
 
 
 def node(class_type: str, **inputs: Any) -> dict[str, Any]:

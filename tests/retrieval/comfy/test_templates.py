@@ -16,7 +16,9 @@ from imagewright.retrieval.comfy.describe import output_nodes
 from imagewright.retrieval.comfy.model import Unconvertible
 from imagewright.retrieval.comfy.slots import find_slots
 
-ANSWERS: dict[str, dict[str, list[list[str]]]] = json.loads(Path(__file__).with_name("slots40.json").read_bytes())
+ANSWERS: dict[str, dict[str, list[list[str]]]] = json.loads(
+    Path(__file__).with_name("slots_of_40_templates.json").read_bytes()
+)
 EDITOR_ONLY = {"Note", "MarkdownNote", "Reroute", "PrimitiveNode"}
 
 
