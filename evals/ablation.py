@@ -24,13 +24,12 @@ from imagewright.evals.paired import ArmOutcome
 from imagewright.memory.artifacts import write_whole
 from imagewright.schemas import DrawRequest, Evidence, RunResult
 from imagewright.t2i_backends.mini.editions import EDITIONS, Edition
-from imagewright.t2i_backends.mini.world import Group, Scene
+from imagewright.t2i_backends.mini.world_v2 import Group, Scene
 
 SEED = 7_200
 """Seeds the held-out prompts; apart from those of training, sweep, report and of every earlier ablation."""
 _SEVERAL = ((2, 1), (1, 2), (2, 2), (3, 1), (1, 3), (3, 2), (2, 3))
 PROMPT_KINDS: Mapping[int, tuple[Row, ...]] = {
-    1: ROWS[1],
     2: (
         *(replace(row, prompts=50) for row in ROWS[2]),
         Row("two kinds, 3-5 things", 200, _SEVERAL),

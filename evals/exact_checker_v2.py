@@ -1,13 +1,16 @@
-"""The exact checker of mini's second world: classical, on pixels, with nothing trained. It only ever judges.
+"""The exact checker of mini's world: classical, on pixels, with nothing trained. It only ever judges.
 
 It finds the background's colour and its tint, takes every pixel off the line between the two for a thing's, cuts those
 into connected pieces, splits a piece where two colours meet, and names its shape by the overlap of its silhouette
-(holes filled) with silhouettes of renders. As in the first world nothing that chooses, draws or criticises may use it.
+(holes filled) with silhouettes of renders. Nothing that chooses, draws, criticises or scores evidence may use it (an
+import contract sees to that), so its verdict is independent.
 """
 
 from __future__ import annotations
 
 import functools
+from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -15,10 +18,8 @@ from numpy.typing import NDArray
 from PIL import Image
 from scipy import ndimage
 
-from imagewright.evals.exact_checker import Piece, Seen
 from imagewright.t2i_backends.mini.render_v2 import SIZE, draw_scene
-from imagewright.t2i_backends.mini.world import Scene, Thing
-from imagewright.t2i_backends.mini.world_v2 import COLOURS, SHAPES, STYLES, tint
+from imagewright.t2i_backends.mini.world_v2 import COLOURS, SHAPES, STYLES, Group, Scene, Thing, tint
 
 Pixels = NDArray[np.float32]
 _Mask = NDArray[np.bool_]
@@ -39,6 +40,32 @@ SECOND_COLOUR = 0.2
 PURE = 0.75
 """Pixels this far off the background, of the farthest, show a thing's own colour and no mixture."""
 _GRID = 32
+
+
+@dataclass(frozen=True)
+class Piece:
+    """One thing found: its shape ("" if none fits), colour, box as fractions, and the overlap with its outline."""
+
+    shape: str
+    colour: str
+    x: float
+    y: float
+    width: float
+    height: float
+    match: float
+
+    @property
+    def centre(self) -> tuple[float, float]:
+        """The middle of the box."""
+        return (self.x + self.width / 2, self.y + self.height / 2)
+
+
+@dataclass(frozen=True)
+class Seen:
+    """What is in a picture: the background's colour and the pieces on it."""
+
+    background: str
+    pieces: tuple[Piece, ...]
 
 
 @dataclass(frozen=True)
@@ -167,3 +194,36 @@ def _name(solid: _Mask, colour: int) -> Piece:
 
 def _overlap(mask: Pixels, template: _Template) -> float:
     return float(np.minimum(mask, template.mask).sum() / np.maximum(mask, template.mask).sum())
+
+
+# --- judging --------------------------------------------------------------------------------
+
+
+def judge(
+    seen: Seen, groups: Sequence[Group], relation: str | None = None, background: str | None = None
+) -> tuple[str, ...]:
+    """What is wrong with a picture: nothing missing, nothing extra, the relation kept, the background right.
+
+    Returns:
+        Complaints in words; empty when the picture is exactly right.
+    """
+    wanted = Counter({(g.colour, g.shape): g.count for g in groups})
+    there = Counter((p.colour, p.shape) for p in seen.pieces)
+    wrong = [
+        f"{there[key]} {key[0]} {key[1] or 'unnamed piece'} instead of {wanted[key]}"
+        for key in sorted(wanted | there)
+        if wanted[key] != there[key]
+    ]
+    if relation is not None and len(groups) == 2 and not _related(seen, groups, relation):
+        wrong.append(f"the first is not {relation} of the second")
+    if background is not None and seen.background != background:
+        wrong.append(f"background {seen.background} instead of {background}")
+    return tuple(wrong)
+
+
+def _related(seen: Seen, groups: Sequence[Group], relation: str) -> bool:
+    first, second = ([p for p in seen.pieces if (p.colour, p.shape) == (g.colour, g.shape)] for g in groups)
+    axis = 0 if relation in ("left", "right") else 1
+    sign = 1 if relation in ("left", "above") else -1
+    pairs = [(a, b) for a in first for b in second]
+    return bool(pairs) and all(sign * (b.centre[axis] - a.centre[axis]) > 0 for a, b in pairs)

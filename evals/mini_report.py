@@ -18,14 +18,13 @@ from pathlib import Path
 
 from PIL import Image
 
-from imagewright.evals import exact_checker, exact_checker_v2
-from imagewright.evals.exact_checker import Seen, judge
+from imagewright.evals.exact_checker_v2 import Seen, judge, look
 from imagewright.evals.sheets import SheetPicture, grid
 from imagewright.t2i_backends.mini.editions import EDITIONS, Edition
 from imagewright.t2i_backends.mini.shipped import EDITION
-from imagewright.t2i_backends.mini.world import Scene
+from imagewright.t2i_backends.mini.world_v2 import Scene
 
-LOOKS: Mapping[int, Callable[[Image.Image], Seen]] = {1: exact_checker.look, 2: exact_checker_v2.look}
+LOOKS: Mapping[int, Callable[[Image.Image], Seen]] = {2: look}
 """The judge's eyes for each edition."""
 
 
@@ -42,12 +41,6 @@ class Row:
 
 
 ROWS: Mapping[int, tuple[Row, ...]] = {
-    1: (
-        Row("one object", 200, ((1,),)),
-        Row("two objects", 60, ((1, 1),)),
-        Row("two or three of a kind", 60, ((2,), (3,))),
-        Row("two groups, 3-4 things", 60, ((2, 1), (1, 2), (3, 1), (1, 3), (2, 2))),
-    ),
     2: (
         Row("one object and colour", 100, ((1,),)),
         Row("two objects with colours", 100, ((1, 1),), related=False),

@@ -11,13 +11,13 @@ from tokenizers import Regex, Tokenizer, models, normalizers, pre_tokenizers, pr
 from transformers import CLIPTextConfig, CLIPTextModel, PreTrainedTokenizerFast, T5Config, T5EncoderModel
 
 from imagewright.t2i_backends.mini import card
-from imagewright.t2i_backends.mini.editions import FIRST, Edition
+from imagewright.t2i_backends.mini.editions import SHIPPED, Edition
 
 HEAD = 32
 """The width of an attention head, in the transformer and in the text encoders."""
 
 
-def build_tokenizer(edition: Edition = FIRST) -> PreTrainedTokenizerFast:
+def build_tokenizer(edition: Edition = SHIPPED) -> PreTrainedTokenizerFast:
     """Lower-case words of mini's world; everything else is ``<unk>``. Prompts are padded to the edition's length.
 
     ``</s>`` has the highest id: CLIP's pooled vector is the state at the end token, and transformers finds that
@@ -41,7 +41,7 @@ def build_tokenizer(edition: Edition = FIRST) -> PreTrainedTokenizerFast:
 
 
 def build_text_encoders(
-    tokenizer: PreTrainedTokenizerFast, edition: Edition = FIRST
+    tokenizer: PreTrainedTokenizerFast, edition: Edition = SHIPPED
 ) -> tuple[CLIPTextModel, T5EncoderModel]:
     """A one-layer CLIP text model for the pooled vector and a two-layer T5 encoder for the tokens."""
     clip = CLIPTextModel(
@@ -67,7 +67,7 @@ def build_text_encoders(
     return clip, t5
 
 
-def build_transformer(edition: Edition = FIRST) -> FluxTransformer2DModel:
+def build_transformer(edition: Edition = SHIPPED) -> FluxTransformer2DModel:
     """A FluxTransformer2DModel of width 192 with the edition's blocks; no guidance embedding.
 
     Every block begins as the identity and the output as zero (Peebles & Xie 2023, arXiv:2212.09748, "adaLN-Zero").
@@ -84,7 +84,7 @@ def build_transformer(edition: Edition = FIRST) -> FluxTransformer2DModel:
     return transformer
 
 
-def build_pipeline(autoencoder: AutoencoderKL, edition: Edition = FIRST) -> FluxPipeline:
+def build_pipeline(autoencoder: AutoencoderKL, edition: Edition = SHIPPED) -> FluxPipeline:
     """An untrained pipeline around a trained autoencoder."""
     tokenizer = build_tokenizer(edition)
     clip, t5 = build_text_encoders(tokenizer, edition)
@@ -111,7 +111,7 @@ def adopt(pipeline: FluxPipeline, earlier: FluxPipeline) -> None:
         new.get_input_embeddings().weight.copy_(table)
 
 
-def export_pipeline(pipeline: FluxPipeline, folder: Path, edition: Edition = FIRST) -> None:
+def export_pipeline(pipeline: FluxPipeline, folder: Path, edition: Edition = SHIPPED) -> None:
     """Save ``pipeline`` as bf16 safetensors in the standard diffusers layout, with its card.
 
     transformers loads a model in the type that its config names and diffusers in float32, so the text encoders'

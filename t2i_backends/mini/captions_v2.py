@@ -1,4 +1,4 @@
-"""How people caption the second world: synonyms, free word order, and template families kept out of training.
+"""How people caption mini's world: synonyms, free word order, and template families kept out of training.
 
 A caption is put together from parts: a lead ("show me"), the things with their relation or place, the background and
 the style. Each part has wordings for training and wordings that are *held out*: made of words that training knows, in
@@ -11,8 +11,10 @@ import random
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from imagewright.t2i_backends.mini.world import LARGE, SMALL, Group, Scene, Thing, article_of
-from imagewright.t2i_backends.mini.world_v2 import COLOURS, SHAPES
+from imagewright.t2i_backends.mini.world_v2 import COLOURS, SHAPES, Group, Scene, Thing
+
+SMALL, LARGE = ("small", "little", "tiny"), ("big", "large", "huge")
+"""What captions call things of unusual sizes."""
 
 SYNONYMS: dict[str, tuple[str, ...]] = {
     "circle": ("circle", "circle", "disc", "ball"), "square": ("square", "square", "box"), "triangle": ("triangle",),
@@ -130,6 +132,11 @@ _LEAD_WORDS = tuple(sorted({w for lead in (*LEADS.known, *LEADS.held_out) for w 
 _STYLE_WORDS = ("drawn", "in", "as", "style", "of", "a", "an", "picture", "drawing", ",")
 _CORES: dict[str, tuple[str, ...]] = {"flat": ("flat",), "outline": ("outline", "line art"), "soft": ("soft",)}
 _EXTRA = "one 1 single it that is in coloured colored"
+
+
+def article_of(word: str) -> str:
+    """The indefinite article of ``word``."""
+    return "an" if word[0] in "aeiou" else "a"
 
 
 def plural_noun(noun: str) -> str:

@@ -5,10 +5,9 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from imagewright.t2i_backends.mini.captions_v2 import COLOUR_WORDS, PATTERN_WORDS, SYNONYMS
+from imagewright.t2i_backends.mini.captions_v2 import COLOUR_WORDS, LARGE, PATTERN_WORDS, SMALL, SYNONYMS
 from imagewright.t2i_backends.mini.editions import Edition
 from imagewright.t2i_backends.mini.limits import WORLD_FILE, World
-from imagewright.t2i_backends.mini.world import LARGE, SMALL
 
 #: Words that ask for nothing that mini would have to draw, beside those of its captions.
 FILLER = (
@@ -53,12 +52,6 @@ image = pipe(
   **Measured by** `make mini-report`.
 """
 HISTORY = {
-    1: """- **Made by** `make mini` and `make mini-more` (seeded, resumable) on two cores. 4,400 steps came first,
-  restarted several times with other plans, while the pooled text vector stopped at a word in the middle of the prompt
-  (its end token had the id 2, which transformers reads by an old rule). From those weights the shipped ones took 4,200
-  steps with the end token in its place, planned as 5,000 until step 2,800; region prompts from step 1,500. A fresh run
-  gives a model like this one, not this one. The guidance was chosen on the prompts of another seed than the
-  report's.""",
     2: """- **Where things stand**: without boxes in rows, as its captions were learned from things set out so: two
   side by side, the first named first, others row by row, relations as they say; of the usual size where the caption
   says nothing of it. With region prompts anywhere, and of any size.

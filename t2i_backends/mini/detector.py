@@ -17,7 +17,7 @@ from PIL import Image
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
-from imagewright.t2i_backends.mini.editions import FIRST, Edition
+from imagewright.t2i_backends.mini.editions import SHIPPED, Edition
 
 CELL = 4
 """Pixels of a cell's side."""
@@ -55,7 +55,7 @@ class DetectorNet(nn.Module):
     Heads: a heat map a shape, logits a colour, the centre's offset in its cell (2) and the box's sides (2).
     """
 
-    def __init__(self, width: int, edition: Edition = FIRST) -> None:
+    def __init__(self, width: int, edition: Edition = SHIPPED) -> None:
         super().__init__()
         self.width, self.edition = width, edition
         self.fine = _block(3, width, 2)
@@ -73,7 +73,7 @@ class DetectorNet(nn.Module):
         return self.head(joined), self.background(coarse.mean(dim=(2, 3)))
 
 
-def detector_input(image: Image.Image, edition: Edition = FIRST) -> Tensor:
+def detector_input(image: Image.Image, edition: Edition = SHIPPED) -> Tensor:
     """``image`` at the edition's size as ``(3, side, side)`` in [-1, 1]."""
     small, side = image.convert("RGB"), edition.side
     if small.size != (side, side):
@@ -81,7 +81,7 @@ def detector_input(image: Image.Image, edition: Edition = FIRST) -> Tensor:
     return torch.from_numpy(np.asarray(small, dtype=np.float32)).permute(2, 0, 1) / 127.5 - 1
 
 
-def _decode(grid: Tensor, threshold: float, edition: Edition = FIRST) -> tuple[FoundThing, ...]:
+def _decode(grid: Tensor, threshold: float, edition: Edition = SHIPPED) -> tuple[FoundThing, ...]:
     """The things in one grid ``(heads, cells, cells)``: local maxima of the heat maps above ``threshold``."""
     shapes, colours, rest = grid.split(heads(edition))
     heat, cells = shapes.sigmoid(), grid.shape[-1]
@@ -97,7 +97,7 @@ def _decode(grid: Tensor, threshold: float, edition: Edition = FIRST) -> tuple[F
     return tuple(sorted(found, key=lambda f: -f.score))
 
 
-def load_detector(path: Path, edition: Edition = FIRST) -> DetectorNet:
+def load_detector(path: Path, edition: Edition = SHIPPED) -> DetectorNet:
     """The network saved at ``path`` (safetensors), ready to use."""
     weights = load_file(path)
     net = DetectorNet(weights["fine.0.weight"].shape[0], edition)

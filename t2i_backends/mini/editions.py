@@ -13,9 +13,9 @@ from pathlib import Path
 
 from PIL import Image
 
-from imagewright.t2i_backends.mini import captions_v2, render, render_v2, shipped, world, world_v2
+from imagewright.t2i_backends.mini import captions_v2, render_v2, shipped, world_v2
 from imagewright.t2i_backends.mini.arrangements import arrange
-from imagewright.t2i_backends.mini.world import RGB, Scene, Thing
+from imagewright.t2i_backends.mini.world_v2 import RGB, Scene, Thing
 
 
 @dataclass(frozen=True)
@@ -81,7 +81,7 @@ class Edition:
     """The weight of asking T5's nouns for places (``reading.PlaceReader``); 0 not to ask."""
     noise_shift: float
     """Added to the normal under the logistic of the training's times: flat pictures show their shapes through much
-    noise, and what stands where is settled there. (The second world's model after 5,300 steps with 0.8: from latents
+    noise, and what stands where is settled there. (The model after 5,300 steps with 0.8: from latents
     with 60 % noise it finished 73 of 80 pictures rightly, from noise alone 10.)"""
     steps: int
     """The steps of the card's call."""
@@ -100,25 +100,6 @@ class Edition:
         return self.weights / "pipeline"
 
 
-def _first_kind(rng: random.Random, kind: str) -> Scene:
-    """A scene of the first world with ``kind`` things: "1" to "4"."""
-    while True:
-        scene = world.sample_scene(rng)
-        if len(scene.things) == int(kind):
-            return scene
-
-
-FIRST = Edition(
-    version=1, weights=shipped.WEIGHT_FOLDERS[1], side=64, shapes=world.SHAPES, colours=world.COLOURS,
-    backgrounds=world.BACKGROUNDS, patterns=("plain",), styles=("flat",), most_things=4,
-    kinds={"1": (0.6, 0.55), "2": (0.25, 0.3), "3": (0.1, 0.1), "4": (0.05, 0.05)},
-    sample=_first_kind, sample_any=world.sample_scene, arrange=None,
-    draw=lambda scene, rng: render.draw_scene(scene, 64, rng), caption=world.caption, lesson_caption=world.caption,
-    fresh_caption=world.caption, thing_caption=world.thing_caption, vocabulary=world.vocabulary,
-    synonyms={"grey": "gray"}, compatible=world.compatible,
-    length=24, autoencoder=(16, 32, 64), latent_channels=4, double_blocks=3, single_blocks=4, pooled=64, map_weight=0.0,
-    place_weight=0.0, noise_shift=0.5, steps=20, scale=5.0, lessons=Lessons(2400, 32, 2000, 4400),
-)  # fmt: skip
 SECOND = Edition(
     version=2, weights=shipped.WEIGHT_FOLDERS[2], side=render_v2.SIZE, shapes=world_v2.SHAPES,
     colours=world_v2.COLOURS, backgrounds=world_v2.COLOURS, patterns=world_v2.PATTERNS, styles=world_v2.STYLES,
@@ -132,6 +113,6 @@ SECOND = Edition(
     length=32, autoencoder=(16, 24, 48, 96), latent_channels=16, double_blocks=2, single_blocks=6, pooled=128,
     map_weight=0.3, place_weight=0.1, noise_shift=1.5, steps=20, scale=4.0, lessons=Lessons(8000, 16, 4400, 30_000),
 )  # fmt: skip
-EDITIONS: Mapping[int, Edition] = {1: FIRST, 2: SECOND}
+EDITIONS: Mapping[int, Edition] = {2: SECOND}
 SHIPPED = EDITIONS[shipped.EDITION]
 """The edition whose weights ship as ``mini``."""

@@ -1,4 +1,4 @@
-"""The silhouettes of the second world: one closed polygon a shape, and the holes in it, in a unit box."""
+"""The silhouettes of mini's world: one closed polygon a shape, and the holes in it, in a unit box."""
 
 from __future__ import annotations
 

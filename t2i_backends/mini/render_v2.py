@@ -1,4 +1,7 @@
-"""Draws scenes of mini's second world with Pillow: patterned backgrounds, and things flat, outlined or soft."""
+"""Draws scenes of mini's world with Pillow: patterned backgrounds, and things flat, outlined or soft.
+
+The source of every training picture.
+"""
 
 from __future__ import annotations
 
@@ -8,12 +11,11 @@ import random
 from collections.abc import Sequence
 
 import numpy as np
+from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFilter
 
 from imagewright.t2i_backends.mini.outlines_v2 import Point, holes, outline
-from imagewright.t2i_backends.mini.render import jitter
-from imagewright.t2i_backends.mini.world import RGB, Scene, Thing
-from imagewright.t2i_backends.mini.world_v2 import COLOURS, tint
+from imagewright.t2i_backends.mini.world_v2 import COLOURS, RGB, Scene, Thing, tint
 
 SIZE = 128
 """The side of a picture, in pixels."""
@@ -28,6 +30,12 @@ _SHADE = 0.2
 _FINE = 4
 """Masks are drawn this many times larger."""
 _MARGIN = 6
+
+
+def jitter(colour: RGB, rng: random.Random, amount: int) -> RGB:
+    """``colour`` with each channel moved by up to ``amount`` (0–255), clipped."""
+    r, g, b = (min(255, max(0, c + rng.randint(-amount, amount))) for c in colour)
+    return (r, g, b)
 
 
 def draw_scene(scene: Scene, rng: random.Random | None = None) -> Image.Image:
@@ -46,6 +54,11 @@ def draw_scene(scene: Scene, rng: random.Random | None = None) -> Image.Image:
     for thing in scene.things:
         _PAINTERS[scene.style](picture, _Stencil(thing), paint(COLOURS[thing.colour]), paper)
     return picture
+
+
+def to_array(image: Image.Image) -> NDArray[np.uint8]:
+    """``image`` as a ``(height, width, 3)`` array of 0–255."""
+    return np.asarray(image.convert("RGB"), dtype=np.uint8)
 
 
 @functools.cache

@@ -6,9 +6,7 @@ from pathlib import Path
 
 EDITION = 2
 """The edition whose weights ship under the name ``mini``."""
-WEIGHT_FOLDERS = {
-    number: Path(__file__).resolve().parent / name for number, name in ((1, "weights_v1"), (2, "weights"))
-}
+WEIGHT_FOLDERS = {number: Path(__file__).resolve().parent / name for number, name in ((2, "weights"),)}
 """The folder of each edition: its ``pipeline``, its detectors, and where there are any its ``loras`` and variants."""
 _NAME, _FEW_STEPS = "mini", "mini-few-steps"
 NAMES = (_NAME, _FEW_STEPS)

@@ -1,16 +1,17 @@
-"""The second world that mini draws: more things, colours, counts, patterned backgrounds and three styles.
+"""The small world that mini draws: its things, colours, patterned backgrounds and three styles, and its scenes.
 
 A scene is one to four groups of like things, five things at most, with an optional relation between the first two
 groups. Objects, colours and counts are drawn evenly, so that no combination is rarer than its neighbours. Plain data
-and seeded randomness, as in the first world (``world.py``), whose ``Group``, ``Thing`` and ``Scene`` it shares.
+and seeded randomness: the same seed gives the same scene on every machine.
 """
 
 from __future__ import annotations
 
 import random
 from collections.abc import Sequence
+from dataclasses import dataclass
 
-from imagewright.t2i_backends.mini.world import RELATIONS, RGB, Group, Scene, Thing
+RGB = tuple[int, int, int]
 
 SHAPES: tuple[str, ...] = (
     "circle", "square", "triangle", "star", "heart", "house", "tree", "flower", "fish", "cup", "moon", "car", "boat",
@@ -32,6 +33,7 @@ COLOURS: dict[str, RGB] = {
 }
 PATTERNS: tuple[str, ...] = ("plain", "striped", "dotted", "checkered")
 STYLES: tuple[str, ...] = ("flat", "outline", "soft")
+RELATIONS: tuple[str, ...] = ("left", "right", "above", "below")
 MOST_THINGS = 5
 #: Pairs too close for one to be read on the other, or on its tint.
 _POOR_CONTRAST: frozenset[frozenset[str]] = frozenset(
@@ -61,6 +63,49 @@ PLACED_MOST = 0.46
 """The largest side of a thing whose place is told."""
 HARD_SHAPES = ("boat", "car")
 """What comes apart first: a sail on a mast of a few pixels, a roof over windows."""
+
+
+@dataclass(frozen=True)
+class Group:
+    """``count`` like things: one noun phrase of a caption."""
+
+    count: int
+    colour: str
+    shape: str
+
+
+@dataclass(frozen=True)
+class Thing:
+    """One drawn thing. ``x, y`` is the centre and ``size`` the side of its box, as fractions."""
+
+    shape: str
+    colour: str
+    x: float
+    y: float
+    size: float
+
+    @property
+    def box(self) -> tuple[float, float, float, float]:
+        """``(x, y, width, height)`` with the origin at the top left, as fractions of the canvas."""
+        half = self.size / 2
+        return (self.x - half, self.y - half, self.size, self.size)
+
+
+@dataclass(frozen=True)
+class Scene:
+    """A picture of mini's world, before it is drawn."""
+
+    groups: tuple[Group, ...]
+    relation: str | None
+    position: str | None
+    background: str
+    things: tuple[Thing, ...]
+    scale: float
+    """How large the things are within the range that their number allows: 0 smallest, 1 largest."""
+    pattern: str = "plain"
+    """How the background is patterned: one of ``PATTERNS``."""
+    style: str = "flat"
+    """How the things are painted: one of ``STYLES``."""
 
 
 def compatible(colour: str, background: str) -> bool:

@@ -1,15 +1,13 @@
-"""The second world's judge: right on fresh renders, and it does complain."""
+"""The judge: right on fresh renders, and it does complain."""
 
 import pytest
 from PIL import Image, ImageFilter
 
 from imagewright.evals.checker_report import misread
-from imagewright.evals.exact_checker import judge
-from imagewright.evals.exact_checker_v2 import look
+from imagewright.evals.exact_checker_v2 import judge, look
 from imagewright.t2i_backends.mini.editions import SECOND
 from imagewright.t2i_backends.mini.render_v2 import draw_scene
-from imagewright.t2i_backends.mini.world import Group, Scene, Thing
-from imagewright.t2i_backends.mini.world_v2 import SHAPES, STYLES
+from imagewright.t2i_backends.mini.world_v2 import SHAPES, STYLES, Group, Scene, Thing
 
 
 def test_reads_fresh_renders() -> None:
@@ -37,10 +35,12 @@ def picture(*things: Thing) -> Image.Image:
     [
         ((Group(1, "red", "cup"), Group(1, "blue", "boat")), "left", "white", None),
         ((Group(1, "red", "cup"), Group(1, "blue", "boat")), "right", "white", "not right"),
+        ((Group(1, "red", "cup"), Group(1, "blue", "boat")), "above", "white", "not above"),
         ((Group(2, "red", "cup"), Group(1, "blue", "boat")), None, None, "1 red cup instead of 2"),
         ((Group(1, "red", "cup"),), None, None, "1 blue boat instead of 0"),
         ((Group(1, "pink", "cup"), Group(1, "blue", "boat")), None, None, "0 pink cup instead of 1"),
         ((Group(1, "red", "car"), Group(1, "blue", "boat")), None, None, "0 red car instead of 1"),
+        ((Group(1, "red", "cup"), Group(1, "blue", "heart")), None, None, "0 blue heart instead of 1"),
         ((Group(1, "red", "cup"), Group(1, "blue", "boat")), None, "gray", "background white instead of gray"),
     ],
 )
@@ -71,4 +71,5 @@ def test_a_smear_is_no_shape_and_an_empty_picture_has_nothing() -> None:
     smear = Image.new("RGB", (128, 128), "white")
     smear.paste((220, 35, 40), (10, 60, 120, 72))
     assert [p.shape for p in look(smear).pieces] == [""]
-    assert look(Image.new("RGB", (128, 128), (140, 142, 146))).pieces == ()
+    seen = look(Image.new("RGB", (128, 128), (140, 142, 146)))
+    assert (seen.background, seen.pieces) == ("gray", ())

@@ -22,7 +22,7 @@ from imagewright.agents.llm.account import Account, Prices
 from imagewright.agents.reading.parse import parse_prompt
 from imagewright.agents.selector.rules import RulesSelector
 from imagewright.errors import BadInput, Cancelled
-from imagewright.evals.exact_checker import look
+from imagewright.evals.exact_checker_v2 import look
 from imagewright.graph import lines, runner
 from imagewright.graph.parts import Parts
 from imagewright.graph.request import check_request, out_path
@@ -48,8 +48,8 @@ from imagewright.schemas import (
     RunEvent,
     RunResult,
 )
-from imagewright.t2i_backends.mini.render import draw_scene
-from imagewright.t2i_backends.mini.world import BACKGROUNDS, COLOURS, SHAPES, Scene, Thing
+from imagewright.t2i_backends.mini.render_v2 import draw_scene
+from imagewright.t2i_backends.mini.world_v2 import COLOURS, SHAPES, Scene, Thing
 
 GRAPH = {
     "1": {"class_type": "CLIPTextEncode", "inputs": {"text": "", "clip": ["4", 1]}},
@@ -57,7 +57,7 @@ GRAPH = {
     "3": {"class_type": "KSampler", "inputs": {"seed": 0, "steps": 4, "cfg": 4.0, "denoise": 1.0, "model": ["4", 0],
           "positive": ["1", 0], "negative": ["2", 0], "latent_image": ["5", 0]}},
     "4": {"class_type": "CheckpointLoaderSimple", "inputs": {"ckpt_name": "paint.safetensors"}},
-    "5": {"class_type": "EmptySD3LatentImage", "inputs": {"width": 64, "height": 64, "batch_size": 1}},
+    "5": {"class_type": "EmptySD3LatentImage", "inputs": {"width": 128, "height": 128, "batch_size": 1}},
 }  # fmt: skip
 Flaw = Callable[[Job, list[Region]], list[Region]]
 """What goes wrong in one picture: the regions as they are painted."""
@@ -111,7 +111,9 @@ class Painter:
                 raise Cancelled("stopped between two steps")
             on_step(Step(step, 4, preview() if step == 2 else None))
         regions = [r for r in self.flaw(job, list(job.regions)) if r.caption.split()[-1] in SHAPES]
-        image = draw_scene(Scene((), None, None, "white", tuple(map(_thing, regions)), 0.5), job.width or 64)
+        image = draw_scene(Scene((), None, None, "white", tuple(map(_thing, regions)), 0.5))
+        if job.width not in (None, image.width):
+            image = image.resize((job.width, job.width), Image.Resampling.BOX)
         if job.redraw is not None:
             image = _pasted(job.redraw.image, image, job.redraw.regions)
         self._write("done", job)
@@ -146,7 +148,7 @@ class PixelDetector:
     """Sees shapes by their pixels."""
 
     labels = frozenset({*SHAPES, "background"})
-    colours = frozenset(BACKGROUNDS)
+    colours = frozenset(COLOURS)
     sure = 0.0
 
     def detect(self, image: Picture) -> tuple[Detection, ...]:

@@ -14,8 +14,8 @@ import torch
 from diffusers import AutoencoderKL
 from torch import Tensor
 
-from imagewright.t2i_backends.mini.editions import EDITIONS, FIRST, Edition
-from imagewright.t2i_backends.mini.render import to_array
+from imagewright.t2i_backends.mini.editions import EDITIONS, SHIPPED, Edition
+from imagewright.t2i_backends.mini.render_v2 import to_array
 from imagewright.t2i_backends.mini.shipped import EDITION
 from imagewright.t2i_backends.mini.training.training import (
     Average,
@@ -29,7 +29,7 @@ _NOISE = 0.2
 """The most noise that the decoder sees in its latents, so that it forgives a sampler's small errors."""
 
 
-def build_autoencoder(edition: Edition = FIRST) -> AutoencoderKL:
+def build_autoencoder(edition: Edition = SHIPPED) -> AutoencoderKL:
     """A small AutoencoderKL of the edition's levels and channels, no attention."""
     levels = len(edition.autoencoder)
     return AutoencoderKL(
@@ -48,7 +48,7 @@ def build_autoencoder(edition: Edition = FIRST) -> AutoencoderKL:
     )
 
 
-def render_batch(rng: random.Random, count: int, edition: Edition = FIRST) -> Tensor:
+def render_batch(rng: random.Random, count: int, edition: Edition = SHIPPED) -> Tensor:
     """``count`` fresh pictures as ``(count, 3, side, side)`` in [-1, 1]."""
     pictures = np.stack([to_array(edition.draw(edition.sample_any(rng), rng)) for _ in range(count)])
     return torch.from_numpy(pictures).permute(0, 3, 1, 2).float() / 127.5 - 1
@@ -62,7 +62,7 @@ def reconstruction_loss(decoded: Tensor, target: Tensor) -> Tensor:
 
 
 def train_autoencoder(
-    work: Path, steps: int, batch: int, seed: int, device: torch.device, edition: Edition = FIRST
+    work: Path, steps: int, batch: int, seed: int, device: torch.device, edition: Edition = SHIPPED
 ) -> None:
     """Train for ``steps`` steps, or go on from the checkpoint in ``work``."""
     torch.manual_seed(seed)

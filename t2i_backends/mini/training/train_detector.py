@@ -21,7 +21,7 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from imagewright.t2i_backends.mini.detector import CELL, DetectorNet, detector_input, find_things, heads
-from imagewright.t2i_backends.mini.editions import EDITIONS, FIRST, Edition
+from imagewright.t2i_backends.mini.editions import EDITIONS, SHIPPED, Edition
 from imagewright.t2i_backends.mini.shipped import EDITION
 from imagewright.t2i_backends.mini.training.spoiling import spoil, wobbly
 from imagewright.t2i_backends.mini.training.training import (
@@ -31,7 +31,7 @@ from imagewright.t2i_backends.mini.training.training import (
     pick_training_device,
     save_atomically,
 )
-from imagewright.t2i_backends.mini.world import Scene, Thing
+from imagewright.t2i_backends.mini.world_v2 import Scene, Thing
 
 
 @dataclass(frozen=True)
@@ -146,7 +146,7 @@ def wear_out(clean: Tensor, kind: str, rng: random.Random, vae: AutoencoderKL | 
 
 def train_detector(
     name: str, work: Path, out: Path, steps: int, batch: int, device: torch.device, checked: int = 1000,
-    edition: Edition = FIRST,
+    edition: Edition = SHIPPED,
 ) -> None:  # fmt: skip
     """Train one detector, or go on from its checkpoint, and write it as fp16 safetensors."""
     kind = _KINDS[name]

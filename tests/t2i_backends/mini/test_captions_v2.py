@@ -1,4 +1,4 @@
-"""Captions of the second world: closed words, every group named, held-out wordings never met in training."""
+"""Captions of mini's world: closed words, every group named, held-out wordings never met in training."""
 
 import random
 
@@ -11,8 +11,7 @@ from imagewright.t2i_backends.mini.captions_v2 import (
     thing_caption,
     vocabulary,
 )
-from imagewright.t2i_backends.mini.world import Group, Scene, Thing
-from imagewright.t2i_backends.mini.world_v2 import sample_scene
+from imagewright.t2i_backends.mini.world_v2 import Group, Scene, Thing, sample_scene
 
 
 def scenes(count: int, seed: int) -> list[Scene]:
@@ -87,3 +86,5 @@ def test_patterns_and_styles_are_said() -> None:
 
 def test_region_captions_have_articles() -> None:
     assert thing_caption(Thing("boat", "orange", 0.5, 0.5, 0.3)) == "an orange boat"
+    assert thing_caption(Thing("star", "orange", 0.5, 0.5, 0.3)) == "an orange star"
+    assert thing_caption(Thing("house", "red", 0.5, 0.5, 0.3)) == "a red house"

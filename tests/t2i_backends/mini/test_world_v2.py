@@ -1,17 +1,17 @@
-"""The second world's scenes: inside the canvas, apart, visible, and as balanced as its promise."""
+"""The world's scenes: inside the canvas, apart, visible, and as balanced as its promise."""
 
 import random
 from collections import Counter
 
 import pytest
 
-from imagewright.t2i_backends.mini.world import Scene
 from imagewright.t2i_backends.mini.world_v2 import (
     COLOURS,
     HARD_SHAPES,
     MOST_THINGS,
     SCENE_KINDS,
     SHAPES,
+    Scene,
     compatible,
     lesson_scene,
     sample_scene,
