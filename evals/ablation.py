@@ -24,7 +24,7 @@ from imagewright.evals.paired import ArmOutcome
 from imagewright.memory.artifacts import write_whole
 from imagewright.schemas import DrawRequest, Evidence, RunResult
 from imagewright.t2i_backends.mini.editions import EDITIONS, Edition
-from imagewright.t2i_backends.mini.world_v2 import Group, Scene
+from imagewright.t2i_backends.mini.world import Group, Scene
 
 SEED = 7_200
 """Seeds the held-out prompts; apart from those of training, sweep, report and of every earlier ablation."""

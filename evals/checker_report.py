@@ -11,7 +11,7 @@ import random
 import sys
 from pathlib import Path
 
-from imagewright.evals.exact_checker_v2 import judge
+from imagewright.evals.exact_checker import judge
 from imagewright.evals.mini_report import LOOKS, wilson_interval
 from imagewright.t2i_backends.mini.editions import EDITIONS, Edition
 from imagewright.t2i_backends.mini.shipped import EDITION

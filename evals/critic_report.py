@@ -20,7 +20,7 @@ from PIL import Image
 from imagewright.errors import BadInput
 from imagewright.t2i_backends.mini.editions import SHIPPED, Edition
 from imagewright.t2i_backends.mini.training.spoiling import fade, spoil, tear, wobbly
-from imagewright.t2i_backends.mini.world_v2 import Scene
+from imagewright.t2i_backends.mini.world import Scene
 from imagewright.tools.command import end_with
 from imagewright.tools.detect import MiniDetector, Name
 

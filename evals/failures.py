@@ -26,7 +26,7 @@ from imagewright.evals.mini_report import LOOKS, ReportCase, complaints
 from imagewright.schemas import Layout, Round
 from imagewright.t2i_backends.mini.editions import EDITIONS, Edition
 from imagewright.t2i_backends.mini.shipped import EDITION
-from imagewright.t2i_backends.mini.world_v2 import Scene
+from imagewright.t2i_backends.mini.world import Scene
 
 CAUSES = {
     "reading": "the prompt was misread", "layout": "the boxes are not what was read",

@@ -18,11 +18,11 @@ from pathlib import Path
 
 from PIL import Image
 
-from imagewright.evals.exact_checker_v2 import Seen, judge, look
+from imagewright.evals.exact_checker import Seen, judge, look
 from imagewright.evals.sheets import SheetPicture, grid
 from imagewright.t2i_backends.mini.editions import EDITIONS, Edition
 from imagewright.t2i_backends.mini.shipped import EDITION
-from imagewright.t2i_backends.mini.world_v2 import Scene
+from imagewright.t2i_backends.mini.world import Scene
 
 LOOKS: Mapping[int, Callable[[Image.Image], Seen]] = {2: look}
 """The judge's eyes for each edition."""

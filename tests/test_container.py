@@ -289,7 +289,7 @@ def test_a_plan_imports_no_diffusers(home: Path, models: Path) -> None:
 
 @pytest.mark.skipif(not SHIPPED.is_file(), reason="mini's weights are not in the tree yet")
 def test_the_shipped_model_draws_what_is_asked(home: Path, tmp_path: Path) -> None:
-    from imagewright.evals.exact_checker_v2 import look
+    from imagewright.evals.exact_checker import look
 
     engine = Imagewright(Settings(data_dir=home, model_roots=(tmp_path / "models",), device="cpu"))
     result = engine.draw("a red circle on a white background", seed=1, out=str(tmp_path / "c.png"))

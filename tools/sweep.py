@@ -21,9 +21,9 @@ from imagewright.retrieval.builtin import load_shipped_flows
 from imagewright.retrieval.evidence import EvidenceFile, PromptFacts, dump_evidence, parse_prompts, prompt_line
 from imagewright.schemas import Flow, ParsedGroup, ParsedPrompt, ParsedRelation
 from imagewright.settings import load_settings
-from imagewright.t2i_backends.mini.captions_v2 import LARGE, SMALL, article_of
+from imagewright.t2i_backends.mini.captions import LARGE, SMALL, article_of
 from imagewright.t2i_backends.mini.editions import SHIPPED, Edition
-from imagewright.t2i_backends.mini.world_v2 import Scene
+from imagewright.t2i_backends.mini.world import Scene
 from imagewright.t2i_backends.models.devices import read_format
 from imagewright.t2i_backends.models.model_files import ModelFiles
 from imagewright.tools.cells import CellStore, SweepProgress, measure

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from imagewright.t2i_backends.mini.captions_v2 import COLOUR_WORDS, LARGE, PATTERN_WORDS, SMALL, SYNONYMS
+from imagewright.t2i_backends.mini.captions import COLOUR_WORDS, LARGE, PATTERN_WORDS, SMALL, SYNONYMS
 from imagewright.t2i_backends.mini.editions import Edition
 from imagewright.t2i_backends.mini.limits import WORLD_FILE, World
 

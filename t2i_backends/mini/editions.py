@@ -13,9 +13,9 @@ from pathlib import Path
 
 from PIL import Image
 
-from imagewright.t2i_backends.mini import captions_v2, render_v2, shipped, world_v2
+from imagewright.t2i_backends.mini import captions, render, shipped, world
 from imagewright.t2i_backends.mini.arrangements import arrange
-from imagewright.t2i_backends.mini.world_v2 import RGB, Scene, Thing
+from imagewright.t2i_backends.mini.world import RGB, Scene, Thing
 
 
 @dataclass(frozen=True)
@@ -101,15 +101,15 @@ class Edition:
 
 
 SECOND = Edition(
-    version=2, weights=shipped.WEIGHT_FOLDERS[2], side=render_v2.SIZE, shapes=world_v2.SHAPES,
-    colours=world_v2.COLOURS, backgrounds=world_v2.COLOURS, patterns=world_v2.PATTERNS, styles=world_v2.STYLES,
-    most_things=world_v2.MOST_THINGS,
+    version=2, weights=shipped.WEIGHT_FOLDERS[2], side=render.SIZE, shapes=world.SHAPES,
+    colours=world.COLOURS, backgrounds=world.COLOURS, patterns=world.PATTERNS, styles=world.STYLES,
+    most_things=world.MOST_THINGS,
     kinds={"one": (0.6, 0.26), "few": (0.15, 0.16), "two": (0.25, 0.38), "mixed": (0.0, 0.12), "many": (0.0, 0.08)},
-    sample=world_v2.lesson_scene, sample_any=world_v2.sample_scene, arrange=arrange, draw=render_v2.draw_scene,
-    caption=captions_v2.caption, lesson_caption=functools.partial(captions_v2.caption, lesson=True),
-    fresh_caption=functools.partial(captions_v2.caption, held_out=True),
-    thing_caption=captions_v2.thing_caption, vocabulary=captions_v2.vocabulary,
-    synonyms=captions_v2.synonyms(), compatible=world_v2.compatible,
+    sample=world.lesson_scene, sample_any=world.sample_scene, arrange=arrange, draw=render.draw_scene,
+    caption=captions.caption, lesson_caption=functools.partial(captions.caption, lesson=True),
+    fresh_caption=functools.partial(captions.caption, held_out=True),
+    thing_caption=captions.thing_caption, vocabulary=captions.vocabulary,
+    synonyms=captions.synonyms(), compatible=world.compatible,
     length=32, autoencoder=(16, 24, 48, 96), latent_channels=16, double_blocks=2, single_blocks=6, pooled=128,
     map_weight=0.3, place_weight=0.1, noise_shift=1.5, steps=20, scale=4.0, lessons=Lessons(8000, 16, 4400, 30_000),
 )  # fmt: skip

@@ -27,7 +27,7 @@ from imagewright.evals.mini_report import ReportCase, Row
 from imagewright.evals.paired import ArmOutcome, arm_rows, pair_row
 from imagewright.schemas import DrawRequest, Evidence, Round, RunResult, Verdict
 from imagewright.t2i_backends.mini.editions import SECOND
-from imagewright.t2i_backends.mini.world_v2 import Scene
+from imagewright.t2i_backends.mini.world import Scene
 
 TABLE = FlowMeans(
     {"calm": 0.6, "bold": 0.7}, {"Counting": {"calm": 0.9, "bold": 0.5}, "Colours": {"calm": 0.5, "bold": 0.6}}, {}

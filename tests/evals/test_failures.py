@@ -8,7 +8,7 @@ import pytest
 from imagewright.evals.failures import cause_of, collect_failures, failure_table, main, sheet
 from imagewright.schemas import Box, Layout, Round, Verdict
 from imagewright.t2i_backends.mini.editions import SECOND
-from imagewright.t2i_backends.mini.world_v2 import Group, Scene, Thing
+from imagewright.t2i_backends.mini.world import Group, Scene, Thing
 
 SCENE = Scene((Group(1, "red", "cup"), Group(1, "gray", "boat")), "left", None, "white", (), 0.5)
 PROMPT = "a red mug left of a grey ship on a white background"

@@ -22,7 +22,7 @@ from imagewright.agents.llm.account import Account, Prices
 from imagewright.agents.reading.parse import parse_prompt
 from imagewright.agents.selector.rules import RulesSelector
 from imagewright.errors import BadInput, Cancelled
-from imagewright.evals.exact_checker_v2 import look
+from imagewright.evals.exact_checker import look
 from imagewright.graph import lines, runner
 from imagewright.graph.parts import Parts
 from imagewright.graph.request import check_request, out_path
@@ -48,8 +48,8 @@ from imagewright.schemas import (
     RunEvent,
     RunResult,
 )
-from imagewright.t2i_backends.mini.render_v2 import draw_scene
-from imagewright.t2i_backends.mini.world_v2 import COLOURS, SHAPES, Scene, Thing
+from imagewright.t2i_backends.mini.render import draw_scene
+from imagewright.t2i_backends.mini.world import COLOURS, SHAPES, Scene, Thing
 
 GRAPH = {
     "1": {"class_type": "CLIPTextEncode", "inputs": {"text": "", "clip": ["4", 1]}},

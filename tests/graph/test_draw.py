@@ -12,7 +12,7 @@ import pytest
 from PIL import Image
 
 from imagewright.errors import BadInput, BudgetSpent, Cancelled, CannotDraw, Fault
-from imagewright.evals.exact_checker_v2 import look
+from imagewright.evals.exact_checker import look
 from imagewright.ports import Job
 from imagewright.schemas import Region, RunEvent
 

@@ -10,7 +10,7 @@ from PIL import Image, ImageDraw
 
 from imagewright.t2i_backends.mini.detector import closer, find_things, load_detector
 from imagewright.t2i_backends.mini.editions import SECOND
-from imagewright.t2i_backends.mini.world_v2 import Scene, Thing
+from imagewright.t2i_backends.mini.world import Scene, Thing
 from imagewright.tools.detect import SURE, MiniDetector, Name, weights_file
 
 HOUSE = Thing("house", "red", 0.35, 0.4, 0.4)

@@ -13,9 +13,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from imagewright.t2i_backends.mini.captions_v2 import plural_noun
+from imagewright.t2i_backends.mini.captions import plural_noun
 from imagewright.t2i_backends.mini.editions import Edition
-from imagewright.t2i_backends.mini.world_v2 import Scene
+from imagewright.t2i_backends.mini.world import Scene
 
 _EDGES = (0.4, 0.6)
 """Between the three places of an axis: left, middle and right; above, middle and below."""

@@ -13,9 +13,9 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from imagewright.t2i_backends.mini.editions import Edition
-from imagewright.t2i_backends.mini.render_v2 import to_array
+from imagewright.t2i_backends.mini.render import to_array
 from imagewright.t2i_backends.mini.training.training import load_if_there, save_atomically
-from imagewright.t2i_backends.mini.world_v2 import Scene, Thing
+from imagewright.t2i_backends.mini.world import Scene, Thing
 
 FREE = 4
 """One scene in so many is left as it fell where scenes are arranged."""

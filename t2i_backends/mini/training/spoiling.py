@@ -18,7 +18,7 @@ from PIL import Image, ImageDraw, ImageFilter
 from scipy import ndimage
 
 from imagewright.t2i_backends.mini.editions import Edition
-from imagewright.t2i_backends.mini.world_v2 import Scene, Thing
+from imagewright.t2i_backends.mini.world import Scene, Thing
 
 BENT = (0.18, 0.28)
 """How far the points of a thing are moved that is bent out of shape: standard deviation in sides of its box."""

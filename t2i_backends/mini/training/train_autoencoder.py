@@ -15,7 +15,7 @@ from diffusers import AutoencoderKL
 from torch import Tensor
 
 from imagewright.t2i_backends.mini.editions import EDITIONS, SHIPPED, Edition
-from imagewright.t2i_backends.mini.render_v2 import to_array
+from imagewright.t2i_backends.mini.render import to_array
 from imagewright.t2i_backends.mini.shipped import EDITION
 from imagewright.t2i_backends.mini.training.training import (
     Average,

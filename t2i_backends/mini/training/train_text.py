@@ -19,7 +19,7 @@ from torch import Tensor, nn
 from imagewright.t2i_backends.mini.editions import Edition
 from imagewright.t2i_backends.mini.training.reading import PlaceReader
 from imagewright.t2i_backends.mini.training.training import TrainingProgress, load_if_there, save_atomically
-from imagewright.t2i_backends.mini.world_v2 import Scene
+from imagewright.t2i_backends.mini.world import Scene
 
 _UNSAID = 0
 """The background's answer where the caption does not name it."""

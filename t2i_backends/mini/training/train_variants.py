@@ -31,7 +31,7 @@ from imagewright.t2i_backends.mini.training.training import (
     pick_training_device,
     save_atomically,
 )
-from imagewright.t2i_backends.mini.world_v2 import Scene
+from imagewright.t2i_backends.mini.world import Scene
 
 LESSONS: Mapping[str, Callable[[Scene], bool]] = {
     "counting": lambda scene: any(group.count > 1 for group in scene.groups),

@@ -9,11 +9,11 @@ import pytest
 from imagewright.agents.critic.detector import DetectorCritic
 from imagewright.agents.critic.verdict import NoCritic, why_unchecked
 from imagewright.agents.reading.parse import parse_prompt
-from imagewright.evals.exact_checker_v2 import look
+from imagewright.evals.exact_checker import look
 from imagewright.ports import Picture
 from imagewright.schemas import Box, Detection, Layout, ParsedGroup, ParsedPrompt, Repair, Verdict
-from imagewright.t2i_backends.mini.render_v2 import draw_scene
-from imagewright.t2i_backends.mini.world_v2 import COLOURS, SHAPES, Scene, Thing
+from imagewright.t2i_backends.mini.render import draw_scene
+from imagewright.t2i_backends.mini.world import COLOURS, SHAPES, Scene, Thing
 
 
 class PixelDetector:

@@ -12,7 +12,7 @@ from imagewright.agents.reading.parse import parse_prompt
 from imagewright.agents.reading.styling import bare
 from imagewright.schemas import Box, ParsedPrompt
 from imagewright.t2i_backends.mini.editions import EDITIONS
-from imagewright.t2i_backends.mini.world_v2 import Group, Scene
+from imagewright.t2i_backends.mini.world import Group, Scene
 
 EDITION = EDITIONS[2]
 SYNONYMS = EDITION.synonyms

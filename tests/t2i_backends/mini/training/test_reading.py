@@ -7,7 +7,7 @@ import torch
 from imagewright.t2i_backends.mini.architecture import build_text_encoders, build_tokenizer
 from imagewright.t2i_backends.mini.editions import SECOND
 from imagewright.t2i_backends.mini.training.reading import PlaceReader, noun_shapes
-from imagewright.t2i_backends.mini.world_v2 import Group, Scene, Thing
+from imagewright.t2i_backends.mini.world import Group, Scene, Thing
 
 TOKENIZER = build_tokenizer(SECOND)
 PAIR = Scene(

@@ -10,7 +10,7 @@ import torch
 from imagewright.t2i_backends.mini.editions import SECOND
 from imagewright.t2i_backends.mini.training.scenes import FREE, Scenes, scene_maps
 from imagewright.t2i_backends.mini.training.train_autoencoder import build_autoencoder
-from imagewright.t2i_backends.mini.world_v2 import Scene, Thing
+from imagewright.t2i_backends.mini.world import Scene, Thing
 
 CPU = torch.device("cpu")
 

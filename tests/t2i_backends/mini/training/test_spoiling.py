@@ -13,7 +13,7 @@ from PIL import Image
 from imagewright.evals.mini_report import LOOKS
 from imagewright.t2i_backends.mini.editions import EDITIONS, Edition
 from imagewright.t2i_backends.mini.training.spoiling import REACH, fade, spoil, tear, wobbly
-from imagewright.t2i_backends.mini.world_v2 import Scene
+from imagewright.t2i_backends.mini.world import Scene
 
 
 def read(picture: Image.Image, edition: Edition) -> list[tuple[str, str]]:

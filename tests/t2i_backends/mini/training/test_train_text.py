@@ -8,7 +8,7 @@ from imagewright.t2i_backends.mini.architecture import build_pipeline
 from imagewright.t2i_backends.mini.editions import SECOND
 from imagewright.t2i_backends.mini.training.train_autoencoder import build_autoencoder
 from imagewright.t2i_backends.mini.training.train_text import Answers, teach
-from imagewright.t2i_backends.mini.world_v2 import Group, Scene
+from imagewright.t2i_backends.mini.world import Group, Scene
 
 SCENE = Scene(
     (Group(2, "red", "cup"), Group(1, "gray", "boat"), Group(1, "blue", "fish")), "left", None, "pink", (), 0.5,

@@ -11,7 +11,7 @@ import random
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from imagewright.t2i_backends.mini.world_v2 import COLOURS, SHAPES, Group, Scene, Thing
+from imagewright.t2i_backends.mini.world import COLOURS, SHAPES, Group, Scene, Thing
 
 SMALL, LARGE = ("small", "little", "tiny"), ("big", "large", "huge")
 """What captions call things of unusual sizes."""

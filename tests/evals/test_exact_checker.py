@@ -4,10 +4,10 @@ import pytest
 from PIL import Image, ImageFilter
 
 from imagewright.evals.checker_report import misread
-from imagewright.evals.exact_checker_v2 import judge, look
+from imagewright.evals.exact_checker import judge, look
 from imagewright.t2i_backends.mini.editions import SECOND
-from imagewright.t2i_backends.mini.render_v2 import draw_scene
-from imagewright.t2i_backends.mini.world_v2 import SHAPES, STYLES, Group, Scene, Thing
+from imagewright.t2i_backends.mini.render import draw_scene
+from imagewright.t2i_backends.mini.world import SHAPES, STYLES, Group, Scene, Thing
 
 
 def test_reads_fresh_renders() -> None:

@@ -5,7 +5,7 @@ from collections import Counter
 
 import pytest
 
-from imagewright.t2i_backends.mini.world_v2 import (
+from imagewright.t2i_backends.mini.world import (
     COLOURS,
     HARD_SHAPES,
     MOST_THINGS,

@@ -14,8 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFilter
 
-from imagewright.t2i_backends.mini.outlines_v2 import Point, holes, outline
-from imagewright.t2i_backends.mini.world_v2 import COLOURS, RGB, Scene, Thing, tint
+from imagewright.t2i_backends.mini.outlines import Point, holes, outline
+from imagewright.t2i_backends.mini.world import COLOURS, RGB, Scene, Thing, tint
 
 SIZE = 128
 """The side of a picture, in pixels."""

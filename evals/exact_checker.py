@@ -18,8 +18,8 @@ from numpy.typing import NDArray
 from PIL import Image
 from scipy import ndimage
 
-from imagewright.t2i_backends.mini.render_v2 import SIZE, draw_scene
-from imagewright.t2i_backends.mini.world_v2 import COLOURS, SHAPES, STYLES, Group, Scene, Thing, tint
+from imagewright.t2i_backends.mini.render import SIZE, draw_scene
+from imagewright.t2i_backends.mini.world import COLOURS, SHAPES, STYLES, Group, Scene, Thing, tint
 
 Pixels = NDArray[np.float32]
 _Mask = NDArray[np.bool_]
