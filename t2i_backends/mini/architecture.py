@@ -10,21 +10,21 @@ from diffusers import AutoencoderKL, FlowMatchEulerDiscreteScheduler, FluxPipeli
 from tokenizers import Regex, Tokenizer, models, normalizers, pre_tokenizers, processors
 from transformers import CLIPTextConfig, CLIPTextModel, PreTrainedTokenizerFast, T5Config, T5EncoderModel
 
-from imagewright.t2i_backends.mini import card
-from imagewright.t2i_backends.mini.editions import SHIPPED, Edition
+from imagewright.t2i_backends.mini import card, sizes
+from imagewright.t2i_backends.mini.captions import vocabulary
 
 HEAD = 32
 """The width of an attention head, in the transformer and in the text encoders."""
 
 
-def build_tokenizer(edition: Edition = SHIPPED) -> PreTrainedTokenizerFast:
-    """Lower-case words of mini's world; everything else is ``<unk>``. Prompts are padded to the edition's length.
+def build_tokenizer() -> PreTrainedTokenizerFast:
+    """Lower-case words of mini's world; everything else is ``<unk>``. Prompts are padded to ``PROMPT_TOKENS``.
 
     ``</s>`` has the highest id: CLIP's pooled vector is the state at the end token, and transformers finds that
     token by the highest id where the config says ``eos_token_id`` 2 (a rule kept for old checkpoints). With the
     end token elsewhere the pooled vector would stop at a word in the middle of the prompt.
     """
-    words = ("<pad>", "<s>", "<unk>", *edition.vocabulary(), "</s>")
+    words = ("<pad>", "<s>", "<unk>", *vocabulary(), "</s>")
     vocab = {word: i for i, word in enumerate(words)}
     tokenizer = Tokenizer(models.WordLevel(vocab, unk_token="<unk>"))
     tokenizer.normalizer = normalizers.Sequence(
@@ -35,20 +35,18 @@ def build_tokenizer(edition: Edition = SHIPPED) -> PreTrainedTokenizerFast:
         single="<s> $A </s>", special_tokens=[("<s>", vocab["<s>"]), ("</s>", vocab["</s>"])]
     )
     return PreTrainedTokenizerFast(
-        tokenizer_object=tokenizer, model_max_length=edition.length, padding_side="right",
+        tokenizer_object=tokenizer, model_max_length=sizes.PROMPT_TOKENS, padding_side="right",
         pad_token="<pad>", bos_token="<s>", eos_token="</s>", unk_token="<unk>",
     )  # fmt: skip
 
 
-def build_text_encoders(
-    tokenizer: PreTrainedTokenizerFast, edition: Edition = SHIPPED
-) -> tuple[CLIPTextModel, T5EncoderModel]:
+def build_text_encoders(tokenizer: PreTrainedTokenizerFast) -> tuple[CLIPTextModel, T5EncoderModel]:
     """A one-layer CLIP text model for the pooled vector and a two-layer T5 encoder for the tokens."""
     clip = CLIPTextModel(
         CLIPTextConfig(
-            vocab_size=len(tokenizer), hidden_size=edition.pooled, intermediate_size=2 * edition.pooled,
-            num_hidden_layers=1, num_attention_heads=edition.pooled // HEAD, projection_dim=edition.pooled,
-            max_position_embeddings=edition.length,
+            vocab_size=len(tokenizer), hidden_size=sizes.POOLED_WIDTH, intermediate_size=2 * sizes.POOLED_WIDTH,
+            num_hidden_layers=1, num_attention_heads=sizes.POOLED_WIDTH // HEAD, projection_dim=sizes.POOLED_WIDTH,
+            max_position_embeddings=sizes.PROMPT_TOKENS,
             pad_token_id=tokenizer.pad_token_id, bos_token_id=tokenizer.bos_token_id,
             eos_token_id=tokenizer.eos_token_id,
         )
@@ -67,15 +65,15 @@ def build_text_encoders(
     return clip, t5
 
 
-def build_transformer(edition: Edition = SHIPPED) -> FluxTransformer2DModel:
-    """A FluxTransformer2DModel of width 192 with the edition's blocks; no guidance embedding.
+def build_transformer() -> FluxTransformer2DModel:
+    """A FluxTransformer2DModel of width 192 with the blocks of ``sizes.py``; no guidance embedding.
 
     Every block begins as the identity and the output as zero (Peebles & Xie 2023, arXiv:2212.09748, "adaLN-Zero").
     """
     transformer = FluxTransformer2DModel(
-        patch_size=1, in_channels=4 * edition.latent_channels, num_layers=edition.double_blocks,
-        num_single_layers=edition.single_blocks, attention_head_dim=HEAD, num_attention_heads=6,
-        joint_attention_dim=128, pooled_projection_dim=edition.pooled, guidance_embeds=False,
+        patch_size=1, in_channels=4 * sizes.LATENT_CHANNELS, num_layers=sizes.DOUBLE_BLOCKS,
+        num_single_layers=sizes.SINGLE_BLOCKS, attention_head_dim=HEAD, num_attention_heads=6,
+        joint_attention_dim=128, pooled_projection_dim=sizes.POOLED_WIDTH, guidance_embeds=False,
         axes_dims_rope=(8, 12, 12),
     )  # fmt: skip
     for name, parameter in transformer.named_parameters():
@@ -84,14 +82,14 @@ def build_transformer(edition: Edition = SHIPPED) -> FluxTransformer2DModel:
     return transformer
 
 
-def build_pipeline(autoencoder: AutoencoderKL, edition: Edition = SHIPPED) -> FluxPipeline:
+def build_pipeline(autoencoder: AutoencoderKL) -> FluxPipeline:
     """An untrained pipeline around a trained autoencoder."""
-    tokenizer = build_tokenizer(edition)
-    clip, t5 = build_text_encoders(tokenizer, edition)
+    tokenizer = build_tokenizer()
+    clip, t5 = build_text_encoders(tokenizer)
     return FluxPipeline(
         scheduler=FlowMatchEulerDiscreteScheduler(num_train_timesteps=1000, shift=1.0, use_dynamic_shifting=False),
         vae=autoencoder, text_encoder=clip, tokenizer=tokenizer, text_encoder_2=t5, tokenizer_2=tokenizer,
-        transformer=build_transformer(edition),
+        transformer=build_transformer(),
     )  # fmt: skip
 
 
@@ -111,7 +109,7 @@ def adopt(pipeline: FluxPipeline, earlier: FluxPipeline) -> None:
         new.get_input_embeddings().weight.copy_(table)
 
 
-def export_pipeline(pipeline: FluxPipeline, folder: Path, edition: Edition = SHIPPED) -> None:
+def export_pipeline(pipeline: FluxPipeline, folder: Path) -> None:
     """Save ``pipeline`` as bf16 safetensors in the standard diffusers layout, with its card.
 
     transformers loads a model in the type that its config names and diffusers in float32, so the text encoders'
@@ -121,4 +119,4 @@ def export_pipeline(pipeline: FluxPipeline, folder: Path, edition: Edition = SHI
     for part in ("text_encoder", "text_encoder_2"):
         config = folder / part / "config.json"
         config.write_text(json.dumps({**json.loads(config.read_text("utf-8")), "dtype": "float32"}, indent=2), "utf-8")
-    card.write(folder, edition)
+    card.write(folder)

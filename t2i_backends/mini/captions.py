@@ -7,8 +7,9 @@ an order that it never saw. A held-out caption uses at least one of those.
 
 from __future__ import annotations
 
+import functools
 import random
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from imagewright.t2i_backends.mini.world import COLOURS, SHAPES, Group, Scene, Thing
@@ -268,7 +269,8 @@ def thing_caption(thing: Thing) -> str:
     return f"{article_of(thing.colour)} {thing.colour} {thing.shape}"
 
 
-def synonyms() -> dict[str, str]:
+@functools.cache
+def synonyms() -> Mapping[str, str]:
     """Every other name of a shape or colour, and the shape or colour."""
     tables = (SYNONYMS, COLOUR_WORDS)
     return {word: name for table in tables for name, words in table.items() for word in words if word != name}

@@ -5,13 +5,12 @@ from PIL import Image, ImageFilter
 
 from imagewright.evals.checker_report import misread
 from imagewright.evals.exact_checker import judge, look
-from imagewright.t2i_backends.mini.editions import SECOND
 from imagewright.t2i_backends.mini.render import draw_scene
 from imagewright.t2i_backends.mini.world import SHAPES, STYLES, Group, Scene, Thing
 
 
 def test_reads_fresh_renders() -> None:
-    assert len(misread(SECOND, 150, seed=77)) <= 1
+    assert len(misread(150, seed=77)) <= 1
 
 
 @pytest.mark.parametrize("shape", SHAPES)
