@@ -145,11 +145,18 @@ def arms(table: FlowMeans, plain: str, images: int, draws: int) -> tuple[Arm, ..
 
 
 PAIRS = (
-    ("full", "plain"), ("full", "best-of-n"), ("selected", "best-fixed"), ("selected", "category-table"),
-    ("selected", "random"), ("selected+layout", "selected"), ("full", "selected"),
+    ("full", "plain"),
+    ("full", "best-of-n"),
+    ("selected", "best-fixed"),
+    ("selected", "category-table"),
+    ("selected", "random"),
+    ("selected+layout", "selected"),
+    ("full", "selected"),
     ("full", "full without categorizer"),
-    ("full", "full without selector"), ("full", "full without layout"), ("full", "full without repairs"),
-)  # fmt: skip
+    ("full", "full without selector"),
+    ("full", "full without layout"),
+    ("full", "full without repairs"),
+)
 
 
 REMOVED = (("full", "best-of-n"),)
@@ -281,9 +288,17 @@ def _draw(engine: Engine, arm: Arm, case: ReportCase, seed: int, picture: Path) 
 
 def _request(arm: Arm, case: ReportCase, seed: int, picture: Path) -> DrawRequest:
     return DrawRequest(
-        prompt=case.prompt, seed=seed, flow=arm.flow(case), use_categories=arm.categories, use_layout=arm.layout,
-        use_critic=arm.critic, backend=arm.backend, max_images=arm.images, out=str(picture), anyway=True,
-    )  # fmt: skip
+        prompt=case.prompt,
+        seed=seed,
+        flow=arm.flow(case),
+        use_categories=arm.categories,
+        use_layout=arm.layout,
+        use_critic=arm.critic,
+        backend=arm.backend,
+        max_images=arm.images,
+        out=str(picture),
+        anyway=True,
+    )
 
 
 def write_prompts(made: Sequence[ReportCase], folder: Path) -> None:

@@ -187,9 +187,14 @@ def _name(solid: _Mask, colour: int) -> Piece:
     scores = [(_overlap(mask, t), t.shape) for t in _templates() if 1 / MOST_SKEW < ratio / t.ratio < MOST_SKEW]
     match, shape = max(scores, default=(0.0, ""))
     return Piece(
-        shape if match >= _MIN_MATCH else "", _NAMES[colour], left / SIZE, top / SIZE, (right - left) / SIZE,
-        (bottom - top) / SIZE, match,
-    )  # fmt: skip
+        shape if match >= _MIN_MATCH else "",
+        _NAMES[colour],
+        left / SIZE,
+        top / SIZE,
+        (right - left) / SIZE,
+        (bottom - top) / SIZE,
+        match,
+    )
 
 
 def _overlap(mask: Pixels, template: _Template) -> float:

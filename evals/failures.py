@@ -29,9 +29,11 @@ from imagewright.t2i_backends.mini.captions import synonyms
 from imagewright.t2i_backends.mini.world import Scene
 
 CAUSES = {
-    "reading": "the prompt was misread", "layout": "the boxes are not what was read",
-    "critic": "the critic accepted a wrong picture", "drawing": "the critic was right, and the budget ended",
-}  # fmt: skip
+    "reading": "the prompt was misread",
+    "layout": "the boxes are not what was read",
+    "critic": "the critic accepted a wrong picture",
+    "drawing": "the critic was right, and the budget ended",
+}
 _SHEET = 40
 
 
@@ -67,9 +69,7 @@ def _named(
     return synonyms.get(name, name), next((word for word in words if word in colours), "")
 
 
-def _laid_out(
-    layout: Layout, scene: Scene, wanted: Mapping[tuple[str, str], int], synonyms: Mapping[str, str]
-) -> bool:  # fmt: skip
+def _laid_out(layout: Layout, scene: Scene, wanted: Mapping[tuple[str, str], int], synonyms: Mapping[str, str]) -> bool:
     """Whether the boxes are as many as asked for, and stand as the relation says."""
     names = [_named(box.object, box.attributes, wanted, synonyms) for box in layout.boxes]
     if Counter(names) != wanted:

@@ -92,9 +92,12 @@ def _run(options: argparse.Namespace) -> str:
     named = weights(flows, files, settings.device)
     rows = measure(flows, prompts, seeds, backend, scorer, store, Printer(), lambda flow: named[flow.id], layout_for)
     made = {
-        "scorer": scorer.name, "backend": backend.name, "date": max(row.when for row in rows)[:10],
-        "models": ", ".join(sorted(set(named.values()))), "scores": str(len(rows)),
-    }  # fmt: skip
+        "scorer": scorer.name,
+        "backend": backend.name,
+        "date": max(row.when for row in rows)[:10],
+        "models": ", ".join(sorted(set(named.values()))),
+        "scores": str(len(rows)),
+    }
     write_whole(options.out, dump_matrix(EvidenceFile(tuple(rows), prompts, made)).encode())
     return f"{len(rows)} scores of {len(flows)} flows on {len(prompts)} prompts: {options.out}"
 

@@ -87,10 +87,15 @@ def draw_all(made: Sequence[ReportCase], folder: Path, side: int, steps: int, sc
     for start in range(0, len(made), 20):
         part = made[start : start + 20]
         pictures += pipe(
-            [c.prompt for c in part], negative_prompt=[""] * len(part), height=side, width=side,
-            max_sequence_length=pipe.tokenizer_2.model_max_length, true_cfg_scale=scale, num_inference_steps=steps,
+            [c.prompt for c in part],
+            negative_prompt=[""] * len(part),
+            height=side,
+            width=side,
+            max_sequence_length=pipe.tokenizer_2.model_max_length,
+            true_cfg_scale=scale,
+            num_inference_steps=steps,
             generator=[torch.Generator("cpu").manual_seed(c.seed) for c in part],
-        ).images  # fmt: skip
+        ).images
         print(f"\r{len(pictures)}/{len(made)} drawn", end="", file=sys.stderr, flush=True)
     print(file=sys.stderr)
     return pictures
@@ -143,10 +148,13 @@ def _report(folder: Path, out: Path, share: float, seed: int, steps: int, scale:
     out.mkdir(parents=True, exist_ok=True)
     contact_sheet(made, pictures, wrong).save(out / "sheet.png")
     result: dict[str, object] = {
-        "pipeline": str(folder), "seed": seed, "steps": steps, "true_cfg_scale": scale,
+        "pipeline": str(folder),
+        "seed": seed,
+        "steps": steps,
+        "true_cfg_scale": scale,
         "rows": rows,
         "wrong": [{"prompt": c.prompt, "seed": c.seed, "why": w} for c, w in zip(made, wrong, strict=True) if w],
-    }  # fmt: skip
+    }
     (out / "report.json").write_text(json.dumps(result, indent=1), "utf-8")
     print(f"contact sheet: {out / 'sheet.png'}")
     return result
@@ -163,9 +171,13 @@ def main() -> None:
     parser.add_argument("--scale", type=float)
     args = parser.parse_args()
     _report(
-        args.pipeline or shipped.WEIGHTS / "pipeline", args.out, args.share, args.seed, args.steps or sizes.CALL_STEPS,
+        args.pipeline or shipped.WEIGHTS / "pipeline",
+        args.out,
+        args.share,
+        args.seed,
+        args.steps or sizes.CALL_STEPS,
         args.scale or sizes.CALL_GUIDANCE,
-    )  # fmt: skip
+    )
 
 
 if __name__ == "__main__":

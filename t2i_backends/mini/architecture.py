@@ -35,30 +35,49 @@ def build_tokenizer() -> PreTrainedTokenizerFast:
         single="<s> $A </s>", special_tokens=[("<s>", vocab["<s>"]), ("</s>", vocab["</s>"])]
     )
     return PreTrainedTokenizerFast(
-        tokenizer_object=tokenizer, model_max_length=sizes.PROMPT_TOKENS, padding_side="right",
-        pad_token="<pad>", bos_token="<s>", eos_token="</s>", unk_token="<unk>",
-    )  # fmt: skip
+        tokenizer_object=tokenizer,
+        model_max_length=sizes.PROMPT_TOKENS,
+        padding_side="right",
+        pad_token="<pad>",
+        bos_token="<s>",
+        eos_token="</s>",
+        unk_token="<unk>",
+    )
 
 
 def build_text_encoders(tokenizer: PreTrainedTokenizerFast) -> tuple[CLIPTextModel, T5EncoderModel]:
     """A one-layer CLIP text model for the pooled vector and a two-layer T5 encoder for the tokens."""
     clip = CLIPTextModel(
         CLIPTextConfig(
-            vocab_size=len(tokenizer), hidden_size=sizes.POOLED_WIDTH, intermediate_size=2 * sizes.POOLED_WIDTH,
-            num_hidden_layers=1, num_attention_heads=sizes.POOLED_WIDTH // HEAD, projection_dim=sizes.POOLED_WIDTH,
+            vocab_size=len(tokenizer),
+            hidden_size=sizes.POOLED_WIDTH,
+            intermediate_size=2 * sizes.POOLED_WIDTH,
+            num_hidden_layers=1,
+            num_attention_heads=sizes.POOLED_WIDTH // HEAD,
+            projection_dim=sizes.POOLED_WIDTH,
             max_position_embeddings=sizes.PROMPT_TOKENS,
-            pad_token_id=tokenizer.pad_token_id, bos_token_id=tokenizer.bos_token_id,
+            pad_token_id=tokenizer.pad_token_id,
+            bos_token_id=tokenizer.bos_token_id,
             eos_token_id=tokenizer.eos_token_id,
         )
-    )  # fmt: skip
+    )
     t5 = T5EncoderModel(
         T5Config(
-            vocab_size=len(tokenizer), d_model=128, d_kv=HEAD, num_heads=4, d_ff=256, num_layers=2, dropout_rate=0.0,
-            feed_forward_proj="gated-gelu", relative_attention_num_buckets=16, relative_attention_max_distance=24,
-            pad_token_id=tokenizer.pad_token_id, eos_token_id=tokenizer.eos_token_id,
+            vocab_size=len(tokenizer),
+            d_model=128,
+            d_kv=HEAD,
+            num_heads=4,
+            d_ff=256,
+            num_layers=2,
+            dropout_rate=0.0,
+            feed_forward_proj="gated-gelu",
+            relative_attention_num_buckets=16,
+            relative_attention_max_distance=24,
+            pad_token_id=tokenizer.pad_token_id,
+            eos_token_id=tokenizer.eos_token_id,
             decoder_start_token_id=tokenizer.pad_token_id,
         )
-    )  # fmt: skip
+    )
     # Word order reaches T5 through this bias alone. At its usual width (0.09) none of 120 steps told the first of two
     # nouns from the second; at 1 twenty were enough.
     torch.nn.init.normal_(t5.encoder.block[0].layer[0].SelfAttention.relative_attention_bias.weight)
@@ -71,11 +90,17 @@ def build_transformer() -> FluxTransformer2DModel:
     Every block begins as the identity and the output as zero (Peebles & Xie 2023, arXiv:2212.09748, "adaLN-Zero").
     """
     transformer = FluxTransformer2DModel(
-        patch_size=1, in_channels=4 * sizes.LATENT_CHANNELS, num_layers=sizes.DOUBLE_BLOCKS,
-        num_single_layers=sizes.SINGLE_BLOCKS, attention_head_dim=HEAD, num_attention_heads=6,
-        joint_attention_dim=128, pooled_projection_dim=sizes.POOLED_WIDTH, guidance_embeds=False,
+        patch_size=1,
+        in_channels=4 * sizes.LATENT_CHANNELS,
+        num_layers=sizes.DOUBLE_BLOCKS,
+        num_single_layers=sizes.SINGLE_BLOCKS,
+        attention_head_dim=HEAD,
+        num_attention_heads=6,
+        joint_attention_dim=128,
+        pooled_projection_dim=sizes.POOLED_WIDTH,
+        guidance_embeds=False,
         axes_dims_rope=(8, 12, 12),
-    )  # fmt: skip
+    )
     for name, parameter in transformer.named_parameters():
         if name.startswith("proj_out") or ("norm" in name and ".linear." in name):
             torch.nn.init.zeros_(parameter)
@@ -88,9 +113,13 @@ def build_pipeline(autoencoder: AutoencoderKL) -> FluxPipeline:
     clip, t5 = build_text_encoders(tokenizer)
     return FluxPipeline(
         scheduler=FlowMatchEulerDiscreteScheduler(num_train_timesteps=1000, shift=1.0, use_dynamic_shifting=False),
-        vae=autoencoder, text_encoder=clip, tokenizer=tokenizer, text_encoder_2=t5, tokenizer_2=tokenizer,
+        vae=autoencoder,
+        text_encoder=clip,
+        tokenizer=tokenizer,
+        text_encoder_2=t5,
+        tokenizer_2=tokenizer,
         transformer=build_transformer(),
-    )  # fmt: skip
+    )
 
 
 @torch.no_grad()

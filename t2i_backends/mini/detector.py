@@ -45,9 +45,13 @@ def heads() -> list[int]:
 
 def _block(inside: int, outside: int, stride: int) -> nn.Sequential:
     return nn.Sequential(
-        nn.Conv2d(inside, outside, 3, stride, 1, bias=False), nn.GroupNorm(4, outside), nn.SiLU(),
-        nn.Conv2d(outside, outside, 3, 1, 1, bias=False), nn.GroupNorm(4, outside), nn.SiLU(),
-    )  # fmt: skip
+        nn.Conv2d(inside, outside, 3, stride, 1, bias=False),
+        nn.GroupNorm(4, outside),
+        nn.SiLU(),
+        nn.Conv2d(outside, outside, 3, 1, 1, bias=False),
+        nn.GroupNorm(4, outside),
+        nn.SiLU(),
+    )
 
 
 class DetectorNet(nn.Module):

@@ -128,10 +128,15 @@ class Model(nn.Module):
             regions = self.t5(region_ids.flatten(0, 1))[0].unflatten(0, region_ids.shape[:2]).flatten(1, 2)
             text = torch.cat([text, regions], dim=1)
         velocity: Tensor = self.transformer(
-            hidden_states=noisy, timestep=sigma, encoder_hidden_states=text, pooled_projections=pooled,
-            txt_ids=text.new_zeros(text.shape[1], 3), img_ids=self.image_ids,
-            joint_attention_kwargs=None if mask is None else {"attention_mask": mask}, return_dict=False,
-        )[0]  # fmt: skip
+            hidden_states=noisy,
+            timestep=sigma,
+            encoder_hidden_states=text,
+            pooled_projections=pooled,
+            txt_ids=text.new_zeros(text.shape[1], 3),
+            img_ids=self.image_ids,
+            joint_attention_kwargs=None if mask is None else {"attention_mask": mask},
+            return_dict=False,
+        )[0]
         return velocity
 
 
@@ -291,9 +296,11 @@ def first_pipeline(work: Path, plan: TrainingPlan, weights: Path | None) -> Flux
 
 def _state(model: Model, chain: list[torch.optim.Optimizer], average: Average, step: int) -> dict[str, Any]:
     return {
-        "model": model.state_dict(), "optimisers": [o.state_dict() for o in chain],
-        "average": average.shadow, "step": step,
-    }  # fmt: skip
+        "model": model.state_dict(),
+        "optimisers": [o.state_dict() for o in chain],
+        "average": average.shadow,
+        "step": step,
+    }
 
 
 def _resume(path: Path, model: Model, chain: list[torch.optim.Optimizer], average: Average) -> int:
@@ -356,10 +363,16 @@ def main() -> None:
         export_checkpoint(args.work, out, args.averaged)
         return
     plan = TrainingPlan(
-        steps=args.steps, batch=args.batch, seed=args.seed, decay=args.decay,
-        regions_from=args.regions_from, region_share=args.region_share, most_shards=args.most_shards,
-        text_steps=args.text_steps, noise_shift=args.noise_shift,
-    )  # fmt: skip
+        steps=args.steps,
+        batch=args.batch,
+        seed=args.seed,
+        decay=args.decay,
+        regions_from=args.regions_from,
+        region_share=args.region_share,
+        most_shards=args.most_shards,
+        text_steps=args.text_steps,
+        noise_shift=args.noise_shift,
+    )
     train_flow(args.work, plan, pick_training_device(args.device), out, not args.no_compile, args.weights)
 
 

@@ -93,9 +93,12 @@ def train_autoencoder(work: Path, steps: int, batch: int, seed: int, device: tor
         progress.tell(step + 1, loss.item())
         if (step + 1) % 200 == 0 or step + 1 == steps:
             state = {
-                "model": model.state_dict(), "optimiser": optimiser.state_dict(), "schedule": schedule.state_dict(),
-                "average": average.shadow, "step": step + 1,
-            }  # fmt: skip
+                "model": model.state_dict(),
+                "optimiser": optimiser.state_dict(),
+                "schedule": schedule.state_dict(),
+                "average": average.shadow,
+                "step": step + 1,
+            }
             save_atomically(state, work / "autoencoder.pt")
     average.copy_to(model.parameters())
     calibrate(model, render_batch(random.Random(seed + 1), 512).to(device))

@@ -152,8 +152,14 @@ def wear_out(clean: Tensor, kind: str, rng: random.Random, vae: AutoencoderKL | 
 
 
 def train_detector(
-    name: str, work: Path, out: Path, steps: int, batch: int, device: torch.device, checked: int = 1000,
-) -> None:  # fmt: skip
+    name: str,
+    work: Path,
+    out: Path,
+    steps: int,
+    batch: int,
+    device: torch.device,
+    checked: int = 1000,
+) -> None:
     """Train one detector, or go on from its checkpoint, and write it as fp16 safetensors."""
     kind = _KINDS[name]
     torch.manual_seed(kind.seed)
@@ -183,9 +189,11 @@ def train_detector(
         progress.tell(step + 1, loss.item())
         if (step + 1) % 250 == 0 or step + 1 == steps:
             state = {
-                "net": net.state_dict(), "optimiser": optimiser.state_dict(), "average": average.shadow,
+                "net": net.state_dict(),
+                "optimiser": optimiser.state_dict(),
+                "average": average.shadow,
                 "step": step + 1,
-            }  # fmt: skip
+            }
             save_atomically(state, work / f"detector-{name}.pt")
     average.copy_to(net.parameters())
     out.mkdir(parents=True, exist_ok=True)

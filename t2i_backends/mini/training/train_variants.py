@@ -174,10 +174,15 @@ def train_few_steps(
 
 
 def _learn(
-    name: str, path: Path, learning: Sequence[nn.Parameter], rate: float, plan: TrainingPlan,
+    name: str,
+    path: Path,
+    learning: Sequence[nn.Parameter],
+    rate: float,
+    plan: TrainingPlan,
     loss: Callable[[int], Tensor],
-    state: Callable[[], dict[str, Any]], restore: Callable[[dict[str, Any]], object],
-) -> None:  # fmt: skip
+    state: Callable[[], dict[str, Any]],
+    restore: Callable[[dict[str, Any]], object],
+) -> None:
     """AdamW with a warm-up and a linear decay, resumable; ``state`` and ``restore`` are the variant's weights."""
     optimiser = torch.optim.AdamW(learning, lr=rate, weight_decay=0.0, betas=(0.9, 0.98))
     start = 0
