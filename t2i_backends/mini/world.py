@@ -121,14 +121,6 @@ def tint(rgb: RGB) -> RGB:
     return (r, g, b)
 
 
-def scene_kind(scene: Scene) -> str:
-    """Which of ``SCENE_KINDS`` a scene is."""
-    counts = [group.count for group in scene.groups]
-    if len(counts) == 1:
-        return "one" if counts[0] == 1 else "few"
-    return "many" if len(counts) > 2 else "two" if counts == [1, 1] else "mixed"
-
-
 def sample_scene(rng: random.Random, kind: str | None = None) -> Scene:
     """Draw one scene at random, of ``kind`` where that is given."""
     while True:

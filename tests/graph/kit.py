@@ -325,7 +325,7 @@ class Studio:
 
 def always_a_star_too_many(job: Job, regions: list[Region]) -> list[Region]:
     """A flaw that no repair cures."""
-    return [*regions, Region(caption="a purple star", x=0.02, y=0.02, width=0.18, height=0.18)]
+    return [*regions, Region(caption="a purple star", x=0.84, y=0.84, width=0.15, height=0.15)]
 
 
 def main() -> None:

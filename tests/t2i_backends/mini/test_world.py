@@ -15,7 +15,6 @@ from imagewright.t2i_backends.mini.world import (
     compatible,
     lesson_scene,
     sample_scene,
-    scene_kind,
     tint,
 )
 
@@ -23,6 +22,14 @@ from imagewright.t2i_backends.mini.world import (
 def scenes(count: int, seed: int = 0, kind: str | None = None) -> list[Scene]:
     rng = random.Random(seed)
     return [sample_scene(rng, kind) for _ in range(count)]
+
+
+def scene_kind(scene: Scene) -> str:
+    """Which of ``SCENE_KINDS`` a scene is."""
+    counts = [group.count for group in scene.groups]
+    if len(counts) == 1:
+        return "one" if counts[0] == 1 else "few"
+    return "many" if len(counts) > 2 else "two" if counts == [1, 1] else "mixed"
 
 
 def test_things_stay_on_the_canvas_apart_and_visible() -> None:
