@@ -21,16 +21,16 @@ from scipy import ndimage
 from imagewright.t2i_backends.mini.render import SIZE, draw_scene
 from imagewright.t2i_backends.mini.world import COLOURS, SHAPES, STYLES, Group, Scene, Thing, tint
 
-Pixels = NDArray[np.float32]
+_Pixels = NDArray[np.float32]
 _Mask = NDArray[np.bool_]
 
 _NAMES = tuple(COLOURS)
-_INKS: Pixels = np.array([COLOURS[n] for n in _NAMES], dtype=np.float32)
-_TINTS: Pixels = np.array([tint(COLOURS[n]) for n in _NAMES], dtype=np.float32)
+_INKS: _Pixels = np.array([COLOURS[n] for n in _NAMES], dtype=np.float32)
+_TINTS: _Pixels = np.array([tint(COLOURS[n]) for n in _NAMES], dtype=np.float32)
 OFF_PAPER = 30.0
 """Distance in RGB from the background's colours beyond which a pixel belongs to a thing."""
 _MIN_AREA = 60
-"""Pixels of a 128 px picture below which a piece is a stray mark (the smallest outlined thing has 150)."""
+"""_Pixels of a 128 px picture below which a piece is a stray mark (the smallest outlined thing has 150)."""
 _MIN_MATCH = 0.74
 """Overlap (intersection over union) below which a silhouette is no shape of this world."""
 MOST_SKEW = 1.25
@@ -38,7 +38,7 @@ MOST_SKEW = 1.25
 SECOND_COLOUR = 0.2
 """The share of a piece's pure pixels from which another colour makes it two pieces."""
 PURE = 0.75
-"""Pixels this far off the background, of the farthest, show a thing's own colour and no mixture."""
+"""_Pixels this far off the background, of the farthest, show a thing's own colour and no mixture."""
 _GRID = 32
 
 
@@ -73,7 +73,7 @@ class _Template:
     """A silhouette scaled to a square, the ratio of its sides, and the shape that it is."""
 
     shape: str
-    mask: Pixels
+    mask: _Pixels
     ratio: float
 
 
@@ -89,7 +89,7 @@ def look(image: Image.Image) -> Seen:
     return Seen(_NAMES[paper], tuple(pieces))
 
 
-def _background(pixels: Pixels) -> int:
+def _background(pixels: _Pixels) -> int:
     """The colour of most of the rim, tints counted in; the whole picture decides little."""
     both = np.concatenate([_INKS, _TINTS])
     nearest = np.linalg.norm(pixels[:, :, None, :] - both, axis=-1).argmin(axis=-1) % len(_NAMES)
@@ -98,7 +98,7 @@ def _background(pixels: Pixels) -> int:
     return int(votes.argmax())
 
 
-def _papers(pixels: Pixels, paper: int) -> tuple[Pixels, Pixels]:
+def _papers(pixels: _Pixels, paper: int) -> tuple[_Pixels, _Pixels]:
     """The two colours of the background as they are in this picture; twice the same where it has no pattern."""
     away = np.stack([np.linalg.norm(pixels - wanted, axis=-1) for wanted in (_INKS[paper], _TINTS[paper])])
     nearer = away.argmin(axis=0)
@@ -109,16 +109,16 @@ def _papers(pixels: Pixels, paper: int) -> tuple[Pixels, Pixels]:
     return base, base if marks is None else marks
 
 
-def _distance_off(pixels: Pixels, base: Pixels, marks: Pixels) -> Pixels:
+def _distance_off(pixels: _Pixels, base: _Pixels, marks: _Pixels) -> _Pixels:
     """How far each pixel's colour is from the line between the background's two."""
     along = marks - base
     part = ((pixels - base) @ along) / max(float(along @ along), 1e-6)
     nearest = base + np.clip(part, 0, 1)[:, :, None] * along
-    distance: Pixels = np.linalg.norm(pixels - nearest, axis=-1)
+    distance: _Pixels = np.linalg.norm(pixels - nearest, axis=-1)
     return distance
 
 
-def _pieces(pixels: Pixels, off: Pixels) -> list[tuple[_Mask, int]]:
+def _pieces(pixels: _Pixels, off: _Pixels) -> list[tuple[_Mask, int]]:
     """The filled silhouette and the colour of every piece."""
     labels, _ = ndimage.label(off > OFF_PAPER, np.ones((3, 3)))
     found = []
@@ -134,14 +134,14 @@ def _pieces(pixels: Pixels, off: Pixels) -> list[tuple[_Mask, int]]:
     return found
 
 
-def _filled(solid: _Mask, window: tuple[slice, slice], off: Pixels) -> _Mask:
+def _filled(solid: _Mask, window: tuple[slice, slice], off: _Pixels) -> _Mask:
     """A part of the picture's ``window`` as a mask of the whole picture, its holes filled."""
     whole = np.zeros(off.shape, dtype=bool)
     whole[window] = ndimage.binary_fill_holes(solid)
     return whole
 
 
-def _split(pixels: Pixels, off: Pixels, blob: _Mask) -> list[tuple[_Mask, int]]:
+def _split(pixels: _Pixels, off: _Pixels, blob: _Mask) -> list[tuple[_Mask, int]]:
     """The parts of a connected piece, one a colour; most pieces have one. Rims go to the nearest pure pixel."""
     pure = blob & (off > PURE * np.percentile(off[blob], 95))
     nearest = np.linalg.norm(pixels[:, :, None, :] - _INKS, axis=-1).argmin(axis=-1)
@@ -155,12 +155,12 @@ def _split(pixels: Pixels, off: Pixels, blob: _Mask) -> list[tuple[_Mask, int]]:
     return [(blob & (owner == colour), colour) for colour in colours]
 
 
-def _scaled(solid: _Mask) -> tuple[Pixels, float, tuple[int, int, int, int]]:
+def _scaled(solid: _Mask) -> tuple[_Pixels, float, tuple[int, int, int, int]]:
     """The silhouette stretched to ``_GRID`` squares, width over height, and its box ``left, top, right, bottom``."""
     rows, columns = np.nonzero(solid.any(axis=1))[0], np.nonzero(solid.any(axis=0))[0]
     box = (int(columns[0]), int(rows[0]), int(columns[-1]) + 1, int(rows[-1]) + 1)
     crop = Image.fromarray(solid[box[1] : box[3], box[0] : box[2]].astype(np.uint8) * 255)
-    stretched: Pixels = np.asarray(
+    stretched: _Pixels = np.asarray(
         crop.resize((_GRID, _GRID), Image.Resampling.BILINEAR), dtype=np.float32
     ) / np.float32(255)
     return stretched, (box[2] - box[0]) / (box[3] - box[1]), box
@@ -197,7 +197,7 @@ def _name(solid: _Mask, colour: int) -> Piece:
     )
 
 
-def _overlap(mask: Pixels, template: _Template) -> float:
+def _overlap(mask: _Pixels, template: _Template) -> float:
     return float(np.minimum(mask, template.mask).sum() / np.maximum(mask, template.mask).sum())
 
 

@@ -140,7 +140,7 @@ class Model(nn.Module):
         return velocity
 
 
-def captions(scenes: list[Scene], rng: random.Random) -> list[str]:
+def caption_all(scenes: list[Scene], rng: random.Random) -> list[str]:
     """A caption a scene: one in ten empty (for guidance), one in twenty with an unknown word in it."""
     texts = []
     for scene in scenes:
@@ -220,7 +220,7 @@ def loss_of(model: Model, data: Scenes, plan: TrainingPlan, step: int, device: t
     sigma = torch.sigmoid(torch.randn(len(chosen), generator=noise_source) + plan.noise_shift).to(device)
     noisy = torch.lerp(clean, noise, sigma[:, None, None])
     region_ids, mask = region_batch(model, scenes, rng) if with_regions else (None, None)
-    ids = model.tokens(captions(scenes, rng))
+    ids = model.tokens(caption_all(scenes, rng))
     with torch.autocast(device.type, torch.bfloat16):
         velocity = model(noisy, sigma, ids, region_ids, mask)
     flow: Tensor = (velocity.float() - (noise - clean)).square().mean()

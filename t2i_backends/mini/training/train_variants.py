@@ -23,7 +23,7 @@ from torch import Tensor, nn
 from imagewright.t2i_backends.mini import shipped, sizes
 from imagewright.t2i_backends.mini.training import compiling
 from imagewright.t2i_backends.mini.training.scenes import Scenes
-from imagewright.t2i_backends.mini.training.train import SAVE_EVERY, Model, TrainingPlan, captions, loss_of
+from imagewright.t2i_backends.mini.training.train import SAVE_EVERY, Model, TrainingPlan, caption_all, loss_of
 from imagewright.t2i_backends.mini.training.training import (
     TrainingProgress,
     load_if_there,
@@ -126,7 +126,7 @@ def few_step_loss(
     sigma = 1 - start / STUDENT_STEPS
     noise = torch.randn(clean.shape, generator=source).to(device)
     noisy = torch.lerp(clean, noise, sigma[:, None, None])
-    ids = student.tokens(captions(scenes, rng))
+    ids = student.tokens(caption_all(scenes, rng))
     empty = student.tokens([""] * len(scenes))
     with torch.autocast(device.type, torch.bfloat16):
         with torch.no_grad():
