@@ -2,7 +2,6 @@
 # Variables: PROMPT   what to draw (any characters; it is handed over as it is)
 #            ARGS     further options, e.g. ARGS="--seed 7 --size 96x64"
 #            PYTHON   the Python to build .venv with, from 3.11 on
-#            WORLD    the small model's world to train: 1, or 2 (more things, colours, patterns; 128 px)
 #            TORCH_INDEX  where torch comes from; a machine without a GPU saves gigabytes with
 #                         TORCH_INDEX=https://download.pytorch.org/whl/cpu
 
@@ -24,7 +23,6 @@ LOG := $(VENV)/install.log
 # Much of a test's time goes by while it waits for processes of its own, so several run side by side, one file in each.
 PYTEST := $(BIN)/pytest -n auto --maxprocesses 4 --dist loadfile
 TORCH_INDEX ?=
-WORLD ?= 2
 comma := ,
 # What .venv depends on: a change of either file, or of the folder, installs again; so does an interrupted install.
 KEY := $(shell { cat pyproject.toml constraints.txt; pwd; } | cksum | cut -d ' ' -f 1)
@@ -67,10 +65,10 @@ captures: $(READY_DEV) ## write docs/llm_captures.md: what agents show when a la
 
 .PHONY: mini
 mini: $(READY) ## train the small model and its detectors (hours; goes on after an interruption)
-	@$(BIN)/python -m imagewright.t2i_backends.mini.training.train_autoencoder --world $(WORLD)
-	@$(BIN)/python -m imagewright.t2i_backends.mini.training.train $(ARGS) --world $(WORLD)
-	@$(BIN)/python -m imagewright.t2i_backends.mini.training.train_detector critic --world $(WORLD)
-	@$(BIN)/python -m imagewright.t2i_backends.mini.training.train_detector evidence --world $(WORLD)
+	@$(BIN)/python -m imagewright.t2i_backends.mini.training.train_autoencoder
+	@$(BIN)/python -m imagewright.t2i_backends.mini.training.train $(ARGS)
+	@$(BIN)/python -m imagewright.t2i_backends.mini.training.train_detector critic
+	@$(BIN)/python -m imagewright.t2i_backends.mini.training.train_detector evidence
 
 .PHONY: mini-variants
 mini-variants: $(READY) ## train the small model's LoRAs and its variant of few steps (an hour; goes on after an interruption)

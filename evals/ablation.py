@@ -19,26 +19,23 @@ from typing import Any, Literal, Protocol
 from PIL import Image
 
 from imagewright.errors import BadInput, CannotDraw
-from imagewright.evals.mini_report import LOOKS, ROWS, ReportCase, Row, cases, complaints
+from imagewright.evals.exact_checker import look
+from imagewright.evals.mini_report import ROWS, ReportCase, Row, cases, complaints
 from imagewright.evals.paired import ArmOutcome
 from imagewright.memory.artifacts import write_whole
 from imagewright.schemas import DrawRequest, Evidence, RunResult
-from imagewright.t2i_backends.mini.editions import EDITIONS, Edition
 from imagewright.t2i_backends.mini.world import Group, Scene
 
 SEED = 7_200
 """Seeds the held-out prompts; apart from those of training, sweep, report and of every earlier ablation."""
 _SEVERAL = ((2, 1), (1, 2), (2, 2), (3, 1), (1, 3), (3, 2), (2, 3))
-PROMPT_KINDS: Mapping[int, tuple[Row, ...]] = {
-    1: ROWS[1],
-    2: (
-        *(replace(row, prompts=50) for row in ROWS[2]),
-        Row("two kinds, 3-5 things", 200, _SEVERAL),
-        Row("two kinds, 3-5 things, related", 200, _SEVERAL, related=True),
-        Row("three kinds", 200, ((1, 1, 1), (2, 1, 1), (1, 2, 1))),
-        Row("four kinds", 200, ((1, 1, 1, 1),)),
-    ),
-}
+PROMPT_KINDS: tuple[Row, ...] = (
+    *(replace(row, prompts=50) for row in ROWS),
+    Row("two kinds, 3-5 things", 200, _SEVERAL),
+    Row("two kinds, 3-5 things, related", 200, _SEVERAL, related=True),
+    Row("three kinds", 200, ((1, 1, 1), (2, 1, 1), (1, 2, 1))),
+    Row("four kinds", 200, ((1, 1, 1, 1),)),
+)
 """What is asked for, and how often: the rows of the report, which a plain call mostly gets right, and harder ones.
 
 The shares were set on the prompts of another seed, so that the plain call gets about three in four right."""
@@ -148,11 +145,18 @@ def arms(table: FlowMeans, plain: str, images: int, draws: int) -> tuple[Arm, ..
 
 
 PAIRS = (
-    ("full", "plain"), ("full", "best-of-n"), ("selected", "best-fixed"), ("selected", "category-table"),
-    ("selected", "random"), ("selected+layout", "selected"), ("full", "selected"),
+    ("full", "plain"),
+    ("full", "best-of-n"),
+    ("selected", "best-fixed"),
+    ("selected", "category-table"),
+    ("selected", "random"),
+    ("selected+layout", "selected"),
+    ("full", "selected"),
     ("full", "full without categorizer"),
-    ("full", "full without selector"), ("full", "full without layout"), ("full", "full without repairs"),
-)  # fmt: skip
+    ("full", "full without selector"),
+    ("full", "full without layout"),
+    ("full", "full without repairs"),
+)
 
 
 REMOVED = (("full", "best-of-n"),)
@@ -192,23 +196,22 @@ def read_cases(path: Path) -> list[ReportCase]:
 # --- drawing --------------------------------------------------------------------------------
 
 
-def hold_out(edition: Edition, count: int, seed: int = SEED) -> list[ReportCase]:
+def hold_out(count: int, seed: int = SEED) -> list[ReportCase]:
     """``count`` prompts of ``PROMPT_KINDS``, worded as training never words them, fixed by ``seed``."""
-    rows = PROMPT_KINDS[edition.version]
-    return list(_shuffled(edition.version, max(1.0, count / sum(row.prompts for row in rows)), seed)[:count])
+    return list(_shuffled(max(1.0, count / sum(row.prompts for row in PROMPT_KINDS)), seed)[:count])
 
 
 @functools.lru_cache(maxsize=4)
-def _shuffled(version: int, share: float, seed: int) -> tuple[ReportCase, ...]:
+def _shuffled(share: float, seed: int) -> tuple[ReportCase, ...]:
     """All prompts that the fixed ones are the first of; finding room for their things takes seconds."""
-    made = cases(EDITIONS[version], seed, share, PROMPT_KINDS[version])
+    made = cases(seed, share, PROMPT_KINDS)
     random.Random(seed).shuffle(made)
     return tuple(made)
 
 
-def judge_exactly(edition: Edition) -> Judge:
+def judge_exactly(case: ReportCase, image: Image.Image) -> float:
     """The exact checker: 1 where nothing is wrong with a picture, else 0."""
-    return lambda case, image: float(not complaints(case, LOOKS[edition.version](image)))
+    return float(not complaints(case, look(image)))
 
 
 @dataclass(frozen=True)
@@ -285,9 +288,17 @@ def _draw(engine: Engine, arm: Arm, case: ReportCase, seed: int, picture: Path) 
 
 def _request(arm: Arm, case: ReportCase, seed: int, picture: Path) -> DrawRequest:
     return DrawRequest(
-        prompt=case.prompt, seed=seed, flow=arm.flow(case), use_categories=arm.categories, use_layout=arm.layout,
-        use_critic=arm.critic, backend=arm.backend, max_images=arm.images, out=str(picture), anyway=True,
-    )  # fmt: skip
+        prompt=case.prompt,
+        seed=seed,
+        flow=arm.flow(case),
+        use_categories=arm.categories,
+        use_layout=arm.layout,
+        use_critic=arm.critic,
+        backend=arm.backend,
+        max_images=arm.images,
+        out=str(picture),
+        anyway=True,
+    )
 
 
 def write_prompts(made: Sequence[ReportCase], folder: Path) -> None:

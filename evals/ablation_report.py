@@ -45,8 +45,9 @@ def plot(arms: Sequence[ArmRow]) -> Image.Image:
         for end in (arm.low, arm.high):
             brush.line((_place(end), middle - 5, _place(end), middle + 5), fill="black", width=2)
         label = f"{arm.overall:.1%}  ({arm.images_per_prompt:.1f})"
-        brush.text((max(_place(arm.high), _place(arm.overall)) + 8, middle), label, fill="black", anchor="lm",
-                   font_size=12)  # fmt: skip
+        brush.text(
+            (max(_place(arm.high), _place(arm.overall)) + 8, middle), label, fill="black", anchor="lm", font_size=12
+        )
     return sheet
 
 

@@ -26,7 +26,6 @@ from imagewright.evals.sharing import SharingEngine
 from imagewright.ports import Critic
 from imagewright.schemas import DrawRequest
 from imagewright.settings import Settings
-from imagewright.t2i_backends.mini.editions import SHIPPED
 from imagewright.t2i_backends.models.devices import runs_on_cpu
 from imagewright.t2i_backends.models.model_files import ModelFiles
 from imagewright.tools.sweep import weights
@@ -114,7 +113,7 @@ def judge_of(name: str) -> Judge:
         BadInput: there is no such scorer.
     """
     if name == "exact":
-        return judge_exactly(SHIPPED)
+        return judge_exactly
     from imagewright.agents.reading.parse import parse_prompt
 
     scorer = registry.load("scorers", name)()

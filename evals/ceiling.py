@@ -37,9 +37,7 @@ def prompt_kind(facts: PromptFacts) -> str:
     return f"{len(parsed.groups)} kinds, {things} things{', related' if parsed.relations else ''}"
 
 
-def ceiling(
-    rows: Sequence[Evidence], cell_of: Mapping[str, str], chosen: Mapping[str, str] | None = None
-) -> Ceiling:  # fmt: skip
+def ceiling(rows: Sequence[Evidence], cell_of: Mapping[str, str], chosen: Mapping[str, str] | None = None) -> Ceiling:
     """The ceiling over ``rows``, scores of all flows on the same prompts and seeds.
 
     Args:

@@ -18,19 +18,20 @@ import torch
 from PIL import Image
 
 from imagewright.errors import BadInput
-from imagewright.t2i_backends.mini.editions import SHIPPED, Edition
+from imagewright.t2i_backends.mini import shipped
+from imagewright.t2i_backends.mini.render import draw_scene
 from imagewright.t2i_backends.mini.training.spoiling import fade, spoil, tear, wobbly
-from imagewright.t2i_backends.mini.world import Scene
+from imagewright.t2i_backends.mini.world import Scene, sample_scene
 from imagewright.tools.command import end_with
 from imagewright.tools.detect import MiniDetector, Name
 
 _NOISE = 0.2
 """The most noise in the latents, in their standard deviations."""
-Spoil = Callable[[Scene, Edition, random.Random], Image.Image | None]
+Spoil = Callable[[Scene, random.Random], Image.Image | None]
 SPOILS: dict[str, Spoil] = {
-    "whole": lambda scene, edition, rng: edition.draw(scene, rng),
+    "whole": draw_scene,
     "uneven": wobbly,
-    "misshapen": lambda scene, edition, rng: spoil(scene, edition, rng)[0],
+    "misshapen": lambda scene, rng: spoil(scene, rng)[0],
     "torn": tear,
     "partly gone": fade,
 }
@@ -49,15 +50,15 @@ class CriticRow:
     """And by its form."""
 
 
-def rows(count: int, seed: int, edition: Edition = SHIPPED, name: Name = "critic") -> Iterator[CriticRow]:
+def rows(count: int, seed: int, name: Name = "critic") -> Iterator[CriticRow]:
     """A row for each kind, from ``count`` pictures that the detector ``name`` looks at."""
-    eye, through = MiniDetector.load(name, edition), _autoencoder(edition)
+    eye, through = MiniDetector.load(name), _autoencoder()
     for kind, make in SPOILS.items():
         rng = random.Random(f"{seed} {kind}")
         named = whole = made = 0
         while made < count:
-            scene = edition.sample_any(rng)
-            picture = make(scene, edition, rng) if scene.things else None
+            scene = sample_scene(rng)
+            picture = make(scene, rng) if scene.things else None
             if picture is None:
                 continue
             made += 1
@@ -68,18 +69,18 @@ def rows(count: int, seed: int, edition: Edition = SHIPPED, name: Name = "critic
         yield CriticRow(kind, made, named / made, whole / made)
 
 
-def _autoencoder(edition: Edition) -> Callable[[Image.Image, random.Random], Image.Image]:
+def _autoencoder() -> Callable[[Image.Image, random.Random], Image.Image]:
     """What passes a picture through the shipped autoencoder, with noise in between."""
     from diffusers import AutoencoderKL
 
     from imagewright.t2i_backends.mini.detector import detector_input
 
-    vae = AutoencoderKL.from_pretrained(edition.weights / "pipeline" / "vae").eval()
+    vae = AutoencoderKL.from_pretrained(shipped.WEIGHTS / "pipeline" / "vae").eval()
 
     @torch.no_grad()
     def through(picture: Image.Image, rng: random.Random) -> Image.Image:
         source = torch.Generator().manual_seed(rng.getrandbits(40))
-        latents = vae.encode(detector_input(picture, edition)[None]).latent_dist.mean
+        latents = vae.encode(detector_input(picture)[None]).latent_dist.mean
         noise = torch.randn(latents.shape, generator=source)
         pixels = vae.decode(latents + rng.uniform(0, _NOISE) * noise).sample[0].clamp(-1, 1)
         return Image.fromarray(((pixels.permute(1, 2, 0) + 1) * 127.5).round().to(torch.uint8).numpy())

@@ -1,8 +1,9 @@
 """The exact checker of mini's world: classical, on pixels, with nothing trained. It only ever judges.
 
-It finds the background's colour, cuts the picture into connected pieces of each named colour, and names the shape of
-every piece by overlap with the six outlines. Nothing that chooses, draws, criticises or scores evidence may use it
-(an import contract sees to that), so its verdict is independent.
+It finds the background's colour and its tint, takes every pixel off the line between the two for a thing's, cuts those
+into connected pieces, splits a piece where two colours meet, and names its shape by the overlap of its silhouette
+(holes filled) with silhouettes of renders. Nothing that chooses, draws, criticises or scores evidence may use it (an
+import contract sees to that), so its verdict is independent.
 """
 
 from __future__ import annotations
@@ -14,18 +15,31 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageDraw
+from PIL import Image
 from scipy import ndimage
 
-from imagewright.t2i_backends.mini.render import outline
-from imagewright.t2i_backends.mini.world import BACKGROUNDS, SHAPES, Group
+from imagewright.t2i_backends.mini.render import SIZE, draw_scene
+from imagewright.t2i_backends.mini.world import COLOURS, SHAPES, STYLES, Group, Scene, Thing, tint
 
-_NAMES = tuple(BACKGROUNDS)
-_PALETTE = np.array([BACKGROUNDS[n] for n in _NAMES], dtype=np.float32)
-_MIN_AREA = 24
-"""Pixels of a 64 px picture below which a piece is a stray mark, not a thing (the smallest star has 40)."""
-_MIN_MATCH = 0.62
-"""Overlap (intersection over union) below which a piece is no shape of this world."""
+_Pixels = NDArray[np.float32]
+_Mask = NDArray[np.bool_]
+
+_NAMES = tuple(COLOURS)
+_INKS: _Pixels = np.array([COLOURS[n] for n in _NAMES], dtype=np.float32)
+_TINTS: _Pixels = np.array([tint(COLOURS[n]) for n in _NAMES], dtype=np.float32)
+OFF_PAPER = 30.0
+"""Distance in RGB from the background's colours beyond which a pixel belongs to a thing."""
+_MIN_AREA = 60
+"""_Pixels of a 128 px picture below which a piece is a stray mark (the smallest outlined thing has 150)."""
+_MIN_MATCH = 0.74
+"""Overlap (intersection over union) below which a silhouette is no shape of this world."""
+MOST_SKEW = 1.25
+"""By how much the ratio of a silhouette's sides may differ from its shape's."""
+SECOND_COLOUR = 0.2
+"""The share of a piece's pure pixels from which another colour makes it two pieces."""
+PURE = 0.75
+"""_Pixels this far off the background, of the farthest, show a thing's own colour and no mixture."""
+_GRID = 32
 
 
 @dataclass(frozen=True)
@@ -54,91 +68,137 @@ class Seen:
     pieces: tuple[Piece, ...]
 
 
+@dataclass(frozen=True)
+class _Template:
+    """A silhouette scaled to a square, the ratio of its sides, and the shape that it is."""
+
+    shape: str
+    mask: _Pixels
+    ratio: float
+
+
 def look(image: Image.Image) -> Seen:
-    """Find what is in ``image`` (any size; it is brought to 64 px)."""
+    """Find what is in ``image`` (any size; it is brought to 128 px)."""
     small = image.convert("RGB")
-    if small.size != (64, 64):
-        small = small.resize((64, 64), Image.Resampling.BOX)
+    if small.size != (SIZE, SIZE):
+        small = small.resize((SIZE, SIZE), Image.Resampling.BOX)
     pixels = np.asarray(small, dtype=np.float32)
-    classes = np.linalg.norm(pixels[:, :, None, :] - _PALETTE, axis=-1).argmin(axis=-1)
-    background = _background(classes)
-    paper = np.median(pixels[classes == background], axis=0)
-    pieces = [p for c in range(len(_NAMES)) if c != background for p in _pieces(pixels, classes == c, paper, c)]
-    return Seen(_NAMES[background], tuple(pieces))
+    paper = _background(pixels)
+    off = _distance_off(pixels, *_papers(pixels, paper))
+    pieces = [_name(solid, colour) for solid, colour in _pieces(pixels, off)]
+    return Seen(_NAMES[paper], tuple(pieces))
 
 
-def _background(classes: NDArray[np.intp]) -> int:
-    frame = np.concatenate([classes[:2].ravel(), classes[-2:].ravel(), classes[:, :2].ravel(), classes[:, -2:].ravel()])
-    votes = np.bincount(frame, minlength=len(_NAMES)) * 4 + np.bincount(classes.ravel(), minlength=len(_NAMES)) * 0.1
+def _background(pixels: _Pixels) -> int:
+    """The colour of most of the rim, tints counted in; the whole picture decides little."""
+    both = np.concatenate([_INKS, _TINTS])
+    nearest = np.linalg.norm(pixels[:, :, None, :] - both, axis=-1).argmin(axis=-1) % len(_NAMES)
+    frame = np.concatenate([nearest[:3].ravel(), nearest[-3:].ravel(), nearest[:, :3].ravel(), nearest[:, -3:].ravel()])
+    votes = np.bincount(frame, minlength=len(_NAMES)) + 0.02 * np.bincount(nearest.ravel(), minlength=len(_NAMES))
     return int(votes.argmax())
 
 
-def _pieces(
-    pixels: NDArray[np.float32], mask: NDArray[np.bool_], paper: NDArray[np.float32], colour: int
-) -> list[Piece]:
-    """The pieces of one colour class. Blurred rims fall into other classes; they are thin and vanish by erosion."""
-    core = ndimage.binary_erosion(mask, np.ones((2, 2)))
-    labels, count = ndimage.label(ndimage.binary_dilation(core, np.ones((2, 2)), origin=-1) & mask, np.ones((3, 3)))
+def _papers(pixels: _Pixels, paper: int) -> tuple[_Pixels, _Pixels]:
+    """The two colours of the background as they are in this picture; twice the same where it has no pattern."""
+    away = np.stack([np.linalg.norm(pixels - wanted, axis=-1) for wanted in (_INKS[paper], _TINTS[paper])])
+    nearer = away.argmin(axis=0)
+    groups = [pixels[(nearer == i) & (away[i] < 40)] for i in (0, 1)]
+    base, marks = (np.median(g, axis=0) if len(g) > 0.03 * SIZE * SIZE else None for g in groups)
+    if base is None:
+        base = marks if marks is not None else _INKS[paper]
+    return base, base if marks is None else marks
+
+
+def _distance_off(pixels: _Pixels, base: _Pixels, marks: _Pixels) -> _Pixels:
+    """How far each pixel's colour is from the line between the background's two."""
+    along = marks - base
+    part = ((pixels - base) @ along) / max(float(along @ along), 1e-6)
+    nearest = base + np.clip(part, 0, 1)[:, :, None] * along
+    distance: _Pixels = np.linalg.norm(pixels - nearest, axis=-1)
+    return distance
+
+
+def _pieces(pixels: _Pixels, off: _Pixels) -> list[tuple[_Mask, int]]:
+    """The filled silhouette and the colour of every piece."""
+    labels, _ = ndimage.label(off > OFF_PAPER, np.ones((3, 3)))
     found = []
-    for index in range(1, count + 1):
-        blob = labels == index
-        if blob.sum() >= _MIN_AREA:
-            found.append(_name(_cover(pixels, blob, paper), colour))
+    for number, window in enumerate(ndimage.find_objects(labels), start=1):
+        blob = labels[window] == number
+        if blob.sum() < _MIN_AREA:
+            continue
+        for part, colour in _split(pixels[window], off[window], blob):
+            ink = np.median(off[window][part & (off[window] > PURE * np.percentile(off[window][part], 95))])
+            cores, count = ndimage.label(part & (off[window] > 0.5 * ink), np.ones((3, 3)))
+            solids = [cores == core for core in range(1, count + 1)]
+            found += [(_filled(s, window, off), colour) for s in solids if s.sum() >= _MIN_AREA * 0.75]
     return found
 
 
-def _cover(pixels: NDArray[np.float32], blob: NDArray[np.bool_], paper: NDArray[np.float32]) -> NDArray[np.float32]:
-    """How much of each pixel the piece covers, in [0, 1]: its place between the paper's colour and the piece's own."""
-    inner = ndimage.binary_erosion(blob)
-    ink = np.median(pixels[inner if inner.sum() >= 4 else blob], axis=0)
-    along = ink - paper
-    cover = ((pixels - paper) @ along) / max(float(along @ along), 1.0)
-    away = np.linalg.norm(pixels - paper - cover[:, :, None] * along, axis=-1)
-    near = ndimage.binary_dilation(blob, np.ones((3, 3)), iterations=2) & (away < 70)
-    clipped: NDArray[np.float32] = np.where(near, np.clip(cover, 0, 1), 0).astype(np.float32)
-    return clipped
+def _filled(solid: _Mask, window: tuple[slice, slice], off: _Pixels) -> _Mask:
+    """A part of the picture's ``window`` as a mask of the whole picture, its holes filled."""
+    whole = np.zeros(off.shape, dtype=bool)
+    whole[window] = ndimage.binary_fill_holes(solid)
+    return whole
 
 
-def _name(cover: NDArray[np.float32], colour: int) -> Piece:
-    solid = cover > 0.5
+def _split(pixels: _Pixels, off: _Pixels, blob: _Mask) -> list[tuple[_Mask, int]]:
+    """The parts of a connected piece, one a colour; most pieces have one. Rims go to the nearest pure pixel."""
+    pure = blob & (off > PURE * np.percentile(off[blob], 95))
+    nearest = np.linalg.norm(pixels[:, :, None, :] - _INKS, axis=-1).argmin(axis=-1)
+    counts = np.bincount(nearest[pure], minlength=len(_NAMES))
+    colours = [int(c) for c in np.argsort(-counts) if counts[c] >= max(SECOND_COLOUR * counts.sum(), _MIN_AREA)]
+    if len(colours) < 2:
+        return [(blob, int(counts.argmax()))]
+    known = pure & np.isin(nearest, colours)
+    rows, columns = ndimage.distance_transform_edt(~known, return_distances=False, return_indices=True)
+    owner = nearest[rows, columns]
+    return [(blob & (owner == colour), colour) for colour in colours]
+
+
+def _scaled(solid: _Mask) -> tuple[_Pixels, float, tuple[int, int, int, int]]:
+    """The silhouette stretched to ``_GRID`` squares, width over height, and its box ``left, top, right, bottom``."""
     rows, columns = np.nonzero(solid.any(axis=1))[0], np.nonzero(solid.any(axis=0))[0]
-    box = (float(columns[0]), float(rows[0]), float(columns[-1] + 1), float(rows[-1] + 1))
-    scores = [max(_overlap(cover, shape, _grown(box, dx, dy)) for dx, dy in _GROWTHS) for shape in SHAPES]
-    best = int(np.argmax(scores))
-    width, height = box[2] - box[0], box[3] - box[1]
-    fits = scores[best] >= _MIN_MATCH and max(width, height) / min(width, height) < 1.5
-    return Piece(
-        SHAPES[best] if fits else "", _NAMES[colour], box[0] / 64, box[1] / 64, width / 64, height / 64, scores[best]
-    )
-
-
-# Thin tips cover less than half a pixel, so the outline may reach past the solid box.
-_GROWTHS = tuple((dx, dy) for dx in (0.0, 0.6, 1.2) for dy in (0.0, 0.6, 1.2))
-
-
-def _grown(box: tuple[float, float, float, float], dx: float, dy: float) -> tuple[float, float, float, float]:
-    return (box[0] - dx, box[1] - dy, box[2] + dx, box[3] + dy)
-
-
-def _overlap(cover: NDArray[np.float32], shape: str, box: tuple[float, float, float, float]) -> float:
-    """Intersection over union of the covered area with ``shape``'s outline in ``box`` (pixels), both soft."""
-    left, top, right, bottom = box
-    x0, y0 = max(int(left) - 2, 0), max(int(top) - 2, 0)
-    x1, y1 = min(int(right) + 3, cover.shape[1]), min(int(bottom) + 3, cover.shape[0])
-    canvas = Image.new("L", ((x1 - x0) * 4, (y1 - y0) * 4))
-    points = [((left + (right - left) * u - x0) * 4, (top + (bottom - top) * v - y0) * 4) for u, v in _unit(shape)]
-    ImageDraw.Draw(canvas).polygon(points, fill=255)
-    drawn = np.asarray(canvas.resize((x1 - x0, y1 - y0), Image.Resampling.BOX), dtype=np.float32) / 255
-    window = cover[y0:y1, x0:x1]
-    return float(np.minimum(window, drawn).sum() / max(np.maximum(window, drawn).sum(), 1e-6))
+    box = (int(columns[0]), int(rows[0]), int(columns[-1]) + 1, int(rows[-1]) + 1)
+    crop = Image.fromarray(solid[box[1] : box[3], box[0] : box[2]].astype(np.uint8) * 255)
+    stretched: _Pixels = np.asarray(
+        crop.resize((_GRID, _GRID), Image.Resampling.BILINEAR), dtype=np.float32
+    ) / np.float32(255)
+    return stretched, (box[2] - box[0]) / (box[3] - box[1]), box
 
 
 @functools.cache
-def _unit(shape: str) -> tuple[tuple[float, float], ...]:
-    """The outline stretched to fill its box exactly."""
-    points = np.array(outline(shape))
-    points = (points - points.min(axis=0)) / np.ptp(points, axis=0)
-    return tuple((float(x), float(y)) for x, y in points)
+def _templates() -> tuple[_Template, ...]:
+    """Every shape in every style at three sizes, black on white, seen as pictures are seen."""
+    made = []
+    for shape in SHAPES:
+        for style in STYLES:
+            for size in (0.21, 0.3, 0.5):
+                thing = Thing(shape, "black", 0.5, 0.5, size)
+                picture = draw_scene(Scene((), None, None, "white", (thing,), 0.5, "plain", style))
+                pixels = np.asarray(picture, dtype=np.float32)
+                ((solid, _),) = _pieces(pixels, _distance_off(pixels, *_papers(pixels, _NAMES.index("white"))))
+                mask, ratio, _ = _scaled(solid)
+                made.append(_Template(shape, mask, ratio))
+    return tuple(made)
+
+
+def _name(solid: _Mask, colour: int) -> Piece:
+    mask, ratio, (left, top, right, bottom) = _scaled(solid)
+    scores = [(_overlap(mask, t), t.shape) for t in _templates() if 1 / MOST_SKEW < ratio / t.ratio < MOST_SKEW]
+    match, shape = max(scores, default=(0.0, ""))
+    return Piece(
+        shape if match >= _MIN_MATCH else "",
+        _NAMES[colour],
+        left / SIZE,
+        top / SIZE,
+        (right - left) / SIZE,
+        (bottom - top) / SIZE,
+        match,
+    )
+
+
+def _overlap(mask: _Pixels, template: _Template) -> float:
+    return float(np.minimum(mask, template.mask).sum() / np.maximum(mask, template.mask).sum())
 
 
 # --- judging --------------------------------------------------------------------------------

@@ -21,17 +21,19 @@ from pydantic import ValidationError
 from imagewright.agents.reading.parse import parse_prompt
 from imagewright.errors import BadInput, ImagewrightError
 from imagewright.evals.ablation import read_cases
+from imagewright.evals.exact_checker import look
 from imagewright.evals.failure_sheet import Entry, failure_sheet
-from imagewright.evals.mini_report import LOOKS, ReportCase, complaints
+from imagewright.evals.mini_report import ReportCase, complaints
 from imagewright.schemas import Layout, Round
-from imagewright.t2i_backends.mini.editions import EDITIONS, Edition
-from imagewright.t2i_backends.mini.shipped import EDITION
+from imagewright.t2i_backends.mini.captions import synonyms
 from imagewright.t2i_backends.mini.world import Scene
 
 CAUSES = {
-    "reading": "the prompt was misread", "layout": "the boxes are not what was read",
-    "critic": "the critic accepted a wrong picture", "drawing": "the critic was right, and the budget ended",
-}  # fmt: skip
+    "reading": "the prompt was misread",
+    "layout": "the boxes are not what was read",
+    "critic": "the critic accepted a wrong picture",
+    "drawing": "the critic was right, and the budget ended",
+}
 _SHEET = 40
 
 
@@ -67,9 +69,7 @@ def _named(
     return synonyms.get(name, name), next((word for word in words if word in colours), "")
 
 
-def _laid_out(
-    layout: Layout, scene: Scene, wanted: Mapping[tuple[str, str], int], synonyms: Mapping[str, str]
-) -> bool:  # fmt: skip
+def _laid_out(layout: Layout, scene: Scene, wanted: Mapping[tuple[str, str], int], synonyms: Mapping[str, str]) -> bool:
     """Whether the boxes are as many as asked for, and stand as the relation says."""
     names = [_named(box.object, box.attributes, wanted, synonyms) for box in layout.boxes]
     if Counter(names) != wanted:
@@ -87,7 +87,7 @@ def _laid_out(
     return all(sign * (b - a) > 0 for a, b in pairs)
 
 
-def collect_failures(folder: Path, edition: Edition, arm: str = "full") -> list[FailedPicture]:
+def collect_failures(folder: Path, arm: str = "full") -> list[FailedPicture]:
     """The wrong pictures of ``arm`` in ``folder``, sorted by cause.
 
     Raises:
@@ -101,10 +101,10 @@ def collect_failures(folder: Path, edition: Edition, arm: str = "full") -> list[
     for cell in traces:
         case, picture = known[int(cell.name.split("-")[0])], cell.with_name(cell.name.replace(".cell.json", ".png"))
         with Image.open(picture) as image:
-            wrong = complaints(case, LOOKS[edition.version](image.convert("RGB")))
+            wrong = complaints(case, look(image.convert("RGB")))
         if wrong:
             made = _delivered(picture.with_suffix(".json"))
-            found.append(FailedPicture(case, picture, wrong, cause_of(case.scene, case.prompt, made, edition.synonyms)))
+            found.append(FailedPicture(case, picture, wrong, cause_of(case.scene, case.prompt, made, synonyms())))
     return [failure for cause in CAUSES for failure in found if failure.cause == cause]
 
 
@@ -145,10 +145,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m imagewright.evals.failures", description=__doc__)
     parser.add_argument("folder", type=Path)
     parser.add_argument("--arm", default="full")
-    parser.add_argument("--world", type=int, choices=sorted(EDITIONS), default=EDITION)
     args = parser.parse_args(argv)
     try:
-        found = collect_failures(args.folder, EDITIONS[args.world], args.arm)
+        found = collect_failures(args.folder, args.arm)
     except ImagewrightError as error:
         print(f"{error}\n{error.remedy}", file=sys.stderr)
         return error.exit_code

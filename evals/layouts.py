@@ -31,10 +31,25 @@ FILES = {
 }
 NUMBERS = {word: n for n, word in enumerate("one two three four five six seven eight nine ten".split(), 1)}
 _IRREGULAR = {
-    "mice": "mouse", "men": "man", "women": "woman", "children": "child", "people": "person", "knives": "knife",
-    "sheep": "sheep", "fish": "fish", "geese": "goose", "leaves": "leaf", "loaves": "loaf", "scissors": "scissors",
-    "wolves": "wolf", "shelves": "shelf", "feet": "foot", "teeth": "tooth", "glasses": "glasses", "deer": "deer",
-}  # fmt: skip
+    "mice": "mouse",
+    "men": "man",
+    "women": "woman",
+    "children": "child",
+    "people": "person",
+    "knives": "knife",
+    "sheep": "sheep",
+    "fish": "fish",
+    "geese": "goose",
+    "leaves": "leaf",
+    "loaves": "loaf",
+    "scissors": "scissors",
+    "wolves": "wolf",
+    "shelves": "shelf",
+    "feet": "foot",
+    "teeth": "tooth",
+    "glasses": "glasses",
+    "deer": "deer",
+}
 
 
 @dataclass

@@ -64,9 +64,15 @@ def _measure(count: int, parts: int, seed: int) -> list[dict[str, float]]:
                 first = time.perf_counter()
                 engine.index.search("a fox in ink", 10)
                 rows.append(
-                    {"flows": len(engine.index.list()), "stored": stored, "seconds": added - start,
-                     "first_search": first - added, "search": time.perf_counter() - first, "bytes": _size_of(home)}
-                )  # fmt: skip
+                    {
+                        "flows": len(engine.index.list()),
+                        "stored": stored,
+                        "seconds": added - start,
+                        "first_search": first - added,
+                        "search": time.perf_counter() - first,
+                        "bytes": _size_of(home),
+                    }
+                )
     return rows
 
 

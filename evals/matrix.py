@@ -23,8 +23,6 @@ from imagewright.retrieval.intake import read_flow_file
 from imagewright.retrieval.score_matrix import dump_matrix
 from imagewright.schemas import Flow, Region
 from imagewright.settings import load_settings
-from imagewright.t2i_backends.mini.editions import EDITIONS
-from imagewright.t2i_backends.mini.shipped import EDITION
 from imagewright.t2i_backends.models.model_files import ModelFiles
 from imagewright.tools.cells import CellStore, measure
 from imagewright.tools.command import end_with
@@ -67,7 +65,6 @@ def _arguments() -> argparse.ArgumentParser:
     parser.add_argument("--prompts", type=Path, help="a JSONL file of prompts; written when it is not there")
     parser.add_argument("--count", type=int, default=_PROMPTS)
     parser.add_argument("--seeds", type=int, default=_SEEDS)
-    parser.add_argument("--world", type=int, choices=sorted(EDITIONS), default=EDITION)
     parser.add_argument("--backend", default="diffusers")
     parser.add_argument("--scorer", default="detector")
     parser.add_argument("--store", type=Path, help="where finished cells are kept (default: in IMAGEWRIGHT_HOME)")
@@ -86,7 +83,7 @@ def _run(options: argparse.Namespace) -> str:
         )
     settings = load_settings()
     flows = flows_in(options.flows, options.only)
-    prompts = load_prompts(options.prompts, options.count, EDITIONS[options.world])
+    prompts = load_prompts(options.prompts, options.count)
     backend = registry.load("backends", options.backend)(settings.model_roots, settings.device, settings.model_cache)
     scorer = registry.load("scorers", options.scorer)()
     store = CellStore(options.store or settings.data_dir / "sweep.sqlite")
@@ -95,9 +92,12 @@ def _run(options: argparse.Namespace) -> str:
     named = weights(flows, files, settings.device)
     rows = measure(flows, prompts, seeds, backend, scorer, store, Printer(), lambda flow: named[flow.id], layout_for)
     made = {
-        "scorer": scorer.name, "backend": backend.name, "date": max(row.when for row in rows)[:10],
-        "models": ", ".join(sorted(set(named.values()))), "scores": str(len(rows)),
-    }  # fmt: skip
+        "scorer": scorer.name,
+        "backend": backend.name,
+        "date": max(row.when for row in rows)[:10],
+        "models": ", ".join(sorted(set(named.values()))),
+        "scores": str(len(rows)),
+    }
     write_whole(options.out, dump_matrix(EvidenceFile(tuple(rows), prompts, made)).encode())
     return f"{len(rows)} scores of {len(flows)} flows on {len(prompts)} prompts: {options.out}"
 

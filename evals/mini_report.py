@@ -2,7 +2,7 @@
 
 Run it with ``make mini-report``. It loads the folder with stock diffusers, so it measures the weights and nothing of
 imagewright's own loop. It prints a table with 95 % intervals (Wilson) and writes a contact sheet and a JSON report.
-The second world's prompts are worded as training never words them.
+The prompts are worded as training never words them.
 """
 
 from __future__ import annotations
@@ -12,21 +12,18 @@ import json
 import math
 import random
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from PIL import Image
 
-from imagewright.evals import exact_checker, exact_checker_v2
-from imagewright.evals.exact_checker import Seen, judge
+from imagewright.evals.exact_checker import Seen, judge, look
 from imagewright.evals.sheets import SheetPicture, grid
-from imagewright.t2i_backends.mini.editions import EDITIONS, Edition
-from imagewright.t2i_backends.mini.shipped import EDITION
-from imagewright.t2i_backends.mini.world import Scene
-
-LOOKS: Mapping[int, Callable[[Image.Image], Seen]] = {1: exact_checker.look, 2: exact_checker_v2.look}
-"""The judge's eyes for each edition."""
+from imagewright.t2i_backends.mini import shipped, sizes
+from imagewright.t2i_backends.mini.captions import caption
+from imagewright.t2i_backends.mini.render import SIZE
+from imagewright.t2i_backends.mini.world import Scene, sample_scene
 
 
 @dataclass(frozen=True)
@@ -41,20 +38,12 @@ class Row:
     """Whether a relation is stated; None for either."""
 
 
-ROWS: Mapping[int, tuple[Row, ...]] = {
-    1: (
-        Row("one object", 200, ((1,),)),
-        Row("two objects", 60, ((1, 1),)),
-        Row("two or three of a kind", 60, ((2,), (3,))),
-        Row("two groups, 3-4 things", 60, ((2, 1), (1, 2), (3, 1), (1, 3), (2, 2))),
-    ),
-    2: (
-        Row("one object and colour", 100, ((1,),)),
-        Row("two objects with colours", 100, ((1, 1),), related=False),
-        Row("exact count 1-4", 100, ((1,), (2,), (3,), (4,))),
-        Row("relation of two objects", 100, ((1, 1),), related=True),
-    ),
-}
+ROWS: tuple[Row, ...] = (
+    Row("one object and colour", 100, ((1,),)),
+    Row("two objects with colours", 100, ((1, 1),), related=False),
+    Row("exact count 1-4", 100, ((1,), (2,), (3,), (4,))),
+    Row("relation of two objects", 100, ((1, 1),), related=True),
+)
 
 
 @dataclass(frozen=True)
@@ -67,20 +56,20 @@ class ReportCase:
     seed: int
 
 
-def cases(edition: Edition, seed: int, scale: float = 1.0, rows: Sequence[Row] | None = None) -> list[ReportCase]:
+def cases(seed: int, scale: float = 1.0, rows: Sequence[Row] = ROWS) -> list[ReportCase]:
     """Fresh prompts for ``rows`` (the report's), ``scale`` times as many, from a seed that training never used."""
-    rng = random.Random(f"report/{edition.version}/{seed}")
+    rng = random.Random(f"report/2/{seed}")  # the 2 keeps the prompts of earlier reports
     made: list[ReportCase] = []
-    for row in ROWS[edition.version] if rows is None else rows:
+    for row in rows:
         for number in range(max(1, round(row.prompts * scale))):
-            scene = _scene(edition, row, row.counts[number % len(row.counts)], rng)
-            made.append(ReportCase(row.name, scene, edition.fresh_caption(scene, rng), len(made)))
+            scene = _scene(row, row.counts[number % len(row.counts)], rng)
+            made.append(ReportCase(row.name, scene, caption(scene, rng, held_out=True), len(made)))
     return made
 
 
-def _scene(edition: Edition, row: Row, counts: tuple[int, ...], rng: random.Random) -> Scene:
+def _scene(row: Row, counts: tuple[int, ...], rng: random.Random) -> Scene:
     while True:
-        scene = edition.sample_any(rng)
+        scene = sample_scene(rng)
         if tuple(g.count for g in scene.groups) == counts and row.related in (None, scene.relation is not None):
             return scene
 
@@ -98,10 +87,15 @@ def draw_all(made: Sequence[ReportCase], folder: Path, side: int, steps: int, sc
     for start in range(0, len(made), 20):
         part = made[start : start + 20]
         pictures += pipe(
-            [c.prompt for c in part], negative_prompt=[""] * len(part), height=side, width=side,
-            max_sequence_length=pipe.tokenizer_2.model_max_length, true_cfg_scale=scale, num_inference_steps=steps,
+            [c.prompt for c in part],
+            negative_prompt=[""] * len(part),
+            height=side,
+            width=side,
+            max_sequence_length=pipe.tokenizer_2.model_max_length,
+            true_cfg_scale=scale,
+            num_inference_steps=steps,
             generator=[torch.Generator("cpu").manual_seed(c.seed) for c in part],
-        ).images  # fmt: skip
+        ).images
         print(f"\r{len(pictures)}/{len(made)} drawn", end="", file=sys.stderr, flush=True)
     print(file=sys.stderr)
     return pictures
@@ -145,21 +139,22 @@ def tally(made: Sequence[ReportCase], wrong: Sequence[tuple[str, ...]]) -> list[
     return rows
 
 
-def _report(
-    edition: Edition, folder: Path, out: Path, share: float, seed: int, steps: int, scale: float
-) -> dict[str, object]:
+def _report(folder: Path, out: Path, share: float, seed: int, steps: int, scale: float) -> dict[str, object]:
     """Draw, judge, write ``sheet.png`` and ``report.json`` under ``out``, print the table."""
-    made = cases(edition, seed, share)
-    pictures = draw_all(made, folder, edition.side, steps, scale)
-    wrong = [complaints(c, LOOKS[edition.version](p)) for c, p in zip(made, pictures, strict=True)]
+    made = cases(seed, share)
+    pictures = draw_all(made, folder, SIZE, steps, scale)
+    wrong = [complaints(c, look(p)) for c, p in zip(made, pictures, strict=True)]
     rows = tally(made, wrong)
     out.mkdir(parents=True, exist_ok=True)
     contact_sheet(made, pictures, wrong).save(out / "sheet.png")
     result: dict[str, object] = {
-        "pipeline": str(folder), "world": edition.version, "seed": seed, "steps": steps, "true_cfg_scale": scale,
+        "pipeline": str(folder),
+        "seed": seed,
+        "steps": steps,
+        "true_cfg_scale": scale,
         "rows": rows,
         "wrong": [{"prompt": c.prompt, "seed": c.seed, "why": w} for c, w in zip(made, wrong, strict=True) if w],
-    }  # fmt: skip
+    }
     (out / "report.json").write_text(json.dumps(result, indent=1), "utf-8")
     print(f"contact sheet: {out / 'sheet.png'}")
     return result
@@ -168,7 +163,6 @@ def _report(
 def main() -> None:
     """Parse the command line and report."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--world", type=int, choices=sorted(EDITIONS), default=EDITION)
     parser.add_argument("--pipeline", type=Path, help="the diffusers folder (default: the one that ships)")
     parser.add_argument("--out", type=Path, default=Path("out/mini-report"))
     parser.add_argument("--share", type=float, default=1.0, help="the share of the prompts to draw")
@@ -176,11 +170,14 @@ def main() -> None:
     parser.add_argument("--steps", type=int)
     parser.add_argument("--scale", type=float)
     args = parser.parse_args()
-    edition = EDITIONS[args.world]
     _report(
-        edition, args.pipeline or edition.pipeline, args.out, args.share, args.seed, args.steps or edition.steps,
-        args.scale or edition.scale,
-    )  # fmt: skip
+        args.pipeline or shipped.WEIGHTS / "pipeline",
+        args.out,
+        args.share,
+        args.seed,
+        args.steps or sizes.CALL_STEPS,
+        args.scale or sizes.CALL_GUIDANCE,
+    )
 
 
 if __name__ == "__main__":

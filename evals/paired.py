@@ -82,9 +82,14 @@ def _arm(name: str, mine: Sequence[ArmOutcome]) -> ArmRow:
     for outcome in mine:
         kinds.setdefault(outcome.category, []).append(outcome.score)
     return ArmRow(
-        name, float(np.mean([o.score for o in mine])), low, high, float(np.mean([o.images for o in mine])),
-        float(np.mean([o.seconds for o in mine])), {k: float(np.mean(v)) for k, v in sorted(kinds.items())},
-    )  # fmt: skip
+        name,
+        float(np.mean([o.score for o in mine])),
+        low,
+        high,
+        float(np.mean([o.images for o in mine])),
+        float(np.mean([o.seconds for o in mine])),
+        {k: float(np.mean(v)) for k, v in sorted(kinds.items())},
+    )
 
 
 def pair_row(outcomes: Sequence[ArmOutcome], a: str, b: str) -> PairRow:

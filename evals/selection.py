@@ -84,9 +84,13 @@ def folds_of(prompts: Mapping[str, PromptFacts], folds: int, key: Key, seed: int
 
 
 def predict(
-    evidence: EvidenceFile, flows: Sequence[Flow], embedder: Embedder, home: Path, folds: int = FOLDS,
+    evidence: EvidenceFile,
+    flows: Sequence[Flow],
+    embedder: Embedder,
+    home: Path,
+    folds: int = FOLDS,
     key: Key = by_prompt,
-) -> tuple[list[HeldOutCell], list[ArmOutcome]]:  # fmt: skip
+) -> tuple[list[HeldOutCell], list[ArmOutcome]]:
     """Every cell predicted from the other folds, and the outcome of each rule on each prompt.
 
     Args:

@@ -48,9 +48,17 @@ class Remembering:
 def share_key(job: Job) -> str:
     """A digest of all that decides a job's picture."""
     parts: list[object] = [
-        graph_hash(job.flow.graph), job.prompt, job.negative, job.seed, job.width, job.height, job.steps, job.guidance,
-        job.regions, job.region_share,
-    ]  # fmt: skip
+        graph_hash(job.flow.graph),
+        job.prompt,
+        job.negative,
+        job.seed,
+        job.width,
+        job.height,
+        job.steps,
+        job.guidance,
+        job.regions,
+        job.region_share,
+    ]
     if job.redraw is not None:
         image = job.redraw.image
         parts += [job.redraw.regions, job.redraw.strength, image.mode, image.size, image.tobytes()]

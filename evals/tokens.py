@@ -33,10 +33,27 @@ _PROMPT = (
     'sign that says "This way", no people'
 )
 LABELS = (
-    "People", "Portrait", "Animals", "Food", "Landscape", "Architecture", "Interior", "Vehicles", "Products", "Fantasy",
-    "Science Fiction", "Anime", "Cartoon", "Illustration", "Photography", "Painting", "Abstract", "Counting", "Spatial",
+    "People",
+    "Portrait",
+    "Animals",
+    "Food",
+    "Landscape",
+    "Architecture",
+    "Interior",
+    "Vehicles",
+    "Products",
+    "Fantasy",
+    "Science Fiction",
+    "Anime",
+    "Cartoon",
+    "Illustration",
+    "Photography",
+    "Painting",
+    "Abstract",
+    "Counting",
+    "Spatial",
     "Text",
-)  # fmt: skip
+)
 INDEX_SIZES = (24, 310, 10_000)
 LIMIT = 6000
 """Tokens that all agents together may read for one request."""
@@ -85,8 +102,9 @@ def _texts() -> dict[str, Callable[[int], str]]:
 def _interpreter() -> str:
     """What the interpreter reads for an edit of a picture; the layout is carried over then and no prompt is written."""
     planned = RulesLayoutPlanner().plan(_PROMPT)
-    known = Reference(run="r", prompt=_PROMPT, image="", flow="f", seed=1, number=1, parsed=planned.parsed,
-                      layout=planned.layout)  # fmt: skip
+    known = Reference(
+        run="r", prompt=_PROMPT, image="", flow="f", seed=1, number=1, parsed=planned.parsed, layout=planned.layout
+    )
     return _with_schema(interpreter_prompt("make the owl bigger and the umbrella red", (known,)), Decision)
 
 
@@ -114,10 +132,19 @@ def _with_schema(text: Prompt, schema: Any) -> str:
 def _selector(size: int) -> Prompt:
     """The selector's prompt at an index of ``size`` flows: the short list that it is offered of them."""
     cards = [
-        Candidate(flow=f"flow-{n:05d}-sdxl-ink", title=f"SDXL with an ink LoRA and a second pass, number {n}",
-                  base_model="SDXL 1.0", estimate=0.71, low=0.55, high=0.83, evidence=128, runnable=True, cost=14.2)
+        Candidate(
+            flow=f"flow-{n:05d}-sdxl-ink",
+            title=f"SDXL with an ink LoRA and a second pass, number {n}",
+            base_model="SDXL 1.0",
+            estimate=0.71,
+            low=0.55,
+            high=0.83,
+            evidence=128,
+            runnable=True,
+            cost=14.2,
+        )
         for n in range(min(size, SHORT_LIST))
-    ]  # fmt: skip
+    ]
     return selector_prompt(_PROMPT, Categories(labels=("Animals", "Counting", "Painting")), cards)
 
 

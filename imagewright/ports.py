@@ -216,10 +216,9 @@ class Embedder(Protocol):
     """Turns texts into unit vectors."""
 
     name: str
-    dimension: int
 
     def embed(self, texts: Sequence[str]) -> list[list[float]]:
-        """One unit vector of ``dimension`` floats a text."""
+        """One unit vector a text, all of one length."""
         ...
 
 

@@ -93,6 +93,7 @@ def _shipped() -> list[Path]:
     code = [file for folder in FOLDERS for file in (ROOT / folder).rglob("*.py")]
     data = [*(ROOT / "agents").rglob("*.md"), *(ROOT / "retrieval" / "flows").glob("*.json")]
     data += [file for file in (ROOT / "retrieval" / "evidence").iterdir() if file.is_file()]
+    data += (ROOT / "t2i_backends" / "mini").glob("*.toml")
     weights = [file for file in (ROOT / "t2i_backends" / "mini" / "weights").rglob("*") if file.is_file()]
     return [file for file in (*code, *data, *weights) if not file.name.startswith(".")]
 

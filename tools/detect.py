@@ -10,10 +10,12 @@ from typing import TYPE_CHECKING, Literal
 from imagewright.errors import Fault
 from imagewright.ports import Picture
 from imagewright.schemas import Detection
+from imagewright.t2i_backends.mini import shipped
+from imagewright.t2i_backends.mini.captions import synonyms
+from imagewright.t2i_backends.mini.world import COLOURS, SHAPES
 
 if TYPE_CHECKING:
     from imagewright.t2i_backends.mini.detector import DetectorNet
-    from imagewright.t2i_backends.mini.editions import Edition
 
 Name = Literal["critic", "evidence"]
 SURE: Mapping[Name, float] = {"critic": 0.55, "evidence": 0.5}
@@ -32,26 +34,24 @@ class MiniDetector:
     def __init__(self, net: DetectorNet, name: str, sure: float) -> None:
         self._net = net
         self.name = name
-        self.labels = frozenset((*net.edition.shapes, "background"))
-        self.colours = frozenset(net.edition.colours)
+        self.labels = frozenset((*SHAPES, "background"))
+        self.colours = frozenset(COLOURS)
         self.sure = sure
-        self.synonyms: Mapping[str, str] = net.edition.synonyms
+        self.synonyms: Mapping[str, str] = synonyms()
         """Other words for its labels and colours: ``mug`` for ``cup``."""
 
     @classmethod
-    def load(cls, name: Name, edition: Edition | None = None) -> MiniDetector:
-        """Load the detector ``name`` of ``edition`` (the shipped one) from the package.
+    def load(cls, name: Name) -> MiniDetector:
+        """Load the detector ``name`` from the package.
 
         Raises:
             Fault: its weights are not where the installation puts them.
         """
         from imagewright.t2i_backends.mini.detector import load_detector
-        from imagewright.t2i_backends.mini.editions import SHIPPED
 
-        wanted = edition or SHIPPED
-        path = weights_file(name, wanted)
+        path = weights_file(name)
         digest = hashlib.sha256(path.read_bytes()).hexdigest()[:12]
-        return cls(load_detector(path, wanted), f"mini-{name}-{digest}", SURE[name])
+        return cls(load_detector(path), f"mini-{name}-{digest}", SURE[name])
 
     def detect(self, image: Picture) -> tuple[Detection, ...]:
         """What it sees in ``image``, surest first, then the background."""
@@ -69,13 +69,13 @@ class MiniDetector:
         return (*things, paper)
 
 
-def weights_file(name: Name, edition: Edition) -> Path:
-    """Where the weights of an edition's detector ``name`` are.
+def weights_file(name: Name) -> Path:
+    """Where the weights of the detector ``name`` are.
 
     Raises:
         Fault: they are missing.
     """
-    path = edition.weights / f"detector-{name}.safetensors"
+    path = shipped.WEIGHTS / f"detector-{name}.safetensors"
     if not path.is_file():
         raise Fault(f"the detector's weights are missing: {path}", "reinstall imagewright, or run `make mini`")
     return path

@@ -1,4 +1,4 @@
-"""The twenty-four flows of mini's second world, written as ComfyUI graphs: what selection has to choose from.
+"""The twenty-four flows of mini's world, written as ComfyUI graphs: what selection has to choose from.
 
 They differ in what people vary: steps, guidance, sampler, scheduler, LoRA, a distilled variant, a second stage, and
 whether the planned layout governs the picture. ``python -m imagewright.tools.mini_flows --out DIR`` writes one JSON

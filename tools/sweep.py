@@ -21,8 +21,8 @@ from imagewright.retrieval.builtin import load_shipped_flows
 from imagewright.retrieval.evidence import EvidenceFile, PromptFacts, dump_evidence, parse_prompts, prompt_line
 from imagewright.schemas import Flow, ParsedGroup, ParsedPrompt, ParsedRelation
 from imagewright.settings import load_settings
-from imagewright.t2i_backends.mini.editions import SHIPPED, Edition
-from imagewright.t2i_backends.mini.world import LARGE, SMALL, Scene, article_of
+from imagewright.t2i_backends.mini.captions import LARGE, SMALL, article_of, caption
+from imagewright.t2i_backends.mini.world import Scene, sample_scene
 from imagewright.t2i_backends.models.devices import read_format
 from imagewright.t2i_backends.models.model_files import ModelFiles
 from imagewright.tools.cells import CellStore, SweepProgress, measure
@@ -36,13 +36,13 @@ SCENE_SIZES = frozenset((*SMALL, *LARGE))
 # --- prompts --------------------------------------------------------------------------------
 
 
-def world_prompts(count: int = _PROMPTS, seed: int = _SEED, edition: Edition = SHIPPED) -> dict[str, PromptFacts]:
+def world_prompts(count: int = _PROMPTS, seed: int = _SEED) -> dict[str, PromptFacts]:
     """``count`` different captions of scenes of mini's world with what they say, the same every time."""
     rng = random.Random(seed)
     found: dict[str, PromptFacts] = {}
     while len(found) < count:
-        scene = edition.sample_any(rng)
-        text = edition.caption(scene, rng)
+        scene = sample_scene(rng)
+        text = caption(scene, rng)
         found.setdefault(text, PromptFacts(parse_scene(scene, text), scene_categories(scene)))
     return found
 
@@ -79,7 +79,7 @@ def scene_categories(scene: Scene) -> tuple[str, ...]:
     return tuple(label for label, true in holds.items() if true)
 
 
-def load_prompts(path: Path | None, count: int, edition: Edition = SHIPPED) -> dict[str, PromptFacts]:
+def load_prompts(path: Path | None, count: int) -> dict[str, PromptFacts]:
     """The prompts in ``path`` (JSONL), written with ``count`` of mini's world where it is not there; those without it.
 
     Raises:
@@ -88,7 +88,7 @@ def load_prompts(path: Path | None, count: int, edition: Edition = SHIPPED) -> d
     if path is not None and path.exists():
         with storage_errors(path):
             return parse_prompts(path.read_text(encoding="utf-8").splitlines(), str(path))
-    prompts = world_prompts(count, edition=edition)
+    prompts = world_prompts(count)
     if path is not None:
         write_whole(path, "".join(prompt_line(text, facts) + "\n" for text, facts in prompts.items()).encode())
     return prompts

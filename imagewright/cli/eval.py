@@ -71,9 +71,8 @@ def ablation(
     from imagewright.evals.ablation_report import ablation_table, plot
     from imagewright.evals.ablation_run import AblationOrder, arms_of, draw_apart, judge_of, outcomes, workers_for
     from imagewright.evals.paired import report
-    from imagewright.t2i_backends.mini.editions import SHIPPED
 
-    made = read_cases(prompts)[:wanted] if prompts else hold_out(SHIPPED, wanted, SEED if chosen is None else chosen)
+    made = read_cases(prompts)[:wanted] if prompts else hold_out(wanted, SEED if chosen is None else chosen)
     asked = AblationOrder(
         tuple(made), number, images, plain, budget, cap, judge, backend or DEFAULT_BACKEND, tuple(only or ())
     )

@@ -10,21 +10,21 @@ from diffusers import AutoencoderKL, FlowMatchEulerDiscreteScheduler, FluxPipeli
 from tokenizers import Regex, Tokenizer, models, normalizers, pre_tokenizers, processors
 from transformers import CLIPTextConfig, CLIPTextModel, PreTrainedTokenizerFast, T5Config, T5EncoderModel
 
-from imagewright.t2i_backends.mini import card
-from imagewright.t2i_backends.mini.editions import FIRST, Edition
+from imagewright.t2i_backends.mini import card, sizes
+from imagewright.t2i_backends.mini.captions import vocabulary
 
 HEAD = 32
 """The width of an attention head, in the transformer and in the text encoders."""
 
 
-def build_tokenizer(edition: Edition = FIRST) -> PreTrainedTokenizerFast:
-    """Lower-case words of mini's world; everything else is ``<unk>``. Prompts are padded to the edition's length.
+def build_tokenizer() -> PreTrainedTokenizerFast:
+    """Lower-case words of mini's world; everything else is ``<unk>``. Prompts are padded to ``PROMPT_TOKENS``.
 
     ``</s>`` has the highest id: CLIP's pooled vector is the state at the end token, and transformers finds that
     token by the highest id where the config says ``eos_token_id`` 2 (a rule kept for old checkpoints). With the
     end token elsewhere the pooled vector would stop at a word in the middle of the prompt.
     """
-    words = ("<pad>", "<s>", "<unk>", *edition.vocabulary(), "</s>")
+    words = ("<pad>", "<s>", "<unk>", *vocabulary(), "</s>")
     vocab = {word: i for i, word in enumerate(words)}
     tokenizer = Tokenizer(models.WordLevel(vocab, unk_token="<unk>"))
     tokenizer.normalizer = normalizers.Sequence(
@@ -35,64 +35,91 @@ def build_tokenizer(edition: Edition = FIRST) -> PreTrainedTokenizerFast:
         single="<s> $A </s>", special_tokens=[("<s>", vocab["<s>"]), ("</s>", vocab["</s>"])]
     )
     return PreTrainedTokenizerFast(
-        tokenizer_object=tokenizer, model_max_length=edition.length, padding_side="right",
-        pad_token="<pad>", bos_token="<s>", eos_token="</s>", unk_token="<unk>",
-    )  # fmt: skip
+        tokenizer_object=tokenizer,
+        model_max_length=sizes.PROMPT_TOKENS,
+        padding_side="right",
+        pad_token="<pad>",
+        bos_token="<s>",
+        eos_token="</s>",
+        unk_token="<unk>",
+    )
 
 
-def build_text_encoders(
-    tokenizer: PreTrainedTokenizerFast, edition: Edition = FIRST
-) -> tuple[CLIPTextModel, T5EncoderModel]:
+def build_text_encoders(tokenizer: PreTrainedTokenizerFast) -> tuple[CLIPTextModel, T5EncoderModel]:
     """A one-layer CLIP text model for the pooled vector and a two-layer T5 encoder for the tokens."""
     clip = CLIPTextModel(
         CLIPTextConfig(
-            vocab_size=len(tokenizer), hidden_size=edition.pooled, intermediate_size=2 * edition.pooled,
-            num_hidden_layers=1, num_attention_heads=edition.pooled // HEAD, projection_dim=edition.pooled,
-            max_position_embeddings=edition.length,
-            pad_token_id=tokenizer.pad_token_id, bos_token_id=tokenizer.bos_token_id,
+            vocab_size=len(tokenizer),
+            hidden_size=sizes.POOLED_WIDTH,
+            intermediate_size=2 * sizes.POOLED_WIDTH,
+            num_hidden_layers=1,
+            num_attention_heads=sizes.POOLED_WIDTH // HEAD,
+            projection_dim=sizes.POOLED_WIDTH,
+            max_position_embeddings=sizes.PROMPT_TOKENS,
+            pad_token_id=tokenizer.pad_token_id,
+            bos_token_id=tokenizer.bos_token_id,
             eos_token_id=tokenizer.eos_token_id,
         )
-    )  # fmt: skip
+    )
     t5 = T5EncoderModel(
         T5Config(
-            vocab_size=len(tokenizer), d_model=128, d_kv=HEAD, num_heads=4, d_ff=256, num_layers=2, dropout_rate=0.0,
-            feed_forward_proj="gated-gelu", relative_attention_num_buckets=16, relative_attention_max_distance=24,
-            pad_token_id=tokenizer.pad_token_id, eos_token_id=tokenizer.eos_token_id,
+            vocab_size=len(tokenizer),
+            d_model=128,
+            d_kv=HEAD,
+            num_heads=4,
+            d_ff=256,
+            num_layers=2,
+            dropout_rate=0.0,
+            feed_forward_proj="gated-gelu",
+            relative_attention_num_buckets=16,
+            relative_attention_max_distance=24,
+            pad_token_id=tokenizer.pad_token_id,
+            eos_token_id=tokenizer.eos_token_id,
             decoder_start_token_id=tokenizer.pad_token_id,
         )
-    )  # fmt: skip
+    )
     # Word order reaches T5 through this bias alone. At its usual width (0.09) none of 120 steps told the first of two
     # nouns from the second; at 1 twenty were enough.
     torch.nn.init.normal_(t5.encoder.block[0].layer[0].SelfAttention.relative_attention_bias.weight)
     return clip, t5
 
 
-def build_transformer(edition: Edition = FIRST) -> FluxTransformer2DModel:
-    """A FluxTransformer2DModel of width 192 with the edition's blocks; no guidance embedding.
+def build_transformer() -> FluxTransformer2DModel:
+    """A FluxTransformer2DModel of width 192 with the blocks of ``sizes.py``; no guidance embedding.
 
     Every block begins as the identity and the output as zero (Peebles & Xie 2023, arXiv:2212.09748, "adaLN-Zero").
     """
     transformer = FluxTransformer2DModel(
-        patch_size=1, in_channels=4 * edition.latent_channels, num_layers=edition.double_blocks,
-        num_single_layers=edition.single_blocks, attention_head_dim=HEAD, num_attention_heads=6,
-        joint_attention_dim=128, pooled_projection_dim=edition.pooled, guidance_embeds=False,
+        patch_size=1,
+        in_channels=4 * sizes.LATENT_CHANNELS,
+        num_layers=sizes.DOUBLE_BLOCKS,
+        num_single_layers=sizes.SINGLE_BLOCKS,
+        attention_head_dim=HEAD,
+        num_attention_heads=6,
+        joint_attention_dim=128,
+        pooled_projection_dim=sizes.POOLED_WIDTH,
+        guidance_embeds=False,
         axes_dims_rope=(8, 12, 12),
-    )  # fmt: skip
+    )
     for name, parameter in transformer.named_parameters():
         if name.startswith("proj_out") or ("norm" in name and ".linear." in name):
             torch.nn.init.zeros_(parameter)
     return transformer
 
 
-def build_pipeline(autoencoder: AutoencoderKL, edition: Edition = FIRST) -> FluxPipeline:
+def build_pipeline(autoencoder: AutoencoderKL) -> FluxPipeline:
     """An untrained pipeline around a trained autoencoder."""
-    tokenizer = build_tokenizer(edition)
-    clip, t5 = build_text_encoders(tokenizer, edition)
+    tokenizer = build_tokenizer()
+    clip, t5 = build_text_encoders(tokenizer)
     return FluxPipeline(
         scheduler=FlowMatchEulerDiscreteScheduler(num_train_timesteps=1000, shift=1.0, use_dynamic_shifting=False),
-        vae=autoencoder, text_encoder=clip, tokenizer=tokenizer, text_encoder_2=t5, tokenizer_2=tokenizer,
-        transformer=build_transformer(edition),
-    )  # fmt: skip
+        vae=autoencoder,
+        text_encoder=clip,
+        tokenizer=tokenizer,
+        text_encoder_2=t5,
+        tokenizer_2=tokenizer,
+        transformer=build_transformer(),
+    )
 
 
 @torch.no_grad()
@@ -111,7 +138,7 @@ def adopt(pipeline: FluxPipeline, earlier: FluxPipeline) -> None:
         new.get_input_embeddings().weight.copy_(table)
 
 
-def export_pipeline(pipeline: FluxPipeline, folder: Path, edition: Edition = FIRST) -> None:
+def export_pipeline(pipeline: FluxPipeline, folder: Path) -> None:
     """Save ``pipeline`` as bf16 safetensors in the standard diffusers layout, with its card.
 
     transformers loads a model in the type that its config names and diffusers in float32, so the text encoders'
@@ -121,4 +148,4 @@ def export_pipeline(pipeline: FluxPipeline, folder: Path, edition: Edition = FIR
     for part in ("text_encoder", "text_encoder_2"):
         config = folder / part / "config.json"
         config.write_text(json.dumps({**json.loads(config.read_text("utf-8")), "dtype": "float32"}, indent=2), "utf-8")
-    card.write(folder, edition)
+    card.write(folder)

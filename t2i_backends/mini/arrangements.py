@@ -16,8 +16,7 @@ import random
 from collections.abc import Sequence
 from dataclasses import replace
 
-from imagewright.t2i_backends.mini.world import Scene, Thing
-from imagewright.t2i_backends.mini.world_v2 import EDGE, GAP, PLACED_MOST, at, obeys, size_of
+from imagewright.t2i_backends.mini.world import EDGE, GAP, PLACED_MOST, Scene, Thing, at, obeys, size_of
 
 _ROWS = {1: (1,), 2: (1, 1), 3: (1, 2), 4: (2, 2), 5: (3, 2)}
 """How many things of a number stand in each row."""

@@ -5,10 +5,11 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from imagewright.t2i_backends.mini.captions_v2 import COLOUR_WORDS, PATTERN_WORDS, SYNONYMS
-from imagewright.t2i_backends.mini.editions import Edition
+from imagewright.t2i_backends.mini import sizes
+from imagewright.t2i_backends.mini.captions import COLOUR_WORDS, LARGE, PATTERN_WORDS, SMALL, SYNONYMS, vocabulary
 from imagewright.t2i_backends.mini.limits import WORLD_FILE, World
-from imagewright.t2i_backends.mini.world import LARGE, SMALL
+from imagewright.t2i_backends.mini.render import SIZE
+from imagewright.t2i_backends.mini.world import COLOURS, MOST_THINGS, PATTERNS, SHAPES, STYLES
 
 #: Words that ask for nothing that mini would have to draw, beside those of its captions.
 FILLER = (
@@ -42,27 +43,18 @@ image = pipe(
 ).images[0]
 ```
 
-- **World**: {shapes}; {colours}; one to {most} things, {groups}; left, right, above, below; {papers} backgrounds
-  ({backgrounds}){styles}. {side} × {side} pixels.
+- **World**: {shapes}; {colours}; one to {most} things, of up to four kinds; \
+left, right, above, below; {papers} backgrounds
+  ({colours}); drawn {styles}. {side} × {side} pixels.
 - **Text**: lower-case words of a closed vocabulary of {words}; {length} tokens with start and end; the negative prompt
   is empty in training. Anything else is `<unk>`.
 - **Regions**: part of the training used region prompts under imagewright's attention mask
   (`t2i_backends/denoising/attention_masks.py`).
 - **Not for**: anything outside that world. `world.json` states it, and imagewright says so before drawing.
-{history}
-  **Measured by** `make mini-report`.
-"""
-HISTORY = {
-    1: """- **Made by** `make mini` and `make mini-more` (seeded, resumable) on two cores. 4,400 steps came first,
-  restarted several times with other plans, while the pooled text vector stopped at a word in the middle of the prompt
-  (its end token had the id 2, which transformers reads by an old rule). From those weights the shipped ones took 4,200
-  steps with the end token in its place, planned as 5,000 until step 2,800; region prompts from step 1,500. A fresh run
-  gives a model like this one, not this one. The guidance was chosen on the prompts of another seed than the
-  report's.""",
-    2: """- **Where things stand**: without boxes in rows, as its captions were learned from things set out so: two
+- **Where things stand**: without boxes in rows, as its captions were learned from things set out so: two
   side by side, the first named first, others row by row, relations as they say; of the usual size where the caption
   says nothing of it. With region prompts anywhere, and of any size.
-- **Made by** `make mini WORLD=2` (seeded, resumable) on two cores: text encoders first, on reading captions, then the
+- **Made by** `make mini` (seeded, resumable) on two cores: text encoders first, on reading captions, then the
   whole on pictures, from single things to many; region prompts in one batch of six. The plan changed on the way. Until
   step 16,000 things stood anywhere, and two of three counts and four of five pairs came out wrong; in rows nine of ten
   counts (of 20 prompts) were right after 1,300 steps more. From step 17,600 what is named first stands first. At 19,700
@@ -73,43 +65,47 @@ HISTORY = {
   Until then captions left sizes open, and one outlined thing in five came out broken: a blur of outlines of two sizes
   is neither. From 30,400 to 34,400 sizes were usual unless told, with more outlines, boats and cars. The last 1,500
   steps had leads and styles in loose words too: "i would like to see a heart" used to bring two. A fresh run with the
-  plan as it is now has not been made.""",
-}
+  plan as it is now has not been made.
+  **Measured by** `make mini-report`.
+"""
 _SIZES = (*SMALL, *LARGE, "single", "plain")
 
 
-def world(edition: Edition) -> World:
-    """The statement of an edition's world."""
-    second = edition.version > 1
-    nouns = tuple(dict.fromkeys(noun for names in SYNONYMS.values() for noun in names)) if second else ()
-    colours = tuple(dict.fromkeys(word for words in COLOUR_WORDS.values() for word in words)) if second else ()
-    papers = tuple(dict.fromkeys(word for words in PATTERN_WORDS.values() for word in words)) if second else ()
+def _statement() -> World:
+    """What mini says of its world."""
+    nouns = [noun for names in SYNONYMS.values() for noun in names]
+    colours = [word for words in COLOUR_WORDS.values() for word in words]
+    papers = [word for words in PATTERN_WORDS.values() for word in words]
     return World(
-        objects=tuple(dict.fromkeys((*edition.shapes, *nouns))),
-        attributes=tuple(dict.fromkeys((*edition.colours, *colours, *_SIZES))),
-        backgrounds=tuple(dict.fromkeys((*edition.backgrounds, "grey", *colours, "background", "plain", *papers))),
-        side=edition.side,
-        most_things=edition.most_things,
-        filler=tuple(sorted({*edition.vocabulary(), *FILLER})),
-        # Untrained models obey regions early and refine without them; the second edition learned to the last step.
-        region_share=1.0 if second else None,
+        objects=tuple(dict.fromkeys((*SHAPES, *nouns))),
+        attributes=tuple(dict.fromkeys((*COLOURS, *colours, *_SIZES))),
+        backgrounds=tuple(dict.fromkeys((*COLOURS, "grey", *colours, "background", "plain", *papers))),
+        side=SIZE,
+        most_things=MOST_THINGS,
+        filler=tuple(sorted({*vocabulary(), *FILLER})),
+        # Untrained models obey regions early and refine without them; mini learned them to the last step.
+        region_share=1.0,
     )
 
 
-def _card_text(edition: Edition) -> str:
+def _card_text() -> str:
     """The model card."""
     return CARD.format(
-        shapes=", ".join(edition.shapes), colours=", ".join(edition.colours), most=edition.most_things,
-        groups="of up to four kinds" if edition.version > 1 else "of one or two kinds",
-        papers=", ".join(edition.patterns), backgrounds=", ".join(edition.backgrounds),
-        styles=f"; drawn {', '.join(edition.styles)}" if len(edition.styles) > 1 else "",
-        words=len(edition.vocabulary()), length=edition.length, steps=edition.steps, scale=edition.scale,
-        side=edition.side, history=HISTORY[edition.version],
-    )  # fmt: skip
+        shapes=", ".join(SHAPES),
+        colours=", ".join(COLOURS),
+        most=MOST_THINGS,
+        papers=", ".join(PATTERNS),
+        styles=", ".join(STYLES),
+        words=len(vocabulary()),
+        length=sizes.PROMPT_TOKENS,
+        steps=sizes.CALL_STEPS,
+        scale=sizes.CALL_GUIDANCE,
+        side=SIZE,
+    )
 
 
-def write(folder: Path, edition: Edition) -> None:
+def write(folder: Path) -> None:
     """Write ``README.md`` and ``world.json`` into ``folder``."""
-    (folder / "README.md").write_text(_card_text(edition), "utf-8")
-    statement = world(edition).model_dump(mode="json")
+    (folder / "README.md").write_text(_card_text(), "utf-8")
+    statement = _statement().model_dump(mode="json")
     (folder / WORLD_FILE).write_text(json.dumps(statement, indent=1) + "\n", "utf-8")

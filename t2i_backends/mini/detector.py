@@ -1,7 +1,7 @@
 """A small trained detector for mini's world: shape, colour and box of each thing, and the background's colour.
 
 A centre-point network (after Zhou et al. 2019, "Objects as Points", arXiv:1904.07850) with a cell for every four
-pixels. Two of them ship with an edition, trained apart: one is the critic's, the other scores evidence.
+pixels. Two of them ship with mini, trained apart: one is the critic's, the other scores evidence.
 """
 
 from __future__ import annotations
@@ -17,7 +17,8 @@ from PIL import Image
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
-from imagewright.t2i_backends.mini.editions import FIRST, Edition
+from imagewright.t2i_backends.mini.render import SIZE
+from imagewright.t2i_backends.mini.world import COLOURS, SHAPES
 
 CELL = 4
 """Pixels of a cell's side."""
@@ -37,16 +38,20 @@ class FoundThing:
     box: tuple[float, float, float, float]
 
 
-def heads(edition: Edition) -> list[int]:
+def heads() -> list[int]:
     """How many numbers of a cell tell the shape, the colour, and the box."""
-    return [len(edition.shapes), len(edition.colours), 4]
+    return [len(SHAPES), len(COLOURS), 4]
 
 
 def _block(inside: int, outside: int, stride: int) -> nn.Sequential:
     return nn.Sequential(
-        nn.Conv2d(inside, outside, 3, stride, 1, bias=False), nn.GroupNorm(4, outside), nn.SiLU(),
-        nn.Conv2d(outside, outside, 3, 1, 1, bias=False), nn.GroupNorm(4, outside), nn.SiLU(),
-    )  # fmt: skip
+        nn.Conv2d(inside, outside, 3, stride, 1, bias=False),
+        nn.GroupNorm(4, outside),
+        nn.SiLU(),
+        nn.Conv2d(outside, outside, 3, 1, 1, bias=False),
+        nn.GroupNorm(4, outside),
+        nn.SiLU(),
+    )
 
 
 class DetectorNet(nn.Module):
@@ -55,15 +60,15 @@ class DetectorNet(nn.Module):
     Heads: a heat map a shape, logits a colour, the centre's offset in its cell (2) and the box's sides (2).
     """
 
-    def __init__(self, width: int, edition: Edition = FIRST) -> None:
+    def __init__(self, width: int) -> None:
         super().__init__()
-        self.width, self.edition = width, edition
+        self.width = width
         self.fine = _block(3, width, 2)
         self.mid = _block(width, width * 2, 2)
         self.coarse = _block(width * 2, width * 3, 2)
         self.join = _block(width * 5, width * 3, 1)
-        self.head = nn.Conv2d(width * 3, sum(heads(edition)), 1)
-        self.background = nn.Linear(width * 3, len(edition.backgrounds))
+        self.head = nn.Conv2d(width * 3, sum(heads()), 1)
+        self.background = nn.Linear(width * 3, len(COLOURS))
 
     def forward(self, pictures: Tensor) -> tuple[Tensor, Tensor]:
         """The grid and the background's logits."""
@@ -73,17 +78,17 @@ class DetectorNet(nn.Module):
         return self.head(joined), self.background(coarse.mean(dim=(2, 3)))
 
 
-def detector_input(image: Image.Image, edition: Edition = FIRST) -> Tensor:
-    """``image`` at the edition's size as ``(3, side, side)`` in [-1, 1]."""
-    small, side = image.convert("RGB"), edition.side
+def detector_input(image: Image.Image) -> Tensor:
+    """``image`` at mini's size as ``(3, side, side)`` in [-1, 1]."""
+    small, side = image.convert("RGB"), SIZE
     if small.size != (side, side):
         small = small.resize((side, side), Image.Resampling.BOX)
     return torch.from_numpy(np.asarray(small, dtype=np.float32)).permute(2, 0, 1) / 127.5 - 1
 
 
-def _decode(grid: Tensor, threshold: float, edition: Edition = FIRST) -> tuple[FoundThing, ...]:
+def _decode(grid: Tensor, threshold: float) -> tuple[FoundThing, ...]:
     """The things in one grid ``(heads, cells, cells)``: local maxima of the heat maps above ``threshold``."""
-    shapes, colours, rest = grid.split(heads(edition))
+    shapes, colours, rest = grid.split(heads())
     heat, cells = shapes.sigmoid(), grid.shape[-1]
     best, which = heat.max(dim=0)
     peaks = (F.max_pool2d(best[None], 3, 1, 1)[0] == best) & (best > threshold)
@@ -91,16 +96,16 @@ def _decode(grid: Tensor, threshold: float, edition: Edition = FIRST) -> tuple[F
     for row, column in peaks.nonzero().tolist():
         dx, dy, width, height = rest[:, row, column].sigmoid().tolist()
         x, y = (column + dx) / cells - width / 2, (row + dy) / cells - height / 2
-        colour = tuple(edition.colours)[int(colours[:, row, column].argmax())]
-        shape = edition.shapes[int(which[row, column])]
+        colour = tuple(COLOURS)[int(colours[:, row, column].argmax())]
+        shape = SHAPES[int(which[row, column])]
         found.append(FoundThing(shape, colour, float(best[row, column]), (x, y, width, height)))
     return tuple(sorted(found, key=lambda f: -f.score))
 
 
-def load_detector(path: Path, edition: Edition = FIRST) -> DetectorNet:
+def load_detector(path: Path) -> DetectorNet:
     """The network saved at ``path`` (safetensors), ready to use."""
     weights = load_file(path)
-    net = DetectorNet(weights["fine.0.weight"].shape[0], edition)
+    net = DetectorNet(weights["fine.0.weight"].shape[0])
     net.load_state_dict({name: tensor.float() for name, tensor in weights.items()})
     return net.eval()
 
@@ -108,9 +113,9 @@ def load_detector(path: Path, edition: Edition = FIRST) -> DetectorNet:
 @torch.no_grad()
 def find_things(net: DetectorNet, image: Image.Image, threshold: float = 0.4) -> tuple[tuple[FoundThing, ...], str]:
     """The things in ``image``, surest first, and the background's colour."""
-    grid, background = net(detector_input(image, net.edition)[None])
-    names = tuple(net.edition.backgrounds)
-    return _decode(grid[0], threshold, net.edition), names[int(background[0].argmax())]
+    grid, background = net(detector_input(image)[None])
+    names = tuple(COLOURS)
+    return _decode(grid[0], threshold), names[int(background[0].argmax())]
 
 
 @torch.no_grad()
@@ -122,10 +127,10 @@ def closer(net: DetectorNet, image: Image.Image, found: Sequence[FoundThing]) ->
     """
     if not found:
         return ()
-    views = [_enlarged(image, one.box, side, net.edition) for side in CLOSER for one in found]
-    grids, _ = net(torch.stack([detector_input(view, net.edition) for view in views]))
+    views = [_enlarged(image, one.box, side) for side in CLOSER for one in found]
+    grids, _ = net(torch.stack([detector_input(view) for view in views]))
     first, last = (round((0.5 + sign * MIDDLE) * grids.shape[-1]) for sign in (-1, 1))
-    names = torch.tensor([net.edition.shapes.index(one.shape) for one in found]).repeat(len(CLOSER))
+    names = torch.tensor([SHAPES.index(one.shape) for one in found]).repeat(len(CLOSER))
     middle = grids[torch.arange(len(views)), names, first:last, first:last].amax(dim=(1, 2))
     whole = torch.logit(torch.tensor([one.score for one in found]), eps=1e-4)
     logits = torch.cat([whole[None], middle.reshape(len(CLOSER), len(found)).clamp(-9, 9)]).mean(dim=0)
@@ -133,11 +138,9 @@ def closer(net: DetectorNet, image: Image.Image, found: Sequence[FoundThing]) ->
     return tuple(sorted(seen, key=lambda f: -f.score))
 
 
-def _enlarged(
-    image: Image.Image, box: tuple[float, float, float, float], factor: float, edition: Edition
-) -> Image.Image:
-    """The surroundings of ``box`` at the edition's size; beyond the picture its rim goes on."""
-    small, side = image.convert("RGB").resize((edition.side, edition.side), Image.Resampling.BOX), edition.side
+def _enlarged(image: Image.Image, box: tuple[float, float, float, float], factor: float) -> Image.Image:
+    """The surroundings of ``box`` at mini's size; beyond the picture its rim goes on."""
+    small, side = image.convert("RGB").resize((SIZE, SIZE), Image.Resampling.BOX), SIZE
     wide = Image.fromarray(np.pad(np.asarray(small), ((side, side), (side, side), (0, 0)), mode="edge"))
     reach = max(max(box[2:]) * factor, 4 / side) * side / 2
     x, y = ((box[i] + box[i + 2] / 2) * side + side for i in (0, 1))

@@ -1,15 +1,11 @@
-"""Which edition of mini ships, and where its parts lie. Names and paths only: asking costs nothing."""
+"""Where the parts of mini lie that ship. Names and paths only: asking costs nothing."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
-EDITION = 2
-"""The edition whose weights ship under the name ``mini``."""
-WEIGHT_FOLDERS = {
-    number: Path(__file__).resolve().parent / name for number, name in ((1, "weights_v1"), (2, "weights"))
-}
-"""The folder of each edition: its ``pipeline``, its detectors, and where there are any its ``loras`` and variants."""
+WEIGHTS = Path(__file__).resolve().parent / "weights"
+"""The folder with its ``pipeline``, its detectors, its ``loras`` and its variant of few steps."""
 _NAME, _FEW_STEPS = "mini", "mini-few-steps"
 NAMES = (_NAME, _FEW_STEPS)
 """What its pipeline and its variant of few steps are called by flows."""
@@ -21,7 +17,7 @@ def part(kind: str, name: str) -> Path | None:
     Its pipeline serves the loaders of checkpoints and of their parts, the variant those of diffusion models. Only a
     LoRA is looked for; whether the others are there is not asked.
     """
-    folder = WEIGHT_FOLDERS[EDITION]
+    folder = WEIGHTS
     if kind == "loras":
         lora = folder / "loras" / name
         return lora if lora.parent == folder / "loras" and lora.is_file() else None

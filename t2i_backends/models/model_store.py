@@ -29,8 +29,6 @@ __all__ = ["ModelStore", "quiet"]
 _PARTS = ("net", "text", "vae", "control", "upscaler")
 _TURNS = ("net", "control"), ("text",)
 """Parts that are on the device together where they take turns; the rest always stays there."""
-GROUP_BLOCKS = 1
-"""Blocks of a model that are on the device at a time under ``group``."""
 
 
 class ModelStore:

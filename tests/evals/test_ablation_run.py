@@ -15,13 +15,12 @@ from imagewright.errors import BadInput, ImagewrightError
 from imagewright.evals.ablation import hold_out
 from imagewright.evals.ablation_run import AblationOrder, arms_of, draw_apart, judge_of, outcomes, workers_for
 from imagewright.settings import load_settings
-from imagewright.t2i_backends.mini.editions import SHIPPED
 from imagewright.tools.detect import weights_file
 
 
 @pytest.fixture
 def asked(tmp_path: Path) -> AblationOrder:
-    return AblationOrder(tuple(hold_out(SHIPPED, 3)), 1, tmp_path / "images", "mini-few-steps", 1, 1, only=("plain",))
+    return AblationOrder(tuple(hold_out(3)), 1, tmp_path / "images", "mini-few-steps", 1, 1, only=("plain",))
 
 
 def test_two_processes_draw_every_cell_once(asked: AblationOrder) -> None:
@@ -48,9 +47,7 @@ def test_another_critic_makes_another_measurement(asked: AblationOrder, monkeypa
         list(outcomes(engine, arms_of(engine, asked), asked))
     (before,) = asked.images.rglob("*.cell.json")
     drawn = json.loads(before.read_text("utf-8"))["drawn"]
-    monkeypatch.setattr(
-        "imagewright.tools.detect.weights_file", lambda name, edition: weights_file("evidence", edition)
-    )
+    monkeypatch.setattr("imagewright.tools.detect.weights_file", lambda name: weights_file("evidence"))
     with contextlib.closing(Imagewright(load_settings())) as engine:
         list(outcomes(engine, arms_of(engine, asked), asked))
     assert json.loads(before.read_text("utf-8"))["drawn"] != drawn
@@ -72,7 +69,7 @@ def test_small_pictures_on_a_cpu_are_shared_out_unasked(
 ) -> None:
     monkeypatch.setattr("os.cpu_count", lambda: cores)
     settings = load_settings({**os.environ, "IMAGEWRIGHT_DEVICE": device})
-    asked = AblationOrder(tuple(hold_out(SHIPPED, 300)[:prompts]), 1, Path(), "mini-plain", 6, 4)
+    asked = AblationOrder(tuple(hold_out(300)[:prompts]), 1, Path(), "mini-plain", 6, 4)
     assert workers_for(settings, asked, arms, base) == wanted
 
 

@@ -7,7 +7,8 @@ import pytest
 
 from imagewright.evals.failures import cause_of, collect_failures, failure_table, main, sheet
 from imagewright.schemas import Box, Layout, Round, Verdict
-from imagewright.t2i_backends.mini.editions import SECOND
+from imagewright.t2i_backends.mini.captions import synonyms
+from imagewright.t2i_backends.mini.render import draw_scene
 from imagewright.t2i_backends.mini.world import Group, Scene, Thing
 
 SCENE = Scene((Group(1, "red", "cup"), Group(1, "gray", "boat")), "left", None, "white", (), 0.5)
@@ -40,7 +41,7 @@ def made(layout: Layout | None, accepted: bool | None) -> Round:
     ],
 )
 def test_the_first_stage_that_went_wrong(prompt: str, layout: Layout | None, accepted: bool | None, cause: str) -> None:
-    assert cause_of(SCENE, prompt, made(layout, accepted), SECOND.synonyms) == cause
+    assert cause_of(SCENE, prompt, made(layout, accepted), synonyms()) == cause
 
 
 def test_a_folder_gives_its_failures_a_table_and_a_sheet(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -51,11 +52,11 @@ def test_a_folder_gives_its_failures_a_table_and_a_sheet(tmp_path: Path, capsys:
     things = (Thing("cup", "red", 0.25, 0.5, 0.3), Thing("boat", "gray", 0.75, 0.5, 0.3))
     for number, shown in enumerate((things, things[:1], ())):
         stem = tmp_path / "full" / f"000{number}-0"
-        SECOND.draw(Scene((), None, None, "white", shown, 0.5), None).save(f"{stem}.png")
+        draw_scene(Scene((), None, None, "white", shown, 0.5)).save(f"{stem}.png")
         Path(f"{stem}.cell.json").write_text("{}")
         rounds = [made(GOOD, accepted=number == 2).model_dump(mode="json")]
         Path(f"{stem}.json").write_text(json.dumps({"image": "x", "rounds": rounds}))
-    found = collect_failures(tmp_path, SECOND)
+    found = collect_failures(tmp_path)
     assert [(f.case.seed, f.cause) for f in found] == [(2, "critic"), (1, "drawing")]
     assert "critic      1   50.0%" in failure_table(found)
     assert sheet(found).width > 500

@@ -25,12 +25,11 @@ import sys
 from pathlib import Path
 import torch
 from imagewright.t2i_backends.mini.training import train, train_autoencoder
-from imagewright.t2i_backends.mini.editions import SECOND
 work, cpu = Path(sys.argv[1]), torch.device("cpu")
 torch.set_num_threads(1)
 train.SAVE_EVERY = 1
-train_autoencoder.train_autoencoder(work, steps=1, batch=2, seed=1, device=cpu, edition=SECOND)
-plan = train.TrainingPlan(SECOND, steps=6, batch=2, seed=1, shard=12, text_steps=2)
+train_autoencoder.train_autoencoder(work, steps=1, batch=2, seed=1, device=cpu)
+plan = train.TrainingPlan(steps=6, batch=2, seed=1, shard=12, text_steps=2)
 train.train_flow(work, plan, cpu, work / "out", compiled=False)
 """
 

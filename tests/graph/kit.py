@@ -49,7 +49,7 @@ from imagewright.schemas import (
     RunResult,
 )
 from imagewright.t2i_backends.mini.render import draw_scene
-from imagewright.t2i_backends.mini.world import BACKGROUNDS, COLOURS, SHAPES, Scene, Thing
+from imagewright.t2i_backends.mini.world import COLOURS, SHAPES, Scene, Thing
 
 GRAPH = {
     "1": {"class_type": "CLIPTextEncode", "inputs": {"text": "", "clip": ["4", 1]}},
@@ -57,7 +57,7 @@ GRAPH = {
     "3": {"class_type": "KSampler", "inputs": {"seed": 0, "steps": 4, "cfg": 4.0, "denoise": 1.0, "model": ["4", 0],
           "positive": ["1", 0], "negative": ["2", 0], "latent_image": ["5", 0]}},
     "4": {"class_type": "CheckpointLoaderSimple", "inputs": {"ckpt_name": "paint.safetensors"}},
-    "5": {"class_type": "EmptySD3LatentImage", "inputs": {"width": 64, "height": 64, "batch_size": 1}},
+    "5": {"class_type": "EmptySD3LatentImage", "inputs": {"width": 128, "height": 128, "batch_size": 1}},
 }  # fmt: skip
 Flaw = Callable[[Job, list[Region]], list[Region]]
 """What goes wrong in one picture: the regions as they are painted."""
@@ -111,7 +111,9 @@ class Painter:
                 raise Cancelled("stopped between two steps")
             on_step(Step(step, 4, preview() if step == 2 else None))
         regions = [r for r in self.flaw(job, list(job.regions)) if r.caption.split()[-1] in SHAPES]
-        image = draw_scene(Scene((), None, None, "white", tuple(map(_thing, regions)), 0.5), job.width or 64)
+        image = draw_scene(Scene((), None, None, "white", tuple(map(_thing, regions)), 0.5))
+        if job.width not in (None, image.width):
+            image = image.resize((job.width, job.width), Image.Resampling.BOX)
         if job.redraw is not None:
             image = _pasted(job.redraw.image, image, job.redraw.regions)
         self._write("done", job)
@@ -146,7 +148,7 @@ class PixelDetector:
     """Sees shapes by their pixels."""
 
     labels = frozenset({*SHAPES, "background"})
-    colours = frozenset(BACKGROUNDS)
+    colours = frozenset(COLOURS)
     sure = 0.0
 
     def detect(self, image: Picture) -> tuple[Detection, ...]:
@@ -323,7 +325,7 @@ class Studio:
 
 def always_a_star_too_many(job: Job, regions: list[Region]) -> list[Region]:
     """A flaw that no repair cures."""
-    return [*regions, Region(caption="a purple star", x=0.02, y=0.02, width=0.18, height=0.18)]
+    return [*regions, Region(caption="a purple star", x=0.84, y=0.84, width=0.15, height=0.15)]
 
 
 def main() -> None:

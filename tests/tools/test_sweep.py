@@ -7,13 +7,14 @@ from pathlib import Path
 import pytest
 
 from imagewright.errors import BadInput
-from imagewright.t2i_backends.mini.editions import SHIPPED
+from imagewright.t2i_backends.mini.captions import synonyms
+from imagewright.t2i_backends.mini.world import COLOURS, SHAPES
 from imagewright.tools.sweep import SCENE_SIZES, load_prompts, main, world_prompts
 
 
 def other_words(name: str) -> set[str]:
     """A thing's or colour's own name and its synonyms."""
-    return {name, *(word for word, meant in SHIPPED.synonyms.items() if meant == name)}
+    return {name, *(word for word, meant in synonyms().items() if meant == name)}
 
 
 def test_measuring_prompts_are_mini_s_world_and_always_the_same() -> None:
@@ -24,10 +25,10 @@ def test_measuring_prompts_are_mini_s_world_and_always_the_same() -> None:
     for text, facts in prompts.items():
         assert facts.parsed is not None
         for group in facts.parsed.groups:
-            assert group.object in SHIPPED.shapes
+            assert group.object in SHAPES
             assert any(word in text for word in other_words(group.object))
             assert any(word in text.split() for word in other_words(group.attributes[-1]))
-            assert group.attributes[-1] in SHIPPED.colours
+            assert group.attributes[-1] in COLOURS
             assert set(group.attributes[:-1]) <= set(SCENE_SIZES) & set(text.split())
         assert ("Counting" in facts.categories) == any(group.count > 1 for group in facts.parsed.groups)
         assert ("Attribute binding" in facts.categories) == (len(facts.parsed.groups) > 1)

@@ -13,27 +13,26 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from imagewright.t2i_backends.mini.captions_v2 import plural_noun
-from imagewright.t2i_backends.mini.editions import Edition
-from imagewright.t2i_backends.mini.world import Scene
+from imagewright.t2i_backends.mini.captions import plural_noun, synonyms
+from imagewright.t2i_backends.mini.world import SHAPES, Scene
 
 _EDGES = (0.4, 0.6)
 """Between the three places of an axis: left, middle and right; above, middle and below."""
 
 
-def noun_shapes(edition: Edition) -> dict[str, str]:
-    """Every noun of the edition's captions, and the shape that it names."""
-    names = {shape: shape for shape in edition.shapes}
-    names |= {noun: shape for noun, shape in edition.synonyms.items() if shape in edition.shapes}
+def noun_shapes() -> dict[str, str]:
+    """Every noun of mini's captions, and the shape that it names."""
+    names = {shape: shape for shape in SHAPES}
+    names |= {noun: shape for noun, shape in synonyms().items() if shape in SHAPES}
     return names | {plural_noun(noun): shape for noun, shape in names.items()}
 
 
 class PlaceReader(nn.Module):
     """A linear head over T5's tokens: at every noun, where on each axis the middle of its group is."""
 
-    def __init__(self, edition: Edition, vocabulary: dict[str, int], width: int) -> None:
+    def __init__(self, vocabulary: dict[str, int], width: int) -> None:
         super().__init__()
-        self.shapes = {vocabulary[noun]: s for noun, s in noun_shapes(edition).items() if noun in vocabulary}
+        self.shapes = {vocabulary[noun]: s for noun, s in noun_shapes().items() if noun in vocabulary}
         self.head = nn.Linear(width, 2 * (len(_EDGES) + 1))
 
     def loss(self, tokens: Tensor, ids: Tensor, scenes: Sequence[Scene]) -> tuple[Tensor, Tensor]:

@@ -17,8 +17,8 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFilter
 from scipy import ndimage
 
-from imagewright.t2i_backends.mini.editions import Edition
-from imagewright.t2i_backends.mini.world import Scene, Thing
+from imagewright.t2i_backends.mini.render import SIZE, draw_scene
+from imagewright.t2i_backends.mini.world import COLOURS, SHAPES, Scene, Thing, compatible
 
 BENT = (0.18, 0.28)
 """How far the points of a thing are moved that is bent out of shape: standard deviation in sides of its box."""
@@ -41,22 +41,22 @@ ATTEMPTS = 6
 _Mask = NDArray[np.bool_]
 
 
-def spoil(scene: Scene, edition: Edition, rng: random.Random) -> tuple[Image.Image, Scene]:
+def spoil(scene: Scene, rng: random.Random) -> tuple[Image.Image, Scene]:
     """A picture of ``scene`` with one of its things misshapen, and what a detector should see of it: the rest."""
     thing, rest = _one(scene, rng)
     if rng.random() < 0.5:
-        return _chimera(scene, thing, edition, rng), rest
-    return _moved(edition.draw(scene, rng), thing, rng.uniform(*BENT), rng), rest
+        return _chimera(scene, thing, rng), rest
+    return _moved(draw_scene(scene, rng), thing, rng.uniform(*BENT), rng), rest
 
 
-def tear(scene: Scene, edition: Edition, rng: random.Random) -> Image.Image | None:
+def tear(scene: Scene, rng: random.Random) -> Image.Image | None:
     """``scene`` with a gap through one of its things, which is in two pieces then; None where no gap did that."""
-    return _torn(scene, *_one(scene, rng), edition, rng)
+    return _torn(scene, *_one(scene, rng), rng)
 
 
-def fade(scene: Scene, edition: Edition, rng: random.Random) -> Image.Image | None:
+def fade(scene: Scene, rng: random.Random) -> Image.Image | None:
     """``scene`` with a good part of a thing gone into the background; None where none or all of it went."""
-    return _faded(scene, *_one(scene, rng), edition, rng)
+    return _faded(scene, *_one(scene, rng), rng)
 
 
 def _one(scene: Scene, rng: random.Random) -> tuple[Thing, Scene]:
@@ -65,26 +65,26 @@ def _one(scene: Scene, rng: random.Random) -> tuple[Thing, Scene]:
     return thing, replace(scene, things=tuple(other for other in scene.things if other is not thing))
 
 
-def wobbly(scene: Scene, edition: Edition, rng: random.Random) -> Image.Image:
+def wobbly(scene: Scene, rng: random.Random) -> Image.Image:
     """A picture of ``scene`` with slightly uneven things."""
-    picture = edition.draw(scene, rng)
+    picture = draw_scene(scene, rng)
     for thing in scene.things:
         picture = _moved(picture, thing, rng.uniform(*_WOBBLY), rng)
     return picture
 
 
-def _chimera(scene: Scene, thing: Thing, edition: Edition, rng: random.Random) -> Image.Image:
+def _chimera(scene: Scene, thing: Thing, rng: random.Random) -> Image.Image:
     """``thing`` on one side of a cut through its middle; on the other another shape, or the same in another colour."""
-    colours = [c for c in edition.colours if c != thing.colour and edition.compatible(c, scene.background)]
+    colours = [c for c in COLOURS if c != thing.colour and compatible(c, scene.background)]
     if rng.random() < RECOLOURED and colours:
         other = replace(thing, colour=rng.choice(colours))
     else:
-        other = replace(thing, shape=rng.choice([shape for shape in edition.shapes if shape != thing.shape]))
+        other = replace(thing, shape=rng.choice([shape for shape in SHAPES if shape != thing.shape]))
     seed = rng.getrandbits(32)
-    picture = edition.draw(scene, random.Random(seed))
+    picture = draw_scene(scene, random.Random(seed))
     things = tuple(other if each is thing else each for each in scene.things)
-    second = edition.draw(replace(scene, things=things), random.Random(seed))
-    x, y, width, height = (v * edition.side for v in thing.box)
+    second = draw_scene(replace(scene, things=things), random.Random(seed))
+    x, y, width, height = (v * SIZE for v in thing.box)
     cut = rng.uniform(0.4, 0.6)
     right, bottom = (cut * width, height + 2) if rng.random() < 0.5 else (width + 2, cut * height)
     area = round(x - 2), round(y - 2), round(x + right), round(y + bottom)
@@ -92,9 +92,9 @@ def _chimera(scene: Scene, thing: Thing, edition: Edition, rng: random.Random) -
     return picture
 
 
-def _torn(scene: Scene, thing: Thing, rest: Scene, edition: Edition, rng: random.Random) -> Image.Image | None:
-    whole, without, there = _with_and_without(scene, rest, edition, rng)
-    side = edition.side
+def _torn(scene: Scene, thing: Thing, rest: Scene, rng: random.Random) -> Image.Image | None:
+    whole, without, there = _with_and_without(scene, rest, rng)
+    side = SIZE
     for _ in range(ATTEMPTS):
         gap = Image.new("L", whole.size)
         turn, reach = rng.uniform(0, math.pi), thing.size * side
@@ -112,12 +112,12 @@ def _torn(scene: Scene, thing: Thing, rest: Scene, edition: Edition, rng: random
     return None
 
 
-def _faded(scene: Scene, thing: Thing, rest: Scene, edition: Edition, rng: random.Random) -> Image.Image | None:
-    whole, without, there = _with_and_without(scene, rest, edition, rng)
+def _faded(scene: Scene, thing: Thing, rest: Scene, rng: random.Random) -> Image.Image | None:
+    whole, without, there = _with_and_without(scene, rest, rng)
     rows, columns = np.nonzero(there)
     for _ in range(ATTEMPTS if len(rows) else 0):
         at = rng.randrange(len(rows))
-        x, y, reach = columns[at], rows[at], thing.size * edition.side
+        x, y, reach = columns[at], rows[at], thing.size * SIZE
         across, down = reach * rng.uniform(0.2, 0.45), reach * rng.uniform(0.2, 0.45)
         spot = Image.new("L", whole.size)
         ImageDraw.Draw(spot).ellipse((x - across, y - down, x + across, y + down), fill=round(rng.uniform(170, 255)))
@@ -127,12 +127,10 @@ def _faded(scene: Scene, thing: Thing, rest: Scene, edition: Edition, rng: rando
     return None
 
 
-def _with_and_without(
-    scene: Scene, rest: Scene, edition: Edition, rng: random.Random
-) -> tuple[Image.Image, Image.Image, _Mask]:
+def _with_and_without(scene: Scene, rest: Scene, rng: random.Random) -> tuple[Image.Image, Image.Image, _Mask]:
     """The same picture with a thing and without it, and where that thing is seen."""
     seed = rng.getrandbits(32)
-    whole, without = edition.draw(scene, random.Random(seed)), edition.draw(rest, random.Random(seed))
+    whole, without = draw_scene(scene, random.Random(seed)), draw_scene(rest, random.Random(seed))
     difference = np.asarray(whole, dtype=np.float32) - np.asarray(without, dtype=np.float32)
     return whole, without, np.linalg.norm(difference, axis=-1) > VISIBLE
 

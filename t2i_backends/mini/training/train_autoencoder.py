@@ -14,9 +14,8 @@ import torch
 from diffusers import AutoencoderKL
 from torch import Tensor
 
-from imagewright.t2i_backends.mini.editions import EDITIONS, FIRST, Edition
-from imagewright.t2i_backends.mini.render import to_array
-from imagewright.t2i_backends.mini.shipped import EDITION
+from imagewright.t2i_backends.mini import sizes
+from imagewright.t2i_backends.mini.render import SIZE, draw_scene, to_array
 from imagewright.t2i_backends.mini.training.training import (
     Average,
     TrainingProgress,
@@ -24,22 +23,23 @@ from imagewright.t2i_backends.mini.training.training import (
     pick_training_device,
     save_atomically,
 )
+from imagewright.t2i_backends.mini.world import sample_scene
 
 _NOISE = 0.2
 """The most noise that the decoder sees in its latents, so that it forgives a sampler's small errors."""
 
 
-def build_autoencoder(edition: Edition = FIRST) -> AutoencoderKL:
-    """A small AutoencoderKL of the edition's levels and channels, no attention."""
-    levels = len(edition.autoencoder)
+def build_autoencoder() -> AutoencoderKL:
+    """A small AutoencoderKL of the levels and channels of ``sizes.py``, no attention."""
+    levels = len(sizes.LEVEL_CHANNELS)
     return AutoencoderKL(
         down_block_types=("DownEncoderBlock2D",) * levels,
         up_block_types=("UpDecoderBlock2D",) * levels,
-        block_out_channels=edition.autoencoder,
+        block_out_channels=sizes.LEVEL_CHANNELS,
         layers_per_block=1,
-        latent_channels=edition.latent_channels,
+        latent_channels=sizes.LATENT_CHANNELS,
         norm_num_groups=8,
-        sample_size=edition.side,
+        sample_size=SIZE,
         scaling_factor=1.0,
         shift_factor=0.0,
         use_quant_conv=False,
@@ -48,9 +48,9 @@ def build_autoencoder(edition: Edition = FIRST) -> AutoencoderKL:
     )
 
 
-def render_batch(rng: random.Random, count: int, edition: Edition = FIRST) -> Tensor:
+def render_batch(rng: random.Random, count: int) -> Tensor:
     """``count`` fresh pictures as ``(count, 3, side, side)`` in [-1, 1]."""
-    pictures = np.stack([to_array(edition.draw(edition.sample_any(rng), rng)) for _ in range(count)])
+    pictures = np.stack([to_array(draw_scene(sample_scene(rng), rng)) for _ in range(count)])
     return torch.from_numpy(pictures).permute(0, 3, 1, 2).float() / 127.5 - 1
 
 
@@ -61,12 +61,10 @@ def reconstruction_loss(decoded: Tensor, target: Tensor) -> Tensor:
     return pixels + 0.5 * (edges[0] + edges[1])
 
 
-def train_autoencoder(
-    work: Path, steps: int, batch: int, seed: int, device: torch.device, edition: Edition = FIRST
-) -> None:
+def train_autoencoder(work: Path, steps: int, batch: int, seed: int, device: torch.device) -> None:
     """Train for ``steps`` steps, or go on from the checkpoint in ``work``."""
     torch.manual_seed(seed)
-    model = build_autoencoder(edition).to(device)
+    model = build_autoencoder().to(device)
     optimiser = torch.optim.AdamW(model.parameters(), lr=3e-3, weight_decay=1e-4, betas=(0.9, 0.98))
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, 3e-3, total_steps=steps + 1, pct_start=0.1)
     average = Average(model.parameters(), 0.995)
@@ -79,7 +77,7 @@ def train_autoencoder(
     progress = TrainingProgress("autoencoder", steps, start)
     for step in range(start, steps):
         rng = random.Random(seed * 1_000_003 + step)
-        target = render_batch(rng, batch, edition).to(device)
+        target = render_batch(rng, batch).to(device)
         with torch.autocast(device.type, torch.bfloat16):
             posterior = model.encode(target).latent_dist
             amount = _NOISE * torch.rand(batch, 1, 1, 1, device=device)
@@ -95,12 +93,15 @@ def train_autoencoder(
         progress.tell(step + 1, loss.item())
         if (step + 1) % 200 == 0 or step + 1 == steps:
             state = {
-                "model": model.state_dict(), "optimiser": optimiser.state_dict(), "schedule": schedule.state_dict(),
-                "average": average.shadow, "step": step + 1,
-            }  # fmt: skip
+                "model": model.state_dict(),
+                "optimiser": optimiser.state_dict(),
+                "schedule": schedule.state_dict(),
+                "average": average.shadow,
+                "step": step + 1,
+            }
             save_atomically(state, work / "autoencoder.pt")
     average.copy_to(model.parameters())
-    calibrate(model, render_batch(random.Random(seed + 1), 512, edition).to(device))
+    calibrate(model, render_batch(random.Random(seed + 1), 512).to(device))
     model.to("cpu").save_pretrained(work / "vae")
 
 
@@ -120,16 +121,13 @@ def calibrate(model: AutoencoderKL, pictures: Tensor) -> None:
 def main() -> None:
     """Parse the command line and train."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--world", type=int, choices=sorted(EDITIONS), default=EDITION)
     parser.add_argument("--work", type=Path, default=Path(".mini-work"))
-    parser.add_argument("--steps", type=int, help="optimiser steps (default: the edition's)")
-    parser.add_argument("--batch", type=int, help="pictures a step (default: the edition's)")
+    parser.add_argument("--steps", type=int, default=8000, help="optimiser steps (default 8000)")
+    parser.add_argument("--batch", type=int, default=16, help="pictures a step (default 16)")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--device")
     args = parser.parse_args()
-    edition = EDITIONS[args.world]
-    steps, batch = args.steps or edition.lessons.autoencoder, args.batch or edition.lessons.autoencoder_batch
-    train_autoencoder(args.work, steps, batch, args.seed, pick_training_device(args.device), edition)
+    train_autoencoder(args.work, args.steps, args.batch, args.seed, pick_training_device(args.device))
 
 
 if __name__ == "__main__":

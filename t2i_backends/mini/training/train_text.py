@@ -16,10 +16,12 @@ import torch.nn.functional as F
 from diffusers import FluxPipeline
 from torch import Tensor, nn
 
-from imagewright.t2i_backends.mini.editions import Edition
+from imagewright.t2i_backends.mini import sizes
+from imagewright.t2i_backends.mini.arrangements import arrange
+from imagewright.t2i_backends.mini.captions import caption
 from imagewright.t2i_backends.mini.training.reading import PlaceReader
 from imagewright.t2i_backends.mini.training.training import TrainingProgress, load_if_there, save_atomically
-from imagewright.t2i_backends.mini.world import Scene
+from imagewright.t2i_backends.mini.world import COLOURS, MOST_THINGS, PATTERNS, SHAPES, STYLES, Scene, sample_scene
 
 _UNSAID = 0
 """The background's answer where the caption does not name it."""
@@ -28,31 +30,28 @@ _UNSAID = 0
 class Questions(nn.Module):
     """Heads over T5's tokens (one query a shape and one for the scene) and over CLIP's pooled vector."""
 
-    def __init__(self, edition: Edition, width: int) -> None:
+    def __init__(self, width: int) -> None:
         super().__init__()
-        self.edition, shapes = edition, len(edition.shapes)
+        shapes = len(SHAPES)
         self.queries = nn.Parameter(torch.randn(shapes + 1, width))
         self.look = nn.MultiheadAttention(width, 4, batch_first=True)
-        self.of_shape = nn.Linear(width, edition.most_things + 1 + len(edition.colours))
+        self.of_shape = nn.Linear(width, MOST_THINGS + 1 + len(COLOURS))
         self.of_scene = nn.Linear(width, sum(self.scene_sizes))
-        self.of_pooled = nn.Linear(edition.pooled, shapes + len(edition.colours) + sum(self.scene_sizes))
+        self.of_pooled = nn.Linear(sizes.POOLED_WIDTH, shapes + len(COLOURS) + sum(self.scene_sizes))
 
     @property
     def scene_sizes(self) -> list[int]:
         """How many answers there are to: which background, which pattern, which style, how many things."""
-        e = self.edition
-        return [len(e.backgrounds) + 1, len(e.patterns), len(e.styles), e.most_things + 1]
+        return [len(COLOURS) + 1, len(PATTERNS), len(STYLES), MOST_THINGS + 1]
 
     def loss(self, tokens: Tensor, pooled: Tensor, answers: Answers) -> tuple[Tensor, Tensor]:
         """The mean loss of all answers, and the share of captions whose shapes are all read right."""
         seen, _ = self.look(self.queries.expand(len(tokens), -1, -1), tokens, tokens, need_weights=False)
-        counts, colours = self.of_shape(seen[:, :-1]).split(
-            [self.edition.most_things + 1, len(self.edition.colours)], dim=-1
-        )
+        counts, colours = self.of_shape(seen[:, :-1]).split([MOST_THINGS + 1, len(COLOURS)], dim=-1)
         loss = F.cross_entropy(counts.flatten(0, 1), answers.counts.flatten())
         loss = loss + F.binary_cross_entropy_with_logits(colours, answers.colours)
         loss = loss + self._scene_loss(self.of_scene(seen[:, -1]), answers)
-        shapes, all_colours = len(self.edition.shapes), len(self.edition.colours)
+        shapes, all_colours = len(SHAPES), len(COLOURS)
         there, shown, scene = self.of_pooled(pooled).split([shapes, all_colours, sum(self.scene_sizes)], dim=-1)
         loss = loss + F.binary_cross_entropy_with_logits(there, (answers.counts > 0).float())
         loss = loss + F.binary_cross_entropy_with_logits(shown, answers.colours.amax(dim=1))
@@ -69,31 +68,31 @@ class Questions(nn.Module):
 class Answers:
     """What the captions of ``scenes`` say, as tensors."""
 
-    def __init__(self, scenes: Sequence[Scene], captions: Sequence[str], edition: Edition) -> None:
-        colours, papers = tuple(edition.colours), tuple(edition.backgrounds)
-        self.counts = torch.zeros(len(scenes), len(edition.shapes), dtype=torch.long)
-        self.colours = torch.zeros(len(scenes), len(edition.shapes), len(colours))
+    def __init__(self, scenes: Sequence[Scene], captions: Sequence[str]) -> None:
+        colours = tuple(COLOURS)
+        self.counts = torch.zeros(len(scenes), len(SHAPES), dtype=torch.long)
+        self.colours = torch.zeros(len(scenes), len(SHAPES), len(colours))
         self.scene = torch.zeros(len(scenes), 4, dtype=torch.long)
-        for i, (scene, caption) in enumerate(zip(scenes, captions, strict=True)):
+        for i, (scene, text) in enumerate(zip(scenes, captions, strict=True)):
             for group in scene.groups:
-                shape = edition.shapes.index(group.shape)
+                shape = SHAPES.index(group.shape)
                 self.counts[i, shape] += group.count
                 self.colours[i, shape, colours.index(group.colour)] = 1
-            named = "backdrop" in caption or "background" in caption
-            self.scene[i, 0] = papers.index(scene.background) + 1 if named else _UNSAID
-            self.scene[i, 1] = edition.patterns.index(scene.pattern)
-            self.scene[i, 2] = edition.styles.index(scene.style)
+            named = "backdrop" in text or "background" in text
+            self.scene[i, 0] = colours.index(scene.background) + 1 if named else _UNSAID
+            self.scene[i, 1] = PATTERNS.index(scene.pattern)
+            self.scene[i, 2] = STYLES.index(scene.style)
             self.scene[i, 3] = len(scene.things)
 
 
-def teach(pipeline: FluxPipeline, edition: Edition, work: Path, steps: int, batch: int, seed: int) -> None:
+def teach(pipeline: FluxPipeline, work: Path, steps: int, batch: int, seed: int) -> None:
     """Train the text encoders of ``pipeline`` on the CPU, or take them from the finished checkpoint in ``work``."""
     path = work / "text.pt"
     clip, t5, tokenizer = pipeline.text_encoder, pipeline.text_encoder_2, pipeline.tokenizer
     torch.manual_seed(seed)
-    asked = Questions(edition, t5.config.d_model)
-    reader = PlaceReader(edition, tokenizer.get_vocab(), t5.config.d_model) if edition.place_weight else None
-    together = nn.ModuleList([part for part in (clip, t5, asked, reader) if part is not None])
+    asked = Questions(t5.config.d_model)
+    reader = PlaceReader(tokenizer.get_vocab(), t5.config.d_model)
+    together = nn.ModuleList([clip, t5, asked, reader])
     optimiser = torch.optim.AdamW(together.parameters(), lr=2e-3, weight_decay=0.01, betas=(0.9, 0.98))
     start = 0
     if (saved := load_if_there(path)) is not None:
@@ -105,25 +104,22 @@ def teach(pipeline: FluxPipeline, edition: Edition, work: Path, steps: int, batc
         rng = random.Random(f"text/{seed}/{step}")
         for group in optimiser.param_groups:
             group["lr"] = 2e-3 * min(1.0, (step + 1) / 100, (steps - step) / (0.5 * steps))
-        scenes = [edition.sample_any(rng) for _ in range(batch)]
-        if edition.arrange is not None:
-            scenes = [edition.arrange(scene, rng) for scene in scenes]
-        captions = [edition.caption(scene, rng) for scene in scenes]
+        fallen = [sample_scene(rng) for _ in range(batch)]
+        scenes = [arrange(scene, rng) for scene in fallen]
+        captions = [caption(scene, rng) for scene in scenes]
         ids = tokenizer(
-            captions, padding="max_length", truncation=True, max_length=edition.length, return_tensors="pt"
+            captions, padding="max_length", truncation=True, max_length=sizes.PROMPT_TOKENS, return_tensors="pt"
         ).input_ids
         tokens = t5(ids)[0]
-        loss, right = asked.loss(tokens, clip(ids).pooler_output, Answers(scenes, captions, edition))
-        told = f"captions read right: {right:.2f}"
-        if reader is not None:
-            place_loss, placed = reader.loss(tokens, ids, scenes)
-            loss, told = loss + place_loss, f"{told}, nouns placed right: {placed:.2f}"
+        loss, right = asked.loss(tokens, clip(ids).pooler_output, Answers(scenes, captions))
+        place_loss, placed = reader.loss(tokens, ids, scenes)
+        loss = loss + place_loss
         optimiser.zero_grad(set_to_none=True)
         loss.backward()
         nn.utils.clip_grad_norm_(together.parameters(), 1.0)
         optimiser.step()
         progress.tell(step + 1, loss.item())
         if (step + 1) % 250 == 0 or step + 1 == steps:
-            print(told, flush=True)
+            print(f"captions read right: {right:.2f}, nouns placed right: {placed:.2f}", flush=True)
             state = {"model": together.state_dict(), "optimiser": optimiser.state_dict(), "step": step + 1}
             save_atomically(state, path)

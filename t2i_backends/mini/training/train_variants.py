@@ -20,11 +20,10 @@ from peft import LoraConfig
 from peft.utils import get_peft_model_state_dict, set_peft_model_state_dict
 from torch import Tensor, nn
 
-from imagewright.t2i_backends.mini.editions import EDITIONS, Edition
-from imagewright.t2i_backends.mini.shipped import EDITION
+from imagewright.t2i_backends.mini import shipped, sizes
 from imagewright.t2i_backends.mini.training import compiling
 from imagewright.t2i_backends.mini.training.scenes import Scenes
-from imagewright.t2i_backends.mini.training.train import SAVE_EVERY, Model, TrainingPlan, captions, loss_of
+from imagewright.t2i_backends.mini.training.train import SAVE_EVERY, Model, TrainingPlan, caption_all, loss_of
 from imagewright.t2i_backends.mini.training.training import (
     TrainingProgress,
     load_if_there,
@@ -65,9 +64,9 @@ class Focused(Scenes):
 # --- LoRAs ----------------------------------------------------------------------------------
 
 
-def with_lora(pipeline: FluxPipeline, edition: Edition) -> Model:
+def with_lora(pipeline: FluxPipeline) -> Model:
     """The frozen model of ``pipeline`` with an untrained LoRA on its transformer."""
-    model = Model(pipeline, edition)
+    model = Model(pipeline)
     model.requires_grad_(False)
     matrices = [n for n, m in pipeline.transformer.named_modules() if isinstance(m, nn.Linear) and _is_target(n)]
     pipeline.transformer.add_adapter(LoraConfig(r=RANK, lora_alpha=RANK, target_modules=matrices))
@@ -91,8 +90,8 @@ def train_lora(
     """Train the LoRA of ``lesson`` on the pipeline in ``base`` and write ``out/<lesson>.safetensors``."""
     torch.manual_seed(plan.seed)
     pipeline = FluxPipeline.from_pretrained(base, local_files_only=True)
-    model = with_lora(pipeline, plan.edition).to(device)
-    data = Focused(LESSONS[lesson], pipeline.vae, plan.edition, work, plan.seed, plan.shard, device)
+    model = with_lora(pipeline).to(device)
+    data = Focused(LESSONS[lesson], pipeline.vae, work, plan.seed, plan.shard, device)
     data.grow(SHARDS)
     learning = [p for p in model.transformer.parameters() if p.requires_grad]
 
@@ -127,11 +126,11 @@ def few_step_loss(
     sigma = 1 - start / STUDENT_STEPS
     noise = torch.randn(clean.shape, generator=source).to(device)
     noisy = torch.lerp(clean, noise, sigma[:, None, None])
-    ids = student.tokens(captions(scenes, plan.edition, rng))
+    ids = student.tokens(caption_all(scenes, rng))
     empty = student.tokens([""] * len(scenes))
     with torch.autocast(device.type, torch.bfloat16):
         with torch.no_grad():
-            goal = _guided(teacher, noisy, sigma, ids, empty, plan.edition.scale)
+            goal = _guided(teacher, noisy, sigma, ids, empty, sizes.CALL_GUIDANCE)
         velocity = student(noisy, sigma, ids, None, None)
     loss: Tensor = (velocity.float() - (noisy - goal) * STUDENT_STEPS).square().mean()
     return loss
@@ -153,12 +152,10 @@ def train_few_steps(
 ) -> Path:
     """Distil the pipeline in ``base`` and write the transformer alone to ``out/mini-few-steps``, bf16."""
     torch.manual_seed(plan.seed)
-    teacher, student = (
-        Model(FluxPipeline.from_pretrained(base, local_files_only=True), plan.edition).to(device) for _ in range(2)
-    )
+    teacher, student = (Model(FluxPipeline.from_pretrained(base, local_files_only=True)).to(device) for _ in range(2))
     teacher.requires_grad_(False)
     vae = FluxPipeline.from_pretrained(base, local_files_only=True).vae
-    data = Scenes(vae, plan.edition, work, plan.seed, plan.shard, device)
+    data = Scenes(vae, work, plan.seed, plan.shard, device)
     data.grow(SHARDS)
     learning = list(student.transformer.parameters())
     # The text encoders stay the base's: flows take them from there.
@@ -177,10 +174,15 @@ def train_few_steps(
 
 
 def _learn(
-    name: str, path: Path, learning: Sequence[nn.Parameter], rate: float, plan: TrainingPlan,
+    name: str,
+    path: Path,
+    learning: Sequence[nn.Parameter],
+    rate: float,
+    plan: TrainingPlan,
     loss: Callable[[int], Tensor],
-    state: Callable[[], dict[str, Any]], restore: Callable[[dict[str, Any]], object],
-) -> None:  # fmt: skip
+    state: Callable[[], dict[str, Any]],
+    restore: Callable[[dict[str, Any]], object],
+) -> None:
     """AdamW with a warm-up and a linear decay, resumable; ``state`` and ``restore`` are the variant's weights."""
     optimiser = torch.optim.AdamW(learning, lr=rate, weight_decay=0.0, betas=(0.9, 0.98))
     start = 0
@@ -206,7 +208,6 @@ def main() -> None:
     """Parse the command line and train one variant."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("name", choices=(*LESSONS, FEW))
-    parser.add_argument("--world", type=int, choices=sorted(EDITIONS), default=EDITION)
     parser.add_argument("--base", type=Path, help="the pipeline to start from (default: the one that ships)")
     parser.add_argument("--work", type=Path, default=Path(".mini-work"))
     parser.add_argument("--out", type=Path, help="the folder to write to (default: beside the pipeline)")
@@ -217,9 +218,8 @@ def main() -> None:
     parser.add_argument("--device")
     parser.add_argument("--no-compile", action="store_true")
     args = parser.parse_args()
-    edition = EDITIONS[args.world]
-    base, out = args.base or edition.pipeline, args.out or edition.weights
-    plan = TrainingPlan(edition, steps=args.steps, batch=args.batch, seed=args.seed, region_share=0.0)
+    base, out = args.base or shipped.WEIGHTS / "pipeline", args.out or shipped.WEIGHTS
+    plan = TrainingPlan(steps=args.steps, batch=args.batch, seed=args.seed, region_share=0.0)
     device = pick_training_device(args.device)
     if args.name == FEW:
         print(train_few_steps(base, args.work, out, plan, args.rate, device, not args.no_compile))

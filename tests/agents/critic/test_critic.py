@@ -13,14 +13,14 @@ from imagewright.evals.exact_checker import look
 from imagewright.ports import Picture
 from imagewright.schemas import Box, Detection, Layout, ParsedGroup, ParsedPrompt, Repair, Verdict
 from imagewright.t2i_backends.mini.render import draw_scene
-from imagewright.t2i_backends.mini.world import BACKGROUNDS, SHAPES, Scene, Thing
+from imagewright.t2i_backends.mini.world import COLOURS, SHAPES, Scene, Thing
 
 
 class PixelDetector:
     """Sees what the exact checker finds."""
 
     labels = frozenset({*SHAPES, "background"})
-    colours = frozenset(BACKGROUNDS)
+    colours = frozenset(COLOURS)
     sure = 0.0
 
     def detect(self, image: Picture) -> tuple[Detection, ...]:
@@ -49,7 +49,7 @@ def picture(*things: str, background: str = "white") -> Picture:
     for words in things:
         colour, shape, place = words.split(maxsplit=2)
         made.append(Thing(shape, colour, *PLACES[place], SIDE))
-    return draw_scene(Scene((), None, None, background, tuple(made), 0.5), 64)
+    return draw_scene(Scene((), None, None, background, tuple(made), 0.5))
 
 
 def box(words: str) -> Box:

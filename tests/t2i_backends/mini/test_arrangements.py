@@ -6,9 +6,8 @@ from collections import Counter
 import pytest
 
 from imagewright.t2i_backends.mini.arrangements import USUAL, arrange
-from imagewright.t2i_backends.mini.captions_v2 import caption
-from imagewright.t2i_backends.mini.world import Scene
-from imagewright.t2i_backends.mini.world_v2 import SCENE_KINDS, obeys, sample_scene
+from imagewright.t2i_backends.mini.captions import caption
+from imagewright.t2i_backends.mini.world import SCENE_KINDS, Scene, obeys, sample_scene
 from imagewright.tools.sweep import SCENE_SIZES
 
 

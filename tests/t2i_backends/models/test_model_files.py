@@ -96,7 +96,7 @@ def test_the_shipped_model_is_found_unless_a_root_overrides_it(
 ) -> None:
     pipeline = tmp_path / "weights" / "pipeline"
     pipeline.mkdir(parents=True)
-    monkeypatch.setattr(shipped, "WEIGHT_FOLDERS", {shipped.EDITION: tmp_path / "weights"})
+    monkeypatch.setattr(shipped, "WEIGHTS", tmp_path / "weights")
     files = ModelFiles([root])
     assert files.find("checkpoints", "mini") is None
     assert "reinstall" in files.place("checkpoints", "mini")
@@ -116,7 +116,7 @@ def test_the_shipped_model_is_found_unless_a_root_overrides_it(
 def test_loras_and_the_variant_that_ship_are_found_by_their_names(
     root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(shipped, "WEIGHT_FOLDERS", {shipped.EDITION: tmp_path / "weights"})
+    monkeypatch.setattr(shipped, "WEIGHTS", tmp_path / "weights")
     files = ModelFiles([root])
     for kind, name, file in (
         ("loras", "counting.safetensors", "loras/counting.safetensors"),

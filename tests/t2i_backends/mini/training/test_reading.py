@@ -4,12 +4,12 @@ import random
 
 import torch
 
+from imagewright.t2i_backends.mini import sizes
 from imagewright.t2i_backends.mini.architecture import build_text_encoders, build_tokenizer
-from imagewright.t2i_backends.mini.editions import SECOND
 from imagewright.t2i_backends.mini.training.reading import PlaceReader, noun_shapes
-from imagewright.t2i_backends.mini.world import Group, Scene, Thing
+from imagewright.t2i_backends.mini.world import COLOURS, SHAPES, Group, Scene, Thing
 
-TOKENIZER = build_tokenizer(SECOND)
+TOKENIZER = build_tokenizer()
 PAIR = Scene(
     (Group(1, "red", "circle"), Group(2, "blue", "star")), "left", None, "white",
     (Thing("circle", "red", 0.2, 0.5, 0.2), Thing("star", "blue", 0.8, 0.2, 0.2), Thing("star", "blue", 0.8, 0.8, 0.2)),
@@ -23,14 +23,14 @@ def ids_of(*texts: str) -> torch.Tensor:
 
 
 def reader(width: int = 4) -> PlaceReader:
-    return PlaceReader(SECOND, TOKENIZER.get_vocab(), width)
+    return PlaceReader(TOKENIZER.get_vocab(), width)
 
 
 def test_every_noun_names_a_shape_and_colours_are_no_nouns() -> None:
-    nouns = noun_shapes(SECOND)
-    assert set(nouns.values()) == set(SECOND.shapes)
+    nouns = noun_shapes()
+    assert set(nouns.values()) == set(SHAPES)
     assert (nouns["ball"], nouns["balls"], nouns["circles"]) == ("circle", "circle", "circle")
-    assert not set(nouns) & set(SECOND.colours)
+    assert not set(nouns) & set(COLOURS)
 
 
 def test_a_head_that_knows_the_places_is_right_and_one_that_swaps_them_is_wrong() -> None:
@@ -56,13 +56,13 @@ def test_what_cannot_be_told_is_not_asked() -> None:
         (Thing("star", "red", 0.2, 0.5, 0.2), Thing("star", "blue", 0.8, 0.5, 0.2)), 0.5,
     )  # fmt: skip
     ids = ids_of("a red star left of a blue star", "")
-    loss, share = reader().loss(torch.zeros(2, SECOND.length, 4), ids, [alike, PAIR])
+    loss, share = reader().loss(torch.zeros(2, sizes.PROMPT_TOKENS, 4), ids, [alike, PAIR])
     assert (float(loss), float(share)) == (0.0, 1.0)
 
 
 def test_asking_teaches_an_encoder_who_comes_first() -> None:
     torch.manual_seed(0)
-    _, t5 = build_text_encoders(TOKENIZER, SECOND)
+    _, t5 = build_text_encoders(TOKENIZER)
     asked, rng = reader(t5.config.d_model), random.Random(1)
     optimiser = torch.optim.AdamW([*t5.parameters(), *asked.parameters()], lr=2e-3)
     shares = []

@@ -12,8 +12,8 @@ from torch import Tensor
 from imagewright.t2i_backends.denoising.loras import wear
 from imagewright.t2i_backends.families.base import Net
 from imagewright.t2i_backends.families.facts import FLUX
+from imagewright.t2i_backends.mini import sizes
 from imagewright.t2i_backends.mini.architecture import build_pipeline, export_pipeline
-from imagewright.t2i_backends.mini.editions import SECOND
 from imagewright.t2i_backends.mini.training import train_variants
 from imagewright.t2i_backends.mini.training.scenes import Scenes
 from imagewright.t2i_backends.mini.training.train import Model, TrainingPlan
@@ -22,19 +22,19 @@ from imagewright.t2i_backends.mini.training.train_variants import LESSONS, Focus
 from imagewright.t2i_backends.models.model_files import ModelPath
 
 CPU = torch.device("cpu")
-PLAN = TrainingPlan(SECOND, steps=2, batch=2, seed=1, shard=24, region_share=0.0)
+PLAN = TrainingPlan(steps=2, batch=2, seed=1, shard=24, region_share=0.0)
 
 
 @pytest.fixture(scope="module")
 def base(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """An untrained pipeline whose blocks are not the identity, so that a LoRA inside them shows."""
     torch.manual_seed(0)
-    pipeline = build_pipeline(build_autoencoder(SECOND), SECOND)
+    pipeline = build_pipeline(build_autoencoder())
     for parameter in pipeline.transformer.parameters():
         if not parameter.any():
             torch.nn.init.normal_(parameter, std=0.02)
     folder = tmp_path_factory.mktemp("base")
-    export_pipeline(pipeline, folder, SECOND)
+    export_pipeline(pipeline, folder)
     return folder
 
 
@@ -45,13 +45,13 @@ def few_shards(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def _velocity(transformer: FluxTransformer2DModel) -> torch.Tensor:
     source = torch.Generator().manual_seed(3)
-    ids = FluxPipeline._prepare_latent_image_ids(1, SECOND.grid, SECOND.grid, CPU, torch.float32)
+    ids = FluxPipeline._prepare_latent_image_ids(1, sizes.GRID, sizes.GRID, CPU, torch.float32)
     with torch.no_grad():
         found: torch.Tensor = transformer(
-            hidden_states=torch.randn(1, SECOND.grid**2, 4 * SECOND.latent_channels, generator=source),
+            hidden_states=torch.randn(1, sizes.GRID**2, 4 * sizes.LATENT_CHANNELS, generator=source),
             timestep=torch.tensor([0.5]), encoder_hidden_states=torch.randn(1, 4, 128, generator=source),
-            pooled_projections=torch.randn(1, SECOND.pooled, generator=source), txt_ids=torch.zeros(4, 3), img_ids=ids,
-            return_dict=False,
+            pooled_projections=torch.randn(1, sizes.POOLED_WIDTH, generator=source), txt_ids=torch.zeros(4, 3),
+            img_ids=ids, return_dict=False,
         )[0]  # fmt: skip
     return found
 
@@ -60,7 +60,7 @@ def test_a_lora_is_one_that_the_executor_puts_on_and_takes_off(base: Path, tmp_p
     file = train_lora("counting", base, tmp_path, tmp_path / "loras", PLAN, 0.05, CPU, compiled=False)
     transformer = FluxPipeline.from_pretrained(base, local_files_only=True).transformer
     plain = _velocity(transformer)
-    net = Net(transformer, FLUX, {}, 8, SECOND.latent_channels)
+    net = Net(transformer, FLUX, {}, 8, sizes.LATENT_CHANNELS)
     with wear(net, [(ModelPath(file, None), 1.0)]):
         changed = _velocity(transformer)
     assert not torch.allclose(changed, plain, atol=1e-5)
@@ -93,7 +93,7 @@ def test_a_broken_off_lora_goes_on(base: Path, tmp_path: Path) -> None:
 def test_a_lesson_holds_only_its_scenes(base: Path, tmp_path: Path) -> None:
     vae = FluxPipeline.from_pretrained(base, local_files_only=True).vae
     for lesson, fits in LESSONS.items():
-        data = Focused(fits, vae, SECOND, tmp_path, 1, 24, CPU)
+        data = Focused(fits, vae, tmp_path, 1, 24, CPU)
         data.grow(1)
         chosen = data.batch(random.Random(1), 30, 1.0, None)
         assert all(fits(data.scenes[i]) for i in chosen), lesson

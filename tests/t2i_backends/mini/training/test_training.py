@@ -9,21 +9,22 @@ from diffusers import FluxPipeline
 from PIL import Image
 
 from imagewright.t2i_backends.mini.detector import find_things, load_detector
-from imagewright.t2i_backends.mini.editions import EDITIONS, SECOND
+from imagewright.t2i_backends.mini.render import SIZE
 from imagewright.t2i_backends.mini.training import train, train_autoencoder, train_detector
 from imagewright.t2i_backends.mini.training.training import Average, load_if_there, save_atomically
+from imagewright.t2i_backends.mini.world import COLOURS
 
 CPU = torch.device("cpu")
 PLAN = train.TrainingPlan(
-    SECOND, steps=4, batch=2, seed=1, regions_from=0.5, region_share=1.0, shard=12, grow_every=2, text_steps=2
+    steps=4, batch=2, seed=1, regions_from=0.5, region_share=1.0, shard=12, grow_every=2, text_steps=2
 )  # fmt: skip
 
 
 @pytest.fixture(scope="module")
 def work(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with the second edition's autoencoder after one step."""
+    """A folder with the autoencoder after one step."""
     folder = tmp_path_factory.mktemp("work")
-    train_autoencoder.train_autoencoder(folder, steps=1, batch=2, seed=1, device=CPU, edition=SECOND)
+    train_autoencoder.train_autoencoder(folder, steps=1, batch=2, seed=1, device=CPU)
     return folder
 
 
@@ -73,27 +74,25 @@ def test_its_export_is_a_folder_for_stock_diffusers(work: Path, tmp_path: Path) 
 
 def test_an_export_can_be_trained_further(work: Path, tmp_path: Path) -> None:
     train.train_flow(work, replace(PLAN, steps=1), CPU, tmp_path / "first", compiled=False)
-    started = train.Model(train.first_pipeline(tmp_path / "more", PLAN, tmp_path / "first"), SECOND)
+    started = train.Model(train.first_pipeline(tmp_path / "more", PLAN, tmp_path / "first"))
     exported = FluxPipeline.from_pretrained(tmp_path / "first", local_files_only=True)
     for name, tensor in exported.transformer.state_dict().items():
         torch.testing.assert_close(started.transformer.state_dict()[name], tensor, rtol=0, atol=0)
     assert (tmp_path / "more" / "vae" / "config.json").is_file()
 
 
-@pytest.mark.parametrize("version", sorted(EDITIONS))
-def test_a_detector_trains_resumes_and_loads(version: int, tmp_path: Path) -> None:
-    edition = EDITIONS[version]
+def test_a_detector_trains_resumes_and_loads(tmp_path: Path) -> None:
     for steps in (1, 4):  # the second plan is longer than the first allowed
-        train_detector.train_detector("evidence", tmp_path, tmp_path, steps, 2, CPU, checked=2, edition=edition)
-    net = load_detector(tmp_path / "detector-evidence.safetensors", edition)
-    found, background = find_things(net, Image.new("RGB", (edition.side, edition.side), "white"))
+        train_detector.train_detector("evidence", tmp_path, tmp_path, steps, 2, CPU, checked=2)
+    net = load_detector(tmp_path / "detector-evidence.safetensors")
+    found, background = find_things(net, Image.new("RGB", (SIZE, SIZE), "white"))
     assert isinstance(found, tuple)
-    assert background in edition.backgrounds
+    assert background in COLOURS
 
 
 def test_the_map_loss_teaches_the_blocks_before_it(work: Path) -> None:
-    model = train.Model(train.first_pipeline(work, replace(PLAN, text_steps=0), None), SECOND)
-    data = train.Scenes(model.transformer, SECOND, work, 1, 12, CPU)
+    model = train.Model(train.first_pipeline(work, replace(PLAN, text_steps=0), None))
+    data = train.Scenes(model.transformer, work, 1, 12, CPU)
     data.vae = train.first_pipeline(work, replace(PLAN, text_steps=0), None).vae
     data.grow(1)
     flow, mapped = train.loss_of(model, data, PLAN, 0, CPU)

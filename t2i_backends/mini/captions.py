@@ -1,4 +1,4 @@
-"""How people caption the second world: synonyms, free word order, and template families kept out of training.
+"""How people caption mini's world: synonyms, free word order, and template families kept out of training.
 
 A caption is put together from parts: a lead ("show me"), the things with their relation or place, the background and
 the style. Each part has wordings for training and wordings that are *held out*: made of words that training knows, in
@@ -7,25 +7,25 @@ an order that it never saw. A held-out caption uses at least one of those.
 
 from __future__ import annotations
 
+import functools
 import random
-from collections.abc import Sequence
+import tomllib
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
 
-from imagewright.t2i_backends.mini.world import LARGE, SMALL, Group, Scene, Thing, article_of
-from imagewright.t2i_backends.mini.world_v2 import COLOURS, SHAPES
+from imagewright.t2i_backends.mini.world import COLOURS, SHAPES, Group, Scene, Thing
 
-SYNONYMS: dict[str, tuple[str, ...]] = {
-    "circle": ("circle", "circle", "disc", "ball"), "square": ("square", "square", "box"), "triangle": ("triangle",),
-    "star": ("star",), "heart": ("heart",), "house": ("house", "house", "home", "cottage"),
-    "tree": ("tree", "tree", "fir"), "flower": ("flower", "flower", "blossom"), "fish": ("fish",),
-    "cup": ("cup", "cup", "mug"), "moon": ("moon", "moon", "crescent"), "car": ("car", "car", "automobile"),
-    "boat": ("boat", "boat", "sailboat", "ship"), "mushroom": ("mushroom", "mushroom", "toadstool"),
-}  # fmt: skip
-"""The nouns for each thing; the first is the usual one, and listed twice because it is met more often."""
-COLOUR_WORDS: dict[str, tuple[str, ...]] = {"gray": ("gray", "grey"), "purple": ("purple", "purple", "violet")}
-_COUNTS = {2: ("two", "two", "2", "a pair of", "a couple of"), 3: ("three", "three", "3"), 4: ("four", "four", "4"),
-           5: ("five", "five", "5")}  # fmt: skip
+SMALL, LARGE = ("small", "little", "tiny"), ("big", "large", "huge")
+"""What captions call things of unusual sizes."""
 _IRREGULAR = {"fish": "fish", "box": "boxes"}
+_TABLES: Mapping[str, Any] = tomllib.loads(Path(__file__).with_name("captions.toml").read_text("utf-8"))
+
+
+def _words(table: str) -> dict[str, tuple[str, ...]]:
+    """A table of ``captions.toml`` from a name to the ways to say it."""
+    return {name: tuple(words) for name, words in _TABLES[table].items()}
 
 
 @dataclass(frozen=True)
@@ -40,85 +40,27 @@ class Wordings:
         return rng.choice(self.held_out if held_out else self.known)
 
 
-LEADS = Wordings(
-    (
-        "{}", "{}", "{}", "{}", "{}", "{}", "{}", "a picture of {}", "an image of {}", "a photo of {}",
-        "a drawing of {}", "an illustration of {}", "a scene with {}", "show me {}", "draw {}", "please draw {}",
-        "i would like {}", "can you draw {}", "let me see {}", "make {}", "{} please", "a picture with {}",
-    ),
-    ("i would like to see {}", "please show me {}", "can you make a picture of {}", "draw me a scene with {}"),
-)  # fmt: skip
-_RELATIONS: dict[str, tuple[str, ...]] = {
-    "left": ("left of", "to the left of", "on the left of", "to the left side of"),
-    "right": ("right of", "to the right of", "on the right of", "to the right side of"),
-    "above": ("above", "over", "on top of", "higher than"),
-    "below": ("below", "under", "beneath", "underneath", "lower than"),
-}
-PLACES: dict[str, tuple[str, ...]] = {
-    "left": ("on the left", "on the left side", "at the left"),
-    "right": ("on the right", "on the right side", "at the right"),
-    "above": ("at the top", "on the top", "in the upper half"),
-    "below": ("at the bottom", "on the bottom", "in the lower half"),
-    "middle": ("in the middle", "in the center", "at the center", "in the centre"),
-}
+def _wordings(table: Mapping[str, Sequence[str]]) -> Wordings:
+    return Wordings(tuple(table["known"]), tuple(table["held_out"]))
+
+
+SYNONYMS = _words("nouns")
+"""The nouns for each thing; the first is the usual one, and listed twice where it is met more often."""
+COLOUR_WORDS = _words("colours")
+"""The names of the colours that have more than one."""
+PATTERN_WORDS = _words("patterns")
+PLACES = _words("places")
+_COUNTS = {int(count): words for count, words in _words("counts").items()}
+_RELATIONS = _words("relations")
 OPPOSITE = {"left": "right", "right": "left", "above": "below", "below": "above"}
-#: a and b: the two groups; r: where a stands seen from b; o: the opposite; h and t: the places of a and b.
-RELATED = Wordings(
-    (
-        "{a} {r} {b}", "{a} {r} {b}", "{a} {r} {b}", "{b} {o} {a}", "{b} {o} {a}", "{a} {h} and {b} {t}",
-        "{b} {t} and {a} {h}", "{r} {b} is {a}", "{a} that is {r} {b}", "{a} placed {r} {b}",
-        "{a} and {o} it {b}", "{h} {a} and {t} {b}", "{a} stands {r} {b}", "{b} and {a} {r} it", "{b} , {a} {r} it",
-        "{r} {b} , {a}",
-    ),
-    ("{r} {b} stands {a}", "{b} and {r} it {a}", "{a} {h} , {b} {t}", "{b} with {a} {r} it"),
-)  # fmt: skip
-PAIRED = Wordings(
-    (
-        "{a} and {b}", "{a} and {b}", "{a} and {b}", "{a} with {b}", "{a} , {b}", "{a} next to {b}", "{a} beside {b}",
-        "{a} near {b}", "{a} together with {b}", "both {a} and {b}",
-    ),
-    ("{a} as well as {b}", "{a} plus {b}", "{b} and also {a}"),
-)  # fmt: skip
-LISTED = Wordings(
-    ("{x} and {z}", "{x} , {z}", "{x} as well as {z}", "{x} plus {z}", "{x} and also {z}"), ("{x} with {z}",)
-)
-PLACED = Wordings(
-    ("{a} {h}", "{a} {h}", "{h} {a}", "{h} is {a}", "{a} that is {h}", "{a} placed {h}"), ("{h} stands {a}",)
-)
-#: s: the rest; k: the background's colour, with its pattern's adjective where there is one.
-BACKGROUND = Wordings(
-    (
-        "{s} on {k} background", "{s} on {k} background", "{s} on {k} background", "{s} against {k} background",
-        "{s} with {k} background", "{s} in front of {k} background", "{s} against {k} backdrop",
-        "{s} over {k} background", "on {k} background , {s}", "{k} background with {s}",
-        "{s} and the background is {c}", "{s} , {c} background", "in front of {k} backdrop {s}",
-        "{s} where the backdrop is {c}",
-    ),
-    ("against {k} backdrop , {s}", "{s} and {k} backdrop", "{s} where the background is {c}", "{c} background , {s}"),
-)  # fmt: skip
-STYLED: dict[str, Wordings] = {
-    "flat": Wordings(("{} , flat", "{} in a flat style", "flat {}"), ("{} drawn flat",)),
-    "outline": Wordings(
-        (
-            "{} , outline",
-            "an outline drawing of {}",
-            "{} drawn in outline",
-            "line art of {}",
-            "outline of {}",
-            "{} as line art",
-            "{} in outline style",
-        ),
-        ("{} , drawn as line art", "in outline , {}"),
-    ),
-    "soft": Wordings(
-        ("{} , soft", "a soft drawing of {}", "{} drawn in a soft style", "soft picture of {}", "{} in soft style"),
-        ("{} , drawn soft", "in a soft style , {}"),
-    ),
-}
-PATTERN_WORDS: dict[str, tuple[str, ...]] = {
-    "striped": ("striped", "striped", "stripy"), "dotted": ("dotted", "spotted", "dotted"),
-    "checkered": ("checkered", "checkered", "checked"), "plain": ("plain", "solid"),
-}  # fmt: skip
+LEADS = _wordings(_TABLES["leads"])
+RELATED = _wordings(_TABLES["related"])
+"""What ``a``, ``b``, ``r`` and the like stand for is said in ``captions.toml``, here and for all below."""
+PAIRED = _wordings(_TABLES["paired"])
+LISTED = _wordings(_TABLES["listed"])
+PLACED = _wordings(_TABLES["placed"])
+BACKGROUND = _wordings(_TABLES["background"])
+STYLED = {style: _wordings(table) for style, table in _TABLES["styles"].items()}
 _PREPOSITIONS = frozenset(w.split()[0] for words in (*_RELATIONS.values(), *PLACES.values()) for w in words)
 _TOLD = 0.15
 """How often a caption tells of an unusual size."""
@@ -130,6 +72,11 @@ _LEAD_WORDS = tuple(sorted({w for lead in (*LEADS.known, *LEADS.held_out) for w 
 _STYLE_WORDS = ("drawn", "in", "as", "style", "of", "a", "an", "picture", "drawing", ",")
 _CORES: dict[str, tuple[str, ...]] = {"flat": ("flat",), "outline": ("outline", "line art"), "soft": ("soft",)}
 _EXTRA = "one 1 single it that is in coloured colored"
+
+
+def article_of(word: str) -> str:
+    """The indefinite article of ``word``."""
+    return "an" if word[0] in "aeiou" else "a"
 
 
 def plural_noun(noun: str) -> str:
@@ -236,9 +183,13 @@ def _subject(scene: Scene, rng: random.Random, new: bool, lesson: bool) -> str:
 def _related(named: Sequence[str], relation: str, rng: random.Random, new: bool) -> str:
     opposite = OPPOSITE[relation]
     return RELATED.pick(rng, new).format(
-        a=named[0], b=named[1], r=rng.choice(_RELATIONS[relation]), o=rng.choice(_RELATIONS[opposite]),
-        h=rng.choice(PLACES[relation]), t=rng.choice(PLACES[opposite]),
-    )  # fmt: skip
+        a=named[0],
+        b=named[1],
+        r=rng.choice(_RELATIONS[relation]),
+        o=rng.choice(_RELATIONS[opposite]),
+        h=rng.choice(PLACES[relation]),
+        t=rng.choice(PLACES[opposite]),
+    )
 
 
 def _listed(named: Sequence[str], rng: random.Random, new: bool) -> str:
@@ -261,7 +212,8 @@ def thing_caption(thing: Thing) -> str:
     return f"{article_of(thing.colour)} {thing.colour} {thing.shape}"
 
 
-def synonyms() -> dict[str, str]:
+@functools.cache
+def synonyms() -> Mapping[str, str]:
     """Every other name of a shape or colour, and the shape or colour."""
     tables = (SYNONYMS, COLOUR_WORDS)
     return {word: name for table in tables for name, words in table.items() for word in words if word != name}

@@ -1,4 +1,4 @@
-"""Pictures of the second world: the right size, the same every time, and each style and pattern its own."""
+"""Pictures of mini's world: the right size, the same every time, and each style and pattern its own."""
 
 import random
 
@@ -6,10 +6,9 @@ import numpy as np
 import pytest
 from PIL import ImageChops
 
-from imagewright.t2i_backends.mini.outlines_v2 import holes, outline
-from imagewright.t2i_backends.mini.render_v2 import draw_scene, pattern_mask
-from imagewright.t2i_backends.mini.world import Scene, Thing
-from imagewright.t2i_backends.mini.world_v2 import COLOURS, PATTERNS, SHAPES, STYLES
+from imagewright.t2i_backends.mini.outlines import holes, outline
+from imagewright.t2i_backends.mini.render import draw_scene, pattern_mask
+from imagewright.t2i_backends.mini.world import COLOURS, PATTERNS, SHAPES, STYLES, Scene, Thing
 
 
 def scene(shape: str = "house", style: str = "flat", pattern: str = "plain") -> Scene:

@@ -1,12 +1,23 @@
-"""The silhouettes of the second world: one closed polygon a shape, and the holes in it, in a unit box."""
+"""The silhouettes of mini's world: one closed polygon a shape, and the holes in it, in a unit box."""
 
 from __future__ import annotations
 
 import functools
 import math
+import tomllib
 from collections.abc import Sequence
+from pathlib import Path
 
 Point = tuple[float, float]
+
+
+def _read() -> dict[str, tuple[Point, ...]]:
+    """The silhouettes, and the parts of some, that are written down in ``outlines.toml``."""
+    tables = tomllib.loads(Path(__file__).with_name("outlines.toml").read_text("utf-8"))
+    return {name: tuple((x, y) for x, y in points) for name, points in tables.items()}
+
+
+_WRITTEN = _read()
 
 
 def _arc(cx: float, cy: float, rx: float, ry: float, start: float, end: float, steps: int = 16) -> list[Point]:
@@ -44,7 +55,7 @@ def _flower() -> list[Point]:
 
 def _tree() -> list[Point]:
     """A fir: three tiers and a trunk."""
-    right = [(0.74, 0.32), (0.63, 0.32), (0.87, 0.6), (0.72, 0.6), (1.0, 0.86), (0.6, 0.86), (0.6, 1.0)]
+    right = _WRITTEN["fir_side"]
     return [(0.5, 0.0), *right, *[(1 - x, y) for x, y in reversed(right)]]
 
 
@@ -54,15 +65,12 @@ def _moon() -> list[Point]:
 
 
 def _car() -> list[Point]:
-    return [
-        (0.0, 0.72), (0.0, 0.52), (0.06, 0.46), (0.2, 0.43), (0.32, 0.22), (0.7, 0.22), (0.84, 0.44), (0.96, 0.48),
-        (1.0, 0.54), (1.0, 0.72), *_arc(0.77, 0.72, 0.13, 0.13, 0, 180, 12), *_arc(0.25, 0.72, 0.13, 0.13, 0, 180, 12),
-    ]  # fmt: skip
+    wheels = [*_arc(0.77, 0.72, 0.13, 0.13, 0, 180, 12), *_arc(0.25, 0.72, 0.13, 0.13, 0, 180, 12)]
+    return [*_WRITTEN["car_body"], *wheels]
 
 
 def _mushroom() -> list[Point]:
-    return [*_arc(0.5, 0.52, 0.5, 0.5, 180, 360, 24), (0.97, 0.6), (0.64, 0.6), (0.69, 0.98), (0.31, 0.98),
-            (0.36, 0.6), (0.03, 0.6)]  # fmt: skip
+    return [*_arc(0.5, 0.52, 0.5, 0.5, 180, 360, 24), *_WRITTEN["mushroom_stem"]]
 
 
 def _cup() -> list[Point]:
@@ -78,35 +86,26 @@ def _fish() -> list[Point]:
 
 _OUTLINES: dict[str, Sequence[Point]] = {
     "circle": _arc(0.5, 0.5, 0.5, 0.5, 0, 352.5, 47),
-    "square": ((0.04, 0.04), (0.96, 0.04), (0.96, 0.96), (0.04, 0.96)),
-    "triangle": ((0.5, 0.02), (1.0, 0.96), (0.0, 0.96)),
+    "square": _WRITTEN["square"],
+    "triangle": _WRITTEN["triangle"],
     "star": _star(),
     "heart": _heart(),
-    # A gabled roof, a chimney and a doorway that shows the background.
-    "house": (
-        (0.5, 0.0), (0.72, 0.2), (0.72, 0.06), (0.86, 0.06), (0.86, 0.33), (1.0, 0.46), (0.9, 0.46), (0.9, 1.0),
-        (0.62, 1.0), (0.62, 0.66), (0.38, 0.66), (0.38, 1.0), (0.1, 1.0), (0.1, 0.46), (0.0, 0.46),
-    ),
+    "house": _WRITTEN["house"],
     "tree": _tree(),
     "flower": _flower(),
     "fish": _fish(),
     "cup": _cup(),
     "moon": _moon(),
     "car": _car(),
-    # A hull, a mast and one sail.
-    "boat": (
-        (0.44, 0.0), (0.86, 0.56), (0.5, 0.56), (0.5, 0.66), (1.0, 0.66), (0.82, 0.96), (0.18, 0.96), (0.0, 0.66),
-        (0.44, 0.66),
-    ),
+    "boat": _WRITTEN["boat"],
     "mushroom": _mushroom(),
-}  # fmt: skip
+}
 _HOLES: dict[str, tuple[Sequence[Point], ...]] = {
     "flower": (_arc(0.5, 0.51, 0.11, 0.11, 0, 340, 17),),
     "fish": (_arc(0.2, 0.42, 0.055, 0.055, 0, 330, 11),),
     "cup": (_arc(0.74, 0.47, 0.14, 0.14, -80, 80, 10),),
-    "car": (((0.36, 0.28), (0.49, 0.28), (0.49, 0.43), (0.29, 0.43)), ((0.55, 0.28), (0.67, 0.28), (0.75, 0.43),
-            (0.55, 0.43))),
-}  # fmt: skip
+    "car": (_WRITTEN["car_left_window"], _WRITTEN["car_right_window"]),
+}
 
 
 @functools.cache

@@ -1,9 +1,9 @@
-"""Captions of the second world: closed words, every group named, held-out wordings never met in training."""
+"""Captions of mini's world: closed words, every group named, held-out wordings never met in training."""
 
 import random
 
-from imagewright.t2i_backends.mini import captions_v2
-from imagewright.t2i_backends.mini.captions_v2 import (
+from imagewright.t2i_backends.mini import captions
+from imagewright.t2i_backends.mini.captions import (
     COLOUR_WORDS,
     SYNONYMS,
     caption,
@@ -11,8 +11,7 @@ from imagewright.t2i_backends.mini.captions_v2 import (
     thing_caption,
     vocabulary,
 )
-from imagewright.t2i_backends.mini.world import Group, Scene, Thing
-from imagewright.t2i_backends.mini.world_v2 import sample_scene
+from imagewright.t2i_backends.mini.world import Group, Scene, Thing, sample_scene
 
 
 def scenes(count: int, seed: int) -> list[Scene]:
@@ -41,8 +40,8 @@ def test_training_meets_every_word_of_the_held_out_captions() -> None:
 def test_a_held_out_caption_is_worded_as_training_never_is() -> None:
     # What the wordings are made of, without what differs between prompts.
     for wordings in (
-        captions_v2.LEADS, captions_v2.RELATED, captions_v2.PAIRED, captions_v2.LISTED, captions_v2.PLACED,
-        captions_v2.BACKGROUND, *captions_v2.STYLED.values(),
+        captions.LEADS, captions.RELATED, captions.PAIRED, captions.LISTED, captions.PLACED,
+        captions.BACKGROUND, *captions.STYLED.values(),
     ):  # fmt: skip
         assert wordings.held_out
         assert not set(wordings.known) & set(wordings.held_out)
@@ -65,7 +64,7 @@ def test_a_lesson_names_the_same_things_in_looser_words() -> None:
             )
         if scene.style == "outline":
             assert "outline" in text or "line art" in text, text
-        known = [lead.split("{}")[0] for lead in captions_v2.LEADS.known if not lead.startswith("{}")]
+        known = [lead.split("{}")[0] for lead in captions.LEADS.known if not lead.startswith("{}")]
         first = text.split()[0]
         looser += first in {"like", "to", "me", "see", "you", "would", "of", "with"} and not text.startswith(
             tuple(known)
@@ -78,7 +77,7 @@ def test_patterns_and_styles_are_said() -> None:
     for scene in scenes(400, seed=9):
         text = caption(scene, rng)
         if scene.pattern != "plain":
-            assert set(text.split()) & set(captions_v2.PATTERN_WORDS[scene.pattern]), text
+            assert set(text.split()) & set(captions.PATTERN_WORDS[scene.pattern]), text
         if scene.style == "outline":
             assert "outline" in text or "line art" in text, text
         if scene.style == "soft":
@@ -87,3 +86,5 @@ def test_patterns_and_styles_are_said() -> None:
 
 def test_region_captions_have_articles() -> None:
     assert thing_caption(Thing("boat", "orange", 0.5, 0.5, 0.3)) == "an orange boat"
+    assert thing_caption(Thing("star", "orange", 0.5, 0.5, 0.3)) == "an orange star"
+    assert thing_caption(Thing("house", "red", 0.5, 0.5, 0.3)) == "a red house"
