@@ -15,15 +15,14 @@ from imagewright.errors import Cancelled, Fault, ImagewrightError
 from imagewright.flow_tags import REGIONS, WORDS_ONLY
 from imagewright.graph import change, choose, delivery, draw, room
 from imagewright.graph.budget import ground, insist_on_room, nothing_made, pick_delivered, why_stop
+from imagewright.graph.choose import additions, governing, placing, word_prompt
 from imagewright.graph.events import flow_in_words, say_verdict, tell, tell_node, tell_notes
-from imagewright.graph.layouts import governing, placing
 from imagewright.graph.parts import Parts
 from imagewright.graph.repairs import polish as polishing
 from imagewright.graph.repairs.ladder import refine_attempt, was_drawn_again
 from imagewright.graph.repairs.tried import list_tried
 from imagewright.graph.spending import meter, picture_name
 from imagewright.graph.state import Attempt, State, Update
-from imagewright.graph.wording import additions, word_prompt
 from imagewright.intents import Settled
 from imagewright.ports import Redraws, Step
 from imagewright.schemas import Categories, Flow, Layout, ParsedPrompt, Repair, Round, RunEvent, Verdict, Written
