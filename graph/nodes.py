@@ -13,7 +13,7 @@ from imagewright.agents.critic.repair import alone
 from imagewright.agents.critic.verdict import why_unchecked
 from imagewright.errors import Cancelled, Fault, ImagewrightError
 from imagewright.flow_tags import REGIONS, WORDS_ONLY
-from imagewright.graph import change, choose, delivery, draw, room
+from imagewright.graph import budget, change, choose, delivery, draw
 from imagewright.graph.budget import ground, insist_on_room, nothing_made, pick_delivered, why_stop
 from imagewright.graph.choose import additions, governing, placing, word_prompt
 from imagewright.graph.events import flow_in_words, say_verdict, tell, tell_node, tell_notes
@@ -147,13 +147,13 @@ def _layout_in_words(layout: Layout | None) -> str:
 def generate(state: State, parts: Parts) -> Update:
     """Draw the attempt, or take the picture that it made before; keep what there is when a later round fails."""
     attempt = _there(state.attempt, "attempt")
-    state, reason = room.allow(state, parts, attempt)
+    state, reason = budget.allow(state, parts, attempt)
     if reason:
         return _ended(state, reason)
     try:
         key, made = draw.make(parts, state, attempt, lambda step: _tell_step(state, parts, step))
     except draw.OutOfTime:
-        return _ended(state, room.out_of_time(state, parts))
+        return _ended(state, budget.out_of_time(state, parts))
     except ImagewrightError as error:
         if isinstance(error, Cancelled) or not state.rounds:
             raise
