@@ -128,7 +128,7 @@ class Imagewright:
         from imagewright.graph.replay import replay
 
         row = self.runs.get(run)
-        return replay(self.parts(row.request), self.runs.show(run), on_event or ignore_event)
+        return replay(self.parts(row.request), self.runs.trace(run), on_event or ignore_event)
 
     def plan(self, prompt: str | DrawRequest, **options: Any) -> Plan:
         """What ``prompt`` would be drawn with, and where things would go. Draws nothing.
