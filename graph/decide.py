@@ -1,8 +1,9 @@
 """What a request is drawn with, decided once: the nodes of a run and ``plan`` call the same functions.
 
-``remember`` and ``read`` say what is wanted, ``weigh`` which flows may draw it, ``decide_flow`` which one does, and
-``decide_layout`` where things go, whether that governs the pixels, and in which words. Nothing is told and nothing is
-drawn here. ``plan_request`` asks one after the other; a run asks each in its node, so that a checkpoint follows it.
+``remember_thread`` and ``read_request`` say what is wanted, ``weigh_flows`` which flows may draw it, ``decide_flow``
+which one does, and ``decide_layout`` where things go, whether that governs the pixels, and in which words. Nothing is
+told and nothing is drawn here. ``plan_request`` asks one after the other; a run asks each in its node, so that a
+checkpoint follows it.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from imagewright.graph import change, choose
 from imagewright.graph.budget import nothing_made, why_stop
 from imagewright.graph.parts import Parts
 from imagewright.graph.request import check_request
-from imagewright.graph.state import Attempt, State, Update, there
+from imagewright.graph.state import Attempt, State, Update, require
 from imagewright.intents import Intent, Preference, Reference, Settled
 from imagewright.memory.threads import Threads
 from imagewright.schemas import Candidate, DrawRequest, Layout, ParsedPrompt, Plan, Written
@@ -29,7 +30,7 @@ MAX_REFERENCES = 100
 # --- what is wanted -------------------------------------------------------------------------
 
 
-def remember(state: State, parts: Parts) -> Update:
+def remember_thread(state: State, parts: Parts) -> Update:
     """The thread's earlier pictures that are still kept, and the person's lasting wishes."""
     live = [turn for turn in state.turns if parts.store.has(turn.image)]
     others: list[Reference] = []
@@ -41,7 +42,7 @@ def remember(state: State, parts: Parts) -> Update:
     return {"references": tuple((*others, *live)[-MAX_REFERENCES:]), "preferences": wishes}
 
 
-def read(state: State, parts: Parts) -> Update:
+def read_request(state: State, parts: Parts) -> Update:
     """The intent, and what is to be drawn for it; where nobody can be asked, the first reading is assumed.
 
     Raises:
@@ -95,13 +96,13 @@ class Weighed:
     """Why none of them draws; with ``anyway`` one of ``among`` would."""
 
 
-def weigh(state: State, parts: Parts) -> Weighed:
+def weigh_flows(state: State, parts: Parts) -> Weighed:
     """Rank the flows for what is wanted.
 
     Raises:
         BadInput: there is no flow of the name that the request gives.
     """
-    settled, categories = there(state.settled, "settled intent"), there(state.categories, "categories")
+    settled, categories = require(state.settled, "settled intent"), require(state.categories, "categories")
     generation = parts.catalogue.generation()
     found = choose.rank_flows(parts, state.request, settled.prompt, settled.parsed, categories)
     if not found.able and (plain := change.without_wishes(state)) is not None:
@@ -130,7 +131,7 @@ def _choosable(
 
 def decide_flow(state: State, parts: Parts, weighed: Weighed) -> Update:
     """The flow that has best served prompts like this one, of those that may be chosen from."""
-    categories, among = there(state.categories, "categories"), weighed.among
+    categories, among = require(state.categories, "categories"), weighed.among
     choice = change.keep_flow(state, among) or choose.choose_flow(parts, state.request, categories, among)
     return {
         "settled": weighed.settled,
@@ -150,8 +151,8 @@ def decide_layout(state: State, parts: Parts) -> Update:
 
     ``planned`` is where things would go; the attempt has of it what governs the pixels.
     """
-    settled = there(state.settled, "settled intent")
-    flow = parts.catalogue.flow(there(state.choice, "choice").flow)
+    settled = require(state.settled, "settled intent")
+    flow = parts.catalogue.flow(require(state.choice, "choice").flow)
     carried = change.carry_layout(state)
     planned = carried or parts.planner.plan(settled.prompt)
     words = Written(prompt=settled.prompt)
@@ -177,12 +178,12 @@ def plan_request(parts: Parts, request: DrawRequest, checkpoints: Path | None = 
     """
     check_request(request)
     state = State(run="", request=request, seed=request.seed or 0, out="", turns=_turns(request, checkpoints))
-    for step in (remember, read):
+    for step in (remember_thread, read_request):
         state = state.model_copy(update=dict(step(state, parts)))
-    settled = there(state.settled, "settled intent")
+    settled = require(state.settled, "settled intent")
     categories = choose.label(parts, request, settled.prompt, settled.parsed)
     state = state.model_copy(update={"categories": categories})
-    weighed = weigh(state, parts)
+    weighed = weigh_flows(state, parts)
     refused = _refused(state, weighed)
     if weighed.among:
         state = state.model_copy(update=dict(decide_flow(state, parts, weighed)))
@@ -211,7 +212,7 @@ def _refused(state: State, weighed: Weighed) -> tuple[str, ...]:
 
 def _as_plan(state: State, parts: Parts, weighed: Weighed) -> Plan:
     """The decisions of ``state``, as far as they went."""
-    attempt, settled = state.attempt, there(state.settled, "settled intent")
+    attempt, settled = state.attempt, require(state.settled, "settled intent")
     first = state.choice.flow if state.choice else state.request.flow
     known = {candidate.flow: candidate for candidate in (*weighed.among, *weighed.candidates)}
     layout = Layout()

@@ -22,7 +22,7 @@ from imagewright.graph.repairs.ladder import refine_attempt, was_drawn_again
 from imagewright.graph.repairs.tried import list_tried
 from imagewright.graph.spending import meter, picture_name
 from imagewright.graph.state import State, Update
-from imagewright.graph.state import there as _there
+from imagewright.graph.state import require as _there
 from imagewright.intents import Settled
 from imagewright.ports import Redraws, Step
 from imagewright.schemas import Categories, Flow, Layout, ParsedPrompt, Repair, Round, RunEvent, Verdict
@@ -82,7 +82,7 @@ def categorize(state: State, parts: Parts) -> Update:
 def select_flow(state: State, parts: Parts) -> Update:
     """Choose the flow that has best served prompts like this one and can draw it here."""
     insist_on_room(state, parts.asks)
-    weighed = decide.weigh(state, parts)
+    weighed = decide.weigh_flows(state, parts)
     if weighed.refusal is not None:
         raise weighed.refusal
     update = decide.decide_flow(state, parts, weighed)

@@ -141,8 +141,8 @@ class Update(TypedDict, total=False):
     answer: Answer
 
 
-def there(value: T | None, name: str) -> T:
-    """A field that an earlier node has set.
+def require(value: T | None, name: str) -> T:
+    """A field of the state that an earlier node has set, called ``name``.
 
     Raises:
         Fault: it has not.

@@ -19,13 +19,13 @@ from imagewright.schemas import RunEvent
 @node
 def recall(state: State, parts: Parts) -> Update:
     """Bring back the thread's earlier pictures that are still kept, and the person's lasting wishes."""
-    return decide.remember(state, parts)
+    return decide.remember_thread(state, parts)
 
 
 @node
 def interpret(state: State, parts: Parts) -> Update:
     """Read what the person wants; where nobody can be asked, the first reading is assumed, and said to be."""
-    update = decide.read(state, parts)
+    update = decide.read_request(state, parts)
     if "settled" not in update:
         return update
     tell_notes(state, update["notes"][len(state.notes) :])
