@@ -8,7 +8,6 @@ picture, or the critic was right and the budget ended.
 from __future__ import annotations
 
 import argparse
-import json
 import sys
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -16,7 +15,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from PIL import Image
-from pydantic import ValidationError
 
 from imagewright.agents.reading.parse import parse_prompt
 from imagewright.errors import BadInput, ImagewrightError
@@ -27,6 +25,7 @@ from imagewright.evals.mini_report import ReportCase, complaints
 from imagewright.schemas import Layout, Round
 from imagewright.t2i_backends.mini.captions import synonyms
 from imagewright.t2i_backends.mini.world import Scene
+from imagewright.trace import open_trace
 
 CAUSES = {
     "reading": "the prompt was misread",
@@ -115,9 +114,9 @@ def _delivered(trace: Path) -> Round:
         BadInput: the trace is missing or broken.
     """
     try:
-        value = json.loads(trace.read_text("utf-8"))
-        return Round.model_validate(next(r for r in value["rounds"] if r["image"] == value["image"]))
-    except (OSError, ValueError, KeyError, TypeError, StopIteration, ValidationError) as error:
+        told = open_trace(trace)
+        return next(made for made in told.rounds if made.image == told.image)
+    except (BadInput, StopIteration) as error:
         raise BadInput(f"{trace} is no trace of a run: {error}", "draw the arm anew into another folder") from None
 
 

@@ -58,4 +58,4 @@ def _told(parts: Parts, state: State, intent: Intent) -> str:
         return "; ".join(wishes) or "no preferences are noted"
     if not intent.base:
         return "there is no picture yet"
-    return explain(parts.runs.show(intent.base), intent.topic)
+    return explain(parts.runs.trace(intent.base), intent.topic)

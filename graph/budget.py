@@ -6,6 +6,8 @@ doubted; ``max_images`` pictures are made; ``max_seconds`` are used; the next pi
 left of ``max_money``. In a conversation the person is asked before one of the last three, and yes allows as much again.
 What is delivered is always the best picture so far: an accepted one, else the highest score, and among equals the
 earliest; a polished one only where it was found to be better and still right.
+
+Before each picture the limits are looked at, and the person is asked about passing one.
 """
 
 from __future__ import annotations
@@ -15,7 +17,9 @@ from collections.abc import Sequence
 from imagewright.agents.critic.verdict import failed_checks, only_form
 from imagewright.agents.llm.account import LimitName
 from imagewright.errors import BudgetSpent
-from imagewright.graph.state import State
+from imagewright.graph.parts import Parts
+from imagewright.graph.spending import ask_about, picture_name
+from imagewright.graph.state import Attempt, State
 from imagewright.schemas import Round
 
 PATIENCE = 5
@@ -120,3 +124,60 @@ def nothing_made(reason: str) -> BudgetSpent:
     """The end of a run that may draw nothing and has nothing to deliver."""
     first, _, remedy = reason.partition("; ")
     return BudgetSpent(f"{first}, and no picture was made", remedy or "allow more, or leave the limit out")
+
+
+# --- the person's word ----------------------------------------------------------------------
+
+
+def allow(state: State, parts: Parts, attempt: Attempt) -> tuple[State, str]:
+    """The state with what the person said, and why ``attempt`` may not be drawn; empty when it may.
+
+    The money comes first, for its question is asked by the account and its answer is kept there: asked again after an
+    interruption, the questions must come in the same order.
+    """
+    if reason := parts.account.why_no_picture(picture_name(parts, attempt.flow)):
+        return _with_account(state, parts), reason
+    state = _with_account(state, parts)
+    while (over := passing(state)) is not None:
+        name, size = over
+        if not parts.asks or name in state.declined or size.startswith("0 "):
+            return state, say_used_up(name, size)
+        if ask_about(name, f"{_more(state)} would pass your limit of {size}{_so_far(state)}"):
+            state = _extended(state, name)
+        else:
+            state = state.model_copy(update={"declined": (*state.declined, name)})
+    return state, ""
+
+
+def out_of_time(state: State, parts: Parts) -> str:
+    """The seconds ended inside a picture: why the run ends there. A person who can be asked is asked instead.
+
+    The question is put when the node is done again, for then the seconds that this picture took are counted.
+    """
+    over = f"{seconds_limit(state):g} seconds"
+    if parts.asks and "seconds" not in state.declined:
+        ask_about("seconds", f"this picture would pass your limit of {over}{_so_far(state)}")
+    return say_used_up("seconds", over)
+
+
+def _extended(state: State, name: LimitName) -> State:
+    """The state with as much allowed again, and what one more picture takes."""
+    while (over := passing(state)) is not None and over[0] == name:
+        state = state.model_copy(update={"extended": (*state.extended, name)})
+    return state
+
+
+def _with_account(state: State, parts: Parts) -> State:
+    account = parts.account
+    return state.model_copy(update={"extended": account.extended, "declined": account.declined})
+
+
+def _more(state: State) -> str:
+    return "another picture" if state.rounds else "a picture"
+
+
+def _so_far(state: State) -> str:
+    if not state.rounds:
+        return ""
+    judged = best(state.rounds).verdict
+    return f" (the best so far scores {judged.score:.2f})" if judged else ""

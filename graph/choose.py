@@ -1,7 +1,7 @@
 """Choosing a flow among those that can run here and can draw the prompt, and saying why where none can.
 
-``draw`` and ``plan`` share this; the graph's node and the plan differ only in what they do about a prompt that
-nothing here can draw.
+Beside it what the chosen flow decides: whether the planned layout governs its picture, and in which words its model
+takes the prompt. ``draw`` and ``plan`` share this.
 """
 
 from __future__ import annotations
@@ -9,9 +9,23 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from imagewright.errors import CannotDraw
-from imagewright.flow_tags import REGIONS
+from imagewright.flow_tags import REGIONS, WORDS_ONLY
 from imagewright.graph.parts import Parts
-from imagewright.schemas import Candidate, Categories, Choice, DrawRequest, ParsedPrompt, Value
+from imagewright.schemas import (
+    Candidate,
+    Categories,
+    Choice,
+    DrawRequest,
+    Flow,
+    Layout,
+    ParsedGroup,
+    ParsedPrompt,
+    Value,
+    Written,
+)
+
+_NOBODY_DRAWS = "quuxworm"
+"""A word that stands for every word that a small model was not trained on."""
 
 
 class Ranked(Value):
@@ -123,3 +137,46 @@ def choose_flow(parts: Parts, request: DrawRequest, categories: Categories, amon
     if request.flow is not None:
         return Choice(flow=request.flow, reason="asked for by name", decided_by="person")
     return parts.selector.select(request.prompt, categories, among)
+
+
+# --- what the chosen flow decides ------------------------------------------------------------
+
+
+def placing(layout: Layout | None) -> Layout | None:
+    """``layout`` where it has boxes; what only says what must not appear places nothing."""
+    return layout if layout is not None and layout.boxes else None
+
+
+def governing(request: DrawRequest, flow: Flow, layout: Layout | None) -> Layout | None:
+    """``layout`` where it governs what ``flow`` draws for ``request``; None where the flow places things itself.
+
+    A flow that was measured from words alone is run so: of the layout only what must not appear is left. The layout
+    governs it all the same where the request says ``always``, and in a conversation, for the next edit has to know
+    where things stand.
+    """
+    layout = placing(layout)
+    if layout is None or not request.use_layout:
+        return None
+    if WORDS_ONLY not in flow.card.tags or request.use_layout == "always" or request.thread is not None:
+        return layout
+    return Layout(background=layout.background, negative=layout.negative) if layout.negative else None
+
+
+def word_prompt(parts: Parts, prompt: str, parsed: ParsedPrompt, flow: Flow) -> Written:
+    """``prompt`` for the model of ``flow``; a model of a closed world gets it as it is, for it knows few words."""
+    if parts.writer is None or is_closed(parts, flow):
+        return Written(prompt=prompt)
+    return parts.writer.write(prompt, parsed, flow.card)
+
+
+def is_closed(parts: Parts, flow: Flow) -> bool:
+    """Whether the flow's model knows only the words that it was trained on."""
+    group = ParsedGroup(object=_NOBODY_DRAWS, caption=f"a {_NOBODY_DRAWS}")
+    return bool(parts.backend.limits(flow, group.caption, ParsedPrompt(groups=(group,))))
+
+
+def additions(written: Written) -> tuple[str, ...]:
+    """What the person should know about a prompt that was written anew."""
+    if written.decided_by == "rules":
+        return ()
+    return (f"the prompt was worded for the model; added: {', '.join(written.added) or 'nothing'}",)

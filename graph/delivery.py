@@ -7,7 +7,6 @@ import platform
 from collections.abc import Sequence
 from importlib import metadata
 from pathlib import Path
-from typing import Any
 
 from imagewright.errors import BadInput, Fault
 from imagewright.flow_format import graph_hash
@@ -19,8 +18,8 @@ from imagewright.graph.repairs.tried import list_tried
 from imagewright.graph.state import Spent, State
 from imagewright.memory.artifacts import with_text, write_whole
 from imagewright.schemas import Round, RunResult
+from imagewright.trace import TRACE_FORMAT, Trace, TraceFlow, TraceSpent
 
-TRACE_FORMAT = 1
 _PACKAGES = ("imagewright", "langgraph", "torch", "diffusers", "transformers", "chromadb", "sentence-transformers")
 
 
@@ -43,7 +42,7 @@ def deliver(parts: Parts, state: State) -> RunResult:
     if others:
         note = f"the flow draws {len(others) + 1} pictures at once; beside this one: {', '.join(names)}"
         result = result.model_copy(update={"notes": (*result.notes, note)})
-    trace = trace_of(parts, state, result) | ({"batch": names} if others else {})
+    trace = trace_of(parts, state, result, names).to_json()
     texts = texts_of(parts, state, made)
     try:
         for path, image in {**others, Path(result.path): result.image}.items():
@@ -114,40 +113,37 @@ def texts_of(parts: Parts, state: State, made: Round) -> dict[str, str]:
     return png_texts.texts(state, parts.catalogue.flow(made.flow), made, facts, metadata.version("imagewright"))
 
 
-def trace_of(parts: Parts, state: State, result: RunResult) -> dict[str, Any]:
-    """All that is needed to understand the run and to replay it, as plain JSON."""
-    return {
-        "imagewright": TRACE_FORMAT,
+def trace_of(parts: Parts, state: State, result: RunResult, batch: Sequence[str] = ()) -> Trace:
+    """All that is needed to understand the run and to replay it; ``batch`` are the files beside the delivered one."""
+    trace = Trace(
+        imagewright=TRACE_FORMAT,
         **result.model_dump(mode="json"),
-        "request": state.request.model_dump(mode="json", exclude={"out"}),
-        "first_seed": state.seed,
-        "thread": state.request.thread,
-        "said": state.said or state.request.prompt,
-        "intent": _plain(state.intent),
-        "settled": _plain(state.settled),
-        "categorised": _plain(state.categories),
-        "choice": _plain(state.choice),
-        "generation": state.generation,
-        "rejected": {c.flow: c.why_not for c in state.candidates if not c.runnable},
-        "parsed": _plain(state.planned.parsed if state.planned else None),
-        "planned_by": state.planned.decided_by if state.planned else "",
-        "tried": [_plain(tried) for tried in list_tried(change.base(state), state.rounds)],
-        "spent": _spent(state.spent),
-        "backend": parts.backend.name,
-        "flows": {name: _flow_facts(parts, name) for name in _flows(state.rounds)},
-        "facts": [made.facts if (made := parts.store.find(key)) else {} for key in state.keys],
-        "versions": versions(),
-    }
+        request=state.request,
+        first_seed=state.seed,
+        thread=state.request.thread,
+        said=state.said or state.request.prompt,
+        intent=state.intent,
+        settled=state.settled,
+        categorised=state.categories,
+        choice=state.choice,
+        generation=state.generation,
+        rejected={c.flow: c.why_not for c in state.candidates if not c.runnable},
+        parsed=state.planned.parsed if state.planned else None,
+        planned_by=state.planned.decided_by if state.planned else "",
+        tried=list_tried(change.base(state), state.rounds),
+        spent=_spent(state.spent),
+        backend=parts.backend.name,
+        flows={name: _flow_facts(parts, name) for name in _flows(state.rounds)},
+        facts=tuple(made.facts if (made := parts.store.find(key)) else {} for key in state.keys),
+        versions=versions(),
+    )
+    return trace.model_copy(update={"batch": tuple(batch)}) if batch else trace
 
 
-def _plain(value: Any) -> Any:
-    return None if value is None else value.model_dump(mode="json")
-
-
-def _spent(spent: Spent) -> dict[str, Any]:
+def _spent(spent: Spent) -> TraceSpent:
     """What the run used; its cost is ``unknown`` where something was used that has no price."""
-    plain = spent.model_dump(mode="json")
-    return {**plain, "money": "unknown", "money_at_least": spent.money} if spent.unpriced else plain
+    plain = spent.model_dump()
+    return TraceSpent(**plain | ({"money": "unknown", "money_at_least": spent.money} if spent.unpriced else {}))
 
 
 def _flows(rounds: Sequence[Round]) -> tuple[str, ...]:
@@ -156,10 +152,10 @@ def _flows(rounds: Sequence[Round]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(used))
 
 
-def _flow_facts(parts: Parts, name: str) -> dict[str, Any]:
+def _flow_facts(parts: Parts, name: str) -> TraceFlow:
     flow = parts.catalogue.flow(name)
-    card = flow.card.model_dump(mode="json", include={"title", "slots"})
-    return {**card, "graph_hash": graph_hash(flow.graph), "graph": png_texts.blank_keys(flow.graph)}
+    graph = png_texts.blank_keys(flow.graph)
+    return TraceFlow(title=flow.card.title, slots=flow.card.slots, graph_hash=graph_hash(flow.graph), graph=graph)
 
 
 def versions() -> dict[str, str]:

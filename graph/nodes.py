@@ -5,7 +5,6 @@ from __future__ import annotations
 import functools
 import itertools
 from collections.abc import Callable, Iterable, Iterator
-from typing import TypeVar
 
 from langgraph.runtime import Runtime
 
@@ -13,22 +12,21 @@ from imagewright.agents.critic.repair import alone
 from imagewright.agents.critic.verdict import why_unchecked
 from imagewright.errors import Cancelled, Fault, ImagewrightError
 from imagewright.flow_tags import REGIONS, WORDS_ONLY
-from imagewright.graph import change, choose, delivery, draw, room
+from imagewright.graph import budget, change, choose, decide, delivery, draw
 from imagewright.graph.budget import ground, insist_on_room, nothing_made, pick_delivered, why_stop
+from imagewright.graph.choose import governing, placing
 from imagewright.graph.events import flow_in_words, say_verdict, tell, tell_node, tell_notes
-from imagewright.graph.layouts import governing, placing
 from imagewright.graph.parts import Parts
 from imagewright.graph.repairs import polish as polishing
 from imagewright.graph.repairs.ladder import refine_attempt, was_drawn_again
 from imagewright.graph.repairs.tried import list_tried
 from imagewright.graph.spending import meter, picture_name
-from imagewright.graph.state import Attempt, State, Update
-from imagewright.graph.wording import additions, word_prompt
+from imagewright.graph.state import State, Update
+from imagewright.graph.state import require as _there
 from imagewright.intents import Settled
 from imagewright.ports import Redraws, Step
-from imagewright.schemas import Categories, Flow, Layout, ParsedPrompt, Repair, Round, RunEvent, Verdict, Written
+from imagewright.schemas import Categories, Flow, Layout, ParsedPrompt, Repair, Round, RunEvent, Verdict
 
-T = TypeVar("T")
 GraphNode = Callable[[State, Runtime[Parts]], Update]
 
 
@@ -58,13 +56,6 @@ def _with_fallbacks(state: State, parts: Parts, update: Update) -> Update:
     return {**update, "notes": (*update.get("notes", state.notes), *fallbacks)} if fallbacks else update
 
 
-def _there(value: T | None, name: str) -> T:
-    """A field that an earlier node has set."""
-    if value is None:
-        raise Fault(f"the state has no {name} yet")
-    return value
-
-
 def _settled(state: State) -> Settled:
     return _there(state.settled, "settled intent")
 
@@ -91,47 +82,24 @@ def categorize(state: State, parts: Parts) -> Update:
 def select_flow(state: State, parts: Parts) -> Update:
     """Choose the flow that has best served prompts like this one and can draw it here."""
     insist_on_room(state, parts.asks)
-    settled, categories = _settled(state), _there(state.categories, "categories")
-    generation = parts.catalogue.generation()
-    found = choose.rank_flows(parts, state.request, settled.prompt, settled.parsed, categories)
-    if not found.able and (plain := change.without_wishes(state)) is not None:
-        found, settled = choose.rank_flows(parts, state.request, plain.prompt, plain.parsed, categories), plain
-    found = choose.narrow_to_named(
-        parts, state.request.model_copy(update={"prompt": settled.prompt}), found, settled.parsed
-    )
-    among = choose.insist_on_able(found, state.request.anyway)
-    choice = change.keep_flow(state, among) or choose.choose_flow(parts, state.request, categories, among)
-    able = tuple(candidate.flow for candidate in among)
-    text = flow_in_words(choice.flow, choice.reason, found.candidates, able)
+    weighed = decide.weigh_flows(state, parts)
+    if weighed.refusal is not None:
+        raise weighed.refusal
+    update = decide.decide_flow(state, parts, weighed)
+    choice = update["choice"]
+    text = flow_in_words(choice.flow, choice.reason, weighed.candidates, update["able"])
     tell(RunEvent(kind="flow", run=state.run, text=text))
-    warning = choose.cannot_draw(found)
-    left_out = "your lasting wishes are left out: no flow here can draw them"
-    new = (*([left_out] if settled != state.settled else []), *([f"{warning}; drawn anyway"] if warning else []))
-    notes = _noted(state, *new)
-    return {
-        "settled": settled,
-        "generation": generation,
-        "candidates": found.candidates,
-        "choice": choice,
-        "able": able,
-        "notes": notes,
-    }
+    tell_notes(state, weighed.notes)
+    return update
 
 
 @node
 def plan_layout(state: State, parts: Parts) -> Update:
     """Place what the prompt names, or carry the earlier picture's layout over, and set up the first picture."""
-    settled, flow = _settled(state), _there(state.choice, "choice").flow
-    carried = change.carry_layout(state)
-    planned = carried or parts.planner.plan(settled.prompt)
-    layout = governing(state.request, parts.catalogue.flow(flow), planned.layout)
-    tell(RunEvent(kind="layout", run=state.run, text=_layout_in_words(layout)))
-    words = Written(prompt=settled.prompt)
-    if carried is None:
-        words = word_prompt(parts, settled.prompt, planned.parsed, parts.catalogue.flow(flow))
-    first = Attempt(flow=flow, seed=change.first_seed(state), prompt=words.prompt, layout=layout)
-    attempt, why = change.in_the_base(parts, state, first)
-    return {"planned": planned, "attempt": attempt, "notes": _noted(state, *additions(words), *why)}
+    update = decide.decide_layout(state, parts)
+    tell(RunEvent(kind="layout", run=state.run, text=_layout_in_words(update["attempt"].layout)))
+    tell_notes(state, update["notes"][len(state.notes) :])
+    return update
 
 
 def _layout_in_words(layout: Layout | None) -> str:
@@ -148,13 +116,13 @@ def _layout_in_words(layout: Layout | None) -> str:
 def generate(state: State, parts: Parts) -> Update:
     """Draw the attempt, or take the picture that it made before; keep what there is when a later round fails."""
     attempt = _there(state.attempt, "attempt")
-    state, reason = room.allow(state, parts, attempt)
+    state, reason = budget.allow(state, parts, attempt)
     if reason:
         return _ended(state, reason)
     try:
         key, made = draw.make(parts, state, attempt, lambda step: _tell_step(state, parts, step))
     except draw.OutOfTime:
-        return _ended(state, room.out_of_time(state, parts))
+        return _ended(state, budget.out_of_time(state, parts))
     except ImagewrightError as error:
         if isinstance(error, Cancelled) or not state.rounds:
             raise

@@ -5,9 +5,10 @@ Everything but ``turns`` belongs to one run and is set anew when the next run of
 
 from __future__ import annotations
 
-from typing import TypedDict
+from typing import TypedDict, TypeVar
 
 from imagewright.agents.llm.account import LimitName, Used
+from imagewright.errors import Fault
 from imagewright.intents import Answer, Idea, Intent, Preference, Reference, Settled
 from imagewright.schemas import (
     Candidate,
@@ -22,6 +23,8 @@ from imagewright.schemas import (
     RunResult,
     Value,
 )
+
+T = TypeVar("T")
 
 
 class Attempt(Value):
@@ -136,6 +139,17 @@ class Update(TypedDict, total=False):
     turns: tuple[Reference, ...]
     result: RunResult
     answer: Answer
+
+
+def require(value: T | None, name: str) -> T:
+    """A field of the state that an earlier node has set, called ``name``.
+
+    Raises:
+        Fault: it has not.
+    """
+    if value is None:
+        raise Fault(f"the state has no {name} yet")
+    return value
 
 
 OWN_TYPES: tuple[type[Value], ...] = (State, Attempt, Spent)

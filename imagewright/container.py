@@ -128,7 +128,7 @@ class Imagewright:
         from imagewright.graph.replay import replay
 
         row = self.runs.get(run)
-        return replay(self.parts(row.request), self.runs.show(run), on_event or ignore_event)
+        return replay(self.parts(row.request), self.runs.trace(run), on_event or ignore_event)
 
     def plan(self, prompt: str | DrawRequest, **options: Any) -> Plan:
         """What ``prompt`` would be drawn with, and where things would go. Draws nothing.
@@ -138,10 +138,10 @@ class Imagewright:
         Raises:
             BadInput: the prompt is empty, an option cannot be used, or there is no such flow or language model.
         """
-        from imagewright.graph.plan import plan_request
+        from imagewright.graph.decide import plan_request
 
         request = _request(prompt, options).model_copy(update={"use_critic": False})
-        return plan_request(self.parts(request), request)
+        return plan_request(self.parts(request), request, self.settings.checkpoints)
 
     def readiness(self, backend: str = DEFAULT_BACKEND) -> dict[str, Readiness]:
         """For every flow of the index whether it can run here, and what it needs."""

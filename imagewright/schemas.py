@@ -252,8 +252,15 @@ class Plan(Value):
     categories: tuple[str, ...]
     candidates: tuple[Candidate, ...]
     layout: Layout
+    """Where things would go; empty where the request wants no layout."""
     notes: tuple[str, ...] = ()
     """Things that the person should know: words outside the model's world, fallbacks taken."""
+    flow: str = ""
+    """The flow that would draw, where need be with ``anyway``; empty where none here can."""
+    governs: bool = False
+    """Whether the boxes of ``layout`` govern the pixels of the first picture; else ``flow`` places things itself."""
+    drawn_from: str = ""
+    """The prompt that the flow's model is given: with the person's lasting wishes, and worded for the model."""
 
 
 # --- pictures and verdicts ------------------------------------------------------------------

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from imagewright.errors import BadInput
+from imagewright.trace import open_trace
 
 if TYPE_CHECKING:
     from imagewright.container import Imagewright
@@ -72,9 +73,9 @@ def _delete_delivered(turn: Turn) -> None:
         return
     png = Path(turn.path)
     trace = png.with_suffix(".json")
-    with contextlib.suppress(OSError, ValueError, TypeError, KeyError):
-        told = json.loads(trace.read_text(encoding="utf-8"))
-        if told["run"] == turn.run:
-            for name in (png.name, *told.get("batch", ())):
+    with contextlib.suppress(OSError, BadInput):
+        told = open_trace(trace)
+        if told.run == turn.run:
+            for name in (png.name, *told.batch):
                 png.with_name(Path(name).name).unlink(missing_ok=True)
             trace.unlink()

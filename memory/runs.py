@@ -17,9 +17,12 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Literal
 
+from pydantic import ValidationError
+
 from imagewright.database import database, storage_errors, transaction
 from imagewright.errors import BadInput, Fault
 from imagewright.schemas import DrawRequest, RunResult, Value
+from imagewright.trace import Trace, parse_trace, read_known, read_trace
 
 RunStatus = Literal["running", "delivered", "answered", "asked", "failed", "cancelled", "interrupted"]
 """``answered``: something was said instead of a picture; ``asked``: the run waits for the person's answer."""
@@ -151,13 +154,21 @@ class RunLog:
         """The trace of ``run`` as plain JSON; of a run that was not delivered, what the log knows.
 
         Raises:
-            BadInput: there is no such run.
+            BadInput: there is no such run, or its trace is broken.
         """
         row = self.get(run)
         with database(self.path, "memory", RUN_TABLES) as connection:
             found = connection.execute("SELECT trace FROM deliveries WHERE run = ?", (run,)).fetchone()
         known = row.model_dump(mode="json", exclude={"result"})
-        return {**known, **json.loads(found[0])} if found else known
+        return {**known, **parse_trace(found[0], f"the trace of run {run}")} if found else known
+
+    def trace(self, run: str) -> Trace:
+        """The trace of ``run`` as a value; of a run that was not delivered, what the log knows.
+
+        Raises:
+            BadInput: there is no such run, or its trace is broken or cannot be read by this version.
+        """
+        return read_trace(self.show(run), f"the trace of run {run}")
 
     @contextmanager
     def working_on(self, run: str) -> Iterator[None]:
@@ -209,10 +220,16 @@ class RunLog:
         return handle
 
     def _row(self, row: Any) -> RunRow:
-        values = {**dict(row), "request": json.loads(row["request"]), "result": json.loads(row["result"] or "null")}
+        request, result = json.loads(row["request"]), json.loads(row["result"] or "null")
+        values = {**dict(row), "request": request, "result": result}
         if values["status"] == "running" and not self._alive(values["id"]):
             values["status"] = "interrupted"
-        return RunRow.model_validate(values)
+        try:
+            return read_known(RunRow, values)[0]
+        except ValidationError as error:
+            where = ".".join(map(str, error.errors()[0]["loc"]))
+            reason = f"run {values['id']} cannot be read by this version: {where}"
+            raise BadInput(reason, "upgrade imagewright") from None
 
     def _alive(self, run: str) -> bool:
         handle = self._lock(run)

@@ -9,9 +9,10 @@ from typing import Any
 
 from imagewright.database import database, transaction
 from imagewright.errors import BadInput
-from imagewright.intents import Reference, Tried
+from imagewright.intents import Reference
 from imagewright.memory.runs import RUN_TABLES
-from imagewright.schemas import Layout, ParsedPrompt, Value
+from imagewright.schemas import ParsedPrompt, Value
+from imagewright.trace import Trace, parse_trace, read_trace
 
 _PREFIX = "thread "
 
@@ -77,7 +78,7 @@ class Threads:
         """
         with database(self.path, "memory", RUN_TABLES) as connection:
             rows = connection.execute(_PICTURES, (_PREFIX + name.strip(), before, before)).fetchall()
-        return tuple(_picture(number, json.loads(row["trace"])) for number, row in enumerate(rows, 1))
+        return tuple(_picture(number, _trace(row)) for number, row in enumerate(rows, 1))
 
     def insist(self, name: str) -> None:
         """Refuse the name of a thread that is not there.
@@ -125,13 +126,16 @@ def _turn(row: Any) -> Turn:
     )  # fmt: skip
 
 
-def _picture(number: int, trace: dict[str, Any]) -> Reference:
+def _trace(row: Any) -> Trace:
+    name = f"the trace of run {row['run']}"
+    return read_trace(parse_trace(row["trace"], name), name)
+
+
+def _picture(number: int, trace: Trace) -> Reference:
     return Reference(
-        run=trace["run"], prompt=trace["prompt"], said=trace.get("said", trace["prompt"]), image=trace["image"],
-        flow=trace["flow"], seed=trace["seed"], number=number, live=False,
-        parsed=ParsedPrompt.model_validate(trace["parsed"] or {}),
-        layout=Layout.model_validate(trace["layout"]) if trace["layout"] else None,
-        tried=tuple(Tried.model_validate(tried) for tried in trace.get("tried", ())),
+        run=trace.run, prompt=trace.prompt, said=trace.said or trace.prompt, image=trace.image, flow=trace.flow,
+        seed=trace.seed, number=number, live=False, parsed=trace.parsed or ParsedPrompt(), layout=trace.layout,
+        tried=trace.tried,
     )  # fmt: skip
 
 
@@ -145,5 +149,5 @@ _LIST = """SELECT substr(r.thread, 8) AS name, coalesce(t.title, '') AS title,
 _TURNS = """SELECT r.id, r.prompt, r.status, r.created, r.error, a.text AS answer, d.result
     FROM runs r LEFT JOIN deliveries d ON d.run = r.id LEFT JOIN answers a ON a.run = r.id
     WHERE r.thread = ? ORDER BY r.rowid"""
-_PICTURES = """SELECT d.trace FROM runs r JOIN deliveries d ON d.run = r.id WHERE r.thread = ?
+_PICTURES = """SELECT d.run, d.trace FROM runs r JOIN deliveries d ON d.run = r.id WHERE r.thread = ?
     AND (? = '' OR r.rowid < (SELECT rowid FROM runs WHERE id = ?)) ORDER BY r.rowid"""

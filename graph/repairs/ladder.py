@@ -10,7 +10,7 @@ from imagewright.agents.critic.repair import roomier
 from imagewright.agents.critic.verdict import failed_checks
 from imagewright.errors import Fault
 from imagewright.graph.budget import best, ground, only_blurred
-from imagewright.graph.layouts import placing
+from imagewright.graph.choose import placing
 from imagewright.graph.repairs.tried import faults_of, say_move, target_of, vain
 from imagewright.graph.state import Attempt, State
 from imagewright.intents import Tried

@@ -5,10 +5,10 @@ from __future__ import annotations
 from imagewright.agents.critic.verdict import why_unchecked
 from imagewright.errors import Fault
 from imagewright.graph.budget import passing
+from imagewright.graph.choose import is_closed
 from imagewright.graph.events import tell
 from imagewright.graph.parts import Parts
 from imagewright.graph.state import Attempt, State, Update
-from imagewright.graph.wording import is_closed
 from imagewright.schemas import Repair, Round, RunEvent
 
 KIND = "polish"

@@ -106,11 +106,10 @@ def list_runs(
 def show_run(run: RunArgument, as_json: JsonFlag = False) -> None:
     """Show a run: its story, what was rejected, prompts, models and versions; with --json its whole trace."""
     with engine() as opened:
-        trace = opened.runs.show(run)
-        row = opened.runs.get(run)
-    if as_json:
-        emit_json(trace)
-        return
+        if as_json:
+            emit_json(opened.runs.show(run))
+            return
+        row, trace = opened.runs.get(run), opened.runs.trace(run)
     if row.result is not None:
         from imagewright.cli.trace import tell_trace
 

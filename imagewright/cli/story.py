@@ -42,9 +42,12 @@ def tell_run(result: RunResult) -> RenderableType:
 def tell_plan(plan: Plan) -> RenderableType:
     """The story of a plan: nothing was drawn."""
     rows: list[_Row] = [("prompt", plan.prompt), ("categories", ", ".join(plan.categories))]
-    chosen = next((c for c in plan.candidates if c.runnable), None)
-    rows += _choice(chosen, chosen.flow if chosen else "", plan.candidates)
+    rows += [("drawn from", plan.drawn_from)] if plan.drawn_from not in ("", plan.prompt) else []
+    chosen = next((c for c in plan.candidates if c.flow == plan.flow), None)
+    rows += _choice(chosen, plan.flow, plan.candidates)
     rows += _layout(plan.layout)
+    if plan.layout.boxes and plan.flow and not plan.governs:
+        rows.append(("layout", f"the boxes do not govern the picture: {plan.flow} draws from the words alone"))
     rows += [("note", note) for note in plan.notes]
     return render_labelled(rows)
 
@@ -67,7 +70,9 @@ def _choice(chosen: Candidate | None, flow: str, candidates: Sequence[Candidate]
     elif flow:
         rows.append(("flow", Text.assemble((clean(flow), "bold"), "  as asked")))
     else:
-        rows.append(("flow", Text("none of the index can run here", "yellow")))
+        other = any(candidate.runnable for candidate in candidates)
+        none = "the one asked for cannot run here" if other else "none of the index can run here"
+        rows.append(("flow", Text(none, "yellow")))
     others = [c for c in candidates if c.flow != flow]
     runner_up = next((c for c in others if c.runnable), None)
     if runner_up is not None:

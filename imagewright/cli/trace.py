@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 from imagewright.cli.terminal.text import clean, render_labelled
 from imagewright.graph.repairs.tried import say_tried
-from imagewright.intents import Tried
+from imagewright.schemas import Choice
+from imagewright.trace import Trace, TraceSpent, read_trace
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -17,36 +18,41 @@ HASH_DIGITS = 12
 _PACKAGES = ("imagewright", "torch", "diffusers", "transformers", "langgraph")
 
 
-def tell_trace(trace: Mapping[str, Any]) -> RenderableType:
+def tell_trace(trace: Trace | Mapping[str, Any]) -> RenderableType:
     """What was decided by whom, what was rejected and what it would need, prompts, models, device and versions.
 
-    ``trace`` is what ``runs show --json`` prints; parts that an older one lacks are left out.
+    Parts that an older trace lacks are left out; those that a newer one has beside are named.
+
+    Raises:
+        BadInput: ``trace`` is none, or cannot be read by this version.
     """
-    return render_labelled([(label, clean(text)) for label, text in _rows(trace) if text])
+    return render_labelled([(label, clean(text)) for label, text in _rows(read_trace(trace)) if text])
 
 
-def _rows(trace: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
-    choice = trace.get("choice") or {}
-    yield "why", f"{choice.get('flow', '')}: {choice.get('reason', '')} (decided by {choice.get('decided_by', '?')})"
-    for flow, need in (trace.get("rejected") or {}).items():
-        first, *more = str(need).split("; ")
+def _rows(trace: Trace) -> Iterator[tuple[str, str]]:
+    choice = trace.choice or Choice(flow="", reason="", decided_by="?")
+    yield "why", f"{choice.flow}: {choice.reason} (decided by {choice.decided_by})"
+    for flow, need in trace.rejected.items():
+        first, *more = need.split("; ")
         yield "rejected", f"{flow}: {first}{f' (and {len(more)} more)' if more else ''}"
-    for number, made in enumerate(trace.get("rounds") or [], 1):
-        yield "prompts", f"{number}  {made.get('prompt', '')}  (seed {made.get('seed')}, {made.get('flow')})"
-    facts: Mapping[str, Any] = next(iter(trace.get("facts") or []), {})
+    for number, made in enumerate(trace.rounds, 1):
+        yield "prompts", f"{number}  {made.prompt}  (seed {made.seed}, {made.flow})"
+    facts = trace.facts[0] if trace.facts else {}
     for name, digest in facts.items():
         if name.startswith("model "):
-            yield "models", f"{name.removeprefix('model ')}  {str(digest)[:HASH_DIGITS]}"
-    yield "device", " ".join(str(facts[name]) for name in ("backend", "device", "dtype") if name in facts)
-    versions = trace.get("versions") or {}
-    yield "versions", ", ".join(f"{name} {versions[name]}" for name in _PACKAGES if versions.get(name))
-    spent = trace.get("spent") or {}
-    if spent.get("tokens_in") or spent.get("money"):
-        tokens = f"{spent['tokens_in']} tokens read, {spent.get('tokens_out', 0)} written"
-        money = spent.get("money", 0.0)
-        yield "agents", f"{tokens}, {money if isinstance(money, str) else f'{money:.4f}'} in money"
-    if spent.get("unpriced"):
-        yield "unknown", f"what {', '.join(spent['unpriced'])} cost: prices.toml has no price"
-    for tried in trace.get("tried") or ():
-        yield "tried", say_tried(Tried.model_validate(tried))
-    yield "image", str(trace.get("image") or "")[:HASH_DIGITS]
+            yield "models", f"{name.removeprefix('model ')}  {digest[:HASH_DIGITS]}"
+    yield "device", " ".join(facts[name] for name in ("backend", "device", "dtype") if name in facts)
+    yield "versions", ", ".join(f"{name} {trace.versions[name]}" for name in _PACKAGES if trace.versions.get(name))
+    yield from _cost(trace.spent or TraceSpent())
+    for tried in trace.tried:
+        yield "tried", say_tried(tried)
+    yield "image", trace.image[:HASH_DIGITS]
+    yield "newer", f"not understood by this version: {', '.join(trace.unknown)}" if trace.unknown else ""
+
+
+def _cost(spent: TraceSpent) -> Iterator[tuple[str, str]]:
+    if spent.tokens_in or spent.money:
+        money = spent.money if isinstance(spent.money, str) else f"{spent.money:.4f}"
+        yield "agents", f"{spent.tokens_in} tokens read, {spent.tokens_out} written, {money} in money"
+    if spent.unpriced:
+        yield "unknown", f"what {', '.join(spent.unpriced)} cost: prices.toml has no price"

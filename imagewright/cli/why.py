@@ -33,7 +33,7 @@ def why(
         found = run or next((row.id for row in opened.runs.list(100) if row.result is not None), None)
         if found is None:
             raise BadInput("no run has delivered a picture yet", 'draw something: imagewright draw "a red circle"')
-        trace = opened.runs.show(found)
+        trace = opened.runs.trace(found)
     emit("\n".join(clean(line) for line in explain(trace, cast(Topic, about)).split("\n")))
 
 
