@@ -18,7 +18,7 @@ from pydantic import ValidationError
 from imagewright import registry
 from imagewright.errors import BadInput, Fault
 from imagewright.language_models import critics_of, line_of, polisher_of, team_of
-from imagewright.schemas import Candidate, Categories, DrawRequest, Flow, ParsedPrompt, Plan, RunEvent, RunResult
+from imagewright.schemas import DrawRequest, Flow, Plan, RunEvent, RunResult
 from imagewright.settings import Settings, load_settings
 
 if TYPE_CHECKING:
@@ -313,6 +313,7 @@ class Imagewright:
         """What one run works with."""
         from imagewright.agents.conversation.rules import RulesInterpreter
         from imagewright.agents.reading.describe import canonical_prompt
+        from imagewright.graph.catalogue import IndexCatalogue
         from imagewright.graph.parts import Parts
 
         fallbacks: list[str] = []
@@ -327,7 +328,9 @@ class Imagewright:
             planner=team.planner,
             writer=team.writer,
             critic=critics_of(team, self._critic_for, MINI) if request.use_critic else None,
-            catalogue=IndexCatalogue(self, name, fallbacks.append),
+            catalogue=IndexCatalogue(
+                lambda: self.index, self.backend(name), name, fallbacks.append, self.settings.learn_critic
+            ),
             backend=self.backend(name),
             store=self.store,
             runs=self.runs,
@@ -354,44 +357,3 @@ def _request(prompt: str | DrawRequest, options: dict[str, Any]) -> DrawRequest:
         first = error.errors()[0]
         name = ".".join(map(str, first["loc"]))
         raise BadInput(f"{name}: {first['msg']}", f"options: {', '.join(DrawRequest.model_fields)}") from None
-
-
-class IndexCatalogue:
-    """The flow index and a backend, as the graph sees them."""
-
-    def __init__(self, owner: Imagewright, backend: str, on_note: Callable[[str], None]) -> None:
-        self._owner, self._backend, self._on_note = owner, backend, on_note
-
-    @property
-    def _index(self) -> FlowIndex:
-
-        return self._owner.index.heard_by(self._on_note)
-
-    def generation(self) -> int:
-        """The number that every change of flows or evidence raises."""
-        return self._index.generation
-
-    def flow(self, name: str) -> Flow:
-        """The flow with this id."""
-        return self._index.get(name)
-
-    def rank(
-        self, prompt: str, parsed: ParsedPrompt, categories: Categories, named: str | None = None
-    ) -> tuple[Candidate, ...]:
-        """Every flow that makes pictures from text, best first."""
-        from imagewright.retrieval.candidates import rank
-
-        index, backend = self._index, self._owner.backend(self._backend)
-        flows = index.list()
-        ready = {flow.id: backend.check(flow) for flow in flows}
-        limits = {flow.id: backend.limits(flow, prompt, parsed) for flow in flows if ready[flow.id].runnable}
-        learn = self._owner.settings.learn_critic
-        return rank(
-            index, prompt, parsed, categories, ready, self._backend, limits=limits, learn_critic=learn, named=named
-        )
-
-    def offer(self, candidates: Sequence[Candidate]) -> tuple[Candidate, ...]:
-        """Those that the selector may choose from."""
-        from imagewright.retrieval.candidates import offer
-
-        return offer(candidates)
