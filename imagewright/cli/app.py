@@ -14,7 +14,6 @@ from imagewright.cli import chat as cli_chat
 from imagewright.cli import comfyui as cli_comfyui
 from imagewright.cli import doctor as cli_doctor
 from imagewright.cli import eval as cli_eval
-from imagewright.cli import flow_edit as cli_flow_edit
 from imagewright.cli import flows as cli_flows
 from imagewright.cli import models as cli_models
 from imagewright.cli import runs as cli_runs
@@ -59,7 +58,6 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
 )
-cli_flows.app.command("edit")(cli_flow_edit.edit_flow)
 app.add_typer(cli_flows.app, name="flows")
 app.add_typer(cli_models.app, name="models")
 app.add_typer(cli_bench.app, name="bench")
