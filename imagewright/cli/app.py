@@ -18,7 +18,6 @@ from imagewright.cli import flows as cli_flows
 from imagewright.cli import models as cli_models
 from imagewright.cli import runs as cli_runs
 from imagewright.cli import threads as cli_threads
-from imagewright.cli import why as cli_why
 from imagewright.cli.boundary import guard
 from imagewright.cli.options import (
     LARGEST_SEED,
@@ -67,10 +66,9 @@ app.add_typer(cli_comfyui.app, name="comfyui")
 app.add_typer(cli_threads.app, name="threads")
 app.add_typer(cli_threads.prefs, name="prefs")
 app.command("chat")(cli_chat.chat)
-app.command("why")(cli_why.why)
+app.command("why")(cli_runs.why)
 app.command("doctor")(cli_doctor.doctor)
 app.add_typer(cli_doctor.config, name="config")
-cli_runs.app.command("replay")(cli_why.replay_run)
 
 
 def _version(wanted: bool) -> None:

@@ -1,4 +1,4 @@
-"""``imagewright runs``, and what drawing shares with it: the engine, the listener and the result."""
+"""``imagewright runs`` and ``imagewright why``, and what drawing shares with them: engine, listener and result."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import contextlib
 import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, cast, get_args
 
 import typer
 
@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from imagewright.container import Imagewright
     from imagewright.schemas import RunEvent, RunResult
 
+DIFFERENT = 1
+"""The exit code of a replay that gave other pixels."""
 app = typer.Typer(help="Look at runs, and go on with one that was interrupted.", no_args_is_help=True)
 RunArgument = Annotated[str, typer.Argument(metavar="RUN", help="The run's id.", autocompletion=complete.runs)]
 
@@ -135,3 +137,54 @@ def resume_run(
     with engine(models, device) as opened:
         result = follow(lambda listen: opened.resume(run, on_event=listen), quiet=quiet)
     show_result(result, as_json=as_json, quiet=quiet)
+
+
+# --- what a trace is good for --------------------------------------------------------------
+
+
+@app.command("replay")
+def replay_run(
+    run: RunArgument,
+    out: Annotated[Path | None, typer.Option(metavar="FILE.png", help="Keep the picture here.")] = None,
+    models: ModelsOption = None,
+    device: DeviceOption = None,
+    as_json: JsonFlag = False,
+) -> None:
+    """Draw a run's picture again from its trace; exit code 1 where the pixels are not the same."""
+    from imagewright.memory.artifacts import write_whole
+
+    if out is not None and (out.suffix.lower() != ".png" or out.exists()):
+        raise BadInput(f"{out} is no new .png file", "name a .png file that is not there yet")
+    with engine(models, device) as opened:
+        with ProgressLine() as progress:
+            found = opened.replay(run, on_event=progress)
+        if out is not None:
+            write_whole(out, opened.store.get(found.image).read_bytes())
+    if as_json:
+        emit_json(found.model_dump(mode="json"))
+    else:
+        far = "" if found.mean_difference is None else f" (mean difference {found.mean_difference} of 255)"
+        emit(f"the same pixels: {found.image}" if found.same else f"other pixels: {found.image}{far}")
+        emit("\n".join(f"differs: {clean(line)}" for line in found.differences)) if found.differences else None
+    if not found.same:
+        raise typer.Exit(DIFFERENT)
+
+
+def why(
+    run: Annotated[str | None, typer.Argument(metavar="[RUN]", help="The newest delivered one, unless named.")] = None,
+    about: Annotated[
+        str, typer.Option(metavar="TOPIC", help="flow, layout, seed, prompt, verdict or cost; all, unless named.")
+    ] = "",
+) -> None:
+    """Say why a picture came out as it did."""
+    from imagewright.graph.why import explain
+    from imagewright.intents import Topic
+
+    if about not in get_args(Topic):
+        raise BadInput(f"there is nothing to say about {about!r}", "topics: flow, layout, seed, prompt, verdict, cost")
+    with engine() as opened:
+        found = run or next((row.id for row in opened.runs.list(100) if row.result is not None), None)
+        if found is None:
+            raise BadInput("no run has delivered a picture yet", 'draw something: imagewright draw "a red circle"')
+        trace = opened.runs.show(found)
+    emit("\n".join(clean(line) for line in explain(trace, cast(Topic, about)).split("\n")))
