@@ -114,7 +114,7 @@ def show_run(run: RunArgument, as_json: JsonFlag = False) -> None:
         emit_json(trace)
         return
     if row.result is not None:
-        from imagewright.cli.trace import tell_trace
+        from imagewright.cli.story import tell_trace
 
         show_result(row.result, as_json=False, quiet=False)
         emit(render(tell_trace(trace)))

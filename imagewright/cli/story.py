@@ -1,10 +1,11 @@
-"""The story of a run or a plan, for people: what was chosen, what else there was, where things go, what came of it."""
+"""The story of a run or a plan, for people: what was chosen, what else there was, where things go, what came of it;
+and the rest of a run's trace: what the story leaves out, and what a replay needs."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
 from rich.cells import cell_len, set_cell_size
 from rich.console import Group, RenderableType
@@ -12,6 +13,8 @@ from rich.text import Text
 
 from imagewright.agents.critic.verdict import counts
 from imagewright.cli.terminal.text import clean, render_labelled
+from imagewright.graph.repairs.tried import say_tried
+from imagewright.intents import Tried
 
 if TYPE_CHECKING:
     from imagewright.schemas import Box, Candidate, Check, Layout, Plan, Round, RunResult
@@ -20,6 +23,9 @@ _COLUMNS, _ROWS = 26, 11
 """The canvas inside its frame, in characters; a character is about twice as high as wide."""
 _CAPTION = 23
 _MARKS = "123456789abcdefghijklmnopqrstuvwxyz"
+HASH_DIGITS = 12
+"""How much of a SHA-256 is shown; ``--json`` has all of it."""
+_PACKAGES = ("imagewright", "torch", "diffusers", "transformers", "langgraph")
 _Row = tuple[str, RenderableType]
 
 
@@ -177,3 +183,41 @@ def _round(number: int, a_round: Round, flow: str) -> list[_Row]:
 
 def _failed(check: Check) -> Text:
     return Text.assemble(("✗ ", "red"), f"{clean(check.name)}: {clean(check.detail)}")
+
+
+# --- the rest of the trace ------------------------------------------------------------------
+
+
+def tell_trace(trace: Mapping[str, Any]) -> RenderableType:
+    """What was decided by whom, what was rejected and what it would need, prompts, models, device and versions.
+
+    ``trace`` is what ``runs show --json`` prints; parts that an older one lacks are left out.
+    """
+    return render_labelled([(label, clean(text)) for label, text in _trace_rows(trace) if text])
+
+
+def _trace_rows(trace: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    choice = trace.get("choice") or {}
+    yield "why", f"{choice.get('flow', '')}: {choice.get('reason', '')} (decided by {choice.get('decided_by', '?')})"
+    for flow, need in (trace.get("rejected") or {}).items():
+        first, *more = str(need).split("; ")
+        yield "rejected", f"{flow}: {first}{f' (and {len(more)} more)' if more else ''}"
+    for number, made in enumerate(trace.get("rounds") or [], 1):
+        yield "prompts", f"{number}  {made.get('prompt', '')}  (seed {made.get('seed')}, {made.get('flow')})"
+    facts: Mapping[str, Any] = next(iter(trace.get("facts") or []), {})
+    for name, digest in facts.items():
+        if name.startswith("model "):
+            yield "models", f"{name.removeprefix('model ')}  {str(digest)[:HASH_DIGITS]}"
+    yield "device", " ".join(str(facts[name]) for name in ("backend", "device", "dtype") if name in facts)
+    versions = trace.get("versions") or {}
+    yield "versions", ", ".join(f"{name} {versions[name]}" for name in _PACKAGES if versions.get(name))
+    spent = trace.get("spent") or {}
+    if spent.get("tokens_in") or spent.get("money"):
+        tokens = f"{spent['tokens_in']} tokens read, {spent.get('tokens_out', 0)} written"
+        money = spent.get("money", 0.0)
+        yield "agents", f"{tokens}, {money if isinstance(money, str) else f'{money:.4f}'} in money"
+    if spent.get("unpriced"):
+        yield "unknown", f"what {', '.join(spent['unpriced'])} cost: prices.toml has no price"
+    for tried in trace.get("tried") or ():
+        yield "tried", say_tried(Tried.model_validate(tried))
+    yield "image", str(trace.get("image") or "")[:HASH_DIGITS]
