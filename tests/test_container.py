@@ -256,7 +256,7 @@ def test_only_pictures_that_the_critic_knows_are_judged(engine: Imagewright) -> 
     """Its detector was trained on mini's pictures; on a photograph it would see things that are not there."""
     image = Image.new("RGB", (64, 64), "white")
     flux = engine.index.get("flux1-dev")
-    verdict = engine._critic_for(flux).judge(image, PROMPT, ParsedPrompt(), None, ())
+    verdict = engine.container.critic_for(flux).judge(image, PROMPT, ParsedPrompt(), None, ())
     assert verdict.accepted
     assert verdict.checks[0].detail.startswith("not judged: no critic here knows the pictures of FLUX.1-dev; OWLv2 or")
 
@@ -303,10 +303,10 @@ def test_polishing_is_wired_where_it_is_asked_for(tmp_path: Path) -> None:
     from imagewright.agents.critic.polish import MeasuredPolisher, VLMPolisher
 
     engine = Imagewright()
-    assert engine.parts(DrawRequest(prompt="a fox")).polisher is None
-    assert isinstance(engine.parts(DrawRequest(prompt="a fox", polish=True)).polisher, MeasuredPolisher)
+    assert engine.container.parts(DrawRequest(prompt="a fox")).polisher is None
+    assert isinstance(engine.container.parts(DrawRequest(prompt="a fox", polish=True)).polisher, MeasuredPolisher)
     (tmp_path / "a.json").write_text("[]")
     seeing = DrawRequest(prompt="a fox", polish=True, llm=f"critic=scripted-vlm:{tmp_path / 'a.json'}")
-    assert isinstance(engine.parts(seeing).polisher, VLMPolisher)
+    assert isinstance(engine.container.parts(seeing).polisher, VLMPolisher)
     always = Imagewright(load_settings({"IMAGEWRIGHT_POLISH": "1", "IMAGEWRIGHT_HOME": str(tmp_path)}))
-    assert isinstance(always.parts(DrawRequest(prompt="a fox")).polisher, MeasuredPolisher)
+    assert isinstance(always.container.parts(DrawRequest(prompt="a fox")).polisher, MeasuredPolisher)

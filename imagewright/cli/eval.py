@@ -77,7 +77,7 @@ def ablation(
         raise BadInput(f"{options} are whole numbers from 1", "leave them out")
     if fresh and images.is_dir() and any(images.rglob("*.cell.json")):
         raise BadInput(f"{images} holds an earlier run", "name another folder, or leave out --fresh to go on with it")
-    from imagewright.container import DEFAULT_BACKEND
+    from imagewright.api import DEFAULT_BACKEND
     from imagewright.evals.ablation import PAIRS, REMOVED, SEED, hold_out, read_cases, write_prompts
     from imagewright.evals.ablation_report import ablation_table, plot
     from imagewright.evals.ablation_run import AblationOrder, arms_of, draw_apart, judge_of, outcomes, workers_for

@@ -22,15 +22,13 @@ from imagewright.errors import BadInput
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
-    from imagewright.retrieval.adding import Added, Refused
-    from imagewright.schemas import Card, Flow, Readiness, SlotBinding
+    from imagewright.api import Added, Imagewright, Refused
+    from imagewright.schemas import Flow, Readiness, SlotBinding
 
 MOST_LINES = 60
 """How many refused files are told of one by one."""
 SUMMED_UP_FROM = 10
 """From how many files on a line with the sums is printed at the end."""
-READ_OFF = ("node_classes", "duplicate_of")
-"""What only the graph and the index can say."""
 _HELP = "imagewright flows edit --help"
 _SLOT_HINT = "write NAME=NODE.INPUT, several with commas, or NAME= for none"
 app = typer.Typer(help="Look into the index of flows, and add to it.", no_args_is_help=True)
@@ -40,12 +38,6 @@ ComfyOption = Annotated[
 ]
 
 
-def _json(flow: Flow, readiness: Readiness, *, with_graph: bool = False) -> dict[str, Any]:
-    from imagewright.retrieval.card import flow_json
-
-    return flow_json(flow, readiness, with_graph=with_graph)
-
-
 @app.command("list")
 def list_flows(models: ModelsOption = None, as_json: JsonFlag = False) -> None:
     """List every flow and whether it can run here."""
@@ -53,7 +45,7 @@ def list_flows(models: ModelsOption = None, as_json: JsonFlag = False) -> None:
         readiness = opened.readiness()
         flows = opened.index.list()
     if as_json:
-        emit_json({"flows": [_json(flow, readiness[flow.id]) for flow in flows]})
+        emit_json({"flows": [opened.describe_flow(flow, readiness[flow.id]) for flow in flows]})
     else:
         emit(render(_table(flows, readiness)))
 
@@ -78,7 +70,7 @@ def show_flow(flow: FlowArgument, models: ModelsOption = None, as_json: JsonFlag
         found = opened.index.get(flow)
         readiness = opened.readiness()[found.id]
     if as_json:
-        emit_json(_json(found, readiness, with_graph=True))
+        emit_json(opened.describe_flow(found, readiness, with_graph=True))
     else:
         emit(render(_details(found, readiness)))
 
@@ -124,7 +116,7 @@ def search_flows(
         readiness = opened.readiness()
     if as_json:
         found = [
-            {**_json(flow, readiness[flow.id]), "similarity": round(similarity, 4)}
+            {**opened.describe_flow(flow, readiness[flow.id]), "similarity": round(similarity, 4)}
             for flow, (_, similarity) in zip(flows, hits, strict=True)
         ]
         emit_json({"query": query, "flows": found})
@@ -168,7 +160,7 @@ def add_flows(
     as_json: JsonFlag = False,
 ) -> None:
     """Add workflows: API or editor JSON, PNGs that ComfyUI saved, folders. The next prompt can be drawn with them."""
-    from imagewright.retrieval.adding import Added
+    from imagewright.api import Added
 
     with engine(models) as opened:
         told = list(opened.add_flows(paths, replace=replace, comfyui=comfyui))
@@ -176,7 +168,7 @@ def add_flows(
         engine_here = opened.backend()
         readiness = {each.flow.id: engine_here.check(each.flow) for each in stored}
     refused = [each for each in told if not isinstance(each, Added)]
-    flows = [_json(each.flow, readiness[each.flow.id]) for each in stored]
+    flows = [opened.describe_flow(each.flow, readiness[each.flow.id]) for each in stored]
     if as_json:
         emit_json({"flows": flows, "errors": [_refusal(each) for each in refused], "notes": _notes(stored)})
     else:
@@ -267,27 +259,14 @@ def edit_flow(
     given = {name: value for name, value in words.items() if value is not None}
     with engine() as opened:
         before = opened.index.get(flow)
-        fields = {**_read_card(card), **given, **_slots(before, slot or ())}
-        edited = opened.index.edit(
-            flow, lambda found: _changed(found, fields or _in_editor(found, opened.settings.editor))
-        )
+        fields = {**(opened.read_card(card) if card else {}), **given, **_slots(before, slot or ())}
+        edited = opened.edit_flow(flow, lambda shown: fields or _in_editor(opened, flow, shown))
         readiness = opened.backend().check(edited)
     if as_json:
-        emit_json(_json(edited, readiness))
+        emit_json(opened.describe_flow(edited, readiness))
     else:
         changed = sorted(name for name in fields if getattr(before.card, name) != getattr(edited.card, name))
         emit(f"{flow}: {', '.join(changed) or 'nothing'} changed" if fields else f"{flow}: edited")
-
-
-def _read_card(path: Path | None) -> dict[str, Any]:
-    from imagewright.flow_format import read_json
-
-    if path is None:
-        return {}
-    found = read_json(path)
-    if not isinstance(found, dict):
-        raise BadInput(f"{path} holds no JSON object", 'write {"title": "...", "tags": ["..."]}')
-    return found
 
 
 def _slots(flow: Flow, given: Sequence[str]) -> dict[str, Any]:
@@ -309,28 +288,18 @@ def _find_place(flow: Flow, text: str) -> dict[str, str]:
     raise BadInput(f"flow {flow.id!r} has no place {text[:80]!r}", f"{_SLOT_HINT}; see: imagewright flows show --json")
 
 
-def _changed(flow: Flow, fields: dict[str, Any]) -> Card:
-    from imagewright.retrieval.intake import check_card
-    from imagewright.schemas import Card
-
-    wrong = next((name for name in fields if name not in Card.model_fields or name in READ_OFF), None)
-    if wrong is not None:
-        can = ", ".join(name for name in Card.model_fields if name not in READ_OFF)
-        raise BadInput(f"{wrong[:60]!r} of a card cannot be set", f"what can: {can}")
-    return check_card({**flow.card.model_dump(mode="json"), **fields}, flow.graph)
-
-
-def _in_editor(flow: Flow, editor: str | None) -> dict[str, Any]:
+def _in_editor(opened: Imagewright, flow: str, fields: dict[str, Any]) -> dict[str, Any]:
     """What the person made of the card in their editor.
 
     Raises:
         BadInput: there is no editor, it fails, it was left without a change, or what was saved is no JSON object.
     """
+    editor = opened.settings.editor
     if not editor:
         raise BadInput("no field is named, and no editor is set", f"set EDITOR, or: {_HELP}")
-    shown = json.dumps(flow.card.model_dump(mode="json", exclude=set(READ_OFF)), indent=2, ensure_ascii=False)
+    shown = json.dumps(fields, indent=2, ensure_ascii=False)
     with tempfile.TemporaryDirectory() as folder:
-        file = Path(folder) / f"{flow.id}.json"
+        file = Path(folder) / f"{flow}.json"
         file.write_text(shown, "utf-8")
         try:
             done = subprocess.run([*shlex.split(editor), str(file)], check=False)
@@ -339,6 +308,6 @@ def _in_editor(flow: Flow, editor: str | None) -> dict[str, Any]:
         if done.returncode or file.read_text("utf-8", "replace") == shown:
             raise BadInput("the card was not changed in the editor", f"save it there, or: {_HELP}")
         try:
-            return _read_card(file)
+            return opened.read_card(file)
         except BadInput as error:
             raise BadInput(f"what was saved is no card: {error}", f"edit it again, or: {_HELP}") from None

@@ -6,7 +6,7 @@ import contextlib
 import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, cast, get_args
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -17,7 +17,7 @@ from imagewright.cli.terminal.text import clean, emit, emit_json, render, table
 from imagewright.errors import BadInput
 
 if TYPE_CHECKING:
-    from imagewright.container import Imagewright
+    from imagewright.api import Imagewright
     from imagewright.schemas import RunEvent, RunResult
 
 DIFFERENT = 1
@@ -36,7 +36,7 @@ def engine(models: list[Path] | None = None, device: str | None = None) -> Itera
     for folder in models or ():
         if not folder.is_dir():
             raise BadInput(f"--models {folder} is not a folder", "name a folder laid out as ComfyUI's models")
-    from imagewright.container import Imagewright
+    from imagewright.api import Imagewright
     from imagewright.settings import load_settings
 
     given = {"IMAGEWRIGHT_DEVICE": device} if device else {}
@@ -151,15 +151,10 @@ def replay_run(
     as_json: JsonFlag = False,
 ) -> None:
     """Draw a run's picture again from its trace; exit code 1 where the pixels are not the same."""
-    from imagewright.memory.artifacts import write_whole
-
     if out is not None and (out.suffix.lower() != ".png" or out.exists()):
         raise BadInput(f"{out} is no new .png file", "name a .png file that is not there yet")
-    with engine(models, device) as opened:
-        with ProgressLine() as progress:
-            found = opened.replay(run, on_event=progress)
-        if out is not None:
-            write_whole(out, opened.store.get(found.image).read_bytes())
+    with engine(models, device) as opened, ProgressLine() as progress:
+        found = opened.replay(run, on_event=progress, out=out)
     if as_json:
         emit_json(found.model_dump(mode="json"))
     else:
@@ -177,14 +172,6 @@ def why(
     ] = "",
 ) -> None:
     """Say why a picture came out as it did."""
-    from imagewright.graph.why import explain
-    from imagewright.intents import Topic
-
-    if about not in get_args(Topic):
-        raise BadInput(f"there is nothing to say about {about!r}", "topics: flow, layout, seed, prompt, verdict, cost")
     with engine() as opened:
-        found = run or next((row.id for row in opened.runs.list(100) if row.result is not None), None)
-        if found is None:
-            raise BadInput("no run has delivered a picture yet", 'draw something: imagewright draw "a red circle"')
-        trace = opened.runs.show(found)
-    emit("\n".join(clean(line) for line in explain(trace, cast(Topic, about)).split("\n")))
+        said = opened.explain(run, about)
+    emit("\n".join(clean(line) for line in said.split("\n")))
