@@ -23,7 +23,7 @@ from imagewright.evals.mini_report import LOOKS, ROWS, ReportCase, Row, cases, c
 from imagewright.evals.paired import ArmOutcome
 from imagewright.memory.artifacts import write_whole
 from imagewright.schemas import DrawRequest, Evidence, RunResult
-from imagewright.t2i_backends.mini.editions import EDITIONS, Edition
+from imagewright.t2i_backends.mini.editions import EDITIONS, SHIPPED, Edition
 from imagewright.t2i_backends.mini.world import Group, Scene
 
 SEED = 7_200
@@ -196,6 +196,15 @@ def hold_out(edition: Edition, count: int, seed: int = SEED) -> list[ReportCase]
     """``count`` prompts of ``PROMPT_KINDS``, worded as training never words them, fixed by ``seed``."""
     rows = PROMPT_KINDS[edition.version]
     return list(_shuffled(edition.version, max(1.0, count / sum(row.prompts for row in rows)), seed)[:count])
+
+
+def choose_cases(path: Path | None, count: int, seed: int | None = None) -> list[ReportCase]:
+    """The first ``count`` prompts of the file at ``path``; without one, those held out of the shipped mini's training.
+
+    Raises:
+        BadInput: as ``read_cases``.
+    """
+    return read_cases(path)[:count] if path else hold_out(SHIPPED, count, SEED if seed is None else seed)
 
 
 @functools.lru_cache(maxsize=4)

@@ -13,26 +13,20 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple, cast, get_args
 
 from pydantic import ValidationError
 
-from imagewright.container import DEFAULT_BACKEND, Container
+from imagewright.container import DEFAULT_BACKEND
 from imagewright.errors import BadInput
+from imagewright.rooms import Rooms
 from imagewright.run_work import OnEvent, begin_work, ignore_event, reopen_work
 from imagewright.schemas import DrawRequest, Flow, Plan, Readiness, RunResult
-from imagewright.settings import Settings, load_settings
 
 if TYPE_CHECKING:
     from imagewright.batch import BatchRow, DrawnBatch
     from imagewright.chat import Chat, Reply
     from imagewright.doctor import Finding
     from imagewright.graph.replay import Replay
-    from imagewright.memory.artifacts import ArtifactStore
-    from imagewright.memory.preferences import Preferences
-    from imagewright.memory.runs import RunLog
-    from imagewright.memory.threads import Threads
     from imagewright.model_folders import Download, ModelScan, NeededModel, OnFile
-    from imagewright.ports import Backend
     from imagewright.retrieval.adding import Added, Refused
     from imagewright.retrieval.comfy.catalogue import Catalogue
-    from imagewright.retrieval.index import FlowIndex
     from imagewright.t2i_backends.bench.speed import Compared, SpeedOrder
     from imagewright.t2i_backends.models.download import Remote
 
@@ -75,19 +69,12 @@ class BackendSpeed(NamedTuple):
     levels: tuple[Compared, ...]
 
 
-class Imagewright:
+class Imagewright(Rooms):
     """Finds the workflow that serves a prompt best, and runs it.
 
     >>> from imagewright import Imagewright
     >>> result = Imagewright().draw("a red circle above a blue square", seed=1)  # doctest: +SKIP
     """
-
-    def __init__(self, settings: Settings | None = None) -> None:
-        self.container = Container(settings or load_settings())
-
-    def close(self) -> None:
-        """Let go of loaded models. Files are opened and closed with each piece of work."""
-        self.container.close()
 
     # --- drawing ----------------------------------------------------------------------------
 
@@ -380,50 +367,6 @@ class Imagewright:
 
             return find_flow_names(self.settings.database, typed, most)
         return self.runs.find_names(typed, most) if kind == "runs" else self.threads.find_names(typed, most)
-
-    # --- the rooms --------------------------------------------------------------------------
-
-    @property
-    def settings(self) -> Settings:
-        """What this engine was told by the environment, the settings file or its maker."""
-        return self.container.settings
-
-    @property
-    def index(self) -> FlowIndex:
-        """The flow index, with the flows and scores of this release in it."""
-        return self.container.index
-
-    @property
-    def runs(self) -> RunLog:
-        """The log of runs."""
-        return self.container.runs
-
-    @property
-    def threads(self) -> Threads:
-        """The conversations."""
-        return self.container.threads
-
-    @property
-    def preferences(self) -> Preferences:
-        """The person's lasting wishes."""
-        return self.container.preferences
-
-    @property
-    def store(self) -> ArtifactStore:
-        """The pictures."""
-        return self.container.store
-
-    def backend(self, name: str = DEFAULT_BACKEND) -> Backend:
-        """The backend called ``name``; the same one each time, so that its models stay loaded.
-
-        Raises:
-            BadInput: there is no such backend.
-        """
-        return self.container.backend(name)
-
-    def use_backend(self, name: str, backend: Backend) -> None:
-        """Draw with ``backend`` wherever the one called ``name`` is asked for."""
-        self.container.use_backend(name, backend)
 
 
 def _request(prompt: str | DrawRequest, options: dict[str, Any]) -> DrawRequest:

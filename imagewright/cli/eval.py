@@ -78,13 +78,12 @@ def ablation(
     if fresh and images.is_dir() and any(images.rglob("*.cell.json")):
         raise BadInput(f"{images} holds an earlier run", "name another folder, or leave out --fresh to go on with it")
     from imagewright.api import DEFAULT_BACKEND
-    from imagewright.evals.ablation import PAIRS, REMOVED, SEED, hold_out, read_cases, write_prompts
+    from imagewright.evals.ablation import PAIRS, REMOVED, choose_cases, write_prompts
     from imagewright.evals.ablation_report import ablation_table, plot
     from imagewright.evals.ablation_run import AblationOrder, arms_of, draw_apart, judge_of, outcomes, workers_for
     from imagewright.evals.paired import report
-    from imagewright.t2i_backends.mini.editions import SHIPPED
 
-    made = read_cases(prompts)[:wanted] if prompts else hold_out(SHIPPED, wanted, SEED if chosen is None else chosen)
+    made = choose_cases(prompts, wanted, chosen)
     asked = AblationOrder(
         tuple(made), number, images, plain, budget, cap, judge, backend or DEFAULT_BACKEND, tuple(only or ())
     )
@@ -149,12 +148,11 @@ def layouts(
     as_json: JsonFlag = False,
 ) -> None:
     """Lay out the prompts of GenEval and T2I-CompBench by rules and say how many are as asked."""
-    from imagewright.agents.layout.rules import RulesLayoutPlanner
     from imagewright.evals.layouts import evaluate_sets
 
     if data is None:
         raise BadInput("no benchmark data", "give --data DIR or set IMAGEWRIGHT_DATA")
-    scores = evaluate_sets(data, RulesLayoutPlanner())
+    scores = evaluate_sets(data)
     if as_json:
         return emit_json(
             [{"set": s.name, "passed": s.passed, "total": s.total, "failures": s.failures} for s in scores]
@@ -187,10 +185,8 @@ def selection(
         raise BadInput("--folds must be a whole number from 2", "leave it out for 5")
     from imagewright.evals import selection as held_out
     from imagewright.evals.matrix import flows_in
-    from imagewright.retrieval.builtin import load_shipped_evidence
-    from imagewright.retrieval.score_matrix import read_scores
 
-    scores = load_shipped_evidence() if evidence is None else read_scores(evidence)
+    scores = held_out.read_evidence(evidence)
     with cli_runs.engine(None, None) as engine, tempfile.TemporaryDirectory() as home:
         known = list(engine.index.list()) if flows is None else flows_in(flows, None)
         key = held_out.by_things if new_things else held_out.by_prompt
