@@ -201,6 +201,15 @@ def hold_out(count: int, seed: int = SEED) -> list[ReportCase]:
     return list(_shuffled(max(1.0, count / sum(row.prompts for row in PROMPT_KINDS)), seed)[:count])
 
 
+def choose_cases(path: Path | None, count: int, seed: int | None = None) -> list[ReportCase]:
+    """The first ``count`` prompts of the file at ``path``; without one, those held out of the shipped mini's training.
+
+    Raises:
+        BadInput: as ``read_cases``.
+    """
+    return read_cases(path)[:count] if path else hold_out(count, SEED if seed is None else seed)
+
+
 @functools.lru_cache(maxsize=4)
 def _shuffled(share: float, seed: int) -> tuple[ReportCase, ...]:
     """All prompts that the fixed ones are the first of; finding room for their things takes seconds."""

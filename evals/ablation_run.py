@@ -17,7 +17,8 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 
 from imagewright import registry
-from imagewright.container import DEFAULT_BACKEND, MINI, Imagewright
+from imagewright.api import DEFAULT_BACKEND, Imagewright
+from imagewright.container import MINI
 from imagewright.errors import BadInput, CannotDraw, Fault, ImagewrightError
 from imagewright.evals.ablation import Arm, CellSetting, Judge, arms, cells, judge_exactly, table_of
 from imagewright.evals.mini_report import ReportCase
@@ -86,7 +87,7 @@ def arms_of(engine: Imagewright, asked: AblationOrder) -> tuple[Arm, ...]:
 
 
 def _categories(engine: Imagewright, made: tuple[ReportCase, ...]) -> dict[str, tuple[str, ...]]:
-    parts = engine.parts(DrawRequest(prompt="a picture"))
+    parts = engine.container.parts(DrawRequest(prompt="a picture"))
     parsed = {case.prompt: parts.planner.plan(case.prompt).parsed for case in made}
     return {prompt: parts.categorizer.categorize(prompt, facts).labels for prompt, facts in parsed.items()}
 
@@ -94,7 +95,7 @@ def _categories(engine: Imagewright, made: tuple[ReportCase, ...]) -> dict[str, 
 def _measured(engine: Imagewright) -> str:
     """A digest of what choices, pictures and verdicts rest on: flows, evidence, weights, critics, the number format."""
     flows, settings = engine.index.list(), engine.settings
-    critic = engine.parts(DrawRequest(prompt="a picture")).critic
+    critic = engine.container.parts(DrawRequest(prompt="a picture")).critic
     lines = sorted(item.model_dump_json() for item in (*flows, *engine.index.evidence_for()))
     lines += sorted(set(weights(flows, ModelFiles(settings.model_roots), settings.device).values()))
     lines += sorted({_eye(critic(flow)) for flow in flows} if critic else ())

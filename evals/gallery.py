@@ -13,7 +13,7 @@ from pathlib import Path
 
 from PIL import Image
 
-from imagewright.container import Imagewright
+from imagewright.api import Imagewright
 from imagewright.evals.sheets import SheetPicture, grid
 from imagewright.schemas import RunResult
 

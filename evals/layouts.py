@@ -17,6 +17,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from imagewright.agents.layout.rules import RulesLayoutPlanner
 from imagewright.errors import BadInput
 from imagewright.ports import LayoutPlanner
 from imagewright.schemas import Box
@@ -67,12 +68,13 @@ class Score:
         return f"{self.name:<26} {self.passed:>4} / {self.total:<4} {self.passed / max(1, self.total):6.1%}"
 
 
-def evaluate_sets(data: Path, planner: LayoutPlanner) -> list[Score]:
-    """Lay out and judge every prompt of the four sets.
+def evaluate_sets(data: Path, planner: LayoutPlanner | None = None) -> list[Score]:
+    """Lay out and judge every prompt of the four sets, by the rules where no planner is given.
 
     Raises:
         BadInput: a file is missing or is not what it should be.
     """
+    planner = planner or RulesLayoutPlanner()
     return [_scored(name, data / path, planner) for name, path in FILES.items()]
 
 

@@ -16,7 +16,7 @@ from collections.abc import Sequence
 from contextlib import closing
 from pathlib import Path
 
-from imagewright.container import Imagewright
+from imagewright.api import Imagewright
 from imagewright.retrieval.builtin import load_shipped_flows
 from imagewright.settings import load_settings
 

@@ -24,10 +24,12 @@ from imagewright.evals.ablation import table_of
 from imagewright.evals.ceiling import Ceiling, ceiling, prompt_kind
 from imagewright.evals.paired import ArmOutcome, ArmRow, PairRow
 from imagewright.ports import Embedder
+from imagewright.retrieval.builtin import load_shipped_evidence
 from imagewright.retrieval.candidates import rank
 from imagewright.retrieval.estimate import NOISE, Z90
 from imagewright.retrieval.evidence import EvidenceFile, PromptFacts
 from imagewright.retrieval.index import FlowIndex
+from imagewright.retrieval.score_matrix import read_scores
 from imagewright.schemas import Candidate, Categories, Evidence, Flow, ParsedPrompt, Readiness
 
 FOLDS = 5
@@ -81,6 +83,15 @@ def folds_of(prompts: Mapping[str, PromptFacts], folds: int, key: Key, seed: int
     for group in groups:
         min(made, key=len).update(group)
     return [part for part in made if part]
+
+
+def read_evidence(path: Path | None) -> EvidenceFile:
+    """The scores in a file of evidence or a score matrix; those that ship for None.
+
+    Raises:
+        BadInput: the file is neither.
+    """
+    return load_shipped_evidence() if path is None else read_scores(path)
 
 
 def predict(

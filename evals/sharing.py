@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 
-from imagewright.container import Imagewright
+from imagewright.api import Imagewright
 from imagewright.flow_format import graph_hash
 from imagewright.ports import Backend, Drawn, IsCancelled, Job, OnStep, Redraws
 from imagewright.schemas import DrawRequest, Flow, ParsedPrompt, Readiness, RunResult

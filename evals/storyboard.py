@@ -13,8 +13,8 @@ from pathlib import Path
 
 from PIL import Image
 
+from imagewright.api import Imagewright
 from imagewright.chat import Reply
-from imagewright.container import Imagewright
 from imagewright.evals.sheets import SheetPicture, grid
 from imagewright.graph.budget import best
 from imagewright.schemas import RunResult

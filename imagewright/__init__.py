@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING
 os.environ.setdefault("LANGGRAPH_STRICT_MSGPACK", "true")
 
 if TYPE_CHECKING:
-    from imagewright.container import Imagewright
+    from imagewright.api import Imagewright
     from imagewright.langchain_tool import as_tool
     from imagewright.streaming import astream
 
 __version__ = "0.1.0"
 __all__ = ["Imagewright", "__version__", "as_tool", "astream"]
-_PLACES = {"Imagewright": "container", "as_tool": "langchain_tool", "astream": "streaming"}
+_PLACES = {"Imagewright": "api", "as_tool": "langchain_tool", "astream": "streaming"}
 
 
 def __getattr__(name: str) -> object:

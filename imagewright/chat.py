@@ -9,23 +9,20 @@
 
 from __future__ import annotations
 
-import dataclasses
 import re
-import secrets
-from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from imagewright.errors import BadInput
 from imagewright.intents import Question, Reference
-from imagewright.schemas import DrawRequest, RunEvent, RunResult, Value
+from imagewright.run_work import OnEvent, begin_work, reopen_work
+from imagewright.schemas import DrawRequest, RunResult, Value
 
 if TYPE_CHECKING:
-    from imagewright.container import Imagewright
+    from imagewright.container import Container
     from imagewright.graph.runner import Outcome
     from imagewright.memory.runs import RunRow
 
-_OnEvent = Callable[[RunEvent], None]
 _OPEN = ("running", "interrupted", "asked")
 
 
@@ -42,16 +39,16 @@ class Reply(Value):
 class Chat:
     """One thread. Its state lies on the disk: any ``Chat`` of the same name goes on from it."""
 
-    def __init__(self, engine: Imagewright, options: DrawRequest) -> None:
+    def __init__(self, container: Container, options: DrawRequest) -> None:
         from imagewright.graph.request import check_request
 
         check_request(options)
         self.thread = (options.thread or "").strip()
-        self._engine, self._options = engine, options
+        self._container, self._options = container, options
 
     # --- what people call -------------------------------------------------------------------
 
-    def say(self, text: str, on_event: _OnEvent | None = None) -> Reply:
+    def say(self, text: str, on_event: OnEvent | None = None) -> Reply:
         """Say something; where the last turn asked a question, this answers it.
 
         What does not answer a question about a limit is taken for no, and then for something new.
@@ -65,10 +62,10 @@ class Chat:
             self.say("no", on_event)
         open_turn = self.pending
         if open_turn is not None and open_turn.status == "asked":
-            return self._resumed(open_turn, on_event, text)
+            return self._resume(open_turn, on_event, text)
         if open_turn is not None:
-            self._resumed(open_turn, on_event)
-        return self._begun(text, on_event)
+            self._resume(open_turn, on_event)
+        return self._begin(text, on_event)
 
     def changes_subject(self, text: str) -> bool:
         """Whether a question about a limit waits and ``text`` is no answer to it."""
@@ -78,10 +75,10 @@ class Chat:
         asked = waiting is not None and waiting.status == "asked" and asks_about_a_limit(waiting.error)
         return asked and not is_reply(text)
 
-    def resume(self, on_event: _OnEvent | None = None) -> Reply | None:
+    def resume(self, on_event: OnEvent | None = None) -> Reply | None:
         """Finish the turn that a kill interrupted, or ask its question again; None where nothing is open."""
         open_turn = self.pending
-        return None if open_turn is None else self._resumed(open_turn, on_event)
+        return None if open_turn is None else self._resume(open_turn, on_event)
 
     @property
     def pending(self) -> RunRow | None:
@@ -90,10 +87,10 @@ class Chat:
         from imagewright.graph.runner import thread_id
 
         thread = thread_id("", self._options)
-        row = self._engine.runs.last_of(thread)
+        row = self._container.runs.last_of(thread)
         if row is None or row.status in _OPEN:
             return row
-        cut = row.status == "delivered" and find_unfinished(self._engine.settings.checkpoints, thread) == row.id
+        cut = row.status == "delivered" and find_unfinished(self._container.settings.checkpoints, thread) == row.id
         return row if cut else None
 
     @property
@@ -102,35 +99,26 @@ class Chat:
         from imagewright.graph.lines import present
         from imagewright.graph.runner import thread_id
 
-        return present(self._engine.settings.checkpoints, thread_id("", self._options))
+        return present(self._container.settings.checkpoints, thread_id("", self._options))
 
     def with_thread(self, thread: str) -> Chat:
         """The conversation called ``thread``, with the same options."""
-        return Chat(self._engine, self._options.model_copy(update={"thread": thread}))
+        return Chat(self._container, self._options.model_copy(update={"thread": thread}))
 
     # --- how --------------------------------------------------------------------------------
 
-    def _begun(self, text: str, on_event: _OnEvent | None) -> Reply:
-        from imagewright.graph.request import check_request, out_path
-        from imagewright.graph.runner import begin_turn, thread_id
-        from imagewright.memory.runs import RunRow, new_run_id
+    def _begin(self, text: str, on_event: OnEvent | None) -> Reply:
+        from imagewright.graph.runner import begin_turn
 
-        run = new_run_id()
+        # The seed stays out of the request: an edit keeps that of the picture it is about.
         request = self._options.model_copy(update={"prompt": text, "seed": None, "out": self._out()})
-        check_request(request)
-        out = out_path(request, run, Path.cwd())
-        seed = secrets.randbits(32) if self._options.seed is None else self._options.seed
-        row = RunRow.new(run, thread_id(run, request), request, seed, out)
-        listen = _announced(row, on_event)
-        parts = dataclasses.replace(self._engine.parts(request), asks=True)
-        return _reply(begin_turn(parts, self._engine.settings.checkpoints, row, listen))
+        work = begin_work(self._container, request, on_event, seed=self._options.seed, asks=True)
+        return _reply(begin_turn(*work))
 
-    def _resumed(self, row: RunRow, on_event: _OnEvent | None, reply: str | None = None) -> Reply:
+    def _resume(self, row: RunRow, on_event: OnEvent | None, reply: str | None = None) -> Reply:
         from imagewright.graph.runner import resume_turn
 
-        parts = dataclasses.replace(self._engine.parts(row.request), asks=True)
-        checkpoints = self._engine.settings.checkpoints
-        return _reply(resume_turn(parts, checkpoints, row, _announced(row, on_event), reply))
+        return _reply(resume_turn(*reopen_work(self._container, row, on_event, asks=True), reply))
 
     def _out(self) -> str:
         """The next picture's file: ``<thread>-<n>.png`` in the folder that the options name."""
@@ -139,18 +127,10 @@ class Chat:
             raise BadInput(f"{folder} is not a folder", "a conversation makes several pictures: name a folder")
         folder.mkdir(parents=True, exist_ok=True)
         slug = "-".join(re.findall(r"[a-z0-9]+", self.thread.lower()))[:40] or "chat"
-        number = len(self._engine.threads.turns(self.thread)) + 1
+        number = len(self._container.threads.turns(self.thread)) + 1
         while (folder / f"{slug}-{number:02}.png").exists():
             number += 1
         return str(folder / f"{slug}-{number:02}.png")
-
-
-def _announced(row: RunRow, on_event: _OnEvent | None) -> _OnEvent:
-    from imagewright.container import ignore_event
-
-    listen = on_event or ignore_event
-    listen(RunEvent(kind="run", run=row.id, text=f"run {row.id}, seed {row.seed}"))
-    return listen
 
 
 def _reply(outcome: Outcome) -> Reply:

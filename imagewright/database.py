@@ -83,6 +83,29 @@ def database(path: Path, owner: str, steps: Sequence[str]) -> Iterator[sqlite3.C
 
 
 @contextmanager
+def open_for_reading(path: Path) -> Iterator[sqlite3.Connection]:
+    """A connection that only reads what is there, for one piece of work: makes and migrates nothing, waits 1 s at most.
+
+    Raises:
+        BadInput: there is no file at ``path``, or it cannot be read; also where it lacks a table that is asked for.
+    """
+    with storage_errors(path):
+        address = f"{path.absolute().as_uri()}?mode=ro"
+        with closing(sqlite3.connect(address, uri=True, timeout=1.0)) as connection:
+            try:
+                yield connection
+            except sqlite3.OperationalError as error:
+                if "no such table" not in str(error):
+                    raise
+                raise BadInput(f"{path} has no such part yet", "it is made with the first picture") from None
+
+
+def prefix_pattern(text: str) -> str:
+    """The pattern of SQL's ``LIKE … ESCAPE '\\'`` for what begins with ``text``."""
+    return text.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_") + "%"
+
+
+@contextmanager
 def transaction(connection: sqlite3.Connection) -> Iterator[sqlite3.Connection]:
     """All or nothing: begins with the write lock, commits at the end, rolls back on any error."""
     connection.execute("BEGIN IMMEDIATE")

@@ -13,7 +13,7 @@ from imagewright.schemas import RunResult
 if TYPE_CHECKING:
     from langchain_core.tools import BaseTool
 
-    from imagewright.container import Imagewright
+    from imagewright.api import Imagewright
 
 _NAME = "draw_picture"
 DESCRIPTION = (
@@ -42,7 +42,7 @@ def as_tool(engine: Imagewright | None = None, **options: Any) -> BaseTool:
     """
     from langchain_core.tools import StructuredTool
 
-    from imagewright.container import Imagewright
+    from imagewright.api import Imagewright
 
     tool = engine or Imagewright()
 

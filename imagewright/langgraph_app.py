@@ -12,7 +12,7 @@ from langgraph.config import get_stream_writer
 from langgraph.graph import END, START, StateGraph
 from typing_extensions import TypedDict
 
-from imagewright.container import Imagewright
+from imagewright.api import Imagewright
 
 
 class DrawInput(TypedDict, total=False):

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from imagewright.schemas import DrawRequest, RunEvent, RunResult
 
 if TYPE_CHECKING:
-    from imagewright.container import Imagewright
+    from imagewright.api import Imagewright
 
 
 async def astream(
@@ -27,7 +27,7 @@ async def astream(
     Raises:
         ImagewrightError: as ``Imagewright.draw``, out of the loop.
     """
-    from imagewright.container import Imagewright
+    from imagewright.api import Imagewright
 
     loop, stop = asyncio.get_running_loop(), threading.Event()
     queue: asyncio.Queue[RunEvent | RunResult | BaseException] = asyncio.Queue()

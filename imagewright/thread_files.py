@@ -11,13 +11,13 @@ from imagewright.errors import BadInput
 from imagewright.trace import open_trace
 
 if TYPE_CHECKING:
-    from imagewright.container import Imagewright
+    from imagewright.container import Container
     from imagewright.memory.threads import Turn
 
 EXPORT_FORMAT = 1
 
 
-def write_thread(opened: Imagewright, thread: str, folder: Path) -> int:
+def write_thread(container: Container, thread: str, folder: Path) -> int:
     """Write thread ``thread`` into ``folder``: ``thread.json``, and a PNG and a trace for each picture.
 
     Returns:
@@ -28,14 +28,14 @@ def write_thread(opened: Imagewright, thread: str, folder: Path) -> int:
     """
     from imagewright.memory.artifacts import write_whole
 
-    opened.threads.insist(thread)
+    container.threads.insist(thread)
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise BadInput(f"{folder} is not an empty folder", "name a new one")
-    turns = opened.threads.turns(thread)
-    made = [turn for turn in turns if turn.image and opened.store.has(turn.image)]
+    turns = container.threads.turns(thread)
+    made = [turn for turn in turns if turn.image and container.store.has(turn.image)]
     for number, turn in enumerate(made, 1):
-        write_whole(folder / f"{number:03}.png", opened.store.get(turn.image).read_bytes())
-        trace = json.dumps(opened.runs.show(turn.run), ensure_ascii=False, indent=1)
+        write_whole(folder / f"{number:03}.png", container.store.get(turn.image).read_bytes())
+        trace = json.dumps(container.runs.show(turn.run), ensure_ascii=False, indent=1)
         write_whole(folder / f"{number:03}.json", trace.encode())
     said = [turn.model_dump(mode="json", exclude={"path"}) for turn in turns]
     whole = {"imagewright_thread": EXPORT_FORMAT, "thread": thread, "turns": said}
@@ -43,7 +43,7 @@ def write_thread(opened: Imagewright, thread: str, folder: Path) -> int:
     return len(made)
 
 
-def delete(opened: Imagewright, thread: str) -> int:
+def delete(container: Container, thread: str) -> int:
     """Delete a thread: delivered files that are still its own, checkpoints, pictures in the store, then its rows.
 
     The rows go last, so that a kill in between leaves a thread that can be deleted again.
@@ -53,17 +53,17 @@ def delete(opened: Imagewright, thread: str) -> int:
     """
     from imagewright.memory.checkpoints import open_checkpoints
 
-    for turn in opened.threads.turns(thread):
+    for turn in container.threads.turns(thread):
         _delete_delivered(turn)
-    if opened.settings.checkpoints.exists():
-        with open_checkpoints(opened.settings.checkpoints) as saver:
+    if container.settings.checkpoints.exists():
+        with open_checkpoints(container.settings.checkpoints) as saver:
             saver.setup()
             saver.delete_thread(f"thread {thread}")
-    images = opened.threads.images_only_of(thread)
-    opened.store.forget(images)
-    for run in opened.threads.delete(thread):
-        opened.store.drop_previews(run)
-        (opened.settings.data_dir / "locks" / run).unlink(missing_ok=True)
+    images = container.threads.images_only_of(thread)
+    container.store.forget(images)
+    for run in container.threads.delete(thread):
+        container.store.drop_previews(run)
+        (container.settings.data_dir / "locks" / run).unlink(missing_ok=True)
     return len(images)
 
 

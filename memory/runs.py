@@ -11,7 +11,7 @@ import os
 import re
 import secrets
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -19,7 +19,7 @@ from typing import Any, Literal
 
 from pydantic import ValidationError
 
-from imagewright.database import database, storage_errors, transaction
+from imagewright.database import database, open_for_reading, prefix_pattern, storage_errors, transaction
 from imagewright.errors import BadInput, Fault
 from imagewright.schemas import DrawRequest, RunResult, Value
 from imagewright.trace import Trace, parse_trace, read_known, read_trace
@@ -149,6 +149,16 @@ class RunLog:
         with database(self.path, "memory", RUN_TABLES) as connection:
             rows = connection.execute(f"{_SELECT} ORDER BY rowid DESC LIMIT ?", (limit,)).fetchall()
         return tuple(self._row(row) for row in rows)
+
+    def find_names(self, typed: str, most: int) -> Sequence[str]:
+        """Up to ``most`` ids of runs that begin with ``typed``, newest first. Reads what is there and makes nothing.
+
+        Raises:
+            BadInput: nothing was kept yet, or it cannot be read.
+        """
+        query = "SELECT id FROM runs WHERE id LIKE ? ESCAPE '\\' ORDER BY rowid DESC LIMIT ?"
+        with open_for_reading(self.path) as connection:
+            return [str(row[0]) for row in connection.execute(query, (prefix_pattern(typed), most))]
 
     def show(self, run: str) -> dict[str, Any]:
         """The trace of ``run`` as plain JSON; of a run that was not delivered, what the log knows.

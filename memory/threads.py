@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from imagewright.database import database, transaction
+from imagewright.database import database, open_for_reading, prefix_pattern, transaction
 from imagewright.errors import BadInput
 from imagewright.intents import Reference
 from imagewright.memory.runs import RUN_TABLES
@@ -64,6 +64,15 @@ class Threads:
         return any(text in f"{turn.said} {turn.reply}".casefold() for turn in self.turns(row.name)) or any(
             text in picture.prompt.casefold() for picture in self.pictures(row.name)
         )
+
+    def find_names(self, typed: str, most: int) -> Sequence[str]:
+        """Up to ``most`` names of threads that begin with ``typed``, newest first. Reads what is there, makes nothing.
+
+        Raises:
+            BadInput: nothing was kept yet, or it cannot be read.
+        """
+        with open_for_reading(self.path) as connection:
+            return [str(row[0]) for row in connection.execute(_NAMES, (prefix_pattern(typed), most))]
 
     def turns(self, name: str) -> tuple[Turn, ...]:
         """All that was said in thread ``name``, oldest first; none for a thread that is not there."""
@@ -139,6 +148,8 @@ def _picture(number: int, trace: Trace) -> Reference:
     )  # fmt: skip
 
 
+_NAMES = """SELECT substr(thread, 8) AS name FROM runs WHERE thread LIKE 'thread %' AND name LIKE ? ESCAPE '\\'
+    GROUP BY name ORDER BY max(rowid) DESC LIMIT ?"""
 _MADE = "SELECT r.thread, d.result FROM deliveries d JOIN runs r ON r.id = d.run"
 _LIST = """SELECT substr(r.thread, 8) AS name, coalesce(t.title, '') AS title,
     count(*) AS turns, count(d.run) AS pictures,

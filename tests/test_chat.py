@@ -29,7 +29,7 @@ def test_a_conversation_goes_on_after_a_restart(chat: Chat) -> None:
     later = again(chat)
     second = later.say("make the circle green")
     assert second.result is not None
-    old, new = (np.asarray(later._engine.store.open(r.result.image)).astype(float) for r in (first, second))
+    old, new = (np.asarray(later._container.store.open(r.result.image)).astype(float) for r in (first, second))
     half, reach = old.shape[1] // 2, old.shape[1] // 16  # the decoder paints a little past the box
     assert np.abs(old - new)[:, : half - reach].mean() > 2
     assert np.abs(old - new)[:, half + reach :].max() == 0
@@ -39,7 +39,7 @@ def test_a_conversation_goes_on_after_a_restart(chat: Chat) -> None:
     assert "mini-quick was chosen" in again(chat).say("why this flow?").text
     thumb = again(chat).say("thumbs up")
     assert thumb.text.startswith("noted: thumb up for mini-quick")
-    rows = later._engine.index.evidence_for("mini-quick")
+    rows = later._container.index.evidence_for("mini-quick")
     assert [(row.value, row.scorer) for row in rows if row.source == "person"] == [(1.0, "thumb")]
 
 
@@ -71,7 +71,7 @@ def test_lasting_wishes_are_kept_and_left_out_where_nothing_can_draw_them(chat: 
     assert drawn.prompt == "a red circle"
     assert any("lasting wishes are left out" in note for note in drawn.notes)
     assert chat.say("forget that I like watercolour").text == "switched off: in watercolour"
-    assert [wish.on for wish in chat._engine.preferences.all()] == [False]
+    assert [wish.on for wish in chat._container.preferences.all()] == [False]
 
 
 def test_a_name_that_cannot_be_used_is_refused() -> None:

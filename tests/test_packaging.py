@@ -28,7 +28,7 @@ NINE = (
 
 
 def test_the_list_of_packages_is_what_lies_on_the_disk() -> None:
-    found = {"imagewright", "imagewright.cli"}
+    found = {".".join(init.parent.relative_to(ROOT).parts) for init in _own("__init__.py")}
     for folder in FOLDERS:
         for init in (ROOT / folder).rglob("__init__.py"):
             found.add(".".join(("imagewright", *init.parent.relative_to(ROOT).parts)))
@@ -36,9 +36,8 @@ def test_the_list_of_packages_is_what_lies_on_the_disk() -> None:
 
 
 def test_every_folder_with_code_is_a_package() -> None:
-    for folder in FOLDERS:
-        for code in (ROOT / folder).rglob("*.py"):
-            assert (code.parent / "__init__.py").exists(), code
+    for code in (*_own("*.py"), *(file for folder in FOLDERS for file in (ROOT / folder).rglob("*.py"))):
+        assert (code.parent / "__init__.py").exists(), code
 
 
 def test_every_root_folder_is_mapped_linked_and_banned_by_its_bare_name() -> None:
@@ -80,12 +79,19 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> list[str]:
 def test_the_wheel_holds_code_flows_prompts_evidence_and_weights(wheel: list[str]) -> None:
     kinds = {
         "imagewright/py.typed": ROOT / "imagewright" / "py.typed",
+        **{str(name.relative_to(ROOT)): name for name in _own("*.py")},
         **{f"imagewright/{name.relative_to(ROOT)}": name for name in _shipped()},
     }
     assert sorted(set(kinds) - set(wheel)) == []
     assert all((ROOT / folder / "__init__.py").exists() for folder in FOLDERS)
     assert [name for name in wheel if name.split("/")[0] in FOLDERS or name.startswith("tests")] == []
     assert any(name.endswith("entry_points.txt") for name in wheel)
+
+
+def _own(pattern: str) -> list[Path]:
+    """The files below ``imagewright/`` that lie there themselves, not behind a link to a folder at the root."""
+    top = ROOT / "imagewright"
+    return [file for file in top.rglob(pattern) if file.relative_to(top).parts[0] not in FOLDERS]
 
 
 def _shipped() -> list[Path]:

@@ -10,7 +10,7 @@ from imagewright.cli.options import DeviceOption, JsonFlag, ModelsOption
 from imagewright.cli.terminal.text import emit, emit_json, render, table
 
 if TYPE_CHECKING:
-    from imagewright.t2i_backends.bench.speed import Compared
+    from imagewright.api import Compared
 
 app = typer.Typer(help="Measure what this machine does.", no_args_is_help=True)
 
@@ -39,12 +39,7 @@ def bench_backend(
     from imagewright.cli.runs import engine
 
     with engine(models, device) as opened:
-        from imagewright.t2i_backends.bench.speed import SpeedOrder, compare, levels_of, machine
-
-        roots, where = opened.settings.model_roots, opened.settings.device
-        asked = SpeedOrder(checkpoint, size, steps, repeats)
-        found = compare(roots, where, asked, levels_of(levels, where))
-        about = machine(where)
+        asked, about, found = opened.bench_backend(checkpoint, size=size, steps=steps, repeats=repeats, levels=levels)
     if as_json:
         emit_json({**vars(asked), **about, "levels": [vars(one) for one in found]})
         return

@@ -36,8 +36,7 @@ from imagewright.cli.terminal.text import clean, emit, is_terminal, render
 from imagewright.errors import BadInput, Cancelled, ImagewrightError
 
 if TYPE_CHECKING:
-    from imagewright.chat import Chat, Reply
-    from imagewright.container import Imagewright
+    from imagewright.api import Chat, Imagewright, Reply
 
 _HELP = """say what to draw, or what to change:
   a fox under a yellow moon        a new picture

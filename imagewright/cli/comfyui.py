@@ -24,11 +24,9 @@ def sync(
     as_json: JsonFlag = False,
 ) -> None:
     """Fetch the list of a server's nodes and keep it: workflows are read with it from then on."""
-    from imagewright.retrieval.comfy.catalogue import load_catalogue
-
     with engine() as opened:
-        found, path = opened.sync_nodes(url)
-    new = len(set(found) - set(load_catalogue()))
+        synced = opened.sync_nodes(url)
+    found, new, path = synced.nodes, len(synced.new), synced.path
     if as_json:
         emit_json({"source": found.source, "classes": len(found), "new": new, "path": str(path)})
     else:

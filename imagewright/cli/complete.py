@@ -4,33 +4,29 @@ from __future__ import annotations
 
 import contextlib
 import sqlite3
-from collections.abc import Callable
+from typing import Literal
 
 from imagewright.errors import ImagewrightError
 
-_MOST = 200
-"""How many names are offered."""
+
+def flows(incomplete: str) -> list[str]:
+    """Flows whose ids begin so."""
+    return _names("flows", incomplete)
 
 
-def _names(query: str) -> Callable[[str], list[str]]:
-    """A completion: the first column of ``query`` (its ``?`` is what was typed so far, as a LIKE pattern)."""
-
-    def complete(incomplete: str) -> list[str]:
-        from imagewright.settings import load_settings
-
-        pattern = incomplete.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_") + "%"
-        with contextlib.suppress(sqlite3.Error, OSError, ImagewrightError):
-            address = f"{load_settings().database.absolute().as_uri()}?mode=ro"
-            with contextlib.closing(sqlite3.connect(address, uri=True, timeout=1.0)) as db:
-                return [str(row[0]) for row in db.execute(f"{query} LIMIT {_MOST}", (pattern,))]
-        return []
-
-    return complete
+def runs(incomplete: str) -> list[str]:
+    """Runs whose ids begin so, newest first."""
+    return _names("runs", incomplete)
 
 
-flows = _names("SELECT id FROM flows WHERE id LIKE ? ESCAPE '\\' ORDER BY id")
-runs = _names("SELECT id FROM runs WHERE id LIKE ? ESCAPE '\\' ORDER BY rowid DESC")
-threads = _names(
-    "SELECT substr(thread, 8) AS name FROM runs WHERE thread LIKE 'thread %' AND name LIKE ? ESCAPE '\\' "
-    "GROUP BY name ORDER BY max(rowid) DESC"
-)
+def threads(incomplete: str) -> list[str]:
+    """Conversations whose names begin so, newest first."""
+    return _names("threads", incomplete)
+
+
+def _names(kind: Literal["flows", "runs", "threads"], typed: str) -> list[str]:
+    from imagewright.api import Imagewright
+
+    with contextlib.suppress(ImagewrightError, sqlite3.Error, OSError):
+        return list(Imagewright().suggest_names(kind, typed))
+    return []

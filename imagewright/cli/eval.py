@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+import tempfile
 from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
@@ -16,6 +17,16 @@ from imagewright.cli.terminal.text import emit, emit_json
 from imagewright.errors import BadInput
 
 app = typer.Typer(no_args_is_help=True, help="Measure what each part adds.")
+DataOption = Annotated[
+    Path | None,
+    typer.Option(metavar="DIR", envvar="IMAGEWRIGHT_DATA", help="Holds geneval/ and t2i-compbench/."),
+]
+FileOption = Annotated[
+    Path | None, typer.Option("--evidence", metavar="FILE", help="Evidence or a score matrix (default: what ships).")
+]
+FlowsOption = Annotated[
+    Path | None, typer.Option("--flows", metavar="DIR", help="The flows' files (default: the index's flows).")
+]
 _MOST = 10_000
 
 
@@ -66,13 +77,13 @@ def ablation(
         raise BadInput(f"{options} are whole numbers from 1", "leave them out")
     if fresh and images.is_dir() and any(images.rglob("*.cell.json")):
         raise BadInput(f"{images} holds an earlier run", "name another folder, or leave out --fresh to go on with it")
-    from imagewright.container import DEFAULT_BACKEND
-    from imagewright.evals.ablation import PAIRS, REMOVED, SEED, hold_out, read_cases, write_prompts
+    from imagewright.api import DEFAULT_BACKEND
+    from imagewright.evals.ablation import PAIRS, REMOVED, choose_cases, write_prompts
     from imagewright.evals.ablation_report import ablation_table, plot
     from imagewright.evals.ablation_run import AblationOrder, arms_of, draw_apart, judge_of, outcomes, workers_for
     from imagewright.evals.paired import report
 
-    made = read_cases(prompts)[:wanted] if prompts else hold_out(wanted, SEED if chosen is None else chosen)
+    made = choose_cases(prompts, wanted, chosen)
     asked = AblationOrder(
         tuple(made), number, images, plain, budget, cap, judge, backend or DEFAULT_BACKEND, tuple(only or ())
     )
@@ -109,3 +120,76 @@ class _Told:
         if done - self._last >= max(1, self._total // 100):
             self._last = done
             print(f"{done}/{self._total}", file=sys.stderr, flush=True)
+
+
+# --- what the agents cost, and how well the rules place -----------------------------------
+
+
+@app.command()
+def tokens(as_json: JsonFlag = False) -> None:
+    """Print the tokens that each agent reads for one request, beside a table in context."""
+    from imagewright.evals import tokens as evals
+
+    rows = evals.measure_tokens(evals.wordpieces())
+    if as_json:
+        table = [
+            {"agent": row.agent, **dict(zip(map(str, evals.INDEX_SIZES), row.tokens, strict=True))} for row in rows
+        ]
+        return emit_json({"limit": evals.LIMIT, "rows": table})
+    lines = [f"{'tokens read, by flows in the index':<36}{''.join(f'{size:>12,}' for size in evals.INDEX_SIZES)}"]
+    lines += [f"{row.agent:<36}{''.join(f'{n:>12,}' for n in row.tokens)}" for row in rows]
+    return emit("\n".join(lines))
+
+
+@app.command()
+def layouts(
+    data: DataOption = None,
+    failures: Annotated[bool, typer.Option("--failures", help="Also print what was not laid out as asked.")] = False,
+    as_json: JsonFlag = False,
+) -> None:
+    """Lay out the prompts of GenEval and T2I-CompBench by rules and say how many are as asked."""
+    from imagewright.evals.layouts import evaluate_sets
+
+    if data is None:
+        raise BadInput("no benchmark data", "give --data DIR or set IMAGEWRIGHT_DATA")
+    scores = evaluate_sets(data)
+    if as_json:
+        return emit_json(
+            [{"set": s.name, "passed": s.passed, "total": s.total, "failures": s.failures} for s in scores]
+        )
+    emit("\n".join(score.line for score in scores))
+    if failures:
+        emit("\n".join(line for score in scores for line in score.failures) or "none failed")
+    return None
+
+
+# --- what the evidence is worth on prompts that it does not hold --------------------------
+
+
+@app.command()
+def selection(
+    evidence: FileOption = None,
+    flows: FlowsOption = None,
+    folds: Annotated[str, typer.Option(metavar="N", help="How many parts are held out in turn.")] = "5",
+    new_things: Annotated[
+        bool, typer.Option("--new-things", help="Hold out whole combinations of things, not single prompts.")
+    ] = False,
+    as_json: JsonFlag = False,
+) -> None:
+    """How well the evidence predicts prompts that it does not hold: intervals, and each rule's choice. Draws nothing.
+
+    Scores are the evidence's own, so this tells rules of choosing apart and judges no picture; ``eval ablation`` does.
+    """
+    parts = read_whole("--folds", folds, 100)
+    if parts < 2:
+        raise BadInput("--folds must be a whole number from 2", "leave it out for 5")
+    from imagewright.evals import selection as held_out
+    from imagewright.evals.matrix import flows_in
+
+    scores = held_out.read_evidence(evidence)
+    with cli_runs.engine(None, None) as engine, tempfile.TemporaryDirectory() as home:
+        known = list(engine.index.list()) if flows is None else flows_in(flows, None)
+        key = held_out.by_things if new_things else held_out.by_prompt
+        cells, outcomes = held_out.predict(scores, known, engine.index.embedder, Path(home), parts, key)
+    result = held_out.report_selection(cells, outcomes, scores)
+    return emit_json(result.as_json()) if as_json else emit(result.table())

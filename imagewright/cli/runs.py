@@ -1,4 +1,4 @@
-"""``imagewright runs``, and what drawing shares with it: the engine, the listener and the result."""
+"""``imagewright runs`` and ``imagewright why``, and what drawing shares with them: engine, listener and result."""
 
 from __future__ import annotations
 
@@ -17,9 +17,11 @@ from imagewright.cli.terminal.text import clean, emit, emit_json, render, table
 from imagewright.errors import BadInput
 
 if TYPE_CHECKING:
-    from imagewright.container import Imagewright
+    from imagewright.api import Imagewright
     from imagewright.schemas import RunEvent, RunResult
 
+DIFFERENT = 1
+"""The exit code of a replay that gave other pixels."""
 app = typer.Typer(help="Look at runs, and go on with one that was interrupted.", no_args_is_help=True)
 RunArgument = Annotated[str, typer.Argument(metavar="RUN", help="The run's id.", autocompletion=complete.runs)]
 
@@ -34,7 +36,7 @@ def engine(models: list[Path] | None = None, device: str | None = None) -> Itera
     for folder in models or ():
         if not folder.is_dir():
             raise BadInput(f"--models {folder} is not a folder", "name a folder laid out as ComfyUI's models")
-    from imagewright.container import Imagewright
+    from imagewright.api import Imagewright
     from imagewright.settings import load_settings
 
     given = {"IMAGEWRIGHT_DEVICE": device} if device else {}
@@ -111,7 +113,7 @@ def show_run(run: RunArgument, as_json: JsonFlag = False) -> None:
             return
         row, trace = opened.runs.get(run), opened.runs.trace(run)
     if row.result is not None:
-        from imagewright.cli.trace import tell_trace
+        from imagewright.cli.story import tell_trace
 
         show_result(row.result, as_json=False, quiet=False)
         emit(render(tell_trace(trace)))
@@ -134,3 +136,41 @@ def resume_run(
     with engine(models, device) as opened:
         result = follow(lambda listen: opened.resume(run, on_event=listen), quiet=quiet)
     show_result(result, as_json=as_json, quiet=quiet)
+
+
+# --- what a trace is good for --------------------------------------------------------------
+
+
+@app.command("replay")
+def replay_run(
+    run: RunArgument,
+    out: Annotated[Path | None, typer.Option(metavar="FILE.png", help="Keep the picture here.")] = None,
+    models: ModelsOption = None,
+    device: DeviceOption = None,
+    as_json: JsonFlag = False,
+) -> None:
+    """Draw a run's picture again from its trace; exit code 1 where the pixels are not the same."""
+    if out is not None and (out.suffix.lower() != ".png" or out.exists()):
+        raise BadInput(f"{out} is no new .png file", "name a .png file that is not there yet")
+    with engine(models, device) as opened, ProgressLine() as progress:
+        found = opened.replay(run, on_event=progress, out=out)
+    if as_json:
+        emit_json(found.model_dump(mode="json"))
+    else:
+        far = "" if found.mean_difference is None else f" (mean difference {found.mean_difference} of 255)"
+        emit(f"the same pixels: {found.image}" if found.same else f"other pixels: {found.image}{far}")
+        emit("\n".join(f"differs: {clean(line)}" for line in found.differences)) if found.differences else None
+    if not found.same:
+        raise typer.Exit(DIFFERENT)
+
+
+def why(
+    run: Annotated[str | None, typer.Argument(metavar="[RUN]", help="The newest delivered one, unless named.")] = None,
+    about: Annotated[
+        str, typer.Option(metavar="TOPIC", help="flow, layout, seed, prompt, verdict or cost; all, unless named.")
+    ] = "",
+) -> None:
+    """Say why a picture came out as it did."""
+    with engine() as opened:
+        said = opened.explain(run, about)
+    emit("\n".join(clean(line) for line in said.split("\n")))

@@ -1,10 +1,11 @@
-"""The story of a run or a plan, for people: what was chosen, what else there was, where things go, what came of it."""
+"""The story of a run or a plan, for people: what was chosen, what else there was, where things go, what came of it;
+and the rest of a run's trace: what the story leaves out, and what a replay needs."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
 from rich.cells import cell_len, set_cell_size
 from rich.console import Group, RenderableType
@@ -12,6 +13,9 @@ from rich.text import Text
 
 from imagewright.agents.critic.verdict import counts
 from imagewright.cli.terminal.text import clean, render_labelled
+from imagewright.graph.repairs.tried import say_tried
+from imagewright.schemas import Choice
+from imagewright.trace import Trace, TraceSpent, read_trace
 
 if TYPE_CHECKING:
     from imagewright.schemas import Box, Candidate, Check, Layout, Plan, Round, RunResult
@@ -20,6 +24,9 @@ _COLUMNS, _ROWS = 26, 11
 """The canvas inside its frame, in characters; a character is about twice as high as wide."""
 _CAPTION = 23
 _MARKS = "123456789abcdefghijklmnopqrstuvwxyz"
+HASH_DIGITS = 12
+"""How much of a SHA-256 is shown; ``--json`` has all of it."""
+_PACKAGES = ("imagewright", "torch", "diffusers", "transformers", "langgraph")
 _Row = tuple[str, RenderableType]
 
 
@@ -182,3 +189,46 @@ def _round(number: int, a_round: Round, flow: str) -> list[_Row]:
 
 def _failed(check: Check) -> Text:
     return Text.assemble(("✗ ", "red"), f"{clean(check.name)}: {clean(check.detail)}")
+
+
+# --- the rest of the trace ------------------------------------------------------------------
+
+
+def tell_trace(trace: Trace | Mapping[str, Any]) -> RenderableType:
+    """What was decided by whom, what was rejected and what it would need, prompts, models, device and versions.
+
+    Parts that an older trace lacks are left out; those that a newer one has beside are named.
+
+    Raises:
+        BadInput: ``trace`` is none, or cannot be read by this version.
+    """
+    return render_labelled([(label, clean(text)) for label, text in _trace_rows(read_trace(trace)) if text])
+
+
+def _trace_rows(trace: Trace) -> Iterator[tuple[str, str]]:
+    choice = trace.choice or Choice(flow="", reason="", decided_by="?")
+    yield "why", f"{choice.flow}: {choice.reason} (decided by {choice.decided_by})"
+    for flow, need in trace.rejected.items():
+        first, *more = need.split("; ")
+        yield "rejected", f"{flow}: {first}{f' (and {len(more)} more)' if more else ''}"
+    for number, made in enumerate(trace.rounds, 1):
+        yield "prompts", f"{number}  {made.prompt}  (seed {made.seed}, {made.flow})"
+    facts = trace.facts[0] if trace.facts else {}
+    for name, digest in facts.items():
+        if name.startswith("model "):
+            yield "models", f"{name.removeprefix('model ')}  {digest[:HASH_DIGITS]}"
+    yield "device", " ".join(facts[name] for name in ("backend", "device", "dtype") if name in facts)
+    yield "versions", ", ".join(f"{name} {trace.versions[name]}" for name in _PACKAGES if trace.versions.get(name))
+    yield from _cost(trace.spent or TraceSpent())
+    for tried in trace.tried:
+        yield "tried", say_tried(tried)
+    yield "image", trace.image[:HASH_DIGITS]
+    yield "newer", f"not understood by this version: {', '.join(trace.unknown)}" if trace.unknown else ""
+
+
+def _cost(spent: TraceSpent) -> Iterator[tuple[str, str]]:
+    if spent.tokens_in or spent.money:
+        money = spent.money if isinstance(spent.money, str) else f"{spent.money:.4f}"
+        yield "agents", f"{spent.tokens_in} tokens read, {spent.tokens_out} written, {money} in money"
+    if spent.unpriced:
+        yield "unknown", f"what {', '.join(spent.unpriced)} cost: prices.toml has no price"

@@ -64,10 +64,8 @@ def export_thread(
     out: Annotated[Path, typer.Option(metavar="FOLDER", help="A new or empty folder.")],
 ) -> None:
     """Write a conversation into a folder: what was said, every picture, every trace."""
-    from imagewright.thread_files import write_thread
-
     with engine() as opened:
-        count = write_thread(opened, thread, out)
+        count = opened.export_thread(thread, out)
     emit(clean(f"{count} pictures and thread.json are in {out}"))
 
 
@@ -77,13 +75,11 @@ def delete_thread(
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
 ) -> None:
     """Delete a conversation: its words, its history, and its pictures, also where they were delivered to."""
-    from imagewright.thread_files import delete
-
     with engine() as opened:
         opened.threads.insist(thread)
         if not yes:
             typer.confirm(f"Delete {thread} with all of its pictures?", abort=True, err=True)
-        count = delete(opened, thread)
+        count = opened.delete_thread(thread)
     emit(clean(f"{thread} is gone, and {count} pictures with it"))
 
 

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from imagewright.container import Imagewright
+from imagewright.api import Imagewright
 from imagewright.settings import load_settings
 
 Run = Callable[..., tuple[int, str, str]]

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from imagewright.cli.story import tell_trace
 from imagewright.cli.terminal.text import render
-from imagewright.cli.trace import tell_trace
 
 TRACE: dict[str, Any] = {
     "choice": {"flow": "a", "reason": "best estimate", "decided_by": "rules"},

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from imagewright.container import Imagewright
+from imagewright.api import Imagewright
 from imagewright.errors import BadInput, ImagewrightError
 from imagewright.evals.ablation import hold_out
 from imagewright.evals.ablation_run import AblationOrder, arms_of, draw_apart, judge_of, outcomes, workers_for

@@ -8,7 +8,7 @@ from typing import cast
 import pytest
 from PIL import Image
 
-from imagewright.container import Imagewright
+from imagewright.api import Imagewright
 from imagewright.evals.sharing import Remembering, SharingEngine
 from imagewright.ports import Backend, Drawn, IsCancelled, Job, OnStep, Redraw, Redraws
 from imagewright.schemas import Card, DrawRequest, Flow, Region, RunResult

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from PIL import Image
 
-from imagewright.cli.batch import Batch
+from imagewright.batch import Batch
 from imagewright.errors import BadInput, CannotDraw
 from imagewright.schemas import DrawRequest, RunEvent
 

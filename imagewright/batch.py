@@ -1,22 +1,18 @@
-"""``imagewright draw --batch FILE``: one picture a line, a manifest that can be gone on with, a contact sheet."""
+"""Many prompts into one folder: a picture each, a manifest that can be gone on with, a contact sheet."""
 
 from __future__ import annotations
 
+import io
 import json
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, Required, TypedDict, cast
 
-import typer
-
-from imagewright.cli.options import read_prompts
-from imagewright.cli.terminal.progress import ProgressLine
-from imagewright.cli.terminal.text import clean, emit, emit_json
-from imagewright.errors import BadInput, Cancelled, CannotDraw, ImagewrightError
+from imagewright.errors import BadInput, Cancelled, ImagewrightError
+from imagewright.schemas import DrawRequest, RunEvent, RunResult
 
 if TYPE_CHECKING:
-    from imagewright.container import Imagewright
-    from imagewright.schemas import DrawRequest, RunEvent, RunResult
+    from imagewright.memory.runs import RunLog
 
 MANIFEST = "manifest.json"
 _SHEET = "contact-sheet.png"
@@ -24,59 +20,98 @@ _FORMAT = 1
 _THUMB = 128
 """The side of a picture on the contact sheet, in pixels."""
 _COLUMNS = 6
-_Row = dict[str, Any]
 
 
-def draw_batch(
-    opened: Imagewright, source: str, folder: Path, request: DrawRequest, *, as_json: bool, quiet: bool
-) -> None:
-    """Draw every prompt of ``source`` into ``folder``; what an earlier call has delivered there is not drawn again.
+class BatchRow(TypedDict, total=False):
+    """One prompt and how it stands, as the manifest holds it."""
+
+    prompt: Required[str]
+    status: Required[str]
+    """``waiting``, ``running``, ``delivered`` or ``failed``."""
+    run: str
+    path: str
+    """Where the picture is; there once it is delivered, as the three below."""
+    image: str
+    """Its content hash."""
+    seed: int
+    flow: str
+    error: str
+    """Why it failed."""
+
+
+class DrawnBatch(NamedTuple):
+    """What came of a batch."""
+
+    manifest: Path
+    contact_sheet: str
+    """Its path; empty where no picture was made."""
+    rows: tuple[BatchRow, ...]
+
+
+class Draws(Protocol):
+    """What a batch needs of an engine."""
+
+    @property
+    def runs(self) -> RunLog:
+        """The log that says how a run stands."""
+        ...
+
+    def draw(self, prompt: DrawRequest, /, *, on_event: Callable[[RunEvent], None]) -> RunResult:
+        """Draw one request."""
+        ...
+
+    def resume(self, run: str, on_event: Callable[[RunEvent], None]) -> RunResult:
+        """Go on with a run."""
+        ...
+
+
+def draw_all(
+    engine: Draws,
+    prompts: Sequence[str],
+    folder: Path,
+    request: DrawRequest,
+    on_event: Callable[[RunEvent], None],
+    on_row: Callable[[int, BatchRow], None],
+) -> DrawnBatch:
+    """Draw every prompt with the other fields of ``request`` into ``folder``.
+
+    ``on_row`` hears the number of each prompt, from 0, and how it stands. What an earlier call has delivered is not
+    drawn again; what cannot be drawn is written down, and the batch goes on.
 
     Raises:
-        BadInput: the file, the folder or its manifest cannot be used.
-        Cancelled: Ctrl-C; the same command goes on.
+        BadInput: the folder or its manifest cannot be used.
+        Cancelled: Ctrl-C; the same call goes on.
     """
-    prompts = read_prompts(source)
-    batch = Batch(opened, folder, prompts)
+    batch = Batch(engine, folder, prompts)
     for number in range(len(prompts)):
-        with ProgressLine(quiet) as progress:
-            row = batch.draw(number, request, progress)
-        if not (quiet or as_json):
-            emit(clean(f"{number + 1:03}  {row['status']:<9}  {row.get('path') or row.get('error', '')}"))
-    sheet = batch.contact_sheet()
-    if as_json:
-        emit_json({"manifest": str(folder / MANIFEST), "contact_sheet": sheet, "rows": batch.rows})
-    else:
-        delivered = sum(row["status"] == "delivered" for row in batch.rows)
-        emit(clean(f"{delivered} of {len(prompts)} pictures are in {folder}{f'; {sheet}' if sheet else ''}"))
-    if any(row["status"] != "delivered" for row in batch.rows):
-        raise typer.Exit(CannotDraw.exit_code)
+        on_row(number, batch.draw(number, request, on_event))
+    return DrawnBatch(folder / MANIFEST, batch.contact_sheet(), tuple(batch.rows))
 
 
 class Batch:
     """The prompts of one batch and how each stands; the manifest on the disk is always whole."""
 
-    def __init__(self, opened: Imagewright, folder: Path, prompts: Sequence[str]) -> None:
+    def __init__(self, engine: Draws, folder: Path, prompts: Sequence[str]) -> None:
         from imagewright.database import storage_errors
 
-        self._engine, self._folder = opened, folder
+        self._engine, self._folder = engine, folder
         with storage_errors(folder):
             folder.mkdir(parents=True, exist_ok=True)
         self._file = folder / MANIFEST
         before = self._read()
-        self.rows: list[_Row] = [
+        self.rows: list[BatchRow] = [
             before[n] if n < len(before) and before[n]["prompt"] == prompt else {"prompt": prompt, "status": "waiting"}
             for n, prompt in enumerate(prompts)
         ]
         if any(row["prompt"] != prompt for row, prompt in zip(before, prompts, strict=False)):
             raise BadInput(f"{self._file} is of another batch", "name another folder with --out")
 
-    def _read(self) -> list[_Row]:
+    def _read(self) -> list[BatchRow]:
         if not self._file.exists():
             return []
         try:
             value = json.loads(self._file.read_text(encoding="utf-8"))
-            rows = [dict(row, prompt=str(row["prompt"]), status=str(row["status"])) for row in value["rows"]]
+            rows = [_row(row) for row in value["rows"]]
         except (OSError, ValueError, KeyError, TypeError) as error:
             raise BadInput(f"{self._file} is no manifest: {error}", "move it away, or name another folder") from None
         if value.get("imagewright_batch", 0) > _FORMAT:
@@ -89,7 +124,7 @@ class Batch:
         value = {"imagewright_batch": _FORMAT, "rows": self.rows}
         write_whole(self._file, json.dumps(value, ensure_ascii=False, indent=1).encode())
 
-    def draw(self, number: int, request: DrawRequest, progress: Callable[[RunEvent], None]) -> _Row:
+    def draw(self, number: int, request: DrawRequest, progress: Callable[[RunEvent], None]) -> BatchRow:
         """Draw one prompt, unless it is done; what cannot be drawn is written down, and the batch goes on."""
         row = self.rows[number]
         if row["status"] == "delivered" and Path(row["path"]).exists():
@@ -97,22 +132,23 @@ class Batch:
 
         def listen(event: RunEvent) -> None:
             if event.kind == "run" and row.get("run") != event.run:
-                row.update(run=event.run, status="running")
+                row["run"], row["status"] = event.run, "running"
                 self._write()
             progress(event)
 
         try:
             result = self._drawn(row, number, request, listen)
-            row.update(status="delivered", path=result.path, image=result.image, seed=result.seed, flow=result.flow)
+            row["status"], row["path"], row["image"] = "delivered", result.path, result.image
+            row["seed"], row["flow"] = result.seed, result.flow
             row.pop("error", None)
         except Cancelled:
             raise
         except ImagewrightError as error:
-            row.update(status="failed", error=str(error))
+            row["status"], row["error"] = "failed", str(error)
         self._write()
         return row
 
-    def _drawn(self, row: _Row, number: int, request: DrawRequest, listen: Callable[[RunEvent], None]) -> RunResult:
+    def _drawn(self, row: BatchRow, number: int, request: DrawRequest, listen: Callable[[RunEvent], None]) -> RunResult:
         """The picture of one row: its run is gone on with where there is one, else begun."""
         if row["status"] == "running" and (run := row.get("run")) and self._known(run):
             return self._engine.resume(run, on_event=listen)
@@ -145,9 +181,11 @@ class Batch:
                 small.thumbnail((_THUMB - 4, _THUMB - 4))
                 paper.paste(small, (x + 2, y + 2))
             pen.text((x + 2, y + _THUMB), f"{number + 1:03}", fill="black")
-        import io
-
         buffer = io.BytesIO()
         paper.save(buffer, "PNG")
         write_whole(self._folder / _SHEET, buffer.getvalue())
         return str(self._folder / _SHEET)
+
+
+def _row(value: dict[str, Any]) -> BatchRow:
+    return cast(BatchRow, {**value, "prompt": str(value["prompt"]), "status": str(value["status"])})

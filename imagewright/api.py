@@ -1,0 +1,384 @@
+"""What people call: ``Imagewright``, with every feature that any door has (the command line, LangChain, a server).
+
+Nothing is opened or imported before it is needed: making an ``Imagewright`` costs nothing, and ``plan`` neither loads
+a model nor imports diffusers. The values that methods give can be imported from here, too.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, cast, get_args
+
+from pydantic import ValidationError
+
+from imagewright.container import DEFAULT_BACKEND
+from imagewright.errors import BadInput
+from imagewright.rooms import Rooms
+from imagewright.run_work import OnEvent, begin_work, ignore_event, reopen_work
+from imagewright.schemas import DrawRequest, Flow, Plan, Readiness, RunResult
+
+if TYPE_CHECKING:
+    from imagewright.batch import BatchRow, DrawnBatch
+    from imagewright.chat import Chat, Reply
+    from imagewright.doctor import Finding
+    from imagewright.graph.replay import Replay
+    from imagewright.model_folders import Download, ModelScan, NeededModel, OnFile
+    from imagewright.retrieval.adding import Added, Refused
+    from imagewright.retrieval.comfy.catalogue import Catalogue
+    from imagewright.t2i_backends.bench.speed import Compared, SpeedOrder
+    from imagewright.t2i_backends.models.download import Remote
+
+__all__ = [
+    "DEFAULT_BACKEND", "Added", "BackendSpeed", "BatchRow", "Chat", "Compared", "Download", "DrawnBatch", "Finding",
+    "Imagewright", "ModelScan", "NeededModel", "OnEvent", "Refused", "Remote", "Replay", "Reply", "SyncedNodes",
+]  # fmt: skip
+_PLACES = {
+    "Added": "retrieval.adding", "BatchRow": "batch", "Chat": "chat", "Compared": "t2i_backends.bench.speed",
+    "Download": "model_folders", "DrawnBatch": "batch", "Finding": "doctor", "ModelScan": "model_folders",
+    "NeededModel": "model_folders", "Refused": "retrieval.adding", "Remote": "t2i_backends.models.download",
+    "Replay": "graph.replay", "Reply": "chat",
+}  # fmt: skip
+"""Where the values lie whose modules are imported only when they are asked for."""
+
+
+def __getattr__(name: str) -> object:
+    if name in _PLACES:
+        import importlib
+
+        return getattr(importlib.import_module(f"imagewright.{_PLACES[name]}"), name)
+    raise AttributeError(f"module 'imagewright.api' has no attribute {name!r}")
+
+
+class SyncedNodes(NamedTuple):
+    """What was learnt from a ComfyUI server."""
+
+    nodes: Catalogue
+    new: tuple[str, ...]
+    """The classes that the shipped list lacks, sorted."""
+    path: Path
+    """The file that keeps them."""
+
+
+class BackendSpeed(NamedTuple):
+    """Our denoising loop beside the stock pipeline on one machine."""
+
+    order: SpeedOrder
+    machine: dict[str, Any]
+    levels: tuple[Compared, ...]
+
+
+class Imagewright(Rooms):
+    """Finds the workflow that serves a prompt best, and runs it.
+
+    >>> from imagewright import Imagewright
+    >>> result = Imagewright().draw("a red circle above a blue square", seed=1)  # doctest: +SKIP
+    """
+
+    # --- drawing ----------------------------------------------------------------------------
+
+    def draw(
+        self,
+        prompt: str | DrawRequest,
+        *,
+        on_event: OnEvent | None = None,
+        stop: threading.Event | None = None,
+        **options: Any,
+    ) -> RunResult:
+        """Draw ``prompt``; ``options`` are the other fields of ``DrawRequest``.
+
+        ``on_event`` hears the run's id first, then every step. Setting ``stop`` ends the run between two steps.
+
+        Raises:
+            BadInput: the request, a setting or the disk cannot be used.
+            CannotDraw: no flow here can draw it.
+            BudgetSpent: the budget ended before the first picture.
+            Cancelled: Ctrl-C; ``resume`` goes on.
+        """
+        from imagewright.graph.runner import begin
+
+        request = _request(prompt, options)
+        return begin(*begin_work(self.container, request, on_event, seed=request.seed, stop=stop))
+
+    def plan(self, prompt: str | DrawRequest, **options: Any) -> Plan:
+        """What ``prompt`` would be drawn with, and where things would go. Draws nothing.
+
+        ``options`` are the other fields of ``DrawRequest``.
+
+        Raises:
+            BadInput: the prompt is empty, an option cannot be used, or there is no such flow or language model.
+        """
+        from imagewright.graph.decide import plan_request
+
+        request = _request(prompt, options).model_copy(update={"use_critic": False})
+        return plan_request(self.container.parts(request), request, self.settings.checkpoints)
+
+    def draw_batch(
+        self,
+        prompts: Sequence[str],
+        folder: Path | str,
+        *,
+        on_event: OnEvent | None = None,
+        on_row: Callable[[int, BatchRow], None] | None = None,
+        **options: Any,
+    ) -> DrawnBatch:
+        """Draw each prompt into ``folder``, with a manifest and a contact sheet; called again, it goes on.
+
+        ``options`` are the other fields of ``DrawRequest``, for every picture. ``on_row`` hears the number of each
+        prompt, from 0, and how it stands. A prompt that cannot be drawn is written down, and the batch goes on.
+
+        Raises:
+            BadInput: an option, the folder or the manifest in it cannot be used.
+            Cancelled: Ctrl-C; the same call goes on.
+        """
+        from imagewright.batch import draw_all
+
+        request = _request("a batch", {**options, "out": None})
+        tell = on_row or (lambda number, row: None)
+        return draw_all(self, prompts, Path(folder), request, on_event or ignore_event, tell)
+
+    def chat(self, thread: str = "chat", **options: Any) -> Chat:
+        """A conversation that is kept under the name ``thread`` and goes on where it was left.
+
+        ``options`` are fields of ``DrawRequest`` that hold for all of its pictures.
+
+        Raises:
+            BadInput: an option or the name cannot be used.
+        """
+        from imagewright.chat import Chat
+
+        return Chat(self.container, _request("a picture", {**options, "thread": thread}))
+
+    # --- runs -------------------------------------------------------------------------------
+
+    def resume(self, run: str, on_event: OnEvent | None = None) -> RunResult:
+        """Go on with a run that was killed, stopped or failed; one that is delivered is only told again.
+
+        Raises:
+            BadInput: there is no such run, or another process is drawing it.
+            CannotDraw, BudgetSpent, Cancelled: as ``draw``.
+        """
+        from imagewright.graph.runner import resume
+
+        return resume(*reopen_work(self.container, self.runs.get(run), on_event))
+
+    def replay(self, run: str, on_event: OnEvent | None = None, out: Path | str | None = None) -> Replay:
+        """Draw the picture of ``run`` again from its trace, and say whether it is the same and what differs here.
+
+        With ``out`` the picture is kept there, too, as a PNG.
+
+        Raises:
+            BadInput: there is no such run, it delivered nothing, its trace cannot be replayed, or ``out`` is unusable.
+            CannotDraw: its flow cannot be drawn here any more.
+        """
+        from imagewright.graph.replay import replay
+        from imagewright.memory.artifacts import write_whole
+
+        row = self.runs.get(run)
+        drawn = replay(self.container.parts(row.request), self.runs.trace(run), on_event or ignore_event)
+        if out is not None:
+            write_whole(Path(out), self.store.get(drawn.image).read_bytes())
+        return drawn
+
+    def explain(self, run: str | None = None, about: str = "") -> str:
+        """Why the picture of ``run`` came out as it did; of the newest delivered one for None.
+
+        ``about`` is one of ``imagewright.intents.Topic``; everything, where it is empty.
+
+        Raises:
+            BadInput: there is no such run or topic, or nothing was delivered yet.
+        """
+        from imagewright.graph.why import explain
+        from imagewright.intents import Topic
+
+        if about not in get_args(Topic):
+            topics = "topics: flow, layout, seed, prompt, verdict, cost"
+            raise BadInput(f"there is nothing to say about {about!r}", topics)
+        name = run or next((row.id for row in self.runs.list(100) if row.result is not None), None)
+        if name is None:
+            raise BadInput("no run has delivered a picture yet", 'draw something: imagewright draw "a red circle"')
+        return explain(self.runs.trace(name), cast(Topic, about))
+
+    # --- conversations ----------------------------------------------------------------------
+
+    def export_thread(self, thread: str, folder: Path | str) -> int:
+        """Write a conversation into a new or empty folder: what was said, each picture, each trace; how many pictures.
+
+        Raises:
+            BadInput: there is no such conversation, or the folder is not empty or cannot be written.
+        """
+        from imagewright.thread_files import write_thread
+
+        return write_thread(self.container, thread, Path(folder))
+
+    def delete_thread(self, thread: str) -> int:
+        """Delete a conversation with its pictures, also where they were delivered to; how many the store has lost.
+
+        Raises:
+            BadInput: there is no such conversation.
+        """
+        from imagewright.thread_files import delete
+
+        self.threads.insist(thread)
+        return delete(self.container, thread)
+
+    # --- flows ------------------------------------------------------------------------------
+
+    def readiness(self, backend: str = DEFAULT_BACKEND) -> dict[str, Readiness]:
+        """For every flow of the index whether it can run here, and what it needs."""
+        engine = self.backend(backend)
+        return {flow.id: engine.check(flow) for flow in self.index.list()}
+
+    def describe_flow(self, flow: Flow, readiness: Readiness, *, with_graph: bool = False) -> dict[str, Any]:
+        """One flow as plain JSON: what its card says, whether it runs here, and with ``with_graph`` its graph."""
+        from imagewright.retrieval.card import flow_json
+
+        return flow_json(flow, readiness, with_graph=with_graph)
+
+    def add_flows(
+        self, paths: Sequence[Path | str], *, replace: bool = False, comfyui: str | None = None
+    ) -> Iterator[Added | Refused]:
+        """Put workflows into the index: files of any of ComfyUI's formats, PNGs it saved, or folders of them.
+
+        Each is told of once it is stored, or refused with the reason; nothing stops at one that is refused. ``comfyui``
+        is the address of a server whose nodes the workflows are read with, for nodes that the shipped list lacks.
+
+        Raises:
+            BadInput: a folder holds no workflow, the server does not answer, or the database cannot be written.
+        """
+        from imagewright.retrieval.adding import add_files, files_below
+
+        files = files_below([Path(path) for path in paths])
+        yield from add_files(self.index, files, self.node_catalogue(comfyui), replace)
+
+    def edit_flow(self, flow: str, change: Callable[[dict[str, Any]], Mapping[str, Any]]) -> Flow:
+        """Correct what the card of a flow says: ``change`` takes the fields that can be set and gives the new ones.
+
+        Raises:
+            BadInput: there is no such flow, a field cannot be set, or its value cannot be used with the flow's graph.
+        """
+        from imagewright.retrieval.card_edit import change_card, editable_fields
+
+        return self.index.edit(flow, lambda found: change_card(found, change(editable_fields(found))))
+
+    def read_card(self, path: Path | str) -> dict[str, Any]:
+        """The fields of a card in a JSON file, for ``edit_flow``.
+
+        Raises:
+            BadInput: the file cannot be read, or holds no JSON object.
+        """
+        from imagewright.retrieval.card_edit import read_card
+
+        return read_card(Path(path))
+
+    def node_catalogue(self, comfyui: str | None = None) -> Catalogue:
+        """What is known of ComfyUI's nodes: of the server ``comfyui``, else of the last synced one, over the shipped.
+
+        Raises:
+            BadInput: the server does not answer.
+        """
+        from imagewright.retrieval.comfy.catalogue import catalogue_of
+
+        kept = catalogue_of(self.settings.data_dir)
+        if comfyui is None:
+            return kept
+        from imagewright.retrieval.comfy.sync import fetch_object_info
+
+        return fetch_object_info(comfyui).over(kept)
+
+    def sync_nodes(self, comfyui: str) -> SyncedNodes:
+        """Keep the nodes of the server ``comfyui`` for later conversions.
+
+        Raises:
+            BadInput: the server does not answer, or the folder cannot be written; what was kept before stays.
+        """
+        from imagewright.memory.artifacts import write_whole
+        from imagewright.retrieval.comfy.catalogue import SYNCED, load_catalogue
+        from imagewright.retrieval.comfy.sync import fetch_object_info
+
+        nodes, path = fetch_object_info(comfyui), self.settings.data_dir / SYNCED
+        write_whole(path, nodes.to_bytes())
+        return SyncedNodes(nodes, tuple(sorted(set(nodes) - set(load_catalogue()))), path)
+
+    # --- models and this machine ------------------------------------------------------------
+
+    def scan_models(self, *, add_flows: bool = True) -> ModelScan:
+        """Every model in the model folders; unless told otherwise, a flow for each checkpoint that none uses yet."""
+        from imagewright.model_folders import scan_folders
+
+        return scan_folders(self.container, add_flows=add_flows)
+
+    def list_models(self) -> tuple[NeededModel, ...]:
+        """Every model file that a flow needs, where it is or belongs, and which flows need it."""
+        from imagewright.model_folders import list_needed
+
+        return tuple(list_needed(self.container))
+
+    def pull_models(
+        self, flow: str, agree: Callable[[Download], bool], on_bytes: OnFile | None = None
+    ) -> tuple[Path, ...]:
+        """Fetch the models that ``flow`` lacks; the files that were fetched. After an interruption it goes on.
+
+        ``agree`` is asked once, with sizes and addresses, where anything is lacking: nothing is downloaded unasked.
+        ``on_bytes`` hears the file, its bytes that are here, and those that there are.
+
+        Raises:
+            BadInput: there is no such flow, its card has no address for a file, or a licence must be accepted first.
+            CannotDraw: the connection broke.
+        """
+        from imagewright.model_folders import pull_missing
+
+        return pull_missing(self.container, flow, agree, on_bytes)
+
+    def examine(self) -> tuple[Finding, ...]:
+        """What works here, what is missing and how to get it, what is needed first."""
+        from imagewright.doctor import examine_home
+
+        return tuple(examine_home(self.container, self.readiness))
+
+    def bench_backend(
+        self, checkpoint: str = "mini", *, size: int = 64, steps: int = 10, repeats: int = 7, levels: str = ""
+    ) -> BackendSpeed:
+        """Time our denoising loop against the stock diffusers pipeline on the same weights, in turns.
+
+        ``size`` is the picture's side in pixels, ``repeats`` the pictures of each; ``levels`` names offload levels
+        with commas (``none,model,group``), all of them on a GPU for none named.
+
+        Raises:
+            BadInput: there is no such checkpoint or level.
+        """
+        from imagewright.t2i_backends.bench.speed import SpeedOrder, compare, levels_of, machine
+
+        order, device = SpeedOrder(checkpoint, size, steps, repeats), self.settings.device
+        compared = compare(self.settings.model_roots, device, order, levels_of(levels, device))
+        return BackendSpeed(order, machine(device), tuple(compared))
+
+    def suggest_names(self, kind: Literal["flows", "runs", "threads"], typed: str, most: int = 200) -> Sequence[str]:
+        """Up to ``most`` names that begin with ``typed``: flows by name, runs and conversations newest first.
+
+        Reads what is there and makes nothing: in a home that does not exist yet it raises.
+
+        Raises:
+            BadInput: there is no database, or it cannot be read.
+        """
+        if kind == "flows":
+            from imagewright.retrieval.flow_names import find_flow_names
+
+            return find_flow_names(self.settings.database, typed, most)
+        return self.runs.find_names(typed, most) if kind == "runs" else self.threads.find_names(typed, most)
+
+
+def _request(prompt: str | DrawRequest, options: dict[str, Any]) -> DrawRequest:
+    """One request from what was passed to ``draw`` or ``plan``.
+
+    Raises:
+        BadInput: an option that there is not, or a value of the wrong type.
+    """
+    given = prompt.model_dump() if isinstance(prompt, DrawRequest) else {"prompt": prompt}
+    try:
+        return DrawRequest.model_validate({**given, **options})
+    except ValidationError as error:
+        first = error.errors()[0]
+        name = ".".join(map(str, first["loc"]))
+        raise BadInput(f"{name}: {first['msg']}", f"options: {', '.join(DrawRequest.model_fields)}") from None

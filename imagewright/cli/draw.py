@@ -1,0 +1,206 @@
+"""``imagewright draw`` and ``imagewright plan``: one prompt, or each line of a file."""
+
+from __future__ import annotations
+
+import contextlib
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from imagewright.cli.options import (
+    LARGEST_SEED,
+    MOST_IMAGES,
+    BackendOption,
+    CategoriesOption,
+    DeviceOption,
+    FlowOption,
+    JsonFlag,
+    LayoutOption,
+    LlmOption,
+    ModelsOption,
+    PolishOption,
+    QuietFlag,
+    ThreadOption,
+    parents_of,
+    read_money,
+    read_out,
+    read_prompt,
+    read_prompts,
+    read_seconds,
+    read_size,
+    read_tokens,
+    read_whole,
+)
+from imagewright.cli.runs import engine, follow, show_result
+from imagewright.cli.terminal.progress import ProgressLine
+from imagewright.cli.terminal.text import clean, emit, emit_json, render
+from imagewright.errors import BadInput, CannotDraw
+
+if TYPE_CHECKING:
+    from imagewright.api import BatchRow
+    from imagewright.schemas import DrawRequest, RunEvent
+
+
+def draw(
+    prompt: Annotated[str | None, typer.Argument(metavar="PROMPT", help="What to draw; - is standard input.")] = None,
+    out: Annotated[str | None, typer.Option(metavar="PATH", help="A .png file, or a folder for a new one.")] = None,
+    seed: Annotated[str | None, typer.Option(metavar="N", help="The same seed draws the same picture.")] = None,
+    size: Annotated[str | None, typer.Option(metavar="WxH", help="In pixels: 64, or 96x64.")] = None,
+    flow: FlowOption = None,
+    backend: BackendOption = None,
+    categories: CategoriesOption = True,
+    layout: LayoutOption = True,
+    critic: Annotated[bool, typer.Option("--critic/--no-critic", help="Check the picture and repair it.")] = True,
+    max_images: Annotated[str, typer.Option(metavar="N", help="Pictures to make at most.")] = "4",
+    max_seconds: Annotated[str | None, typer.Option(metavar="S", help="Seconds to take at most.")] = None,
+    max_tokens: Annotated[str | None, typer.Option(metavar="N", help="Tokens for language models at most.")] = None,
+    max_money: Annotated[str | None, typer.Option(metavar="USD", help="What they may cost at most.")] = None,
+    thread: ThreadOption = None,
+    llm: LlmOption = None,
+    anyway: Annotated[bool, typer.Option("--anyway", help="Draw what can be drawn of the prompt.")] = False,
+    polish: PolishOption = False,
+    strip: Annotated[bool, typer.Option("--strip", help="Leave prompt, flow and trace out of the PNG.")] = False,
+    batch: Annotated[str | None, typer.Option(metavar="FILE", help="Draw each line of FILE into --out.")] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be done; draw nothing.")] = False,
+    models: ModelsOption = None,
+    device: DeviceOption = None,
+    as_json: JsonFlag = False,
+    quiet: QuietFlag = False,
+) -> None:
+    """Draw PROMPT and tell how it came about."""
+    if (prompt is None) == (batch is None):
+        raise BadInput("draw takes either a PROMPT or --batch FILE", "see: imagewright draw --help")
+    text = read_prompt(prompt) if prompt is not None else "a batch"
+    width, height = read_size(size)
+    whole_seed = None if seed is None else read_whole("--seed", seed, LARGEST_SEED)
+    images, seconds = read_whole("--max-images", max_images, MOST_IMAGES), read_seconds(max_seconds)
+    tokens, money = read_tokens(max_tokens), read_money(max_money)
+    from imagewright.schemas import DrawRequest
+
+    request = DrawRequest(
+        prompt=text,
+        seed=whole_seed,
+        width=width,
+        height=height,
+        flow=flow,
+        backend=backend,
+        use_categories=categories,
+        use_layout=layout,
+        use_critic=critic,
+        max_images=images,
+        max_seconds=seconds,
+        max_tokens=tokens,
+        max_money=money,
+        thread=thread,
+        llm=llm,
+        polish=polish,
+        strip=strip,
+        anyway=anyway,
+    )
+    if dry_run:
+        texts = [text] if batch is None else read_prompts(batch)
+        _tell_plans([request.model_copy(update={"prompt": one}) for one in texts], models, device, as_json=as_json)
+        return
+    path = read_out(out, text) if batch is None else Path(out or "batch").expanduser()
+    request = request.model_copy(update={"out": str(path)})
+    if batch is not None:
+        _draw_batch(batch, path, request, models, device, as_json=as_json, quiet=quiet)
+        return
+    _draw(request, path, models, device, as_json=as_json, quiet=quiet)
+
+
+def _draw(
+    request: DrawRequest, path: Path, models: list[Path] | None, device: str | None, *, as_json: bool, quiet: bool
+) -> None:
+    with parents_of(path), engine(models, device) as opened:
+        if request.flow is not None:
+            opened.index.get(request.flow)
+        result = follow(lambda listen: opened.draw(request, on_event=listen), quiet=quiet)
+    show_result(result, as_json=as_json, quiet=quiet)
+
+
+def _draw_batch(
+    source: str,
+    folder: Path,
+    request: DrawRequest,
+    models: list[Path] | None,
+    device: str | None,
+    *,
+    as_json: bool,
+    quiet: bool,
+) -> None:
+    """Draw each line of ``source``; exit code 3 where one could not be drawn."""
+    prompts, options = read_prompts(source), request.model_dump(exclude={"prompt", "out"})
+    with engine(models, device) as opened, _BatchLines(quiet, as_json) as lines:
+        drawn = opened.draw_batch(prompts, folder, on_event=lines.hear, on_row=lines.tell, **options)
+    missed = sum(row["status"] != "delivered" for row in drawn.rows)
+    if as_json:
+        emit_json({"manifest": str(drawn.manifest), "contact_sheet": drawn.contact_sheet, "rows": drawn.rows})
+    else:
+        sheet = f"; {drawn.contact_sheet}" if drawn.contact_sheet else ""
+        emit(clean(f"{len(prompts) - missed} of {len(prompts)} pictures are in {folder}{sheet}"))
+    if missed:
+        raise typer.Exit(CannotDraw.exit_code)
+
+
+class _BatchLines:
+    """What is told while a batch is drawn: the progress of each picture, then a line of it."""
+
+    def __init__(self, quiet: bool, as_json: bool) -> None:
+        self._quiet, self._silent = quiet, quiet or as_json
+        self._lines = contextlib.ExitStack()
+        self._progress = ProgressLine(quiet)
+
+    def __enter__(self) -> _BatchLines:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self._lines.close()
+
+    def hear(self, event: RunEvent) -> None:
+        """One event of the picture that is being drawn; the first one names its run."""
+        if event.kind == "run":
+            self._progress = self._lines.enter_context(ProgressLine(self._quiet))
+        self._progress(event)
+
+    def tell(self, number: int, row: BatchRow) -> None:
+        """How a prompt stands, once it was its turn."""
+        self._lines.close()
+        if not self._silent:
+            emit(clean(f"{number + 1:03}  {row['status']:<9}  {row.get('path') or row.get('error', '')}"))
+
+
+def plan(
+    prompt: Annotated[str | None, typer.Argument(metavar="PROMPT", help="- reads standard input.")] = None,
+    from_file: Annotated[str | None, typer.Option(metavar="FILE", help="One prompt a line; - is stdin.")] = None,
+    llm: LlmOption = None,
+    models: ModelsOption = None,
+    device: DeviceOption = None,
+    as_json: JsonFlag = False,
+) -> None:
+    """Say what PROMPT would be drawn with and where things would go. Draws nothing."""
+    if (prompt is None) == (from_file is None):
+        raise BadInput("plan takes either a PROMPT or --from-file FILE", "see: imagewright plan --help")
+    prompts = [read_prompt(prompt)] if prompt is not None else read_prompts(from_file or "-")
+    from imagewright.schemas import DrawRequest
+
+    requests = [DrawRequest(prompt=one, llm=llm) for one in prompts]
+    _tell_plans(requests, models, device, as_json=as_json, lines=from_file is not None)
+
+
+def _tell_plans(
+    requests: list[DrawRequest], models: list[Path] | None, device: str | None, *, as_json: bool, lines: bool = False
+) -> None:
+    """Plan each request and tell it: as one line of JSON, as JSON, or as its story."""
+    with engine(models, device) as opened:
+        for request in requests:
+            planned = opened.plan(request)
+            if lines:
+                emit_json(planned.model_dump(mode="json"), indent=None)
+            elif as_json:
+                emit_json(planned.model_dump(mode="json"))
+            else:
+                from imagewright.cli.story import tell_plan
+
+                emit(render(tell_plan(planned)))

@@ -1,0 +1,137 @@
+"""What works here, what is missing and how to get it: packages, files, device, flows, agents."""
+
+from __future__ import annotations
+
+import importlib.util
+import shutil
+import sys
+import tempfile
+from collections.abc import Callable, Iterator, Mapping
+from importlib import metadata
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal, NamedTuple
+
+from imagewright.errors import ImagewrightError
+
+if TYPE_CHECKING:
+    from imagewright.container import Container
+    from imagewright.schemas import Readiness
+
+ROOM = 500_000_000
+"""Bytes of free disk below which doctor warns: models and pictures need more soon."""
+_EXTRAS = {
+    "a language model": ("langchain", "pip install 'imagewright[llm]'"),
+    "several lines and menus in chat": ("prompt_toolkit", "pip install 'imagewright[chat]'"),
+    "models larger than the GPU's memory": ("accelerate", "pip install 'imagewright[offload]'"),
+}
+_PACKAGES = ("langgraph", "torch", "diffusers", "transformers", "chromadb", "sentence-transformers")
+
+
+class Finding(NamedTuple):
+    """One thing that doctor looked at."""
+
+    state: Literal["ok", "missing", "broken"]
+    what: str
+    detail: str
+    remedy: str = ""
+
+
+def examine_home(container: Container, readiness: Callable[[], Mapping[str, Readiness]]) -> Iterator[Finding]:
+    """Every finding, what is needed first; ``readiness`` tells which flows run here."""
+    yield Finding("ok", "python", f"{sys.version.split()[0]} on {sys.platform}")
+    yield from _packages()
+    yield _folder(container.settings.data_dir)
+    for name, look in _FILES.items():
+        yield _looked(name, lambda look=look: look(container))  # type: ignore[misc]
+    yield _looked("device", lambda: _device(container))
+    yield from _flows(readiness)
+    for what, (package, remedy) in _EXTRAS.items():
+        here = importlib.util.find_spec(package) is not None
+        yield Finding("ok", what, package) if here else Finding("missing", what, f"{package} is not installed", remedy)
+    yield _language_model(container)
+
+
+def _looked(what: str, look: Callable[[], str]) -> Finding:
+    try:
+        return Finding("ok", what, look())
+    except ImagewrightError as error:
+        return Finding("broken", what, str(error), error.remedy)
+
+
+def _packages() -> Iterator[Finding]:
+    for name in _PACKAGES:
+        try:
+            yield Finding("ok", name, metadata.version(name))
+        except metadata.PackageNotFoundError:
+            yield Finding("broken", name, "not installed", f"pip install {name}")
+
+
+def _folder(folder: Path) -> Finding:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.NamedTemporaryFile(dir=folder):
+            free = shutil.disk_usage(folder).free
+    except OSError as error:
+        return Finding("broken", "data folder", f"{folder}: {error.strerror}", "set IMAGEWRIGHT_HOME to another")
+    detail = f"{folder}, {free / 1e9:.1f} GB free"
+    return Finding("ok" if free > ROOM else "broken", "data folder", detail, "" if free > ROOM else "free some space")
+
+
+def _index(container: Container) -> str:
+    return f"{len(container.index.list())} flows, generation {container.index.generation}"
+
+
+def _log(container: Container) -> str:
+    container.runs.list(1)
+    return f"{len(container.threads.list())} conversations"
+
+
+def _checkpoints(container: Container) -> str:
+    from imagewright.graph.lines import present
+
+    present(container.settings.checkpoints, "thread ")
+    return str(container.settings.checkpoints)
+
+
+def _wishes(container: Container) -> str:
+    return f"{len(container.preferences.all())} noted"
+
+
+_FILES: dict[str, Callable[[Container], str]] = {
+    "flow index": _index, "log of runs": _log, "checkpoints": _checkpoints, "preferences": _wishes,
+}  # fmt: skip
+
+
+def _device(container: Container) -> str:
+    from imagewright.t2i_backends.models.devices import pick_device
+
+    return str(pick_device(container.settings.device))
+
+
+def _flows(look: Callable[[], Mapping[str, Readiness]]) -> Iterator[Finding]:
+    """Which flows run here; for each that does not, the first thing that it needs."""
+    try:
+        readiness = look()
+    except ImagewrightError as error:
+        yield Finding("broken", "flows", str(error), error.remedy)
+        return
+    able = [name for name, ready in readiness.items() if ready.runnable]
+    yield Finding("ok" if able else "broken", "flows that run here", ", ".join(able) or "none")
+    for name, ready in readiness.items():
+        if not ready.runnable:
+            yield Finding("missing", f"flow {name}", ready.problems[0].remedy)
+
+
+def _language_model(container: Container) -> Finding:
+    """Whether one is set, and its key; no key is shown and none is tried."""
+    llm = container.settings.llm
+    if llm is None:
+        return Finding("ok", "agents", "rules, which need no language model", "IMAGEWRIGHT_LLM sets one")
+    from imagewright.agents.llm.models import missing_keys
+    from imagewright.language_models import keys_of_all
+
+    try:
+        missing = missing_keys(llm, keys_of_all(container.settings))
+    except ImagewrightError as error:
+        return Finding("broken", "agents", str(error), error.remedy)
+    return Finding("missing", "agents", llm, f"set {missing[0]}") if missing else Finding("ok", "agents", llm)

@@ -1,0 +1,69 @@
+"""What lies behind an engine and may be asked directly: its settings, the rooms of its data folder, its backends."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from imagewright.container import DEFAULT_BACKEND, Container
+from imagewright.settings import Settings, load_settings
+
+if TYPE_CHECKING:
+    from imagewright.memory.artifacts import ArtifactStore
+    from imagewright.memory.preferences import Preferences
+    from imagewright.memory.runs import RunLog
+    from imagewright.memory.threads import Threads
+    from imagewright.ports import Backend
+    from imagewright.retrieval.index import FlowIndex
+
+
+class Rooms:
+    """The rooms that ``Container`` builds, each opened when it is first asked for."""
+
+    def __init__(self, settings: Settings | None = None) -> None:
+        self.container = Container(settings or load_settings())
+
+    def close(self) -> None:
+        """Let go of loaded models. Files are opened and closed with each piece of work."""
+        self.container.close()
+
+    @property
+    def settings(self) -> Settings:
+        """What this engine was told by the environment, the settings file or its maker."""
+        return self.container.settings
+
+    @property
+    def index(self) -> FlowIndex:
+        """The flow index, with the flows and scores of this release in it."""
+        return self.container.index
+
+    @property
+    def runs(self) -> RunLog:
+        """The log of runs."""
+        return self.container.runs
+
+    @property
+    def threads(self) -> Threads:
+        """The conversations."""
+        return self.container.threads
+
+    @property
+    def preferences(self) -> Preferences:
+        """The person's lasting wishes."""
+        return self.container.preferences
+
+    @property
+    def store(self) -> ArtifactStore:
+        """The pictures."""
+        return self.container.store
+
+    def backend(self, name: str = DEFAULT_BACKEND) -> Backend:
+        """The backend called ``name``; the same one each time, so that its models stay loaded.
+
+        Raises:
+            BadInput: there is no such backend.
+        """
+        return self.container.backend(name)
+
+    def use_backend(self, name: str, backend: Backend) -> None:
+        """Draw with ``backend`` wherever the one called ``name`` is asked for."""
+        self.container.use_backend(name, backend)
