@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 from pathlib import Path
 
 from langgraph.checkpoint.serde.jsonplus import JsonPlusSerializer
 from langgraph.checkpoint.sqlite import SqliteSaver
 
 from imagewright import intents, schemas
-from imagewright.database import open_database, storage_errors
+from imagewright.database import lend_connection, storage_errors
 
 STATE_TYPES: tuple[type[schemas.Value], ...] = tuple(
     value
@@ -38,7 +38,7 @@ def open_checkpoints(path: Path, extra: tuple[type, ...] = ()) -> Iterator[Sqlit
     Raises:
         BadInput: the file cannot be used; also for what SQLite complains about inside the block.
     """
-    with closing(open_database(path)) as connection:
+    with lend_connection(path) as connection:
         connection.row_factory = None
         try:
             yield _saver(connection, extra)
