@@ -9,7 +9,7 @@ import hashlib
 import threading
 from collections import OrderedDict
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 from imagewright.errors import BadInput
@@ -22,7 +22,7 @@ from imagewright.t2i_backends.nodes.table import NODES, SAMPLER_NODES
 from imagewright.t2i_backends.values.node_inputs import Flaw
 
 KEPT_CHARACTERS = 32_000_000
-"""Of the flows whose programs are kept, as text: some thousands of usual flows. The least lately used ones go."""
+"""Of the graphs whose programs are kept, as text: some thousands of usual flows. The least lately used ones go."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -111,7 +111,7 @@ class Program:
 
 
 def compile_flow(flow: Flow) -> Program:
-    """The program of ``flow``; made once in a process for each graph with its slots, and kept while there is room.
+    """The program of ``flow``; a graph is read and ordered once in a process, and kept while there is room.
 
     Raises:
         BadInput: the graph cannot be read; see ``flow_format.parse_graph``.
@@ -124,51 +124,65 @@ def forget_programs() -> None:
     _programs.clear()
 
 
-def _compile(flow: Flow) -> Program:
-    graph, ordered = parse_in_order(flow.graph)
-    return _arrange(flow.id, flow.card.kind, flow.card.family, flow.card.slots, graph, ordered)
-
-
 def _arrange(name: str, kind: Kind, family: str, slots: Slots, graph: Graph, ordered: list[str]) -> Program:
     output = find_output(graph, ordered)
     nodes = nodes_needed(graph, ordered, output) if output is not None else []
     return Program(name, kind, family, slots, graph, tuple(ordered), output, tuple(nodes))
 
 
-class _Programs:
-    """An LRU of programs, or of why there is none, by content.
+@dataclass
+class _Read:
+    """A graph that was read, and the programs of the flows that have it; or why it cannot be read."""
 
-    The content is the flow as it is written: ``graph_hash`` would take two graphs for one whose nodes stand in another
+    length: int
+    """Of its text, in characters."""
+    ordered: tuple[Graph, list[str]] | None = None
+    refused: tuple[str, str] = ("", "")
+    programs: dict[str, Program] = field(default_factory=dict)
+
+
+class _Programs:
+    """An LRU of graphs that were read, by content, with the programs of each.
+
+    The content is the graph as it is written: ``graph_hash`` would take two graphs for one whose nodes stand in another
     order, which settles what runs first and which of two pictures is the result, or of which one writes a link ``1.0``.
     """
 
     def __init__(self) -> None:
-        self._kept: OrderedDict[str, tuple[Program | tuple[str, str], int]] = OrderedDict()
+        self._kept: OrderedDict[str, _Read] = OrderedDict()
         self._size = 0
         self._lock = threading.Lock()
 
     def get(self, flow: Flow) -> Program:
         """The kept program, else one made now; only one thread makes it."""
-        card = flow.card
-        try:
-            text = repr((flow.id, card.kind, card.family, card.slots, flow.graph))
-        except RecursionError:
-            return _compile(flow)  # which says that it is nested too deeply
-        key = hashlib.sha256(text.encode()).hexdigest()
         with self._lock:
-            if key not in self._kept:
-                self._keep(key, _outcome(flow), len(text))
-            self._kept.move_to_end(key)
-            found, _ = self._kept[key]
-        if isinstance(found, Program):
-            return found
-        raise BadInput(*found)
+            found = self._read(flow)
+            if found.ordered is None:
+                raise BadInput(*found.refused)
+            card = flow.card
+            key = repr((flow.id, card.kind, card.family, card.slots))
+            if key not in found.programs:
+                found.programs[key] = _arrange(flow.id, card.kind, card.family, dict(card.slots), *found.ordered)
+                self._make_room(found.length)
+            return found.programs[key]
 
-    def _keep(self, key: str, found: Program | tuple[str, str], size: int) -> None:
-        self._kept[key] = found, size
-        self._size += size
+    def _read(self, flow: Flow) -> _Read:
+        try:
+            text = repr(flow.graph)
+        except RecursionError:
+            return _read(flow.graph, 0)  # which says that it is nested too deeply
+        key = hashlib.sha256(text.encode()).hexdigest()
+        if key not in self._kept:
+            self._kept[key] = _read(flow.graph, len(text))
+            self._make_room(len(text))
+        self._kept.move_to_end(key)
+        return self._kept[key]
+
+    def _make_room(self, grown: int) -> None:
+        self._size += grown
         while self._size > KEPT_CHARACTERS and len(self._kept) > 1:
-            self._size -= self._kept.popitem(last=False)[1][1]
+            _, oldest = self._kept.popitem(last=False)
+            self._size -= oldest.length * (1 + len(oldest.programs))
 
     def clear(self) -> None:
         """Keep nothing."""
@@ -177,11 +191,11 @@ class _Programs:
             self._size = 0
 
 
-def _outcome(flow: Flow) -> Program | tuple[str, str]:
+def _read(graph: Graph, size: int) -> _Read:
     try:
-        return _compile(flow)
+        return _Read(size, parse_in_order(graph))
     except BadInput as error:
-        return str(error), error.remedy
+        return _Read(size, refused=(str(error), error.remedy))
 
 
 _programs = _Programs()
