@@ -41,8 +41,11 @@ class Container:
         self._backends: dict[str, Backend] = {}
 
     def close(self) -> None:
-        """Let go of loaded models. Files are opened and closed with each piece of work."""
+        """Let go of loaded models, and of the database files that this thread keeps open."""
+        from imagewright.database import close_connections
+
         self._backends.clear()
+        close_connections()
 
     # --- rooms ------------------------------------------------------------------------------
 

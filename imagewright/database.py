@@ -2,15 +2,23 @@
 
 Any number of processes may open one file. Connections are in autocommit mode; what must happen as a whole goes
 inside ``transaction(connection)``, which takes the write lock at once, so that a reader never has to upgrade.
+
+Opening costs more than most of what is asked, so each thread keeps its connections and lends them to one piece of work
+after the other (``lend_connection``); a piece of work within another of the same file has a connection of its own.
+They are closed with the thread and at the end of the process, and left alone in a child made by ``fork``.
 """
 
 from __future__ import annotations
 
+import atexit
 import errno
+import os
 import sqlite3
+import threading
 import time
+import weakref
 from collections.abc import Iterator, Sequence
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 from pathlib import Path
 
 from imagewright.errors import BadInput
@@ -20,12 +28,17 @@ BUSY_SECONDS = 10.0
 FILE_FORMAT = 1
 """``PRAGMA user_version`` of the whole file; the tables of each part carry their own version beside it."""
 
+KEPT = 8
+"""Connections that a thread keeps open while they are idle; the least lately used one goes."""
+
 _NOT_DISK = (sqlite3.IntegrityError, sqlite3.ProgrammingError, sqlite3.NotSupportedError, sqlite3.DataError)
 _NO_SPACE = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
 def open_database(path: Path) -> sqlite3.Connection:
-    """Open ``path``, creating file and folder when absent; rows answer to column names.
+    """A new connection to ``path``, the caller's to close, creating file and folder when absent.
+
+    Rows answer to column names.
 
     Raises:
         BadInput: the folder cannot be written, the disk is full, the file is damaged or was written by a newer
@@ -72,12 +85,12 @@ def _use_wal(connection: sqlite3.Connection) -> None:
 
 @contextmanager
 def database(path: Path, owner: str, steps: Sequence[str]) -> Iterator[sqlite3.Connection]:
-    """A connection for one piece of work, with ``owner``'s tables in place; closed at the end.
+    """A connection of this thread's for one piece of work, with ``owner``'s tables in place.
 
     Raises:
         BadInput: as ``open_database`` and ``migrate``; also for what goes wrong with the disk inside the block.
     """
-    with storage_errors(path), closing(open_database(path)) as connection:
+    with storage_errors(path), lend_connection(path) as connection:
         migrate(connection, owner, steps)
         yield connection
 
@@ -160,6 +173,136 @@ def _newer(name: str) -> BadInput:
         f"{name} was written by a newer version of imagewright",
         "upgrade imagewright, or set IMAGEWRIGHT_HOME to another folder",
     )
+
+
+# --- connections that are kept -----------------------------------------------------------------
+
+
+@contextmanager
+def lend_connection(path: Path) -> Iterator[sqlite3.Connection]:
+    """A connection of this thread's to ``path`` for one piece of work, as ``open_database`` gives it.
+
+    It is kept for the next piece of work, unless this one ends with an error. A file that was deleted or replaced
+    meanwhile is opened anew.
+
+    Raises:
+        BadInput: as ``open_database``.
+    """
+    kept = _of_thread()
+    connection, identity = kept.take(path)
+    try:
+        yield connection
+    except BaseException:
+        kept.drop(connection)  # and with it whatever it was in the middle of
+        raise
+    kept.give(path, connection, identity)
+
+
+def close_connections() -> None:
+    """Close what this thread keeps open."""
+    _of_thread().close()
+
+
+_Identity = tuple[int, int]
+"""Device and inode of a file."""
+
+
+class _Kept:
+    """The idle connections of one thread, the most lately used last."""
+
+    def __init__(self) -> None:
+        self.idle: list[tuple[Path, sqlite3.Connection, _Identity | None]] = []
+        self.process = os.getpid()
+        self.ended = False
+        self.lock = threading.Lock()
+
+    def take(self, path: Path) -> tuple[sqlite3.Connection, _Identity | None]:
+        """A connection to the file that is at ``path`` now."""
+        path = path.absolute()
+        while (found := self._pop(path)) is not None:
+            _, connection, identity = found
+            if identity is not None and identity == _identity(path):
+                connection.row_factory = sqlite3.Row
+                return connection, identity
+            connection.close()
+        connection = open_database(path)
+        return connection, _identity(path)
+
+    def _pop(self, path: Path) -> tuple[Path, sqlite3.Connection, _Identity | None] | None:
+        with self.lock:
+            for place in reversed(range(len(self.idle))):
+                if self.idle[place][0] == path:
+                    return self.idle.pop(place)
+        return None
+
+    def give(self, path: Path, connection: sqlite3.Connection, identity: _Identity | None) -> None:
+        """Keep a connection that is free again."""
+        if self.ended or connection.in_transaction or self.process != os.getpid():
+            self.drop(connection)
+            return
+        with self.lock:
+            self.idle.append((path.absolute(), connection, identity))
+            spare = [self.idle.pop(0)] if len(self.idle) > KEPT else []
+        for _, oldest, _ in spare:
+            self.drop(oldest)
+
+    def drop(self, connection: sqlite3.Connection) -> None:
+        """Close a connection; in a child of the process that opened it, only leave it alone."""
+        if self.process == os.getpid():
+            connection.close()
+        else:
+            _inherited.append(connection)
+
+    def close(self) -> None:
+        """Close the idle ones."""
+        with self.lock:
+            idle, self.idle = self.idle, []
+        for _, connection, _ in idle:
+            self.drop(connection)
+
+    def end(self) -> None:
+        """Close the idle ones, and keep none from now on."""
+        self.ended = True
+        self.close()
+
+    def __del__(self) -> None:
+        """The thread has ended."""
+        self.close()
+
+
+class _Thread(threading.local):
+    """What the present thread keeps."""
+
+    kept: _Kept | None = None
+
+
+_thread = _Thread()
+_all: weakref.WeakSet[_Kept] = weakref.WeakSet()
+_inherited: list[sqlite3.Connection] = []
+"""The parent's connections in a child made by ``fork``: closing them there would disturb the parent."""
+
+
+def _of_thread() -> _Kept:
+    kept = _thread.kept
+    if kept is None or kept.process != os.getpid():
+        kept = _thread.kept = _Kept()
+        _all.add(kept)
+    return kept
+
+
+@atexit.register
+def _end() -> None:
+    """Close what is idle; threads that outlive this close what they use."""
+    for kept in list(_all):
+        kept.end()
+
+
+def _identity(path: Path) -> _Identity | None:
+    try:
+        facts = path.stat()
+    except OSError:
+        return None
+    return facts.st_dev, facts.st_ino
 
 
 # --- errors ---------------------------------------------------------------------------------

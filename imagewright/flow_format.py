@@ -128,6 +128,15 @@ def parse_graph(data: object) -> Graph:
         BadInput: one line that says what is wrong: no nodes, the format of ComfyUI's editor, a node of the wrong
             shape, a link to nowhere, a cycle, or more than ``MAX_NODES`` nodes.
     """
+    return parse_in_order(data)[0]
+
+
+def parse_in_order(data: object) -> tuple[Graph, list[str]]:
+    """The graph in ``data`` as ``parse_graph`` reads it, and its nodes in running order (``order``).
+
+    Raises:
+        BadInput: as ``parse_graph``.
+    """
     if isinstance(data, dict) and isinstance(data.get("prompt"), dict) and "class_type" not in data["prompt"]:
         data = data["prompt"]
     if isinstance(data, dict) and isinstance(data.get("nodes"), list):
@@ -140,8 +149,7 @@ def parse_graph(data: object) -> Graph:
     _check_values(data, "the flow")
     graph = {str(node): _parse_node(str(node), value) for node, value in data.items()}
     _check_links(graph)
-    order(graph)
-    return graph
+    return graph, order(graph)
 
 
 def _json_type(value: object) -> str:
@@ -225,16 +233,27 @@ def bind(flow: Flow, values: Mapping[SlotName, object], insist: Collection[SlotN
         BadInput: the flow lacks a slot of ``insist`` that a value is given for, a slot names a node that is not there,
             or a file input leads out of the folders that files are read from (``refuse_paths``).
     """
-    graph, slots = copy.deepcopy(flow.graph), flow.card.slots
+    return fill_slots(flow.id, flow.graph, flow.card.slots, values, insist)
+
+
+def fill_slots(
+    flow: str, graph: Graph, slots: Slots, values: Mapping[SlotName, object], insist: Collection[SlotName] = ()
+) -> Graph:
+    """A copy of ``graph`` with ``slots`` filled, as ``bind`` does it for the flow with the id ``flow``.
+
+    Raises:
+        BadInput: as ``bind``.
+    """
+    graph = copy.deepcopy(graph)
     for name, value in values.items():
         if value is None:
             continue
         if name in insist and name not in slots:
-            raise BadInput(f"flow {flow.id!r} has no slot {name!r}", f"its slots: {', '.join(slots) or 'none'}")
+            raise BadInput(f"flow {flow!r} has no slot {name!r}", f"its slots: {', '.join(slots) or 'none'}")
         for binding in slots.get(name, ()):
             if binding.node not in graph:
-                remedy = f"correct it: imagewright flows edit {flow.id} --slot {name}=NODE.INPUT"
-                raise BadInput(f"slot {name!r} of flow {flow.id!r} names node {binding.node!r}, not in it", remedy)
+                remedy = f"correct it: imagewright flows edit {flow} --slot {name}=NODE.INPUT"
+                raise BadInput(f"slot {name!r} of flow {flow!r} names node {binding.node!r}, not in it", remedy)
             graph[binding.node]["inputs"][binding.input] = value
     refuse_paths(graph)
     return graph

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 from contextvars import ContextVar
 from pathlib import Path
 from typing import Any
@@ -19,7 +19,7 @@ from langgraph.checkpoint.sqlite import SqliteSaver
 from pydantic import ValidationError
 
 from imagewright import intents, schemas
-from imagewright.database import open_database, storage_errors
+from imagewright.database import lend_connection, storage_errors
 from imagewright.errors import BadInput
 
 Unpack = Callable[[int, bytes], Any]
@@ -102,7 +102,7 @@ def open_checkpoints(path: Path, extra: tuple[type[schemas.Value], ...] = ()) ->
     Raises:
         BadInput: the file cannot be used; also for what SQLite complains about inside the block.
     """
-    with closing(open_database(path)) as connection:
+    with lend_connection(path) as connection:
         connection.row_factory = None
         try:
             yield _saver(connection, extra)

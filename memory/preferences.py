@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pydantic import ValidationError
 
-from imagewright.database import open_database, storage_errors
+from imagewright.database import lend_connection, storage_errors
 from imagewright.errors import BadInput
 from imagewright.intents import Preference
 
@@ -64,7 +64,7 @@ class Preferences:
     def _store(self) -> Iterator[SqliteStore]:
         from langgraph.store.sqlite import SqliteStore
 
-        with closing(open_database(self.path)) as connection:
+        with lend_connection(self.path) as connection:
             connection.row_factory = None
             try:
                 store = SqliteStore(connection)

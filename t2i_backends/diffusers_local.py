@@ -15,16 +15,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from imagewright.errors import BadInput, Cancelled, CannotDraw, ImagewrightError
-from imagewright.flow_format import Graph, bind, links, parse_graph
+from imagewright.flow_format import Graph, links
 from imagewright.ports import Drawn, IsCancelled, Job, OnStep
 from imagewright.schemas import Flow, ParsedPrompt, Readiness, SlotName
 from imagewright.t2i_backends.execution import readiness
-from imagewright.t2i_backends.execution.graph_check import find_flaws, nodes_needed, output_node
 from imagewright.t2i_backends.execution.node_cache import NodeCache
+from imagewright.t2i_backends.execution.program import Program, compile_flow
 from imagewright.t2i_backends.models.devices import check_device_name, pick_device, pick_dtype
 from imagewright.t2i_backends.models.memory import below
 from imagewright.t2i_backends.models.model_files import ModelFiles
-from imagewright.t2i_backends.nodes.table import SAMPLER_NODES
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -77,7 +76,7 @@ class DiffusersBackend:
         Raises:
             BadInput: the flow's graph is broken; ``check`` says how.
         """
-        for folder in self._worlds(flow):
+        for folder in self._worlds(compile_flow(flow)):
             from imagewright.t2i_backends.mini.limits import unknown_words
 
             return unknown_words(folder, prompt, parsed)
@@ -85,16 +84,11 @@ class DiffusersBackend:
 
     def can_redraw(self, flow: Flow) -> bool:
         """Whether the flow samples once, so that a region of its picture can be drawn anew."""
-        graph = parse_graph(flow.graph)
-        output = output_node(graph)
-        return (
-            output is not None
-            and sum(graph[n]["class_type"] in SAMPLER_NODES for n in nodes_needed(graph, output)) == 1
-        )
+        return len(compile_flow(flow).samplers) == 1
 
-    def _worlds(self, flow: Flow) -> list[Path]:
+    def _worlds(self, program: Program) -> list[Path]:
         """The folders of the flow's models that state a small world."""
-        return [f for f in readiness.pipeline_folders(flow, self.files) if (f / "world.json").is_file()]
+        return [f for f in readiness.pipeline_folders(program, self.files) if (f / "world.json").is_file()]
 
     def draw(self, job: Job, on_step: OnStep, is_cancelled: IsCancelled) -> Drawn:
         """Make one picture.
@@ -130,15 +124,16 @@ class DiffusersBackend:
 
     def _draw_placed(self, job: Job, run: Runtime) -> Drawn:
         """The picture of one job whose models may be placed now."""
-        for folder in self._worlds(job.flow):
+        program = compile_flow(job.flow)
+        for folder in self._worlds(program):
             from imagewright.t2i_backends.mini.limits import insist_on_size
 
             insist_on_size(folder, job.width, job.height)
         start, loaded = time.perf_counter(), run.store.seconds
-        graph = _checked(job, run)
+        bound = _checked(job, run, program)
         held = run.store.loaded_bytes, run.store.waiting_bytes
-        run.store.place(readiness.placement(graph, self.files, self.device, *held))
-        image, *more = _draw(graph, run)
+        run.store.place(readiness.placement(bound, self.files, self.device, *held))
+        image, *more = _draw(bound, run)
         if more:
             run.facts["batch"] = f"{1 + len(more)} pictures at once; the first is judged, the others are kept"
         run.facts["offload"] = run.store.level
@@ -152,7 +147,7 @@ class DiffusersBackend:
         if job.regions and job.region_share is None:
             from imagewright.t2i_backends.mini.limits import region_share
 
-            job = replace(job, region_share=region_share(self._worlds(job.flow)))
+            job = replace(job, region_share=region_share(self._worlds(compile_flow(job.flow))))
         from imagewright.t2i_backends.nodes.runtime import Runtime
         from imagewright.t2i_backends.pictures.previews import Previews
 
@@ -185,20 +180,17 @@ def _import_quietly() -> None:
         logging.set_verbosity(level)
 
 
-def _checked(job: Job, run: Runtime) -> Graph:
-    """The job's graph, bound and found good; the runtime learns how many steps it has."""
-    graph = _bound(job, run)
-    flaws = find_flaws(graph)
-    if flaws:
-        raise BadInput(flaws[0].message, flaws[0].remedy)
-    output = output_node(graph)
-    if output is None:
+def _checked(job: Job, run: Runtime, program: Program) -> Program:
+    """``program`` with the job in its slots, found good; the runtime learns how many steps it has."""
+    bound = _bound(job, run, program)
+    if bound.flaws:
+        raise BadInput(bound.flaws[0].message, bound.flaws[0].remedy)
+    if bound.output is None:
         raise BadInput(f"flow {job.flow.id!r} has no SaveImage node", "end it with a SaveImage")
-    samplers = [node for node in nodes_needed(graph, output) if graph[node]["class_type"] in SAMPLER_NODES]
-    if job.redraw is not None and len(samplers) != 1:
-        raise BadInput(f"a redraw needs a flow with one KSampler, not {len(samplers)}", "choose another flow")
-    run.planned_steps = sum(_steps(graph, sampler) for sampler in samplers)
-    return graph
+    if job.redraw is not None and len(bound.samplers) != 1:
+        raise BadInput(f"a redraw needs a flow with one KSampler, not {len(bound.samplers)}", "choose another flow")
+    run.planned_steps = sum(_steps(bound.graph, sampler) for sampler in bound.samplers)
+    return bound
 
 
 def _steps(graph: Graph, sampler: str) -> int:
@@ -212,7 +204,7 @@ def _steps(graph: Graph, sampler: str) -> int:
     return max(min(last, value) - first, 0) if isinstance(first, int) and isinstance(last, int) else value
 
 
-def _bound(job: Job, run: Runtime) -> Graph:
+def _bound(job: Job, run: Runtime, program: Program) -> Program:
     width, height = (job.width, job.height) if job.redraw is None else job.redraw.image.size
     if job.redraw is not None and (job.width or width, job.height or height) != (width, height):
         raise BadInput(f"a redraw keeps the size of its picture, {width} x {height}", "leave the size out")
@@ -220,20 +212,19 @@ def _bound(job: Job, run: Runtime) -> Graph:
         "positive": job.prompt, "negative": job.negative, "seed": job.seed, "width": width, "height": height,
         "steps": job.steps, "guidance": job.guidance,
     }  # fmt: skip
-    flow = job.flow.model_copy(update={"graph": parse_graph(job.flow.graph)})
-    for name in readiness.slots_without_place(flow, values):
+    for name in readiness.slots_without_place(program, values):
         if job.redraw is None or name not in ("width", "height"):
             run.note(f"the flow has no slot for {name}: it was left out")
     insist: tuple[SlotName, ...] = ("positive",)
-    return bind(flow, values, insist)
+    return program.bind(values, insist)
 
 
-def _draw(graph: Graph, run: Runtime) -> list[Image.Image]:
-    """The pictures of a graph, as nobody else holds them."""
+def _draw(program: Program, run: Runtime) -> list[Image.Image]:
+    """The pictures of a program, as nobody else holds them."""
     from imagewright.t2i_backends.denoising.redraw import paste
     from imagewright.t2i_backends.execution.executor import execute
 
-    images = _with_less(lambda: execute(graph, run), run)
+    images = _with_less(lambda: execute(program, run), run)
     redraw = run.job.redraw
     if redraw is None:
         return [image.copy() for image in images]

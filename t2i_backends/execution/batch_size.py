@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-from imagewright.flow_format import Graph, links
-from imagewright.t2i_backends.execution.graph_check import nodes_needed, output_node
+from imagewright.flow_format import links
 from imagewright.t2i_backends.nodes.table import SAMPLER_NODES
+
+if TYPE_CHECKING:
+    from imagewright.t2i_backends.execution.program import Program
 
 UNKNOWN = 1024
 """The side of a picture whose size comes over a link or from a file."""
@@ -20,13 +22,13 @@ class Latents(NamedTuple):
     """Of one picture."""
 
 
-def most_pixels(graph: Graph) -> int:
-    """Pixels of the largest batch that a sampler of ``graph`` denoises, width times height times pictures; 0 for a
-    graph that samples nothing. What a link or a picture decides counts as one picture of ``UNKNOWN`` pixels a side."""
-    output = output_node(graph)
+def most_pixels(program: Program) -> int:
+    """Pixels of the largest batch that a sampler of ``program`` denoises, width times height times pictures; 0 for one
+    that samples nothing. What a link or a picture decides counts as one picture of ``UNKNOWN`` pixels a side."""
+    graph = program.graph
     found: dict[str, Latents] = {}
     most = 0
-    for node in nodes_needed(graph, output) if output else ():
+    for node in program.nodes:
         linked = links(graph[node]["inputs"])
         before = [found[linked[name][0]] for name in ("samples", "samples1", "samples2", "latent_image")
                   if name in linked]  # fmt: skip

@@ -10,8 +10,8 @@ from typing import Any
 from PIL import Image
 
 from imagewright.errors import BadInput
-from imagewright.flow_format import Graph, links
-from imagewright.t2i_backends.execution.graph_check import nodes_needed, output_node
+from imagewright.flow_format import links
+from imagewright.t2i_backends.execution.program import Program
 from imagewright.t2i_backends.models.model_files import ModelPath
 from imagewright.t2i_backends.nodes.registry import NodeClass
 from imagewright.t2i_backends.nodes.runtime import Runtime
@@ -20,39 +20,36 @@ from imagewright.t2i_backends.values.handles import VaeHandle
 from imagewright.t2i_backends.values.node_inputs import VALUES, Input, read, refuse
 
 
-def execute(graph: Graph, run: Runtime) -> tuple[Image.Image, ...]:
-    """The pictures of a checked graph: one, or those of a batch in its order.
+def execute(program: Program, run: Runtime) -> tuple[Image.Image, ...]:
+    """The pictures of a checked program: one, or those of a batch in its order.
 
     Raises:
         BadInput: a model is missing, or values do not fit together.
         Cancelled: the person stopped it.
     """
-    output = output_node(graph)
-    if output is None:
+    if program.output is None:
         raise BadInput("the flow has no SaveImage node", "end it with a SaveImage")
-    job = _Execution(graph, run)
-    nodes = nodes_needed(graph, output)
-    for node in nodes:
+    job = _Execution(program, run)
+    for node in program.nodes:
         run.stop_if_cancelled()
         job.run_node(node)
-    run.facts |= {"nodes_run": str(job.ran), "nodes_cached": str(len(nodes) - job.ran)}
-    pictures: tuple[Image.Image, ...] = job.results[output][0]
+    run.facts |= {"nodes_run": str(job.ran), "nodes_cached": str(len(program.nodes) - job.ran)}
+    pictures: tuple[Image.Image, ...] = job.results[program.output][0]
     return pictures
 
 
 class _Execution:
     """The results so far, and the content key of each."""
 
-    def __init__(self, graph: Graph, run: Runtime) -> None:
-        self.graph, self.run = graph, run
+    def __init__(self, program: Program, run: Runtime) -> None:
+        self.graph, self.run = program.graph, run
         self.results: dict[str, tuple[Any, ...]] = {}
         self.keys: dict[str, str] = {}
         self.ran = 0
-        nodes = nodes_needed(graph, output_node(graph) or "")
-        for node in nodes:
-            if graph[node]["class_type"] in ("CheckpointLoaderSimple", "UNETLoader"):
+        for node in program.nodes:
+            if self.graph[node]["class_type"] in ("CheckpointLoaderSimple", "UNETLoader"):
                 self.run_node(node)
-        for node in nodes:
+        for node in program.nodes:
             if isinstance(handle := self._vae_of(node), VaeHandle):
                 run.vae = handle
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from imagewright.flow_format import Graph, links, order
+from collections.abc import Sequence
+
+from imagewright.flow_format import Graph, links
 from imagewright.t2i_backends.nodes.table import NODES, OUTPUTS, RESULTS
 from imagewright.t2i_backends.values.node_inputs import Flaw, flaws_of
 
@@ -22,17 +24,16 @@ def find_flaws(graph: Graph) -> list[Flaw]:
     return found
 
 
-def output_node(graph: Graph) -> str | None:
+def find_output(graph: Graph, ordered: Sequence[str]) -> str | None:
     """The node whose picture is the flow's result: the last SaveImage in running order, else the last PreviewImage."""
-    ordered = list(reversed(order(graph)))
-    found = (node for name in RESULTS for node in ordered if graph[node]["class_type"] == name)
+    found = (node for name in RESULTS for node in reversed(ordered) if graph[node]["class_type"] == name)
     return next(found, None)
 
 
-def nodes_needed(graph: Graph, output: str) -> list[str]:
+def nodes_needed(graph: Graph, ordered: Sequence[str], output: str) -> list[str]:
     """The nodes that ``output`` depends on, itself included, in running order."""
     wanted = {output}
-    for node in reversed(order(graph)):
+    for node in reversed(ordered):
         if node in wanted:
             wanted |= {source for source, _ in links(graph[node]["inputs"]).values()}
-    return [node for node in order(graph) if node in wanted]
+    return [node for node in ordered if node in wanted]

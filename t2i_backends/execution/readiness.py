@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 from imagewright.errors import BadInput
-from imagewright.flow_format import Graph, bind, order, parse_graph
+from imagewright.needs import NeededFile
 from imagewright.schemas import Flow, Problem, Readiness, SlotName
-from imagewright.t2i_backends.execution.batch_size import most_pixels
-from imagewright.t2i_backends.execution.graph_check import find_flaws, nodes_needed, output_node
+from imagewright.t2i_backends.execution.program import Program, compile_flow
 from imagewright.t2i_backends.families.facts import FAMILIES, TITLES
 from imagewright.t2i_backends.models.devices import bytes_per_number, device_is_cuda, free_memory, runs_on_cpu
 from imagewright.t2i_backends.models.headers import read_header
-from imagewright.t2i_backends.models.memory import Level, Needs, Room, choose, refusal
+from imagewright.t2i_backends.models.memory import Footprint, Level, Room, choose, refusal
 from imagewright.t2i_backends.models.model_files import (
     ModelFiles,
     ModelPart,
@@ -30,7 +29,6 @@ from imagewright.t2i_backends.models.model_files import (
     part_weights,
     weight_files,
 )
-from imagewright.t2i_backends.nodes.table import NODES
 
 _PARTS: dict[str, tuple[ModelPart, ...]] = {
     "checkpoints": ("net", "vae", "text"),
@@ -63,56 +61,55 @@ def check_flow(flow: Flow, files: ModelFiles, device: str, loaded: int = 0, wait
     ``loaded`` and ``waiting`` are the bytes of this process's models, on the device and in RAM, that would make room.
     """
     try:
-        return Readiness(problems=tuple(_problems(flow, files, device, loaded, waiting)))
+        program = compile_flow(flow).asked
+        return Readiness(problems=tuple(_problems(program, files, device, loaded, waiting)))
     except BadInput as error:
         return Readiness(problems=(Problem(kind="node", name=flow.id, remedy=_line(str(error), error.remedy)),))
 
 
-def _problems(flow: Flow, files: ModelFiles, device: str, loaded: int, waiting: int) -> Iterator[Problem]:
-    parsed = flow.model_copy(update={"graph": parse_graph(flow.graph)})
-    graph = bind(parsed, {"positive": "", "seed": 0})
-    if flow.card.kind != "text-to-image":
+def _problems(program: Program, files: ModelFiles, device: str, loaded: int, waiting: int) -> Iterator[Problem]:
+    if program.kind != "text-to-image":
         yield Problem(
             kind="kind",
-            name=flow.card.kind,
-            remedy=f"this flow makes {flow.card.kind}, not text-to-image; {_ELSEWHERE}",
+            name=program.kind,
+            remedy=f"this flow makes {program.kind}, not text-to-image; {_ELSEWHERE}",
         )
-    used = _used_models(graph, files)
-    foreign = tuple(_family_problems(flow, used))
+    used = _used_models(program, files)
+    foreign = tuple(_family_problems(program.family, used))
     yield from foreign
     if foreign:
         return
-    yield from (Problem(kind="node", name=f.name, remedy=_line(f.message, f.remedy)) for f in find_flaws(graph))
-    yield from _slot_problems(graph, flow)
+    yield from (Problem(kind="node", name=f.name, remedy=_line(f.message, f.remedy)) for f in program.flaws)
+    yield from _slot_problems(program)
     yield from _missing(used, files)
-    yield from _memory_problems(_needs(used, device, most_pixels(graph)), room(device, loaded, waiting))
+    yield from _memory_problems(_footprint(used, device, program.pixels), room(device, loaded, waiting))
 
 
-def placement(graph: Graph, files: ModelFiles, device: str, loaded: int, waiting: int) -> Level:
-    """How the models of ``graph`` are placed here; the leanest level where nothing fits (``check_flow`` says so)."""
-    needs = _needs(_used_models(graph, files), device, most_pixels(graph))
-    return choose(needs, room(device, loaded, waiting)) or "group"
+def placement(program: Program, files: ModelFiles, device: str, loaded: int, waiting: int) -> Level:
+    """How the models of ``program`` are placed here; the leanest level where nothing fits (``check_flow`` says so)."""
+    footprint = _footprint(_used_models(program, files), device, program.pixels)
+    return choose(footprint, room(device, loaded, waiting)) or "group"
 
 
-def pipeline_folders(flow: Flow, files: ModelFiles) -> tuple[Path, ...]:
-    """The folders of the models that ``flow`` names and that are here."""
-    used = _used_models(parse_graph(flow.graph), files)
+def pipeline_folders(program: Program, files: ModelFiles) -> tuple[Path, ...]:
+    """The folders of the models that ``program`` names and that are here."""
+    used = _used_models(program, files)
     return tuple(model.found.config for model in used if model.found is not None and model.found.config is not None)
 
 
-def slots_without_place(flow: Flow, values: Mapping[SlotName, object]) -> tuple[str, ...]:
-    """The slots that have a value and no place in ``flow``."""
-    return tuple(name for name, value in values.items() if value is not None and name not in flow.card.slots)
+def slots_without_place(program: Program, values: Mapping[SlotName, object]) -> tuple[str, ...]:
+    """The slots that have a value and no place in ``program``."""
+    return tuple(name for name, value in values.items() if value is not None and name not in program.slots)
 
 
 def _line(message: str, remedy: str) -> str:
     return f"{message}: {remedy}" if remedy else message
 
 
-def _slot_problems(graph: Graph, flow: Flow) -> Iterator[Problem]:
-    if output_node(graph) is None:
+def _slot_problems(program: Program) -> Iterator[Problem]:
+    if program.output is None:
         yield Problem(kind="slot", name="SaveImage", remedy="the flow has no SaveImage node: end it with one")
-    if "positive" not in flow.card.slots:
+    if "positive" not in program.slots:
         yield Problem(
             kind="slot",
             name="positive",
@@ -120,29 +117,19 @@ def _slot_problems(graph: Graph, flow: Flow) -> Iterator[Problem]:
         )
 
 
-def _used_models(graph: Graph, files: ModelFiles) -> tuple[UsedFile, ...]:
-    """Every model that the needed nodes of known classes name."""
-    output = output_node(graph)
-    nodes = nodes_needed(graph, output) if output else order(graph)
-    found: dict[tuple[str, str], UsedFile] = {}
-    for node in nodes:
-        known = NODES.get(graph[node]["class_type"])
-        for name, wanted in known.inputs.items() if known else ():
-            value = graph[node]["inputs"].get(name)
-            if wanted.kind == "file" and isinstance(value, str) and value.strip():
-                eight = str(graph[node]["inputs"].get("weight_dtype", "")).startswith("fp8")
-                found[wanted.folder, value] = replace(_look_up(files, wanted.folder, value), eight_bit=eight)
-    return tuple(found.values())
+def _used_models(program: Program, files: ModelFiles) -> tuple[UsedFile, ...]:
+    """Every model that ``program`` names, as it lies here now."""
+    return tuple(_look_up(files, named) for named in program.files)
 
 
-def _look_up(files: ModelFiles, kind: str, name: str) -> UsedFile:
+def _look_up(files: ModelFiles, named: NeededFile) -> UsedFile:
     try:
-        return UsedFile(kind, name, files.find(kind, name))
+        return UsedFile(named.folder, named.name, files.find(named.folder, named.name), eight_bit=named.eight_bit)
     except BadInput as error:
-        return UsedFile(kind, name, None, _line(str(error), error.remedy))
+        return UsedFile(named.folder, named.name, None, _line(str(error), error.remedy), named.eight_bit)
 
 
-def _family_problems(flow: Flow, used: tuple[UsedFile, ...]) -> Iterator[Problem]:
+def _family_problems(stated: str, used: tuple[UsedFile, ...]) -> Iterator[Problem]:
     """Models of a family that is not drawn here, or of two families; where files are missing, what the card states."""
     known = [(model, *_family(model.found)) for model in used if model.found is not None and model.kind in _DRAWN]
     for model, family, name in known:
@@ -152,7 +139,6 @@ def _family_problems(flow: Flow, used: tuple[UsedFile, ...]) -> Iterator[Problem
                 name=name,
                 remedy=f"{model.name} is a {name}; this backend draws {TITLES}: {_ELSEWHERE}",
             )
-    stated = flow.card.family
     if stated not in ("", *FAMILIES) and not any(name for _, _, name in known):
         yield Problem(kind="family", name=stated, remedy=f"this backend draws {TITLES}, not {stated}: {_ELSEWHERE}")
 
@@ -213,7 +199,7 @@ def _incomplete(model: UsedFile, found: ModelPath) -> Iterator[Problem]:
                 yield Problem(kind="model", name=f"{model.name}/{folder.name}", remedy=remedy)
 
 
-def _needs(used: tuple[UsedFile, ...], device: str, pixels: int = 0) -> Needs:
+def _footprint(used: tuple[UsedFile, ...], device: str, pixels: int = 0) -> Footprint:
     """The weights that a flow loads, in the number format of the device; a file that is whole counts once."""
     width = bytes_per_number(device)
     sums = {"net": 0, "text": 0, "vae": 0}
@@ -224,7 +210,7 @@ def _needs(used: tuple[UsedFile, ...], device: str, pixels: int = 0) -> Needs:
                 if file not in seen:
                     seen.add(file)
                     sums[part] += parameter_count(file) * (1 if model.eight_bit else width)
-    return Needs(**sums, pixels=pixels)
+    return Footprint(**sums, pixels=pixels)
 
 
 def _weights(model: UsedFile, part: ModelPart) -> tuple[Path, ...]:
@@ -244,6 +230,6 @@ def room(device: str, loaded: int, waiting: int = 0) -> Room:
     return Room(None if free is None else free + loaded, None if ram is None else ram + waiting, shared=False)
 
 
-def _memory_problems(needs: Needs, here: Room) -> Iterator[Problem]:
-    if choose(needs, here) is None:
-        yield Problem(kind="memory", name=f"{needs.total / 1e9:.1f} GB", remedy=refusal(needs, here))
+def _memory_problems(footprint: Footprint, here: Room) -> Iterator[Problem]:
+    if choose(footprint, here) is None:
+        yield Problem(kind="memory", name=f"{footprint.total / 1e9:.1f} GB", remedy=refusal(footprint, here))

@@ -23,7 +23,7 @@ LAYERS = 0.1
 
 
 @dataclass(frozen=True)
-class Needs:
+class Footprint:
     """Bytes of the weights of a flow, in the number format of the run."""
 
     net: int = 0
@@ -66,19 +66,19 @@ class Room:
     """Whether the device is the RAM."""
 
 
-def choose(needs: Needs, room: Room) -> Level | None:
+def choose(footprint: Footprint, room: Room) -> Level | None:
     """The fastest level that fits; None when none does."""
-    return next((level for level in LEVELS if fits(needs, room, level)), None)
+    return next((level for level in LEVELS if fits(footprint, room, level)), None)
 
 
-def fits(needs: Needs, room: Room, level: Level) -> bool:
-    """Whether ``needs`` fit under ``level``. In RAM alone there is nowhere to offload to."""
+def fits(footprint: Footprint, room: Room, level: Level) -> bool:
+    """Whether ``footprint`` fits under ``level``. In RAM alone there is nowhere to offload to."""
     if room.device is None:
         return level == "none"
     if room.shared:
-        return level == "none" and needs.total + needs.work - WORK <= room.device
-    enough_ram = room.ram is None or needs.in_ram(level) <= room.ram
-    return enough_ram and needs.on_device(level) + needs.work <= room.device
+        return level == "none" and footprint.total + footprint.work - WORK <= room.device
+    enough_ram = room.ram is None or footprint.in_ram(level) <= room.ram
+    return enough_ram and footprint.on_device(level) + footprint.work <= room.device
 
 
 def below(level: Level) -> Level | None:
@@ -87,21 +87,21 @@ def below(level: Level) -> Level | None:
     return LEVELS[at] if at < len(LEVELS) else None
 
 
-def refusal(needs: Needs, room: Room) -> str:
+def refusal(footprint: Footprint, room: Room) -> str:
     """Why nothing fits, and what would, in one line."""
     free = (room.device or 0) / 1e9
     if room.shared:
-        whole = needs.total + needs.work - WORK
-        said = f"the models{_beside(needs)} take {whole / 1e9:.1f} GB and {free:.1f} GB are free"
+        whole = footprint.total + footprint.work - WORK
+        said = f"the models{_beside(footprint)} take {whole / 1e9:.1f} GB and {free:.1f} GB are free"
         return f"{said}: use a larger machine, a flow on a smaller model or a ComfyUI server"
-    least = min((needs.on_device(level) + needs.work, level) for level in LEVELS)
-    said = f"the models{_beside(needs)} need {least[0] / 1e9:.1f} GB on the GPU even with offload level {least[1]}"
+    least = min((footprint.on_device(level) + footprint.work, level) for level in LEVELS)
+    said = f"the models{_beside(footprint)} need {least[0] / 1e9:.1f} GB on the GPU even with offload level {least[1]}"
     if least[0] <= (room.device or 0):
-        said = f"the models need {needs.in_ram('group') / 1e9:.1f} GB of RAM to wait in"
+        said = f"the models need {footprint.in_ram('group') / 1e9:.1f} GB of RAM to wait in"
         return f"{said} and {(room.ram or 0) / 1e9:.1f} GB are free: free some, or load the diffusion model as fp8"
-    remedy = "fewer or smaller pictures" if needs.work > WORK else "--device cpu, or a flow on a smaller model"
+    remedy = "fewer or smaller pictures" if footprint.work > WORK else "--device cpu, or a flow on a smaller model"
     return f"{said} and {free:.1f} GB are free: try {remedy}"
 
 
-def _beside(needs: Needs) -> str:
-    return f" and {needs.pixels / 1e6:.1f} megapixels at once" if needs.work > WORK else ""
+def _beside(footprint: Footprint) -> str:
+    return f" and {footprint.pixels / 1e6:.1f} megapixels at once" if footprint.work > WORK else ""

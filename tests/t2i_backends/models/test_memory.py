@@ -13,10 +13,10 @@ from imagewright.ports import Job
 from imagewright.t2i_backends import diffusers_local
 from imagewright.t2i_backends.diffusers_local import DiffusersBackend
 from imagewright.t2i_backends.execution import executor
-from imagewright.t2i_backends.models.memory import WORK, Needs, Room, below, choose, fits, refusal
+from imagewright.t2i_backends.models.memory import WORK, Footprint, Room, below, choose, fits, refusal
 from imagewright.t2i_backends.models.model_store import ModelStore
 
-FLUX = Needs(net=23_800_000_000, text=9_770_000_000, vae=168_000_000)
+FLUX = Footprint(net=23_800_000_000, text=9_770_000_000, vae=168_000_000)
 """FLUX.1-dev in bf16."""
 GB = 1_000_000_000
 
@@ -41,7 +41,7 @@ def test_a_cpu_has_nowhere_to_offload_to() -> None:
 
 
 def test_levels_by_hand() -> None:
-    needs = Needs(net=1000, text=400, vae=10)
+    needs = Footprint(net=1000, text=400, vae=10)
     assert [needs.on_device(level) for level in ("none", "model", "group")] == [1410, 1010, 110]
     assert [needs.in_ram(level) for level in ("none", "model", "group")] == [0, 1400, 1400]
     assert fits(needs, Room(WORK + 1010, 1400, shared=False), "model")
@@ -120,14 +120,17 @@ def test_eight_bit_weights_need_less(
     """A flow that keeps its diffusion model in fp8 fits where it would not fit whole."""
     import shutil
 
+    from imagewright.schemas import Card, Flow
     from imagewright.t2i_backends.execution import readiness
+    from imagewright.t2i_backends.execution.program import compile_flow
 
     shutil.copytree(model_root / "checkpoints" / "tiny", tmp_path / "diffusion_models" / "tiny")
     files = backend.files.__class__([tmp_path])
     graph = {"u": {"class_type": "UNETLoader", "inputs": {"unet_name": "tiny", "weight_dtype": "default"}}}
 
     def need() -> int:
-        return readiness._needs(readiness._used_models(graph, files), "cpu").net
+        program = compile_flow(Flow(id="x", graph=graph, card=Card(title="x")))
+        return readiness._footprint(readiness._used_models(program, files), "cpu").net
 
     whole = need()
     graph["u"]["inputs"]["weight_dtype"] = "fp8_e4m3fn"
