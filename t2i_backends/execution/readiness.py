@@ -11,7 +11,7 @@ from imagewright.flow_format import Graph, bind, order, parse_graph
 from imagewright.schemas import Flow, Problem, Readiness, SlotName
 from imagewright.t2i_backends.execution.batch_size import most_pixels
 from imagewright.t2i_backends.execution.graph_check import find_flaws, nodes_needed, output_node
-from imagewright.t2i_backends.families.facts import FAMILIES, TITLES
+from imagewright.t2i_backends.families.table import known_families, list_titles
 from imagewright.t2i_backends.models.devices import bytes_per_number, device_is_cuda, free_memory, runs_on_cpu
 from imagewright.t2i_backends.models.headers import read_header
 from imagewright.t2i_backends.models.memory import Level, Needs, Room, choose, refusal
@@ -146,15 +146,16 @@ def _family_problems(flow: Flow, used: tuple[UsedFile, ...]) -> Iterator[Problem
     """Models of a family that is not drawn here, or of two families; where files are missing, what the card states."""
     known = [(model, *_family(model.found)) for model in used if model.found is not None and model.kind in _DRAWN]
     for model, family, name in known:
-        if name and family not in FAMILIES:
+        if name and family not in known_families():
             yield Problem(
                 kind="family",
                 name=name,
-                remedy=f"{model.name} is a {name}; this backend draws {TITLES}: {_ELSEWHERE}",
+                remedy=f"{model.name} is a {name}; this backend draws {list_titles()}: {_ELSEWHERE}",
             )
     stated = flow.card.family
-    if stated not in ("", *FAMILIES) and not any(name for _, _, name in known):
-        yield Problem(kind="family", name=stated, remedy=f"this backend draws {TITLES}, not {stated}: {_ELSEWHERE}")
+    if stated not in ("", *known_families()) and not any(name for _, _, name in known):
+        remedy = f"this backend draws {list_titles()}, not {stated}: {_ELSEWHERE}"
+        yield Problem(kind="family", name=stated, remedy=remedy)
 
 
 _DRAWN = ("checkpoints", "diffusion_models", "controlnet")
