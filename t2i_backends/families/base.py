@@ -37,6 +37,15 @@ def side(shapes: Shapes, name: str, axis: int = 0) -> int:
     return 0
 
 
+def read_weights(file: Path, prefix: str = WHOLE) -> dict[str, torch.Tensor]:
+    """The tensors of a lone file whose names begin with ``prefix``, without it."""
+    from safetensors import safe_open
+
+    with safe_open(file, framework="pt") as stream:
+        names = [name for name in set(stream.keys()) if name.startswith(prefix)]
+        return {name.removeprefix(prefix): stream.get_tensor(name) for name in names}
+
+
 class Family(ABC):
     """All that is known of one family. A text encoder goes by its role: ``clip_l``, ``clip_g`` or ``t5``."""
 

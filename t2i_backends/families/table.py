@@ -26,11 +26,13 @@ def known_families() -> Mapping[str, Family]:
 
 
 def _make(kind: type[Family]) -> Family:
+    said = f"the model family {kind.__module__}:{kind.__qualname__}"
+    if not issubclass(kind, Family):
+        raise BadInput(f"{said} is no Family", "repair or uninstall its package")
     missing = [name for name in Family.__annotations__ if not hasattr(kind, name)]
-    missing += sorted(getattr(kind, "__abstractmethods__", ()))
-    if missing or not issubclass(kind, Family):
-        what = f"lacks {', '.join(missing)}" if missing else "is no Family"
-        raise BadInput(f"the model family {kind.__module__}:{kind.__qualname__} {what}", "repair or uninstall it")
+    missing += sorted(kind.__abstractmethods__)
+    if missing:
+        raise BadInput(f"{said} lacks {', '.join(missing)}", "repair or uninstall its package")
     return kind()
 
 

@@ -99,7 +99,7 @@ def _net(shapes: Shapes) -> Held | None:
         config = family.recognise(shapes)
         if config is not None:
             return _held(shapes, Held("net", family.name, config, channels=family.read_channels(shapes)))
-    other = next((name for mark, name in _OTHERS.items() if side(shapes, mark)), "") or _other_unet(shapes)
+    other = _other_unet(shapes) or next((name for mark, name in _OTHERS.items() if side(shapes, mark)), "")
     return _held(shapes, Held("net", other)) if other else None
 
 
@@ -113,7 +113,6 @@ def _held(shapes: Shapes, net: Held) -> Held:
 
 
 _OTHERS = {
-    "distilled_guidance_layer.in_proj.bias": "chroma",
     "txt_in.individual_token_refiner.blocks.0.adaLN_modulation.1.bias": "hunyuan-video",
     "double_stream_blocks.0.block.adaLN_modulation.1.bias": "hidream",
     "cap_embedder.0.weight": "lumina2",
@@ -123,6 +122,7 @@ _OTHERS = {
     "layers.0.adaLN_modulation.0.weight": "z-image",
     "patchify_proj.weight": "ltxv",
     "double_layers.0.attn.w2q.weight": "auraflow",
+    "distilled_guidance_layer.in_proj.bias": "chroma",
 }
 """A tensor that tells each family that this backend does not draw."""
 
