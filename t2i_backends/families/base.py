@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 if TYPE_CHECKING:
     import torch
 
+    from imagewright.flow_format import Graph
     from imagewright.t2i_backends.text.encode import Encoded, Encoders, Texts
     from imagewright.t2i_backends.values.handles import Conditioning, Control, Sampling, Shape
     from imagewright.t2i_backends.values.noise_levels import Table
@@ -24,20 +25,19 @@ CONFIGS = Path(__file__).resolve().parents[1] / "configs"
 """Configs of published models that ship with us, without weights."""
 Shapes = Mapping[str, tuple[int, ...]]
 """The tensors of a file by name, from its header."""
-WHOLE = "model.diffusion_model."
+NET_PREFIX = "model.diffusion_model."
 """What stands before the names of the diffusion model's tensors in a whole checkpoint."""
-Graph = dict[str, dict[str, Any]]
 
 
 def side(shapes: Shapes, name: str, axis: int = 0) -> int:
     """One side of a tensor, with or without the prefix of a whole checkpoint; 0 when it is not there."""
-    for known in (WHOLE + name, name):
+    for known in (NET_PREFIX + name, name):
         if known in shapes and len(shapes[known]) > axis:
             return shapes[known][axis]
     return 0
 
 
-def read_weights(file: Path, prefix: str = WHOLE) -> dict[str, torch.Tensor]:
+def read_weights(file: Path, prefix: str = NET_PREFIX) -> dict[str, torch.Tensor]:
     """The tensors of a lone file whose names begin with ``prefix``, without it."""
     from safetensors import safe_open
 

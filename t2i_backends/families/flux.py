@@ -15,7 +15,6 @@ from typing import TYPE_CHECKING, Any
 from imagewright.t2i_backends.families.base import (
     ControlPicture,
     Family,
-    Graph,
     Hint,
     Inputs,
     Net,
@@ -29,6 +28,7 @@ from imagewright.t2i_backends.values.noise_levels import DYNAMIC_TABLE, Shift, T
 if TYPE_CHECKING:
     import torch
 
+    from imagewright.flow_format import Graph
     from imagewright.t2i_backends.text.encode import Encoded, Encoders, Texts
     from imagewright.t2i_backends.values.handles import Conditioning, Control, Sampling, Shape
 
@@ -103,8 +103,8 @@ class Flux(Family):
 
     def table(self, net: Net, sampling: Sampling, shape: Shape) -> Table:
         """Shifted times; a ModelSamplingFlux node fixes the shift at its own size."""
-        if sampling.flux is not None:
-            most, least, width, height = sampling.flux
+        if sampling.dynamic is not None:
+            most, least, width, height = sampling.dynamic
             return Shift(math.exp(dynamic_mu(width * height / 256, least, most)), DYNAMIC_TABLE)
         if sampling.shift is not None:
             return Shift(sampling.shift)

@@ -46,24 +46,24 @@ def list_titles() -> str:
     return ", ".join(family.title for family in known_families().values())
 
 
-def recognise_pipeline(class_name: str) -> Family | None:
+def find_by_pipeline(class_name: str) -> Family | None:
     """The family of a diffusers pipeline class."""
     return next((family for family in known_families().values() if class_name in family.pipelines), None)
 
 
-def recognise_net(class_name: str, config: Mapping[str, object]) -> Family | None:
+def find_by_net(class_name: str, config: Mapping[str, object]) -> Family | None:
     """The family of a diffusion model by its class and config."""
     known = (family for family in known_families().values() if class_name == family.net_class)
     return next((family for family in known if family.fits(config)), None)
 
 
-def recognise_control(class_name: str, config: Mapping[str, object]) -> Family | None:
+def find_by_control(class_name: str, config: Mapping[str, object]) -> Family | None:
     """The family of a ControlNet by its class and config."""
     known = (family for family in known_families().values() if class_name and class_name == family.control_class)
     return next((family for family in known if family.fits(config)), None)
 
 
-def recognise_clip_type(kind: str) -> Family | None:
+def find_by_clip_type(kind: str) -> Family | None:
     """The family that the ``type`` of a text encoder loader means."""
     return next((family for family in known_families().values() if kind in family.clip_types), None)
 

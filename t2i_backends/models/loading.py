@@ -49,7 +49,7 @@ def load_net(source: ModelPath, dtype: torch.dtype) -> Net:
     """
     folder = _one(source, "net")
     config = read_config(folder / "config.json")
-    family = table.recognise_net(str(config.get("_class_name", "")), config)
+    family = table.find_by_net(str(config.get("_class_name", "")), config)
     if family is None:
         name = config.get("_class_name") or "model of unknown class"
         raise BadInput(f"{source.path.name!r} is a {name}, which is not drawn here", f"use {table.list_titles()}")
@@ -101,7 +101,7 @@ def load_control(source: ModelPath, dtype: torch.dtype) -> Any:
     if source.config is None:
         raise BadInput(f"the ControlNet {source.path.name!r} has no config beside it", config_remedy(source.path))
     kind = architecture(source)
-    family = table.recognise_control(kind, read_config(source.config / "config.json"))
+    family = table.find_by_control(kind, read_config(source.config / "config.json"))
     if family is None:
         raise BadInput(f"{source.path.name!r} is a {kind or 'model of unknown class'}, no ControlNet", "use another")
     weights = family.control_weights(source.path, source.config) if source.path.is_file() else None

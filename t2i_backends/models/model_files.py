@@ -180,7 +180,7 @@ def family_of(model: ModelPath) -> str:
     if model.config is not None:
         name = architecture(model)
         config = read_config(model.config / "config.json")
-        found = table.recognise_pipeline(name) or table.recognise_net(name, config)
+        found = table.find_by_pipeline(name) or table.find_by_net(name, config)
         if found or not model.path.is_file():
             return found.name if found else ""
     return look_at(model).family
@@ -191,7 +191,7 @@ def control_family(model: ModelPath) -> str:
     if model.path.is_file():
         return look_at(model).family if look_at(model).kind == "control" else ""
     config = read_config(model.config / "config.json") if model.config else {}
-    found = table.recognise_control(architecture(model), config)
+    found = table.find_by_control(architecture(model), config)
     return found.name if found else ""
 
 

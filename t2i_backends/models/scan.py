@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from imagewright.errors import BadInput
-from imagewright.t2i_backends.families.base import Graph
+from imagewright.flow_format import Graph
 from imagewright.t2i_backends.families.table import find_family, known_families
 from imagewright.t2i_backends.mini import shipped
 from imagewright.t2i_backends.models.headers import read_header

@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from imagewright.errors import BadInput
-from imagewright.t2i_backends.families.table import list_clip_types, list_titles, recognise_clip_type
+from imagewright.t2i_backends.families.table import find_by_clip_type, list_clip_types, list_titles
 from imagewright.t2i_backends.nodes.registry import MAX_SCALED, node_class
 from imagewright.t2i_backends.values.handles import ClipHandle, ModelHandle, VaeHandle
 from imagewright.t2i_backends.values.node_inputs import choice, link, model_file, real, truth, whole
@@ -48,7 +48,7 @@ def unet_loader(run: Runtime, unet_name: str, weight_dtype: str) -> tuple[ModelH
 def _text_encoders(run: Runtime, names: tuple[str, ...], kind: str, device: str) -> tuple[ClipHandle]:
     if device != "default":
         run.note(f"text encoder device {device}: the text encoders run on {run.device_name}")
-    family = recognise_clip_type(kind)
+    family = find_by_clip_type(kind)
     if family is None:
         raise BadInput(f"text encoders of type {kind!r} are not used here", f"this backend draws {list_titles()}")
     return (ClipHandle(tuple(run.find("text_encoders", name) for name in names), family.name),)
@@ -140,13 +140,13 @@ _MODEL = link("MODEL")
 @node_class("ModelSamplingSD3", {"model": _MODEL, "shift": real(0, 100, default=3.0)}, ("MODEL",), loads=True)
 def model_sampling_sd3(run: Runtime, model: ModelHandle, shift: float) -> tuple[ModelHandle]:
     """Another static shift of a flow-matching model."""
-    return _resampled(model, shift=shift, flux=None)
+    return _resampled(model, shift=shift, dynamic=None)
 
 
 @node_class("ModelSamplingAuraFlow", {"model": _MODEL, "shift": real(0, 100, default=1.73)}, ("MODEL",), loads=True)
 def model_sampling_aura_flow(run: Runtime, model: ModelHandle, shift: float) -> tuple[ModelHandle]:
     """The same, with another default."""
-    return _resampled(model, shift=shift, flux=None)
+    return _resampled(model, shift=shift, dynamic=None)
 
 
 @node_class(
@@ -165,7 +165,7 @@ def model_sampling_flux(
     run: Runtime, model: ModelHandle, max_shift: float, base_shift: float, width: int, height: int
 ) -> tuple[ModelHandle]:
     """FLUX's dynamic shift, fixed at one size."""
-    return _resampled(model, flux=(max_shift, base_shift, width, height))
+    return _resampled(model, dynamic=(max_shift, base_shift, width, height))
 
 
 _PREDICTIONS = {"eps": "epsilon", "v_prediction": "v_prediction"}
