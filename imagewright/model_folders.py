@@ -67,12 +67,12 @@ def _files(container: Container) -> ModelFiles:
 
 def _add_flows(container: Container, seen: Sequence[ScannedModel]) -> Iterator[str]:
     from imagewright.retrieval.intake import build_flow
-    from imagewright.t2i_backends.families.facts import FAMILIES
+    from imagewright.t2i_backends.families.table import known_families
     from imagewright.t2i_backends.models.scan import default_flows
 
     used = [file.name for flow in container.index.list() for file in flow.card.models]
     for name, family, graph in default_flows(seen, used):
-        title = FAMILIES[family].title
+        title = known_families()[family].title
         words = {
             "title": name, "family": family, "source": "made by models scan",
             "description": f"{name}, a {title} model found in the model folder, with the usual settings of {title}.",

@@ -212,6 +212,20 @@ class Polisher(Protocol):
         ...
 
 
+class FamilyHints(Protocol):
+    """What a model family says of flows that draw with it; classes of the registry's ``families`` have it."""
+
+    name: str
+    model_names: tuple[tuple[str, str], ...]
+    """``(pattern, base model)``: how its files are called; an empty base model is the file's own name."""
+    vague_names: tuple[tuple[str, str], ...]
+    """The same for names that other models' files may bear too: every other name is tried first."""
+    node_names: str
+    """A pattern for the node classes that only its flows use; empty for none."""
+    clip_types: frozenset[str]
+    """The ``type`` values of ComfyUI's text encoder loaders that mean it."""
+
+
 class Embedder(Protocol):
     """Turns texts into unit vectors."""
 

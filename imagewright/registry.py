@@ -1,6 +1,7 @@
 """Name → implementation. Built-ins stand in tables of ``module:attribute``; outsiders use entry points.
 
 Entry point groups: ``imagewright.backends``, ``imagewright.scorers``, ``imagewright.critics``,
+``imagewright.families`` (model families: subclasses of ``t2i_backends.families.base.Family``),
 ``imagewright.models`` (language models: ``(name, what stands behind its colon) → LanguageModel``).
 """
 
@@ -15,6 +16,12 @@ from imagewright.errors import BadInput
 
 BUILT_IN: Mapping[str, Mapping[str, str]] = {
     "backends": {"diffusers": "imagewright.t2i_backends.diffusers_local:DiffusersBackend"},
+    "families": {
+        "flux": "imagewright.t2i_backends.families.flux:Flux",
+        "sd3": "imagewright.t2i_backends.families.sd3:SD3",
+        "sdxl": "imagewright.t2i_backends.families.sdxl:SDXL",
+        "sd15": "imagewright.t2i_backends.families.sd15:SD15",
+    },
     "scorers": {"detector": "imagewright.tools.scorers.detector:DetectorScorer"},
     "models": {
         "paste": "imagewright.agents.llm.paste:paste_model",
@@ -38,9 +45,31 @@ def load(group: str, name: str) -> Any:
     """
     target = BUILT_IN[group].get(name)
     if target is not None:
-        module, _, attribute = target.partition(":")
-        return getattr(importlib.import_module(module), attribute)
+        return _import(target)
     for plugin in metadata.entry_points(group=f"imagewright.{group}"):
         if plugin.name == name:
             return plugin.load()
     raise BadInput(f"no {group[:-1]} is called {name!r}", f"known: {', '.join(names(group))}")
+
+
+def load_all(group: str) -> list[Any]:
+    """Everything registered in ``group``: what other packages bring, by name, then the built-ins in their order.
+
+    Raises:
+        BadInput: a package's entry point cannot be imported.
+    """
+    plugins = sorted(metadata.entry_points(group=f"imagewright.{group}"), key=lambda plugin: plugin.name)
+    return [*map(_load_plugin, plugins), *map(_import, BUILT_IN[group].values())]
+
+
+def _import(target: str) -> Any:
+    module, _, attribute = target.partition(":")
+    return getattr(importlib.import_module(module), attribute)
+
+
+def _load_plugin(plugin: metadata.EntryPoint) -> Any:
+    try:
+        return plugin.load()
+    except (ImportError, AttributeError) as error:
+        said = f"{plugin.value}, an entry point of {plugin.group}, cannot be imported: {error}"
+        raise BadInput(said, "repair or uninstall the package that brings it") from error

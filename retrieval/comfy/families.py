@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
+from functools import cache
 from typing import NamedTuple
 
+from imagewright.ports import FamilyHints
+from imagewright.registry import load_all
 from imagewright.schemas import ModelFile
 
 INPUT_FOLDERS: Mapping[str, str] = {
@@ -40,60 +43,65 @@ CLASS_FOLDERS: Mapping[tuple[str, str], str] = {
 BASE_FOLDERS = ("checkpoints", "diffusion_models")
 
 
+_NEWER = (
+    (r"flux.?2.*klein", "FLUX.2-klein", "flux2"),
+    (r"flux.?2", "FLUX.2-dev", "flux2"),
+    (r"flux.?3.*klein", "FLUX.3-klein", "flux3"),
+    (r"flux.?3", "FLUX.3", "flux3"),
+)
+"""``(pattern, base model, family)`` of families that no class stands for, whose names hold that of one that has one."""
+_OTHERS = (
+    (r"qwen.?image.?edit", "Qwen-Image-Edit", "qwen-image"),
+    (r"qwen.?image.?layered", "Qwen-Image-Layered", "qwen-image"),
+    (r"qwen.?image|firered.?image", "Qwen-Image", "qwen-image"),
+    (r"z.?image", "Z-Image", "z-image"),
+    (r"hidream.?e1", "HiDream-E1", "hidream"),
+    (r"hidream", "HiDream-I1", "hidream"),
+    (r"chroma", "Chroma", "chroma"),
+    (r"netayume|neta.?lumina|lumina", "Lumina-Image 2.0", "lumina2"),
+    (r"newbie", "NewBie-Image", "lumina2"),
+    (r"omnigen", "OmniGen2", "omnigen2"),
+    (r"ovis", "Ovis-Image", "ovis"),
+    (r"anima[-_]", "Anima", "anima"),
+    (r"longcat", "LongCat-Image", "longcat"),
+    (r"kandinsky", "Kandinsky 5", "kandinsky5"),
+    (r"capybara|hunyuanvideo|hunyuan_video", "HunyuanVideo", "hunyuan-video"),
+    (r"hunyuan.?3d", "Hunyuan3D", "hunyuan3d"),
+    (r"hunyuan.?image", "HunyuanImage", "hunyuan-image"),
+    (r"ltx", "LTX-Video", "ltxv"),
+    (r"chrono.?edit", "ChronoEdit", "wan"),
+    (r"wan[._-]?2|wan21|wan", "Wan", "wan"),
+    (r"cosmos", "Cosmos", "cosmos"),
+    (r"ace.?step", "ACE-Step", "ace-step"),
+    (r"stable.?audio", "Stable Audio", "stable-audio"),
+    (r"svd", "Stable Video Diffusion", "svd"),
+    (r"v2-1|sd_?2|512-inpainting", "SD 2.1", "sd2"),
+)
+"""The same where the names do not."""
+_OTHER_CLASSES = (("QwenImage", "qwen-image"), ("HiDream", "hidream"))
+_UNSTATED = frozenset({"", "stable_diffusion", "default"})
+
+
 class _Known(NamedTuple):
     pattern: str
     base_model: str
     family: str
 
 
-_MODELS = (
-    _Known(r"^mini$", "mini", "flux"),
-    _Known(r"flux.?2.*klein", "FLUX.2-klein", "flux2"),
-    _Known(r"flux.?2", "FLUX.2-dev", "flux2"),
-    _Known(r"flux.?3.*klein", "FLUX.3-klein", "flux3"),
-    _Known(r"flux.?3", "FLUX.3", "flux3"),
-    _Known(r"flux.*schnell", "FLUX.1-schnell", "flux"),
-    _Known(r"flux.*kontext", "FLUX.1-Kontext", "flux"),
-    _Known(r"flux.*krea", "FLUX.1-Krea", "flux"),
-    _Known(r"flux.*fill", "FLUX.1-Fill", "flux"),
-    _Known(r"uso.?flux|flux", "FLUX.1-dev", "flux"),
-    _Known(r"pony|illustrious|noobai|animagine", "", "sdxl"),
-    _Known(r"sd_?xl.*turbo", "SDXL Turbo", "sdxl"),
-    _Known(r"sd_?xl|sd-xl", "SDXL 1.0", "sdxl"),
-    _Known(r"sd_?3\.?5", "SD 3.5", "sd3"),
-    _Known(r"sd_?3", "SD 3", "sd3"),
-    _Known(r"qwen.?image.?edit", "Qwen-Image-Edit", "qwen-image"),
-    _Known(r"qwen.?image.?layered", "Qwen-Image-Layered", "qwen-image"),
-    _Known(r"qwen.?image|firered.?image", "Qwen-Image", "qwen-image"),
-    _Known(r"z.?image", "Z-Image", "z-image"),
-    _Known(r"hidream.?e1", "HiDream-E1", "hidream"),
-    _Known(r"hidream", "HiDream-I1", "hidream"),
-    _Known(r"chroma", "Chroma", "chroma"),
-    _Known(r"netayume|neta.?lumina|lumina", "Lumina-Image 2.0", "lumina2"),
-    _Known(r"newbie", "NewBie-Image", "lumina2"),
-    _Known(r"omnigen", "OmniGen2", "omnigen2"),
-    _Known(r"ovis", "Ovis-Image", "ovis"),
-    _Known(r"anima[-_]", "Anima", "anima"),
-    _Known(r"longcat", "LongCat-Image", "longcat"),
-    _Known(r"kandinsky", "Kandinsky 5", "kandinsky5"),
-    _Known(r"capybara|hunyuanvideo|hunyuan_video", "HunyuanVideo", "hunyuan-video"),
-    _Known(r"hunyuan.?3d", "Hunyuan3D", "hunyuan3d"),
-    _Known(r"hunyuan.?image", "HunyuanImage", "hunyuan-image"),
-    _Known(r"ltx", "LTX-Video", "ltxv"),
-    _Known(r"chrono.?edit", "ChronoEdit", "wan"),
-    _Known(r"wan[._-]?2|wan21|wan", "Wan", "wan"),
-    _Known(r"cosmos", "Cosmos", "cosmos"),
-    _Known(r"ace.?step", "ACE-Step", "ace-step"),
-    _Known(r"stable.?audio", "Stable Audio", "stable-audio"),
-    _Known(r"svd", "Stable Video Diffusion", "svd"),
-    _Known(r"v2-1|sd_?2|512-inpainting", "SD 2.1", "sd2"),
-    _Known(r"v1-5|sd_?1\.?5|v1-4|dreamshaper|realistic.?vision", "SD 1.5", "sd15"),
-)
-"""Model names by what their files are called; the first that matches counts."""
-_CLASSES = (("Flux", "flux"), ("SDXL", "sdxl"), ("SD3", "sd3"), ("QwenImage", "qwen-image"), ("HiDream", "hidream"))
-_SHARED = frozenset({"EmptySD3LatentImage", "ModelSamplingSD3"})
-"""Classes that flows of other families use as well, whatever their names say."""
-_UNSTATED = frozenset({"", "stable_diffusion", "default"})
+@cache
+def _hints() -> tuple[FamilyHints, ...]:
+    """What each family says of its flows, in the order in which they are asked."""
+    return tuple(load_all("families"))
+
+
+@cache
+def _known_names() -> tuple[_Known, ...]:
+    """Model names by what their files are called; the first that matches counts."""
+    names = {hints.name for hints in _hints()}
+    newer, others = ([_Known(*row) for row in rows if row[2] not in names] for rows in (_NEWER, _OTHERS))
+    own = [_Known(*pair, hints.name) for hints in _hints() for pair in hints.model_names]
+    vague = [_Known(*pair, hints.name) for hints in _hints() for pair in hints.vague_names]
+    return (*newer, *own, *others, *vague)
 
 
 def guess_model(models: Sequence[ModelFile], classes: Sequence[str], stated: Sequence[str]) -> tuple[str, str]:
@@ -101,7 +109,7 @@ def guess_model(models: Sequence[ModelFile], classes: Sequence[str], stated: Seq
     for model in models:
         if model.folder in BASE_FOLDERS:
             stem = re.sub(r"\.(safetensors|sft|gguf|ckpt|pt|pth|bin)$", "", re.split(r"[\\/]", model.name)[-1])
-            known = next((known for known in _MODELS if re.search(known.pattern, stem, re.IGNORECASE)), None)
+            known = next((known for known in _known_names() if re.search(known.pattern, stem, re.IGNORECASE)), None)
             if known:
                 return known.base_model or stem[:100], known.family
             return stem[:100], _family(classes, stated)
@@ -111,6 +119,7 @@ def guess_model(models: Sequence[ModelFile], classes: Sequence[str], stated: Seq
 def _family(classes: Sequence[str], stated: Sequence[str]) -> str:
     told = next((kind for kind in stated if kind not in _UNSTATED), None)
     if told:
-        return told.replace("_", "-")[:40]
-    own = [name for name in classes if name not in _SHARED]
-    return next((family for part, family in _CLASSES if any(part in name for name in own)), "")
+        own = (hints.name for hints in _hints() if told in hints.clip_types)
+        return next(own, told.replace("_", "-")[:40])
+    marks = (*((hints.node_names, hints.name) for hints in _hints() if hints.node_names), *_OTHER_CLASSES)
+    return next((family for mark, family in marks if any(re.search(mark, name) for name in classes)), "")

@@ -14,7 +14,7 @@ from torch.overrides import TorchFunctionMode
 
 from imagewright.errors import BadInput
 from imagewright.t2i_backends.families.base import Net
-from imagewright.t2i_backends.families.facts import FAMILIES
+from imagewright.t2i_backends.families.table import known_families
 from imagewright.t2i_backends.models.loading import latent_channels
 from imagewright.t2i_backends.models.model_files import ModelPath, component, family_of, read_config, vae_scale
 from imagewright.t2i_backends.pictures.pixels import Vae
@@ -32,11 +32,11 @@ class RandomModels:
 
     def load_net(self, source: ModelPath, dtype: torch.dtype) -> Net:
         """A diffusion model in the shape of ``source``."""
-        facts = FAMILIES[family_of(source)]
+        family = known_families()[family_of(source)]
         config = read_config(component(source, "net")[0] / "config.json")
-        model = _made(lambda: getattr(diffusers, facts.net_class).from_config(config), dtype)
+        model = _made(lambda: family.net_type().from_config(config), dtype)
         schedule = read_config(component(source, "net")[0].parent / "scheduler" / "scheduler_config.json")
-        return Net(model, facts, schedule, vae_scale(source), latent_channels(model, facts))
+        return Net(model, family, schedule, vae_scale(source), latent_channels(model, family))
 
     def load_vae(self, source: ModelPath, dtype: torch.dtype, family: str) -> Vae:
         """An autoencoder in the shape of ``source``."""
@@ -50,12 +50,12 @@ class RandomModels:
         family = family_of(source)
         folders = {folder.name: folder for folder in component(source, "text")}
         parts = {}
-        for role, name in FAMILIES[family].encoders.items():
+        for role, name in known_families()[family].encoders.items():
             if name in folders:
                 config = read_config(folders[name] / "config.json")
                 kind = getattr(transformers, cast("list[str]", config["architectures"])[0])
                 model = _made(functools.partial(kind, kind.config_class(**config)), dtype)
-                parts[role] = model, tokenizers.find_tokenizer(source, folders[name], role, family)
+                parts[role] = model, tokenizers.find_tokenizer(source, folders[name], role)
         return Encoders(family, parts)
 
     def load_control(self, source: ModelPath, dtype: torch.dtype) -> Any:

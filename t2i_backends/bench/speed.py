@@ -19,21 +19,16 @@ from imagewright.errors import BadInput
 from imagewright.t2i_backends.bench.random_models import RandomModels
 from imagewright.t2i_backends.denoising.denoise import Conditioned, Denoiser
 from imagewright.t2i_backends.denoising.sampler import draw_noise, run_loop
-from imagewright.t2i_backends.families.base import Inputs, Net
-from imagewright.t2i_backends.families.facts import FAMILIES
-from imagewright.t2i_backends.families.table import LOOPS
+from imagewright.t2i_backends.families.base import CONFIGS, Inputs, Net
+from imagewright.t2i_backends.families.table import find_family, known_families
 from imagewright.t2i_backends.models import loading
 from imagewright.t2i_backends.models.devices import pick_device, pick_dtype
 from imagewright.t2i_backends.models.memory import LEVELS, Level
-from imagewright.t2i_backends.models.model_files import CONFIGS, ModelFiles, ModelPath, architecture, family_of
+from imagewright.t2i_backends.models.model_files import ModelFiles, ModelPath, architecture, family_of
 from imagewright.t2i_backends.models.model_store import ModelStore, quiet
 from imagewright.t2i_backends.text.encode import encode_texts, texts_for
 from imagewright.t2i_backends.values.handles import ClipHandle, Conditioning, ModelHandle, Sampling, Shape, VaeHandle
 
-_PIPELINES = {
-    "flux": "FluxPipeline", "sd3": "StableDiffusion3Pipeline", "sdxl": "StableDiffusionXLPipeline",
-    "sd15": "StableDiffusionPipeline",
-}  # fmt: skip
 RANDOM = "random:"
 _PROMPT = "a red circle"
 
@@ -105,8 +100,8 @@ def _source(roots: Sequence[Path], checkpoint: str) -> ModelPath:
         known = sorted(RANDOM + path.parent.name for path in CONFIGS.glob("*/model_index.json"))
         raise BadInput(f"{checkpoint[:60]!r} is no diffusers folder in the model folders",
                        f"name one, or mini, or one of {', '.join(known)}")  # fmt: skip
-    kind = _PIPELINES.get(family_of(source), "")
-    if architecture(source) != kind:
+    family = find_family(family_of(source))
+    if family is None or architecture(source) != family.pipeline:
         raise BadInput(f"{checkpoint[:60]!r} is a {architecture(source)}", "only text to image is measured")
     return source
 
@@ -125,7 +120,7 @@ def _at_level(store: ModelStore, level: Level, source: ModelPath, asked: SpeedOr
 
 def _measured(store: ModelStore, level: Level, source: ModelPath, asked: SpeedOrder) -> Compared:
     handle = ClipHandle((source,))
-    unit = FAMILIES[family_of(source)].unit
+    unit = known_families()[family_of(source)].unit
     encoders = store.text(handle)
     found, text_peak = _peak(partial(encode_texts, encoders, handle, texts_for(_PROMPT)), store.device)
     del encoders
@@ -140,20 +135,17 @@ def _measured(store: ModelStore, level: Level, source: ModelPath, asked: SpeedOr
 
 def _stock(source: ModelPath, net: Net, coder: Any) -> Any:
     """The stock pipeline around the same diffusion model where it lies, fed with ready embeddings."""
-    kind = getattr(diffusers, _PIPELINES[net.facts.name])
-    left_out: dict[str, Any] = dict.fromkeys(net.facts.encoders.values())
-    left_out |= {name.replace("text_encoder", "tokenizer"): None for name in net.facts.encoders.values()}
-    if net.facts.name == "sd15":
-        left_out |= {"safety_checker": None, "requires_safety_checker": False}
-    parts = {net.facts.net_folder: net.model, "vae": coder, **left_out}
-    pipe = kind.from_pretrained(str(source.path), local_files_only=True, use_safetensors=True, **parts)
+    left_out: dict[str, Any] = dict.fromkeys(net.family.encoders.values())
+    left_out |= {name.replace("text_encoder", "tokenizer"): None for name in net.family.encoders.values()}
+    parts = {net.family.net_folder: net.model, "vae": coder, **left_out, **net.family.stock_parts}
+    pipe = net.family.stock().from_pretrained(str(source.path), local_files_only=True, use_safetensors=True, **parts)
     pipe.set_progress_bar_config(disable=True)
     return pipe
 
 
 def _ours(net: Net, found: Conditioning, shape: Shape, device: torch.device, steps: int) -> Callable[[], object]:
     """One picture's denoising by our loop, over evenly spaced sigmas: only their number matters here."""
-    family = LOOPS[net.facts.name]
+    family = net.family
     table = family.table(net, Sampling(), shape)
     given = family.inputs(net, found, shape, False)
     dtype = net.dtype
@@ -173,12 +165,10 @@ def _theirs(pipe: Any, net: Net, found: Conditioning, asked: SpeedOrder, device:
     """One picture's denoising by the stock pipeline, without text encoding and decoding."""
     call: dict[str, Any] = {
         "prompt_embeds": found.embeds.to(device, net.dtype), "height": asked.size, "width": asked.size,
-        "num_inference_steps": asked.steps, "output_type": "latent",
+        "num_inference_steps": asked.steps, "output_type": "latent", **net.family.stock_call,
     }  # fmt: skip
     if found.pooled is not None:
         call["pooled_prompt_embeds"] = found.pooled.to(device, net.dtype)
-    if net.facts.name != "flux":
-        call["guidance_scale"] = 1.0
     return lambda: pipe(**call, generator=torch.Generator("cpu").manual_seed(0))
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import torch
@@ -11,9 +12,6 @@ from PIL import Image
 from imagewright.errors import BadInput
 from imagewright.t2i_backends.denoising.denoise import Cells, TimedHint
 from imagewright.t2i_backends.families.base import Hint, Net
-from imagewright.t2i_backends.families.flux import FluxHint
-from imagewright.t2i_backends.families.sd3 import SD3Hint
-from imagewright.t2i_backends.families.unet import UNetHint
 from imagewright.t2i_backends.pictures import pixels
 from imagewright.t2i_backends.values.handles import Control, Images, Shape
 from imagewright.t2i_backends.values.noise_levels import Table
@@ -39,23 +37,34 @@ def hints(
 
 def _hint(run: Runtime, net: Net, shape: Shape, area: Cells | None, control: Control) -> Hint:
     model = run.store.control(control.net)
-    if type(model).__name__ != net.facts.control_class:
+    if type(model).__name__ != net.family.control_class:
         name = control.net.source.path.name
-        raise BadInput(f"the ControlNet {name!r} is not one for {net.facts.title}", "use one of the same base model")
+        raise BadInput(f"the ControlNet {name!r} is not one for {net.family.title}", "use one of the same base model")
     size = (shape[3] * net.scale, shape[2] * net.scale)
     images = tuple(image.convert("RGB").resize(size, Image.Resampling.BICUBIC) for image in control.images)
+    return net.family.hint(model, control, _Picture(run, net, shape[0], area, control, images))
 
-    def seen(values: torch.Tensor, scale: int = 1) -> torch.Tensor:
-        return pixels.repeat(_cut(values, area, scale), shape[0])
 
-    if net.facts.control_class == "ControlNetModel":
-        return UNetHint(model, seen(_pixels(run, net, images, 0, 1), net.scale), control.strength)
-    if net.facts.name == "flux":
-        if model.input_hint_block is not None:
-            return FluxHint(model, seen(_pixels(run, net, images, -1, 1), net.scale), control.strength)
-        return FluxHint(model, seen(_latents(run, net, images, control)), control.strength, control.net.mode)
-    raw = bool(model.config.force_zeros_for_pooled_projection)
-    return SD3Hint(model, seen(_latents(run, net, images, control, raw)), control.strength)
+@dataclass(frozen=True)
+class _Picture:
+    """The picture of a ControlNet, as a family asks for it."""
+
+    run: Runtime
+    net: Net
+    batch: int
+    area: Cells | None
+    control: Control
+    images: Images
+
+    def pixels(self, low: float, high: float) -> torch.Tensor:
+        """``(batch, 3, height, width)``, black at ``low`` and white at ``high``."""
+        found = _pixels(self.run, self.net, self.images, low, high)
+        return pixels.repeat(_cut(found, self.area, self.net.scale), self.batch)
+
+    def latents(self, without_shift: bool = False) -> torch.Tensor:
+        """``(batch, C, rows, columns)``, scaled as the model's latents are."""
+        found = _latents(self.run, self.net, self.images, self.control, without_shift)
+        return pixels.repeat(_cut(found, self.area, 1), self.batch)
 
 
 def _cut(image: torch.Tensor, area: Cells | None, scale: int) -> torch.Tensor:

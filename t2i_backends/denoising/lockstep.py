@@ -19,8 +19,9 @@ from typing import Any
 import torch
 
 from imagewright.errors import Cancelled
+from imagewright.t2i_backends.families.table import known_families
 
-SHARED = frozenset({"txt_ids", "img_ids"})
+SHARED = frozenset[str]().union(*(family.unbatched for family in known_families().values()))
 """Tensors without a batch dimension: one serves the whole batch, so they must be equal."""
 
 

@@ -6,27 +6,19 @@ import contextlib
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from diffusers import FluxPipeline, StableDiffusion3Pipeline, StableDiffusionPipeline, StableDiffusionXLPipeline
 from diffusers.hooks.group_offloading import _maybe_remove_and_reapply_group_offloading
 from diffusers.utils import recurse_remove_peft_layers
 from peft.tuners.tuners_utils import BaseTunerLayer
 
 from imagewright.errors import BadInput
-from imagewright.t2i_backends.families.base import Net
-from imagewright.t2i_backends.families.facts import FAMILIES
+from imagewright.t2i_backends.families.base import Family, Net
+from imagewright.t2i_backends.families.table import known_families
 from imagewright.t2i_backends.models.headers import read_header
 from imagewright.t2i_backends.models.loading import quiet
 from imagewright.t2i_backends.models.model_files import ModelPath
 from imagewright.t2i_backends.text.encode import Encoders
 from imagewright.t2i_backends.values.handles import Loras
 
-_READERS: Mapping[str, Any] = {
-    "flux": FluxPipeline,
-    "sd3": StableDiffusion3Pipeline,
-    "sdxl": StableDiffusionXLPipeline,
-    "sd15": StableDiffusionPipeline,
-}
-"""The pipelines whose readers know the LoRA formats of their family: diffusers, kohya, xlabs and others."""
 _OTHER_MODEL = "use a LoRA of this base model"
 
 
@@ -62,11 +54,12 @@ def wear_on_text(encoders: Encoders, loras: Loras) -> Iterator[None]:
     if not wanted:
         yield
         return
+    family = known_families()[encoders.family]
     models = {role: model for role, (model, _) in encoders.parts.items() if role != "t5"}
     try:
         with quiet():
             for i, (lora, strength) in enumerate(wanted):
-                _put_on_text(encoders.family, models, lora, strength, f"lora_{i}")
+                _put_on_text(family, models, lora, strength, f"lora_{i}")
             for model in models.values():
                 names = [f"lora_{i}" for i in range(len(wanted)) if f"lora_{i}" in getattr(model, "peft_config", {})]
                 _wear(model, names)
@@ -79,24 +72,16 @@ def wear_on_text(encoders: Encoders, loras: Loras) -> Iterator[None]:
                 model._hf_peft_config_loaded = None
 
 
-def _read(lora: ModelPath, family: str, net: Any = None) -> tuple[dict[str, Any], Any, Any]:
+def _read(lora: ModelPath, family: Family, model: Any = None) -> tuple[dict[str, Any], Any, Any]:
     """The weights, alphas and metadata of one file, in diffusers' names."""
     file = lora.path
     header = read_header(file)
     if header is None or not header.complete:
         raise BadInput(f"the LoRA {file.name!r} is {'cut off' if header else 'no safetensors file'}", "get it again")
-    options: dict[str, Any] = {
-        "weight_name": file.name, "return_lora_metadata": True, "local_files_only": True, "use_safetensors": True
-    }  # fmt: skip
-    if family == "flux":
-        options["return_alphas"] = True
-    if family == "sdxl" and net is not None:
-        options["unet_config"] = net.config
-    found = _READERS[family].lora_state_dict(str(file.parent), **options)
-    if family == "sd3":
-        return found[0], None, found[1]
-    weights, alphas, metadata = found
-    return weights, alphas, metadata
+    return family.read_lora(
+        str(file.parent), model, weight_name=file.name, return_lora_metadata=True, local_files_only=True,
+        use_safetensors=True,
+    )  # fmt: skip
 
 
 def _put_on(net: Net, lora: ModelPath, name: str) -> str:
@@ -104,19 +89,15 @@ def _put_on(net: Net, lora: ModelPath, name: str) -> str:
 
     Files that also replace norm layers or widen inputs (control LoRAs) are refused: those changes would stay behind.
     """
-    family, part = net.facts.name, net.facts.net_folder
+    family, part = net.family, net.family.net_folder
     with _one_line(lora):
         weights, alphas, metadata = _read(lora, family, net.model)
         mine = {key: value for key, value in weights.items() if key.startswith(f"{part}.") and "lora" in key}
         odd = any(key.startswith(f"{part}.") and "lora" not in key and "alpha" not in key for key in weights)
         if not mine or odd:
-            title = FAMILIES[family].title
-            raise BadInput(f"the LoRA {lora.path.name!r} holds no plain LoRA weights for {title}", _OTHER_MODEL)
-        load = getattr(_READERS[family], f"load_lora_into_{part}")
-        if family == "sd3":
-            load(mine, net.model, adapter_name=name, metadata=metadata)
-        else:
-            load(mine, alphas, net.model, adapter_name=name, metadata=metadata)
+            said = f"the LoRA {lora.path.name!r} holds no plain LoRA weights for {family.title}"
+            raise BadInput(said, _OTHER_MODEL)
+        family.wear_lora(net.model, mine, alphas, metadata, name)
     if name not in getattr(net.model, "peft_config", {}):
         raise BadInput(f"the LoRA {lora.path.name!r} fits no layer of this model", _OTHER_MODEL)
     return name
@@ -133,14 +114,14 @@ def _wear(model: Any, names: Sequence[str]) -> None:
             layer.set_adapter(list(names))
 
 
-def _put_on_text(family: str, models: Mapping[str, Any], lora: ModelPath, strength: float, name: str) -> None:
+def _put_on_text(family: Family, models: Mapping[str, Any], lora: ModelPath, strength: float, name: str) -> None:
     with _one_line(lora):
         weights, alphas, metadata = _read(lora, family)
         for role, model in models.items():
-            prefix = FAMILIES[family].encoders[role]
+            prefix = family.encoders[role]
             mine = {key: value for key, value in weights.items() if key.startswith(f"{prefix}.") and "lora" in key}
             if mine:
-                _READERS[family].load_lora_into_text_encoder(
+                family.stock().load_lora_into_text_encoder(
                     mine, network_alphas=alphas, text_encoder=model, prefix=prefix, lora_scale=strength,
                     adapter_name=name, metadata=metadata,
                 )  # fmt: skip

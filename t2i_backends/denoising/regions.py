@@ -1,4 +1,5 @@
-"""A job's regions, on the way to the model: attention masks for FLUX, blended predictions for every other family."""
+"""A job's regions, on the way to the model: attention masks where the family takes them, else blended
+predictions."""
 
 from __future__ import annotations
 
@@ -42,8 +43,9 @@ def parts(
         return (), 0
     run.facts["regions"] = f"{len(job.regions)} in the first {steps} of {total} steps"
     texts = [run.encode(found[0].clip, region.caption) for region in job.regions]
-    if net.facts.name == "flux":
-        return (_masked(run, plain[0], found[0], texts, shape), *plain[1:]), steps
+    if net.family.masks_text:
+        cells = shape[2] // net.family.unit, shape[3] // net.family.unit
+        return (_masked(run, plain[0], found[0], texts, cells), *plain[1:]), steps
     run.facts["regions"] += ", predictions blended"
     owned = own_tokens(job.regions, shape[2], shape[3]).reshape(len(texts), shape[2], shape[3]).float()
     masks = [owned[i : i + 1].numpy() for i in range(len(texts))]
@@ -55,10 +57,10 @@ def parts(
 
 
 def _masked(
-    run: Runtime, plain: Conditioned, base: Conditioning, texts: Sequence[Conditioning], shape: Shape
+    run: Runtime, plain: Conditioned, base: Conditioning, texts: Sequence[Conditioning], tokens: tuple[int, int]
 ) -> Conditioned:
-    """Base and region prompts in one sequence, under a mask of who may look at whom."""
-    owned = own_tokens(run.job.regions, shape[2] // 2, shape[3] // 2)
+    """Base and region prompts in one sequence, under a mask of who may look at whom; ``tokens`` are rows, columns."""
+    owned = own_tokens(run.job.regions, *tokens)
     mask = attention_mask(base.embeds.shape[1], texts[0].embeds.shape[1], owned).to(run.store.device)
     like = plain.inputs.embeds
     captions = (text.embeds.to(like.device, like.dtype).expand(like.shape[0], -1, -1) for text in texts)

@@ -22,7 +22,6 @@ from imagewright.t2i_backends.denoising.redraw import soft_boxes
 from imagewright.t2i_backends.denoising.samplers.base import OnLatent, Source, with_noise
 from imagewright.t2i_backends.denoising.samplers.table import SAMPLERS
 from imagewright.t2i_backends.families.base import Inputs, Net
-from imagewright.t2i_backends.families.table import LOOPS
 from imagewright.t2i_backends.pictures import pixels
 from imagewright.t2i_backends.pictures.pixels import Mask
 from imagewright.t2i_backends.values.handles import (
@@ -74,7 +73,7 @@ def sample(run: Runtime, asked: Request) -> Latent:
     shape = shape_of(asked.latent, net)
     if run.job.redraw is not None:
         shape = (1, *shape[1:])  # one picture is there to be redrawn, whatever the flow's batch
-    table = LOOPS[net.facts.name].table(net, asked.model.sampling, shape)
+    table = net.family.table(net, asked.model.sampling, shape)
     sigmas = _sigmas(run, asked, shape, table)
     total = max(len(sigmas) - 1, 0)
     places = asked.latent.places if shape[0] == len(asked.latent.places) else ()
@@ -127,7 +126,7 @@ def shape_of(latent: Latent, net: Net) -> Shape:
     Raises:
         BadInput: the size does not fit the model.
     """
-    unit = net.scale * net.facts.unit
+    unit = net.scale * net.family.unit
     if latent.width % unit or latent.height % unit:
         width, height = (max(unit, round(side / unit) * unit) for side in (latent.width, latent.height))
         raise BadInput(f"{latent.width} x {latent.height} pixels do not fit this model",
@@ -142,7 +141,7 @@ def _sigmas(run: Runtime, asked: Request, shape: Shape, own: Table) -> list[floa
         if model == asked.model:
             return own
         net = run.load_net(model)
-        return LOOPS[net.facts.name].table(net, model.sampling, shape)
+        return net.family.table(net, model.sampling, shape)
 
     redraw = run.job.redraw
     strength = 1.0 if redraw is None else regions.share(redraw.strength, "redraw strength")
@@ -185,7 +184,7 @@ def _resized(mask: Mask, shape: Shape) -> torch.Tensor:
 def _denoiser(
     run: Runtime, asked: Request, net: Net, table: Table, shape: Shape, total: int, kept: Kept | None
 ) -> Denoiser:
-    family = LOOPS[net.facts.name]
+    family = net.family
     guided = asked.cfg != 1
 
     def part(found: Conditioning, negative: bool = False) -> Conditioned:
@@ -209,7 +208,7 @@ def _denoiser(
 
 
 def _part(run: Runtime, net: Net, table: Table, shape: Shape, found: Conditioning, negative: bool) -> Conditioned:
-    inputs = _placed(run, net, LOOPS[net.facts.name].inputs(net, found, shape, negative), shape[0])
+    inputs = _placed(run, net, net.family.inputs(net, found, shape, negative), shape[0])
     mask = None if found.mask is None else _resized(found.mask, shape).to(run.store.device)
     area = _cells(found, net, shape, mask)
     hints = controls.hints(run, net, table, shape, area, found.controls)
@@ -225,7 +224,7 @@ def _placed(run: Runtime, net: Net, inputs: Inputs, batch: int) -> Inputs:
     config = net.model.config
     width = config.get("joint_attention_dim") or config.get("cross_attention_dim")
     if isinstance(width, int) and inputs.embeds.shape[-1] != width:
-        raise BadInput("the text encoders do not belong to the model", f"use those of {net.facts.title}")
+        raise BadInput("the text encoders do not belong to the model", f"use those of {net.family.title}")
 
     def there(value: torch.Tensor | None) -> torch.Tensor | None:
         return None if value is None else pixels.repeat(value.to(run.store.device, net.dtype), batch)
@@ -248,7 +247,7 @@ def _cells(found: Conditioning, net: Net, shape: Shape, mask: torch.Tensor | Non
         bottom, right = int(rows.max()) + 1, int(columns.max()) + 1
     else:
         return None
-    unit = net.facts.unit
+    unit = net.family.unit
     top, left = (min(max(side // unit * unit, 0), whole - unit) for side, whole in ((top, shape[2]), (left, shape[3])))
     bottom, right = (
         min(max(math.ceil(side / unit) * unit, start + unit), whole)
@@ -271,6 +270,6 @@ def _record(run: Runtime, asked: Request, net: Net, sigmas: int) -> None:
     if guidance != DEFAULT_GUIDANCE and not net.model.config.get("guidance_embeds"):
         run.note(f"guidance {guidance:g}: this model takes none but cfg, so that it had no effect")
     run.facts |= {"truncated": "; ".join(cuts)} if cuts else {}
-    run.facts |= {"family": net.facts.name, "sampler": asked.sampler, "steps": str(asked.steps or max(sigmas - 1, 0)),
+    run.facts |= {"family": net.family.name, "sampler": asked.sampler, "steps": str(asked.steps or max(sigmas - 1, 0)),
                   "cfg": f"{asked.cfg:g}", "guidance": f"{guidance:g}", "sigmas": str(sigmas),
                   "seed": "none" if asked.seed is None else str(asked.seed), **(asked.facts or {})}  # fmt: skip

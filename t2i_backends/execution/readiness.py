@@ -10,7 +10,7 @@ from imagewright.errors import BadInput
 from imagewright.needs import NeededFile
 from imagewright.schemas import Flow, Problem, Readiness, SlotName
 from imagewright.t2i_backends.execution.program import Program, compile_flow
-from imagewright.t2i_backends.families.facts import FAMILIES, TITLES
+from imagewright.t2i_backends.families.table import known_families, list_titles
 from imagewright.t2i_backends.models.devices import bytes_per_number, device_is_cuda, free_memory, runs_on_cpu
 from imagewright.t2i_backends.models.headers import read_header
 from imagewright.t2i_backends.models.memory import Footprint, Level, Room, choose, refusal
@@ -133,14 +133,15 @@ def _family_problems(stated: str, used: tuple[UsedFile, ...]) -> Iterator[Proble
     """Models of a family that is not drawn here, or of two families; where files are missing, what the card states."""
     known = [(model, *_family(model.found)) for model in used if model.found is not None and model.kind in _DRAWN]
     for model, family, name in known:
-        if name and family not in FAMILIES:
+        if name and family not in known_families():
             yield Problem(
                 kind="family",
                 name=name,
-                remedy=f"{model.name} is a {name}; this backend draws {TITLES}: {_ELSEWHERE}",
+                remedy=f"{model.name} is a {name}; this backend draws {list_titles()}: {_ELSEWHERE}",
             )
-    if stated not in ("", *FAMILIES) and not any(name for _, _, name in known):
-        yield Problem(kind="family", name=stated, remedy=f"this backend draws {TITLES}, not {stated}: {_ELSEWHERE}")
+    if stated not in ("", *known_families()) and not any(name for _, _, name in known):
+        remedy = f"this backend draws {list_titles()}, not {stated}: {_ELSEWHERE}"
+        yield Problem(kind="family", name=stated, remedy=remedy)
 
 
 _DRAWN = ("checkpoints", "diffusion_models", "controlnet")

@@ -1,1 +1,1 @@
-"""The model families that this backend draws: ``facts`` says what they are, ``table`` how each one denoises."""
+"""The model families that this backend draws: one class in one file each; ``table`` finds them."""

@@ -9,24 +9,103 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any
+from pathlib import PurePosixPath
+from typing import TYPE_CHECKING, Any
 
-import torch
-from diffusers import FluxPipeline
+from imagewright.t2i_backends.families.base import (
+    ControlPicture,
+    Family,
+    Hint,
+    Inputs,
+    Net,
+    Shapes,
+    make_node,
+    merge_residuals,
+    side,
+)
+from imagewright.t2i_backends.values.noise_levels import DYNAMIC_TABLE, Shift, Table, dynamic_mu, shift_of
 
-from imagewright.t2i_backends.families.base import Hint, Inputs, Net, merge_residuals
-from imagewright.t2i_backends.values.handles import Conditioning, Sampling, Shape
-from imagewright.t2i_backends.values.noise_levels import DYNAMIC_TABLE, Shift, Table, flux_mu, shift_of
+if TYPE_CHECKING:
+    import torch
+
+    from imagewright.flow_format import Graph
+    from imagewright.t2i_backends.text.encode import Encoded, Encoders, Texts
+    from imagewright.t2i_backends.values.handles import Conditioning, Control, Sampling, Shape
+
+LONGEST_TEXT = 512
+"""The longest text sequence that it takes, in tokens."""
 
 
-class Flux:
+class Flux(Family):
     """The FLUX.1 family."""
+
+    name = "flux"
+    title = "FLUX.1"
+    pipeline = "FluxPipeline"
+    pipelines = frozenset({"FluxPipeline", "FluxImg2ImgPipeline", "FluxInpaintPipeline", "FluxControlNetPipeline"})
+    net_class = "FluxTransformer2DModel"
+    net_folder = "transformer"
+    control_class = "FluxControlNetModel"
+    ends = (("img_in.weight", "final_layer.linear.weight"), ("x_embedder.weight", "proj_out.weight"))
+    encoders = {"clip_l": "text_encoder", "t5": "text_encoder_2"}
+    clip_types = frozenset({"flux"})
+    clip_loaders = frozenset({"DualCLIPLoader"})
+    unit = 2
+    packed = 4
+    vae_scaling, vae_shift = 0.3611, 0.1159
+    masks_text = True
+    unbatched = frozenset({"txt_ids", "img_ids"})
+    lora_alphas = True
+    stock_call = {}
+    usual = {"steps": 24, "cfg": 1.0, "sampler_name": "euler", "scheduler": "simple", "side": 1024}
+    model_names = (
+        (r"^mini$", "mini"),
+        (r"flux.*schnell", "FLUX.1-schnell"),
+        (r"flux.*kontext", "FLUX.1-Kontext"),
+        (r"flux.*krea", "FLUX.1-Krea"),
+        (r"flux.*fill", "FLUX.1-Fill"),
+        (r"flux", "FLUX.1-dev"),
+    )
+    node_names = "Flux"
+
+    def recognise(self, shapes: Shapes) -> str | None:
+        """By its double blocks in Black Forest Labs' layout, by its single ones in diffusers'; without Chroma's
+        guidance layer. A model that sees more than packed latents has no config here."""
+        into = side(shapes, "single_transformer_blocks.0.proj_mlp.weight") and side(shapes, "x_embedder.weight", 1)
+        first = side(shapes, "double_blocks.0.img_attn.norm.key_norm.scale")
+        if not (first or into) or side(shapes, "distilled_guidance_layer.in_proj.bias"):
+            return None
+        if side(shapes, "img_in.weight", 1) not in (0, 64) or into not in (0, 64):
+            return ""
+        marks = ("guidance_in.in_layer.weight", "time_text_embed.guidance_embedder.linear_1.weight")
+        return "flux-dev" if any(side(shapes, mark) for mark in marks) else "flux-schnell"
+
+    def recognise_control(self, shapes: Shapes) -> str | None:
+        """By what only its ControlNets have, in diffusers' layout; none of their configs ships with us."""
+        single = any(name.startswith("controlnet_single_blocks.") for name in shapes)
+        return "" if single or "controlnet_x_embedder.weight" in shapes else None
+
+    def recognise_lora(self, names: str) -> bool:
+        """By its double and single blocks."""
+        marks = ("double_blocks", "single_transformer_blocks", "lora_unet_single_blocks")
+        return any(mark in names for mark in marks)
+
+    def describe_noise(self, model: Any) -> Mapping[str, Any]:
+        """A dynamic shift for dev, none for schnell."""
+        guided = model.config.guidance_embeds
+        return {"use_dynamic_shifting": True} if guided else {"use_dynamic_shifting": False, "shift": 1.0}
+
+    def encode(self, encoders: Encoders, texts: Texts, stop: int) -> Encoded:
+        """T5's states, and CLIP-L's vector at the end token."""
+        embeds, cut = encoders.read_t5(texts["t5"], LONGEST_TEXT)
+        clip = encoders.clip("clip_l").encode(texts["clip_l"], chunked=False)
+        return embeds, clip.pooled, (clip.cut(texts["clip_l"]), cut)
 
     def table(self, net: Net, sampling: Sampling, shape: Shape) -> Table:
         """Shifted times; a ModelSamplingFlux node fixes the shift at its own size."""
-        if sampling.flux is not None:
-            most, least, width, height = sampling.flux
-            return Shift(math.exp(flux_mu(width * height / 256, least, most)), DYNAMIC_TABLE)
+        if sampling.dynamic is not None:
+            most, least, width, height = sampling.dynamic
+            return Shift(math.exp(dynamic_mu(width * height / 256, least, most)), DYNAMIC_TABLE)
         if sampling.shift is not None:
             return Shift(sampling.shift)
         return shift_of(net.scheduler, shape[2] * shape[3] // 4)
@@ -49,9 +128,29 @@ class Flux:
             )[0]  # fmt: skip
         return x - sigma * unpack_latents(found.float(), x.shape[2], x.shape[3])
 
+    def hint(self, model: Any, control: Control, seen: ControlPicture) -> Hint:
+        """The picture as pixels for a ControlNet that reads them itself, else as latents."""
+        if model.input_hint_block is not None:
+            return FluxHint(model, seen.pixels(-1, 1), control.strength)
+        return FluxHint(model, seen.latents(), control.strength, control.net.mode)
+
+    def default_graph(self, checkpoint: str) -> Graph:
+        """With distilled guidance and no negative prompt; schnell takes four steps and no guidance."""
+        graph = super().default_graph(checkpoint)
+        graph["3"] = make_node("ConditioningZeroOut", conditioning=["2", 0])
+        graph["4"]["class_type"] = "EmptySD3LatentImage"
+        if "schnell" in PurePosixPath(checkpoint).name.lower():
+            graph["5"]["inputs"]["steps"] = 4
+        else:
+            graph["8"] = make_node("FluxGuidance", conditioning=["2", 0], guidance=3.5)
+            graph["5"]["inputs"]["positive"] = ["8", 0]
+        return graph
+
 
 def common(net: Net, packed: torch.Tensor, sigma: float, inputs: Inputs, cells: Sequence[int]) -> dict[str, Any]:
     """What the transformer and its ControlNets are both given."""
+    import torch
+
     device, dtype, count = packed.device, net.dtype, [packed.shape[0]]
     guided = net.model.config.guidance_embeds
     return {
@@ -76,6 +175,8 @@ class FluxHint:
 
     def residuals(self, net: Net, x: torch.Tensor, sigma: float, time: float, inputs: Inputs) -> Mapping[str, Any]:
         """The blocks' residuals. A ControlNet reads the base text alone: regions are none of its business."""
+        import torch
+
         rows = self.image.shape[2] // (net.scale if self.model.input_hint_block is not None else 1)
         given = common(net, x, sigma, inputs, (rows, x.shape[1] * 4 // rows))
         if self.mode is not None:
@@ -99,17 +200,23 @@ class FluxHint:
 def image_ids(rows: int, columns: int, device: torch.device, dtype: torch.dtype) -> torch.Tensor:
     """Position ids of ``rows * columns`` image tokens, as the pipeline makes them; made once, not once a step: they
     are built in RAM, and a copy to the GPU waits for it."""
+    from diffusers import FluxPipeline
+
     ids: torch.Tensor = FluxPipeline._prepare_latent_image_ids(1, rows, columns, device, dtype)
     return ids
 
 
 def pack_latents(latents: torch.Tensor) -> torch.Tensor:
     """``(batch, C, h, w)`` to ``(batch, h / 2 * w / 2, 4 C)``."""
+    from diffusers import FluxPipeline
+
     packed: torch.Tensor = FluxPipeline._pack_latents(latents, *latents.shape)
     return packed
 
 
 def unpack_latents(packed: torch.Tensor, height: int, width: int) -> torch.Tensor:
     """``(batch, tokens, 4 C)`` to ``(batch, C, height, width)``; the sizes are latent cells."""
+    from diffusers import FluxPipeline
+
     latents: torch.Tensor = FluxPipeline._unpack_latents(packed, height, width, 1)
     return latents

@@ -5,17 +5,94 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import torch
-
-from imagewright.t2i_backends.families.base import Hint, Inputs, Net, merge_residuals
-from imagewright.t2i_backends.values.handles import Conditioning, Sampling, Shape
+from imagewright.t2i_backends.families.base import (
+    ControlPicture,
+    Family,
+    Hint,
+    Inputs,
+    Net,
+    Shapes,
+    merge_residuals,
+    side,
+)
 from imagewright.t2i_backends.values.noise_levels import Shift, Table, shift_of
 
+if TYPE_CHECKING:
+    import torch
 
-class SD3:
+    from imagewright.t2i_backends.text.encode import Encoded, Encoders, Texts
+    from imagewright.t2i_backends.values.handles import Conditioning, Control, Sampling, Shape
+
+T5_TOKENS = 256
+"""The T5 sequence of the stock pipeline."""
+
+
+class SD3(Family):
     """The SD3 family."""
+
+    name = "sd3"
+    title = "SD3.5"
+    pipeline = "StableDiffusion3Pipeline"
+    pipelines = frozenset({
+        "StableDiffusion3Pipeline", "StableDiffusion3Img2ImgPipeline", "StableDiffusion3InpaintPipeline",
+        "StableDiffusion3ControlNetPipeline",
+    })  # fmt: skip
+    net_class = "SD3Transformer2DModel"
+    net_folder = "transformer"
+    control_class = "SD3ControlNetModel"
+    encoders = {"clip_l": "text_encoder", "clip_g": "text_encoder_2", "t5": "text_encoder_3"}
+    spare = frozenset({"t5"})
+    projected = frozenset({"clip_l", "clip_g"})
+    clip_types = frozenset({"sd3"})
+    clip_loaders = frozenset({"CLIPLoader", "DualCLIPLoader", "TripleCLIPLoader"})
+    unit = 2
+    vae_scaling, vae_shift = 1.5305, 0.0609
+    usual = {"steps": 28, "cfg": 4.5, "sampler_name": "euler", "scheduler": "sgm_uniform", "side": 1024}
+    model_names = ((r"sd_?3\.?5", "SD 3.5"), (r"sd_?3", "SD 3"))
+    node_names = r"(?<!ModelSampling)SD3(?!LatentImage)"
+
+    def recognise(self, shapes: Shapes) -> str | None:
+        """By its joint blocks in either layout: how many there are, and whether some attend twice."""
+        original = side(shapes, "joint_blocks.0.context_block.adaLN_modulation.1.bias")
+        diffusers = side(shapes, "transformer_blocks.0.norm1_context.linear.weight")
+        if not original and not (diffusers and side(shapes, "pos_embed.proj.weight")):
+            return None
+        large = ("joint_blocks.37.x_block.mlp.fc1.weight", "transformer_blocks.37.ff.net.0.proj.weight")
+        if any(side(shapes, mark) for mark in large):
+            return "sd35-large"
+        dual = ("joint_blocks.0.x_block.attn2.qkv.weight", "transformer_blocks.0.attn2.to_q.weight")
+        return "sd35-medium" if any(side(shapes, mark) for mark in dual) else "sd3-medium"
+
+    def recognise_control(self, shapes: Shapes) -> str | None:
+        """By what only its ControlNets have, in diffusers' layout; none of their configs ships with us."""
+        blocks = any(name.startswith("controlnet_blocks.") for name in shapes)
+        return "" if blocks and any(name.startswith("pos_embed_input.") for name in shapes) else None
+
+    def recognise_lora(self, names: str) -> bool:
+        """By its joint blocks."""
+        return "joint_blocks" in names or "joint_transformer_blocks" in names
+
+    def describe_noise(self, model: Any) -> Mapping[str, Any]:
+        """A static shift of 3."""
+        return {"shift": 3.0}
+
+    def encode(self, encoders: Encoders, texts: Texts, stop: int) -> Encoded:
+        """Both CLIPs' last layer but one side by side, widened to T5's states and put before them; both vectors."""
+        import torch
+
+        pair = [encoders.clip(role).encode(texts[role], chunked=False) for role in ("clip_l", "clip_g")]
+        both = torch.cat([found.layer(stop or -2) for found in pair], dim=-1)
+        pooled = torch.cat([found.pooled for found in pair], dim=-1)
+        cuts = [found.cut(texts["clip_l"]) for found in pair[:1]]
+        if "t5" in encoders.parts:
+            t5, cut = encoders.read_t5(texts["t5"], T5_TOKENS)
+            cuts.append(cut)
+        else:
+            t5 = torch.zeros(1, T5_TOKENS, encoders.t5_width, device=both.device, dtype=both.dtype)
+        both = torch.nn.functional.pad(both, (0, t5.shape[-1] - both.shape[-1])).to(t5.device)
+        return torch.cat([both, t5], dim=1), pooled, tuple(cuts)
 
     def table(self, net: Net, sampling: Sampling, shape: Shape) -> Table:
         """Shifted times; a ModelSamplingSD3 node states another shift."""
@@ -31,6 +108,8 @@ class SD3:
         self, net: Net, table: Table, x: torch.Tensor, sigma: float, inputs: Inputs, hints: Sequence[Hint], context: str
     ) -> torch.Tensor:
         """``x - sigma * velocity``."""
+        import torch
+
         seen = x.to(net.dtype)
         time = torch.full([x.shape[0]], sigma * 1000, device=x.device, dtype=torch.float32)
         added = merge_residuals([hint.residuals(net, seen, sigma, sigma * 1000, inputs) for hint in hints])
@@ -40,6 +119,11 @@ class SD3:
         )[0]  # fmt: skip
         x0: torch.Tensor = x - sigma * found.float()
         return x0
+
+    def hint(self, model: Any, control: Control, seen: ControlPicture) -> Hint:
+        """The picture as latents; ControlNets without a pooled vector leave the VAE's shift out."""
+        without_shift = bool(model.config.force_zeros_for_pooled_projection)
+        return SD3Hint(model, seen.latents(without_shift), control.strength)
 
 
 @dataclass(frozen=True)
@@ -52,6 +136,8 @@ class SD3Hint:
 
     def residuals(self, net: Net, x: torch.Tensor, sigma: float, time: float, inputs: Inputs) -> Mapping[str, Any]:
         """The blocks' residuals; which text the ControlNet reads is in its config, as in the stock pipeline."""
+        import torch
+
         config = self.model.config
         pooled = inputs.pooled
         if config.force_zeros_for_pooled_projection and pooled is not None:

@@ -1,43 +1,98 @@
-"""SD1.5 and SDXL with its refiner: UNets that predict noise or velocity over the 1000 training steps.
-
-With stock sigmas and ``euler`` the results are ``StableDiffusionPipeline``'s and ``StableDiffusionXLPipeline``'s.
-"""
+"""What the families of UNets share: noise or velocity predicted over the 1000 training steps, ControlNets, LoRAs."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
-import torch
+import numpy as np
 
-from imagewright.t2i_backends.families.base import Hint, Inputs, Net, merge_residuals
-from imagewright.t2i_backends.values.handles import Conditioning, Sampling, Shape
+from imagewright.t2i_backends.families.base import (
+    ControlPicture,
+    Family,
+    Hint,
+    Inputs,
+    Net,
+    Shapes,
+    merge_residuals,
+    side,
+)
 from imagewright.t2i_backends.values.noise_levels import Table, betas_of
 
-ASCORE, ASCORE_AGAINST = 6.0, 2.5
-"""The refiner's aesthetic scores where a flow states none; the values of the stock pipeline and of ComfyUI."""
+if TYPE_CHECKING:
+    import torch
+
+    from imagewright.t2i_backends.values.handles import Control, Sampling, Shape
+
+PLAIN = (4, 9)
+"""Channels that UNets see for text to image and for inpainting."""
+_HINTS = ("input_hint_block.0.weight", "controlnet_cond_embedding.conv_in.weight")
+_SIZES = ("label_emb.0.0.weight", "add_embedding.linear_1.weight")
+_CONTEXT = tuple(
+    f"{block}.transformer_blocks.0.attn2.to_k.weight"
+    for block in ("input_blocks.1.1", "input_blocks.4.1", "down_blocks.0.attentions.0", "down_blocks.1.attentions.0")
+)
 
 
-class SD15:
-    """The SD1.5 family."""
+@dataclass(frozen=True)
+class UNetMarks:
+    """What the tensors of a UNet tell, in either layout."""
+
+    stem: int
+    """Channels that it sees."""
+    context: int
+    """The width of the text that it reads."""
+    labels: int
+    """The width of the numbers that it takes beside the text; 0 for none."""
+
+
+def read_unet(shapes: Shapes) -> UNetMarks | None:
+    """The marks of a UNet that reads text; None for any other model."""
+    stem = side(shapes, "input_blocks.0.0.weight", 1) or side(shapes, "conv_in.weight", 1)
+    context = next((width for name in _CONTEXT if (width := side(shapes, name, 1))), 0)
+    labels = next((width for name in _SIZES if (width := side(shapes, name, 1))), 0)
+    return UNetMarks(stem, context, labels) if stem and context else None
+
+
+def is_unet_control(shapes: Shapes, sized: bool) -> bool:
+    """Whether this is the ControlNet of a UNet: one that takes sizes beside its text, or one that does not."""
+    if not any(name in shapes or f"control_model.{name}" in shapes for name in _HINTS):
+        return False
+    return any(name.endswith(_SIZES) for name in shapes) == sized
+
+
+class UNet(Family):
+    """A family whose diffusion model is a UNet."""
+
+    net_class = "UNet2DConditionModel"
+    net_folder = "unet"
+    control_class = "ControlNetModel"
+    ends = (("input_blocks.0.0.weight", "out.2.weight"), ("conv_in.weight", "conv_out.weight"))
+    inpaints = True
+    lora_alphas = True
+
+    def control_weights(self, file: Path, config: Path) -> dict[str, torch.Tensor] | None:
+        """Under the names of the first releases or under diffusers'."""
+        from imagewright.t2i_backends.models.control_files import control_state
+
+        return control_state(file, config)
 
     def table(self, net: Net, sampling: Sampling, shape: Shape) -> Table:
         """The sigmas of the training steps."""
         found = betas_of(net.scheduler)
         return replace(found, zero_terminal_snr=True) if sampling.zero_terminal_snr else found
 
-    def inputs(self, net: Net, found: Conditioning, shape: Shape, negative: bool) -> Inputs:
-        """CLIP's states."""
-        return Inputs(found.embeds)
-
     def x0(
         self, net: Net, table: Table, x: torch.Tensor, sigma: float, inputs: Inputs, hints: Sequence[Hint], context: str
     ) -> torch.Tensor:
         """``x - sigma * noise`` for a model that predicts noise, ``x / (s^2 + 1) - s v / sqrt(s^2 + 1)`` for velocity
         (Salimans and Ho 2022, arXiv 2202.00512)."""
-        time = float(table.time(_array(sigma)))
+        import torch
+
+        time = float(table.time(np.array(sigma)))
         seen = (x / math.sqrt(sigma**2 + 1)).to(net.dtype)
         added = merge_residuals([hint.residuals(net, seen, sigma, time, inputs) for hint in hints])
         whole = seen if inputs.fill is None else torch.cat([seen, inputs.fill], dim=1)
@@ -58,45 +113,14 @@ class SD15:
         """``epsilon`` or ``v_prediction``."""
         return str(net.extra.get("prediction") or net.scheduler.get("prediction_type", "epsilon"))
 
-
-class SDXL(SD15):
-    """The SDXL family, refiner included."""
-
-    def inputs(self, net: Net, found: Conditioning, shape: Shape, negative: bool) -> Inputs:
-        """The CLIPs' states, CLIP-G's vector, and the sizes: those of the picture where the flow states none."""
-        size = {"width": shape[3] * net.scale, "height": shape[2] * net.scale}
-        said = {**size, "crop_w": 0, "crop_h": 0, **found.sizes}
-        said = {"target_width": size["width"], "target_height": size["height"], **said}
-        numbers = [said["height"], said["width"], said["crop_h"], said["crop_w"]]
-        if _size_numbers(net, found) == 5:
-            numbers.append(said.get("ascore", ASCORE_AGAINST if negative else ASCORE))
-        else:
-            numbers += [said["target_height"], said["target_width"]]
-        return Inputs(found.embeds, found.pooled, sizes=torch.tensor([numbers], dtype=torch.float32))
-
-    def beside_text(self, inputs: Inputs) -> dict[str, torch.Tensor] | None:
-        """CLIP-G's vector and the sizes."""
-        assert inputs.pooled is not None
-        assert inputs.sizes is not None
-        return {"text_embeds": inputs.pooled, "time_ids": inputs.sizes}
-
-
-def _size_numbers(net: Net, found: Conditioning) -> int:
-    """How many size numbers the UNet takes: six, or five for the refiner."""
-    config = net.model.config
-    pooled = 0 if found.pooled is None else found.pooled.shape[-1]
-    return int((config.projection_class_embeddings_input_dim - pooled) // config.addition_time_embed_dim)
-
-
-def _array(value: float) -> Any:
-    import numpy as np
-
-    return np.array(value)
+    def hint(self, model: Any, control: Control, seen: ControlPicture) -> Hint:
+        """The picture as pixels."""
+        return UNetHint(model, seen.pixels(0, 1), control.strength)
 
 
 @dataclass(frozen=True)
 class UNetHint:
-    """A ControlNet of an SD1.5 or SDXL model with its picture, pixels in [0, 1]."""
+    """A UNet's ControlNet with its picture, pixels in [0, 1]."""
 
     model: Any
     image: torch.Tensor

@@ -8,15 +8,17 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
 from typing import Literal
 
+from imagewright.t2i_backends.families.base import Shapes, side
+from imagewright.t2i_backends.families.table import known_families
+from imagewright.t2i_backends.families.unet import read_unet
+
 HeaderKind = Literal["checkpoint", "net", "vae", "text", "lora", "control", "upscaler", "unknown"]
 LARGEST_HEADER = 100_000_000
-_PREFIX = "model.diffusion_model."
-Shapes = Mapping[str, tuple[int, ...]]
 
 
 @dataclass(frozen=True)
@@ -25,16 +27,16 @@ class Held:
 
     kind: HeaderKind
     family: str = ""
-    """``flux``, ``sd3``, ``sdxl``, ``sd15``, or a family that this backend does not draw; empty when unknown."""
+    """The name of a known family, or of one that this backend does not draw; empty when unknown."""
     config: str = ""
-    """The configs that ship with us for it (a folder of ``configs``); empty for none."""
+    """The configs for it (a folder among its family's, else among ours); empty for none."""
     roles: tuple[str, ...] = ()
     """The text encoders in it: ``clip_l``, ``clip_g``, ``t5``."""
     has_vae: bool = False
     prediction: str = ""
     """``v_prediction`` where the file says so."""
     channels: tuple[int, int] = (0, 0)
-    """What a FLUX transformer or a UNet sees and gives; zeros for anything else."""
+    """What the diffusion model of a known family sees and gives; zeros where nothing tells."""
 
 
 @dataclass(frozen=True)
@@ -92,90 +94,22 @@ def recognise(shapes: Shapes) -> Held:
     return Held("unknown")
 
 
-def _side(shapes: Shapes, name: str, axis: int) -> int:
-    """One side of a tensor, with or without the prefix of a whole checkpoint; 0 when it is not there."""
-    for known in (_PREFIX + name, name):
-        if known in shapes and len(shapes[known]) > axis:
-            return shapes[known][axis]
-    return 0
-
-
 def _net(shapes: Shapes) -> Held | None:
-    for rule in (_flux, _sd3, _unet, _others):
-        found = rule(shapes)
-        if found is not None:
-            roles = tuple(role for role, marks in _TEXT_MARKS.items() if any(mark in shapes for mark in marks))
-            has_vae = any(name.startswith(("first_stage_model.", "vae.")) for name in shapes)
-            whole = bool(roles) or has_vae
-            kind: HeaderKind = "checkpoint" if whole else "net"
-            return Held(kind, found[0], found[1], roles, has_vae, _prediction(shapes), _channels(shapes))
-    return None
+    for family in known_families().values():
+        config = family.recognise(shapes)
+        if config is not None:
+            return _held(shapes, Held("net", family.name, config, channels=family.read_channels(shapes)))
+    other = _other_unet(shapes) or next((name for mark, name in _OTHERS.items() if side(shapes, mark)), "")
+    return _held(shapes, Held("net", other)) if other else None
 
 
-_ENDS = (
-    ("input_blocks.0.0.weight", "out.2.weight"), ("conv_in.weight", "conv_out.weight"),
-    ("img_in.weight", "final_layer.linear.weight"), ("x_embedder.weight", "proj_out.weight"),
-)  # fmt: skip
-"""The first and the last layer of UNets and of FLUX's transformers, in both layouts."""
-
-
-def _channels(shapes: Shapes) -> tuple[int, int]:
-    found = ((_side(shapes, first, 1), _side(shapes, last, 0)) for first, last in _ENDS)
-    return next((pair for pair in found if all(pair)), (0, 0))
-
-
-def _prediction(shapes: Shapes) -> str:
-    return "v_prediction" if "v_pred" in shapes else ""
-
-
-def _flux(shapes: Shapes) -> tuple[str, str] | None:
-    dev = _side(shapes, "guidance_in.in_layer.weight", 0) or _side(
-        shapes, "time_text_embed.guidance_embedder.linear_1.weight", 0
-    )
-    bfl = _side(shapes, "double_blocks.0.img_attn.norm.key_norm.scale", 0)
-    diffusers = _side(shapes, "single_transformer_blocks.0.proj_mlp.weight", 0) and _side(
-        shapes, "x_embedder.weight", 1
-    )
-    if not bfl and not diffusers:
-        return None
-    if _side(shapes, "distilled_guidance_layer.in_proj.bias", 0):
-        return "chroma", ""
-    if _side(shapes, "img_in.weight", 1) not in (0, 64) or diffusers not in (0, 64):
-        return "flux", ""
-    return "flux", "flux-dev" if dev else "flux-schnell"
-
-
-def _sd3(shapes: Shapes) -> tuple[str, str] | None:
-    original = _side(shapes, "joint_blocks.0.context_block.adaLN_modulation.1.bias", 0)
-    diffusers = _side(shapes, "transformer_blocks.0.norm1_context.linear.weight", 0) and _side(
-        shapes, "pos_embed.proj.weight", 0
-    )
-    if not original and not diffusers:
-        return None
-    large = _side(shapes, "joint_blocks.37.x_block.mlp.fc1.weight", 0) or _side(
-        shapes, "transformer_blocks.37.ff.net.0.proj.weight", 0
-    )
-    dual = _side(shapes, "joint_blocks.0.x_block.attn2.qkv.weight", 0) or _side(
-        shapes, "transformer_blocks.0.attn2.to_q.weight", 0
-    )
-    return "sd3", "sd35-large" if large else "sd35-medium" if dual else "sd3-medium"
-
-
-def _unet(shapes: Shapes) -> tuple[str, str] | None:
-    stem = _side(shapes, "input_blocks.0.0.weight", 1) or _side(shapes, "conv_in.weight", 1)
-    labels = _side(shapes, "label_emb.0.0.weight", 1) or _side(shapes, "add_embedding.linear_1.weight", 1)
-    context = (
-        _side(shapes, "input_blocks.1.1.transformer_blocks.0.attn2.to_k.weight", 1)
-        or _side(shapes, "input_blocks.4.1.transformer_blocks.0.attn2.to_k.weight", 1)
-        or _side(shapes, "down_blocks.0.attentions.0.transformer_blocks.0.attn2.to_k.weight", 1)
-        or _side(shapes, "down_blocks.1.attentions.0.transformer_blocks.0.attn2.to_k.weight", 1)
-    )
-    if not stem or not context:
-        return None
-    plain = stem in (4, 9)
-    if labels:
-        return "sdxl", {2816: "sdxl", 2560: "sdxl-refiner"}.get(labels, "") if plain else ""
-    return {768: ("sd15", "sd15" if plain else ""), 1024: ("sd2", "")}.get(context, ("unet", ""))
+def _held(shapes: Shapes, net: Held) -> Held:
+    """A diffusion model with what lies beside it in its file."""
+    roles = tuple(role for role, marks in _TEXT_MARKS.items() if any(mark in shapes for mark in marks))
+    has_vae = any(name.startswith(("first_stage_model.", "vae.")) for name in shapes)
+    kind: HeaderKind = "checkpoint" if roles or has_vae else "net"
+    prediction = "v_prediction" if "v_pred" in shapes else ""
+    return replace(net, kind=kind, roles=roles, has_vae=has_vae, prediction=prediction)
 
 
 _OTHERS = {
@@ -188,12 +122,15 @@ _OTHERS = {
     "layers.0.adaLN_modulation.0.weight": "z-image",
     "patchify_proj.weight": "ltxv",
     "double_layers.0.attn.w2q.weight": "auraflow",
+    "distilled_guidance_layer.in_proj.bias": "chroma",
 }
 """A tensor that tells each family that this backend does not draw."""
 
 
-def _others(shapes: Shapes) -> tuple[str, str] | None:
-    return next(((family, "") for name, family in _OTHERS.items() if _side(shapes, name, 0)), None)
+def _other_unet(shapes: Shapes) -> str:
+    """SD2 by the width of its text, ``unet`` for any other; empty for what is none."""
+    found = read_unet(shapes)
+    return "" if found is None else {1024: "sd2"}.get(found.context, "unet")
 
 
 _TEXT_MARKS: Mapping[str, tuple[str, ...]] = {
@@ -233,19 +170,10 @@ def _vae(shapes: Shapes) -> Held | None:
 
 
 def _control(shapes: Shapes) -> Held | None:
-    if any(name.startswith("controlnet_single_blocks.") for name in shapes) or (
-        "controlnet_x_embedder.weight" in shapes
-    ):
-        return Held("control", "flux")
-    if any(name.startswith("controlnet_blocks.") for name in shapes) and any(
-        name.startswith("pos_embed_input.") for name in shapes
-    ):
-        return Held("control", "sd3")
-    for name in ("input_hint_block.0.weight", "controlnet_cond_embedding.conv_in.weight"):
-        if name in shapes or f"control_model.{name}" in shapes:
-            xl = any(name.endswith(("label_emb.0.0.weight", "add_embedding.linear_1.weight")) for name in shapes)
-            family = "sdxl" if xl else "sd15"
-            return Held("control", family, f"control-{family}")
+    for family in known_families().values():
+        config = family.recognise_control(shapes)
+        if config is not None:
+            return Held("control", family.name, config)
     return None
 
 
@@ -262,12 +190,4 @@ def _upscaler(shapes: Shapes) -> Held | None:
 def _lora_family(shapes: Shapes) -> str:
     """The family of a LoRA by the layers that it changes; empty when they do not tell."""
     names = " ".join(shapes)
-    if "double_blocks" in names or "single_transformer_blocks" in names or "lora_unet_single_blocks" in names:
-        return "flux"
-    if "joint_blocks" in names or "joint_transformer_blocks" in names:
-        return "sd3"
-    if "lora_te2_" in names or "text_encoder_2" in names or "transformer_blocks_9_" in names:
-        return "sdxl"
-    if "transformer_blocks.9." in names and ("input_blocks" in names or "down_blocks" in names):
-        return "sdxl"
-    return "sd15" if "lora_unet_" in names or "unet.down_blocks" in names else ""
+    return next((family.name for family in known_families().values() if family.recognise_lora(names)), "")

@@ -16,9 +16,8 @@ from diffusers.utils import logging as diffusers_logging
 from transformers.utils import logging as transformers_logging
 
 from imagewright.errors import BadInput, CannotDraw
-from imagewright.t2i_backends.families import facts
-from imagewright.t2i_backends.families.base import Net
-from imagewright.t2i_backends.models.control_files import control_state
+from imagewright.t2i_backends.families import table
+from imagewright.t2i_backends.families.base import Family, Net
 from imagewright.t2i_backends.models.headers import read_header
 from imagewright.t2i_backends.models.model_files import (
     ModelPath,
@@ -40,10 +39,6 @@ from imagewright.t2i_backends.text.encode import Encoders
 from imagewright.t2i_backends.values.handles import ClipHandle
 
 _VAES = ("AutoencoderKL", "AutoencoderTiny")
-_CONTROLS = frozenset(family.control_class for family in facts.FAMILIES.values())
-_DEV = {"use_dynamic_shifting": True}
-_SCHNELL = {"use_dynamic_shifting": False, "shift": 1.0}
-_SD3 = {"shift": 3.0}
 
 
 def load_net(source: ModelPath, dtype: torch.dtype) -> Net:
@@ -54,12 +49,14 @@ def load_net(source: ModelPath, dtype: torch.dtype) -> Net:
     """
     folder = _one(source, "net")
     config = read_config(folder / "config.json")
-    family = facts.FAMILIES.get(facts.of_net(str(config.get("_class_name", "")), config))
+    family = table.find_by_net(str(config.get("_class_name", "")), config)
     if family is None:
         name = config.get("_class_name") or "model of unknown class"
-        raise BadInput(f"{source.path.name!r} is a {name}, which is not drawn here", f"use {facts.TITLES}")
-    seen = look_at(source).channels[0] if family.net_folder == "unet" else 0
-    model = _diffusers_model(family.net_class, source, folder, dtype, **({"in_channels": seen} if seen else {}))
+        raise BadInput(f"{source.path.name!r} is a {name}, which is not drawn here", f"use {table.list_titles()}")
+    seen = look_at(source).channels[0] if family.inpaints else 0
+    weights = family.net_weights(source.path) if source.path.is_file() else None
+    more = {"in_channels": seen} if seen else {}
+    model = _diffusers_model(family.net_type(), source, folder, dtype, weights, **more)
     into, out = model.config.in_channels, _out_channels(model)
     if not family.draws(into, out):
         raise BadInput(*special(source.path.name, family.title, into))
@@ -69,9 +66,9 @@ def load_net(source: ModelPath, dtype: torch.dtype) -> Net:
     return Net(model, family, schedule, vae_scale(source), latent_channels(model, family), extra)
 
 
-def latent_channels(model: Any, family: facts.Facts) -> int:
-    """The channels of the latents that a diffusion model of ``family`` draws; FLUX packs four cells into one token."""
-    return _out_channels(model) // 4 if family.name == "flux" else _out_channels(model)
+def latent_channels(model: Any, family: Family) -> int:
+    """The channels of the latents that a diffusion model of ``family`` draws."""
+    return _out_channels(model) // family.packed
 
 
 def _out_channels(model: Any) -> int:
@@ -79,14 +76,10 @@ def _out_channels(model: Any) -> int:
     return int(found or model.config.in_channels)
 
 
-def _scheduler(source: ModelPath, folder: Path, family: facts.Facts, model: Any) -> Mapping[str, Any]:
+def _scheduler(source: ModelPath, folder: Path, family: Family, model: Any) -> Mapping[str, Any]:
     """The scheduler's config of the pipeline; for a model alone its family's."""
     found = read_config(folder.parent / "scheduler" / "scheduler_config.json") if source.is_pipeline else {}
-    if found:
-        return found
-    if family.name == "flux":
-        return _DEV if model.config.guidance_embeds else _SCHNELL
-    return _SD3 if family.name == "sd3" else {}
+    return found or family.describe_noise(model)
 
 
 def load_vae(source: ModelPath, dtype: torch.dtype, family: str) -> Vae:
@@ -96,8 +89,8 @@ def load_vae(source: ModelPath, dtype: torch.dtype, family: str) -> Vae:
     kind = str(config.get("_class_name", ""))
     if kind not in _VAES:
         raise BadInput(f"the VAE {source.path.name!r} is a {kind or 'model of unknown class'}", "use an AutoencoderKL")
-    model = _diffusers_model(kind, source, folder, dtype)
-    known = facts.FAMILIES.get(family)
+    model = _diffusers_model(getattr(diffusers, kind), source, folder, dtype)
+    known = table.find_family(family)
     if look_at(source).kind == "vae" and folder.name.startswith("vae-") and known is not None:
         model.register_to_config(scaling_factor=known.vae_scaling, shift_factor=known.vae_shift)
     return Vae(model, scale_of(config))
@@ -108,11 +101,11 @@ def load_control(source: ModelPath, dtype: torch.dtype) -> Any:
     if source.config is None:
         raise BadInput(f"the ControlNet {source.path.name!r} has no config beside it", config_remedy(source.path))
     kind = architecture(source)
-    if kind not in _CONTROLS:
+    family = table.find_by_control(kind, read_config(source.config / "config.json"))
+    if family is None:
         raise BadInput(f"{source.path.name!r} is a {kind or 'model of unknown class'}, no ControlNet", "use another")
-    if source.path.is_file() and kind == "ControlNetModel":
-        return _from_one(kind, source, control_state(source.path, source.config), source.config, dtype)
-    return _diffusers_model(kind, source, source.config, dtype)
+    weights = family.control_weights(source.path, source.config) if source.path.is_file() else None
+    return _diffusers_model(getattr(diffusers, kind), source, source.config, dtype, weights)
 
 
 def load_upscaler(source: ModelPath, device: torch.device) -> Any:
@@ -145,32 +138,28 @@ def load_encoders(handle: ClipHandle, dtype: torch.dtype) -> Encoders:
         if foreign := foreign_parts(source):
             name = source.path.name
             raise BadInput(f"the model {name!r} brings code of its own: {', '.join(foreign)}", "use another")
-    family = handle.family or family_of(sources[0])
-    if family not in facts.FAMILIES:
-        raise BadInput(f"{sources[0].path.name!r} has no text encoders that are used here", f"use {facts.TITLES}")
+    family = table.find_family(handle.family or family_of(sources[0]))
+    if family is None:
+        raise BadInput(
+            f"{sources[0].path.name!r} has no text encoders that are used here", f"use {table.list_titles()}"
+        )
     folders: dict[str, tuple[ModelPath, Path]] = {}
     for source in sources:
         for role, folder in _roles(source, family, folders):
             folders[role] = source, folder
-    wanted = facts.FAMILIES[family].encoders
+    wanted = family.encoders
     missing = [role for role in wanted if role not in folders]
-    if missing and not _can_do_without(family, missing):
-        names = ", ".join(source.path.name for source in sources)
-        title = facts.FAMILIES[family].title
-        raise BadInput(f"{names}: {title} needs {', '.join(wanted)} and lacks {', '.join(missing)}", "load them all")
+    if not set(missing) <= family.spare:
+        names, lacks = ", ".join(source.path.name for source in sources), ", ".join(missing)
+        raise BadInput(f"{names}: {family.title} needs {', '.join(wanted)} and lacks {lacks}", "load them all")
     parts = {role: _load_encoder(role, family, *folders[role], dtype) for role in wanted if role in folders}
-    return Encoders(family, parts)
+    return Encoders(family.name, parts)
 
 
-def _can_do_without(family: str, missing: list[str]) -> bool:
-    """SD3 draws without T5, and SDXL's refiner has CLIP-G alone."""
-    return (family, missing) in (("sd3", ["t5"]), ("sdxl", ["clip_l"]))
-
-
-def _roles(source: ModelPath, family: str, taken: Mapping[str, object]) -> Iterator[tuple[str, Path]]:
+def _roles(source: ModelPath, family: Family, taken: Mapping[str, object]) -> Iterator[tuple[str, Path]]:
     """The text encoders that a source brings, with the folder of each one's config."""
     if source.is_pipeline:
-        own = facts.FAMILIES.get(family_of(source)) or facts.FAMILIES[family]
+        own = table.find_family(family_of(source)) or family
         present = {folder.name: folder for folder in component(source, "text")}
         inside = look_at(source).roles if source.path.is_file() else None
         for role, name in own.encoders.items():
@@ -180,13 +169,13 @@ def _roles(source: ModelPath, family: str, taken: Mapping[str, object]) -> Itera
         raise BadInput(f"{source.path.name!r} has no config beside it", config_remedy(source.path))
     else:
         role = role_of(source.config)
-        if role == "clip_l" and role in taken and "clip_g" in facts.FAMILIES[family].encoders:
+        if role == "clip_l" and role in taken and "clip_g" in family.encoders:
             role = "clip_g"
         if role:
             yield role, source.config
 
 
-def _load_encoder(role: str, family: str, source: ModelPath, folder: Path, dtype: torch.dtype) -> tuple[Any, Any]:
+def _load_encoder(role: str, family: Family, source: ModelPath, folder: Path, dtype: torch.dtype) -> tuple[Any, Any]:
     kind = getattr(transformers, _encoder_class(role, family))
     options = {"dtype": dtype, "local_files_only": True, "output_loading_info": True}
     if source.path.is_file():
@@ -197,7 +186,7 @@ def _load_encoder(role: str, family: str, source: ModelPath, folder: Path, dtype
         model, info = kind.from_pretrained(str(folder), use_safetensors=True, **options)
     if missing := [name for name in info["missing_keys"] if not name.endswith("position_ids")]:
         raise BadInput(f"{source.path.name!r} lacks weights of {role}: {missing[0]}", "download it again")
-    return model, tokenizers.find_tokenizer(source, folder, role, family)
+    return model, tokenizers.find_tokenizer(source, folder, role)
 
 
 def _smallest(config: Any) -> dict[str, Any]:
@@ -205,11 +194,10 @@ def _smallest(config: Any) -> dict[str, Any]:
     return {**config.to_dict(), "num_hidden_layers": 1, "num_layers": 1, "vocab_size": 8}
 
 
-def _encoder_class(role: str, family: str) -> str:
+def _encoder_class(role: str, family: Family) -> str:
     if role == "t5":
         return "T5EncoderModel"
-    projected = role == "clip_g" or family == "sd3"
-    return "CLIPTextModelWithProjection" if projected else "CLIPTextModel"
+    return "CLIPTextModelWithProjection" if role in family.projected else "CLIPTextModel"
 
 
 def _one(source: ModelPath, part: Any) -> Path:
@@ -218,7 +206,7 @@ def _one(source: ModelPath, part: Any) -> Path:
         if said := is_special(source):
             raise BadInput(*said)
         kind = look_at(source).family
-        what = f"is of the family {kind}" if kind and kind not in facts.FAMILIES else "has no config beside it"
+        what = f"is of the family {kind}" if kind and table.find_family(kind) is None else "has no config beside it"
         raise BadInput(f"{source.path.name!r} {what}", config_remedy(source.path))
     return folders[0]
 
@@ -228,20 +216,18 @@ def config_remedy(path: Path) -> str:
     return f"put its diffusers config folder at {path.with_suffix('')}/, or use the model as a diffusers folder"
 
 
-def _diffusers_model(name: str, source: ModelPath, folder: Path, dtype: torch.dtype, **changes: int) -> Any:
-    """A diffusers model from its folder, or from one file with the config of that folder, somewhat changed."""
-    kind = getattr(diffusers, name)
+def _diffusers_model(
+    kind: Any, source: ModelPath, folder: Path, dtype: torch.dtype, weights: dict[str, torch.Tensor] | None = None,
+    **changes: int,
+) -> Any:  # fmt: skip
+    """A diffusers model from its folder, or from one file with the config of that folder, somewhat changed.
+
+    ``weights`` are those of the file where they need no conversion. None of the model's may be missing.
+    """
     if not source.path.is_file():
         return kind.from_pretrained(str(folder), dtype=dtype, use_safetensors=True, local_files_only=True)
-    return _from_one(name, source, str(source.path), folder, dtype, **changes)
-
-
-def _from_one(
-    name: str, source: ModelPath, given: str | dict[str, torch.Tensor], folder: Path, dtype: torch.dtype, **changes: int
-) -> Any:
-    """A diffusers model from a file or from weights, none of which may be missing."""
     options = {"config": str(folder), "dtype": dtype, "local_files_only": True, **changes}
-    model = getattr(diffusers, name).from_single_file(given, **options)
+    model = kind.from_single_file(str(source.path) if weights is None else weights, **options)
     empty = next((name for name, value in model.named_parameters() if value.is_meta), None)
     if empty is not None:
         raise BadInput(f"{source.path.name!r} lacks weights: {empty}", "use the whole model")

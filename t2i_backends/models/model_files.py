@@ -16,7 +16,8 @@ from pathlib import Path, PurePosixPath, PureWindowsPath
 from typing import Literal
 
 from imagewright.errors import BadInput
-from imagewright.t2i_backends.families import facts
+from imagewright.t2i_backends.families import table
+from imagewright.t2i_backends.families.base import CONFIGS
 from imagewright.t2i_backends.mini import shipped
 from imagewright.t2i_backends.models.extra_paths import extra_folders
 from imagewright.t2i_backends.models.headers import Held, look_into, read_header
@@ -35,8 +36,6 @@ KIND_FOLDERS: Mapping[str, tuple[str, ...]] = {
 }
 """What a loader asks for, and the folders under a model root where it may lie."""
 PICKLES = frozenset({".ckpt", ".pt", ".pth", ".bin", ".pkl", ".pickle"})
-CONFIGS = Path(__file__).resolve().parents[1] / "configs"
-"""Configs of published models that ship with us, without weights."""
 _CONFIG_FILES = ("model_index.json", "config.json")
 _WEIGHTS = frozenset({".safetensors"})
 PICTURES = frozenset({".png", ".jpg", ".jpeg", ".webp"})
@@ -145,8 +144,10 @@ def _describe(path: Path, base: Path) -> ModelPath:
     )
     if known or path.suffix.lower() not in _WEIGHTS:
         return ModelPath(path, holder if known else None)
-    ours = look_into(path).config
-    return ModelPath(path, CONFIGS / ours if ours else None)
+    held = look_into(path)
+    family = table.find_family(held.family)
+    configs = CONFIGS if family is None else family.configs
+    return ModelPath(path, configs / held.config if held.config else None)
 
 
 def weight_files(path: Path) -> tuple[Path, ...]:
@@ -160,7 +161,7 @@ def component(model: ModelPath, part: ModelPart) -> tuple[Path, ...]:
         return ()
     if not model.is_pipeline:
         return (model.config,)
-    family = facts.FAMILIES.get(family_of(model))
+    family = table.find_family(family_of(model))
     if family is None:
         return ()
     folders = {"net": (family.net_folder,), "vae": ("vae",), "text": tuple(family.encoders.values())}[part]
@@ -178,9 +179,10 @@ def family_of(model: ModelPath) -> str:
     """The family of a pipeline or diffusion model, by its config or its header; empty when nothing tells."""
     if model.config is not None:
         name = architecture(model)
-        found = facts.of_pipeline(name) or facts.of_net(name, read_config(model.config / "config.json"))
+        config = read_config(model.config / "config.json")
+        found = table.find_by_pipeline(name) or table.find_by_net(name, config)
         if found or not model.path.is_file():
-            return found
+            return found.name if found else ""
     return look_at(model).family
 
 
@@ -188,11 +190,9 @@ def control_family(model: ModelPath) -> str:
     """The family of a ControlNet; empty for anything else."""
     if model.path.is_file():
         return look_at(model).family if look_at(model).kind == "control" else ""
-    name = architecture(model)
-    if name == "ControlNetModel":
-        config = read_config(model.config / "config.json") if model.config else {}
-        return "sdxl" if config.get("addition_embed_type") == "text_time" else "sd15"
-    return next((family.name for family in facts.FAMILIES.values() if name and name == family.control_class), "")
+    config = read_config(model.config / "config.json") if model.config else {}
+    found = table.find_by_control(architecture(model), config)
+    return found.name if found else ""
 
 
 def look_at(model: ModelPath) -> Held:
@@ -225,7 +225,7 @@ def special(name: str, title: str, channels: int) -> tuple[str, str]:
 
 def is_special(model: ModelPath) -> tuple[str, str] | None:
     """What ``special`` says of a diffusion model of ours, by its header or config; None for one that is drawn."""
-    family, (into, out) = facts.FAMILIES.get(family_of(model)), channels_of(model)
+    family, (into, out) = table.find_family(family_of(model)), channels_of(model)
     if family is None or not into or family.draws(into, out):
         return None
     return special(model.path.name, family.title, into)
@@ -233,7 +233,7 @@ def is_special(model: ModelPath) -> tuple[str, str] | None:
 
 def fills(model: ModelPath) -> bool:
     """Whether it is an inpainting model: a UNet that sees a mask and a masked picture beside its latents."""
-    family, (into, out) = facts.FAMILIES.get(family_of(model)), channels_of(model)
+    family, (into, out) = table.find_family(family_of(model)), channels_of(model)
     return family is not None and bool(into) and family.fills(into, out)
 
 

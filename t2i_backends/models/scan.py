@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from imagewright.errors import BadInput
-from imagewright.t2i_backends.families.facts import FAMILIES
+from imagewright.flow_format import Graph
+from imagewright.t2i_backends.families.table import find_family, known_families
 from imagewright.t2i_backends.mini import shipped
 from imagewright.t2i_backends.models.headers import read_header
 from imagewright.t2i_backends.models.model_files import (
@@ -93,7 +93,7 @@ def _problem(kind: str, found: ModelPath) -> str:
         return f"no config lies beside it: put its diffusers config folder at {found.path.with_suffix('').name}/"
     if kind not in ("checkpoints", "diffusion_models"):
         return ""
-    if family_of(found) not in FAMILIES:
+    if find_family(family_of(found)) is None:
         family = family_of(found) or look_at(found).family
         return f"{family} is not drawn here" if family else "its architecture is not known"
     said = is_special(found)
@@ -102,53 +102,25 @@ def _problem(kind: str, found: ModelPath) -> str:
 
 # --- one flow for each base model -----------------------------------------------------------
 
-_SETTINGS: Mapping[str, Mapping[str, Any]] = {
-    "flux": {"steps": 24, "cfg": 1.0, "sampler_name": "euler", "scheduler": "simple", "side": 1024},
-    "sd3": {"steps": 28, "cfg": 4.5, "sampler_name": "euler", "scheduler": "sgm_uniform", "side": 1024},
-    "sdxl": {"steps": 30, "cfg": 6.5, "sampler_name": "dpmpp_2m", "scheduler": "karras", "side": 1024},
-    "sd15": {"steps": 25, "cfg": 7.0, "sampler_name": "dpmpp_2m", "scheduler": "karras", "side": 512},
-}
-"""What each family is usually drawn with."""
+
+def default_graph(checkpoint: str, family: str) -> Graph:
+    """Text to image on one whole checkpoint, with the usual settings of its family.
+
+    Raises:
+        KeyError: no family is called so.
+    """
+    return known_families()[family].default_graph(checkpoint)
 
 
-def default_graph(checkpoint: str, family: str, schnell: bool = False) -> dict[str, dict[str, Any]]:
-    """Text to image on one whole checkpoint, with the usual settings of its family."""
-    settings = dict(_SETTINGS[family]) | ({"steps": 4} if schnell else {})
-    side = settings.pop("side")
-
-    def node(class_type: str, **inputs: Any) -> dict[str, Any]:
-        return {"class_type": class_type, "inputs": inputs}
-
-    graph = {
-        "1": node("CheckpointLoaderSimple", ckpt_name=checkpoint),
-        "2": node("CLIPTextEncode", text="", clip=["1", 1]),
-        "3": node("CLIPTextEncode", text="", clip=["1", 1]),
-        "4": node("EmptyLatentImage", width=side, height=side, batch_size=1),
-        "5": node("KSampler", model=["1", 0], positive=["2", 0], negative=["3", 0], latent_image=["4", 0], seed=0,
-                  denoise=1.0, **settings),
-        "6": node("VAEDecode", samples=["5", 0], vae=["1", 2]),
-        "7": node("SaveImage", images=["6", 0], filename_prefix="imagewright"),
-    }  # fmt: skip
-    if family == "flux":
-        graph["3"] = node("ConditioningZeroOut", conditioning=["2", 0])
-        graph["4"]["class_type"] = "EmptySD3LatentImage"
-        if not schnell:
-            graph["8"] = node("FluxGuidance", conditioning=["2", 0], guidance=3.5)
-            graph["5"]["inputs"]["positive"] = ["8", 0]
-    return graph
-
-
-def default_flows(
-    seen: Sequence[ScannedModel], used: Sequence[str]
-) -> list[tuple[str, str, dict[str, dict[str, Any]]]]:
+def default_flows(seen: Sequence[ScannedModel], used: Sequence[str]) -> list[tuple[str, str, Graph]]:
     """``(name, family, graph)`` for each whole checkpoint that no flow uses yet (``used`` names those that are)."""
     found = []
     for model in seen:
-        whole = model.holds in ("pipeline", "checkpoint") and model.family in FAMILIES and not model.problem
+        whole = model.holds in ("pipeline", "checkpoint") and model.family in known_families() and not model.problem
         if model.kind != "checkpoints" or not whole or model.name in {*used, *shipped.NAMES} or _refines(model.name):
             continue
         stem = Path(model.name).name.removesuffix(".safetensors")
-        found.append((stem, model.family, default_graph(model.name, model.family, "schnell" in stem.lower())))
+        found.append((stem, model.family, default_graph(model.name, model.family)))
     return found
 
 

@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from imagewright.errors import BadInput
-from imagewright.t2i_backends.families.facts import TITLES, of_clip_type
+from imagewright.t2i_backends.families.table import find_by_clip_type, list_clip_types, list_titles
 from imagewright.t2i_backends.nodes.registry import MAX_SCALED, node_class
 from imagewright.t2i_backends.values.handles import ClipHandle, ModelHandle, VaeHandle
 from imagewright.t2i_backends.values.node_inputs import choice, link, model_file, real, truth, whole
@@ -15,8 +15,10 @@ if TYPE_CHECKING:
     from imagewright.t2i_backends.nodes.runtime import Runtime
 
 _WEIGHT_TYPES = ("default", "fp8_e4m3fn", "fp8_e4m3fn_fast", "fp8_e5m2")
-_ONE_CLIP = choice("stable_diffusion", "sd3")
-_TWO_CLIPS = choice("sdxl", "sd3", "flux")
+_ONE_CLIP = choice(*list_clip_types("CLIPLoader"))
+_TWO_CLIPS = choice(*list_clip_types("DualCLIPLoader"))
+_THREE_CLIPS = list_clip_types("TripleCLIPLoader")[-1]
+"""That loader states no type: it means ours, whatever other packages bring."""
 _CLIP = model_file("text_encoders")
 _DEVICE = choice("default", "cpu", default="default")
 
@@ -46,10 +48,10 @@ def unet_loader(run: Runtime, unet_name: str, weight_dtype: str) -> tuple[ModelH
 def _text_encoders(run: Runtime, names: tuple[str, ...], kind: str, device: str) -> tuple[ClipHandle]:
     if device != "default":
         run.note(f"text encoder device {device}: the text encoders run on {run.device_name}")
-    family = of_clip_type(kind)
-    if not family:
-        raise BadInput(f"text encoders of type {kind!r} are not used here", f"this backend draws {TITLES}")
-    return (ClipHandle(tuple(run.find("text_encoders", name) for name in names), family),)
+    family = find_by_clip_type(kind)
+    if family is None:
+        raise BadInput(f"text encoders of type {kind!r} are not used here", f"this backend draws {list_titles()}")
+    return (ClipHandle(tuple(run.find("text_encoders", name) for name in names), family.name),)
 
 
 @node_class("CLIPLoader", {"clip_name": _CLIP, "type": _ONE_CLIP, "device": _DEVICE}, ("CLIP",), loads=True)
@@ -72,7 +74,7 @@ def dual_clip_loader(run: Runtime, clip_name1: str, clip_name2: str, type: str, 
 @node_class("TripleCLIPLoader", {"clip_name1": _CLIP, "clip_name2": _CLIP, "clip_name3": _CLIP}, ("CLIP",), loads=True)
 def triple_clip_loader(run: Runtime, clip_name1: str, clip_name2: str, clip_name3: str) -> tuple[ClipHandle]:
     """SD3's three text encoders, in any order."""
-    return _text_encoders(run, (clip_name1, clip_name2, clip_name3), "sd3", "default")
+    return _text_encoders(run, (clip_name1, clip_name2, clip_name3), _THREE_CLIPS, "default")
 
 
 @node_class(
@@ -138,13 +140,13 @@ _MODEL = link("MODEL")
 @node_class("ModelSamplingSD3", {"model": _MODEL, "shift": real(0, 100, default=3.0)}, ("MODEL",), loads=True)
 def model_sampling_sd3(run: Runtime, model: ModelHandle, shift: float) -> tuple[ModelHandle]:
     """Another static shift of a flow-matching model."""
-    return _resampled(model, shift=shift, flux=None)
+    return _resampled(model, shift=shift, dynamic=None)
 
 
 @node_class("ModelSamplingAuraFlow", {"model": _MODEL, "shift": real(0, 100, default=1.73)}, ("MODEL",), loads=True)
 def model_sampling_aura_flow(run: Runtime, model: ModelHandle, shift: float) -> tuple[ModelHandle]:
     """The same, with another default."""
-    return _resampled(model, shift=shift, flux=None)
+    return _resampled(model, shift=shift, dynamic=None)
 
 
 @node_class(
@@ -163,7 +165,7 @@ def model_sampling_flux(
     run: Runtime, model: ModelHandle, max_shift: float, base_shift: float, width: int, height: int
 ) -> tuple[ModelHandle]:
     """FLUX's dynamic shift, fixed at one size."""
-    return _resampled(model, flux=(max_shift, base_shift, width, height))
+    return _resampled(model, dynamic=(max_shift, base_shift, width, height))
 
 
 _PREDICTIONS = {"eps": "epsilon", "v_prediction": "v_prediction"}

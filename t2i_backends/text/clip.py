@@ -32,6 +32,19 @@ class ClipText:
     room: int
     """Tokens of one chunk, with those that frame it."""
 
+    def layer(self, stop: int) -> torch.Tensor:
+        """The states after one layer, counted from the end; those of the first where there are fewer."""
+        return self.layers[max(stop, -len(self.layers))]
+
+    def cut(self, text: str) -> str:
+        """What of ``text`` was cut off where only its first chunk was read, in words; empty for nothing."""
+        return describe_cut(self.room, self.tokens, text)
+
+
+def describe_cut(room: int, tokens: int, text: str) -> str:
+    """That only ``room`` of the ``tokens`` of ``text`` were read; empty where all were."""
+    return f"{room} of {tokens} tokens of {text[:60]!r}" if tokens > room else ""
+
 
 @dataclass(frozen=True)
 class ClipEncoder:

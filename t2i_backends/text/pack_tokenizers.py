@@ -16,7 +16,7 @@ import tempfile
 import zipfile
 from pathlib import Path
 
-from imagewright.t2i_backends.models.model_files import CONFIGS
+from imagewright.t2i_backends.families.base import CONFIGS
 
 _FOLDERS = {
     "clip": "diffsynth/tokenizer_configs/flux/tokenizer_1/",

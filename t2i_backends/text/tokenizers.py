@@ -12,12 +12,13 @@ from typing import Any
 
 from transformers import AutoTokenizer, PreTrainedTokenizerFast
 
-from imagewright.t2i_backends.models.model_files import CONFIGS, ModelPath
+from imagewright.t2i_backends.families.base import CONFIGS
+from imagewright.t2i_backends.models.model_files import ModelPath
 
 _FILES = {"clip_l": "clip", "clip_g": "clip", "t5": "t5"}
 
 
-def find_tokenizer(source: ModelPath, folder: Path, role: str, family: str) -> Any:
+def find_tokenizer(source: ModelPath, folder: Path, role: str) -> Any:
     """The tokenizer for the text encoder whose config lies in ``folder``."""
     beside = folder.with_name(folder.name.replace("text_encoder", "tokenizer")) if source.is_pipeline else folder
     if any((beside / name).is_file() for name in ("tokenizer.json", "vocab.json", "spiece.model")):

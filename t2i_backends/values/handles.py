@@ -29,8 +29,8 @@ class Sampling:
 
     shift: float | None = None
     """The static shift of a flow-matching model."""
-    flux: tuple[float, float, int, int] | None = None
-    """``max_shift, base_shift, width, height`` of a FLUX model."""
+    dynamic: tuple[float, float, int, int] | None = None
+    """``max_shift, base_shift, width, height`` of a flow-matching model whose shift grows with the picture."""
     prediction: str = ""
     """``eps`` or ``v_prediction`` of a diffusion model."""
     zero_terminal_snr: bool = False

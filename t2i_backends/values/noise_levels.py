@@ -4,7 +4,7 @@ Two kinds of model, with the sigmas of Karras et al. 2022 (arXiv 2206.00364):
 
 - **flow matching** (``Shift``): a latent is ``(1 - sigma) * x0 + sigma * noise``, sigma from 1 (noise) to 0 (picture).
   A static shift ``a`` (Esser et al. 2024, "Scaling Rectified Flow Transformers", eq. 23) gives
-  ``sigma(t) = a t / (1 + (a - 1) t)`` over 1000 times; FLUX's dynamic shift ``mu`` gives
+  ``sigma(t) = a t / (1 + (a - 1) t)`` over 1000 times; a dynamic shift ``mu`` gives
   ``sigma(t) = e^mu / (e^mu + 1/t - 1)``, the same with ``a = e^mu``, over 10,000 times, ``mu`` linear in the number
   of image tokens as the pipeline's scheduler config says (diffusers' ``calculate_shift``). ComfyUI without a
   ModelSamplingFlux node keeps ``mu`` at 1.15 for all sizes, which is this value at 4096 tokens (1024 x 1024).
@@ -28,8 +28,8 @@ Floats = npt.NDArray[np.float64]
 
 STATIC_TABLE = 1000
 DYNAMIC_TABLE = 10_000
-FLUX_BASE_TOKENS, FLUX_MAX_TOKENS = 256, 4096
-"""The two picture sizes, in image tokens, between which FLUX's shift grows."""
+FEW_TOKENS, MANY_TOKENS = 256, 4096
+"""The two picture sizes, in image tokens, between which a dynamic shift grows, where its config does not say."""
 
 
 class Table(Protocol):
@@ -146,14 +146,14 @@ def shift_of(config: Mapping[str, Any], tokens: int) -> Shift:
     """The shift that a ``FlowMatchEulerDiscreteScheduler`` config means for a picture of ``tokens`` image tokens."""
     if not config.get("use_dynamic_shifting"):
         return Shift(float(config.get("shift", 1.0)), int(config.get("num_train_timesteps", STATIC_TABLE)))
-    few, many = config.get("base_image_seq_len", FLUX_BASE_TOKENS), config.get("max_image_seq_len", FLUX_MAX_TOKENS)
-    mu = flux_mu(tokens, config.get("base_shift", 0.5), config.get("max_shift", 1.15), few, many)
+    few, many = config.get("base_image_seq_len", FEW_TOKENS), config.get("max_image_seq_len", MANY_TOKENS)
+    mu = dynamic_mu(tokens, config.get("base_shift", 0.5), config.get("max_shift", 1.15), few, many)
     alpha = mu if config.get("time_shift_type") == "linear" else math.exp(mu)
     return Shift(alpha, DYNAMIC_TABLE)
 
 
-def flux_mu(
-    tokens: float, base_shift: float, max_shift: float, few: int = FLUX_BASE_TOKENS, many: int = FLUX_MAX_TOKENS
+def dynamic_mu(
+    tokens: float, base_shift: float, max_shift: float, few: int = FEW_TOKENS, many: int = MANY_TOKENS
 ) -> float:
     """The line through ``(few, base_shift)`` and ``(many, max_shift)``, at ``tokens``."""
     return float(base_shift + (max_shift - base_shift) / (many - few) * (tokens - few))

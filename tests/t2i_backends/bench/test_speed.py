@@ -12,13 +12,13 @@ from imagewright.errors import BadInput
 from imagewright.t2i_backends.bench import random_models
 from imagewright.t2i_backends.bench import speed as bench
 from imagewright.t2i_backends.bench.speed import SpeedOrder, compare, levels_of
-from imagewright.t2i_backends.families.facts import FAMILIES
+from imagewright.t2i_backends.families.table import known_families
 from imagewright.t2i_backends.models import loading
 from imagewright.t2i_backends.models.memory import LEVELS
 from imagewright.t2i_backends.models.model_store import ModelStore
 
 
-@pytest.mark.parametrize("family", FAMILIES)
+@pytest.mark.parametrize("family", known_families())
 def test_random_weights_in_a_shape_are_measured_at_each_level(family_root: Path, family: str) -> None:
     found = compare([family_root], "cpu", SpeedOrder(f"random:{family}", 16, 2, 3), LEVELS)
     assert [one.level for one in found] == list(LEVELS)
@@ -86,7 +86,7 @@ def test_random_models_have_the_shape_of_the_loaded_ones(family_root: Path) -> N
     from imagewright.t2i_backends.models.model_files import ModelFiles
     from imagewright.t2i_backends.values.handles import ClipHandle
 
-    for family in FAMILIES:
+    for family in known_families():
         source = ModelFiles([family_root]).find("checkpoints", family)
         assert source is not None
         made, real = RandomModels(), loading

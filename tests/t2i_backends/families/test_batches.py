@@ -17,7 +17,7 @@ from imagewright.ports import Job, Redraw
 from imagewright.retrieval.comfy.slots import find_slots
 from imagewright.schemas import Card, Flow, Region
 from imagewright.t2i_backends.denoising.sampler import draw_noise
-from imagewright.t2i_backends.families.facts import FAMILIES
+from imagewright.t2i_backends.families.table import known_families
 
 SHAPE = (2, 4, 8, 8)
 Graph = dict[str, dict[str, Any]]
@@ -44,7 +44,7 @@ def batched(studio: Any, family: str, count: int = 2, **sampling: Any) -> Graph:
     return graph
 
 
-@pytest.mark.parametrize("family", FAMILIES)
+@pytest.mark.parametrize("family", known_families())
 def test_a_batch_equals_the_stock_pipelines(family_root: Path, studio: Any, stock: ModuleType, family: str) -> None:
     pipe = stock.load(family_root, family)
     wanted = pipe(**stock.call_of(family), latents=start(stock, pipe, family), num_images_per_prompt=2).images
@@ -53,7 +53,7 @@ def test_a_batch_equals_the_stock_pipelines(family_root: Path, studio: Any, stoc
     assert (found - stock.latents(wanted, family)).abs().max() < 1e-4
 
 
-@pytest.mark.parametrize("family", FAMILIES)
+@pytest.mark.parametrize("family", known_families())
 def test_a_batch_with_a_controlnet_equals_the_stock_pipelines(
     family_root: Path, studio: Any, stock: ModuleType, picture: Image.Image, input_picture: str, family: str,
     monkeypatch: pytest.MonkeyPatch,
@@ -81,7 +81,7 @@ def test_a_batch_with_a_controlnet_equals_the_stock_pipelines(
     assert (studio.latents(graph) - stock.latents(wanted, family)).abs().max() < 1e-4
 
 
-@pytest.mark.parametrize("family", FAMILIES)
+@pytest.mark.parametrize("family", known_families())
 def test_regions_and_masks_hold_in_every_picture_of_a_batch(studio: Any, family: str, input_picture: str) -> None:
     """Each picture of a batch is what it would be alone with its noise, under regions and under a mask too."""
     box = Region(caption="two dog", x=0.5, y=0, width=0.5, height=1)

@@ -15,7 +15,7 @@ from safetensors.torch import save_file
 
 from imagewright.ports import Redraw
 from imagewright.schemas import Region
-from imagewright.t2i_backends.families.facts import FAMILIES
+from imagewright.t2i_backends.families.table import known_families
 from imagewright.t2i_backends.models.loading import load_vae
 from imagewright.t2i_backends.models.model_files import ModelFiles
 from imagewright.t2i_backends.pictures.pixels import encode_picture
@@ -200,7 +200,7 @@ FEATURES = {
 }  # fmt: skip
 
 
-@pytest.mark.parametrize("family", FAMILIES)
+@pytest.mark.parametrize("family", known_families())
 @pytest.mark.parametrize("feature", FEATURES)
 def test_feature(
     feature: str, family: str, studio: Any, family_root: Path, picture: Image.Image, input_picture: str
@@ -214,9 +214,9 @@ def test_the_table_in_the_docs_is_these_tests() -> None:
     table = {name: [cell.strip() for cell in cells.split("|")] for name, cells in rows}
     head = table.pop("feature")
     table.pop("---")
-    assert head == [facts.title for facts in FAMILIES.values()]
+    assert head == [facts.title for facts in known_families().values()]
     assert set(table) == {*FEATURES, "equal to the stock pipeline"}
-    assert all(cells == ["yes"] * len(FAMILIES) for cells in table.values())
+    assert all(cells == ["yes"] * len(known_families()) for cells in table.values())
 
 
 def test_the_refiner_has_its_own_encoder(studio: Any) -> None:
@@ -228,7 +228,7 @@ def test_the_refiner_has_its_own_encoder(studio: Any) -> None:
     assert not torch.equal(found, studio.latents(graph))
 
 
-@pytest.mark.parametrize("family", FAMILIES)
+@pytest.mark.parametrize("family", known_families())
 def test_a_controlnet_and_an_area_go_together(studio: Any, family: str, input_picture: str) -> None:
     """The ControlNet is on both sides of the guidance, the area on one: the other side's crop has its own part of the
     control picture."""

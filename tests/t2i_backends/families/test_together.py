@@ -15,7 +15,7 @@ from imagewright.errors import BadInput, Cancelled
 from imagewright.ports import Drawn, Job
 from imagewright.retrieval.comfy.slots import find_slots
 from imagewright.schemas import Card, Flow, Region
-from imagewright.t2i_backends.families.facts import FAMILIES
+from imagewright.t2i_backends.families.table import known_families
 
 
 def jobs_of(graph: dict[str, dict[str, Any]], count: int = 3) -> list[Job]:
@@ -34,7 +34,7 @@ def far(one: Image.Image, other: Image.Image) -> int:
 
 
 @pytest.mark.parametrize("sampler", ["euler", "dpmpp_2m_sde"])
-@pytest.mark.parametrize("family", FAMILIES)
+@pytest.mark.parametrize("family", known_families())
 def test_pictures_are_those_of_single_draws(family: str, sampler: str, studio: Any) -> None:
     jobs = jobs_of(studio.graph_of(family, sampler_name=sampler))
     alone = [studio.backend.draw(job, lambda step: None, lambda: False).image for job in jobs]

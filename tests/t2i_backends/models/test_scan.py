@@ -15,7 +15,7 @@ from imagewright.errors import BadInput
 from imagewright.retrieval.comfy.slots import find_slots
 from imagewright.schemas import Card, Flow
 from imagewright.t2i_backends.diffusers_local import DiffusersBackend
-from imagewright.t2i_backends.families.facts import FAMILIES
+from imagewright.t2i_backends.families.table import known_families
 from imagewright.t2i_backends.models.extra_paths import folders_of
 from imagewright.t2i_backends.models.model_files import ModelFiles
 from imagewright.t2i_backends.models.scan import default_flows, default_graph, scan
@@ -32,7 +32,7 @@ def root(tmp_path: Path, family_root: Path) -> Path:
 
 def test_a_scan(root: Path) -> None:
     seen = {(model.kind, model.name): model for model in scan(ModelFiles([root]))}
-    for family in FAMILIES:
+    for family in known_families():
         assert seen["checkpoints", family].family == family
         assert seen["checkpoints", family].holds == "pipeline"
         assert seen["checkpoints", family].bytes > 100_000
@@ -72,7 +72,7 @@ def test_models_that_cannot_be_used_say_why(tmp_path: Path, tiny: ModuleType) ->
 
 
 def test_schnell_takes_four_steps() -> None:
-    graph = default_graph("FLUX.1-schnell", "flux", schnell=True)
+    graph = default_graph("FLUX.1-schnell", "flux")
     assert graph["5"]["inputs"]["steps"] == 4
     assert "FluxGuidance" not in {node["class_type"] for node in graph.values()}
 

@@ -20,8 +20,9 @@ from imagewright.ports import Job
 from imagewright.retrieval.comfy.slots import find_slots
 from imagewright.schemas import Card, Flow
 from imagewright.t2i_backends.diffusers_local import DiffusersBackend
+from imagewright.t2i_backends.families.base import CONFIGS
 from imagewright.t2i_backends.models.headers import Held, look_into, recognise
-from imagewright.t2i_backends.models.model_files import CONFIGS, ModelFiles, family_of, look_at
+from imagewright.t2i_backends.models.model_files import ModelFiles, family_of, look_at
 
 PUBLISHED = {
     "sd15/unet": 859_520_964, "sd15/vae": 83_653_863, "sd15/text_encoder": 123_060_480,

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from imagewright.t2i_backends.denoising.loras import wear
 from imagewright.t2i_backends.families.base import Net
-from imagewright.t2i_backends.families.facts import FLUX
+from imagewright.t2i_backends.families.flux import Flux
 from imagewright.t2i_backends.mini import sizes
 from imagewright.t2i_backends.mini.architecture import build_pipeline, export_pipeline
 from imagewright.t2i_backends.mini.training import train_variants
@@ -60,7 +60,7 @@ def test_a_lora_is_one_that_the_executor_puts_on_and_takes_off(base: Path, tmp_p
     file = train_lora("counting", base, tmp_path, tmp_path / "loras", PLAN, 0.05, CPU, compiled=False)
     transformer = FluxPipeline.from_pretrained(base, local_files_only=True).transformer
     plain = _velocity(transformer)
-    net = Net(transformer, FLUX, {}, 8, sizes.LATENT_CHANNELS)
+    net = Net(transformer, Flux(), {}, 8, sizes.LATENT_CHANNELS)
     with wear(net, [(ModelPath(file, None), 1.0)]):
         changed = _velocity(transformer)
     assert not torch.allclose(changed, plain, atol=1e-5)
