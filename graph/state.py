@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import TypedDict
 
+from imagewright.agents.critic.repairs.base import Ground, KnownRepair
 from imagewright.agents.llm.account import LimitName, Used
 from imagewright.intents import Answer, Idea, Intent, Preference, Reference, Settled
 from imagewright.schemas import (
@@ -22,6 +23,7 @@ from imagewright.schemas import (
     RunResult,
     Value,
 )
+from imagewright.verdicts import AnyRepair
 
 
 class Attempt(Value):
@@ -31,7 +33,7 @@ class Attempt(Value):
     seed: int
     prompt: str
     layout: Layout | None = None
-    repair: Repair | None = None
+    repair: AnyRepair | None = None
     """The repair that led here; none for the first picture."""
     base: str | None = None
     """SHA-256 of the picture that ``redraw`` or an edit changes regions of."""
@@ -39,6 +41,18 @@ class Attempt(Value):
     """What an edit draws anew in ``edited``; none for a whole picture."""
     edited: str | None = None
     """SHA-256 of the picture that an edit starts from, and that every repair of it starts from again."""
+
+
+def apply_repair(attempt: Attempt, repair: Repair, ground: Ground, seed: int) -> Attempt | None:
+    """``attempt``, which draws the picture of ``ground``, with ``repair``; None where that is not allowed.
+
+    It is always drawn with another seed, ``seed``: with the old one a model mostly makes the old mistake. A repair of
+    an edit starts from the edited picture again.
+    """
+    change = repair.change(ground) if isinstance(repair, KnownRepair) else None
+    if change is None:
+        return None
+    return attempt.model_copy(update={"repair": repair, "base": attempt.edited, "seed": seed, **change})
 
 
 class Spent(Value):

@@ -11,7 +11,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from imagewright.schemas import Layout, ParsedPrompt, PlaceName, Region, RepairKind, Value
+from imagewright.schemas import Layout, ParsedPrompt, PlaceName, Region, Value
 
 IntentKind = Literal["create", "edit", "vary", "undo", "branch", "question", "feedback", "preference", "unclear"]
 EditOp = Literal["recolour", "resize", "move", "add", "remove", "replace", "background", "style"]
@@ -31,7 +31,7 @@ class Tried(Value):
     """The flow whose picture had the faults."""
     faults: tuple[str, ...]
     """What was wrong before."""
-    kind: RepairKind
+    kind: str
     target: str = ""
     """What it was applied to: a box, a place, a prompt, a flow. It tells one repair of a kind from another."""
     seed: int
