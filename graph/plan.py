@@ -6,7 +6,7 @@ from imagewright.agents.conversation.kinds import insist
 from imagewright.errors import CannotDraw
 from imagewright.graph import choose
 from imagewright.graph.parts import Parts
-from imagewright.intents import Intent
+from imagewright.intents import CreateIntent
 from imagewright.schemas import Candidate, Categories, DrawRequest, Layout, Plan
 
 
@@ -18,7 +18,8 @@ def plan_request(parts: Parts, request: DrawRequest) -> Plan:
     Raises:
         BadInput: the prompt is empty or not text, or there is no flow of the name that the request gives.
     """
-    intent = insist(parts.interpreter.interpret(request.prompt, ()))
+    said = insist(parts.interpreter.interpret(request.prompt, ()))
+    intent = said if isinstance(said, CreateIntent) else CreateIntent()
     categories = choose.label(parts, request, intent.prompt, intent.parsed)
     found = choose.rank_flows(parts, request, intent.prompt, intent.parsed, categories)
     notes = list(_notes(parts, found, intent, request))
@@ -46,7 +47,7 @@ def _chosen(parts: Parts, found: choose.Ranked, request: DrawRequest, categories
     return next(c for c in among if c.flow == choice.flow)
 
 
-def _notes(parts: Parts, found: choose.Ranked, intent: Intent, request: DrawRequest) -> tuple[str, ...]:
+def _notes(parts: Parts, found: choose.Ranked, intent: CreateIntent, request: DrawRequest) -> tuple[str, ...]:
     """What the person should know before drawing this."""
     try:
         found = choose.narrow_to_named(

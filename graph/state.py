@@ -9,7 +9,7 @@ from typing import TypedDict
 
 from imagewright.agents.critic.repairs.base import Ground, KnownRepair
 from imagewright.agents.llm.account import LimitName, Used
-from imagewright.intents import Answer, Idea, Intent, Preference, Reference, Settled
+from imagewright.intents import Answer, AnyIntent, Idea, Preference, Reference, Settled
 from imagewright.schemas import (
     Candidate,
     Categories,
@@ -23,7 +23,7 @@ from imagewright.schemas import (
     RunResult,
     Value,
 )
-from imagewright.verdicts import AnyRepair
+from imagewright.verdicts import AnyRepair, load_repairs
 
 
 class Attempt(Value):
@@ -93,7 +93,7 @@ class State(Value):
     preferences: tuple[Preference, ...] = ()
     said: str = ""
     """What is to be interpreted instead of the request's prompt: the person's answer to a question."""
-    intent: Intent | None = None
+    intent: AnyIntent | None = None
     settled: Settled | None = None
     categories: Categories | None = None
     generation: int = 0
@@ -129,7 +129,7 @@ class Update(TypedDict, total=False):
     references: tuple[Reference, ...]
     preferences: tuple[Preference, ...]
     said: str
-    intent: Intent
+    intent: AnyIntent
     settled: Settled
     categories: Categories
     generation: int
@@ -152,8 +152,8 @@ class Update(TypedDict, total=False):
     answer: Answer
 
 
-OWN_TYPES: tuple[type, ...] = (State, Attempt, Spent)
-"""What a checkpoint may rebuild beside the values of ``schemas``."""
+OWN_TYPES: tuple[type, ...] = (State, Attempt, Spent, *load_repairs().values())
+"""What a checkpoint may rebuild beside the values of ``schemas``, ``intents`` and ``verdicts``."""
 
 
 def fresh(run: str, request: DrawRequest, seed: int, out: str) -> dict[str, object]:

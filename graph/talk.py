@@ -12,7 +12,7 @@ from imagewright.graph.events import tell, tell_notes
 from imagewright.graph.nodes import node
 from imagewright.graph.parts import Parts
 from imagewright.graph.state import State, Update
-from imagewright.intents import Answer, Intent, Preference, Question, Reference, Settled
+from imagewright.intents import Answer, AnyIntent, Preference, Question, Reference, Settled, UnclearIntent
 from imagewright.memory.threads import Threads
 from imagewright.schemas import RunEvent
 
@@ -53,7 +53,7 @@ def interpret(state: State, parts: Parts) -> Update:
     return {"intent": intent, "settled": settled, "notes": notes}
 
 
-def add_wishes(settled: Settled, intent: Intent, preferences: tuple[Preference, ...]) -> Settled:
+def add_wishes(settled: Settled, intent: AnyIntent, preferences: tuple[Preference, ...]) -> Settled:
     """A new picture with the person's lasting wishes, where its prompt does not say otherwise itself."""
     wishes = [wish for wish in preferences if wish.on]
     if intent.kind != "create" or not wishes:
@@ -70,8 +70,8 @@ def add_wishes(settled: Settled, intent: Intent, preferences: tuple[Preference, 
 @node
 def ask(state: State, parts: Parts) -> Update:
     """Ask the person, and go on with what they say."""
-    if state.intent is None:
-        raise Fault("ask was reached without an intent")
+    if not isinstance(state.intent, UnclearIntent):
+        raise Fault("ask was reached without an unclear intent")
     question = Question(text=state.intent.reason, choices=state.intent.choices)
     said = reply_to(state.intent, str(interrupt(question.model_dump())))
     return {"said": said} if said else {"answer": Answer(text="all right, nothing is changed")}

@@ -10,16 +10,19 @@ from pathlib import Path
 from langgraph.checkpoint.serde.jsonplus import JsonPlusSerializer
 from langgraph.checkpoint.sqlite import SqliteSaver
 
-from imagewright import intents, schemas
+from imagewright import intents, schemas, verdicts
 from imagewright.database import open_database, storage_errors
 
 STATE_TYPES: tuple[type[schemas.Value], ...] = tuple(
     value
-    for module in (schemas, intents)
+    for module in (schemas, intents, verdicts)
     for value in vars(module).values()
     if isinstance(value, type) and issubclass(value, schemas.Value) and value.__module__ == module.__name__
 )
-"""Every value of ``schemas`` and ``intents``: plain data, frozen, with nothing that runs when it is built."""
+"""Every value of ``schemas``, ``intents`` and ``verdicts``: plain data, frozen; nothing runs when it is built."""
+
+FORMER_NAMES = tuple(("imagewright.schemas", name) for name in ("Check", "Repair", "Verdict"))
+"""Where checkpoints of earlier versions look for values that have moved; they are importable from there still."""
 
 
 def strict_serializer(extra: tuple[type, ...] = ()) -> JsonPlusSerializer:
@@ -28,7 +31,7 @@ def strict_serializer(extra: tuple[type, ...] = ()) -> JsonPlusSerializer:
     LangGraph's default imports and calls any callable that a checkpoint names (langgraph#8522) unless
     ``LANGGRAPH_STRICT_MSGPACK`` was set before its first import; this one is strict either way.
     """
-    return JsonPlusSerializer(allowed_msgpack_modules=(*STATE_TYPES, *extra))
+    return JsonPlusSerializer(allowed_msgpack_modules=(*STATE_TYPES, *FORMER_NAMES, *extra))
 
 
 @contextmanager
