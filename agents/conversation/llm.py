@@ -37,7 +37,7 @@ MOST_PICTURES = 6
 MOST_SAID = 4000
 
 
-class SaidEdit(Value):
+class Revision(Value):
     """One change of a picture. Positions and sizes are shares of the canvas."""  # one shape: fewer tokens than eight
 
     op: EditOp
@@ -57,7 +57,7 @@ class Decision(BaseModel):
     kind: Literal["create", "edit", "vary", "undo", "branch", "question", "feedback", "unclear"]
     picture: int | None = None
     prompt: str = Field(default="", max_length=MOST_SAID)
-    edits: list[SaidEdit] = Field(default_factory=list, max_length=12)
+    edits: list[Revision] = Field(default_factory=list, max_length=12)
     topic: Topic = ""
     thumb: Thumb = ""
     question: str = Field(default="", max_length=300)
