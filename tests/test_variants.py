@@ -9,7 +9,10 @@ import pytest
 from pydantic import ValidationError
 
 from imagewright import intents, schemas
-from imagewright.graph.state import OWN_TYPES, Attempt
+from imagewright.flow_format import graph_hash
+from imagewright.graph.draw import attempt_key
+from imagewright.graph.state import OWN_TYPES, Attempt, State
+from imagewright.memory.artifacts import content_key
 from imagewright.memory.checkpoints import strict_serializer
 from imagewright.verdicts import load_repairs
 
@@ -113,3 +116,13 @@ def test_an_old_attempt_keeps_the_repair_that_led_to_it() -> None:
     }
     value = strict_serializer(OWN_TYPES).loads_typed(pack("imagewright.graph.state", "Attempt", fields))
     assert value == Attempt(flow="f", seed=1, prompt="p", repair=schemas.Repair(kind="redraw", reason="r", box=1))
+
+
+def test_the_key_of_a_picture_made_before_is_the_same() -> None:
+    flow = schemas.Flow(id="f", graph={}, card=schemas.Card(title="F"))
+    repair = {**OLD_REPAIR, "kind": "redraw", "box": 1}
+    attempt = Attempt(flow="f", seed=1, prompt="p", repair=schemas.Repair(**repair, reason="r"))
+    state = State(run="r", request=schemas.DrawRequest(prompt="p"), seed=1, out="/p.png")
+    old = {**attempt.model_dump(mode="json"), "repair": repair}
+    facts = {"run": "r", "round": 0, "backend": "b", "graph": graph_hash(flow.graph), "size": [None, None]}
+    assert attempt_key(state, attempt, flow, "b") == content_key({**facts, "attempt": old})

@@ -20,7 +20,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from imagewright.agents.critic.repairs.base import Case, KnownRepair, Seen, known_repairs, list_ladder
+from imagewright.agents.critic.repairs.base import Case, KnownRepair, WrongPicture, list_ladder, list_repairs
 from imagewright.agents.critic.repairs.new_seed import NewSeed
 from imagewright.agents.critic.sight import SeenThing, Sight, Wanted, iou, stands
 from imagewright.schemas import Check, Layout, ParsedPrompt, Repair, Verdict
@@ -29,7 +29,7 @@ HELD = 0.1
 """The least overlap (IoU) with a box for a thing to count as what the box holds."""
 
 
-def propose(seen: Seen, tried: Sequence[Verdict]) -> Repair:
+def propose(seen: WrongPicture, tried: Sequence[Verdict]) -> Repair:
     """The first repair of the ladder that has something to propose for ``seen`` and is not among ``tried``."""
     used = {verdict.repair.rung for verdict in tried if isinstance(verdict.repair, KnownRepair)}
     for shape in list_ladder(seen.case):
@@ -39,15 +39,15 @@ def propose(seen: Seen, tried: Sequence[Verdict]) -> Repair:
     return NewSeed(reason=seen.reason)
 
 
-def offer(seen: Seen) -> Repair | None:
+def offer_later(seen: WrongPicture) -> Repair | None:
     """A repair for later, once another whole picture has not helped; None where none has one."""
-    return next((repair for shape in known_repairs() if (repair := shape.offer(seen))), None)
+    return next((repair for shape in list_repairs() if (repair := shape.offer(seen))), None)
 
 
-def see_wrong(sight: Sight, parsed: ParsedPrompt, layout: Layout | None, failed: Sequence[Check]) -> Seen:
+def see_wrong(sight: Sight, parsed: ParsedPrompt, layout: Layout | None, failed: Sequence[Check]) -> WrongPicture:
     """What a detector saw of a picture with ``failed`` checks, and which case it is."""
     case, wrong = _case(sight, parsed, layout, failed)
-    return Seen(failed, parsed, layout, case, wrong, sight)
+    return WrongPicture(failed, parsed, layout, case, wrong, sight)
 
 
 # --- what is wrong --------------------------------------------------------------------------

@@ -14,7 +14,7 @@ from pydantic import BaseModel, Field
 
 from imagewright.agents.critic.questions import PictureQuestion, questions
 from imagewright.agents.critic.repair import propose
-from imagewright.agents.critic.repairs.base import BoxRepair, Proposed, Seen, known_repairs, list_words
+from imagewright.agents.critic.repairs.base import BoxRepair, Proposed, WrongPicture, list_repairs, list_words
 from imagewright.agents.critic.verdict import failed_checks, not_judged, verdict
 from imagewright.agents.llm.ask import Asker, OnNote, Query, Unusable
 from imagewright.agents.llm.eyes import WHOLE, crops, png, seeing
@@ -135,12 +135,12 @@ def _repair(
     failed = failed_checks(checks)
     wrong = failed[0]
     reason = " ".join(proposed.reason.split()) or wrong.detail
-    chosen = next((shape for shape in known_repairs() if shape.model_fields["kind"].default == proposed.kind), None)
+    chosen = next((shape for shape in list_repairs() if shape.model_fields["kind"].default == proposed.kind), None)
     built = chosen.answer(proposed, reason, layout) if chosen else None
     if built is not None and _named(built) not in {_named(judged.repair) for judged in tried if judged.repair}:
         return built
     single = wrong.box if wrong.name == "attribute" and len(failed) == 1 else None
-    return propose(Seen(failed, parsed, layout, "number" if single is None else "one box", single), tried)
+    return propose(WrongPicture(failed, parsed, layout, "number" if single is None else "one box", single), tried)
 
 
 def _named(repair: Repair) -> tuple[str, int | None]:

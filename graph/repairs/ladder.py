@@ -6,7 +6,7 @@ import hashlib
 import itertools
 from collections.abc import Callable, Iterator, Sequence
 
-from imagewright.agents.critic.repairs.base import Ground, KnownRepair, known_repairs, list_ladder
+from imagewright.agents.critic.repairs.base import Ground, KnownRepair, list_ladder, list_repairs
 from imagewright.agents.critic.repairs.new_seed import NewSeed
 from imagewright.agents.critic.verdict import failed_checks
 from imagewright.errors import Fault
@@ -91,7 +91,7 @@ def was_drawn_again(rounds: Sequence[Round]) -> bool:
 
 def _candidates(proposed: Repair, start: Ground) -> Iterator[Repair]:
     """What may be tried, in order; what stands behind the proposal on the ladder is asked for only when it is due."""
-    brought = [repair for shape in known_repairs() if (repair := shape.bring(start))]
+    brought = [repair for shape in list_repairs() if (repair := shape.bring(start))]
     yield from sorted((*brought, proposed), key=_turn)
     rank = proposed.rank if isinstance(proposed, KnownRepair) else 0
     for shape in list_ladder():

@@ -37,7 +37,7 @@ MIN_ANSWERED_PLACE = 0.06
 
 
 @dataclass(frozen=True)
-class Seen:
+class WrongPicture:
     """A picture that is not right, as its critic sees it."""
 
     failed: Sequence[Check]
@@ -135,7 +135,7 @@ class KnownRepair(Repair):
         return cls.rank
 
     @classmethod
-    def propose(cls, seen: Seen) -> Self | None:
+    def propose(cls, seen: WrongPicture) -> Self | None:
         """The repair for ``seen``; None where it has none to offer."""
         return None
 
@@ -145,7 +145,7 @@ class KnownRepair(Repair):
         return None
 
     @classmethod
-    def offer(cls, seen: Seen) -> Self | None:
+    def offer(cls, seen: WrongPicture) -> Self | None:
         """A repair for later, once another whole picture has not helped."""
         return None
 
@@ -181,7 +181,7 @@ class PlainRepair(KnownRepair):
     """A repair that needs nothing but its reason, so that it can always be proposed."""
 
     @classmethod
-    def propose(cls, seen: Seen) -> Self | None:
+    def propose(cls, seen: WrongPicture) -> Self | None:
         """Always."""
         return cls(kind=cls.model_fields["kind"].default, reason=seen.reason)
 
@@ -225,18 +225,18 @@ class BoxRepair(KnownRepair):
 
 def list_ladder(case: Case | None = None) -> list[type[KnownRepair]]:
     """The repairs of the ladder, from the smallest change to the largest; in the order of a critic for ``case``."""
-    known = [shape for shape in known_repairs() if shape.rank]
+    known = [shape for shape in list_repairs() if shape.rank]
     return sorted(known, key=lambda shape: shape.rank if case is None else shape.rank_for(case))
 
 
-def known_repairs() -> Iterator[type[KnownRepair]]:
+def list_repairs() -> Iterator[type[KnownRepair]]:
     """All that there are, in the order of their table."""
     return (shape for shape in load_repairs().values() if issubclass(shape, KnownRepair))
 
 
 def list_words() -> dict[str, str]:
     """What a language model may choose, by kind, and what each does, in words."""
-    return {shape.model_fields["kind"].default: shape.words for shape in known_repairs() if shape.words}
+    return {shape.model_fields["kind"].default: shape.words for shape in list_repairs() if shape.words}
 
 
 def _list_choices(schema: JsonDict) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import ClassVar, Literal, Self
 
-from imagewright.agents.critic.repairs.base import Change, Ground, KnownRepair, Seen
+from imagewright.agents.critic.repairs.base import Change, Ground, KnownRepair, WrongPicture
 from imagewright.agents.critic.verdict import only_form
 from imagewright.agents.reading.describe import canonical_prompt
 from imagewright.agents.reading.nouns import article
@@ -32,7 +32,7 @@ class CloseUp(KnownRepair):
     """The flow that draws it; None until its turn has come."""
 
     @classmethod
-    def offer(cls, seen: Seen) -> Self | None:
+    def offer(cls, seen: WrongPicture) -> Self | None:
         """Of the thing that is least plain to see; None where every such thing is drawn large already."""
         if seen.sight is None or not only_form(seen.failed):
             return None

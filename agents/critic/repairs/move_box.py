@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import ClassVar, Literal, Self
 
-from imagewright.agents.critic.repairs.base import BoxRepair, Case, Change, Ground, Proposed, Seen
+from imagewright.agents.critic.repairs.base import BoxRepair, Case, Change, Ground, Proposed, WrongPicture
 from imagewright.agents.critic.sight import Sight, Wanted, gap, intersection, stands
 from imagewright.schemas import Box, Layout, ParsedPrompt, ParsedRelation
 
@@ -38,7 +38,7 @@ class MoveBox(BoxRepair):
         return 1 if case == "place" else cls.rank
 
     @classmethod
-    def propose(cls, seen: Seen) -> Self | None:
+    def propose(cls, seen: WrongPicture) -> Self | None:
         """The boxes of a relation that does not hold further apart, or more room for a crowded box."""
         if seen.sight is None or seen.layout is None or seen.case == "one box":
             return None

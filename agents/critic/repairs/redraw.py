@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import ClassVar, Literal, Self
 
-from imagewright.agents.critic.repairs.base import BoxRepair, Change, Ground, Proposed, Seen
+from imagewright.agents.critic.repairs.base import BoxRepair, Change, Ground, Proposed, WrongPicture
 from imagewright.schemas import Box, Layout
 
 
@@ -20,7 +20,7 @@ class RedrawBox(BoxRepair):
     """Where the box is drawn instead, where that is another place."""
 
     @classmethod
-    def propose(cls, seen: Seen) -> Self | None:
+    def propose(cls, seen: WrongPicture) -> Self | None:
         """The box that alone is wrong."""
         if seen.layout is None or seen.wrong is None:
             return None
