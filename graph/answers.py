@@ -9,7 +9,16 @@ from imagewright.errors import BadInput, Fault
 from imagewright.graph.parts import Parts
 from imagewright.graph.state import State
 from imagewright.graph.why import explain
-from imagewright.intents import Answer, Intent, Preference
+from imagewright.intents import (
+    Answer,
+    BranchIntent,
+    FeedbackIntent,
+    Preference,
+    PreferenceIntent,
+    QuestionIntent,
+    UnclearIntent,
+    UndoIntent,
+)
 from imagewright.schemas import Evidence
 
 _THUMB = "thumb"
@@ -21,17 +30,21 @@ def answer_intent(parts: Parts, state: State) -> Answer:
     intent = state.intent
     if intent is None:
         raise Fault("answer was reached without an intent")
-    if intent.kind in ("undo", "branch"):
+    if isinstance(intent, UndoIntent | BranchIntent):
         back = base_of(intent, state.references)
         return Answer(text=f"back to picture {back.number}: {back.prompt}", back_to=back.run)
-    if intent.kind == "feedback":
+    if isinstance(intent, FeedbackIntent):
         return Answer(text=_thumb(parts, state, intent))
-    if intent.kind == "preference" and intent.preference is not None:
+    if isinstance(intent, PreferenceIntent):
         return Answer(text=_wish(parts, intent.preference))
-    return Answer(text=intent.reason if intent.kind == "unclear" else _told(parts, state, intent))
+    if isinstance(intent, UnclearIntent):
+        return Answer(text=intent.reason)
+    if isinstance(intent, QuestionIntent):
+        return Answer(text=_told(parts, state, intent))
+    raise Fault(f"answer was reached with an intent to {intent.kind}")
 
 
-def _thumb(parts: Parts, state: State, intent: Intent) -> str:
+def _thumb(parts: Parts, state: State, intent: FeedbackIntent) -> str:
     """Keep a person's thumb as evidence; the same picture judged twice counts once, the last time."""
     made = base_of(intent, state.references)
     parts.learn(
@@ -52,7 +65,7 @@ def _wish(parts: Parts, wish: Preference) -> str:
     return f"switched off: {what}" if known else f"nothing like {wish.text!r} was noted"
 
 
-def _told(parts: Parts, state: State, intent: Intent) -> str:
+def _told(parts: Parts, state: State, intent: QuestionIntent) -> str:
     if intent.topic == "preferences":
         wishes = [f"{w.kind} {w.text}{'' if w.on else ' (off)'}" for w in state.preferences]
         return "; ".join(wishes) or "no preferences are noted"

@@ -9,16 +9,14 @@ from imagewright.graph.parts import Parts
 from imagewright.graph.repairs.ladder import next_seed
 from imagewright.graph.repairs.tried import list_tried
 from imagewright.graph.state import Attempt, State
-from imagewright.intents import Reference, Settled
+from imagewright.intents import CreateIntent, EditIntent, Reference, Settled, VaryIntent
 from imagewright.ports import Redraws
 from imagewright.schemas import Candidate, Choice, ParsedPrompt, Planned, Round
-
-CHANGES = ("edit", "vary")
 
 
 def base(state: State) -> Reference | None:
     """The picture that the run changes; None for a new one."""
-    if state.intent is None or state.intent.kind not in CHANGES:
+    if not isinstance(state.intent, EditIntent | VaryIntent):
         return None
     return base_of(state.intent, state.references)
 
@@ -34,7 +32,7 @@ def keep_flow(state: State, among: Sequence[Candidate]) -> Choice | None:
 def without_wishes(state: State) -> Settled | None:
     """A new picture as its own words say, without the person's lasting wishes; None where there are none in it."""
     intent = state.intent
-    if intent is None or intent.kind != "create" or state.settled is None or state.settled.prompt == intent.prompt:
+    if not isinstance(intent, CreateIntent) or state.settled is None or state.settled.prompt == intent.prompt:
         return None
     return Settled(prompt=intent.prompt, parsed=intent.parsed)
 
@@ -50,7 +48,7 @@ def carry_layout(state: State) -> Planned | None:
 def first_seed(state: State) -> int:
     """The seed that was asked for; else an edit keeps its picture's, and a variation takes the next one."""
     before, intent = base(state), state.intent
-    if intent is not None and intent.seed is not None:
+    if isinstance(intent, EditIntent | VaryIntent) and intent.seed is not None:
         return intent.seed
     if before is None or state.request.seed is not None:
         return state.seed

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 
+from imagewright.agents.critic.repairs.base import KnownRepair
+from imagewright.agents.critic.repairs.close_up import CloseUp
 from imagewright.errors import Cancelled
 from imagewright.flow_format import graph_hash
 from imagewright.graph.budget import seconds_left
@@ -14,7 +16,7 @@ from imagewright.graph.repairs.ladder import region
 from imagewright.graph.state import Attempt, State
 from imagewright.memory.artifacts import Made, content_key
 from imagewright.ports import Drawn, Job, OnStep, Redraw
-from imagewright.schemas import Flow, Region
+from imagewright.schemas import Flow, Region, Repair
 
 Stop = Callable[[], bool]
 
@@ -32,9 +34,17 @@ def attempt_key(state: State, attempt: Attempt, flow: Flow, backend: str) -> str
             "backend": backend,
             "graph": graph_hash(flow.graph),
             "size": [state.request.width, state.request.height],
-            "attempt": attempt.model_dump(mode="json", exclude={"repair": {"reason"}}),
+            "attempt": {**attempt.model_dump(mode="json", exclude={"repair"}), **_repair_of(attempt)},
         }
     )
+
+
+def _repair_of(attempt: Attempt) -> dict[str, object]:
+    """The repair without its reason, with the fields of every kind: so hold it the keys of pictures made long ago."""
+    if attempt.repair is None:
+        return {"repair": None}
+    plain = attempt.repair.model_dump(mode="json", exclude={"reason"})
+    return {"repair": {**dict.fromkeys(Repair.once), **plain}}
 
 
 def make(parts: Parts, state: State, attempt: Attempt, on_step: OnStep) -> tuple[str, Made]:
@@ -72,12 +82,12 @@ def draw_attempt(parts: Parts, state: State, attempt: Attempt, flow: Flow, on_st
     Raises:
         ImagewrightError: what the backend raises.
     """
-    thing, repair = close_up.thing_of(attempt.repair), attempt.repair
-    if thing is None or repair is None or attempt.base is None:
+    repair = attempt.repair
+    if not isinstance(repair, CloseUp) or attempt.base is None:
         return parts.backend.draw(job_of(parts, state, attempt, flow), on_step, stop)
     whole = parts.store.open(attempt.base)
-    drawn = parts.backend.draw(close_up.job(whole, repair, thing, flow, attempt.seed), on_step, stop)
-    return replace(drawn, image=close_up.put_back(whole, drawn.image, thing))
+    drawn = parts.backend.draw(close_up.job(whole, repair, flow, attempt.seed), on_step, stop)
+    return replace(drawn, image=close_up.put_back(whole, drawn.image, repair.moved))
 
 
 def job_of(parts: Parts, state: State, attempt: Attempt, flow: Flow) -> Job:
@@ -103,10 +113,8 @@ def redrawn(attempt: Attempt) -> tuple[Region, ...]:
         return ()
     if attempt.base == attempt.edited and attempt.regions:
         return attempt.regions
-    if (thing := close_up.thing_of(attempt.repair)) is not None:
-        return (region(thing),)
-    box = attempt.repair.box if attempt.repair else None
-    return () if attempt.layout is None or box is None else (region(attempt.layout.boxes[box]),)
+    part = attempt.repair.part(attempt.layout) if isinstance(attempt.repair, KnownRepair) else None
+    return () if part is None else (region(part),)
 
 
 def negative_of(flow: Flow, wanted: str) -> str | None:

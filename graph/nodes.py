@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import functools
 import itertools
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 
 from langgraph.runtime import Runtime
 
-from imagewright.agents.critic.repair import alone
+from imagewright.agents.critic.repairs.close_up import alone
 from imagewright.agents.critic.verdict import why_unchecked
 from imagewright.errors import Cancelled, Fault, ImagewrightError
 from imagewright.flow_tags import REGIONS, WORDS_ONLY
@@ -18,14 +18,14 @@ from imagewright.graph.choose import governing, placing
 from imagewright.graph.events import flow_in_words, say_verdict, tell, tell_node, tell_notes
 from imagewright.graph.parts import Parts
 from imagewright.graph.repairs import polish as polishing
-from imagewright.graph.repairs.ladder import refine_attempt, was_drawn_again
+from imagewright.graph.repairs.ladder import refine_attempt
 from imagewright.graph.repairs.tried import list_tried
 from imagewright.graph.spending import meter, picture_name
 from imagewright.graph.state import State, Update
 from imagewright.graph.state import require as _there
 from imagewright.intents import Settled
 from imagewright.ports import Redraws, Step
-from imagewright.schemas import Categories, Flow, Layout, ParsedPrompt, Repair, Round, RunEvent, Verdict
+from imagewright.schemas import Box, Categories, Flow, Layout, ParsedPrompt, Round, RunEvent, Verdict
 
 GraphNode = Callable[[State, Runtime[Parts]], Update]
 
@@ -202,18 +202,16 @@ def refine(state: State, parts: Parts) -> Update:
     """Apply the verdict's repair to the next attempt, or to a picture that is right the suggestion for its beauty."""
     if polishing.pending(state):
         attempt = polishing.attempt(state)
-        reason = _there(attempt.repair, "repair").reason
-        tell(RunEvent(kind="repair", run=state.run, text=f"polish: {reason}"))
+        tell(RunEvent(kind="repair", run=state.run, text=_there(attempt.repair, "repair").tell()))
         return {"attempt": attempt}
     canonical = parts.canonical_prompt(_there(state.planned, "plan").parsed)
-    tried, closer = list_tried(change.base(state), state.rounds), _closer(state, parts)
-    attempt = refine_attempt(state, canonical, tried, _others(state, parts), closer)
-    repair = _there(attempt.repair, "repair")
-    if repair.kind == "next_flow":
+    tried = list_tried(change.base(state), state.rounds)
+    attempt = refine_attempt(state, canonical, tried, _others(state, parts), _flow_for_part(state, parts))
+    if attempt.flow != ground(state.rounds).flow:
         boxes = placing(attempt.layout) or _there(state.planned, "plan").layout
         layout = governing(state.request, parts.catalogue.flow(attempt.flow), boxes)
         attempt = attempt.model_copy(update={"layout": layout})
-    tell(RunEvent(kind="repair", run=state.run, text=f"{repair.kind.replace('_', ' ')}: {repair.reason}"))
+    tell(RunEvent(kind="repair", run=state.run, text=_there(attempt.repair, "repair").tell()))
     return {"attempt": attempt}
 
 
@@ -225,29 +223,32 @@ def _others(state: State, parts: Parts) -> tuple[str, ...]:
     return tuple(flow for flow in state.able if WORDS_ONLY in parts.catalogue.flow(flow).card.tags)
 
 
-def _closer(state: State, parts: Parts) -> Repair | None:
-    """The close-up that the critic offers of the best picture so far, once another whole picture has not helped.
+def _flow_for_part(state: State, parts: Parts) -> Callable[[str, Box], str | None]:
+    """How the flow is found that draws one thing of the best picture so far anew.
 
-    It is drawn with the flow on the picture's own model that draws from words alone and served prompts for such a thing
-    best; a flow that the person asked for by name is kept. None of an edited picture, where what the person did not
-    name keeps its pixels, and where no flow can redraw.
+    The flow on the picture's own model that draws from words alone and served prompts for such a thing best; a flow
+    that the person asked for by name is kept. None where no flow can redraw.
     """
-    last, backend = ground(state.rounds), parts.backend
-    near = last.verdict.nearer if last.verdict else None
-    if near is None or near.moved is None or near.prompt is None or _there(state.attempt, "attempt").edited is not None:
-        return None
-    if not isinstance(backend, Redraws) or not was_drawn_again(state.rounds):
-        return None
+
+    def find(prompt: str, thing: Box) -> str | None:
+        backend = parts.backend
+        if not isinstance(backend, Redraws):
+            return None
+        return next((flow.id for flow in _fitting(state, parts, prompt, thing) if backend.can_redraw(flow)), None)
+
+    return find
+
+
+def _fitting(state: State, parts: Parts, prompt: str, thing: Box) -> Iterator[Flow]:
     if state.request.flow:
-        fitting: Iterable[Flow] = (parts.catalogue.flow(state.request.flow),)
-    else:
-        nothing = Categories(labels=(), decided_by="the close-up")
-        found = parts.catalogue.offer(parts.catalogue.rank(near.prompt, alone(near.moved, ParsedPrompt()), nothing))
-        model = parts.catalogue.flow(last.flow).card.base_model
-        flows = (parts.catalogue.flow(candidate.flow) for candidate in found)
-        fitting = (flow for flow in flows if REGIONS not in flow.card.tags and flow.card.base_model == model)
-    flow = next((flow.id for flow in fitting if backend.can_redraw(flow)), None)
-    return near.model_copy(update={"flow": flow}) if flow else None
+        yield parts.catalogue.flow(state.request.flow)
+        return
+    nothing = Categories(labels=(), decided_by="the close-up")
+    found = parts.catalogue.offer(parts.catalogue.rank(prompt, alone(thing, ParsedPrompt()), nothing))
+    model = parts.catalogue.flow(ground(state.rounds).flow).card.base_model
+    for flow in (parts.catalogue.flow(candidate.flow) for candidate in found):
+        if REGIONS not in flow.card.tags and flow.card.base_model == model:
+            yield flow
 
 
 @node

@@ -8,6 +8,7 @@ from imagewright.agents.conversation.kinds import wants_picture
 from imagewright.errors import Fault
 from imagewright.graph.repairs import polish as polishing
 from imagewright.graph.state import State
+from imagewright.intents import UnclearIntent
 
 
 def after_interpret(state: State) -> Literal["categorize", "ask", "answer"]:
@@ -16,7 +17,7 @@ def after_interpret(state: State) -> Literal["categorize", "ask", "answer"]:
         raise Fault("the state has no intent yet")
     if wants_picture(state.intent):
         return "categorize"
-    return "ask" if state.intent.choices else "answer"
+    return "ask" if isinstance(state.intent, UnclearIntent) and state.intent.choices else "answer"
 
 
 def after_ask(state: State) -> Literal["interpret", "__end__"]:

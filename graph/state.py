@@ -7,9 +7,10 @@ from __future__ import annotations
 
 from typing import TypedDict, TypeVar
 
+from imagewright.agents.critic.repairs.base import Ground, KnownRepair
 from imagewright.agents.llm.account import LimitName, Used
 from imagewright.errors import Fault
-from imagewright.intents import Answer, Idea, Intent, Preference, Reference, Settled
+from imagewright.intents import Answer, AnyIntent, Idea, Preference, Reference, Settled
 from imagewright.schemas import (
     Candidate,
     Categories,
@@ -23,6 +24,7 @@ from imagewright.schemas import (
     RunResult,
     Value,
 )
+from imagewright.verdicts import AnyRepair, load_repairs
 
 T = TypeVar("T")
 
@@ -34,7 +36,7 @@ class Attempt(Value):
     seed: int
     prompt: str
     layout: Layout | None = None
-    repair: Repair | None = None
+    repair: AnyRepair | None = None
     """The repair that led here; none for the first picture."""
     base: str | None = None
     """SHA-256 of the picture that ``redraw`` or an edit changes regions of."""
@@ -42,6 +44,18 @@ class Attempt(Value):
     """What an edit draws anew in ``edited``; none for a whole picture."""
     edited: str | None = None
     """SHA-256 of the picture that an edit starts from, and that every repair of it starts from again."""
+
+
+def apply_repair(attempt: Attempt, repair: Repair, ground: Ground, seed: int) -> Attempt | None:
+    """``attempt``, which draws the picture of ``ground``, with ``repair``; None where that is not allowed.
+
+    It is always drawn with another seed, ``seed``: with the old one a model mostly makes the old mistake. A repair of
+    an edit starts from the edited picture again.
+    """
+    change = repair.change(ground) if isinstance(repair, KnownRepair) else None
+    if change is None:
+        return None
+    return attempt.model_copy(update={"repair": repair, "base": attempt.edited, "seed": seed, **change})
 
 
 class Spent(Value):
@@ -82,7 +96,7 @@ class State(Value):
     preferences: tuple[Preference, ...] = ()
     said: str = ""
     """What is to be interpreted instead of the request's prompt: the person's answer to a question."""
-    intent: Intent | None = None
+    intent: AnyIntent | None = None
     settled: Settled | None = None
     categories: Categories | None = None
     generation: int = 0
@@ -118,7 +132,7 @@ class Update(TypedDict, total=False):
     references: tuple[Reference, ...]
     preferences: tuple[Preference, ...]
     said: str
-    intent: Intent
+    intent: AnyIntent
     settled: Settled
     categories: Categories
     generation: int
@@ -152,8 +166,8 @@ def require(value: T | None, name: str) -> T:
     return value
 
 
-OWN_TYPES: tuple[type[Value], ...] = (State, Attempt, Spent)
-"""What a checkpoint may rebuild beside the values of ``schemas``."""
+OWN_TYPES: tuple[type[Value], ...] = (State, Attempt, Spent, *load_repairs().values())
+"""What a checkpoint may rebuild beside the values of ``schemas``, ``intents`` and ``verdicts``."""
 
 
 def fresh(run: str, request: DrawRequest, seed: int, out: str) -> dict[str, object]:

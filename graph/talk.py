@@ -12,7 +12,7 @@ from imagewright.graph.events import tell, tell_notes
 from imagewright.graph.nodes import node
 from imagewright.graph.parts import Parts
 from imagewright.graph.state import State, Update
-from imagewright.intents import Answer, Question
+from imagewright.intents import Answer, Question, UnclearIntent
 from imagewright.schemas import RunEvent
 
 
@@ -38,8 +38,8 @@ def interpret(state: State, parts: Parts) -> Update:
 @node
 def ask(state: State, parts: Parts) -> Update:
     """Ask the person, and go on with what they say."""
-    if state.intent is None:
-        raise Fault("ask was reached without an intent")
+    if not isinstance(state.intent, UnclearIntent):
+        raise Fault("ask was reached without an unclear intent")
     question = Question(text=state.intent.reason, choices=state.intent.choices)
     said = reply_to(state.intent, str(interrupt(question.model_dump())))
     return {"said": said} if said else {"answer": Answer(text="all right, nothing is changed")}

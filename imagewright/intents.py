@@ -7,11 +7,12 @@ interpreter.
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field
 
-from imagewright.schemas import Layout, ParsedPrompt, PlaceName, Region, RepairKind, Value
+from imagewright.schemas import Layout, ParsedPrompt, PlaceName, Region, Value
+from imagewright.values import Tagged
 
 IntentKind = Literal["create", "edit", "vary", "undo", "branch", "question", "feedback", "preference", "unclear"]
 EditOp = Literal["recolour", "resize", "move", "add", "remove", "replace", "background", "style"]
@@ -22,6 +23,7 @@ IdeaKind = Literal[
 ]  # fmt: skip
 """All suggestions for beauty that there are: exposure, angle, atmosphere."""
 Thumb = Literal["up", "down", ""]
+_Said = Annotated[str, Field(max_length=300)]
 
 
 class Tried(Value):
@@ -31,7 +33,7 @@ class Tried(Value):
     """The flow whose picture had the faults."""
     faults: tuple[str, ...]
     """What was wrong before."""
-    kind: RepairKind
+    kind: str
     target: str = ""
     """What it was applied to: a box, a place, a prompt, a flow. It tells one repair of a kind from another."""
     seed: int
@@ -79,27 +81,99 @@ class Reference(Value):
     """What was tried to put the picture right, in this turn and in those that it was changed from."""
 
 
-class Edit(Value):
-    """One change of a picture. Positions and sizes are shares of the canvas."""
+class Edit(Tagged):
+    """One change of a picture; ``Edit(op=…)`` makes the variant. Positions and sizes are shares of the canvas."""
+
+    tag: ClassVar[str] = "op"
+    once: ClassVar[frozenset[str]] = frozenset(
+        {"boxes", "text", "count", "factor", "across", "down", "place", "beside"}
+    )
 
     op: EditOp
+
+
+class BoxesEdit(Edit):
+    """A change of some boxes of the base picture's layout."""
+
     boxes: tuple[int, ...] = ()
-    """Which boxes of the base picture's layout; none for ``add``, ``background`` and ``style``."""
-    text: str = Field(default="", max_length=300)
-    """``recolour``: the colour; ``add`` and ``replace``: the caption of one thing ("a yellow star"); ``background``:
-    what is behind everything ("a blue background", "at night"); ``style``: its name; else empty."""
-    count: int = Field(default=1, ge=1, le=24)
-    """How many things ``add`` adds."""
+
+
+class RecolourEdit(BoxesEdit):
+    """Another colour."""
+
+    op: Literal["recolour"] = "recolour"
+    text: _Said = ""
+    """The colour."""
+
+
+class ResizeEdit(BoxesEdit):
+    """Larger or smaller."""
+
+    op: Literal["resize"] = "resize"
     factor: float = Field(default=1.0, ge=0.2, le=5.0)
-    """``resize``: how much larger each side becomes."""
+    """How much larger each side becomes."""
+
+
+class MoveEdit(BoxesEdit):
+    """Elsewhere: to a place where one is given, else by a way."""
+
+    op: Literal["move"] = "move"
     across: float = Field(default=0.0, ge=-1.0, le=1.0)
-    """``move``: to the right; negative to the left."""
+    """To the right; negative to the left."""
     down: float = Field(default=0.0, ge=-1.0, le=1.0)
-    """``move``: down; negative up."""
+    """Down; negative up."""
     place: PlaceName = ""
-    """``move`` and ``add``: where to; relative to ``beside`` where that is given, else to the canvas."""
+    """Where to; relative to ``beside`` where that is given, else to the canvas."""
     beside: int | None = None
     """The box that ``place`` is relative to."""
+
+
+class RemoveEdit(BoxesEdit):
+    """Gone."""
+
+    op: Literal["remove"] = "remove"
+
+
+class ReplaceEdit(BoxesEdit):
+    """Another thing in its place."""
+
+    op: Literal["replace"] = "replace"
+    text: _Said = ""
+    """The caption of the new thing: ``a yellow star``."""
+
+
+class AddEdit(Edit):
+    """Something more."""
+
+    op: Literal["add"] = "add"
+    text: _Said = ""
+    """The caption of one thing."""
+    count: int = Field(default=1, ge=1, le=24)
+    place: PlaceName = ""
+    """Where to; relative to ``beside`` where that is given, else to the canvas."""
+    beside: int | None = None
+
+
+class BackgroundEdit(Edit):
+    """Another background."""
+
+    op: Literal["background"] = "background"
+    text: _Said = ""
+    """What is behind everything: ``a blue background``, ``at night``."""
+
+
+class StyleEdit(Edit):
+    """Another style."""
+
+    op: Literal["style"] = "style"
+    text: _Said = ""
+    """Its name."""
+
+
+AnyEdit = Annotated[
+    RecolourEdit | ResizeEdit | MoveEdit | RemoveEdit | ReplaceEdit | AddEdit | BackgroundEdit | StyleEdit,
+    Field(discriminator="op"),
+]
 
 
 class Preference(Value):
@@ -110,37 +184,98 @@ class Preference(Value):
     on: bool = True
 
 
-class Intent(Value):
-    """The interpreter's decision. Fields that a kind does not use keep their defaults.
+class Intent(Tagged):
+    """The interpreter's decision; ``Intent(kind=…)`` makes the variant."""
 
-    ==============  ==========================================================================================
-    kind            uses
-    ==============  ==========================================================================================
-    ``create``      ``prompt``, ``parsed``
-    ``edit``        ``base``, ``edits``; ``seed`` where another one is asked for
-    ``vary``        ``base``; ``seed`` where one is asked for
-    ``undo``        ``base``: the picture to go back to
-    ``branch``      ``base``
-    ``question``    ``topic``; ``base`` where it is about a picture
-    ``feedback``    ``thumb``, ``base``
-    ``preference``  ``preference``; its ``on`` switches it on or off
-    ``unclear``     ``reason``: what to say; with ``choices``, sayings that would be clear, best first, it is asked
-    ==============  ==========================================================================================
-    """
+    tag: ClassVar[str] = "kind"
+    once: ClassVar[frozenset[str]] = frozenset(
+        {"prompt", "parsed", "base", "edits", "seed", "thumb", "topic", "preference", "reason", "choices"}
+    )
 
     kind: IntentKind
+    decided_by: str = "rules"
+
+
+class CreateIntent(Intent):
+    """A new picture."""
+
+    kind: Literal["create"] = "create"
     prompt: str = ""
     parsed: ParsedPrompt = ParsedPrompt()
+
+
+class PictureIntent(Intent):
+    """About an earlier picture."""
+
     base: str = ""
-    """The run whose picture it is about."""
-    edits: tuple[Edit, ...] = ()
+    """The run whose picture it is about; empty where there is none."""
+
+
+class EditIntent(PictureIntent):
+    """A change of the picture."""
+
+    kind: Literal["edit"] = "edit"
+    edits: tuple[AnyEdit, ...] = ()
     seed: int | None = None
-    thumb: Thumb = ""
+    """Where another one is asked for."""
+
+
+class VaryIntent(PictureIntent):
+    """The same again, drawn anew."""
+
+    kind: Literal["vary"] = "vary"
+    seed: int | None = None
+    """Where one is asked for."""
+
+
+class UndoIntent(PictureIntent):
+    """Back to the picture."""
+
+    kind: Literal["undo"] = "undo"
+
+
+class BranchIntent(PictureIntent):
+    """On from the picture."""
+
+    kind: Literal["branch"] = "branch"
+
+
+class QuestionIntent(PictureIntent):
+    """Something is asked, of a picture or of the person's wishes."""
+
+    kind: Literal["question"] = "question"
     topic: Topic = ""
-    preference: Preference | None = None
+
+
+class FeedbackIntent(PictureIntent):
+    """A thumb for the picture."""
+
+    kind: Literal["feedback"] = "feedback"
+    thumb: Thumb = ""
+
+
+class PreferenceIntent(Intent):
+    """A lasting wish; its ``on`` switches it on or off."""
+
+    kind: Literal["preference"] = "preference"
+    preference: Preference
+
+
+class UnclearIntent(Intent):
+    """Nothing that can be done as it was said."""
+
+    kind: Literal["unclear"] = "unclear"
     reason: str = ""
+    """What to say."""
     choices: tuple[str, ...] = ()
-    decided_by: str = "rules"
+    """Sayings that would be clear, best first: then it is asked which is meant."""
+
+
+AnyIntent = Annotated[
+    CreateIntent | EditIntent | VaryIntent | UndoIntent | BranchIntent | QuestionIntent | FeedbackIntent
+    | PreferenceIntent | UnclearIntent,
+    Field(discriminator="kind"),
+]  # fmt: skip
 
 
 class Settled(Value):

@@ -12,7 +12,7 @@ from typing import Protocol, runtime_checkable
 from PIL import Image
 
 from imagewright.errors import ImagewrightError
-from imagewright.intents import Idea, Intent, Reference
+from imagewright.intents import AnyIntent, Idea, Reference
 from imagewright.schemas import (
     Candidate,
     Card,
@@ -132,7 +132,7 @@ class DrawsTogether(Protocol):
 class Interpreter(Protocol):
     """Reads what the person wants."""
 
-    def interpret(self, prompt: str, references: Sequence[Reference]) -> Intent:
+    def interpret(self, prompt: str, references: Sequence[Reference]) -> AnyIntent:
         """What ``prompt`` asks for, given the thread's earlier pictures; the last one is the present one.
 
         The pictures before it are in no particular order: ``number`` says when each was made, ``live`` whether it is

@@ -1,7 +1,7 @@
 """Name → implementation. Built-ins stand in tables of ``module:attribute``; outsiders use entry points.
 
 Entry point groups: ``imagewright.backends``, ``imagewright.scorers``, ``imagewright.critics``,
-``imagewright.families`` (model families: subclasses of ``t2i_backends.families.base.Family``),
+``imagewright.repairs``, ``imagewright.families`` (model families: subclasses of ``t2i_backends.families.base.Family``),
 ``imagewright.models`` (language models: ``(name, what stands behind its colon) → LanguageModel``).
 """
 
@@ -29,6 +29,16 @@ BUILT_IN: Mapping[str, Mapping[str, str]] = {
         "scripted-vlm": "imagewright.agents.llm.scripted:script_vlm",
     },
     "critics": {"detector": "imagewright.agents.critic.detector:DetectorCritic"},
+    "repairs": {
+        "redraw": "imagewright.agents.critic.repairs.redraw:RedrawBox",
+        "move_box": "imagewright.agents.critic.repairs.move_box:MoveBox",
+        "new_seed": "imagewright.agents.critic.repairs.new_seed:NewSeed",
+        "reprompt": "imagewright.agents.critic.repairs.reprompt:Reprompt",
+        "next_flow": "imagewright.agents.critic.repairs.next_flow:NextFlow",
+        "boxes": "imagewright.agents.critic.repairs.boxes:DrawBoxes",
+        "close_up": "imagewright.agents.critic.repairs.close_up:CloseUp",
+        "polish": "imagewright.agents.critic.repairs.polish:Polish",
+    },
 }
 
 

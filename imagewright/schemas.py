@@ -8,7 +8,13 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
+
+from imagewright.values import Value as Value
+from imagewright.verdicts import AnyRepair
+from imagewright.verdicts import Check as Check
+from imagewright.verdicts import Repair as Repair
+from imagewright.verdicts import Verdict as Verdict
 
 SlotName = Literal[
     "positive", "negative", "seed", "width", "height", "steps", "guidance", "batch", "input_image", "mask", "denoise"
@@ -18,13 +24,6 @@ RelationName = Literal["left", "right", "above", "below", "inside", "near", "beh
 PlaceName = (
     RelationName | Literal["top", "bottom", "middle", "top-left", "top-right", "bottom-left", "bottom-right", ""]
 )
-RepairKind = Literal["move_box", "new_seed", "reprompt", "redraw", "close_up", "boxes", "next_flow", "polish"]
-
-
-class Value(BaseModel):
-    """The base of all our values: frozen, and strict about unknown fields."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
 
 # --- flows ----------------------------------------------------------------------------------
@@ -263,7 +262,7 @@ class Plan(Value):
     """The prompt that the flow's model is given: with the person's lasting wishes, and worded for the model."""
 
 
-# --- pictures and verdicts ------------------------------------------------------------------
+# --- pictures -------------------------------------------------------------------------------
 
 
 class Detection(Value):
@@ -277,45 +276,6 @@ class Detection(Value):
     y: float
     width: float
     height: float
-
-
-class Check(Value):
-    """One question that the critic asked of a picture."""
-
-    name: str
-    """``count``, ``attribute``, ``relation``, ``absent``, ``background``, ``present``, ``form`` (not half-formed)."""
-    passed: bool
-    detail: str
-    """What was wanted and what was seen, in words."""
-    wanted: str = ""  # what was wanted alone: the same for every picture, so that a fault is known again
-    box: int | None = None
-    """The index of the layout's box that it is about, where there is one."""
-
-
-class Repair(Value):
-    """The one thing that the critic would change next."""
-
-    kind: RepairKind
-    reason: str
-    box: int | None = None
-    moved: Box | None = None
-    """The new box of ``move_box`` and ``redraw``; of ``close_up`` the thing, where the critic saw it."""
-    prompt: str | None = None
-    """The new prompt of ``reprompt``; of ``close_up`` the thing alone, with background and style."""
-    flow: str | None = None
-    """The flow that draws a ``close_up``."""
-
-
-class Verdict(Value):
-    """What the critic found: whether to accept, a score in [0, 1], the checks, and one repair."""
-
-    accepted: bool
-    score: float
-    checks: tuple[Check, ...] = ()
-    repair: Repair | None = None
-    nearer: Repair | None = None
-    """Where nothing but form is doubted: the close-up of the thing that is least plain to see."""
-    decided_by: str = "detector"
 
 
 class Region(Value):
@@ -338,7 +298,7 @@ class Round(Value):
     prompt: str
     layout: Layout | None
     verdict: Verdict | None = None
-    repair: Repair | None = None
+    repair: AnyRepair | None = None
     """The repair that led to *this* picture; none for the first."""
     base: str | None = None
     """SHA-256 of the picture of which only ``redrawn`` was drawn anew; None for a whole picture."""

@@ -18,7 +18,7 @@ from langgraph.checkpoint.serde.jsonplus import EXT_PYDANTIC_V2, JsonPlusSeriali
 from langgraph.checkpoint.sqlite import SqliteSaver
 from pydantic import ValidationError
 
-from imagewright import intents, schemas
+from imagewright import intents, schemas, verdicts
 from imagewright.database import lend_connection, storage_errors
 from imagewright.errors import BadInput
 
@@ -30,14 +30,16 @@ _unreadable: ContextVar[BadInput | None] = ContextVar("unreadable", default=None
 
 STATE_TYPES: tuple[type[schemas.Value], ...] = tuple(
     value
-    for module in (schemas, intents)
+    for module in (schemas, intents, verdicts)
     for value in vars(module).values()
     if isinstance(value, type) and issubclass(value, schemas.Value) and value.__module__ == module.__name__
 )
-"""Every value of ``schemas`` and ``intents``: plain data, frozen, with nothing that runs when it is built."""
+"""Every value of ``schemas``, ``intents`` and ``verdicts``: plain data, frozen; nothing runs when it is built."""
 
-
-MOVED: Mapping[tuple[str, str], Rebuild] = {}
+MOVED: Mapping[tuple[str, str], Rebuild] = {
+    ("imagewright.schemas", kind.__name__): kind.model_validate
+    for kind in (verdicts.Check, verdicts.Repair, verdicts.Verdict)
+}
 """Module and class as earlier releases named them, and what makes today's value of their fields."""
 
 

@@ -22,7 +22,19 @@ from imagewright.agents.conversation.change_words import (
 from imagewright.agents.conversation.targets import NotThere, Unsure, find_boxes
 from imagewright.agents.reading import lexicon, nouns, styling
 from imagewright.agents.reading.parse import parse_prompt
-from imagewright.intents import Edit, Reference
+from imagewright.intents import (
+    AddEdit,
+    AnyEdit,
+    BackgroundEdit,
+    BoxesEdit,
+    MoveEdit,
+    RecolourEdit,
+    Reference,
+    RemoveEdit,
+    ReplaceEdit,
+    ResizeEdit,
+    StyleEdit,
+)
 from imagewright.schemas import ParsedGroup, PlaceName
 
 
@@ -32,7 +44,7 @@ def strip_same(said: str) -> tuple[str, bool]:
     return (said[found.end() :].strip(" ,"), True) if found and found.end() < len(said) else (said, False)
 
 
-def read_edits(said: str, picture: Reference) -> tuple[Edit, ...]:
+def read_edits(said: str, picture: Reference) -> tuple[AnyEdit, ...]:
     """The edits that a saying asks of ``picture``; none where it asks for none.
 
     Raises:
@@ -47,9 +59,9 @@ def read_edits(said: str, picture: Reference) -> tuple[Edit, ...]:
 _PART = re.compile(r",? (?:and then|and also|(?<!black )and|then|but)(?: please)? |[,;] ?")
 
 
-def _each(parts: Sequence[str], picture: Reference, same: bool) -> tuple[Edit, ...]:
+def _each(parts: Sequence[str], picture: Reference, same: bool) -> tuple[AnyEdit, ...]:
     """The edits of a saying of several parts; none where one of them is no edit by itself. "it" is what went before."""
-    found: tuple[Edit, ...] = ()
+    found: tuple[AnyEdit, ...] = ()
     for part in parts:
         try:
             one = _one(part, picture, same)
@@ -58,11 +70,12 @@ def _each(parts: Sequence[str], picture: Reference, same: bool) -> tuple[Edit, .
         if not one:
             return ()
         found = (*found, *one)
-        picture = picture.model_copy(update={"focus": one[-1].boxes or picture.focus})
+        last = one[-1]
+        picture = picture.model_copy(update={"focus": (isinstance(last, BoxesEdit) and last.boxes) or picture.focus})
     return found
 
 
-def _one(said: str, picture: Reference, same: bool) -> tuple[Edit, ...]:
+def _one(said: str, picture: Reference, same: bool) -> tuple[AnyEdit, ...]:
     """One edit; a thing that is not there counts only when no other reading fits."""
     missing: NotThere | None = None
     for reader in _READERS:
@@ -83,9 +96,9 @@ def _match(patterns: Sequence[str], said: str) -> list[re.Match[str]]:
 # --- the readers, in the order in which they are tried --------------------------------------
 
 
-def _background(said: str, picture: Reference, same: bool) -> tuple[Edit, ...]:
+def _background(said: str, picture: Reference, same: bool) -> tuple[AnyEdit, ...]:
     for found in _match(patterns.BACKGROUND_CHANGE, said):
-        return (Edit(op="background", text=f"{nouns.article(found['c'])} {found['c']} background"),)
+        return (BackgroundEdit(text=f"{nouns.article(found['c'])} {found['c']} background"),)
     body = re.sub(
         rf"^(?:{MAKE} (?:it |this |that |the (?:picture|scene|image) )?(?:be )?|but |now |put (?:it|them|this|"
         rf"everything) |set (?:it|this) |place (?:it|them) |with the background (?:of )?)",
@@ -99,13 +112,13 @@ def _background(said: str, picture: Reference, same: bool) -> tuple[Edit, ...]:
         r"^(?:an?|the) ", "", body
     )
     if scene and led and not _shown(body, picture):
-        return (Edit(op="background", text=parsed.background),)
+        return (BackgroundEdit(text=parsed.background),)
     if time := re.fullmatch(
         r"(?:make it |let it be )?(night|nighttime|daytime|sunset|sunrise|dusk|dawn|winter|summer|autumn|spring|"
         r"snowy|rainy|foggy|stormy)",
         said,
     ):
-        return (Edit(op="background", text=_TIMES.get(time[1], f"in {time[1]}")),)
+        return (BackgroundEdit(text=_TIMES.get(time[1], f"in {time[1]}")),)
     return ()
 
 
@@ -120,16 +133,16 @@ def _shown(text: str, picture: Reference) -> bool:
     return any(nouns.singular(word) in names for word in re.findall(r"[\w-]+", text))
 
 
-def _style(said: str, picture: Reference, same: bool) -> tuple[Edit, ...]:
+def _style(said: str, picture: Reference, same: bool) -> tuple[AnyEdit, ...]:
     if re.fullmatch(r"(?:make it |in |all |turn it |now )*black and white", said):
-        return (Edit(op="style", text="black and white"),)
+        return (StyleEdit(text="black and white"),)
     parsed = parse_prompt(said)
     if not parsed.style or parsed.groups or parsed.background or parsed.negative:
         return ()
-    return (Edit(op="style", text=styling.bare(parsed.style[0])),)
+    return (StyleEdit(text=styling.bare(parsed.style[0])),)
 
 
-def _recolour(said: str, picture: Reference, same: bool) -> tuple[Edit, ...]:
+def _recolour(said: str, picture: Reference, same: bool) -> tuple[AnyEdit, ...]:
     missing = None
     for found in _match(patterns.RECOLOUR, said):
         target = found.groupdict().get("t") or "it"
@@ -140,7 +153,7 @@ def _recolour(said: str, picture: Reference, same: bool) -> tuple[Edit, ...]:
         except NotThere as error:
             missing = error
             continue
-        return (Edit(op="recolour", boxes=boxes, text=found["c"].replace("grey", "gray")),)
+        return (RecolourEdit(boxes=boxes, text=found["c"].replace("grey", "gray")),)
     if missing:
         raise missing
     return ()
@@ -154,16 +167,16 @@ def _bare(target: str) -> str:
     return re.sub(r"^(?:only|just|also|instead|of) ", "", target).removesuffix("'s")
 
 
-def _remove(said: str, picture: Reference, same: bool) -> tuple[Edit, ...]:
+def _remove(said: str, picture: Reference, same: bool) -> tuple[AnyEdit, ...]:
     for found in _match(patterns.REMOVE, said):
         target = (
             found["t"] if "n" not in found.groupdict() else f"one of the {nouns.plural(nouns.singular(found['n']))}"
         )
-        return (Edit(op="remove", boxes=find_boxes(_bare(target), picture)),)
+        return (RemoveEdit(boxes=find_boxes(_bare(target), picture)),)
     return ()
 
 
-def _swap(said: str, picture: Reference, same: bool) -> tuple[Edit, ...]:
+def _swap(said: str, picture: Reference, same: bool) -> tuple[AnyEdit, ...]:
     for found in _match(patterns.SWAP, said):
         try:
             first, second = find_boxes(found["t"], picture), find_boxes(found["u"], picture)
@@ -174,25 +187,25 @@ def _swap(said: str, picture: Reference, same: bool) -> tuple[Edit, ...]:
             (ax, ay), (bx, by) = (picture.layout.boxes[n[0]].centre for n in (first, second))
             across, down = round(bx - ax, 4), round(by - ay, 4)
             return (
-                Edit(op="move", boxes=first, across=across, down=down),
-                Edit(op="move", boxes=second, across=-across, down=-down),
+                MoveEdit(boxes=first, across=across, down=down),
+                MoveEdit(boxes=second, across=-across, down=-down),
             )
     return ()
 
 
-def _replace(said: str, picture: Reference, same: bool) -> tuple[Edit, ...]:
+def _replace(said: str, picture: Reference, same: bool) -> tuple[AnyEdit, ...]:
     for found in _match(patterns.REPLACE, said):
         group = _thing(found["n"])
         target = found.groupdict().get("t")
         if group is None or (target and re.search(r"\b(?:background|backdrop)\b", target)):
             continue
         boxes = find_boxes(_bare(target or "it"), picture)
-        return (Edit(op="replace", boxes=boxes, text=_caption(group, picture, boxes)),)
+        return (ReplaceEdit(boxes=boxes, text=_caption(group, picture, boxes)),)
     other = re.fullmatch(r"(?:it'?s |make it |draw )?(an? .+)", said) if same else None
     group = _thing(other[1]) if other else None
     if group is None or _shown(group.object, picture):
         return ()
-    return (Edit(op="replace", boxes=find_boxes("it", picture), text=group.caption),)
+    return (ReplaceEdit(boxes=find_boxes("it", picture), text=group.caption),)
 
 
 def _thing(text: str) -> ParsedGroup | None:
@@ -217,7 +230,7 @@ def _caption(group: ParsedGroup, picture: Reference, boxes: Sequence[int]) -> st
 _SHAPED = frozenset("circle square triangle star heart house diamond oval rectangle hexagon cross ball cube".split())
 
 
-def _add(said: str, picture: Reference, same: bool) -> tuple[Edit, ...]:
+def _add(said: str, picture: Reference, same: bool) -> tuple[AnyEdit, ...]:
     for found in _match(patterns.ADD, said):
         text = re.sub(r"\b(?:more|extra|additional)\b ?", "", found["n"]).strip()
         text = re.sub(r"^(?:another|one) ?", "a ", re.sub(r"^a (?:second|third) ", "a ", text))
@@ -227,7 +240,7 @@ def _add(said: str, picture: Reference, same: bool) -> tuple[Edit, ...]:
             continue
         bare = re.match(r"more ", found["n"])
         return tuple(
-            Edit(op="add", text=_like_those(group, picture), count=1 if bare else min(group.count, 24),
+            AddEdit(text=_like_those(group, picture), count=1 if bare else min(group.count, 24),
                  place=place or group.position, beside=beside)
             for group in parsed.groups
         )  # fmt: skip
@@ -252,18 +265,18 @@ def _whereabouts(text: str, picture: Reference) -> tuple[str, PlaceName, int | N
     return text, "", None
 
 
-def _resize(said: str, picture: Reference, same: bool) -> tuple[Edit, ...]:
+def _resize(said: str, picture: Reference, same: bool) -> tuple[AnyEdit, ...]:
     for found in _match(patterns.RESIZE, said):
         groups = found.groupdict()
         factor = read_factor(groups)
         if factor is None:
             continue
         boxes = find_boxes(_bare(groups.get("t") or "it"), picture)
-        return (Edit(op="resize", boxes=boxes, factor=factor),)
+        return (ResizeEdit(boxes=boxes, factor=factor),)
     return ()
 
 
-def _move(said: str, picture: Reference, same: bool) -> tuple[Edit, ...]:
+def _move(said: str, picture: Reference, same: bool) -> tuple[AnyEdit, ...]:
     missing = None
     for found in _match(patterns.MOVE, said):
         try:
@@ -276,16 +289,16 @@ def _move(said: str, picture: Reference, same: bool) -> tuple[Edit, ...]:
     return ()
 
 
-def _moved(groups: dict[str, str | None], said: str, picture: Reference) -> tuple[Edit, ...]:
+def _moved(groups: dict[str, str | None], said: str, picture: Reference) -> tuple[AnyEdit, ...]:
     target = groups.get("t") or "it"
     if _names_a_new_thing(target):
         return ()
     boxes = find_boxes(_bare(target), picture)
     if relation := groups.get("rel"):
         other = find_boxes(groups["u"] or "", picture)
-        return (Edit(op="move", boxes=boxes, place=relation_of(relation), beside=other[0]),)
+        return (MoveEdit(boxes=boxes, place=relation_of(relation), beside=other[0]),)
     if place := groups.get("place"):
-        return (Edit(op="move", boxes=boxes, place=read_place(place)),)
+        return (MoveEdit(boxes=boxes, place=read_place(place)),)
     word = groups.get("way") or groups.get("verb") or groups.get("too") or ""
     across, down = way_of(word, too="too" in groups and bool(groups["too"]))
     if re.search(
@@ -293,12 +306,12 @@ def _moved(groups: dict[str, str | None], said: str, picture: Reference) -> tupl
         r"(?:left|right)$|all the way|\bput\b.*\bto the (?:left|right|top|bottom)$",
         said,
     ):
-        return (Edit(op="move", boxes=boxes, place=read_place(word)),)
+        return (MoveEdit(boxes=boxes, place=read_place(word)),)
     share = amount_of(said)
-    return (Edit(op="move", boxes=boxes, across=across * share, down=down * share),)
+    return (MoveEdit(boxes=boxes, across=across * share, down=down * share),)
 
 
-_Reader = Callable[[str, Reference, bool], tuple[Edit, ...]]
+_Reader = Callable[[str, Reference, bool], tuple[AnyEdit, ...]]
 _READERS: tuple[_Reader, ...] = (_background, _style, _swap, _recolour, _resize, _move, _replace, _remove, _add)
 
 __all__ = ["NotThere", "Unsure", "read_edits", "strip_same"]

@@ -9,13 +9,24 @@ from imagewright.agents.reading import nouns
 from imagewright.agents.reading.describe import canonical_prompt
 from imagewright.agents.reading.function_words import CLOSED, DETERMINERS, PREPOSITIONS
 from imagewright.agents.reading.numbers import NUMBER_WORDS, number_word
-from imagewright.intents import Edit, Reference
+from imagewright.intents import (
+    AddEdit,
+    AnyEdit,
+    BackgroundEdit,
+    MoveEdit,
+    RecolourEdit,
+    Reference,
+    RemoveEdit,
+    ReplaceEdit,
+    ResizeEdit,
+    StyleEdit,
+)
 from imagewright.schemas import ParsedPrompt
 
 _SILENT = {*CLOSED, *DETERMINERS, *PREPOSITIONS, *NUMBER_WORDS, "background", "backdrop", "with", "there", "is", "are"}
 
 
-def edit_prompt(base: Reference, edits: Sequence[Edit], parsed: ParsedPrompt) -> str:
+def edit_prompt(base: Reference, edits: Sequence[AnyEdit], parsed: ParsedPrompt) -> str:
     """The prompt of the edited picture.
 
     Where the parse holds all that the base's prompt says, the new parse is restated; otherwise the change is worked
@@ -41,13 +52,13 @@ def _says_no_more(prompt: str, parsed: ParsedPrompt) -> bool:
     return _words(prompt) <= _words(canonical_prompt(parsed)) | _SILENT
 
 
-def _worked_in(text: str, edit: Edit, base: Reference) -> str | None:
+def _worked_in(text: str, edit: AnyEdit, base: Reference) -> str | None:
     """``text`` with one edit in its words; None where they have no place for it."""
-    if edit.op in ("move", "resize"):
+    if isinstance(edit, MoveEdit | ResizeEdit):
         return text
-    if edit.op in ("background", "style"):
+    if isinstance(edit, BackgroundEdit | StyleEdit):
         return f"{text}, {edit.text}"
-    if edit.op == "add":
+    if isinstance(edit, AddEdit):
         many = edit.text if edit.count == 1 else f"{number_word(edit.count)} {_plural(edit.text)}"
         return f"{text}, and {many}"
     bodies = {_body(base.layout.boxes[at].caption) for at in edit.boxes} if base.layout else set()
@@ -71,11 +82,11 @@ def _plural(caption: str) -> str:
     return f"{head} {nouns.plural(noun)}".strip()
 
 
-def _substituted(text: str, body: str, edit: Edit) -> str | None:
+def _substituted(text: str, body: str, edit: RecolourEdit | RemoveEdit | ReplaceEdit) -> str | None:
     found = list(re.finditer(rf"\b(?:an?\s+)?{re.escape(body)}\b", text, re.IGNORECASE))
-    if len(found) != 1 or edit.op == "remove":
+    if len(found) != 1 or isinstance(edit, RemoveEdit):
         return None
-    if edit.op == "replace":
+    if isinstance(edit, ReplaceEdit):
         new = edit.text
     else:
         noun = body.rpartition(" ")[2]

@@ -14,13 +14,28 @@ from imagewright.agents.layout.rules import layout_of
 from imagewright.agents.reading import nouns
 from imagewright.agents.reading.parse import parse_prompt
 from imagewright.errors import BadInput
-from imagewright.intents import Edit, Intent, Reference, Settled
+from imagewright.intents import (
+    AddEdit,
+    AnyEdit,
+    BackgroundEdit,
+    BoxesEdit,
+    CreateIntent,
+    EditIntent,
+    MoveEdit,
+    PictureIntent,
+    RecolourEdit,
+    Reference,
+    RemoveEdit,
+    ReplaceEdit,
+    ResizeEdit,
+    Settled,
+    StyleEdit,
+    VaryIntent,
+)
 from imagewright.schemas import Box, Layout, ParsedGroup, ParsedPrompt, ParsedRelation, PlaceName, Region
 
 GROW = 0.02
 """How far beyond its box a thing is redrawn: drawn things overrun their boxes a little."""
-_WHOLE = frozenset({"background", "style"})
-"""Edits that change the whole picture."""
 _LIKE = Box(caption="", object="", x=0.0, y=0.0, width=0.3, height=0.3)
 
 
@@ -39,21 +54,21 @@ class _Thing:
         return self.gone or self.box != self.before
 
 
-def settle(intent: Intent, references: Sequence[Reference]) -> Settled:
+def settle(intent: CreateIntent | EditIntent | VaryIntent, references: Sequence[Reference]) -> Settled:
     """What to draw for a ``create``, ``edit`` or ``vary``.
 
     Raises:
         BadInput: the intent is about a picture or a box that is not there.
     """
-    if intent.kind == "create":
+    if isinstance(intent, CreateIntent):
         return Settled(prompt=intent.prompt, parsed=intent.parsed)
     base = base_of(intent, references)
-    if intent.kind == "vary":
+    if isinstance(intent, VaryIntent):
         return Settled(prompt=base.prompt, parsed=base.parsed, layout=base.layout, focus=base.focus)
     return _edited(base, intent.edits)
 
 
-def base_of(intent: Intent, references: Sequence[Reference]) -> Reference:
+def base_of(intent: PictureIntent, references: Sequence[Reference]) -> Reference:
     """The picture that ``intent`` is about.
 
     Raises:
@@ -65,21 +80,21 @@ def base_of(intent: Intent, references: Sequence[Reference]) -> Reference:
     raise BadInput("that picture is not in this conversation", "say which one: `the second one`, `the owl`")
 
 
-def _edited(base: Reference, edits: Sequence[Edit]) -> Settled:
+def _edited(base: Reference, edits: Sequence[AnyEdit]) -> Settled:
     layout = base.layout or layout_of(base.parsed)
     things = [_Thing(box, box, _group_of(box, base.parsed)) for box in layout.boxes]
     background, style = base.parsed.background, base.parsed.style
     for edit in edits:
-        if edit.op == "background":
+        if isinstance(edit, BackgroundEdit):
             background = edit.text
-        elif edit.op == "style":
+        elif isinstance(edit, StyleEdit):
             style = (*style, edit.text) if edit.text not in style else style
         else:
             _change(things, edit)
     parsed = _parsed(base.parsed, things, background, style)
     boxes = tuple(thing.box for thing in things if not thing.gone)
     new = Layout(boxes=boxes, background=background, negative=", ".join(parsed.negative))
-    whole = base.layout is None or any(edit.op in _WHOLE for edit in edits)
+    whole = base.layout is None or any(isinstance(edit, BackgroundEdit | StyleEdit) for edit in edits)
     regions = () if whole else _regions(things)
     left = [thing for thing in things if not thing.gone]
     focus = tuple(number for number, thing in enumerate(left) if thing.changed)
@@ -122,8 +137,8 @@ def _group_of(box: Box, parsed: ParsedPrompt) -> int | None:
 # --- one edit -------------------------------------------------------------------------------
 
 
-def _change(things: list[_Thing], edit: Edit) -> None:
-    if edit.op == "add":
+def _change(things: list[_Thing], edit: BoxesEdit | AddEdit) -> None:
+    if isinstance(edit, AddEdit):
         _add(things, edit)
         return
     for number in edit.boxes:
@@ -133,17 +148,17 @@ def _change(things: list[_Thing], edit: Edit) -> None:
         _change_one(things, number, edit)
 
 
-def _change_one(things: list[_Thing], number: int, edit: Edit) -> None:
+def _change_one(things: list[_Thing], number: int, edit: BoxesEdit) -> None:
     thing = things[number]
-    if edit.op == "remove":
+    if isinstance(edit, RemoveEdit):
         thing.gone = True
-    elif edit.op == "recolour":
+    elif isinstance(edit, RecolourEdit):
         thing.box = _recoloured(thing.box, edit.text)
-    elif edit.op == "replace":
+    elif isinstance(edit, ReplaceEdit):
         thing.box, thing.group = _named(thing.box, edit.text), None
-    elif edit.op == "resize":
+    elif isinstance(edit, ResizeEdit):
         thing.box = geometry.resize(thing.box, edit.factor, _others(things, number))
-    elif edit.op == "move":
+    elif isinstance(edit, MoveEdit):
         _move(things, number, edit)
 
 
@@ -151,7 +166,7 @@ def _others(things: Sequence[_Thing], number: int) -> list[Box]:
     return [thing.box for at, thing in enumerate(things) if at != number and not thing.gone]
 
 
-def _move(things: list[_Thing], number: int, edit: Edit) -> None:
+def _move(things: list[_Thing], number: int, edit: MoveEdit | AddEdit) -> None:
     thing = things[number]
     if edit.beside is not None:
         other = things[edit.beside] if 0 <= edit.beside < len(things) else None
@@ -164,11 +179,11 @@ def _move(things: list[_Thing], number: int, edit: Edit) -> None:
             thing.box = moved
     elif edit.place:
         thing.box, thing.place = geometry.place_box(thing.box, edit.place), edit.place
-    else:
+    elif isinstance(edit, MoveEdit):
         thing.box = geometry.shift(thing.box, edit.across, edit.down)
 
 
-def _add(things: list[_Thing], edit: Edit) -> None:
+def _add(things: list[_Thing], edit: AddEdit) -> None:
     twin = next((thing for thing in things if thing.box.caption == edit.text and not thing.gone), None)
     like = _named(twin.box if twin else _LIKE, edit.text)
     size = _typical(things)

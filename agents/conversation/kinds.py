@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from typing import TypeGuard
 
 from imagewright.errors import BadInput
-from imagewright.intents import Intent
+from imagewright.intents import AnyIntent, CreateIntent, EditIntent, UnclearIntent, VaryIntent
 
 _REMEDY = 'say what to draw, such as "a red circle above a blue square"'
 _NOTHING = re.compile(r"(?:never ?mind|cancel|forget it|nothing|none|no|stop|leave it|skip)[.! ]*", re.IGNORECASE)
 
 
-def insist(intent: Intent) -> Intent:
+def insist(intent: AnyIntent) -> AnyIntent:
     """``intent``, when it is clear; ``plan`` and programs cannot ask the person back.
 
     Raises:
@@ -23,12 +24,12 @@ def insist(intent: Intent) -> Intent:
     return intent
 
 
-def wants_picture(intent: Intent) -> bool:
+def wants_picture(intent: AnyIntent) -> TypeGuard[CreateIntent | EditIntent | VaryIntent]:
     """Whether ``intent`` ends in a new picture."""
-    return intent.kind in ("create", "edit", "vary")
+    return isinstance(intent, CreateIntent | EditIntent | VaryIntent)
 
 
-def assume(intent: Intent, again: Callable[[str], Intent]) -> tuple[Intent, str]:
+def assume(intent: AnyIntent, again: Callable[[str], AnyIntent]) -> tuple[AnyIntent, str]:
     """``intent``; an unclear one as its first choice, read with ``again``, and the assumption in words.
 
     Raises:
@@ -39,7 +40,7 @@ def assume(intent: Intent, again: Callable[[str], Intent]) -> tuple[Intent, str]
     return insist(again(intent.choices[0])), f"assumed: {intent.choices[0]} ({intent.reason})"
 
 
-def reply_to(intent: Intent, reply: str) -> str:
+def reply_to(intent: UnclearIntent, reply: str) -> str:
     """What to interpret next, after ``reply`` to the question of an unclear ``intent``; empty to let it be.
 
     A number or words that fit one choice best pick that choice; anything else is taken as a new saying.

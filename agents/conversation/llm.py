@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Literal
 
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, Field, TypeAdapter
 
 from imagewright.agents.conversation.edits import settle
 from imagewright.agents.conversation.rules import why_unclear
@@ -18,12 +18,37 @@ from imagewright.agents.llm.prompt_files import Prompt
 from imagewright.agents.llm.prompt_files import prompt as prompt_file
 from imagewright.agents.reading.parse import parse_prompt
 from imagewright.errors import BadInput
-from imagewright.intents import Edit, Intent, Reference, Thumb, Topic
+from imagewright.intents import (
+    AnyEdit,
+    AnyIntent,
+    CreateIntent,
+    EditIntent,
+    EditOp,
+    Reference,
+    Thumb,
+    Topic,
+    UnclearIntent,
+)
 from imagewright.ports import Interpreter
+from imagewright.schemas import PlaceName, Value
 
 MOST_PICTURES = 6
 """Earlier pictures that the model is told of; the present one comes with its boxes."""
 MOST_SAID = 4000
+
+
+class Revision(Value):
+    """One change of a picture. Positions and sizes are shares of the canvas."""  # one shape: fewer tokens than eight
+
+    op: EditOp
+    boxes: tuple[int, ...] = ()
+    text: str = Field(default="", max_length=300)
+    count: int = Field(default=1, ge=1, le=24)
+    factor: float = Field(default=1.0, ge=0.2, le=5.0)
+    across: float = Field(default=0.0, ge=-1.0, le=1.0)
+    down: float = Field(default=0.0, ge=-1.0, le=1.0)
+    place: PlaceName = ""
+    beside: int | None = None
 
 
 class Decision(BaseModel):
@@ -32,7 +57,7 @@ class Decision(BaseModel):
     kind: Literal["create", "edit", "vary", "undo", "branch", "question", "feedback", "unclear"]
     picture: int | None = None
     prompt: str = Field(default="", max_length=MOST_SAID)
-    edits: list[Edit] = Field(default_factory=list, max_length=12)
+    edits: list[Revision] = Field(default_factory=list, max_length=12)
     topic: Topic = ""
     thumb: Thumb = ""
     question: str = Field(default="", max_length=300)
@@ -44,7 +69,7 @@ class LLMInterpreter:
     def __init__(self, asker: Asker, rules: Interpreter, on_fallback: OnNote) -> None:
         self.asker, self.rules, self.on_fallback = asker, rules, on_fallback
 
-    def interpret(self, prompt: str, references: Sequence[Reference]) -> Intent:
+    def interpret(self, prompt: str, references: Sequence[Reference]) -> AnyIntent:
         """What ``prompt`` asks for, given the thread's earlier pictures; the last one is the present one."""
         if not references or why_unclear(prompt) or len(prompt) > MOST_SAID:
             return self.rules.interpret(prompt, references)
@@ -106,24 +131,30 @@ def _cannot_be_made(answer: Decision, base: Reference, references: Sequence[Refe
     if any(not 0 <= number < boxes for number in named):
         return f"there are boxes 0 to {boxes - 1} in picture {base.number}"
     try:
-        settle(_intent(answer, references), references)
+        settle(_edit_of(answer, base), references)
     except BadInput as error:
         return str(error)
     return ""
 
 
-def _intent(answer: Decision, references: Sequence[Reference]) -> Intent:
+def _intent(answer: Decision, references: Sequence[Reference]) -> AnyIntent:
     base = _about(answer, references) or references[-1]
     if answer.kind == "create":
         text = " ".join(answer.prompt.split())
-        return Intent(kind="create", prompt=text, parsed=parse_prompt(text), decided_by="llm")
+        return CreateIntent(prompt=text, parsed=parse_prompt(text), decided_by="llm")
     if answer.kind == "unclear":
-        return Intent(kind="unclear", reason=" ".join(answer.question.split()), decided_by="llm")
-    return Intent(
-        kind=answer.kind,
-        base=base.run,
-        edits=tuple(answer.edits) if answer.kind == "edit" else (),
-        topic=answer.topic if answer.kind == "question" else "",
-        thumb=answer.thumb if answer.kind == "feedback" else "",
-        decided_by="llm",
-    )
+        return UnclearIntent(reason=" ".join(answer.question.split()), decided_by="llm")
+    if answer.kind == "edit":
+        return _edit_of(answer, base)
+    found = {"kind": answer.kind, "base": base.run, "topic": answer.topic, "thumb": answer.thumb, "decided_by": "llm"}
+    return _INTENT.validate_python(found)
+
+
+def _edit_of(answer: Decision, base: Reference) -> EditIntent:
+    edits = tuple(_EDIT.validate_python(edit.model_dump()) for edit in answer.edits)
+    return EditIntent(base=base.run, edits=edits, decided_by="llm")
+
+
+_INTENT: TypeAdapter[AnyIntent] = TypeAdapter(AnyIntent)
+_EDIT: TypeAdapter[AnyEdit] = TypeAdapter(AnyEdit)
+"""What a variant has no use for is left out of the one shape that a model fills in."""

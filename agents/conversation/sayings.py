@@ -1,6 +1,6 @@
 """What people say that changes no picture by itself: undo, go back, one more, why, thumbs, lasting wishes.
 
-Each reader takes a saying in plain form (``simplify_saying``) and gives an ``Intent``, or None where it is something
+Each reader takes a saying in plain form (``simplify_saying``) and gives an ``AnyIntent``, or None where it is something
 else.
 """
 
@@ -13,7 +13,19 @@ from imagewright.agents.conversation.targets import find_picture
 from imagewright.agents.reading import styling
 from imagewright.agents.reading.numbers import NUMBER_WORDS
 from imagewright.agents.reading.parse import parse_prompt
-from imagewright.intents import Intent, Preference, Reference, Topic
+from imagewright.intents import (
+    AnyIntent,
+    BranchIntent,
+    FeedbackIntent,
+    Preference,
+    PreferenceIntent,
+    QuestionIntent,
+    Reference,
+    Topic,
+    UnclearIntent,
+    UndoIntent,
+    VaryIntent,
+)
 
 _POLITE = re.compile(
     r"^(?:(?:ok(?:ay)?|well|hm+|now|so|and|then|but|please|just|maybe|actually|great|nice|good|perfect|cool|"
@@ -120,7 +132,7 @@ def simplify_saying(text: str) -> str:
     return re.sub(r",? (?:please|thanks|thank you|instead of that)$", "", said) or before
 
 
-def read_command(said: str, pictures: Sequence[Reference]) -> Intent | None:
+def read_command(said: str, pictures: Sequence[Reference]) -> AnyIntent | None:
     """Undo, go back to, vary, a question, a thumb."""
     live = [picture for picture in pictures if picture.live]
     if found := _UNDO.fullmatch(said):
@@ -129,17 +141,17 @@ def read_command(said: str, pictures: Sequence[Reference]) -> Intent | None:
         return branch
     base = live[-1].run if live else ""
     if _UP.fullmatch(said) or _DOWN.fullmatch(said):
-        return _needing(live, Intent(kind="feedback", thumb="up" if _UP.fullmatch(said) else "down", base=base))
+        return _needing(live, FeedbackIntent(thumb="up" if _UP.fullmatch(said) else "down", base=base))
     if found := _SEED.fullmatch(said):
-        return _needing(live, Intent(kind="vary", base=base, seed=int(found["seed"]) % 2**64))
+        return _needing(live, VaryIntent(base=base, seed=int(found["seed"]) % 2**64))
     if _VARY.fullmatch(said):
-        return _needing(live, Intent(kind="vary", base=base))
+        return _needing(live, VaryIntent(base=base))
     if (found := _LIKE.fullmatch(said)) and (like := find_picture(found["which"], pictures)):
-        return Intent(kind="vary", base=like.run)
+        return VaryIntent(base=like.run)
     return None
 
 
-def read_question(said: str, asked: bool, pictures: Sequence[Reference]) -> Intent | None:
+def read_question(said: str, asked: bool, pictures: Sequence[Reference]) -> AnyIntent | None:
     """A question about a picture or the person's wishes; ``asked`` says that it ended in a question mark."""
     if not (_QUESTION.fullmatch(said) and (asked or len(said.split()) <= 12)) and said != "trace":
         return None
@@ -148,48 +160,46 @@ def read_question(said: str, asked: bool, pictures: Sequence[Reference]) -> Inte
     which = re.search(r"(?:picture|image|number) \d+|the (?:\w+) (?:one|picture|image)\b", said)
     about = find_picture(which[0], pictures) if which else None
     base = about or (live[-1] if live else None)
-    return Intent(kind="question", topic=topic, base=base.run if base else "")
+    return QuestionIntent(topic=topic, base=base.run if base else "")
 
 
-def read_preference(said: str) -> Intent | None:
+def read_preference(said: str) -> AnyIntent | None:
     """A lasting wish: a style that is liked, or a thing that must never appear; or its end."""
     if found := _FORGET.fullmatch(said):
         return _preference(found["a"] or found["b"], on=False)
     if (found := _NEVER.fullmatch(said)) and (wish := _never(found["a"])):
-        return Intent(kind="preference", preference=wish)
+        return PreferenceIntent(preference=wish)
     if found := _STYLE.fullmatch(said):
         return _preference(found["a"], on=True, style_only=True)
     return None
 
 
-def _needing(live: Sequence[Reference], intent: Intent) -> Intent:
+def _needing(live: Sequence[Reference], intent: AnyIntent) -> AnyIntent:
     """``intent``, where there is a picture that it can be about."""
     if live:
         return intent
-    return Intent(kind="unclear", reason="there is no picture yet; what shall I draw?")
+    return UnclearIntent(reason="there is no picture yet; what shall I draw?")
 
 
-def _undo(found: re.Match[str], live: Sequence[Reference]) -> Intent:
+def _undo(found: re.Match[str], live: Sequence[Reference]) -> AnyIntent:
     times = 2 if found["times"] == "twice" else _number(found["n"]) if found["n"] else 1
     if len(live) < 2:
         reason = "there is nothing to go back to: this is the first picture" if live else "there is nothing to undo yet"
-        return Intent(kind="unclear", reason=reason)
-    return Intent(kind="undo", base=live[max(len(live) - 1 - times, 0)].run)
+        return UnclearIntent(reason=reason)
+    return UndoIntent(base=live[max(len(live) - 1 - times, 0)].run)
 
 
 def _number(word: str) -> int:
     return int(word) if word.isdigit() else NUMBER_WORDS.get(word, 1)
 
 
-def _branch(found: re.Match[str], pictures: Sequence[Reference]) -> Intent | None:
+def _branch(found: re.Match[str], pictures: Sequence[Reference]) -> AnyIntent | None:
     which = next(text for text in found.groups() if text is not None)
     picture = find_picture(which, pictures)
     if picture is not None:
-        return Intent(kind="branch", base=picture.run)
+        return BranchIntent(base=picture.run)
     certain = found["d"] is None and found["g"] is None
-    return (
-        Intent(kind="unclear", reason=f"no picture of this conversation is {which!r}") if certain and pictures else None
-    )
+    return UnclearIntent(reason=f"no picture of this conversation is {which!r}") if certain and pictures else None
 
 
 def _never(what: str) -> Preference | None:
@@ -199,11 +209,11 @@ def _never(what: str) -> Preference | None:
     return Preference(kind="never", text=parsed.groups[0].object) if len(parsed.groups) == 1 else None
 
 
-def _preference(what: str, *, on: bool, style_only: bool = False) -> Intent | None:
+def _preference(what: str, *, on: bool, style_only: bool = False) -> AnyIntent | None:
     parsed = parse_prompt(what)
     if parsed.style:
         text = styling.bare(parsed.style[0])
-        return Intent(kind="preference", preference=Preference(kind="style", text=text, on=on))
+        return PreferenceIntent(preference=Preference(kind="style", text=text, on=on))
     if style_only or len(parsed.groups) != 1:
         return None
-    return Intent(kind="preference", preference=Preference(kind="never", text=parsed.groups[0].object, on=on))
+    return PreferenceIntent(preference=Preference(kind="never", text=parsed.groups[0].object, on=on))

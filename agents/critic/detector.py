@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from imagewright.agents.critic.repair import nearer, propose
+from imagewright.agents.critic.repair import offer_later, propose, see_wrong
 from imagewright.agents.critic.sight import Sight, Wanted, iou, see, stand_in_place, stands
 from imagewright.agents.critic.verdict import failed_checks, not_judged, verdict
 from imagewright.ports import Detector, Picture
@@ -36,8 +36,10 @@ class DetectorCritic:
         checks = (*_kinds(sight), *_forms(sight), *_colours(sight), *_relations(sight, parsed), *_absent(sight, parsed))
         checks = (*checks, *_others(sight, parsed), *_background(sight, parsed), *_layout(sight, layout))
         failed = failed_checks(checks)
-        found = verdict(checks, propose(sight, parsed, layout, failed, tried), "detector")
-        return found.model_copy(update={"nearer": nearer(sight, parsed, failed)})
+        if not failed:
+            return verdict(checks, None, "detector")
+        seen = see_wrong(sight, parsed, layout, failed)
+        return verdict(checks, propose(seen, tried), "detector").model_copy(update={"nearer": offer_later(seen)})
 
 
 def _kinds(sight: Sight) -> Iterator[Check]:

@@ -1,7 +1,7 @@
 """Which one repair to propose for a picture that is not right. Deterministic.
 
-What is wrong puts a picture into one of three cases, and each case has a ladder of repairs. The first rung that this
-run has not used in vain is proposed:
+What is wrong puts a picture into one of three cases. The repairs (``agents/critic/repairs``, a file each) have their
+place on the ladder of each case; the first that has something to propose and was not used in vain is proposed:
 
 =========  ==========================================================  ===========================================
 case       when                                                        ladder
@@ -18,74 +18,36 @@ Once a ladder is used up, a new seed is drawn each time: it never repeats a pict
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from typing import Literal
+from collections.abc import Sequence
 
-from imagewright.agents.critic.sight import SeenThing, Sight, Wanted, gap, intersection, iou, stands
-from imagewright.agents.critic.verdict import only_form
-from imagewright.agents.reading.describe import canonical_prompt
-from imagewright.agents.reading.nouns import article
-from imagewright.schemas import (
-    Box,
-    Check,
-    Layout,
-    ParsedGroup,
-    ParsedPrompt,
-    ParsedRelation,
-    Repair,
-    RepairKind,
-    Verdict,
-)
+from imagewright.agents.critic.repairs.base import Case, KnownRepair, WrongPicture, list_ladder, list_repairs
+from imagewright.agents.critic.repairs.new_seed import NewSeed
+from imagewright.agents.critic.sight import SeenThing, Sight, Wanted, iou, stands
+from imagewright.schemas import Check, Layout, ParsedPrompt, Repair, Verdict
 
-_Case = Literal["one box", "place", "number"]
-LADDERS: dict[_Case, tuple[RepairKind, ...]] = {
-    "one box": ("redraw", "new_seed", "reprompt", "next_flow"),
-    "place": ("move_box", "new_seed", "reprompt", "next_flow"),
-    "number": ("new_seed", "move_box", "reprompt", "next_flow"),
-}
 HELD = 0.1
 """The least overlap (IoU) with a box for a thing to count as what the box holds."""
-_STEP = 0.12
-"""How far a box is moved, as a share of the canvas."""
-_EDGE = 0.02
-"""The margin that boxes keep from the edge of the canvas and from one another."""
-CROWDED = 0.3
-"""A box whose shorter side is below this share of the canvas is crowded: small models draw small things badly."""
-_LARGE = 0.5
-"""A thing with a side above this share of the canvas is drawn large already: a close-up shows hardly more of it."""
-GROWTH = 1.25
-"""By how much a crowded box is enlarged."""
 
 
-def propose(
-    sight: Sight, parsed: ParsedPrompt, layout: Layout | None, failed: Sequence[Check], tried: Sequence[Verdict]
-) -> Repair | None:
-    """The repair for a picture with these failed checks; None when nothing failed."""
-    if not failed:
-        return None
-    case, wrong = _case(sight, parsed, layout, failed)
-    reason = failed[0].detail
-    used = {_rung(verdict.repair) for verdict in tried if verdict.repair}
-    for kind in LADDERS[case]:
-        repair = _built(kind, sight, parsed, layout, wrong, reason)
-        if repair is not None and _rung(repair) not in used:
+def propose(seen: WrongPicture, tried: Sequence[Verdict]) -> Repair:
+    """The first repair of the ladder that has something to propose for ``seen`` and is not among ``tried``."""
+    used = {verdict.repair.rung for verdict in tried if isinstance(verdict.repair, KnownRepair)}
+    for shape in list_ladder(seen.case):
+        repair = shape.propose(seen)
+        if repair is not None and repair.rung not in used:
             return repair
-    return Repair(kind="new_seed", reason=reason)
+    return NewSeed(reason=seen.reason)
 
 
-def _rung(repair: Repair) -> tuple[RepairKind, int | None]:
-    """What counts as the same repair again: of redrawing, the same box."""
-    return (repair.kind, repair.box if repair.kind == "redraw" else None)
+def offer_later(seen: WrongPicture) -> Repair | None:
+    """A repair for later, once another whole picture has not helped; None where none has one."""
+    return next((repair for shape in list_repairs() if (repair := shape.offer(seen))), None)
 
 
-def _built(
-    kind: RepairKind, sight: Sight, parsed: ParsedPrompt, layout: Layout | None, wrong: int | None, reason: str
-) -> Repair | None:
-    if kind == "redraw":
-        return Repair(kind=kind, reason=reason, box=wrong) if layout and wrong is not None else None
-    if kind == "move_box":
-        return _move(sight, parsed, layout, reason)
-    return Repair(kind=kind, reason=reason)
+def see_wrong(sight: Sight, parsed: ParsedPrompt, layout: Layout | None, failed: Sequence[Check]) -> WrongPicture:
+    """What a detector saw of a picture with ``failed`` checks, and which case it is."""
+    case, wrong = _case(sight, parsed, layout, failed)
+    return WrongPicture(failed, parsed, layout, case, wrong, sight)
 
 
 # --- what is wrong --------------------------------------------------------------------------
@@ -93,7 +55,7 @@ def _built(
 
 def _case(
     sight: Sight, parsed: ParsedPrompt, layout: Layout | None, failed: Sequence[Check]
-) -> tuple[_Case, int | None]:
+) -> tuple[Case, int | None]:
     """The case, and for ``one box`` which.
 
     A relation that fails only because one of its things is not there is no matter of place.
@@ -141,105 +103,3 @@ def _fits(sight: Sight, layout: Layout | None, number: int, thing: SeenThing) ->
     box = layout.boxes[number]
     wanted = Wanted.of(box.object, box.attributes, 1, sight.colours)
     return thing.whole and thing.object == wanted.object and (not wanted.colour or thing.colour == wanted.colour)
-
-
-# --- coming closer --------------------------------------------------------------------------
-
-
-def nearer(sight: Sight, parsed: ParsedPrompt, failed: Sequence[Check]) -> Repair | None:
-    """The close-up of the thing that is least plain to see, where nothing but form is doubted.
-
-    None where something else is wrong too, or where every such thing is drawn large already.
-    """
-    if not only_form(failed):
-        return None
-    kinds = {wanted.object for wanted in sight.wanted}
-    blurred = [
-        thing for thing in sight.things
-        if not thing.whole and thing.object in kinds and max(thing.box.width, thing.box.height) <= _LARGE
-    ]  # fmt: skip
-    if not blurred:
-        return None
-    thing = min(blurred, key=lambda each: each.box.score)
-    words = tuple(word for word in (thing.colour,) if word)
-    name = " ".join((*words, thing.object))
-    box = Box(
-        caption=f"{article(name)} {name}", object=thing.object, attributes=words,
-        x=thing.box.x, y=thing.box.y, width=thing.box.width, height=thing.box.height,
-    )  # fmt: skip
-    return Repair(kind="close_up", reason=failed[0].detail, moved=box, prompt=canonical_prompt(alone(box, parsed)))
-
-
-def alone(thing: Box, parsed: ParsedPrompt) -> ParsedPrompt:
-    """A prompt for one thing, with what ``parsed`` says of background and style."""
-    group = ParsedGroup(object=thing.object, count=1, caption=thing.caption, attributes=thing.attributes)
-    return parsed.model_copy(update={"groups": (group,), "relations": (), "negative": ()})
-
-
-# --- where a box could go -------------------------------------------------------------------
-
-
-def _move(sight: Sight, parsed: ParsedPrompt, layout: Layout | None, reason: str) -> Repair | None:
-    """Spread the boxes of a relation that does not hold further apart, or give a crowded box more room."""
-    if layout is None:
-        return None
-    for number, moved in (*_spread(sight, parsed, layout), *_enlarged(layout)):
-        if _is_free(moved, number, layout):
-            return Repair(kind="move_box", reason=reason, box=number, moved=moved)
-    return None
-
-
-def _spread(sight: Sight, parsed: ParsedPrompt, layout: Layout) -> Iterator[tuple[int, Box]]:
-    for relation in parsed.relations:
-        subject, other = sight.wanted[relation.subject], sight.wanted[relation.object]
-        if stands(relation.relation, sight.matching(subject), sight.matching(other)) is False:
-            yield from _away(relation, layout, subject, other, sight.colours)
-
-
-def _away(
-    relation: ParsedRelation, layout: Layout, subject: Wanted, other: Wanted, colours: frozenset[str]
-) -> Iterator[tuple[int, Box]]:
-    """Each box of the subject a step along the relation, then each box of the other a step against it."""
-    across, down = {"left": (-1, 0), "right": (1, 0), "above": (0, -1), "below": (0, 1)}.get(relation.relation, (0, 0))
-    for wanted, sign in ((subject, 1), (other, -1)):
-        for number, box in enumerate(layout.boxes):
-            if Wanted.of(box.object, box.attributes, 1, colours).name == wanted.name:
-                yield number, _shifted(box, sign * across * _STEP, sign * down * _STEP)
-
-
-def roomier(layout: Layout, reason: str) -> Repair | None:
-    """More room for the smallest crowded box that can have it; None where no box is crowded, or none can grow."""
-    for number, moved in _enlarged(layout):
-        if _is_free(moved, number, layout):
-            return Repair(kind="move_box", reason=reason, box=number, moved=moved)
-    return None
-
-
-def _shifted(box: Box, across: float, down: float) -> Box:
-    """``box`` moved inside the canvas as far as it goes."""
-    x = min(max(box.x + across, min(_EDGE, box.x)), max(1 - _EDGE - box.width, box.x))
-    y = min(max(box.y + down, min(_EDGE, box.y)), max(1 - _EDGE - box.height, box.y))
-    return box.model_copy(update={"x": round(x, 4), "y": round(y, 4)})
-
-
-def _enlarged(layout: Layout) -> Iterator[tuple[int, Box]]:
-    """Each crowded box, smallest first, grown about its centre."""
-    sides = {number: min(box.width, box.height) for number, box in enumerate(layout.boxes)}
-    for number in sorted((n for n in sides if sides[n] < CROWDED), key=lambda n: (sides[n], n)):
-        box = layout.boxes[number]
-        width, height = min(box.width * GROWTH, 1 - 2 * _EDGE), min(box.height * GROWTH, 1 - 2 * _EDGE)
-        x = min(max(box.centre[0] - width / 2, _EDGE), 1 - _EDGE - width)
-        y = min(max(box.centre[1] - height / 2, _EDGE), 1 - _EDGE - height)
-        grown = {"x": round(x, 4), "y": round(y, 4), "width": round(width, 4), "height": round(height, 4)}
-        yield number, box.model_copy(update=grown)
-
-
-def _is_free(moved: Box, number: int, layout: Layout) -> bool:
-    """Whether the new box differs from the old one and comes no nearer to the others than it was or than a margin."""
-    if moved == layout.boxes[number]:
-        return False
-    others = [box for at, box in enumerate(layout.boxes) if at != number]
-    before = layout.boxes[number]
-    return all(
-        intersection(moved, box) == 0 and gap(moved, box) >= min(_EDGE, gap(before, box)) - 1e-9 for box in others
-    )

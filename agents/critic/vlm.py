@@ -13,19 +13,19 @@ from typing import Literal
 from pydantic import BaseModel, Field
 
 from imagewright.agents.critic.questions import PictureQuestion, questions
+from imagewright.agents.critic.repair import propose
+from imagewright.agents.critic.repairs.base import BoxRepair, Proposed, WrongPicture, list_repairs, list_words
 from imagewright.agents.critic.verdict import failed_checks, not_judged, verdict
 from imagewright.agents.llm.ask import Asker, OnNote, Query, Unusable
 from imagewright.agents.llm.eyes import WHOLE, crops, png, seeing
 from imagewright.agents.llm.prompt_files import Prompt
 from imagewright.agents.llm.prompt_files import prompt as prompt_file
 from imagewright.ports import Critic, Picture
-from imagewright.schemas import Box, Check, Layout, ParsedPrompt, Repair, RepairKind, Verdict
+from imagewright.schemas import Box, Check, Layout, ParsedPrompt, Repair, Verdict
 
 _SURE = 0.5
 """The least confidence with which an answer counts."""
 MOST_CROPS = 6
-_LADDER: tuple[RepairKind, ...] = ("redraw", "new_seed", "reprompt", "next_flow")
-_MIN_SIDE = 0.06
 
 
 class Answered(BaseModel):
@@ -35,18 +35,6 @@ class Answered(BaseModel):
     answer: Literal["yes", "no", "unsure"]
     seen: str = Field(default="", max_length=200)
     confidence: float = Field(ge=0, le=1)
-
-
-class Proposed(BaseModel):
-    """The one repair."""
-
-    kind: Literal["none", "move_box", "new_seed", "reprompt", "redraw", "next_flow"]
-    reason: str = Field(default="", max_length=200)
-    box: int | None = None
-    x: float | None = Field(default=None, ge=0, le=1)
-    y: float | None = Field(default=None, ge=0, le=1)
-    width: float | None = Field(default=None, ge=_MIN_SIDE, le=1)
-    height: float | None = Field(default=None, ge=_MIN_SIDE, le=1)
 
 
 class Looked(BaseModel):
@@ -78,7 +66,7 @@ class VLMCritic:
             self.on_fallback(f"the picture was left to the critic without a language model: {error}")
             return self.rules.judge(image, prompt, parsed, layout, tried)
         checks = tuple(_check(number, question, answer) for number, question in enumerate(asked))
-        repair = _repair(answer.repair, checks, layout, tried) if failed_checks(checks) else None
+        repair = _repair(answer.repair, checks, parsed, layout, tried) if failed_checks(checks) else None
         return verdict(checks, repair, "vlm")
 
     def _questions(self, prompt: str, parsed: ParsedPrompt, layout: Layout | None) -> tuple[PictureQuestion, ...]:
@@ -107,6 +95,7 @@ def critic_prompt(
     boxes = layout.boxes if layout else ()
     return prompt_file(
         "critic",
+        repairs=", ".join(f"`{name}` {words}" for name, words in list_words().items()),
         questions=[[n, question.text, question.box] for n, question in enumerate(asked)],
         boxes=[[n, box.caption, *_place(box)] for n, box in enumerate(boxes)],
         crops=list(crops),
@@ -139,42 +128,21 @@ def _check(number: int, asked: PictureQuestion, answer: Looked) -> Check:
 # --- the repair -----------------------------------------------------------------------------
 
 
-def _repair(proposed: Proposed, checks: Sequence[Check], layout: Layout | None, tried: Sequence[Verdict]) -> Repair:
+def _repair(
+    proposed: Proposed, checks: Sequence[Check], parsed: ParsedPrompt, layout: Layout | None, tried: Sequence[Verdict]
+) -> Repair:
     """The model's repair where it can be carried out and is new, else the first of the ladder that is."""
-    wrong = failed_checks(checks)[0]
-    used = {(judged.repair.kind, judged.repair.box) for judged in tried if judged.repair}
+    failed = failed_checks(checks)
+    wrong = failed[0]
     reason = " ".join(proposed.reason.split()) or wrong.detail
-    built = _built(proposed, reason, layout)
-    if built is not None and (built.kind, built.box) not in used:
+    chosen = next((shape for shape in list_repairs() if shape.model_fields["kind"].default == proposed.kind), None)
+    built = chosen.answer(proposed, reason, layout) if chosen else None
+    if built is not None and _named(built) not in {_named(judged.repair) for judged in tried if judged.repair}:
         return built
-    single = wrong.box if wrong.name == "attribute" and len(failed_checks(checks)) == 1 else None
-    for kind in _LADDER:
-        box = single if kind == "redraw" else None
-        if (kind, box) not in used and (kind != "redraw" or (layout is not None and box is not None)):
-            return Repair(kind=kind, reason=wrong.detail, box=box)
-    return Repair(kind="new_seed", reason=wrong.detail)
+    single = wrong.box if wrong.name == "attribute" and len(failed) == 1 else None
+    return propose(WrongPicture(failed, parsed, layout, "number" if single is None else "one box", single), tried)
 
 
-def _built(proposed: Proposed, reason: str, layout: Layout | None) -> Repair | None:
-    kind = proposed.kind
-    if kind == "none":
-        return None
-    if kind in ("redraw", "move_box"):
-        if layout is None or proposed.box is None or not 0 <= proposed.box < len(layout.boxes):
-            return None
-        moved = _moved(proposed, layout.boxes[proposed.box])
-        return None if kind == "move_box" and moved is None else Repair(
-            kind=kind, reason=reason, box=proposed.box, moved=moved if kind == "move_box" else None
-        )  # fmt: skip
-    return Repair(kind=kind, reason=reason)
-
-
-def _moved(proposed: Proposed, box: Box) -> Box | None:
-    """``box`` at its proposed place; None where that leaves the canvas or is no place."""
-    x, y = proposed.x, proposed.y
-    if x is None or y is None:
-        return None
-    width, height = proposed.width or box.width, proposed.height or box.height
-    if x + width > 1 or y + height > 1:
-        return None
-    return box.model_copy(update={"x": x, "y": y, "width": width, "height": height})
+def _named(repair: Repair) -> tuple[str, int | None]:
+    """What the model would call the same repair: of one box, it names the box."""
+    return repair.kind, repair.box if isinstance(repair, BoxRepair) else None

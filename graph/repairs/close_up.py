@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from PIL import Image
 
+from imagewright.agents.critic.repairs.close_up import CloseUp
 from imagewright.ports import Job, Redraw
 from imagewright.schemas import Box, Flow, Region, Repair
 
@@ -19,20 +20,17 @@ _EDGE = 0.04
 """How much more than the thing itself is drawn, on every side, as a share of the enlarged part."""
 
 
-def thing_of(repair: Repair | None) -> Box | None:
-    """The thing that ``repair`` draws close up; None for any other repair."""
-    return repair.moved if repair is not None and repair.kind == "close_up" else None
-
-
 def flow_of(flow: str, repair: Repair | None) -> str:
     """The flow that draws a round of ``flow``: its own, but for a close-up."""
-    return repair.flow if repair is not None and repair.kind == "close_up" and repair.flow else flow
+    return repair.flow if isinstance(repair, CloseUp) and repair.flow else flow
 
 
-def job(picture: Image.Image, repair: Repair, thing: Box, flow: Flow, seed: int) -> Job:
-    """What a backend draws for a close-up of ``thing`` in ``picture``; ``put_back`` makes a whole picture of it."""
-    part, place = enlarge(picture, thing)
-    return Job(flow=flow, prompt=repair.prompt or thing.caption, seed=seed, redraw=Redraw(part, (place,), STRENGTH))
+def job(picture: Image.Image, repair: CloseUp, flow: Flow, seed: int) -> Job:
+    """What a backend draws for a close-up of a thing in ``picture``; ``put_back`` makes a whole picture of it."""
+    part, place = enlarge(picture, repair.moved)
+    return Job(
+        flow=flow, prompt=repair.prompt or repair.moved.caption, seed=seed, redraw=Redraw(part, (place,), STRENGTH)
+    )
 
 
 def enlarge(picture: Image.Image, thing: Box) -> tuple[Image.Image, Region]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from imagewright.agents.critic.repairs.polish import Polish
 from imagewright.agents.critic.verdict import why_unchecked
 from imagewright.errors import Fault
 from imagewright.graph.budget import passing
@@ -9,14 +10,12 @@ from imagewright.graph.choose import is_closed
 from imagewright.graph.events import tell
 from imagewright.graph.parts import Parts
 from imagewright.graph.state import Attempt, State, Update
-from imagewright.schemas import Repair, Round, RunEvent
-
-KIND = "polish"
+from imagewright.schemas import Round, RunEvent
 
 
 def is_polished(made: Round) -> bool:
     """Whether a round came of a suggestion."""
-    return made.repair is not None and made.repair.kind == KIND
+    return isinstance(made.repair, Polish)
 
 
 def pending(state: State) -> bool:
@@ -45,7 +44,7 @@ def attempt(state: State) -> Attempt:
     if before is None or idea is None:
         raise Fault("there is nothing to polish")
     prompt = f"{before.prompt}, {idea.words}"
-    repair = Repair(kind="polish", reason=f"{idea.kind}{': ' if idea.reason else ''}{idea.reason}", prompt=prompt)
+    repair = Polish(reason=f"{idea.kind}{': ' if idea.reason else ''}{idea.reason}", prompt=prompt)
     return before.model_copy(update={"prompt": prompt, "repair": repair, "base": None, "regions": ()})
 
 

@@ -8,11 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+from imagewright.agents.critic.repairs.base import KnownRepair
 from imagewright.agents.critic.verdict import failed_checks
 from imagewright.graph.budget import ground
-from imagewright.graph.repairs.close_up import thing_of
 from imagewright.intents import Reference, Tried
 from imagewright.schemas import Check, Layout, Repair, Round, Verdict
+from imagewright.verdicts import load_repairs
 
 MOST_TRIED = 40
 """How many repairs a picture's memory holds; the oldest are forgotten first."""
@@ -30,19 +31,7 @@ def faults_of(verdict: Verdict) -> tuple[str, ...]:
 
 def target_of(repair: Repair, layout: Layout | None, flow: str, prompt: str) -> str:
     """What a repair is applied to; the same for two repairs that are the same but for the seed."""
-    if repair.kind == "next_flow":
-        return flow
-    if repair.kind == "reprompt":
-        return prompt
-    if (thing := thing_of(repair)) is not None:
-        return f"the {thing.object} at {thing.centre[0]:.1f},{thing.centre[1]:.1f}"
-    if repair.box is None or layout is None or not 0 <= repair.box < len(layout.boxes):
-        return ""
-    box = layout.boxes[repair.box]
-    if repair.moved is None:
-        return f"box {repair.box} ({box.caption})"
-    moved = repair.moved
-    return f"box {repair.box} to {moved.x:.2f},{moved.y:.2f} ({moved.width:.2f} x {moved.height:.2f})"
+    return repair.target(layout, flow, prompt) if isinstance(repair, KnownRepair) else ""
 
 
 def of_rounds(rounds: Sequence[Round]) -> tuple[Tried, ...]:
@@ -53,7 +42,9 @@ def of_rounds(rounds: Sequence[Round]) -> tuple[Tried, ...]:
 def _each(rounds: Sequence[Round]) -> Iterator[Tried]:
     for number, made in enumerate(rounds[1:], start=1):
         before = ground(rounds[:number])
-        if made.repair is None or made.repair.kind == "polish" or before.verdict is None or made.verdict is None:
+        if before.verdict is None or made.verdict is None:
+            continue
+        if made.repair is None or (isinstance(made.repair, KnownRepair) and not made.repair.remembered):
             continue
         yield Tried(
             flow=before.flow, faults=faults_of(before.verdict), kind=made.repair.kind, seed=made.seed,
@@ -78,7 +69,7 @@ def vain(memory: Sequence[Tried], fault: str, flow: str, repair: Repair, target:
 
 def say_tried(tried: Tried) -> str:
     """One line: what was tried for what, and what came of it."""
-    what = tried.kind.replace("_", " ") + (f" {tried.target}" if tried.target and tried.kind != "reprompt" else "")
+    what = load_repairs().get(tried.kind, Repair).tell_tried(tried.kind, tried.target)
     cured = [fault for fault in tried.faults if fault not in tried.left]
     outcome = "did not help" if not cured else f"cured {'; '.join(cured)}"
     return f"{what} on {tried.flow} for {tried.faults[0] if tried.faults else 'nothing'}: {say_move(tried)}, {outcome}"

@@ -172,7 +172,7 @@ def _round(number: int, a_round: Round, flow: str) -> list[_Row]:
     label = f"round {number}"
     rows: list[_Row] = []
     if a_round.repair is not None:
-        rows.append((label, f"{a_round.repair.kind.replace('_', ' ')}: {a_round.repair.reason}"))
+        rows.append((label, a_round.repair.tell()))
     made = f"{'' if a_round.flow == flow else a_round.flow + ', '}seed {a_round.seed}, {a_round.seconds:.1f} s"
     if a_round.verdict is None:
         return [*rows, (label, f"{made}; not judged")]

@@ -32,7 +32,7 @@ def problem(prompt: str, said: str, expect: dict[str, Any]) -> str:
     """Why the layout did not change as expected, in words; empty when it did."""
     base, intent, settled = say(prompt, said)
     if settled is None:
-        return f"{intent.kind}: {intent.reason}"
+        return f"{intent.kind}: {getattr(intent, 'reason', '')}"
     assert base.layout is not None
     assert settled.layout is not None
     old, new = base.layout.boxes, settled.layout.boxes

@@ -26,7 +26,7 @@ CANDIDATES = (
 )
 FAILED = Check(name="count", passed=False, detail="wanted 2 red circles, saw 1", box=1)
 PASSED = FAILED.model_copy(update={"passed": True})
-REPAIR = Repair(kind="move_box", reason="the second circle is missing", box=1)
+REPAIR = Repair(kind="move_box", reason="the second circle is missing", box=1, moved=RIGHT)
 ROUNDS = (
     Round(
         image="0" * 64, flow="mini-slow", seed=7, prompt="x", layout=LAYOUT, seconds=6.2,

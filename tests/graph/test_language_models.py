@@ -7,7 +7,7 @@ import re
 from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
-from typing import Any, get_args
+from typing import Any
 
 import pytest
 from langchain_core.language_models import BaseChatModel
@@ -26,7 +26,7 @@ from imagewright.agents.llm.calls import Policy
 from imagewright.agents.llm.models import LanguageModel, Reach
 from imagewright.agents.selector.rules import RulesSelector
 from imagewright.agents.team import Team, with_models
-from imagewright.schemas import RepairKind
+from imagewright.verdicts import load_repairs
 
 PROMPT = "two red circles above a blue square on a white background"
 FLOWS = {"open-a": 0.8, "open-b": 0.7}
@@ -250,7 +250,7 @@ def test_a_model_that_obeys_strangers_stays_inside_the_closed_set(
     assert 1 <= result.images <= 2
     assert all(label.isprintable() and len(label) <= 40 for label in result.categories)
     for made in result.rounds:
-        assert made.repair is None or made.repair.kind in get_args(RepairKind)
+        assert made.repair is None or made.repair.kind in load_repairs()
         for box in made.layout.boxes if made.layout else ():
             assert min(box.x, box.y) >= 0
             assert max(box.x + box.width, box.y + box.height) <= 1 + 1e-6

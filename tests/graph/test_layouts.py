@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from imagewright.agents.critic import repair
+from imagewright.agents.critic.repairs.next_flow import NextFlow
 from imagewright.flow_tags import REGIONS, WORDS_ONLY
 from imagewright.schemas import Check, Region, Repair, Verdict
 
@@ -99,7 +99,7 @@ def test_without_layouts_no_repair_brings_boxes(home: Any) -> None:
 def test_a_repair_that_takes_the_next_flow_gives_it_the_boxes_that_it_was_measured_with(
     home: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setitem(repair.LADDERS, "number", ("next_flow",))
+    monkeypatch.setattr(NextFlow, "rank_for", classmethod(lambda cls, case: 1))
     home.backend.flaw = lambda job, regions: regions if job.flow.id == "boxes" else []
     result = home.draw(PROMPT, max_images=6)
     drawn = [(job.flow.id, captions(job.regions)) for job in home.backend.jobs]

@@ -12,7 +12,7 @@ from typing import Any
 import ormsgpack
 import pytest
 
-from imagewright import intents, schemas
+from imagewright import intents, schemas, verdicts
 from imagewright.errors import BadInput
 from imagewright.graph.state import OWN_TYPES, Attempt, Spent, State
 from imagewright.memory.checkpoints import STATE_TYPES, open_checkpoints, strict_serializer
@@ -32,10 +32,22 @@ RESULT = schemas.RunResult(
     run="r", prompt="p", path="/p.png", image="a" * 64, seed=1, flow="f", categories=("Counting",),
     candidates=(CANDIDATE,), layout=LAYOUT, rounds=(ROUND,), images=1, seconds=0.5,
 )  # fmt: skip
+REPAIRS = tuple(
+    schemas.Repair(kind=kind, reason="r", box=0, moved=BOX, prompt="p", flow="f") for kind in verdicts.load_repairs()
+)
+"""One of each kind; what a kind has no use for is left out."""
 REGION = schemas.Region(caption="a red circle", x=0.1, y=0.1, width=0.3, height=0.3)
 EDIT = intents.Edit(op="move", boxes=(0,), down=-0.2, place="above", beside=1)
+OPS = ("recolour", "resize", "move", "add", "remove", "replace", "background", "style")
+EDITS = tuple(intents.Edit(op=op, boxes=(0,), text="t", count=2, factor=2.0) for op in OPS)
 PREFERENCE = intents.Preference(kind="style", text="watercolour")
 INTENT = intents.Intent(kind="edit", base="r", parsed=PARSED, edits=(EDIT,), preference=PREFERENCE)
+KINDS = ("create", "edit", "vary", "undo", "branch", "question", "feedback", "preference", "unclear")
+INTENTS = tuple(
+    intents.Intent(kind=kind, prompt="p", parsed=PARSED, base="r", edits=(EDIT,), seed=1, thumb="up", topic="flow",
+                   preference=PREFERENCE, reason="why", choices=("a", "b"), decided_by="llm")
+    for kind in KINDS
+)  # fmt: skip
 TRIED = intents.Tried(flow="f", faults=("x",), kind="redraw", seed=1, before=0.5, after=0.6, left=("x",))
 IDEA = intents.Idea(kind="mist", words="w")
 REFERENCE = intents.Reference(
@@ -57,7 +69,7 @@ STATE = State(
 VALUES = (
     BOX, LAYOUT, REPAIR, CHECK, VERDICT, ROUND, CANDIDATE, GROUP, RELATION, PARSED, REQUEST, RESULT, INTENT,
     REFERENCE, REGION, EDIT, PREFERENCE, SETTLED, ANSWER, CATEGORIES, CHOICE, PLANNED, ATTEMPT, SPENT, STATE,
-    TRIED, IDEA,
+    TRIED, IDEA, *REPAIRS, *EDITS, *INTENTS,
 )  # fmt: skip
 
 
@@ -71,6 +83,8 @@ def test_every_type_of_the_state_comes_back_as_it_was(value: Any) -> None:
 
 def test_every_type_that_the_state_can_hold_is_tried_above() -> None:
     def types_in(model: type[Any], seen: set[type]) -> set[type]:
+        if model is schemas.Repair:
+            return seen.union(*(types_in(kind, seen) for kind in verdicts.load_repairs().values()))
         seen.add(model)
         for field in model.model_fields.values():
             for found in flat(field.annotation):

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Any, get_args
+from typing import Any
 
 import pytest
 from PIL import Image
 
 from imagewright.agents.critic.questions import questions
+from imagewright.agents.critic.repairs.base import Proposed
 from imagewright.agents.critic.verdict import NoCritic, why_unchecked
-from imagewright.agents.critic.vlm import Proposed, VLMCritic
+from imagewright.agents.critic.vlm import VLMCritic
 from imagewright.agents.layout.rules import RulesLayoutPlanner
-from imagewright.schemas import Repair, RepairKind, Verdict
+from imagewright.schemas import Repair, Verdict
+from imagewright.verdicts import load_repairs
 
 PROMPT = "a red cup left of a green bowl"
 PLANNED = RulesLayoutPlanner().plan(PROMPT)
@@ -143,6 +145,6 @@ def test_questions_are_derived_once(desk: Any, monkeypatch: pytest.MonkeyPatch) 
 
 
 def test_the_repairs_on_the_wire_are_the_closed_set_and_none() -> None:
-    kinds = get_args(Proposed.model_fields["kind"].annotation)
+    kinds = Proposed.model_json_schema()["properties"]["kind"]["enum"]
     # Beauty is no repair of a fault, the graph brings boxes by itself, and a close-up needs a place that was measured.
-    assert set(kinds) == {*get_args(RepairKind), "none"} - {"polish", "boxes", "close_up"}
+    assert set(kinds) == {*load_repairs(), "none"} - {"polish", "boxes", "close_up"}

@@ -24,6 +24,7 @@ VALUES = dict.fromkeys(
         "tried",
         "pictures",
         "said",
+        "repairs",
     ),
     "…",
 )

@@ -8,11 +8,12 @@ from typing import Any
 
 import pytest
 
-from imagewright.graph.repairs.ladder import LADDER
+from imagewright.agents.critic.repairs.base import list_ladder
 from imagewright.graph.repairs.tried import of_rounds
 from imagewright.ports import Picture
-from imagewright.schemas import Check, Layout, ParsedPrompt, Repair, RepairKind, Verdict
+from imagewright.schemas import Check, Layout, ParsedPrompt, Repair, Verdict
 
+LADDER = tuple(shape.model_fields["kind"].default for shape in list_ladder())
 PROMPT = "two red circles above a blue square on a white background"
 
 
@@ -22,7 +23,7 @@ class Stubborn:
     Happier, so that the loop goes on; it learns nothing from what was tried.
     """
 
-    def __init__(self, kind: RepairKind) -> None:
+    def __init__(self, kind: str) -> None:
         self.kind, self.seen = kind, 0
 
     def judge(
@@ -39,7 +40,7 @@ class Stubborn:
 
 @pytest.mark.parametrize("kind", LADDER)
 def test_the_rungs_are_climbed_however_stubborn_the_critic_is(
-    kind: RepairKind, studio: Callable[..., Any], kit: ModuleType
+    kind: str, studio: Callable[..., Any], kit: ModuleType
 ) -> None:
     critic = Stubborn(kind)
     home = studio(critic=lambda flow: critic)
