@@ -15,7 +15,7 @@ from PIL import Image
 
 from imagewright import Imagewright
 from imagewright.cli.terminal.text import render
-from imagewright.cli.trace import tell_trace
+from imagewright.cli.story import tell_trace
 from imagewright.database import database
 from imagewright.errors import BadInput
 from imagewright.graph.replay import replay
