@@ -8,7 +8,6 @@ picture, or the critic was right and the budget ended.
 from __future__ import annotations
 
 import argparse
-import json
 import sys
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -18,6 +17,7 @@ from pathlib import Path
 from PIL import Image
 from pydantic import ValidationError
 
+from imagewright import untrusted
 from imagewright.agents.reading.parse import parse_prompt
 from imagewright.errors import BadInput, ImagewrightError
 from imagewright.evals.ablation import read_cases
@@ -115,9 +115,9 @@ def _delivered(trace: Path) -> Round:
         BadInput: the trace is missing or broken.
     """
     try:
-        value = json.loads(trace.read_text("utf-8"))
+        value = untrusted.load_json(trace)
         return Round.model_validate(next(r for r in value["rounds"] if r["image"] == value["image"]))
-    except (OSError, ValueError, KeyError, TypeError, StopIteration, ValidationError) as error:
+    except (BadInput, KeyError, TypeError, StopIteration, ValidationError) as error:
         raise BadInput(f"{trace} is no trace of a run: {error}", "draw the arm anew into another folder") from None
 
 

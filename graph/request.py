@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 import math
 import os
 import tempfile
 from pathlib import Path
 
+from imagewright import untrusted
 from imagewright.agents.conversation.rules import why_unclear
 from imagewright.errors import BadInput
 from imagewright.schemas import DrawRequest
@@ -85,8 +85,8 @@ def _check_trace(path: Path) -> None:
     if not path.exists():
         return
     try:
-        ours = "imagewright" in json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError, TypeError):
+        ours = "imagewright" in untrusted.load_json(path)
+    except (BadInput, TypeError):
         ours = False
     if not ours:
         raise BadInput(f"the trace would overwrite {path}, which is not a trace", "choose another name for the picture")

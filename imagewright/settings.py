@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import tomllib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -16,6 +15,7 @@ from typing import Any
 import platformdirs
 from pydantic import BaseModel, ConfigDict, SecretStr
 
+from imagewright import untrusted
 from imagewright.errors import BadInput
 from imagewright.keys import keys_of
 
@@ -151,17 +151,20 @@ def _from_file(path: Path) -> dict[str, str]:
     Raises:
         BadInput: it cannot be read, is no TOML, or states what there is not.
     """
-    try:
-        values = _flat(tomllib.loads(path.read_text(encoding="utf-8")))
-    except FileNotFoundError:
-        return {}
-    except (OSError, ValueError) as error:
-        raise BadInput(f"the settings file {path} cannot be read: {error}", "mend it, or move it away") from None
+    values = _flat(untrusted.load_toml(path, "the settings file")) if _exists(path) else {}
     unknown = [name for name in values if name not in FILE_NAMES]
     if unknown:
         why = "keys belong in the environment" if "key" in unknown[0] else f"it knows {', '.join(FILE_NAMES)}"
         raise BadInput(f"the settings file {path} states {unknown[0]!r}", why)
     return {FILE_NAMES[name]: _text(value) for name, value in values.items()}
+
+
+def _exists(path: Path) -> bool:
+    try:
+        path.stat()
+    except OSError as error:
+        return not isinstance(error, FileNotFoundError)
+    return True
 
 
 def _flat(values: Mapping[str, Any], before: str = "") -> dict[str, Any]:

@@ -7,6 +7,7 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from imagewright import untrusted
 from imagewright.errors import BadInput
 
 if TYPE_CHECKING:
@@ -72,8 +73,8 @@ def _delete_delivered(turn: Turn) -> None:
         return
     png = Path(turn.path)
     trace = png.with_suffix(".json")
-    with contextlib.suppress(OSError, ValueError, TypeError, KeyError):
-        told = json.loads(trace.read_text(encoding="utf-8"))
+    with contextlib.suppress(BadInput, OSError, TypeError, KeyError):
+        told = untrusted.load_json(trace)
         if told["run"] == turn.run:
             for name in (png.name, *told.get("batch", ())):
                 png.with_name(Path(name).name).unlink(missing_ok=True)

@@ -19,6 +19,8 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, Literal, Protocol
 
+from imagewright import untrusted
+from imagewright.errors import BadInput
 from imagewright.retrieval.embed import Vector
 
 Space = Literal["flows", "prompts"]
@@ -151,9 +153,9 @@ class ChromaMirror:
 
     def _current(self) -> tuple[str, int]:
         try:
-            found = json.loads((self._folder / "current.json").read_text(encoding="utf-8"))
+            found = untrusted.load_object(self._folder / "current.json")
             name, generation = str(found["folder"]), int(found["generation"])
-        except (OSError, ValueError, KeyError, TypeError):
+        except (BadInput, ValueError, KeyError, TypeError):
             return "", -1
         return (name, generation) if Path(name).name == name and name.startswith("index-") else ("", -1)
 

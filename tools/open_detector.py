@@ -6,7 +6,6 @@ Only weights that are there already are used: a folder in the format of ``save_p
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
@@ -14,7 +13,8 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from imagewright.errors import Fault
+from imagewright import untrusted
+from imagewright.errors import BadInput, Fault
 from imagewright.ports import Picture
 from imagewright.schemas import Detection
 
@@ -57,7 +57,7 @@ class OpenDetector:
     @cached_property
     def kind(self) -> str:
         """``owlv2``, ``owlvit`` or ``grounding-dino``."""
-        return str(json.loads((self.folder / "config.json").read_text(encoding="utf-8"))["model_type"])
+        return str(untrusted.load_object(self.folder / "config.json")["model_type"])
 
     @cached_property
     def _loaded(self) -> tuple[Any, Any]:
@@ -219,7 +219,7 @@ def why_none(roots: Iterable[Path]) -> str:
 
 def _is_detector(folder: Path) -> bool:
     try:
-        kind = json.loads((folder / "config.json").read_text(encoding="utf-8")).get("model_type")
-    except (OSError, ValueError, AttributeError):
+        kind = untrusted.load_object(folder / "config.json").get("model_type")
+    except BadInput:
         return False
     return kind in THRESHOLDS and any(folder.glob("*.safetensors"))

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
+from imagewright import untrusted
 from imagewright.cli.options import read_prompts
 from imagewright.cli.terminal.progress import ProgressLine
 from imagewright.cli.terminal.text import clean, emit, emit_json
@@ -75,9 +76,9 @@ class Batch:
         if not self._file.exists():
             return []
         try:
-            value = json.loads(self._file.read_text(encoding="utf-8"))
+            value = untrusted.load_json(self._file)
             rows = [dict(row, prompt=str(row["prompt"]), status=str(row["status"])) for row in value["rows"]]
-        except (OSError, ValueError, KeyError, TypeError) as error:
+        except (BadInput, KeyError, TypeError) as error:
             raise BadInput(f"{self._file} is no manifest: {error}", "move it away, or name another folder") from None
         if value.get("imagewright_batch", 0) > _FORMAT:
             raise BadInput(f"{self._file} was written by a newer version", "upgrade imagewright")
