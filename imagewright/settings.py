@@ -18,6 +18,7 @@ from pydantic import BaseModel, ConfigDict, SecretStr
 from imagewright import untrusted
 from imagewright.errors import BadInput
 from imagewright.keys import keys_of
+from imagewright.redaction import SHORTEST, secret_values
 
 _VARIABLES = {
     "data_dir": "IMAGEWRIGHT_HOME",
@@ -123,6 +124,11 @@ def load_settings(environ: Mapping[str, str] | None = None) -> Settings:
         learn_critic=_on(given.get("learn_critic", "")),
         polish=_on(given.get("polish", "")),
     )
+
+
+def environment_secrets(shortest: int = SHORTEST) -> tuple[SecretStr, ...]:
+    """The values of this process's variables that hold keys by their names (``redaction.secret_values``)."""
+    return tuple(secret_values(os.environ, shortest).values())
 
 
 def setting_origins(environ: Mapping[str, str]) -> dict[str, str]:

@@ -18,7 +18,6 @@ from __future__ import annotations
 import datetime
 import errno
 import os
-import re
 import signal
 import sqlite3
 import sys
@@ -34,11 +33,13 @@ from typer.exceptions import TyperException
 
 from imagewright.cli.terminal.text import clean, emit_json
 from imagewright.errors import BadInput, Cancelled, Fault, ImagewrightError
+from imagewright.redaction import blank_text, secret_values
 
 NOBODY_READS = 128 + signal.SIGPIPE.value if hasattr(signal, "SIGPIPE") else 1
 _NO_ROOM = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 _NOT_OURS = {errno.EACCES, errno.EPERM, errno.EROFS}
-_SECRET = re.compile(r"(KEY|TOKEN|SECRET|PASSWORD)$")
+_SHORTEST_SECRET = 6
+"""Characters: a log is searched for shorter values too, which may be ordinary words there."""
 _QUIET = {
     "ANONYMIZED_TELEMETRY": "False",
     "DIFFUSERS_VERBOSITY": "error",
@@ -140,10 +141,9 @@ def _write_log(error: BaseException) -> str:
 
 
 def _without_secrets(text: str) -> str:
-    for name, value in os.environ.items():
-        if _SECRET.search(name) and len(value) > 5:
-            text = text.replace(value, f"<{name}>")
-    return text
+    for name, value in secret_values(os.environ, _SHORTEST_SECRET).items():
+        text = text.replace(value.get_secret_value(), f"<{name}>")
+    return blank_text(text, mark="…")
 
 
 def _log_folders() -> list[Path]:
