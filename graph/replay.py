@@ -74,8 +74,7 @@ def _rounds(trace: Mapping[str, Any]) -> list[Round]:
 
 
 def _request(trace: Mapping[str, Any]) -> DrawRequest:
-    known = {name: value for name, value in trace["request"].items() if name in DrawRequest.model_fields}
-    return DrawRequest.model_validate(known)
+    return DrawRequest.recall(trace["request"])
 
 
 def _again(

@@ -43,9 +43,6 @@ class Chat:
     """One thread. Its state lies on the disk: any ``Chat`` of the same name goes on from it."""
 
     def __init__(self, engine: Imagewright, options: DrawRequest) -> None:
-        from imagewright.graph.request import check_request
-
-        check_request(options)
         self.thread = (options.thread or "").strip()
         self._engine, self._options = engine, options
 
@@ -106,18 +103,17 @@ class Chat:
 
     def with_thread(self, thread: str) -> Chat:
         """The conversation called ``thread``, with the same options."""
-        return Chat(self._engine, self._options.model_copy(update={"thread": thread}))
+        return Chat(self._engine, self._options.revise(thread=thread))
 
     # --- how --------------------------------------------------------------------------------
 
     def _begun(self, text: str, on_event: _OnEvent | None) -> Reply:
-        from imagewright.graph.request import check_request, out_path
+        from imagewright.graph.request import out_path
         from imagewright.graph.runner import begin_turn, thread_id
         from imagewright.memory.runs import RunRow, new_run_id
 
         run = new_run_id()
-        request = self._options.model_copy(update={"prompt": text, "seed": None, "out": self._out()})
-        check_request(request)
+        request = self._options.revise(prompt=text, seed=None, out=self._out())
         out = out_path(request, run, Path.cwd())
         seed = secrets.randbits(32) if self._options.seed is None else self._options.seed
         row = RunRow.new(run, thread_id(run, request), request, seed, out)

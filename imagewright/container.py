@@ -13,10 +13,8 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
-from pydantic import ValidationError
-
 from imagewright import registry
-from imagewright.errors import BadInput, Fault
+from imagewright.errors import Fault
 from imagewright.language_models import critics_of, line_of, polisher_of, team_of
 from imagewright.schemas import Candidate, Categories, DrawRequest, Flow, ParsedPrompt, Plan, RunEvent, RunResult
 from imagewright.settings import Settings, load_settings
@@ -79,12 +77,11 @@ class Imagewright:
             BudgetSpent: the budget ended before the first picture.
             Cancelled: Ctrl-C; ``resume`` goes on.
         """
-        from imagewright.graph.request import check_request, out_path
+        from imagewright.graph.request import out_path
         from imagewright.graph.runner import begin, thread_id
         from imagewright.memory.runs import RunRow, new_run_id
 
         request, listen = _request(prompt, options), on_event or ignore_event
-        check_request(request)
         run = new_run_id()
         out = out_path(request, run, Path.cwd())
         seed = secrets.randbits(32) if request.seed is None else request.seed
@@ -348,12 +345,7 @@ def _request(prompt: str | DrawRequest, options: dict[str, Any]) -> DrawRequest:
         BadInput: an option that there is not, or a value of the wrong type.
     """
     given = prompt.model_dump() if isinstance(prompt, DrawRequest) else {"prompt": prompt}
-    try:
-        return DrawRequest.model_validate({**given, **options})
-    except ValidationError as error:
-        first = error.errors()[0]
-        name = ".".join(map(str, first["loc"]))
-        raise BadInput(f"{name}: {first['msg']}", f"options: {', '.join(DrawRequest.model_fields)}") from None
+    return DrawRequest.model_validate({**given, **options})
 
 
 class IndexCatalogue:

@@ -209,7 +209,11 @@ class RunLog:
         return handle
 
     def _row(self, row: Any) -> RunRow:
-        values = {**dict(row), "request": json.loads(row["request"]), "result": json.loads(row["result"] or "null")}
+        values = {
+            **dict(row),
+            "request": DrawRequest.recall(json.loads(row["request"])),
+            "result": json.loads(row["result"] or "null"),
+        }
         if values["status"] == "running" and not self._alive(values["id"]):
             values["status"] = "interrupted"
         return RunRow.model_validate(values)

@@ -12,13 +12,13 @@ from typing import Literal
 from pydantic import BaseModel, Field
 
 from imagewright.agents.conversation.edits import settle
-from imagewright.agents.conversation.rules import why_unclear
 from imagewright.agents.llm.ask import Asker, OnNote, Query, Unusable
 from imagewright.agents.llm.prompt_files import Prompt
 from imagewright.agents.llm.prompt_files import prompt as prompt_file
 from imagewright.agents.reading.parse import parse_prompt
 from imagewright.errors import BadInput
 from imagewright.intents import Edit, Intent, Reference, Thumb, Topic
+from imagewright.limits import why_unclear
 from imagewright.ports import Interpreter
 
 MOST_PICTURES = 6

@@ -24,8 +24,6 @@ from imagewright.cli import threads as cli_threads
 from imagewright.cli import why as cli_why
 from imagewright.cli.boundary import guard
 from imagewright.cli.options import (
-    LARGEST_SEED,
-    MOST_IMAGES,
     BackendOption,
     CategoriesOption,
     DeviceOption,
@@ -49,6 +47,7 @@ from imagewright.cli.options import (
 )
 from imagewright.cli.terminal.text import emit, emit_json, render
 from imagewright.errors import BadInput
+from imagewright.limits import MAX_IMAGES, MAX_SEED
 
 if TYPE_CHECKING:
     from imagewright.schemas import DrawRequest
@@ -126,8 +125,8 @@ def draw(
         raise BadInput("draw takes either a PROMPT or --batch FILE", "see: imagewright draw --help")
     text = read_prompt(prompt) if prompt is not None else "a batch"
     width, height = read_size(size)
-    whole_seed = None if seed is None else read_whole("--seed", seed, LARGEST_SEED)
-    images, seconds = read_whole("--max-images", max_images, MOST_IMAGES), read_seconds(max_seconds)
+    whole_seed = None if seed is None else read_whole("--seed", seed, MAX_SEED)
+    images, seconds = read_whole("--max-images", max_images, MAX_IMAGES), read_seconds(max_seconds)
     tokens, money = read_tokens(max_tokens), read_money(max_money)
     from imagewright.schemas import DrawRequest
 
