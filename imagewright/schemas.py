@@ -12,6 +12,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, ModelWrapValidatorHandler, ValidationError, model_validator
 
 from imagewright import limits
+from imagewright.geometry import Rectangle
 
 SlotName = Literal[
     "positive", "negative", "seed", "width", "height", "steps", "guidance", "batch", "input_image", "mask", "denoise"
@@ -190,7 +191,7 @@ class ParsedPrompt(Value):
     style: tuple[str, ...] = ()
 
 
-class Box(Value):
+class Box(Rectangle, Value):
     """One captioned box of a layout."""
 
     caption: str
@@ -200,11 +201,6 @@ class Box(Value):
     y: float
     width: float
     height: float
-
-    @property
-    def centre(self) -> tuple[float, float]:
-        """``(x, y)`` of the middle."""
-        return (self.x + self.width / 2, self.y + self.height / 2)
 
 
 class Layout(Value):
@@ -262,7 +258,7 @@ class Plan(Value):
 # --- pictures and verdicts ------------------------------------------------------------------
 
 
-class Detection(Value):
+class Detection(Rectangle, Value):
     """One thing that a detector saw."""
 
     object: str
@@ -314,7 +310,7 @@ class Verdict(Value):
     decided_by: str = "detector"
 
 
-class Region(Value):
+class Region(Rectangle, Value):
     """A box with the prompt that governs it."""
 
     caption: str

@@ -21,7 +21,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Literal
 
-from imagewright.agents.critic.sight import SeenThing, Sight, Wanted, gap, intersection, iou, stands
+from imagewright.agents.critic.sight import SeenThing, Sight, Wanted, stands
 from imagewright.agents.critic.verdict import only_form
 from imagewright.agents.reading.describe import canonical_prompt
 from imagewright.agents.reading.nouns import article
@@ -121,11 +121,7 @@ def _held(sight: Sight, layout: Layout | None) -> list[SeenThing | None]:
     """For each box the thing that lies in it best, each thing in one box at most; None for an empty box."""
     boxes = layout.boxes if layout else ()
     pairs = sorted(
-        (
-            (iou(box, thing.box), number, at)
-            for number, box in enumerate(boxes)
-            for at, thing in enumerate(sight.things)
-        ),
+        ((box.iou(thing.box), number, at) for number, box in enumerate(boxes) for at, thing in enumerate(sight.things)),
         key=lambda pair: (-pair[0], pair[1], pair[2]),
     )
     found: dict[int, int] = {}
@@ -204,7 +200,7 @@ def _away(
     for wanted, sign in ((subject, 1), (other, -1)):
         for number, box in enumerate(layout.boxes):
             if Wanted.of(box.object, box.attributes, 1, colours).name == wanted.name:
-                yield number, _shifted(box, sign * across * _STEP, sign * down * _STEP)
+                yield number, box.shift(sign * across * _STEP, sign * down * _STEP, _EDGE)
 
 
 def roomier(layout: Layout, reason: str) -> Repair | None:
@@ -215,23 +211,11 @@ def roomier(layout: Layout, reason: str) -> Repair | None:
     return None
 
 
-def _shifted(box: Box, across: float, down: float) -> Box:
-    """``box`` moved inside the canvas as far as it goes."""
-    x = min(max(box.x + across, min(_EDGE, box.x)), max(1 - _EDGE - box.width, box.x))
-    y = min(max(box.y + down, min(_EDGE, box.y)), max(1 - _EDGE - box.height, box.y))
-    return box.model_copy(update={"x": round(x, 4), "y": round(y, 4)})
-
-
 def _enlarged(layout: Layout) -> Iterator[tuple[int, Box]]:
     """Each crowded box, smallest first, grown about its centre."""
     sides = {number: min(box.width, box.height) for number, box in enumerate(layout.boxes)}
     for number in sorted((n for n in sides if sides[n] < CROWDED), key=lambda n: (sides[n], n)):
-        box = layout.boxes[number]
-        width, height = min(box.width * GROWTH, 1 - 2 * _EDGE), min(box.height * GROWTH, 1 - 2 * _EDGE)
-        x = min(max(box.centre[0] - width / 2, _EDGE), 1 - _EDGE - width)
-        y = min(max(box.centre[1] - height / 2, _EDGE), 1 - _EDGE - height)
-        grown = {"x": round(x, 4), "y": round(y, 4), "width": round(width, 4), "height": round(height, 4)}
-        yield number, box.model_copy(update=grown)
+        yield number, layout.boxes[number].grow(GROWTH, _EDGE)
 
 
 def _is_free(moved: Box, number: int, layout: Layout) -> bool:
@@ -240,6 +224,4 @@ def _is_free(moved: Box, number: int, layout: Layout) -> bool:
         return False
     others = [box for at, box in enumerate(layout.boxes) if at != number]
     before = layout.boxes[number]
-    return all(
-        intersection(moved, box) == 0 and gap(moved, box) >= min(_EDGE, gap(before, box)) - 1e-9 for box in others
-    )
+    return all(moved.intersection(box) == 0 and moved.gap(box) >= min(_EDGE, before.gap(box)) - 1e-9 for box in others)
