@@ -63,7 +63,7 @@ def delete(opened: Imagewright, thread: str) -> int:
     opened.store.forget(images)
     for run in opened.threads.delete(thread):
         opened.store.drop_previews(run)
-        (opened.settings.data_dir / "locks" / run).unlink(missing_ok=True)
+        opened.runs.forget(run)
     return len(images)
 
 
