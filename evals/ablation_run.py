@@ -17,14 +17,14 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 
 from imagewright import registry
-from imagewright.container import DEFAULT_BACKEND, MINI, Imagewright
+from imagewright.container import DEFAULT_BACKEND, Imagewright
 from imagewright.errors import BadInput, CannotDraw, Fault, ImagewrightError
 from imagewright.evals.ablation import Arm, CellSetting, Judge, arms, cells, judge_exactly, table_of
 from imagewright.evals.mini_report import ReportCase
 from imagewright.evals.paired import ArmOutcome
 from imagewright.evals.sharing import SharingEngine
 from imagewright.ports import Critic
-from imagewright.schemas import DrawRequest
+from imagewright.schemas import MINI, DrawRequest
 from imagewright.settings import Settings
 from imagewright.t2i_backends.mini.editions import SHIPPED
 from imagewright.t2i_backends.models.devices import runs_on_cpu

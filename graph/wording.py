@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 from imagewright.graph.parts import Parts
-from imagewright.schemas import Flow, ParsedGroup, ParsedPrompt, Written
-
-_NOBODY_DRAWS = "quuxworm"
-"""A word that stands for every word that a small model was not trained on."""
+from imagewright.ports import KnowsWorlds
+from imagewright.schemas import Flow, ParsedPrompt, Written
 
 
 def word_prompt(parts: Parts, prompt: str, parsed: ParsedPrompt, flow: Flow) -> Written:
@@ -18,8 +16,7 @@ def word_prompt(parts: Parts, prompt: str, parsed: ParsedPrompt, flow: Flow) -> 
 
 def is_closed(parts: Parts, flow: Flow) -> bool:
     """Whether the flow's model knows only the words that it was trained on."""
-    group = ParsedGroup(object=_NOBODY_DRAWS, caption=f"a {_NOBODY_DRAWS}")
-    return bool(parts.backend.limits(flow, group.caption, ParsedPrompt(groups=(group,))))
+    return isinstance(parts.backend, KnowsWorlds) and parts.backend.is_closed(flow)
 
 
 def additions(written: Written) -> tuple[str, ...]:

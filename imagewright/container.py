@@ -37,8 +37,6 @@ if TYPE_CHECKING:
 
 DEFAULT_BACKEND = "diffusers"
 DEFAULT_CRITIC = "detector"
-MINI = "mini"
-"""The base model that ships with the package."""
 _OnEvent = Callable[[RunEvent], None]
 
 
@@ -259,14 +257,14 @@ class Imagewright:
         """The critic that knows the pictures of ``flow``: its detector was trained on mini's and no others."""
         from imagewright.agents.critic.verdict import NoCritic
 
-        base = flow.card.base_model
-        if base == MINI:
+        if flow.card.ships_with_us:
             return self._mini_critic
         if self._open_critic is not None:
             return self._open_critic
         from imagewright.tools.open_detector import why_none
 
-        why = f"no critic here knows the pictures of {base or flow.id}; {why_none(self.settings.model_roots)}"
+        name = flow.card.base_model or flow.id
+        why = f"no critic here knows the pictures of {name}; {why_none(self.settings.model_roots)}"
         return NoCritic(f"{why}, or name a model that sees: --llm critic=…")
 
     @cached_property
@@ -323,7 +321,7 @@ class Imagewright:
             selector=team.selector,
             planner=team.planner,
             writer=team.writer,
-            critic=critics_of(team, self._critic_for, MINI) if request.use_critic else None,
+            critic=critics_of(team, self._critic_for) if request.use_critic else None,
             catalogue=IndexCatalogue(self, name, fallbacks.append),
             backend=self.backend(name),
             store=self.store,

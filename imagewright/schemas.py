@@ -25,6 +25,10 @@ PlaceName = (
 RepairKind = Literal["move_box", "new_seed", "reprompt", "redraw", "close_up", "boxes", "next_flow", "polish"]
 
 
+MINI = "mini"
+"""The base model that ships with the package, as cards name it."""
+
+
 class Value(BaseModel):
     """The base of all our values: frozen, and strict about unknown fields."""
 
@@ -75,6 +79,11 @@ class Card(Value):
     """Published figures by benchmark name; they order flows without evidence and never enter an estimate."""
     source: str = ""
     duplicate_of: str | None = None
+
+    @property
+    def ships_with_us(self) -> bool:
+        """Whether its model is the small one that comes with the package."""
+        return self.base_model == MINI
 
 
 class Flow(Value):
@@ -151,6 +160,11 @@ class Candidate(Value):
     """Whether files or memory are all that keeps it from running here."""
     cost: float | None = None
     base_model: str = ""
+
+    @property
+    def ships_with_us(self) -> bool:
+        """As of the flow's card."""
+        return self.base_model == MINI
 
 
 # --- prompts and layouts --------------------------------------------------------------------

@@ -97,6 +97,10 @@ class Painter:
             return ()
         return tuple(group.object for group in parsed.groups if group.object not in SHAPES)
 
+    def is_closed(self, flow: Flow) -> bool:
+        """All but flows called ``open…``."""
+        return not flow.id.startswith("open")
+
     def can_redraw(self, flow: Flow) -> bool:
         """Whatever it has painted."""
         return True
