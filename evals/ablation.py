@@ -18,6 +18,7 @@ from typing import Any, Literal, Protocol
 
 from PIL import Image
 
+from imagewright import untrusted
 from imagewright.errors import BadInput, CannotDraw
 from imagewright.evals.exact_checker import look
 from imagewright.evals.mini_report import ROWS, ReportCase, Row, cases, complaints
@@ -172,20 +173,17 @@ def read_cases(path: Path) -> list[ReportCase]:
     Raises:
         BadInput: the file cannot be read, or a line is not a prompt with what its picture must show.
     """
-    try:
-        lines = path.read_text("utf-8").splitlines()
-    except (OSError, UnicodeDecodeError) as error:
-        raise BadInput(f"cannot read {path}: {error}", "name a JSONL file of prompts") from None
+    lines = untrusted.read_lines(path, remedy="name a JSONL file of prompts")
     made = []
     for number, line in enumerate(lines):
         try:
-            value = json.loads(line)
+            value = untrusted.parse_line(line, str(path), number + 1, "")
             groups = tuple(Group(int(n), str(colour), str(shape)) for n, colour, shape in value["groups"])
             scene = Scene(groups, value.get("relation"), None, str(value.get("background", "")), (), 0.5)
             made.append(
                 ReportCase(str(value.get("kind", "")), scene, str(value["prompt"]), int(value.get("number", number)))
             )
-        except (ValueError, KeyError, TypeError, AttributeError):
+        except (BadInput, ValueError, KeyError, TypeError, AttributeError):
             wanted = '{"prompt": "two red cups", "groups": [[2, "red", "cup"]], "relation": null}'
             raise BadInput(f"line {number + 1} of {path} is not a prompt", f"write lines like {wanted}") from None
     if not made:
@@ -268,10 +266,10 @@ def _key(arm: Arm, case: ReportCase, seed: int, setting: CellSetting) -> str:
 def _kept(path: Path) -> dict[str, Any]:
     """What an earlier run wrote down of a cell; nothing where it wrote none, or not in this form."""
     try:
-        value = json.loads(path.read_text("utf-8"))
-    except (OSError, ValueError):
+        value = untrusted.load_object(path)
+    except BadInput:
         return {}
-    return value if isinstance(value, dict) and {"drawn", "judged_by", "outcome"} <= value.keys() else {}
+    return value if {"drawn", "judged_by", "outcome"} <= value.keys() else {}
 
 
 def _draw(engine: Engine, arm: Arm, case: ReportCase, seed: int, picture: Path) -> tuple[int, float]:

@@ -18,14 +18,13 @@ from pathlib import Path
 
 from imagewright import registry
 from imagewright.api import DEFAULT_BACKEND, Imagewright
-from imagewright.container import MINI
 from imagewright.errors import BadInput, CannotDraw, Fault, ImagewrightError
 from imagewright.evals.ablation import Arm, CellSetting, Judge, arms, cells, judge_exactly, table_of
 from imagewright.evals.mini_report import ReportCase
 from imagewright.evals.paired import ArmOutcome
 from imagewright.evals.sharing import SharingEngine
 from imagewright.ports import Critic
-from imagewright.schemas import DrawRequest
+from imagewright.schemas import MINI, DrawRequest
 from imagewright.settings import Settings
 from imagewright.t2i_backends.models.devices import runs_on_cpu
 from imagewright.t2i_backends.models.model_files import ModelFiles

@@ -7,7 +7,6 @@ fetched with pip into a temporary folder unless a folder is named; nothing of it
 from __future__ import annotations
 
 import argparse
-import json
 import os
 import re
 import subprocess
@@ -20,6 +19,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
+from imagewright import untrusted
 from imagewright.errors import BadInput
 from imagewright.retrieval.comfy.catalogue import Catalogue, load_catalogue
 from imagewright.retrieval.comfy.describe import Described, describe_workflow
@@ -65,7 +65,7 @@ def fetch_templates(folder: Path, package: str = _PACKAGE) -> Path:
 def workflows_in(folder: Path) -> Iterator[Path]:
     """The workflow files of a folder: JSON with nodes; indexes and translations are none."""
     for path in sorted(folder.glob("*.json")):
-        data = json.loads(path.read_bytes())
+        data = untrusted.load_json(path)
         if isinstance(data, dict) and "nodes" in data:
             yield path
 

@@ -10,13 +10,13 @@ Run it with ``imagewright eval layouts --data DIR``, where ``DIR`` holds ``genev
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from imagewright import untrusted
 from imagewright.agents.layout.rules import RulesLayoutPlanner
 from imagewright.errors import BadInput
 from imagewright.ports import LayoutPlanner
@@ -93,11 +93,11 @@ def _read(name: str, path: Path) -> Iterator[tuple[str, Wants]]:
         lines = [line.strip() for line in path.read_text(encoding="utf-8").splitlines() if line.strip()]
         for line in lines:
             if name == "GenEval":
-                row = json.loads(line)
+                row = untrusted.parse_json(line, str(path))
                 yield row["prompt"], geneval(row)
             else:
                 yield line, numeracy(line) if name.endswith("numeracy") else spatial(line)
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except (BadInput, OSError, ValueError, KeyError, TypeError) as error:
         raise BadInput(
             f"cannot read {path}: {error}", "--data is the folder that holds geneval/ and t2i-compbench/"
         ) from None

@@ -10,7 +10,6 @@ Run it with ``python -m imagewright.evals.lmd --data DIR``, where ``DIR/lmd/prom
 from __future__ import annotations
 
 import argparse
-import json
 import re
 import sys
 from collections.abc import Iterable, Sequence
@@ -18,6 +17,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
+from imagewright import untrusted
 from imagewright.errors import BadInput, ImagewrightError
 from imagewright.ports import LayoutPlanner
 from imagewright.schemas import Box, Layout
@@ -173,11 +173,11 @@ def _read_prompts(prompts_file: Path) -> list[str]:
     """
     try:
         return [
-            str(json.loads(line)["prompt"])
+            str(untrusted.parse_json(line, str(prompts_file))["prompt"])
             for line in prompts_file.read_text(encoding="utf-8").splitlines()
             if line.strip()
         ]
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except (BadInput, OSError, ValueError, KeyError, TypeError) as error:
         raise BadInput(
             f"cannot read the prompts in {prompts_file}: {error}", "--data is the folder that holds lmd/prompts.jsonl"
         ) from error

@@ -6,7 +6,7 @@ import hashlib
 
 from imagewright.api import Imagewright
 from imagewright.flow_format import graph_hash
-from imagewright.ports import Backend, Drawn, IsCancelled, Job, OnStep, Redraws
+from imagewright.ports import Backend, Drawn, IsCancelled, Job, KnowsWorlds, OnStep, Redraws
 from imagewright.schemas import DrawRequest, Flow, ParsedPrompt, Readiness, RunResult
 
 
@@ -26,6 +26,10 @@ class Remembering:
     def limits(self, flow: Flow, prompt: str, parsed: ParsedPrompt) -> tuple[str, ...]:
         """As the backend says."""
         return self._backend.limits(flow, prompt, parsed)
+
+    def is_closed(self, flow: Flow) -> bool:
+        """As the backend says; not where it knows no worlds."""
+        return isinstance(self._backend, KnowsWorlds) and self._backend.is_closed(flow)
 
     def can_redraw(self, flow: Flow) -> bool:
         """As the backend says; not where it knows no redraw."""

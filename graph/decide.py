@@ -17,7 +17,6 @@ from imagewright.errors import BadInput, CannotDraw
 from imagewright.graph import change, choose
 from imagewright.graph.budget import nothing_made, why_stop
 from imagewright.graph.parts import Parts
-from imagewright.graph.request import check_request
 from imagewright.graph.state import Attempt, State, Update, require
 from imagewright.intents import Intent, Preference, Reference, Settled
 from imagewright.memory.threads import Threads
@@ -176,7 +175,6 @@ def plan_request(parts: Parts, request: DrawRequest, checkpoints: Path | None = 
     Raises:
         BadInput: the request cannot be carried out as it stands, or there is no flow of the name that it gives.
     """
-    check_request(request)
     state = State(run="", request=request, seed=request.seed or 0, out="", turns=_turns(request, checkpoints))
     for step in (remember_thread, read_request):
         state = state.model_copy(update=dict(step(state, parts)))

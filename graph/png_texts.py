@@ -8,20 +8,18 @@ from __future__ import annotations
 
 import copy
 import json
-import os
-import re
 from collections.abc import Mapping
 from typing import Any
 
 from imagewright.flow_format import bind, graph_hash
 from imagewright.graph.draw import negative_of
 from imagewright.graph.state import State
+from imagewright.redaction import blank_text, blank_value
 from imagewright.schemas import Flow, Round
+from imagewright.settings import environment_secrets
 
 CHUNK_VERSION = 1
 """Of the ``imagewright`` chunk; a reader refuses a higher one."""
-_KEY_NAME = re.compile(r"(?i)(key|token|secret|passw|credential|authorization)")
-_KEY_VALUE = re.compile(r"\b(?:sk-[\w-]{16,}|hf_\w{16,}|r8_\w{16,}|gh[pousr]_\w{20,}|AKIA[0-9A-Z]{16}|AIza[\w-]{30,})")
 _Graph = dict[str, dict[str, Any]]
 
 
@@ -29,12 +27,13 @@ def texts(state: State, flow: Flow, made: Round, facts: Mapping[str, str], versi
     """The three chunks for ``made``; none where the person wants none."""
     if state.request.strip:
         return {}
-    graph = blank_keys(graph_as_run(state, flow, made))
-    return {
-        "prompt": json.dumps(graph),
+    chunks = {
+        "prompt": json.dumps(blank_keys(graph_as_run(state, flow, made))),
         "parameters": parameters(state, flow, made, facts, version),
         "imagewright": json.dumps(_ours(state, flow, made, facts, version), ensure_ascii=False),
     }
+    own = environment_secrets()
+    return {name: blank_text(text, own) for name, text in chunks.items()}
 
 
 def graph_as_run(state: State, flow: Flow, made: Round) -> _Graph:
@@ -84,26 +83,10 @@ def _ours(state: State, flow: Flow, made: Round, facts: Mapping[str, str], versi
 
 def blank_keys(graph: _Graph) -> _Graph:
     """``graph`` with every input emptied that is named like a key, looks like one, or is one of this environment's."""
-    own = [v for n, v in os.environ.items() if _KEY_NAME.search(n) and len(v) > 7]
+    own = environment_secrets()
     clean = copy.deepcopy(graph)
     for node in clean.values():
         for part in ("inputs", "_meta"):
             if part in node:
-                node[part] = {name: _cleaned(name, value, own) for name, value in node[part].items()}
+                node[part] = {name: blank_value(name, value, own) for name, value in node[part].items()}
     return clean
-
-
-def _cleaned(name: str, value: Any, own: list[str]) -> Any:
-    if isinstance(value, list) and len(value) == 2 and isinstance(value[1], int):
-        return value
-    if isinstance(value, list):
-        return [_cleaned(name, item, own) for item in value]
-    if isinstance(value, dict):
-        return {key: _cleaned(key, item, own) for key, item in value.items()}
-    if not isinstance(value, str):
-        return value
-    if _KEY_NAME.search(name):
-        return ""
-    for secret in own:
-        value = value.replace(secret, "")
-    return _KEY_VALUE.sub("", value)

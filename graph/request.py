@@ -1,54 +1,14 @@
-"""What must be right about a request before anything is done for it: checked here, once, for every interface."""
+"""Where the picture of a request goes: checked before anything is done for it, for every interface."""
 
 from __future__ import annotations
 
-import json
-import math
 import os
 import tempfile
 from pathlib import Path
 
-from imagewright.agents.conversation.rules import why_unclear
+from imagewright import untrusted
 from imagewright.errors import BadInput
 from imagewright.schemas import DrawRequest
-
-MAX_SEED = 2**64 - 1
-"""The largest seed that ComfyUI and torch take."""
-SIDES = (16, 8192)
-"""The smallest and the largest side of a picture, in pixels."""
-MAX_THREAD = 200
-MAX_IMAGES = 10_000
-MAX_CHARACTERS = 20_000
-"""The longest prompt that is drawn; text encoders read a few hundred words."""
-
-
-def check_request(request: DrawRequest) -> None:
-    """Refuse a request that cannot be carried out as it stands.
-
-    Raises:
-        BadInput: the prompt is empty or not text; the seed, a side, a budget or the thread cannot be used.
-    """
-    reason = why_unclear(request.prompt)
-    if not reason and len(request.prompt) > MAX_CHARACTERS:
-        reason = f"the prompt has {len(request.prompt):,} characters; at most {MAX_CHARACTERS:,} are read"
-    if reason:
-        raise BadInput(reason, 'say what to draw, such as "a red circle above a blue square"')
-    if request.seed is not None and not 0 <= request.seed <= MAX_SEED:
-        raise BadInput(f"the seed {request.seed} cannot be used", f"a seed is a whole number from 0 to {MAX_SEED}")
-    for name, side in (("width", request.width), ("height", request.height)):
-        if side is not None and not SIDES[0] <= side <= SIDES[1]:
-            raise BadInput(f"the {name} {side} cannot be used", f"a side has {SIDES[0]} to {SIDES[1]} pixels")
-    _check_budget(request)
-    if request.thread is not None and not (0 < len(request.thread.strip()) <= MAX_THREAD):
-        raise BadInput("the thread's name cannot be used", f"name it in 1 to {MAX_THREAD} characters")
-
-
-def _check_budget(request: DrawRequest) -> None:
-    if not 0 <= request.max_images <= MAX_IMAGES:
-        raise BadInput(f"{request.max_images} images cannot be allowed", f"allow 1 to {MAX_IMAGES:,}")
-    seconds = request.max_seconds
-    if seconds is not None and (math.isnan(seconds) or seconds < 0):
-        raise BadInput(f"{seconds} is not a number of seconds", "allow more than 0, or leave the limit out")
 
 
 def out_path(request: DrawRequest, run: str, folder: Path) -> Path:
@@ -85,8 +45,8 @@ def _check_trace(path: Path) -> None:
     if not path.exists():
         return
     try:
-        ours = "imagewright" in json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError, TypeError):
+        ours = "imagewright" in untrusted.load_json(path)
+    except (BadInput, TypeError):
         ours = False
     if not ours:
         raise BadInput(f"the trace would overwrite {path}, which is not a trace", "choose another name for the picture")

@@ -11,8 +11,6 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, cast, get_args
 
-from pydantic import ValidationError
-
 from imagewright.container import DEFAULT_BACKEND
 from imagewright.errors import BadInput
 from imagewright.rooms import Rooms
@@ -376,9 +374,4 @@ def _request(prompt: str | DrawRequest, options: dict[str, Any]) -> DrawRequest:
         BadInput: an option that there is not, or a value of the wrong type.
     """
     given = prompt.model_dump() if isinstance(prompt, DrawRequest) else {"prompt": prompt}
-    try:
-        return DrawRequest.model_validate({**given, **options})
-    except ValidationError as error:
-        first = error.errors()[0]
-        name = ".".join(map(str, first["loc"]))
-        raise BadInput(f"{name}: {first['msg']}", f"options: {', '.join(DrawRequest.model_fields)}") from None
+    return DrawRequest.model_validate({**given, **options})

@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, Required, TypedDict, cast
 
+from imagewright import untrusted
 from imagewright.errors import BadInput, Cancelled, ImagewrightError
 from imagewright.schemas import DrawRequest, RunEvent, RunResult
 
@@ -110,9 +111,9 @@ class Batch:
         if not self._file.exists():
             return []
         try:
-            value = json.loads(self._file.read_text(encoding="utf-8"))
+            value = untrusted.load_json(self._file)
             rows = [_row(row) for row in value["rows"]]
-        except (OSError, ValueError, KeyError, TypeError) as error:
+        except (BadInput, KeyError, TypeError) as error:
             raise BadInput(f"{self._file} is no manifest: {error}", "move it away, or name another folder") from None
         if value.get("imagewright_batch", 0) > _FORMAT:
             raise BadInput(f"{self._file} was written by a newer version", "upgrade imagewright")
@@ -153,7 +154,7 @@ class Batch:
         if row["status"] == "running" and (run := row.get("run")) and self._known(run):
             return self._engine.resume(run, on_event=listen)
         out = str(self._folder / f"{number + 1:03}.png")
-        return self._engine.draw(request.model_copy(update={"prompt": row["prompt"], "out": out}), on_event=listen)
+        return self._engine.draw(request.revise(prompt=row["prompt"], out=out), on_event=listen)
 
     def _known(self, run: str) -> bool:
         try:

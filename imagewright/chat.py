@@ -40,9 +40,6 @@ class Chat:
     """One thread. Its state lies on the disk: any ``Chat`` of the same name goes on from it."""
 
     def __init__(self, container: Container, options: DrawRequest) -> None:
-        from imagewright.graph.request import check_request
-
-        check_request(options)
         self.thread = (options.thread or "").strip()
         self._container, self._options = container, options
 
@@ -103,7 +100,7 @@ class Chat:
 
     def with_thread(self, thread: str) -> Chat:
         """The conversation called ``thread``, with the same options."""
-        return Chat(self._container, self._options.model_copy(update={"thread": thread}))
+        return Chat(self._container, self._options.revise(thread=thread))
 
     # --- how --------------------------------------------------------------------------------
 
@@ -111,7 +108,7 @@ class Chat:
         from imagewright.graph.runner import begin_turn
 
         # The seed stays out of the request: an edit keeps that of the picture it is about.
-        request = self._options.model_copy(update={"prompt": text, "seed": None, "out": self._out()})
+        request = self._options.revise(prompt=text, seed=None, out=self._out())
         work = begin_work(self._container, request, on_event, seed=self._options.seed, asks=True)
         return _reply(begin_turn(*work))
 

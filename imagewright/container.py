@@ -29,8 +29,6 @@ if TYPE_CHECKING:
 
 DEFAULT_BACKEND = "diffusers"
 DEFAULT_CRITIC = "detector"
-MINI = "mini"
-"""The base model that ships with the package."""
 
 
 class Container:
@@ -114,14 +112,14 @@ class Container:
         """The critic that knows the pictures of ``flow``: its detector was trained on mini's and no others."""
         from imagewright.agents.critic.verdict import NoCritic
 
-        base = flow.card.base_model
-        if base == MINI:
+        if flow.card.ships_with_us:
             return self._mini_critic
         if self._open_critic is not None:
             return self._open_critic
         from imagewright.tools.open_detector import why_none
 
-        why = f"no critic here knows the pictures of {base or flow.id}; {why_none(self.settings.model_roots)}"
+        name = flow.card.base_model or flow.id
+        why = f"no critic here knows the pictures of {name}; {why_none(self.settings.model_roots)}"
         return NoCritic(f"{why}, or name a model that sees: --llm critic=…")
 
     @cached_property
@@ -179,7 +177,7 @@ class Container:
             selector=team.selector,
             planner=team.planner,
             writer=team.writer,
-            critic=critics_of(team, self.critic_for, MINI) if request.use_critic else None,
+            critic=critics_of(team, self.critic_for) if request.use_critic else None,
             catalogue=IndexCatalogue(
                 lambda: self.index, self.backend(name), name, fallbacks.append, self.settings.learn_critic
             ),

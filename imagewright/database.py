@@ -33,6 +33,7 @@ KEPT = 8
 
 _NOT_DISK = (sqlite3.IntegrityError, sqlite3.ProgrammingError, sqlite3.NotSupportedError, sqlite3.DataError)
 _NO_SPACE = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+_FORBIDDEN = (errno.EACCES, errno.EPERM, errno.EROFS)
 
 
 def open_database(path: Path) -> sqlite3.Connection:
@@ -327,10 +328,19 @@ def storage_errors(path: Path) -> Iterator[None]:
         raise _from_os(error, path) from error
 
 
+def explain_storage(error: BaseException) -> BadInput | None:
+    """What went wrong with a disk or a database wherever it was noticed, in words; None for a mistake of ours."""
+    if isinstance(error, sqlite3.DatabaseError) and not isinstance(error, _NOT_DISK):
+        return _from_sqlite(error, Path("imagewright's database"))
+    if isinstance(error, OSError) and error.errno in (*_NO_SPACE, *_FORBIDDEN):
+        return _from_os(error, Path("the file"))
+    return None
+
+
 def _from_sqlite(error: sqlite3.DatabaseError, path: Path) -> BadInput | None:
     code = getattr(error, "sqlite_errorcode", 0) & 0xFF
     if code == sqlite3.SQLITE_FULL:
-        return _full(path)
+        return _full(path, str(error))
     if code in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB):
         return BadInput(f"{path} is damaged or not a database", "move it away; a new one is made at the next start")
     if code in (sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY, sqlite3.SQLITE_PERM, sqlite3.SQLITE_AUTH):
@@ -343,14 +353,20 @@ def _from_sqlite(error: sqlite3.DatabaseError, path: Path) -> BadInput | None:
 
 
 def _from_os(error: OSError, path: Path) -> BadInput:
+    where = Path(error.filename) if isinstance(error.filename, str) else path
     if error.errno in _NO_SPACE:
-        return _full(path)
-    return _unwritable(Path(error.filename) if isinstance(error.filename, str) else path, error.strerror or str(error))
+        return _full(where, error.strerror or str(error))
+    return _unwritable(where, error.strerror or str(error))
 
 
-def _full(path: Path) -> BadInput:
-    return BadInput(f"the disk is full: cannot write {path}", "free some space, or set IMAGEWRIGHT_HOME elsewhere")
+def _full(path: Path, reason: str) -> BadInput:
+    return BadInput(
+        f"the disk is full: cannot write {path} ({reason})",
+        "free some space, or set IMAGEWRIGHT_HOME or --out to another disk",
+    )
 
 
 def _unwritable(path: Path, reason: str) -> BadInput:
-    return BadInput(f"cannot use {path}: {reason}", "make the folder writable, or set IMAGEWRIGHT_HOME to another one")
+    return BadInput(
+        f"cannot use {path}: {reason}", "make it writable, or set IMAGEWRIGHT_HOME or --out to another place"
+    )

@@ -10,13 +10,13 @@ from __future__ import annotations
 import copy
 import hashlib
 import json
-import math
 import re
-from collections import Counter, deque
+from collections import deque
 from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any
 
+from imagewright import untrusted
 from imagewright.errors import BadInput
 from imagewright.schemas import Flow, SlotBinding, SlotName
 
@@ -26,12 +26,10 @@ Slots = dict[SlotName, tuple[SlotBinding, ...]]
 
 MAX_BYTES = 10_000_000
 """The largest flow file, in bytes; real ones stay under 1 MB."""
-MAX_DEPTH = 64
-"""The deepest nesting of lists and objects."""
 MAX_NODES = 10_000
-MAX_TEXT = 1_000_000
-"""The longest string, in characters."""
 EXPORT_HINT = "in ComfyUI: Workflow > Export (API), then add the file that it saves"
+FLOW = untrusted.Bounds(bytes=MAX_BYTES, strict=True, remedy=f"save it again; {EXPORT_HINT}")
+"""A flow file; ``objects`` are forty for each of ``MAX_NODES`` nodes."""
 
 _FILE_INPUT = re.compile(
     r"^(image|images_path|mask|video|audio|file|filename|filename_prefix|model_file|path|folder|directory|"
@@ -44,76 +42,15 @@ _FILE_INPUT = re.compile(
 
 
 def read_json(source: Path | str | bytes, called: str = "the text") -> object:
-    """Parse a JSON file (a path) or JSON text (bytes, ``called`` so in errors) that came from outside.
+    """Parse a flow's JSON: a file (a path) or text (bytes, ``called`` so in errors) that came from outside.
 
     Raises:
-        BadInput: the file cannot be read; it is larger than ``MAX_BYTES``, not UTF-8, cut, nested deeper than
-            ``MAX_DEPTH``, has one key twice in an object, or numbers that JSON does not know.
+        BadInput: as ``untrusted.parse_json`` with the bounds of ``FLOW``; also one key twice in an object, or numbers
+            that JSON does not know.
     """
-    name = called if isinstance(source, bytes) else str(source)
-    data = source if isinstance(source, bytes) else _read_bytes(Path(source))
-    if len(data) > MAX_BYTES:
-        raise BadInput(f"{name} is larger than {MAX_BYTES // 1_000_000} MB", "a flow file is a few kilobytes of JSON")
-    try:
-        value = json.loads(data.decode("utf-8-sig"), object_pairs_hook=_unique, parse_constant=_no_constant)
-    except UnicodeDecodeError:
-        raise BadInput(f"{name} is not text", "a flow file is JSON; " + EXPORT_HINT) from None
-    except json.JSONDecodeError as error:
-        where = f"line {error.lineno}, column {error.colno}"
-        raise BadInput(f"{name} is not whole JSON: {error.msg} at {where}", "save or export it again") from None
-    except (ValueError, RecursionError) as error:
-        detail = "it is nested too deeply" if isinstance(error, RecursionError) else str(error)
-        raise BadInput(f"{name} cannot be used: {detail}", "save or export it again") from None
-    _check_values(value, name)
-    return value
-
-
-def _read_bytes(path: Path) -> bytes:
-    try:
-        with path.open("rb") as file:
-            return file.read(MAX_BYTES + 1)
-    except (OSError, ValueError) as error:
-        reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
-        raise BadInput(f"cannot read {path}: {reason}", "name a JSON file that exists and is readable") from None
-
-
-def _unique(pairs: list[tuple[str, object]]) -> dict[str, object]:
-    found = dict(pairs)
-    if len(found) != len(pairs):
-        twice = Counter(key for key, _ in pairs).most_common(1)[0][0]
-        raise ValueError(f"the key {twice[:60]!r} stands twice in one object")
-    return found
-
-
-def _no_constant(text: str) -> object:
-    raise ValueError(f"{text} is not a JSON number")
-
-
-def _check_values(value: object, name: str) -> None:
-    """Bound depth and text, and refuse infinite numbers and broken Unicode, without recursion."""
-    pending: list[tuple[object, int]] = [(value, 1)]
-    while pending:
-        item, depth = pending.pop()
-        if depth > MAX_DEPTH:
-            raise BadInput(f"{name} is nested deeper than {MAX_DEPTH} levels", "a flow is two or three levels deep")
-        if isinstance(item, dict):
-            pending += [(key, depth + 1) for key in item]
-            pending += [(child, depth + 1) for child in item.values()]
-        elif isinstance(item, list):
-            pending += [(child, depth + 1) for child in item]
-        elif isinstance(item, str):
-            _check_text(item, name)
-        elif isinstance(item, float) and not math.isfinite(item):
-            raise BadInput(f"{name} holds a number that is too large", "use finite numbers")
-
-
-def _check_text(text: str, name: str) -> None:
-    if len(text) > MAX_TEXT:
-        raise BadInput(f"{name} holds a text of more than {MAX_TEXT:,} characters", "shorten it")
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        raise BadInput(f"{name} holds text that is not valid Unicode", "save it as UTF-8") from None
+    if isinstance(source, bytes):
+        return untrusted.parse_json(source, called, FLOW)
+    return untrusted.load_json(Path(source), FLOW)
 
 
 # --- graphs ---------------------------------------------------------------------------------
@@ -146,7 +83,7 @@ def parse_in_order(data: object) -> tuple[Graph, list[str]]:
         raise BadInput(f"this is {what}, not a flow", "a flow is {id: {class_type, inputs}}; " + EXPORT_HINT)
     if len(data) > MAX_NODES:
         raise BadInput(f"the flow has {len(data):,} nodes; at most {MAX_NODES:,} are read", "split it")
-    _check_values(data, "the flow")
+    untrusted.check_values(data, "the flow", FLOW)
     graph = {str(node): _parse_node(str(node), value) for node, value in data.items()}
     _check_links(graph)
     return graph, order(graph)
@@ -309,7 +246,7 @@ def _hash(value: object) -> str:
 
 
 def _whole_numbers(value: object) -> object:
-    """``1.0`` and ``1`` are one number in JSON; bounded by ``MAX_DEPTH``."""
+    """``1.0`` and ``1`` are one number in JSON; bounded by ``FLOW.depth``."""
     if isinstance(value, dict):
         return {key: _whole_numbers(item) for key, item in value.items()}
     if isinstance(value, list):

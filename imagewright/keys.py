@@ -12,12 +12,12 @@ from __future__ import annotations
 
 import os
 import stat
-import tomllib
 from collections.abc import Mapping
 from pathlib import Path
 
 from pydantic import SecretStr
 
+from imagewright import untrusted
 from imagewright.errors import BadInput
 
 _VARIABLES = {"anthropic": "ANTHROPIC_API_KEY", "openai": "OPENAI_API_KEY", "*": "IMAGEWRIGHT_LLM_KEY"}
@@ -39,12 +39,14 @@ def read_keys(path: Path) -> dict[str, SecretStr]:
         with path.open("rb") as file:
             if os.name == "posix" and stat.S_IMODE(os.fstat(file.fileno()).st_mode) & 0o077:
                 raise BadInput(f"others may read the keys in {path}", f"chmod 600 {path}")
-            table = tomllib.load(file)
+            text = file.read(untrusted.TABLE.bytes + 1)
     except FileNotFoundError:
         return {}
     except OSError as error:
         raise BadInput(f"cannot read the keys in {path}: {error.strerror}", "make it a readable TOML file") from None
-    except ValueError:
+    try:
+        table = untrusted.parse_toml(text, path.name)
+    except BadInput:
         raise BadInput(f"cannot read the keys in {path}", 'a line reads: anthropic = "the key"') from None
     if not all(isinstance(value, str) and value.strip() for value in table.values()):
         raise BadInput(f"a key in {path} is no text", 'a line reads: anthropic = "the key"')

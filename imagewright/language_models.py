@@ -72,18 +72,18 @@ def polisher_of(team: Team) -> Polisher:
     return team.polisher or MeasuredPolisher()
 
 
-def critics_of(team: Team, floor: Callable[[Flow], Critic], own: str) -> Callable[[Flow], Critic]:
+def critics_of(team: Team, floor: Callable[[Flow], Critic]) -> Callable[[Flow], Critic]:
     """For each flow its critic, the same one each time within a run.
 
-    A model that sees judges what ``floor`` does not know, and also the pictures of the base model ``own``, which has
-    a detector of its own, where the setting names a model for the critic in so many words.
+    A model that sees judges what ``floor`` does not know, and also the pictures of the model that ships with us, which
+    has a detector of its own, where the setting names a model for the critic in so many words.
     """
     critics: dict[str, Critic] = {}
 
     def critic(flow: Flow) -> Critic:
         base = flow.card.base_model
         if base not in critics:
-            wrap = team.critic if base != own or team.critic_by_name else None
+            wrap = team.critic if not flow.card.ships_with_us or team.critic_by_name else None
             critics[base] = wrap(floor(flow)) if wrap else floor(flow)
         return critics[base]
 

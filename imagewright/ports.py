@@ -118,6 +118,15 @@ class Redraws(Protocol):
 
 
 @runtime_checkable
+class KnowsWorlds(Protocol):
+    """A backend with models that know only the words that they were trained on; any other draws whatever is said."""
+
+    def is_closed(self, flow: Flow) -> bool:
+        """Whether the model of ``flow`` is one of them."""
+        ...
+
+
+@runtime_checkable
 class DrawsTogether(Protocol):
     """A backend that makes several pictures of one flow at once, faster than one by one."""
 

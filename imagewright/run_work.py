@@ -48,11 +48,10 @@ def begin_work(
     Raises:
         BadInput: the request, a setting or the disk cannot be used.
     """
-    from imagewright.graph.request import check_request, out_path
+    from imagewright.graph.request import out_path
     from imagewright.graph.runner import thread_id
     from imagewright.memory.runs import RunRow, new_run_id
 
-    check_request(request)
     run = new_run_id()
     out = out_path(request, run, Path.cwd())
     chosen = secrets.randbits(32) if seed is None else seed

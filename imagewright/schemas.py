@@ -6,10 +6,13 @@ origin at the top left. Pictures never appear here, only their content hashes.
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal
 
-from pydantic import Field
+from pydantic import Field, ModelWrapValidatorHandler, ValidationError, model_validator
 
+from imagewright import limits
+from imagewright.geometry import Rectangle
 from imagewright.values import Value as Value
 from imagewright.verdicts import AnyRepair
 from imagewright.verdicts import Check as Check
@@ -24,6 +27,10 @@ RelationName = Literal["left", "right", "above", "below", "inside", "near", "beh
 PlaceName = (
     RelationName | Literal["top", "bottom", "middle", "top-left", "top-right", "bottom-left", "bottom-right", ""]
 )
+
+
+MINI = "mini"
+"""The base model that ships with the package, as cards name it."""
 
 
 # --- flows ----------------------------------------------------------------------------------
@@ -70,6 +77,11 @@ class Card(Value):
     """Published figures by benchmark name; they order flows without evidence and never enter an estimate."""
     source: str = ""
     duplicate_of: str | None = None
+
+    @property
+    def ships_with_us(self) -> bool:
+        """Whether its model is the small one that comes with the package."""
+        return self.base_model == MINI
 
 
 class Flow(Value):
@@ -147,6 +159,11 @@ class Candidate(Value):
     cost: float | None = None
     base_model: str = ""
 
+    @property
+    def ships_with_us(self) -> bool:
+        """As of the flow's card."""
+        return self.base_model == MINI
+
 
 # --- prompts and layouts --------------------------------------------------------------------
 
@@ -186,7 +203,7 @@ class ParsedPrompt(Value):
     style: tuple[str, ...] = ()
 
 
-class Box(Value):
+class Box(Rectangle, Value):
     """One captioned box of a layout."""
 
     caption: str
@@ -196,11 +213,6 @@ class Box(Value):
     y: float
     width: float
     height: float
-
-    @property
-    def centre(self) -> tuple[float, float]:
-        """``(x, y)`` of the middle."""
-        return (self.x + self.width / 2, self.y + self.height / 2)
 
 
 class Layout(Value):
@@ -265,7 +277,7 @@ class Plan(Value):
 # --- pictures -------------------------------------------------------------------------------
 
 
-class Detection(Value):
+class Detection(Rectangle, Value):
     """One thing that a detector saw."""
 
     object: str
@@ -278,7 +290,7 @@ class Detection(Value):
     height: float
 
 
-class Region(Value):
+class Region(Rectangle, Value):
     """A box with the prompt that governs it."""
 
     caption: str
@@ -342,26 +354,33 @@ class RunResult(Value):
     """Where the trace was written."""
 
 
+_Side = Annotated[int | None, Field(ge=limits.SIDES[0], le=limits.SIDES[1], multiple_of=limits.SIDE_STEP)]
+
+
 class DrawRequest(Value):
-    """One request from prompt to delivered picture. ``None`` means: let imagewright decide."""
+    """One request from prompt to delivered picture. ``None`` means: let imagewright decide.
+
+    Raises:
+        BadInput: a value is beyond its limit or of the wrong type, or there is no such field.
+    """
 
     prompt: str
-    seed: int | None = None
-    width: int | None = None
-    height: int | None = None
+    seed: int | None = Field(default=None, ge=0, le=limits.MAX_SEED)
+    width: _Side = None
+    height: _Side = None
     flow: str | None = None
     backend: str | None = None
     use_categories: bool = True
     use_layout: bool | Literal["always"] = True  # always: the boxes also govern flows that were measured without
     use_critic: bool = True
     polish: bool = False  # after a picture is right: one suggestion for its beauty
-    max_images: int = 4
-    max_seconds: float | None = None
-    max_tokens: int | None = None
+    max_images: int = Field(default=4, ge=0, le=limits.MAX_IMAGES)
+    max_seconds: float | None = Field(default=None, ge=0)
+    max_tokens: int | None = Field(default=None, ge=0, le=limits.MAX_TOKENS)
     """Tokens that language models may read and write."""
-    max_money: float | None = None
+    max_money: float | None = Field(default=None, ge=0, le=limits.MAX_MONEY)
     """US dollars that they may cost, by the price table."""
-    thread: str | None = None
+    thread: Annotated[str, Field(max_length=limits.MAX_THREAD, pattern=r"\S")] | None = None
     llm: str | None = None
     """``provider:model`` or ``provider:model@base_url``; None for the rules agents."""
     out: str | None = None
@@ -369,3 +388,22 @@ class DrawRequest(Value):
     """Leave the text chunks out of the delivered PNG."""
     anyway: bool = False
     """Draw what can be drawn of a prompt outside the model's world."""
+
+    @model_validator(mode="wrap")
+    @classmethod
+    def _in_words(cls, values: Any, handler: ModelWrapValidatorHandler[DrawRequest]) -> DrawRequest:
+        if isinstance(values, dict) and isinstance(values.get("prompt"), str):
+            limits.check_prompt(values["prompt"])
+        try:
+            return handler(values)
+        except ValidationError as error:
+            raise limits.say_what_is_wrong(error, cls.model_fields) from None
+
+    @classmethod
+    def recall(cls, stored: Mapping[str, Any]) -> DrawRequest:
+        """A request that was checked when it was made and is read again, whatever the limits are now."""
+        return cls.model_construct(**{name: value for name, value in stored.items() if name in cls.model_fields})
+
+    def revise(self, **changes: Any) -> DrawRequest:
+        """This request with ``changes``, checked as a new one is."""
+        return DrawRequest.model_validate({**self.model_dump(), **changes})

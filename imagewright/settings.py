@@ -6,9 +6,7 @@ configuration folder, or the file that ``IMAGEWRIGHT_CONFIG`` names), the file b
 
 from __future__ import annotations
 
-import contextlib
 import os
-import tomllib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -16,8 +14,10 @@ from typing import Any
 import platformdirs
 from pydantic import BaseModel, ConfigDict, SecretStr
 
+from imagewright import untrusted
 from imagewright.errors import BadInput
 from imagewright.keys import keys_of
+from imagewright.redaction import SHORTEST, secret_values
 
 _VARIABLES = {
     "data_dir": "IMAGEWRIGHT_HOME",
@@ -35,6 +35,8 @@ FILE_NAMES = {
     "learn.critic": "learn_critic", "polish": "polish",
 }  # fmt: skip
 """The file's name of each setting. There is none for a key: keys stay out of files."""
+_OF_FIELD = {name.replace(".", "_"): setting for name, setting in FILE_NAMES.items()}
+"""The setting that each field of ``setting_sources`` becomes."""
 
 
 class Settings(BaseModel):
@@ -105,32 +107,39 @@ def load_settings(environ: Mapping[str, str] | None = None) -> Settings:
     Raises:
         BadInput: a variable or the file holds a value that cannot be used.
     """
+    from imagewright.setting_sources import read_given
+
     env = os.environ if environ is None else environ
-    given = {**_from_file(config_file(env)), **_from_environment(env)}
-    home = Path(given.get("data_dir") or platformdirs.user_data_dir("imagewright")).expanduser()
-    roots = [Path(p).expanduser() for p in given.get("model_roots", "").split(os.pathsep) if p]
+    file = config_file(env)
+    given = read_given(env, _from_file(file), file)
+    home = (given.home or Path(platformdirs.user_data_dir("imagewright"))).expanduser()
     return Settings(
         data_dir=home,
-        model_roots=(*roots, home / "models"),
-        device=given.get("device") or "auto",
-        llm=given.get("llm") or None,
+        model_roots=(*(path.expanduser() for path in given.models), home / "models"),
+        device=given.device or "auto",
+        llm=given.llm or None,
         llm_keys=keys_of(env),
-        keys_file=Path(env.get("IMAGEWRIGHT_KEYS") or platformdirs.user_config_path("imagewright") / "keys.toml"),
-        llm_seconds=_seconds(env, "IMAGEWRIGHT_LLM_SECONDS", 60.0),
-        llm_cache=env.get("IMAGEWRIGHT_LLM_CACHE", "").lower() not in ("0", "false", "no", "off"),
-        model_cache=_whole(given.get("model_cache", ""), "model_cache", 2),
+        keys_file=given.keys or platformdirs.user_config_path("imagewright") / "keys.toml",
+        llm_seconds=given.llm_seconds,
+        llm_cache=given.llm_cache,
+        model_cache=given.model_cache,
         editor=env.get("VISUAL") or env.get("EDITOR") or None,
-        learn_critic=_on(given.get("learn_critic", "")),
-        polish=_on(given.get("polish", "")),
+        learn_critic=given.learn_critic,
+        polish=given.polish,
     )
+
+
+def environment_secrets(shortest: int = SHORTEST) -> tuple[SecretStr, ...]:
+    """The values of this process's variables that hold keys by their names (``redaction.secret_values``)."""
+    return tuple(secret_values(os.environ, shortest).values())
 
 
 def setting_origins(environ: Mapping[str, str]) -> dict[str, str]:
     """Where each setting's value comes from: a variable, the file, or the default."""
     path = config_file(environ)
-    from_file, from_env = _from_file(path), _from_environment(environ)
+    from_file = {_OF_FIELD[name] for name in _from_file(path)}
     return {
-        name: variable if name in from_env else str(path) if name in from_file else "default"
+        name: variable if environ.get(variable) else str(path) if name in from_file else "default"
         for name, variable in _VARIABLES.items()
     }
 
@@ -141,27 +150,26 @@ def config_file(environ: Mapping[str, str]) -> Path:
     return Path(named).expanduser() if named else Path(platformdirs.user_config_dir("imagewright")) / "config.toml"
 
 
-def _from_environment(environ: Mapping[str, str]) -> dict[str, str]:
-    return {name: environ[variable] for name, variable in _VARIABLES.items() if environ.get(variable)}
-
-
-def _from_file(path: Path) -> dict[str, str]:
-    """The settings that the file states, as the environment would; none without a file.
+def _from_file(path: Path) -> dict[str, Any]:
+    """The fields that the file states, none without a file.
 
     Raises:
         BadInput: it cannot be read, is no TOML, or states what there is not.
     """
-    try:
-        values = _flat(tomllib.loads(path.read_text(encoding="utf-8")))
-    except FileNotFoundError:
-        return {}
-    except (OSError, ValueError) as error:
-        raise BadInput(f"the settings file {path} cannot be read: {error}", "mend it, or move it away") from None
+    values = _flat(untrusted.load_toml(path, "the settings file")) if _exists(path) else {}
     unknown = [name for name in values if name not in FILE_NAMES]
     if unknown:
         why = "keys belong in the environment" if "key" in unknown[0] else f"it knows {', '.join(FILE_NAMES)}"
         raise BadInput(f"the settings file {path} states {unknown[0]!r}", why)
-    return {FILE_NAMES[name]: _text(value) for name, value in values.items()}
+    return {name.replace(".", "_"): value for name, value in values.items() if value not in ("", [])}
+
+
+def _exists(path: Path) -> bool:
+    try:
+        path.stat()
+    except OSError as error:
+        return not isinstance(error, FileNotFoundError)
+    return True
 
 
 def _flat(values: Mapping[str, Any], before: str = "") -> dict[str, Any]:
@@ -170,28 +178,3 @@ def _flat(values: Mapping[str, Any], before: str = "") -> dict[str, Any]:
     for name, value in values.items():
         found |= _flat(value, f"{before}{name}.") if isinstance(value, dict) else {f"{before}{name}": value}
     return found
-
-
-def _text(value: Any) -> str:
-    return os.pathsep.join(map(str, value)) if isinstance(value, list) else str(value)
-
-
-def _whole(text: str, name: str, default: int) -> int:
-    if not text:
-        return default
-    if not text.isdigit() or int(text) < 1:
-        variable = _VARIABLES[name]
-        raise BadInput(f"{variable} must be a whole number from 1, not {text!r}", f"unset {variable} for {default}")
-    return int(text)
-
-
-def _on(text: str) -> bool:
-    return text.lower() in ("1", "true", "yes", "on")
-
-
-def _seconds(env: Mapping[str, str], name: str, default: float) -> float:
-    text = env.get(name, "")
-    with contextlib.suppress(ValueError):
-        if not text or 0 < float(text) < 86_400:
-            return float(text) if text else default
-    raise BadInput(f"{name} must be a number of seconds, not {text!r}", f"unset {name} for {default:g}")

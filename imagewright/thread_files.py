@@ -63,7 +63,7 @@ def delete(container: Container, thread: str) -> int:
     container.store.forget(images)
     for run in container.threads.delete(thread):
         container.store.drop_previews(run)
-        (container.settings.data_dir / "locks" / run).unlink(missing_ok=True)
+        container.runs.forget(run)
     return len(images)
 
 

@@ -10,9 +10,8 @@ import json
 import os
 import re
 import secrets
-import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Literal
@@ -21,6 +20,7 @@ from pydantic import ValidationError
 
 from imagewright.database import database, open_for_reading, prefix_pattern, storage_errors, transaction
 from imagewright.errors import BadInput, Fault
+from imagewright.locks import LockHeld, hold_lock
 from imagewright.schemas import DrawRequest, RunResult, Value
 from imagewright.trace import Trace, parse_trace, read_known, read_trace
 
@@ -187,20 +187,18 @@ class RunLog:
         Raises:
             BadInput: another process is drawing it.
         """
-        deadline = time.monotonic() + _PATIENCE
-        while (handle := self._lock(run)) is None and time.monotonic() < deadline:
-            time.sleep(0.05)
-        if handle is None:
-            raise BadInput(f"run {run} is being drawn by another process", "wait for it, or end that process")
-        try:
+        with ExitStack() as held:
+            try:
+                held.enter_context(hold_lock(self._lock_of(run), _PATIENCE))
+            except LockHeld:
+                message = f"run {run} is being drawn by another process"
+                raise BadInput(message, "wait for it, or end that process") from None
             yield
-        finally:
-            os.close(handle)
 
     def note(self, run: str, text: str) -> None:
-        """Leave a word in the run's lock file, in one write: what a process had used when it was last heard of."""
+        """Leave a word beside the run's lock, in one write: what a process had used when it was last heard of."""
         with storage_errors(self.locks):
-            handle = os.open(self.locks / run, os.O_WRONLY | os.O_CREAT, 0o600)
+            handle = os.open(self._note_of(run), os.O_WRONLY | os.O_CREAT, 0o600)
             try:
                 os.pwrite(handle, text.encode().ljust(_NOTE), 0)
             finally:
@@ -209,29 +207,29 @@ class RunLog:
     def note_of(self, run: str) -> str:
         """The word that was left last; empty where there is none, or none that can be read."""
         try:
-            return (self.locks / run).read_text(encoding="utf-8", errors="replace").strip()
+            return self._note_of(run).read_text(encoding="utf-8", errors="replace").strip()
         except OSError:
             return ""
 
-    def _lock(self, run: str) -> int | None:
-        """An open, locked file, or None when another process (or thread) holds it."""
-        import fcntl
+    def forget(self, run: str) -> None:
+        """Delete the run's lock and the word beside it."""
+        for path in (self._lock_of(run), self._note_of(run)):
+            path.unlink(missing_ok=True)
 
+    def _lock_of(self, run: str) -> Path:
         if _RUN_ID.fullmatch(run) is None:
             raise Fault(f"not a run id: {run[:80]!r}")
-        with storage_errors(self.locks):
-            self.locks.mkdir(parents=True, exist_ok=True)
-            handle = os.open(self.locks / run, os.O_RDWR | os.O_CREAT, 0o600)
-        try:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            os.close(handle)
-            return None
-        return handle
+        return self.locks / run
+
+    def _note_of(self, run: str) -> Path:
+        return self._lock_of(run).with_suffix(".note")
 
     def _row(self, row: Any) -> RunRow:
-        request, result = json.loads(row["request"]), json.loads(row["result"] or "null")
-        values = {**dict(row), "request": request, "result": result}
+        values = {
+            **dict(row),
+            "request": DrawRequest.recall(json.loads(row["request"])),
+            "result": json.loads(row["result"] or "null"),
+        }
         if values["status"] == "running" and not self._alive(values["id"]):
             values["status"] = "interrupted"
         try:
@@ -242,10 +240,11 @@ class RunLog:
             raise BadInput(reason, "upgrade imagewright") from None
 
     def _alive(self, run: str) -> bool:
-        handle = self._lock(run)
-        if handle is not None:
-            os.close(handle)
-        return handle is None
+        try:
+            with hold_lock(self._lock_of(run)):
+                return False
+        except LockHeld:
+            return True
 
 
 _SELECT = """SELECT id, thread, prompt, request, seed, out, status, created, error,

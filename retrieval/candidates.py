@@ -17,8 +17,6 @@ from imagewright.schemas import Candidate, Card, Categories, Evidence, Flow, Par
 
 SHORT_LIST = 8
 """How many flows are offered for a prompt, whatever the size of the index."""
-_MINI = "mini"
-"""The base model of the embedded default, offered only where no full model can run."""
 _NEAR = 64
 """How many of the most similar prompts with evidence are weighed."""
 REACHED = 512
@@ -78,7 +76,7 @@ def rank(
 def offer(candidates: Sequence[Candidate]) -> tuple[Candidate, ...]:
     """Those to choose among: what can run here; mini's flows only where no flow on a full base model can."""
     runnable = tuple(candidate for candidate in candidates if candidate.runnable)
-    full = tuple(candidate for candidate in runnable if candidate.base_model != _MINI)
+    full = tuple(candidate for candidate in runnable if not candidate.ships_with_us)
     return full or runnable
 
 

@@ -8,17 +8,17 @@ and who does not get the lock within a second is told to compute the answer exac
 from __future__ import annotations
 
 import json
-import os
 import shutil
 import sqlite3
-import sys
-import time
 import uuid
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any, Literal, Protocol
 
+from imagewright import untrusted
+from imagewright.errors import BadInput
+from imagewright.locks import LockHeld, hold_lock
 from imagewright.retrieval.embed import Vector
 
 Space = Literal["flows", "prompts"]
@@ -48,41 +48,20 @@ class MirrorBusy(Exception):
 
 
 @contextmanager
-def file_lock(path: Path, seconds: float) -> Iterator[None]:
-    """Hold an exclusive lock between processes (and threads) on ``path``.
+def lock_mirror(path: Path, seconds: float) -> Iterator[None]:
+    """Hold the mirror's lock on ``path``.
 
     Raises:
-        MirrorBusy: not free within ``seconds``.
+        MirrorBusy: not free within ``seconds``, or it cannot be had here at all.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
-    try:
-        deadline = time.monotonic() + seconds
-        while not _try_lock(handle):
-            if time.monotonic() > deadline:
-                raise MirrorBusy("another process is using the vector index")
-            time.sleep(0.02)
+    with ExitStack() as held:
+        try:
+            held.enter_context(hold_lock(path, seconds))
+        except LockHeld:
+            raise MirrorBusy("another process is using the vector index") from None
+        except BadInput as error:
+            raise MirrorBusy(str(error)) from error
         yield
-    finally:
-        os.close(handle)
-
-
-if sys.platform == "win32":
-    import msvcrt
-
-    def _try_lock(handle: int) -> bool:
-        with suppress(OSError):
-            msvcrt.locking(handle, msvcrt.LK_NBLCK, 1)
-            return True
-        return False
-else:
-    import fcntl
-
-    def _try_lock(handle: int) -> bool:
-        with suppress(BlockingIOError):
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            return True
-        return False
 
 
 class ChromaMirror:
@@ -121,7 +100,7 @@ class ChromaMirror:
         Raises:
             MirrorBusy: the lock is not free within ``seconds``.
         """
-        with file_lock(self._folder / "lock", seconds):
+        with lock_mirror(self._folder / "lock", seconds):
             self._rebuild()
 
     def _rebuild(self) -> str:
@@ -140,7 +119,7 @@ class ChromaMirror:
 
     @contextmanager
     def _open(self) -> Iterator[Any]:
-        with file_lock(self._folder / "lock", LOCK_SECONDS), _unusable():
+        with lock_mirror(self._folder / "lock", LOCK_SECONDS), _unusable():
             name, generation = self._current()
             if not name or not (self._folder / name).is_dir():
                 name, generation = self._rebuild(), self._current()[1]
@@ -151,9 +130,9 @@ class ChromaMirror:
 
     def _current(self) -> tuple[str, int]:
         try:
-            found = json.loads((self._folder / "current.json").read_text(encoding="utf-8"))
+            found = untrusted.load_object(self._folder / "current.json")
             name, generation = str(found["folder"]), int(found["generation"])
-        except (OSError, ValueError, KeyError, TypeError):
+        except (BadInput, ValueError, KeyError, TypeError):
             return "", -1
         return (name, generation) if Path(name).name == name and name.startswith("index-") else ("", -1)
 

@@ -15,8 +15,8 @@ from dataclasses import dataclass, field
 
 from pydantic import ValidationError
 
+from imagewright import untrusted
 from imagewright.errors import BadInput
-from imagewright.flow_format import MAX_TEXT
 from imagewright.schemas import Evidence, ParsedPrompt
 
 _FORMAT = "imagewright-evidence"
@@ -117,13 +117,7 @@ def _facts(value: Mapping[str, object]) -> PromptFacts:
 
 
 def _object(line: str, name: str, number: int) -> dict[str, object]:
-    try:
-        value = json.loads(line) if len(line) <= MAX_TEXT else None
-    except (ValueError, RecursionError):
-        value = None
-    if not isinstance(value, dict):
-        raise BadInput(f"line {number} of {name} is not JSON", _REMEDY)
-    return value
+    return untrusted.parse_line(line, name, number, _REMEDY)
 
 
 def facts_by_prompt(rows: Iterable[tuple[str, str | None, str]]) -> dict[str, PromptFacts]:

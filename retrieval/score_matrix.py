@@ -17,6 +17,7 @@ import json
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
+from imagewright import untrusted
 from imagewright.errors import BadInput
 from imagewright.retrieval.evidence import EvidenceFile, PromptFacts, parse_evidence, parse_prompts, prompt_line
 from imagewright.schemas import Evidence
@@ -59,10 +60,7 @@ def read_scores(path: Path) -> EvidenceFile:
     Raises:
         BadInput: it cannot be read, or is neither; the message says what is wrong.
     """
-    try:
-        lines = path.read_text(encoding="utf-8").splitlines()
-    except (OSError, UnicodeDecodeError) as error:
-        raise BadInput(f"cannot read {path}: {error}", _REMEDY) from None
+    lines = untrusted.read_lines(path, remedy=_REMEDY)
     compact = _object(lines[0] if lines else "", str(path), 1).get("format") == _FORMAT
     return parse_matrix(lines, str(path)) if compact else parse_evidence(lines, str(path))
 
@@ -100,10 +98,4 @@ def _rows(value: Mapping[str, object], prompts: Sequence[str], seeds: object) ->
 
 
 def _object(line: str, name: str, number: int) -> dict[str, object]:
-    try:
-        value = json.loads(line)
-    except (ValueError, RecursionError):
-        value = None
-    if not isinstance(value, dict):
-        raise BadInput(f"line {number} of {name} is not JSON", _REMEDY)
-    return value
+    return untrusted.parse_line(line, name, number, _REMEDY)

@@ -82,6 +82,14 @@ class DiffusersBackend:
             return unknown_words(folder, prompt, parsed)
         return ()
 
+    def is_closed(self, flow: Flow) -> bool:
+        """Whether the flow's model states a world beside its weights.
+
+        Raises:
+            BadInput: the flow's graph is broken; ``check`` says how.
+        """
+        return bool(self._worlds(compile_flow(flow)))
+
     def can_redraw(self, flow: Flow) -> bool:
         """Whether the flow samples once, so that a region of its picture can be drawn anew."""
         return len(compile_flow(flow).samplers) == 1

@@ -6,7 +6,6 @@ Only weights that are there already are used: a folder in the format of ``save_p
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
@@ -14,7 +13,9 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from imagewright.errors import Fault
+from imagewright import untrusted
+from imagewright.errors import BadInput, Fault
+from imagewright.geometry import iou_of_edges
 from imagewright.ports import Picture
 from imagewright.schemas import Detection
 
@@ -57,7 +58,7 @@ class OpenDetector:
     @cached_property
     def kind(self) -> str:
         """``owlv2``, ``owlvit`` or ``grounding-dino``."""
-        return str(json.loads((self.folder / "config.json").read_text(encoding="utf-8"))["model_type"])
+        return str(untrusted.load_object(self.folder / "config.json")["model_type"])
 
     @cached_property
     def _loaded(self) -> tuple[Any, Any]:
@@ -185,16 +186,9 @@ def _without_doubles(found: Iterable[_Named]) -> list[_Named]:
     """Surest first, without the boxes of a word that lie on a surer one of it."""
     kept: list[_Named] = []
     for one in sorted(found, key=lambda item: -item[1]):
-        if all(one[0] != other[0] or _iou(one[2], other[2]) <= _OVERLAP for other in kept):
+        if all(one[0] != other[0] or iou_of_edges(one[2], other[2]) <= _OVERLAP for other in kept):
             kept.append(one)
     return kept
-
-
-def _iou(a: Sequence[float], b: Sequence[float]) -> float:
-    width, height = min(a[2], b[2]) - max(a[0], b[0]), min(a[3], b[3]) - max(a[1], b[1])
-    both = max(0.0, width) * max(0.0, height)
-    union = (a[2] - a[0]) * (a[3] - a[1]) + (b[2] - b[0]) * (b[3] - b[1]) - both
-    return both / union if union > 0 else 0.0
 
 
 def find_detector(roots: Iterable[Path]) -> Path | None:
@@ -219,7 +213,7 @@ def why_none(roots: Iterable[Path]) -> str:
 
 def _is_detector(folder: Path) -> bool:
     try:
-        kind = json.loads((folder / "config.json").read_text(encoding="utf-8")).get("model_type")
-    except (OSError, ValueError, AttributeError):
+        kind = untrusted.load_object(folder / "config.json").get("model_type")
+    except BadInput:
         return False
     return kind in THRESHOLDS and any(folder.glob("*.safetensors"))

@@ -155,7 +155,7 @@ def _named_flows(ids: Sequence[str] | None) -> list[Flow]:
     unknown = [name for name in ids or () if name not in shipped]
     if unknown:
         raise BadInput(f"no shipped flow is called {unknown[0]!r}", f"shipped: {', '.join(shipped)}")
-    return [shipped[name] for name in ids] if ids else [f for f in shipped.values() if f.card.base_model == "mini"]
+    return [shipped[name] for name in ids] if ids else [f for f in shipped.values() if f.card.ships_with_us]
 
 
 class Printer:

@@ -28,21 +28,9 @@ _PLACES: dict[str, tuple[float | None, float | None]] = {
 """Where on the canvas, from 0 (left, top) to 1; None keeps where it is."""
 
 
-def _at(box: Box, x: float, y: float) -> Box:
-    """``box`` with its top left corner at ``x, y``, pulled inside the canvas."""
-    x = min(max(x, _EDGE), max(1 - _EDGE - box.width, 0.0))
-    y = min(max(y, _EDGE), max(1 - _EDGE - box.height, 0.0))
-    return box.model_copy(update={"x": round(x, 4), "y": round(y, 4)})
-
-
 def shift(box: Box, across: float, down: float) -> Box:
     """``box`` moved, as far as the canvas goes."""
-    return _at(box, box.x + across, box.y + down)
-
-
-def centre(box: Box, x: float, y: float) -> Box:
-    """``box`` with its centre at ``x, y``, pulled inside the canvas."""
-    return _at(box, x - box.width / 2, y - box.height / 2)
+    return box.move_to(box.x + across, box.y + down, _EDGE)
 
 
 def place_box(box: Box, place: PlaceName) -> Box:
@@ -50,29 +38,29 @@ def place_box(box: Box, place: PlaceName) -> Box:
     across, down = _PLACES.get(place, (None, None))
     x = box.x if across is None else _EDGE + across * (1 - 2 * _EDGE - box.width)
     y = box.y if down is None else _EDGE + down * (1 - 2 * _EDGE - box.height)
-    return _at(box, x, y)
+    return box.move_to(x, y, _EDGE)
 
 
 def beside(box: Box, place: PlaceName, other: Box) -> Box | None:
     """``box`` in a place relative to ``other``; None where the canvas has no room for it there."""
     x, y = (other.centre[0] - box.width / 2, other.centre[1] - box.height / 2)
     if place == "inside":
-        return centre(box, *other.centre)
+        return box.centre_at(*other.centre, _EDGE)
     if place in ("left", "right"):
-        x = other.x - _EDGE - box.width if place == "left" else other.x + other.width + _EDGE
+        x = other.x - _EDGE - box.width if place == "left" else other.right + _EDGE
     elif place in ("above", "top", "below", "bottom"):
-        y = other.y - _EDGE - box.height if place in ("above", "top") else other.y + other.height + _EDGE
+        y = other.y - _EDGE - box.height if place in ("above", "top") else other.bottom + _EDGE
     else:
         rooms = [beside(box, side, other) for side in ("right", "left", "above", "below")]
         return next((room for room in rooms if room is not None), None)
     fits = -1e-9 <= x <= 1 - box.width + 1e-9 and -1e-9 <= y <= 1 - box.height + 1e-9
-    inside = _at(box, x, y)
-    return inside if fits or not overlaps(inside, [other]) else None
+    inside = box.move_to(x, y, _EDGE)
+    return inside if fits or not inside.overlaps_any([other]) else None
 
 
 def exchange(box: Box, other: Box) -> tuple[Box, Box]:
     """Each with the other's centre."""
-    return centre(box, *other.centre), centre(other, *box.centre)
+    return box.centre_at(*other.centre, _EDGE), other.centre_at(*box.centre, _EDGE)
 
 
 def resize(box: Box, factor: float, others: Sequence[Box]) -> Box:
@@ -83,7 +71,7 @@ def resize(box: Box, factor: float, others: Sequence[Box]) -> Box:
     """
     for wanted in _factors(factor):
         for candidate in _grown(box, wanted):
-            if not overlaps(candidate, others):
+            if not candidate.overlaps_any(others):
                 return candidate
     return next(_grown(box, factor))
 
@@ -101,7 +89,7 @@ def _grown(box: Box, factor: float) -> Iterator[Box]:
     sized = box.model_copy(update={"width": round(width, 4), "height": round(height, 4)})
     for across in (0.5, 0.0, 1.0):
         for down in (0.5, 1.0, 0.0):
-            yield _at(sized, box.x - across * (width - box.width), box.y - down * (height - box.height))
+            yield sized.move_to(box.x - across * (width - box.width), box.y - down * (height - box.height), _EDGE)
 
 
 def free_place(width: float, height: float, others: Sequence[Box], like: Box) -> Box:
@@ -111,27 +99,19 @@ def free_place(width: float, height: float, others: Sequence[Box], like: Box) ->
             update={"width": max(width * shrink, _MIN_SIDE), "height": max(height * shrink, _MIN_SIDE)}
         )
         for candidate in _cells(sized):
-            if not overlaps(candidate, others):
+            if not candidate.overlaps_any(others):
                 return candidate
-    return centre(like.model_copy(update={"width": width, "height": height}), 0.5, 0.5)
+    return like.model_copy(update={"width": width, "height": height}).centre_at(0.5, 0.5, _EDGE)
 
 
 def _cells(box: Box) -> Iterator[Box]:
     for down in (0.5, 0.0, 1.0, 0.25, 0.75):
         for across in (0.5, 1.0, 0.0, 0.75, 0.25):
-            yield _at(box, _EDGE + across * (1 - 2 * _EDGE - box.width), _EDGE + down * (1 - 2 * _EDGE - box.height))
-
-
-def overlaps(box: Box, others: Sequence[Box]) -> bool:
-    """Whether ``box`` shares area with any of ``others``."""
-    return any(
-        min(box.x + box.width, o.x + o.width) - max(box.x, o.x) > 1e-6
-        and min(box.y + box.height, o.y + o.height) - max(box.y, o.y) > 1e-6
-        for o in others
-    )
+            x, y = (_EDGE + share * (1 - 2 * _EDGE - side) for share, side in ((across, box.width), (down, box.height)))
+            yield box.move_to(x, y, _EDGE)
 
 
 def holds(relation: str, a: Box, b: Box) -> bool:
     """Whether ``a`` still stands in ``relation`` to ``b`` by their centres; True where centres cannot tell."""
-    (ax, ay), (bx, by) = a.centre, b.centre
-    return {"left": ax < bx, "right": ax > bx, "above": ay < by, "below": ay > by}.get(relation, True)
+    across, down = a.displacement(b)
+    return {"left": across > 0, "right": across < 0, "above": down > 0, "below": down < 0}.get(relation, True)

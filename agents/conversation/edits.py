@@ -116,7 +116,7 @@ def _regions(things: Sequence[_Thing]) -> tuple[Region, ...]:
 
 def _around(box: Box) -> Region:
     x, y = max(box.x - GROW, 0.0), max(box.y - GROW, 0.0)
-    right, bottom = min(box.x + box.width + GROW, 1.0), min(box.y + box.height + GROW, 1.0)
+    right, bottom = min(box.right + GROW, 1.0), min(box.bottom + GROW, 1.0)
     return Region(caption=box.caption, x=round(x, 4), y=round(y, 4), width=round(right - x, 4),
                   height=round(bottom - y, 4))  # fmt: skip
 
@@ -266,8 +266,8 @@ def _group(old: ParsedPrompt, members: Sequence[_Thing], things: Sequence[_Thing
 def _centre_moved(thing: _Thing) -> bool:
     if thing.before is None:
         return True
-    (ax, ay), (bx, by) = thing.box.centre, thing.before.centre
-    return abs(ax - bx) + abs(ay - by) > 0.1
+    across, down = thing.box.displacement(thing.before)
+    return abs(across) + abs(down) > 0.1
 
 
 def _relations(old: ParsedPrompt, captions: Sequence[str], members: dict[str, list[_Thing]]) -> list[ParsedRelation]:

@@ -12,7 +12,6 @@ from typing import Literal
 from pydantic import BaseModel, Field, TypeAdapter
 
 from imagewright.agents.conversation.edits import settle
-from imagewright.agents.conversation.rules import why_unclear
 from imagewright.agents.llm.ask import Asker, OnNote, Query, Unusable
 from imagewright.agents.llm.prompt_files import Prompt
 from imagewright.agents.llm.prompt_files import prompt as prompt_file
@@ -29,6 +28,7 @@ from imagewright.intents import (
     Topic,
     UnclearIntent,
 )
+from imagewright.limits import why_unclear
 from imagewright.ports import Interpreter
 from imagewright.schemas import PlaceName, Value
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import unicodedata
 from collections.abc import Sequence
 
 from imagewright.agents.conversation.changes import read_edits, strip_same
@@ -11,6 +10,7 @@ from imagewright.agents.conversation.sayings import read_command, read_preferenc
 from imagewright.agents.conversation.targets import NotThere, Unsure, find_picture
 from imagewright.agents.reading.parse import parse_prompt
 from imagewright.intents import AnyIntent, CreateIntent, EditIntent, Reference, UnclearIntent
+from imagewright.limits import why_unclear
 
 _OTHER_BASE = re.compile(
     r"(?:(?:like|as in|use|take|from|with|go back to) )?(?P<which>(?:the )?(?:\w+ (?:one|picture|image|version)|"
@@ -33,15 +33,6 @@ class RulesInterpreter:
         if len(said.split()) <= _LONGEST and (found := _conversational(text, said, references)):
             return found
         return _created(text, references)
-
-
-def why_unclear(text: str) -> str:
-    """Why nothing can be drawn from ``text``; empty when something can."""
-    if not text.strip():
-        return "the prompt is empty"
-    if any(unicodedata.category(character) in ("Cc", "Cs") for character in text if character not in "\n\r\t"):
-        return "the prompt is not text: it holds control characters"
-    return ""
 
 
 def _conversational(text: str, said: str, references: Sequence[Reference]) -> AnyIntent | None:

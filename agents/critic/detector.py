@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from imagewright.agents.critic.repair import offer_later, propose, see_wrong
-from imagewright.agents.critic.sight import Sight, Wanted, iou, see, stand_in_place, stands
+from imagewright.agents.critic.sight import Sight, Wanted, see, stand_in_place, stands
 from imagewright.agents.critic.verdict import failed_checks, not_judged, verdict
 from imagewright.ports import Detector, Picture
 from imagewright.schemas import Check, Layout, ParsedPrompt, Verdict
@@ -147,6 +147,6 @@ def _layout(sight: Sight, layout: Layout | None) -> Iterator[Check]:
         if box.object not in sight.labels:
             continue
         wanted = Wanted.of(box.object, box.attributes, 1, sight.colours)
-        overlap = max((iou(box, thing.box) for thing in sight.matching(wanted)), default=0.0)
+        overlap = max((box.iou(thing.box) for thing in sight.matching(wanted)), default=0.0)
         detail = f"{box.caption}: overlap with its box {overlap:.2f}"
         yield Check(name="layout", passed=True, detail=detail, box=number)

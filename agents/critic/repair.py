@@ -22,7 +22,7 @@ from collections.abc import Sequence
 
 from imagewright.agents.critic.repairs.base import Case, KnownRepair, WrongPicture, list_ladder, list_repairs
 from imagewright.agents.critic.repairs.new_seed import NewSeed
-from imagewright.agents.critic.sight import SeenThing, Sight, Wanted, iou, stands
+from imagewright.agents.critic.sight import SeenThing, Sight, Wanted, stands
 from imagewright.schemas import Check, Layout, ParsedPrompt, Repair, Verdict
 
 HELD = 0.1
@@ -83,11 +83,7 @@ def _held(sight: Sight, layout: Layout | None) -> list[SeenThing | None]:
     """For each box the thing that lies in it best, each thing in one box at most; None for an empty box."""
     boxes = layout.boxes if layout else ()
     pairs = sorted(
-        (
-            (iou(box, thing.box), number, at)
-            for number, box in enumerate(boxes)
-            for at, thing in enumerate(sight.things)
-        ),
+        ((box.iou(thing.box), number, at) for number, box in enumerate(boxes) for at, thing in enumerate(sight.things)),
         key=lambda pair: (-pair[0], pair[1], pair[2]),
     )
     found: dict[int, int] = {}

@@ -1,11 +1,11 @@
-"""What a detector saw, set against what a prompt wants, and the geometry of boxes."""
+"""What a detector saw, set against what a prompt wants."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol
 
+from imagewright.geometry import Rectangle
 from imagewright.schemas import Detection, ParsedPrompt
 
 _BACKGROUND = "background"
@@ -16,19 +16,6 @@ MAIN_DIRECTION = 0.5
 """The least share of the distance that must run along the axis (GenEval's direction test)."""
 _NEAR = 0.2
 """The widest gap between boxes that are near each other, as a share of the canvas."""
-
-
-class Rectangle(Protocol):
-    """Anything with a place on the canvas, in fractions of it."""
-
-    @property
-    def x(self) -> float: ...
-    @property
-    def y(self) -> float: ...
-    @property
-    def width(self) -> float: ...
-    @property
-    def height(self) -> float: ...
 
 
 @dataclass(frozen=True)
@@ -129,27 +116,6 @@ def see(
     return Sight(things, wanted, labels - {_BACKGROUND}, colours, papers[0] if papers else "", sure)
 
 
-def iou(a: Rectangle, b: Rectangle) -> float:
-    """Intersection over union of two boxes, in [0, 1]."""
-    both = intersection(a, b)
-    union = a.width * a.height + b.width * b.height - both
-    return both / union if union > 0 else 0.0
-
-
-def intersection(a: Rectangle, b: Rectangle) -> float:
-    """The area that two boxes share, as a fraction of the canvas."""
-    width = min(a.x + a.width, b.x + b.width) - max(a.x, b.x)
-    height = min(a.y + a.height, b.y + b.height) - max(a.y, b.y)
-    return width * height if width > 0 and height > 0 else 0.0
-
-
-def gap(a: Rectangle, b: Rectangle) -> float:
-    """How far apart two boxes lie along the axis that parts them most; negative where they overlap."""
-    across = max(a.x, b.x) - min(a.x + a.width, b.x + b.width)
-    down = max(a.y, b.y) - min(a.y + a.height, b.y + b.height)
-    return max(across, down)
-
-
 def stands(relation: str, subjects: Sequence[SeenThing], others: Sequence[SeenThing]) -> bool | None:
     """Whether every subject stands in ``relation`` to every other; None where boxes cannot tell."""
     if relation in ("behind", "in-front"):
@@ -162,7 +128,7 @@ def stand_in_place(position: str, subjects: Sequence[SeenThing]) -> bool | None:
     if position not in _PARTS:
         return None
     (left, right), (top, bottom) = _PARTS[position]
-    centres = [_centre(thing.box) for thing in subjects]
+    centres = [thing.box.centre for thing in subjects]
     return bool(centres) and all(left <= x <= right and top <= y <= bottom for x, y in centres)
 
 
@@ -183,17 +149,12 @@ _PARTS: dict[str, tuple[tuple[float, float], tuple[float, float]]] = {
 """Ranges of x and y."""
 
 
-def _centre(box: Rectangle) -> tuple[float, float]:
-    return (box.x + box.width / 2, box.y + box.height / 2)
-
-
 def _pair(relation: str, a: Rectangle, b: Rectangle) -> bool:
     if relation == "near":
-        return gap(a, b) <= _NEAR
+        return a.gap(b) <= _NEAR
     if relation == "inside":
-        return intersection(a, b) >= 0.8 * a.width * a.height
-    (ax, ay), (bx, by) = _centre(a), _centre(b)
-    dx, dy = bx - ax, by - ay
+        return a.intersection(b) >= 0.8 * a.width * a.height
+    dx, dy = a.displacement(b)
     along, margin = {
         "left": (dx, _MARGIN * (a.width + b.width)),
         "right": (-dx, _MARGIN * (a.width + b.width)),

@@ -115,7 +115,7 @@ def why_unusable(layout: Layout, parsed: ParsedPrompt) -> str:
 
 def _outside(layout: Layout) -> Iterator[str]:
     for number, box in enumerate(layout.boxes):
-        if box.x + box.width > 1 + SLACK or box.y + box.height > 1 + SLACK:
+        if max(box.right, box.bottom) > 1 + SLACK:
             yield f"box {number} ({box.caption}) leaves the canvas: x + width and y + height are at most 1"
         if min(box.width, box.height) < MIN_ANSWERED_SIDE - SLACK:
             yield f"box {number} ({box.caption}) is too small: its sides are at least {MIN_ANSWERED_SIDE} of the canvas"
@@ -125,7 +125,7 @@ def _overlapping(layout: Layout, parsed: ParsedPrompt) -> Iterator[str]:
     inside = {(parsed.groups[r.subject].object, parsed.groups[r.object].object) for r in parsed.relations}
     for (i, a), (j, b) in combinations(enumerate(layout.boxes), 2):
         related = {(a.object.lower(), b.object.lower()), (b.object.lower(), a.object.lower())} & inside
-        if overlap(a, b) > MAX_OVERLAP + SLACK and not related:
+        if a.overlap(b) > MAX_OVERLAP + SLACK and not related:
             yield f"boxes {i} and {j} overlap by more than {MAX_OVERLAP:.0%} of the smaller one"
 
 
@@ -162,12 +162,3 @@ def _excluded(layout: Layout, parsed: ParsedPrompt) -> Iterator[str]:
     for name in parsed.negative:
         if any(box.object.lower() == name for box in layout.boxes):
             yield f"the prompt wants no {name}: it gets no box"
-
-
-def overlap(a: Box, b: Box) -> float:
-    """The intersection of two boxes as a share of the smaller one, in [0, 1]."""
-    width = min(a.x + a.width, b.x + b.width) - max(a.x, b.x)
-    height = min(a.y + a.height, b.y + b.height) - max(a.y, b.y)
-    if width <= 0 or height <= 0:
-        return 0.0
-    return width * height / min(a.width * a.height, b.width * b.height)

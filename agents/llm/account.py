@@ -8,12 +8,12 @@ the longest that fits counts. What has no price costs something that nobody know
 from __future__ import annotations
 
 import fnmatch
-import tomllib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, TypeVar
 
+from imagewright import untrusted
 from imagewright.errors import BadInput
 
 PRICES_FILE = Path(__file__).with_name("prices.toml")
@@ -69,11 +69,11 @@ def _read(path: Path) -> Prices:
         ' one of [pictures]: "backend:model" = 0.04, US dollars for a picture'
     )
     try:
-        table = tomllib.loads(path.read_text(encoding="utf-8"))
+        table = untrusted.load_toml(path)
         models = {str(n): Price(float(p[0]), float(p[1])) for n, p in table.get("models", {}).items()}
         pictures = {str(n): float(price) for n, price in table.get("pictures", {}).items()}
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        raise BadInput(f"cannot read the prices in {path}: {error}", remedy) from None
+    except BadInput as error:
+        raise BadInput(f"the prices cannot be read: {error}", remedy) from None
     except (AttributeError, TypeError, ValueError, IndexError, KeyError):
         raise BadInput(f"a price in {path} cannot be read", remedy) from None
     if any(not 0 <= n < float("inf") for p in models.values() for n in (p.read, p.written)) or any(

@@ -8,6 +8,9 @@ from typing import Any
 
 from pydantic import BaseModel, ValidationError
 
+from imagewright import untrusted
+from imagewright.errors import BadInput
+
 MAX_REPLY = 200_000
 """Characters of an answer that are read."""
 _STARTS = 1000
@@ -66,22 +69,24 @@ def first_object(text: str) -> dict[str, Any]:
     """The first whole JSON object in ``text``, whatever stands around it: prose, a fence, thoughts.
 
     Raises:
-        ValueError: there is none.
+        ValueError: there is none, or it is nested too deeply.
     """
-    decoder = json.JSONDecoder()
     start = text.find("{")
     for _ in range(_STARTS):
         if start < 0:
             break
-        try:
-            value, _ = decoder.raw_decode(text, start)
-        except json.JSONDecodeError:
-            start = text.find("{", start + 1)
-            continue
+        value = _value_at(text, start)
         if isinstance(value, dict):
             return value
         start = text.find("{", start + 1)
     raise ValueError("there is no JSON object in the answer")
+
+
+def _value_at(text: str, start: int) -> object:
+    try:
+        return untrusted.parse_at(text, start)
+    except BadInput as error:
+        raise ValueError(str(error)) from None
 
 
 def complaint(error: Exception) -> str:

@@ -23,6 +23,7 @@ from imagewright.agents.llm.models import MOST_TOKENS, LanguageModel, Way
 from imagewright.agents.llm.prompt_files import Prompt
 from imagewright.errors import BadInput, ImagewrightError
 from imagewright.memory.llm_cache import Known, LLMCache, answer_key
+from imagewright.redaction import blank_text
 
 if TYPE_CHECKING:
     from langchain_core.messages import BaseMessage
@@ -280,7 +281,7 @@ def _called(
         lambda: _invoked(model, way, sent, question.schema), line.policy, deadline, model.secrets, model.patient
     )
     said = read_reply(reply)
-    text = blank_secrets(said.text, model.secrets) if model.secrets else said.text
+    text = blank_text(said.text, model.secrets, "…")
     line.account.add(said.tokens_in or guess, said.tokens_out or guess_tokens(said.text), model.name)
     return Said(text, said.tokens_in, said.tokens_out, said.refused)
 

@@ -20,10 +20,9 @@ from typing import Any, TypeVar
 from pydantic import SecretStr
 
 from imagewright.errors import Cancelled
+from imagewright.redaction import blank_error
 
 T = TypeVar("T")
-_KEY = re.compile(r"\b(?:sk|key)-[\w*-]{6,}|(?<=Bearer )\S+", re.IGNORECASE)
-"""What looks like a key, beside the keys that are known."""
 NOT_IMPLEMENTED = 501
 """The status of a service that cannot do what was asked; a client that cannot is taken for one."""
 _PASSING = frozenset({408, 409, 425, 429})
@@ -200,10 +199,7 @@ def first_line(error: Exception, secrets: Sequence[SecretStr]) -> str:
 
 def blank_secrets(text: str, secrets: Sequence[SecretStr]) -> str:
     """``text`` with every known key, and what looks like one, taken out."""
-    for secret in secrets:
-        if value := secret.get_secret_value():
-            text = text.replace(value, "…")
-    return _KEY.sub("…", text)
+    return blank_error(text, secrets)
 
 
 def retry_after(headers: Mapping[str, Any], now: Callable[[], float] = time.time) -> float | None:

@@ -84,5 +84,5 @@ def crops(picture: Picture, boxes: Sequence[Box]) -> tuple[bytes, ...]:
 def _around(box: Box, width: int, height: int) -> tuple[int, int, int, int]:
     across, down = box.width * _MARGIN, box.height * _MARGIN
     left, top = max(0.0, box.x - across) * width, max(0.0, box.y - down) * height
-    right, bottom = min(1.0, box.x + box.width + across) * width, min(1.0, box.y + box.height + down) * height
+    right, bottom = min(1.0, box.right + across) * width, min(1.0, box.bottom + down) * height
     return int(left), int(top), max(int(left) + 1, round(right)), max(int(top) + 1, round(bottom))

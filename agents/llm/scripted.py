@@ -20,6 +20,7 @@ from langchain_core.messages import AIMessage, BaseMessage
 from langchain_core.outputs import ChatGeneration, ChatResult
 from pydantic import Field, PrivateAttr
 
+from imagewright import untrusted
 from imagewright.agents.llm.answers import text_of
 from imagewright.agents.llm.models import LanguageModel
 from imagewright.agents.llm.prompt_files import PARTING, files
@@ -67,9 +68,9 @@ class ScriptedChatModel(BaseChatModel):
             BadInput: the file cannot be read or is no script.
         """
         try:
-            script = json.loads(path.read_text(encoding="utf-8"))
-        except (OSError, ValueError) as error:
-            raise BadInput(f"cannot read the script {path}: {error}", _FORM) from None
+            script = untrusted.load_json(path)
+        except BadInput as error:
+            raise BadInput(f"the script cannot be used: {error}", _FORM) from None
         if isinstance(script, list):
             return cls(answers=_texts(script))
         if isinstance(script, dict) and all(isinstance(items, list) for items in script.values()) and script:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from PIL import Image
 
 from imagewright.agents.critic.repairs.close_up import CloseUp
+from imagewright.geometry import keep_inside
 from imagewright.ports import Job, Redraw
 from imagewright.schemas import Box, Flow, Region, Repair
 
@@ -59,7 +60,7 @@ def put_back(picture: Image.Image, drawn: Image.Image, thing: Box) -> Image.Imag
 def _part(picture: Image.Image, thing: Box) -> tuple[int, int, int, int]:
     """Left, top, right and bottom of the part to enlarge, in pixels: in the picture's own proportions, inside it."""
     share = min(1.0, max(thing.width, thing.height) * _AROUND)
-    x, y = (min(max(middle - share / 2, 0.0), 1 - share) for middle in thing.centre)
+    x, y = (keep_inside(middle - share / 2, share) for middle in thing.centre)
     left, top = round(x * picture.width), round(y * picture.height)
     width, height = max(1, round(share * picture.width)), max(1, round(share * picture.height))
     return left, top, min(left + width, picture.width), min(top + height, picture.height)

@@ -5,7 +5,7 @@ code  meaning
 ====  =========================================================
 0     done
 1     our fault: a bug (its traceback goes to a file) or a broken installation
-2     bad input: a prompt, a file, an option, a folder that cannot be written, a full disk
+2     bad input: a prompt, a file, an option, a folder that cannot be written, a full disk, a locked database
 3     nothing here can draw the prompt
 4     the budget ran out before any picture was made
 130   cancelled
@@ -16,11 +16,8 @@ code  meaning
 from __future__ import annotations
 
 import datetime
-import errno
 import os
-import re
 import signal
-import sqlite3
 import sys
 import tempfile
 import textwrap
@@ -33,12 +30,13 @@ import typer
 from typer.exceptions import TyperException
 
 from imagewright.cli.terminal.text import clean, emit_json
+from imagewright.database import explain_storage
 from imagewright.errors import BadInput, Cancelled, Fault, ImagewrightError
+from imagewright.redaction import blank_text, secret_values
 
 NOBODY_READS = 128 + signal.SIGPIPE.value if hasattr(signal, "SIGPIPE") else 1
-_NO_ROOM = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
-_NOT_OURS = {errno.EACCES, errno.EPERM, errno.EROFS}
-_SECRET = re.compile(r"(KEY|TOKEN|SECRET|PASSWORD)$")
+_SHORTEST_SECRET = 6
+"""Characters: a log is searched for shorter values too, which may be ordinary words there."""
 _QUIET = {
     "ANONYMIZED_TELEMETRY": "False",
     "DIFFUSERS_VERBOSITY": "error",
@@ -78,9 +76,7 @@ def as_ours(error: BaseException) -> ImagewrightError:
         return Cancelled("cancelled")
     if isinstance(error, TyperException):
         return _usage(error)
-    if isinstance(error, OSError) and error.errno in _NO_ROOM | _NOT_OURS:
-        return _disk(error)
-    if isinstance(error, sqlite3.OperationalError) and (known := _database(error)):
+    if known := explain_storage(error):
         return known
     return Fault(f"a bug of ours: {type(error).__name__}: {error}", f"please report it with {_write_log(error)}")
 
@@ -90,25 +86,6 @@ def _usage(error: TyperException) -> ImagewrightError:
     path = context.command_path if context is not None else "imagewright"
     hint = "put the whole prompt in quotes; " if "unexpected extra argument" in error.format_message() else ""
     return BadInput(error.format_message().rstrip("."), f"{hint}see: {path} --help")
-
-
-def _disk(error: OSError) -> ImagewrightError:
-    where = f"{error.filename}: " if error.filename else "cannot write: "
-    if error.errno in _NO_ROOM:
-        return BadInput(f"{where}{error.strerror}", "free some space, or set IMAGEWRIGHT_HOME or --out to another disk")
-    return BadInput(f"{where}{error.strerror}", "choose a place that you may write to, with --out or IMAGEWRIGHT_HOME")
-
-
-def _database(error: sqlite3.OperationalError) -> ImagewrightError | None:
-    code = getattr(error, "sqlite_errorcode", 0) & 0xFF
-    if code in (sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR):
-        return BadInput(f"imagewright's database cannot grow: {error}", "free some space, or set IMAGEWRIGHT_HOME")
-    if code in (sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_PERM):
-        remedy = "set IMAGEWRIGHT_HOME to a folder that you may write to"
-        return BadInput(f"imagewright's database cannot be written: {error}", remedy)
-    if code in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
-        return Fault("imagewright's database stayed locked by another process", "try again when that has finished")
-    return None
 
 
 def _report(error: ImagewrightError, as_json: bool) -> int:
@@ -140,10 +117,9 @@ def _write_log(error: BaseException) -> str:
 
 
 def _without_secrets(text: str) -> str:
-    for name, value in os.environ.items():
-        if _SECRET.search(name) and len(value) > 5:
-            text = text.replace(value, f"<{name}>")
-    return text
+    for name, value in secret_values(os.environ, _SHORTEST_SECRET).items():
+        text = text.replace(value.get_secret_value(), f"<{name}>")
+    return blank_text(text, mark="…")
 
 
 def _log_folders() -> list[Path]:

@@ -11,8 +11,6 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from imagewright.cli.options import (
-    LARGEST_SEED,
-    MOST_IMAGES,
     BackendOption,
     CategoriesOption,
     DeviceOption,
@@ -34,6 +32,7 @@ from imagewright.cli.terminal.preview import show
 from imagewright.cli.terminal.progress import ProgressLine
 from imagewright.cli.terminal.text import clean, emit, is_terminal, render
 from imagewright.errors import BadInput, Cancelled, ImagewrightError
+from imagewright.limits import MAX_IMAGES, MAX_SEED
 
 if TYPE_CHECKING:
     from imagewright.api import Chat, Imagewright, Reply
@@ -73,10 +72,10 @@ def chat(
     """Talk about pictures: each saying draws, changes, goes back or is answered. It goes on where it was left."""
     width, height = read_size(size)
     options = {
-        "out": out, "seed": None if seed is None else read_whole("--seed", seed, LARGEST_SEED), "width": width,
+        "out": out, "seed": None if seed is None else read_whole("--seed", seed, MAX_SEED), "width": width,
         "height": height, "flow": flow, "backend": backend, "use_categories": categories, "use_layout": layout,
         "use_critic": critic,
-        "max_images": read_whole("--max-images", max_images, MOST_IMAGES), "max_seconds": read_seconds(max_seconds),
+        "max_images": read_whole("--max-images", max_images, MAX_IMAGES), "max_seconds": read_seconds(max_seconds),
         "max_tokens": read_tokens(max_tokens), "max_money": read_money(max_money), "llm": llm, "anyway": anyway,
         "polish": polish,
     }  # fmt: skip

@@ -9,8 +9,6 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from imagewright.cli.options import (
-    LARGEST_SEED,
-    MOST_IMAGES,
     BackendOption,
     CategoriesOption,
     DeviceOption,
@@ -36,6 +34,7 @@ from imagewright.cli.runs import engine, follow, show_result
 from imagewright.cli.terminal.progress import ProgressLine
 from imagewright.cli.terminal.text import clean, emit, emit_json, render
 from imagewright.errors import BadInput, CannotDraw
+from imagewright.limits import MAX_IMAGES, MAX_SEED
 
 if TYPE_CHECKING:
     from imagewright.api import BatchRow
@@ -73,8 +72,8 @@ def draw(
         raise BadInput("draw takes either a PROMPT or --batch FILE", "see: imagewright draw --help")
     text = read_prompt(prompt) if prompt is not None else "a batch"
     width, height = read_size(size)
-    whole_seed = None if seed is None else read_whole("--seed", seed, LARGEST_SEED)
-    images, seconds = read_whole("--max-images", max_images, MOST_IMAGES), read_seconds(max_seconds)
+    whole_seed = None if seed is None else read_whole("--seed", seed, MAX_SEED)
+    images, seconds = read_whole("--max-images", max_images, MAX_IMAGES), read_seconds(max_seconds)
     tokens, money = read_tokens(max_tokens), read_money(max_money)
     from imagewright.schemas import DrawRequest
 
@@ -100,10 +99,10 @@ def draw(
     )
     if dry_run:
         texts = [text] if batch is None else read_prompts(batch)
-        _tell_plans([request.model_copy(update={"prompt": one}) for one in texts], models, device, as_json=as_json)
+        _tell_plans([request.revise(prompt=one) for one in texts], models, device, as_json=as_json)
         return
     path = read_out(out, text) if batch is None else Path(out or "batch").expanduser()
-    request = request.model_copy(update={"out": str(path)})
+    request = request.revise(out=str(path))
     if batch is not None:
         _draw_batch(batch, path, request, models, device, as_json=as_json, quiet=quiet)
         return

@@ -15,12 +15,7 @@ import typer
 
 from imagewright.cli import complete
 from imagewright.errors import BadInput
-
-MOST_IMAGES = 10_000
-_MOST_TOKENS = 1_000_000_000
-LARGEST_SEED = 2**64 - 1
-SIDE_STEP = 8
-"""Every family of models works on blocks of at least 8 by 8 pixels."""
+from imagewright.limits import MAX_TOKENS, SIDE_STEP
 
 JsonFlag = Annotated[bool, typer.Option("--json", help="Print JSON on standard output.")]
 QuietFlag = Annotated[bool, typer.Option("--quiet", "-q", help="No progress; print only the picture's path.")]
@@ -135,7 +130,7 @@ def read_tokens(text: str | None) -> int | None:
     Raises:
         BadInput: it is no number.
     """
-    return None if text is None else read_whole("--max-tokens", text, _MOST_TOKENS)
+    return None if text is None else read_whole("--max-tokens", text, MAX_TOKENS)
 
 
 def read_money(text: str | None) -> float | None:

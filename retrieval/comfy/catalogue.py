@@ -16,6 +16,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+from imagewright import untrusted
 from imagewright.errors import BadInput, Fault
 
 CATALOGUE_FILE = Path(__file__).with_name("catalogue.json.gz")
@@ -113,9 +114,9 @@ class Catalogue(Mapping[str, NodeSpec]):
         """
         try:
             with gzip.GzipFile(fileobj=io.BytesIO(data)) as file:
-                found = json.loads(file.read(limit))
+                found = untrusted.parse_json(file.read(limit), "the node catalogue", untrusted.NODES)
             return cls(found["nodes"], str(found["source"]))
-        except (OSError, EOFError, ValueError, KeyError, TypeError):
+        except (OSError, EOFError, BadInput, KeyError, TypeError):
             raise Fault("the node catalogue is damaged", "run: imagewright comfyui sync URL, or reinstall") from None
 
 
@@ -205,7 +206,7 @@ def specs_of(section: object, prefix: str) -> list[InputSpec]:
 
 def main(arguments: Sequence[str]) -> None:
     """Write the shipped catalogue from a saved ``/object_info`` answer: ``FILE SOURCE``, as the maintainers do."""
-    info = json.loads(Path(arguments[0]).read_bytes())
+    info = untrusted.load_json(Path(arguments[0]), untrusted.NODES)
     CATALOGUE_FILE.write_bytes(Catalogue.from_object_info(info, arguments[1]).to_bytes())
 
 

@@ -17,11 +17,6 @@ from imagewright.retrieval.comfy.keys import drop_keys
 from imagewright.retrieval.comfy.model import is_workflow
 from imagewright.retrieval.comfy.png import MAX_FILE, is_png, workflow_texts
 
-MAX_OBJECTS = 400_000
-"""The most JSON objects in one file: forty for each of ``flow_format.MAX_NODES`` nodes."""
-MAX_ITEMS = 1_500_000
-"""The most commas in one file, which bound the values in it."""
-
 
 class Read(NamedTuple):
     """A graph in API format and what is known about where it came from."""
@@ -47,11 +42,11 @@ def read_workflow(source: Path | str | bytes, catalogue: Catalogue) -> Read:
     data = source if isinstance(source, bytes) else _bytes_of(Path(source))
     if is_png(data):
         return _from_png(data, catalogue)
-    return read_parsed(parse_bounded(data), catalogue)
+    return read_parsed(read_json(data, "the file"), catalogue)
 
 
 def read_parsed(data: object, catalogue: Catalogue) -> Read:
-    """The same for JSON that is parsed already (by ``flow_format.read_json`` or ``parse_bounded``)."""
+    """The same for JSON that is parsed already (by ``flow_format.read_json``)."""
     if isinstance(data, dict) and isinstance(data.get("workflow"), dict) and is_workflow(data["workflow"]):
         data = data["workflow"]
     if isinstance(data, dict) and "graph" in data and "class_type" not in data and not is_workflow(data):
@@ -62,17 +57,6 @@ def read_parsed(data: object, catalogue: Catalogue) -> Read:
     converted = convert(data, catalogue)
     graph = parse_graph(converted.graph)
     return Read(graph, data, converted.skipped, [*converted.notes, *drop_keys(graph)])
-
-
-def parse_bounded(data: bytes) -> object:
-    """Parsed JSON; files with absurdly many values are refused before they are parsed.
-
-    Raises:
-        BadInput: as ``flow_format.read_json``.
-    """
-    if len(data) <= MAX_BYTES and (data.count(b"{") > MAX_OBJECTS or data.count(b",") > MAX_ITEMS):
-        raise BadInput("the file holds far too many values for a flow", "split it")
-    return read_json(data, "the file")
 
 
 def _bytes_of(path: Path) -> bytes:
@@ -96,7 +80,7 @@ def _from_png(data: bytes, catalogue: Catalogue) -> Read:
     beside = workflow if isinstance(workflow, dict) and is_workflow(workflow) else None
     if "prompt" in texts:
         try:
-            return read_parsed(parse_bounded(texts["prompt"].encode()), catalogue)._replace(workflow=beside)
+            return read_parsed(read_json(texts["prompt"].encode(), "the file"), catalogue)._replace(workflow=beside)
         except BadInput:
             if beside is None:
                 raise
@@ -107,6 +91,6 @@ def _from_png(data: bytes, catalogue: Catalogue) -> Read:
 
 def _parsed(text: str | None) -> object:
     try:
-        return None if text is None else parse_bounded(text.encode())
+        return None if text is None else read_json(text.encode(), "the file")
     except BadInput:
         return None

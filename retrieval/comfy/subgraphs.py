@@ -6,10 +6,10 @@ counts for this instance only. A *proxy* (``properties.proxyWidgets``) is the in
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
+from imagewright import untrusted
 from imagewright.errors import BadInput
 from imagewright.flow_format import MAX_NODES
 from imagewright.retrieval.comfy.model import (
@@ -136,8 +136,8 @@ def _proxies(node: EditorNode) -> Iterator[tuple[str, str]]:
     rows = properties.get("proxyWidgets") if isinstance(properties, dict) else None
     if isinstance(rows, str):
         try:
-            rows = json.loads(rows)
-        except (ValueError, RecursionError):
+            rows = untrusted.parse_json(rows, "proxyWidgets")
+        except BadInput:
             return
     for row in rows[:MAX_SLOTS] if isinstance(rows, list) else ():
         if isinstance(row, list) and len(row) >= 2 and isinstance(row[1], str):

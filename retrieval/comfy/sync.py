@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import http.client
-import json
 import time
 import urllib.request
 from urllib.error import URLError
 from urllib.parse import urlsplit, urlunsplit
 
+from imagewright import untrusted
 from imagewright.errors import BadInput
 from imagewright.retrieval.comfy.catalogue import Catalogue
 
-MAX_OBJECT_INFO = 64_000_000
+MAX_OBJECT_INFO = untrusted.NODES.bytes
 """The longest answer that is read, in bytes; servers with very many nodes send about 20 MB."""
 SECONDS = 60.0
 _REMEDY = "start ComfyUI and give its address, like http://127.0.0.1:8188"
@@ -35,8 +35,8 @@ def fetch_object_info(url: str, seconds: float = SECONDS) -> Catalogue:
     address, shown = _address(url)
     try:
         data = _get(address, seconds)
-        info = json.loads(data)
-    except (ValueError, RecursionError):
+        info = untrusted.parse_json(data, shown, untrusted.NODES)
+    except BadInput:
         raise BadInput(f"what {shown} answers is not a list of ComfyUI's nodes", _REMEDY) from None
     except (OSError, URLError, http.client.HTTPException) as error:
         raise BadInput(f"{shown} does not answer: {str(error)[:200]}", _REMEDY) from None

@@ -13,6 +13,7 @@ from collections.abc import Sequence
 import torch
 
 from imagewright.errors import BadInput
+from imagewright.geometry import clip
 from imagewright.schemas import Region
 
 
@@ -39,9 +40,8 @@ def own_tokens(regions: Sequence[Region], rows: int, columns: int) -> torch.Tens
 
 def _edges(region: Region) -> tuple[float, float, float, float]:
     """``left, top, right, bottom`` in [0, 1]."""
-    sides = (region.x, region.y, region.x + region.width, region.y + region.height)
-    left, top, right, bottom = (min(max(side, 0.0), 1.0) for side in sides)
-    if not all(side == side for side in sides) or right <= left or bottom <= top:
+    left, top, right, bottom = clip(region.edges)
+    if not all(side == side for side in region.edges) or right <= left or bottom <= top:
         raise BadInput(f"the box of {region.caption[:40]!r} has no area on the canvas", "boxes are fractions in [0, 1]")
     return left, top, right, bottom
 

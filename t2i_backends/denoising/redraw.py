@@ -20,8 +20,8 @@ def soft_boxes(regions: Sequence[Region], width: int, height: int, border: float
     """
     found = np.zeros((height, width), dtype=np.float32)
     for region in regions:
-        across = _outside(region.x * width, (region.x + region.width) * width, width)
-        down = _outside(region.y * height, (region.y + region.height) * height, height)
+        across = _outside(region.x * width, region.right * width, width)
+        down = _outside(region.y * height, region.bottom * height, height)
         distance = np.maximum(across[None, :], down[:, None])
         found = np.maximum(found, np.clip(1 - distance / border, 0, 1).astype(np.float32))
     return found

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import functools
-import json
 import re
 from collections.abc import Sequence
 from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict
 
+from imagewright import untrusted
 from imagewright.errors import BadInput, Fault
 from imagewright.schemas import ParsedPrompt
 
@@ -40,8 +40,8 @@ class World(BaseModel):
 @functools.cache
 def _read(path: Path, _changed: float) -> World:
     try:
-        return World.model_validate(json.loads(path.read_text("utf-8")))
-    except (OSError, ValueError) as error:
+        return World.model_validate(untrusted.load_json(path))
+    except (BadInput, ValueError) as error:
         raise Fault(
             f"{path} cannot be read: {error}", "reinstall imagewright, or put the model's folder back"
         ) from error

@@ -5,7 +5,6 @@ The format: eight bytes little-endian length, then JSON of that length, then the
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
@@ -13,12 +12,15 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Literal
 
+from imagewright import untrusted
+from imagewright.errors import BadInput
 from imagewright.t2i_backends.families.base import Shapes, side
 from imagewright.t2i_backends.families.table import known_families
 from imagewright.t2i_backends.families.unet import read_unet
 
 HeaderKind = Literal["checkpoint", "net", "vae", "text", "lora", "control", "upscaler", "unknown"]
-LARGEST_HEADER = 100_000_000
+_MOST_SIDES = 16
+"""More dimensions than any tensor has; a product of thousands of sides takes minutes."""
 
 
 @dataclass(frozen=True)
@@ -65,16 +67,23 @@ def read_header(file: Path) -> Header | None:
 def _read(file: Path, size: int, stamp: int) -> Header | None:
     with file.open("rb") as stream:
         length = int.from_bytes(stream.read(8), "little")
-        if not 2 <= length <= min(size, LARGEST_HEADER):
+        if not 2 <= length <= min(size, untrusted.HEADER.bytes):
             return None
         try:
-            found = json.loads(stream.read(length))
+            found = untrusted.parse_json(stream.read(length), file.name, untrusted.HEADER)
             entries = {name: entry for name, entry in found.items() if name != "__metadata__"}
             shapes = {name: tuple(int(side) for side in entry["shape"]) for name, entry in entries.items()}
             end = max((int(entry["data_offsets"][1]) for entry in entries.values()), default=0)
-        except (ValueError, KeyError, TypeError, AttributeError, IndexError):
+            numbers = sum(math.prod(_sides(shape)) for shape in shapes.values())
+        except (BadInput, ValueError, OverflowError, KeyError, TypeError, AttributeError, IndexError):
             return None
-    return Header(shapes, end, sum(math.prod(shape) for shape in shapes.values()), size >= 8 + length + end)
+    return Header(shapes, end, numbers, size >= 8 + length + end)
+
+
+def _sides(shape: tuple[int, ...]) -> tuple[int, ...]:
+    if len(shape) > _MOST_SIDES or not all(0 <= side < 2**63 for side in shape):
+        raise ValueError("no shape of a tensor")
+    return shape
 
 
 def look_into(file: Path) -> Held:

@@ -8,13 +8,13 @@ else by the configs that ship with us for what its header says it is.
 from __future__ import annotations
 
 import hashlib
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from pathlib import Path, PurePosixPath, PureWindowsPath
 from typing import Literal
 
+from imagewright import untrusted
 from imagewright.errors import BadInput
 from imagewright.t2i_backends.families import table
 from imagewright.t2i_backends.families.base import CONFIGS
@@ -256,12 +256,11 @@ def main_weights(folder: Path) -> list[Path]:
 
 
 def read_config(file: Path) -> dict[str, object]:
-    """A JSON object of a model folder; empty when it is absent or broken."""
+    """A JSON object of a model folder; empty when it is absent, broken or beyond the bounds."""
     try:
-        found = json.loads(file.read_text("utf-8"))
-    except (OSError, ValueError):
+        return untrusted.load_object(file)
+    except BadInput:
         return {}
-    return found if isinstance(found, dict) else {}
 
 
 def architecture(model: ModelPath, part: ModelPart | None = None) -> str:

@@ -25,7 +25,7 @@ from imagewright.errors import BadInput, Cancelled
 from imagewright.evals.exact_checker import look
 from imagewright.graph import lines, runner
 from imagewright.graph.parts import Parts
-from imagewright.graph.request import check_request, out_path
+from imagewright.graph.request import out_path
 from imagewright.memory.artifacts import ArtifactStore, content_key
 from imagewright.memory.runs import RunLog, RunRow, new_run_id
 from imagewright.memory.threads import Threads
@@ -96,6 +96,10 @@ class Painter:
         if flow.id.startswith("open"):
             return ()
         return tuple(group.object for group in parsed.groups if group.object not in SHAPES)
+
+    def is_closed(self, flow: Flow) -> bool:
+        """All but flows called ``open…``."""
+        return not flow.id.startswith("open")
 
     def can_redraw(self, flow: Flow) -> bool:
         """Whatever it has painted."""
@@ -248,7 +252,6 @@ class Studio:
     def draw(self, prompt: str, *, on_event: Callable[[RunEvent], None] | None = None, **options: Any) -> RunResult:
         """Draw ``prompt`` into the home folder with seed 7 unless told otherwise."""
         request = DrawRequest(prompt=prompt, **{"seed": 7, "out": str(self.home), **options})
-        check_request(request)
         run = new_run_id()
         row = RunRow(
             id=run, thread=runner.thread_id(run, request), prompt=prompt, request=request, seed=request.seed or 0,
@@ -266,7 +269,6 @@ class Studio:
     ) -> runner.Outcome:
         """Say something in a conversation."""
         request = DrawRequest(prompt=said, thread=thread, out=str(self.home), **options)
-        check_request(request)
         run = new_run_id()
         row = RunRow(
             id=run, thread=runner.thread_id(run, request), prompt=said, request=request, seed=seed,

@@ -14,8 +14,8 @@ import pytest
 from PIL import Image
 
 from imagewright import Imagewright
-from imagewright.cli.terminal.text import render
 from imagewright.cli.story import tell_trace
+from imagewright.cli.terminal.text import render
 from imagewright.database import database
 from imagewright.errors import BadInput
 from imagewright.graph.replay import replay

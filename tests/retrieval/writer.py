@@ -14,7 +14,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from imagewright.retrieval.chroma_mirror import file_lock
+from imagewright.retrieval.chroma_mirror import lock_mirror
 from imagewright.retrieval.index import FlowIndex, ignore_note
 from imagewright.retrieval.intake import build_flow, read_flow_file
 from imagewright.schemas import Evidence, Flow
@@ -82,7 +82,7 @@ def main(home: Path, work: str, *rest: str) -> None:
     elif work == "file":
         print(index(home).add(read_flow_file(Path(rest[0])).flow).id, flush=True)
     elif work == "hold":
-        with file_lock(home / "chroma" / "lock", 5.0):
+        with lock_mirror(home / "chroma" / "lock", 5.0):
             print("held", flush=True)
             sys.stdin.read()
 

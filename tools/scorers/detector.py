@@ -86,6 +86,5 @@ def _colour(group: ParsedGroup, colours: frozenset[str]) -> str:
 
 
 def _holds(a: Detection, b: Detection, relation: str) -> bool:
-    across = (b.x + b.width / 2) - (a.x + a.width / 2)
-    down = (b.y + b.height / 2) - (a.y + a.height / 2)
+    across, down = a.displacement(b)
     return {"left": across > 0, "right": across < 0, "above": down > 0, "below": down < 0}[relation]

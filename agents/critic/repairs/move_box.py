@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import ClassVar, Literal, Self
 
 from imagewright.agents.critic.repairs.base import BoxRepair, Case, Change, Ground, Proposed, WrongPicture
-from imagewright.agents.critic.sight import Sight, Wanted, gap, intersection, stands
+from imagewright.agents.critic.sight import Sight, Wanted, stands
 from imagewright.schemas import Box, Layout, ParsedPrompt, ParsedRelation
 
 _STEP = 0.12
@@ -99,26 +99,14 @@ def _away(
     for wanted, sign in ((subject, 1), (other, -1)):
         for number, box in enumerate(layout.boxes):
             if Wanted.of(box.object, box.attributes, 1, colours).name == wanted.name:
-                yield number, _shifted(box, sign * across * _STEP, sign * down * _STEP)
-
-
-def _shifted(box: Box, across: float, down: float) -> Box:
-    """``box`` moved inside the canvas as far as it goes."""
-    x = min(max(box.x + across, min(_EDGE, box.x)), max(1 - _EDGE - box.width, box.x))
-    y = min(max(box.y + down, min(_EDGE, box.y)), max(1 - _EDGE - box.height, box.y))
-    return box.model_copy(update={"x": round(x, 4), "y": round(y, 4)})
+                yield number, box.shift(sign * across * _STEP, sign * down * _STEP, _EDGE)
 
 
 def _enlarged(layout: Layout) -> Iterator[tuple[int, Box]]:
     """Each crowded box, smallest first, grown about its centre."""
     sides = {number: min(box.width, box.height) for number, box in enumerate(layout.boxes)}
     for number in sorted((n for n in sides if sides[n] < CROWDED), key=lambda n: (sides[n], n)):
-        box = layout.boxes[number]
-        width, height = min(box.width * GROWTH, 1 - 2 * _EDGE), min(box.height * GROWTH, 1 - 2 * _EDGE)
-        x = min(max(box.centre[0] - width / 2, _EDGE), 1 - _EDGE - width)
-        y = min(max(box.centre[1] - height / 2, _EDGE), 1 - _EDGE - height)
-        grown = {"x": round(x, 4), "y": round(y, 4), "width": round(width, 4), "height": round(height, 4)}
-        yield number, box.model_copy(update=grown)
+        yield number, layout.boxes[number].grow(GROWTH, _EDGE)
 
 
 def _is_free(moved: Box, number: int, layout: Layout) -> bool:
@@ -127,6 +115,4 @@ def _is_free(moved: Box, number: int, layout: Layout) -> bool:
         return False
     others = [box for at, box in enumerate(layout.boxes) if at != number]
     before = layout.boxes[number]
-    return all(
-        intersection(moved, box) == 0 and gap(moved, box) >= min(_EDGE, gap(before, box)) - 1e-9 for box in others
-    )
+    return all(moved.intersection(box) == 0 and moved.gap(box) >= min(_EDGE, before.gap(box)) - 1e-9 for box in others)
