@@ -95,6 +95,10 @@ class Flux(Family):
         guided = model.config.guidance_embeds
         return {"use_dynamic_shifting": True} if guided else {"use_dynamic_shifting": False, "shift": 1.0}
 
+    def read_lora(self, folder: str, model: Any, **options: Any) -> tuple[dict[str, Any], Any, Any]:
+        """The reader gives the alphas when asked."""
+        return super().read_lora(folder, model, **options, return_alphas=True)
+
     def encode(self, encoders: Encoders, texts: Texts, stop: int) -> Encoded:
         """T5's states, and CLIP-L's vector at the end token."""
         embeds, cut = encoders.read_t5(texts["t5"], LONGEST_TEXT)
