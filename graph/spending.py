@@ -13,7 +13,6 @@ import threading
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from langgraph.types import interrupt
 from pydantic import ValidationError
 
 from imagewright.agents.llm.account import LimitName
@@ -103,6 +102,8 @@ def _found(parts: Parts, state: State, mark: str) -> Spent:
 
 def ask_about(name: LimitName, what: str) -> bool:
     """Ask the person whether a limit may be passed; the run waits, however long it takes, and time stands still."""
+    from langgraph.types import interrupt  # a plan asks nobody, and does not wait for LangGraph
+
     return is_yes(str(interrupt(Question(text=f"{what}: {YES_NO}").model_dump())))
 
 
