@@ -6,7 +6,6 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from imagewright.agents.reading.describe import describe_layout
-from imagewright.graph.repairs.tried import say_tried
 from imagewright.intents import Topic
 from imagewright.schemas import Candidate, Choice
 from imagewright.trace import Trace, TraceSpent, read_trace
@@ -70,7 +69,7 @@ def _verdict(trace: Trace) -> str:
         failed = "; ".join(check.detail for check in verdict.checks if not check.passed)
         word = "accepted" if verdict.accepted else "not accepted"
         lines.append(f"picture {number}: {word}, score {verdict.score:.2f}{': ' + failed if failed else ''}")
-    lines += [f"tried: {say_tried(tried)}" for tried in trace.tried]
+    lines += [f"tried: {tried.tell()}" for tried in trace.tried]
     return "\n".join(lines) or "no picture was made"
 
 

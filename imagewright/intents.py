@@ -13,6 +13,7 @@ from pydantic import Field
 
 from imagewright.schemas import Layout, ParsedPrompt, PlaceName, Region, Value
 from imagewright.values import Tagged
+from imagewright.verdicts import Repair, load_repairs
 
 IntentKind = Literal["create", "edit", "vary", "undo", "branch", "question", "feedback", "preference", "unclear"]
 EditOp = Literal["recolour", "resize", "move", "add", "remove", "replace", "background", "style"]
@@ -45,6 +46,19 @@ class Tried(Value):
     def in_vain(self, fault: str) -> bool:
         """Whether it was tried for ``fault`` and did not cure it."""
         return fault in self.faults and fault in self.left
+
+    def tell(self) -> str:
+        """One line: what was tried for what, and what came of it."""
+        what = load_repairs().get(self.kind, Repair).tell_tried(self.kind, self.target)
+        cured = [fault for fault in self.faults if fault not in self.left]
+        outcome = "did not help" if not cured else f"cured {'; '.join(cured)}"
+        return (
+            f"{what} on {self.flow} for {self.faults[0] if self.faults else 'nothing'}: {self.tell_move()}, {outcome}"
+        )
+
+    def tell_move(self) -> str:
+        """How the score moved."""
+        return f"score {self.before:.2f} → {self.after:.2f}"
 
 
 class Idea(Value):

@@ -16,6 +16,11 @@ from imagewright import registry
 from imagewright.errors import Fault
 from imagewright.values import Tagged, Value
 
+NOT_JUDGED = "not judged"
+"""How the detail of a check begins that a critic cannot answer; it passes and does not count."""
+INFORMATIONAL = frozenset({"layout"})
+"""Checks that are told and do not count: a picture may be right without keeping to the plan."""
+
 
 class Check(Value):
     """One question that the critic asked of a picture."""
@@ -28,6 +33,11 @@ class Check(Value):
     wanted: str = ""  # what was wanted alone: the same for every picture, so that a fault is known again
     box: int | None = None
     """The index of the layout's box that it is about, where there is one."""
+
+    @property
+    def counts(self) -> bool:
+        """Whether it enters the score."""
+        return self.name not in INFORMATIONAL and not self.detail.startswith(NOT_JUDGED)
 
 
 class Repair(Tagged):

@@ -6,11 +6,8 @@ from collections.abc import Sequence
 
 from imagewright.ports import Picture
 from imagewright.schemas import Check, Layout, ParsedPrompt, Repair, Verdict
+from imagewright.verdicts import NOT_JUDGED
 
-NOT_JUDGED = "not judged"
-"""How the detail of a check begins that this critic cannot answer; it passes and does not count."""
-INFORMATIONAL = frozenset({"layout"})
-"""Checks that are told and do not count: a picture may be right without keeping to the plan."""
 UNABLE = "no critic here can judge this prompt"
 _WEIGHTS = {
     "present": 1.0, "count": 1.0, "form": 0.5, "attribute": 1.0, "relation": 1.0, "absent": 1.0, "background": 1.0,
@@ -23,14 +20,9 @@ def not_judged(name: str, what: str) -> Check:
     return Check(name=name, passed=True, detail=f"{NOT_JUDGED}: {what}")
 
 
-def counts(check: Check) -> bool:
-    """Whether a check enters the score."""
-    return check.name not in INFORMATIONAL and not check.detail.startswith(NOT_JUDGED)
-
-
 def failed_checks(checks: Sequence[Check]) -> tuple[Check, ...]:
     """The checks that were judged and failed."""
-    return tuple(check for check in checks if counts(check) and not check.passed)
+    return tuple(check for check in checks if check.counts and not check.passed)
 
 
 def only_form(failed: Sequence[Check]) -> bool:
@@ -40,7 +32,7 @@ def only_form(failed: Sequence[Check]) -> bool:
 
 def score(checks: Sequence[Check]) -> float:
     """The weighted share of judged checks that passed, in [0, 1]; 1 where nothing could be judged."""
-    judged = [check for check in checks if counts(check)]
+    judged = [check for check in checks if check.counts]
     total = sum(_WEIGHTS.get(check.name, 1.0) for check in judged)
     passed = sum(_WEIGHTS.get(check.name, 1.0) for check in judged if check.passed)
     return passed / total if total else 1.0
@@ -48,7 +40,7 @@ def score(checks: Sequence[Check]) -> float:
 
 def verdict(checks: Sequence[Check], repair: Repair | None, decided_by: str) -> Verdict:
     """Accepted when no judged check failed; otherwise with its one repair."""
-    if not any(counts(check) for check in checks):
+    if not any(check.counts for check in checks):
         return Verdict(accepted=True, score=1.0, checks=(*checks, not_judged("present", UNABLE)), decided_by=decided_by)
     accepted = not failed_checks(checks)
     return Verdict(
@@ -62,7 +54,7 @@ def verdict(checks: Sequence[Check], repair: Repair | None, decided_by: str) -> 
 
 def why_unchecked(judged: Verdict) -> str:
     """Why nothing at all was checked; empty when something was."""
-    if any(counts(check) for check in judged.checks):
+    if any(check.counts for check in judged.checks):
         return ""
     return judged.checks[-1].detail.removeprefix(f"{NOT_JUDGED}: ") if judged.checks else UNABLE
 

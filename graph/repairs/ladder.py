@@ -11,7 +11,7 @@ from imagewright.agents.critic.repairs.new_seed import NewSeed
 from imagewright.agents.critic.verdict import failed_checks
 from imagewright.errors import Fault
 from imagewright.graph.budget import best, ground, only_blurred
-from imagewright.graph.repairs.tried import faults_of, say_move, target_of, vain
+from imagewright.graph.repairs.tried import faults_of, target_of, vain
 from imagewright.graph.state import Attempt, State, apply_repair
 from imagewright.intents import Tried
 from imagewright.schemas import Box, Region, Repair, Round
@@ -111,7 +111,7 @@ def _useless(attempt: Attempt | None, last: Round, fault: str, memory: Sequence[
         return "has nothing new to offer"
     target = target_of(attempt.repair, attempt.layout, attempt.flow, attempt.prompt)
     before = vain(memory, fault, last.flow, attempt.repair, target)
-    return f"did not help before ({say_move(before)})" if before else ""
+    return f"did not help before ({before.tell_move()})" if before else ""
 
 
 def _told(attempt: Attempt, useless: Sequence[str]) -> Attempt:

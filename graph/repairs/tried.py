@@ -13,7 +13,6 @@ from imagewright.agents.critic.verdict import failed_checks
 from imagewright.graph.budget import ground
 from imagewright.intents import Reference, Tried
 from imagewright.schemas import Check, Layout, Repair, Round, Verdict
-from imagewright.verdicts import load_repairs
 
 MOST_TRIED = 40
 """How many repairs a picture's memory holds; the oldest are forgotten first."""
@@ -65,16 +64,3 @@ def vain(memory: Sequence[Tried], fault: str, flow: str, repair: Repair, target:
         if (tried.flow, tried.kind, tried.target) == (flow, repair.kind, target) and tried.in_vain(fault)
     )  # fmt: skip
     return next(same, None)
-
-
-def say_tried(tried: Tried) -> str:
-    """One line: what was tried for what, and what came of it."""
-    what = load_repairs().get(tried.kind, Repair).tell_tried(tried.kind, tried.target)
-    cured = [fault for fault in tried.faults if fault not in tried.left]
-    outcome = "did not help" if not cured else f"cured {'; '.join(cured)}"
-    return f"{what} on {tried.flow} for {tried.faults[0] if tried.faults else 'nothing'}: {say_move(tried)}, {outcome}"
-
-
-def say_move(tried: Tried) -> str:
-    """How the score moved."""
-    return f"score {tried.before:.2f} → {tried.after:.2f}"

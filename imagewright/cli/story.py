@@ -11,9 +11,7 @@ from rich.cells import cell_len, set_cell_size
 from rich.console import Group, RenderableType
 from rich.text import Text
 
-from imagewright.agents.critic.verdict import counts
 from imagewright.cli.terminal.text import clean, render_labelled
-from imagewright.graph.repairs.tried import say_tried
 from imagewright.schemas import Choice
 from imagewright.trace import Trace, TraceSpent, read_trace
 
@@ -178,7 +176,7 @@ def _round(number: int, a_round: Round, flow: str) -> list[_Row]:
         return [*rows, (label, f"{made}; not judged")]
     verdict = a_round.verdict
     word = ("accepted", "green") if verdict.accepted else ("not accepted", "yellow")
-    counted = [check for check in verdict.checks if counts(check)]
+    counted = [check for check in verdict.checks if check.counts]
     if not counted:
         return [*rows, (label, f"{made}; not judged")]
     passed = sum(check.passed for check in counted)
@@ -221,7 +219,7 @@ def _trace_rows(trace: Trace) -> Iterator[tuple[str, str]]:
     yield "versions", ", ".join(f"{name} {trace.versions[name]}" for name in _PACKAGES if trace.versions.get(name))
     yield from _cost(trace.spent or TraceSpent())
     for tried in trace.tried:
-        yield "tried", say_tried(tried)
+        yield "tried", tried.tell()
     yield "image", trace.image[:HASH_DIGITS]
     yield "newer", f"not understood by this version: {', '.join(trace.unknown)}" if trace.unknown else ""
 

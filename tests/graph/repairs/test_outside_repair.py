@@ -16,7 +16,6 @@ from rich.console import Console
 from imagewright.agents.critic.repairs.base import Proposed, list_words
 from imagewright.agents.critic.vlm import critic_prompt
 from imagewright.cli.story import tell_run
-from imagewright.graph.repairs.tried import say_tried
 from imagewright.graph.why import explain
 from imagewright.intents import Tried
 from imagewright.schemas import Repair, Round
@@ -101,7 +100,7 @@ def test_it_is_remembered_with_what_it_was_applied_to(drawn: Any) -> None:
     trace = json.loads(Path(result.trace).read_text())
     tried = Tried.model_validate(trace["tried"][0])
     assert (tried.kind, tried.target) == ("calm_down", "calmly")
-    assert say_tried(tried).startswith("calm down calmly on fine for ")
+    assert tried.tell().startswith("calm down calmly on fine for ")
     assert "tried: calm down calmly" in explain(trace, "verdict")
 
 

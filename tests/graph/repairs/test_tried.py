@@ -16,7 +16,6 @@ from imagewright.graph.repairs.tried import (
     faults_of,
     list_tried,
     of_rounds,
-    say_tried,
     target_of,
     vain,
 )
@@ -53,10 +52,10 @@ def test_each_repair_is_kept_with_its_fault_and_the_scores() -> None:
     assert first.faults == faults_of(rounds[0].verdict) == (fault_of(STAR), fault_of(COLOUR))
     assert not first.in_vain(fault_of(COLOUR)), "it cured that one"
     assert first.in_vain(fault_of(STAR))
-    assert say_tried(first).endswith(
+    assert first.tell().endswith(
         "for absent: nothing else wanted: score 0.50 → 0.75, cured attribute: blue square: 1 wanted"
     )
-    assert say_tried(second) == "new seed on fine for absent: nothing else wanted: score 0.75 → 0.75, did not help"
+    assert second.tell() == "new seed on fine for absent: nothing else wanted: score 0.75 → 0.75, did not help"
 
 
 def test_polishing_and_rounds_that_nobody_judged_are_not_kept() -> None:
