@@ -13,7 +13,7 @@ from typing import Any, cast
 from langchain_core.runnables import RunnableConfig
 from langgraph.types import Command
 
-from imagewright.errors import BadInput, Cancelled, Fault, ImagewrightError
+from imagewright.errors import BadInput, Cancelled, Fault, ImagewrightError, NeedsAnswer
 from imagewright.graph import lines
 from imagewright.graph.build import build
 from imagewright.graph.parts import Parts
@@ -40,6 +40,7 @@ def begin(parts: Parts, checkpoints: Path, row: RunRow, on_event: _OnEvent) -> R
     """Do a new run from its prompt to its picture.
 
     Raises:
+        NeedsAnswer: the parts let it ask, and it must; ``resume`` takes the reply.
         Cancelled: the person stopped it; it can be resumed.
         ImagewrightError: anything else that we foresaw; the log says so.
     """
@@ -53,14 +54,15 @@ def begin_turn(parts: Parts, checkpoints: Path, row: RunRow, on_event: _OnEvent)
         return _work(parts, checkpoints, row, on_event)
 
 
-def resume(parts: Parts, checkpoints: Path, row: RunRow, on_event: _OnEvent) -> RunResult:
-    """Go on with a run from its last checkpoint; a delivered one is not delivered again.
+def resume(parts: Parts, checkpoints: Path, row: RunRow, on_event: _OnEvent, reply: str | None = None) -> RunResult:
+    """Go on with a run from its last checkpoint; ``reply`` answers its question. A delivered one is not delivered again.
 
     Raises:
         BadInput: another process is working on it, or it is part of a conversation and makes no picture.
+        NeedsAnswer: it waits for an answer, still or again.
         Cancelled, ImagewrightError: as ``begin``.
     """
-    return _picture(resume_turn(parts, checkpoints, row, on_event))
+    return _picture(resume_turn(parts, checkpoints, row, on_event, reply))
 
 
 def resume_turn(parts: Parts, checkpoints: Path, row: RunRow, on_event: _OnEvent, reply: str | None = None) -> Outcome:
@@ -76,6 +78,9 @@ def resume_turn(parts: Parts, checkpoints: Path, row: RunRow, on_event: _OnEvent
 
 
 def _picture(outcome: Outcome) -> RunResult:
+    if (asked := outcome.question) is not None:
+        remedy = f'answer it with: imagewright runs resume {outcome.run} --reply "…"'
+        raise NeedsAnswer(asked.text, remedy, outcome.run, asked.choices)
     if outcome.result is None:
         raise BadInput("it makes no picture: it is part of a conversation", "go on with: imagewright chat")
     return outcome.result
@@ -95,7 +100,7 @@ def _work(
             for event in graph.stream(values, config, context=parts, stream_mode="custom", durability="sync"):
                 on_event(cast(RunEvent, event))
         outcome = _outcome(parts, graph, row)
-        if row.request.thread is None:
+        if row.request.thread is None and outcome.question is None:
             saver.delete_thread(row.thread)
         return outcome
 

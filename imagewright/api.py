@@ -82,13 +82,16 @@ class Imagewright(Rooms):
         *,
         on_event: OnEvent | None = None,
         stop: threading.Event | None = None,
+        ask: bool = False,
         **options: Any,
     ) -> RunResult:
         """Draw ``prompt``; ``options`` are the other fields of ``DrawRequest``.
 
-        ``on_event`` hears the run's id first, then every step. Setting ``stop`` ends the run between two steps.
+        ``on_event`` hears the run's id first, then every step. Setting ``stop`` ends the run between two steps. What is
+        not clear is assumed and told in the notes, and a limit that is reached ends the run, unless ``ask`` is set.
 
         Raises:
+            NeedsAnswer: with ``ask``, something must be answered first; ``resume`` takes the reply.
             BadInput: the request, a setting or the disk cannot be used.
             CannotDraw: no flow here can draw it.
             BudgetSpent: the budget ended before the first picture.
@@ -97,7 +100,7 @@ class Imagewright(Rooms):
         from imagewright.graph.runner import begin
 
         request = _request(prompt, options)
-        return begin(*begin_work(self.container, request, on_event, seed=request.seed, stop=stop))
+        return begin(*begin_work(self.container, request, on_event, seed=request.seed, stop=stop, asks=ask))
 
     def plan(self, prompt: str | DrawRequest, **options: Any) -> Plan:
         """What ``prompt`` would be drawn with, and where things would go. Draws nothing.
@@ -150,16 +153,20 @@ class Imagewright(Rooms):
 
     # --- runs -------------------------------------------------------------------------------
 
-    def resume(self, run: str, on_event: OnEvent | None = None) -> RunResult:
-        """Go on with a run that was killed, stopped or failed; one that is delivered is only told again.
+    def resume(self, run: str, on_event: OnEvent | None = None, *, reply: str | None = None) -> RunResult:
+        """Go on with a run that was killed, stopped or failed, or that waits for ``reply``.
+
+        One that is delivered is only told again.
 
         Raises:
+            NeedsAnswer: it waits for an answer, still or again.
             BadInput: there is no such run, or another process is drawing it.
             CannotDraw, BudgetSpent, Cancelled: as ``draw``.
         """
         from imagewright.graph.runner import resume
 
-        return resume(*reopen_work(self.container, self.runs.get(run), on_event))
+        row = self.runs.get(run)
+        return resume(*reopen_work(self.container, row, on_event, asks=row.status == "asked"), reply)
 
     def replay(self, run: str, on_event: OnEvent | None = None, out: Path | str | None = None) -> Replay:
         """Draw the picture of ``run`` again from its trace, and say whether it is the same and what differs here.

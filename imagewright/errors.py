@@ -46,9 +46,16 @@ class BudgetSpent(ImagewrightError):
 
 
 class NeedsAnswer(ImagewrightError):
-    """A program asked to be asked: the run needs an answer before it can go on."""
+    """A program asked to be asked: the run needs an answer before it can go on; ``resume(run, reply=…)`` gives it."""
 
     exit_code = 2
+
+    def __init__(self, message: str, remedy: str = "", run: str = "", choices: tuple[str, ...] = ()) -> None:
+        super().__init__(message, remedy)
+        self.run = run
+        """The run that waits."""
+        self.choices = choices
+        """Sayings that would be clear, best first; none where yes or no is asked."""
 
 
 class Cancelled(ImagewrightError):

@@ -127,6 +127,7 @@ def show_run(run: RunArgument, as_json: JsonFlag = False) -> None:
 @app.command("resume")
 def resume_run(
     run: RunArgument,
+    reply: Annotated[str | None, typer.Option(metavar="TEXT", help="The answer to the question it waits with.")] = None,
     models: ModelsOption = None,
     device: DeviceOption = None,
     as_json: JsonFlag = False,
@@ -134,7 +135,7 @@ def resume_run(
 ) -> None:
     """Go on with a run that was interrupted; what was drawn is not drawn again, and it is delivered once."""
     with engine(models, device) as opened:
-        result = follow(lambda listen: opened.resume(run, on_event=listen), quiet=quiet)
+        result = follow(lambda listen: opened.resume(run, on_event=listen, reply=reply), quiet=quiet)
     show_result(result, as_json=as_json, quiet=quiet)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import os
 import random
@@ -17,7 +18,10 @@ from typing import Any
 
 import pytest
 
-from imagewright.schemas import RunResult
+from imagewright.errors import NeedsAnswer
+from imagewright.graph import runner
+from imagewright.memory.runs import RunRow, new_run_id
+from imagewright.schemas import DrawRequest, RunResult
 
 PROMPT = "two red circles above a blue square on a white background"
 KIT = Path(__file__).with_name("kit.py")
@@ -134,3 +138,20 @@ def test_a_delivery_that_lost_its_row_is_repeated_with_the_same_bytes(studio: St
     assert Path(result.path).read_bytes() == lost[0]
     assert home.told("delivered") == [result.path]
     assert json.loads(Path(result.trace).read_text())["run"] == run
+
+
+def test_a_program_that_wants_to_be_asked_is_and_its_reply_goes_on(kit: ModuleType, tmp_path: Path) -> None:
+    home = kit.Studio(tmp_path, flaw=kit.always_a_star_too_many)
+    parts = dataclasses.replace(home.parts, asks=True)
+    request = DrawRequest(prompt="two red circles above a blue square", max_images=1, out=str(tmp_path / "a.png"))
+    row = RunRow.new(new_run_id(), "", request, 7, tmp_path / "a.png")
+    row = row.model_copy(update={"thread": runner.thread_id(row.id, request)})
+    with pytest.raises(NeedsAnswer, match="would pass your limit of 1 image") as asked:
+        runner.begin(parts, home.checkpoints, row, lambda event: None)
+    assert asked.value.run == row.id
+    assert home.runs.get(row.id).status == "asked"
+    with pytest.raises(NeedsAnswer, match="would pass your limit of 1 image"):
+        runner.resume(parts, home.checkpoints, row, lambda event: None)
+    done = runner.resume(parts, home.checkpoints, row, lambda event: None, "no")
+    assert done.images == 1
+    assert len(home.draws("done")) == 1, "nothing was drawn twice"
