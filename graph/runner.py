@@ -55,7 +55,9 @@ def begin_turn(parts: Parts, checkpoints: Path, row: RunRow, on_event: _OnEvent)
 
 
 def resume(parts: Parts, checkpoints: Path, row: RunRow, on_event: _OnEvent, reply: str | None = None) -> RunResult:
-    """Go on with a run from its last checkpoint; ``reply`` answers its question. A delivered one is not delivered again.
+    """Go on with a run from its last checkpoint; a delivered one is not delivered again.
+
+    ``reply`` answers the question that it waits with.
 
     Raises:
         BadInput: another process is working on it, or it is part of a conversation and makes no picture.
