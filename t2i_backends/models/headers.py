@@ -38,7 +38,7 @@ class Held:
     prediction: str = ""
     """``v_prediction`` where the file says so."""
     channels: tuple[int, int] = (0, 0)
-    """What the diffusion model of a known family sees and gives; zeros where nothing tells."""
+    """What the diffusion model sees and gives, where its first and last layer are called as in a known family."""
 
 
 @dataclass(frozen=True)
@@ -107,7 +107,7 @@ def _net(shapes: Shapes) -> Held | None:
     for family in known_families().values():
         config = family.recognise(shapes)
         if config is not None:
-            return _held(shapes, Held("net", family.name, config, channels=family.read_channels(shapes)))
+            return _held(shapes, Held("net", family.name, config))
     other = _other_unet(shapes) or next((name for mark, name in _OTHERS.items() if side(shapes, mark)), "")
     return _held(shapes, Held("net", other)) if other else None
 
@@ -118,7 +118,9 @@ def _held(shapes: Shapes, net: Held) -> Held:
     has_vae = any(name.startswith(("first_stage_model.", "vae.")) for name in shapes)
     kind: HeaderKind = "checkpoint" if roles or has_vae else "net"
     prediction = "v_prediction" if "v_pred" in shapes else ""
-    return replace(net, kind=kind, roles=roles, has_vae=has_vae, prediction=prediction)
+    ends = (family.read_channels(shapes) for family in known_families().values())
+    channels = next((pair for pair in ends if all(pair)), (0, 0))
+    return replace(net, kind=kind, roles=roles, has_vae=has_vae, prediction=prediction, channels=channels)
 
 
 _OTHERS = {

@@ -54,6 +54,7 @@ def load_net(source: ModelPath, dtype: torch.dtype) -> Net:
         name = config.get("_class_name") or "model of unknown class"
         raise BadInput(f"{source.path.name!r} is a {name}, which is not drawn here", f"use {table.list_titles()}")
     seen = look_at(source).channels[0] if family.inpaints else 0
+    family.stock()  # imported while all is quiet: a pass or a LoRA may use it, and its import remarks on other packages
     weights = family.net_weights(source.path) if source.path.is_file() else None
     more = {"in_channels": seen} if seen else {}
     model = _diffusers_model(family.net_type(), source, folder, dtype, weights, **more)
