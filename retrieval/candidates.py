@@ -2,35 +2,40 @@
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from statistics import median
 
 import numpy as np
-from numpy.typing import NDArray
 
+from imagewright.retrieval import store
+from imagewright.retrieval.cells import FloatArray, Ints
 from imagewright.retrieval.embed import Vector
-from imagewright.retrieval.estimate import Combined, Estimates, FloatArray, Scores, Setting, combine_scores, estimate
-from imagewright.retrieval.evidence import PromptFacts
-from imagewright.retrieval.features import Features, features, prompt_similarity
+from imagewright.retrieval.estimate import Estimates, conclude, kernel_of
+from imagewright.retrieval.features import features
+from imagewright.retrieval.fitted import Fitted
 from imagewright.retrieval.index import FlowIndex
-from imagewright.schemas import Candidate, Card, Categories, Evidence, Flow, ParsedPrompt, Readiness
+from imagewright.retrieval.prompt_table import share_labels
+from imagewright.retrieval.ready import MINI, OUT, Codes, Ready, ReadyByFlow
+from imagewright.retrieval.retrieve import Tops, candidates, make_tops
+from imagewright.retrieval.shelf import Shelf
+from imagewright.schemas import Candidate, Categories, Flow, ParsedPrompt, Readiness
 
 SHORT_LIST = 8
 """How many flows are offered for a prompt, whatever the size of the index."""
-_MINI = "mini"
-"""The base model of the embedded default, offered only where no full model can run."""
 _NEAR = 64
 """How many of the most similar prompts with evidence are weighed."""
 REACHED = 512
 """How many of the nearest by embedding are looked at for those: an embedding does not see what prompts are alike in."""
 OTHERS = 2
 """How many flows that cannot run here are listed at least, where there are any."""
+CARDS = 128
+"""How many of the nearest cards are looked at."""
 FIT_WIDTH = 0.15
 """How much nearer (cosine) a card must be to the prompt than every measured flow's card for the whole bonus."""
 FIT_FROM, FIT_WHOLE = 0.2, 0.4
 """A card whose cosine to the prompt is below the first does not speak of it at all; from the second on it does."""
-_WEIGHTS = {"sweep": 1.0, "person": 3.0, "critic": 1.0}
-"""How many scores one row counts for, by who gave it: a person looked; a sweep's row is one seed of several."""
 
 
 def rank(
@@ -38,80 +43,95 @@ def rank(
     prompt: str,
     parsed: ParsedPrompt,
     categories: Categories,
-    readiness: Mapping[str, Readiness],
+    readiness: Mapping[str, Readiness] | Ready,
     backend: str,
     k: int = SHORT_LIST,
     limits: Mapping[str, tuple[str, ...]] | None = None,
     learn_critic: bool = False,
     named: str | None = None,
+    everything: bool = False,
 ) -> tuple[Candidate, ...]:
     """Up to ``k`` text-to-image flows for ``prompt``, best first by estimated score on ``backend``.
 
-    Flows whose model cannot draw some of the prompt's words (``limits``: flow id to words) come after all others.
-    Equal estimates are ordered by published benchmarks, then by id. The list holds runnable flows and, where there are
-    any, at least the best two that cannot run here, with the reason: first of those that files or memory would cure.
-    The flow called ``named`` is on it in any case. Only flows in ``readiness`` are looked at.
+    The candidates are retrieved (``retrieve``); with ``everything`` all flows are ranked, which takes as long as the
+    index is large. Flows whose model cannot draw some of the prompt's words (``limits``: flow id to words) come after
+    all others. Equal estimates are ordered by published benchmarks, then by id. The list holds runnable flows and,
+    where there are any, at least the best two that cannot run here, with the reason: first of those that files or
+    memory would cure. The flow called ``named`` is on it in any case. Only flows in ``readiness`` are looked at.
     """
-    flows = [flow for flow in index.list() if flow.id in readiness and _draws_text(flow.card)]
-    if not flows:
-        return ()
     vector = np.asarray(index.embedder.embed([prompt])[0], dtype=np.float32)
-    ids = tuple(flow.id for flow in flows)
-    known = index.derive(
-        ("measured", ids, backend, learn_critic), lambda: _measured(index, ids, backend, learn_critic)
-    )  # fmt: skip
-    found = _estimate(index, flows, known, vector, parsed, categories)
-    scored = [
-        _Scored(
-            flow,
-            found,
-            place,
-            readiness[flow.id],
-            _drawable(parsed, (limits or {}).get(flow.id, ())),
-            known.cost(flow),
-        )
-        for place, flow in enumerate(flows)
-    ]
-    return tuple(item.candidate() for item in _shortlist(sorted(scored, key=_Scored.key), k, named))
+    ready = ReadyByFlow(readiness) if isinstance(readiness, Mapping) else readiness
+    asked = _Asked(vector, parsed, categories, named, everything)
+    with index.hold(backend, learn_critic) as (db, shelf, fit):
+        flows, found = _estimate(index, shelf, fit, asked, ready)
+        scored = [
+            _Scored(
+                shelf.flows.ids[flow],
+                found,
+                place,
+                ready.of(shelf.flows, flow),
+                _drawable(parsed, (limits or {}).get(shelf.flows.ids[flow], ())),
+                float(shelf.flows.benchmark.array[flow]),
+                shelf.flows.first_of(int(shelf.flows.unit.array[flow])) != flow,
+            )
+            for place, flow in enumerate(flows.tolist())
+        ]
+        chosen = _shortlist(sorted(scored, key=_Scored.key), k, named)
+        return tuple(_candidate(db, shelf, item, backend) for item in chosen)
 
 
 def offer(candidates: Sequence[Candidate]) -> tuple[Candidate, ...]:
     """Those to choose among: what can run here; mini's flows only where no flow on a full base model can."""
     runnable = tuple(candidate for candidate in candidates if candidate.runnable)
-    full = tuple(candidate for candidate in runnable if candidate.base_model != _MINI)
+    full = tuple(candidate for candidate in runnable if candidate.base_model != MINI)
     return full or runnable
 
 
 @dataclass(frozen=True)
 class _Scored:
-    flow: Flow
+    flow: str
     found: Estimates
     place: int
     readiness: Readiness
     drawable: float
-    cost: float | None
+    benchmark: float
+    again: bool
+    """Whether it draws the same as another flow, which comes first where all else is equal."""
 
-    def key(self) -> tuple[bool, float, float, str]:
+    def key(self) -> tuple[bool, float, float, bool, str]:
         """Sorts best first: words that can be drawn, estimate, published benchmark, id."""
         mean = round(float(self.found.mean[self.place]) * self.drawable, 6)
-        return (self.drawable < 1.0, -mean, -_benchmark(self.flow.card), self.flow.id)
+        return (self.drawable < 1.0, -mean, -self.benchmark, self.again, self.flow)
 
-    def candidate(self) -> Candidate:
-        """As it is offered; what cannot be drawn lowers the estimate in its share and opens the interval to 0."""
-        mean, low, high = (float(part[self.place]) for part in (self.found.mean, self.found.low, self.found.high))
-        return Candidate(
-            flow=self.flow.id,
-            title=self.flow.card.title,
-            estimate=round(mean * self.drawable, 4),
-            low=round(low if self.drawable == 1.0 else 0.0, 4),
-            high=round(high * self.drawable, 4),
-            evidence=int(self.found.count[self.place]),
-            runnable=self.readiness.runnable,
-            why_not=self.readiness.why_not,
-            curable=self.readiness.curable,
-            cost=self.cost,
-            base_model=self.flow.card.base_model,
-        )
+
+def _candidate(db: sqlite3.Connection, shelf: Shelf, item: _Scored, backend: str) -> Candidate:
+    """As it is offered; what cannot be drawn lowers the estimate in its share and opens the interval to 0."""
+    mean, low, high = (float(part[item.place]) for part in (item.found.mean, item.found.low, item.found.high))
+    flow = store.read_flow(db, item.flow)
+    return Candidate(
+        flow=flow.id,
+        title=flow.card.title,
+        estimate=round(mean * item.drawable, 4),
+        low=round(low if item.drawable == 1.0 else 0.0, 4),
+        high=round(high * item.drawable, 4),
+        evidence=int(item.found.count[item.place]),
+        runnable=item.readiness.runnable,
+        why_not=item.readiness.why_not,
+        curable=item.readiness.curable,
+        cost=flow.card.cost if flow.card.cost is not None else _measured_cost(db, shelf, flow, backend),
+        base_model=flow.card.base_model,
+    )
+
+
+def _measured_cost(db: sqlite3.Connection, shelf: Shelf, flow: Flow, backend: str) -> float | None:
+    """The median of the seconds that its scores tell; None where none does."""
+    key = ("seconds", flow.id, backend)
+    if key not in shelf.made:
+        graph = shelf.flows.graphs[shelf.flows.at[flow.id]]
+        found = store.seconds(db, flow.id, graph, backend)
+        shelf.made[key] = round(median(found), 3) if found else None
+    cost = shelf.made[key]
+    return cost if isinstance(cost, float) else None
 
 
 def _shortlist(scored: Sequence[_Scored], k: int, named: str | None) -> list[_Scored]:
@@ -119,17 +139,13 @@ def _shortlist(scored: Sequence[_Scored], k: int, named: str | None) -> list[_Sc
     able = [item for item in scored if item.readiness.runnable]
     unable = sorted((item for item in scored if not item.readiness.runnable), key=lambda i: not i.readiness.curable)
     kept = unable[: min(OTHERS, k - 1)] + able[: max(1, k - min(OTHERS, len(unable)))]
-    chosen = {item.flow.id for item in kept}
-    rest = [item for item in scored if item.flow.id not in chosen]
+    chosen = {item.flow for item in kept}
+    rest = [item for item in scored if item.flow not in chosen]
     best = sorted((kept + rest[: max(0, k - len(kept))]), key=_Scored.key)[: max(k, 0)]
-    asked = [item for item in scored if item.flow.id == named and item not in best]
+    asked = [item for item in scored if item.flow == named and item not in best]
     if asked and best:
         best.remove(next((item for item in reversed(best) if item.readiness.runnable), best[-1]))
     return sorted(best + asked, key=_Scored.key)
-
-
-def _draws_text(card: Card) -> bool:
-    return card.kind == "text-to-image" and "positive" in card.slots
 
 
 def _drawable(parsed: ParsedPrompt, words: Sequence[str]) -> float:
@@ -142,156 +158,72 @@ def _drawable(parsed: ParsedPrompt, words: Sequence[str]) -> float:
     return min(able / len(parsed.groups), 0.99) if parsed.groups else 0.0
 
 
-def _benchmark(card: Card) -> float:
-    """GenEval where it is published, else the mean of what is; -1 for nothing."""
-    if "GenEval" in card.benchmarks:
-        return card.benchmarks["GenEval"]
-    return sum(card.benchmarks.values()) / len(card.benchmarks) if card.benchmarks else -1.0
-
-
 # --- arrays for the estimate ----------------------------------------------------------------
 
 
 @dataclass(frozen=True)
-class _Measured:
-    """What the evidence of some flows on a backend says, ready for any prompt."""
+class _Asked:
+    """A prompt to rank flows for."""
 
-    texts: tuple[str, ...]
-    """The prompts that it is about."""
-    combined: Combined
-    said: Mapping[str, Features | None]
-    categories: Mapping[str, tuple[str, ...]]
-    flows: frozenset[str]
-    """Those that have any."""
-    seconds: Mapping[str, float]
-    """The median a picture of each flow whose scores tell it."""
-
-    def cost(self, flow: Flow) -> float | None:
-        """Seconds a picture: as the card says, else the median of the measured."""
-        return flow.card.cost if flow.card.cost is not None else self.seconds.get(flow.id)
+    vector: Vector
+    parsed: ParsedPrompt
+    categories: Categories
+    named: str | None
+    everything: bool
 
 
-def _measured(index: FlowIndex, ids: Sequence[str], backend: str, learn_critic: bool) -> _Measured:
-    wanted = set(ids)
-    rows = [
-        row for row in index.evidence_for(backend=backend)
-        if row.flow in wanted and (learn_critic or row.source != "critic")
-    ]  # fmt: skip
-    texts = tuple(sorted({row.prompt for row in rows}))
-    facts = {text: PromptFacts() for text in texts} | index.prompt_facts()
-    seconds: dict[str, list[float]] = {}
-    for row in rows:
-        if row.seconds is not None:
-            seconds.setdefault(row.flow, []).append(row.seconds)
-    return _Measured(
-        texts,
-        combine_scores(_scores(rows, ids, texts)),
-        {text: features(facts[text].parsed) for text in texts},
-        {text: facts[text].categories for text in texts},
-        frozenset(row.flow for row in rows),
-        {flow: round(float(np.median(each)), 3) for flow, each in seconds.items()},
-    )
+def _estimate(index: FlowIndex, shelf: Shelf, fit: Fitted, asked: _Asked, ready: Ready) -> tuple[Ints, Estimates]:
+    """The candidates, by number, and what they would score."""
+    flows = shelf.flows
+    near, kernel, among = _near(index, shelf, fit, asked)
+    shared = share_labels(asked.categories.labels, shelf.prompts.label_sets, fit.prompts_of_set)
+    tops = _tops(shelf, fit, ready.codes(flows))
+    cards = index.near_cards(shelf, asked.vector, CARDS)
+    chosen = candidates(flows, fit, tops, near, kernel, shared, cards, asked.named, asked.everything)
+    units = flows.unit.array[chosen]
+    cells = fit.near_cells(units, near, kernel, among, shared)
+    standing = fit.standing(units, shared)
+    return chosen, conclude(fit.common, standing, cells, _fit(shelf, fit, tops.codes, chosen, cards, asked.vector))
 
 
-def _estimate(
-    index: FlowIndex,
-    flows: Sequence[Flow],
-    known: _Measured,
-    vector: Vector,
-    parsed: ParsedPrompt,
-    categories: Categories,
-) -> Estimates:
-    near, found = _near(index, vector, features(parsed), known.said) if known.texts else ([], {})
-    vectors = np.stack([vector, *(found[text] for text in near)])
-    alike = _alike(vectors @ vectors.T, [features(parsed), *(known.said[text] for text in near)])
-    place = {text: number for number, text in enumerate(known.texts)}
-    setting = Setting(
-        near=np.array([place[text] for text in near], dtype=np.int64),
-        similarity=alike[0, 1:],
-        among=alike[1:, 1:],
-        shared=_shared(categories, [known.categories[text] for text in known.texts]),
-        kin=_kin(flows, index.card_vectors()),
-        fit=_fit(flows, known.flows, index.card_similarities(vector.tolist())),
-    )
-    return estimate(known.combined, setting)
+def _tops(shelf: Shelf, fit: Fitted, codes: Codes) -> Tops:
+    """The best of each class, kept as long as flows, scores and answers stay what they are."""
+    known = shelf.made.get(("tops", id(fit)))
+    if isinstance(known, Tops) and (known.codes is codes or np.array_equal(known.codes, codes)):
+        return known
+    tops = make_tops(shelf.flows, fit, codes)
+    shelf.made["tops", id(fit)] = tops
+    return tops
 
 
-def _scores(rows: Sequence[Evidence], flows: Sequence[str], texts: Sequence[str]) -> Scores:
-    scorers = sorted({row.scorer for row in rows})
-    flow_at, text_at = {key: i for i, key in enumerate(flows)}, {key: i for i, key in enumerate(texts)}
-    return Scores(
-        flow=np.array([flow_at[row.flow] for row in rows], dtype=np.int64),
-        prompt=np.array([text_at[row.prompt] for row in rows], dtype=np.int64),
-        scorer=np.array([scorers.index(row.scorer) for row in rows], dtype=np.int64),
-        value=np.array([row.value for row in rows], dtype=np.float64),
-        weight=np.array([_WEIGHTS[row.source] for row in rows], dtype=np.float64),
-        flows=len(flows),
-        prompts=len(texts),
-    )
+def _near(index: FlowIndex, shelf: Shelf, fit: Fitted, asked: _Asked) -> tuple[Ints, FloatArray, FloatArray]:
+    """The prompts of evidence that are most similar to this one, by embedding and features; the kernels to them, and
+    among them."""
+    prompts, said = shelf.prompts, features(asked.parsed)
+    reached = index.near_evidence(shelf, fit, asked.vector, REACHED)
+    cosine = (prompts.vectors[reached] @ asked.vector).astype(np.float64)
+    alike = prompts.said.to(said, cosine, reached)
+    best = np.argsort(-alike, kind="stable")[:_NEAR]
+    near = reached[best]
+    vectors = np.concatenate([asked.vector[None, :], prompts.vectors[near]])
+    among = prompts.said.among(said, (vectors @ vectors.T).astype(np.float64), near)
+    return near, kernel_of(among[0, 1:]), kernel_of(among[1:, 1:])
 
 
-def _near(
-    index: FlowIndex, vector: Vector, mine: Features | None, said: Mapping[str, Features | None]
-) -> tuple[list[str], dict[str, Vector]]:
-    """The prompts of evidence that are most similar to this one, by embedding and features, and their vectors."""
-    reached = [text for text, _ in index.near_prompts(vector.tolist(), REACHED) if text in said]
-    found = index.prompt_vectors(reached)
-    alike = {
-        text: prompt_similarity(float(vector @ found[text]), mine, said[text]) for text in reached if text in found
-    }
-    near = sorted(alike, key=lambda text: -alike[text])[:_NEAR]
-    return near, found
-
-
-def _alike(cosines: NDArray[np.float32], said: Sequence[Features | None]) -> FloatArray:
-    """The similarity of every prompt to every other, from cosines and features; symmetric with ones."""
-    found = np.eye(len(said))
-    for i, a in enumerate(said):
-        for j, b in enumerate(said[:i]):
-            found[i, j] = found[j, i] = prompt_similarity(float(cosines[i, j]), a, b)
-    return found
-
-
-def _shared(categories: Categories, evidence: Sequence[tuple[str, ...]]) -> NDArray[np.bool_]:
-    """P: whether a prompt has the categories of this one: half or more of the labels of either, in both.
-
-    Labels that nearly every prompt has (all of mini's have colours) tell nothing apart and are left out.
-    """
-    common = {
-        label for label in set().union(*evidence) if sum(label in each for each in evidence) > 0.8 * len(evidence)
-    }
-    mine = set(categories.labels) - common
-
-    def same(each: tuple[str, ...]) -> bool:
-        theirs = set(each) - common
-        return bool(each) and len(mine & theirs) >= 0.5 * len(mine | theirs)
-
-    return np.array([same(each) for each in evidence], dtype=np.bool_)
-
-
-def _kin(flows: Sequence[Flow], vectors: Mapping[str, Vector]) -> FloatArray:
-    """F × F: how much one flow's scores say of another's; nothing between different base models."""
-    found = np.eye(len(flows))
-    for i, a in enumerate(flows):
-        for j, b in enumerate(flows[:i]):
-            if a.card.base_model and a.card.base_model == b.card.base_model:
-                cosine = float(vectors[a.id] @ vectors[b.id]) if a.id in vectors and b.id in vectors else 0.0
-                sampler = bool(set(a.card.samplers) & set(b.card.samplers))
-                loras = set(a.card.loras) == set(b.card.loras)
-                found[i, j] = found[j, i] = 0.4 + 0.2 * sampler + 0.2 * loras + 0.2 * min(1.0, max(0.0, cosine))
-    return found
-
-
-def _fit(flows: Sequence[Flow], measured: frozenset[str], similarity: Mapping[str, float]) -> FloatArray:
-    """F: whether a card speaks of the prompt, and more than every measured flow's card does, in [0, 1].
+def _fit(shelf: Shelf, fit: Fitted, codes: Codes, chosen: Ints, cards: Ints, vector: Vector) -> FloatArray:
+    """Whether the card of each candidate speaks of the prompt, and more than every measured flow's card does: [0, 1].
 
     Where no flow was measured, the other cards are what it is held against.
     """
-    found = np.zeros(len(flows))
-    for place, flow in enumerate(flows):
-        rivals = [similarity.get(other.id, 0.0) for other in flows
-                  if other.id != flow.id and (other.id in measured or not measured)]  # fmt: skip
-        own = similarity.get(flow.id, 0.0)
-        ahead, about = (own - max(rivals, default=1.0)) / FIT_WIDTH, (own - FIT_FROM) / (FIT_WHOLE - FIT_FROM)
-        found[place] = min(1.0, max(0.0, ahead)) * min(1.0, max(0.0, about))
-    return found
+    flows = shelf.flows
+    rivals = np.union1d(chosen, cards[codes[cards] != OUT])
+    cosine = (flows.vectors[rivals] @ vector).astype(np.float64)
+    measured = fit.cells[flows.unit.array[rivals]] > 0
+    held = cosine[measured] if measured.any() else cosine
+    first, second = np.sort(np.concatenate([held, [-9.0, -9.0]]))[::-1][:2]
+    own = (flows.vectors[chosen] @ vector).astype(np.float64)
+    mine = fit.cells[flows.unit.array[chosen]] > 0 if measured.any() else np.ones(len(chosen), dtype=bool)
+    rival = np.where(mine & (own >= first), second, first)
+    ahead = (own - np.where(rival < -1.0, 1.0, rival)) / FIT_WIDTH
+    about = (own - FIT_FROM) / (FIT_WHOLE - FIT_FROM)
+    return np.asarray(np.clip(ahead, 0.0, 1.0) * np.clip(about, 0.0, 1.0))

@@ -5,21 +5,26 @@ from __future__ import annotations
 import copy
 import difflib
 import sqlite3
+import threading
 from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
+from numpy.typing import NDArray
 
 from imagewright.database import database, transaction
 from imagewright.errors import BadInput
 from imagewright.flow_format import graph_hash
 from imagewright.retrieval import builtin, store
 from imagewright.retrieval.card import card_text
+from imagewright.retrieval.cells import Ints
 from imagewright.retrieval.chroma_mirror import ChromaMirror, MirrorBusy, Space
 from imagewright.retrieval.embed import Vector
 from imagewright.retrieval.evidence import PromptFacts, facts_by_prompt
+from imagewright.retrieval.fitted import Fitted
+from imagewright.retrieval.shelf import Shelf, refit
 from imagewright.schemas import Card, Evidence, Flow
 
 if TYPE_CHECKING:
@@ -46,6 +51,8 @@ class FlowIndex:
         self.on_note = on_note
         self._mirror = ChromaMirror(chroma_dir, _Truth(path))
         self._derived: dict[Hashable, tuple[int, Any]] = {}
+        self._shelf = Shelf(embedder.dimension)
+        self._refitting = threading.Lock()
 
     def heard_by(self, on_note: _OnNote) -> FlowIndex:
         """The same index with another listener; what was derived from it is shared."""
@@ -111,8 +118,7 @@ class FlowIndex:
             known = sorted(store.flow_origins(db))
             if flow_id not in known:
                 raise _no_flow(flow_id, known)
-            db.execute("DELETE FROM flows WHERE id = ?", (flow_id,))
-            store.bump(db)
+            store.drop_flow(db, flow_id, store.bump(db))
 
     def list(self) -> tuple[Flow, ...]:
         """Every flow, sorted by id."""
@@ -155,8 +161,11 @@ class FlowIndex:
             changed = store.bump(db)
             for text, vector in zip(texts, vectors, strict=True):
                 store.put_prompt(db, text, facts.get(text, PromptFacts()), vector, changed)
+            many = len(rows) > store.BULK
             for row in rows:
-                store.put_evidence(db, _with_hash(db, row), "user")
+                store.put_evidence(db, _with_hash(db, row), "user", None if many else changed)
+            if many:
+                store.note_bulk(db, changed)
 
     def evidence_for(self, flow: str | None = None, backend: str | None = None) -> tuple[Evidence, ...]:
         """Scores of one flow or of all, on one backend or on all; only of graphs as they are now."""
@@ -181,15 +190,13 @@ class FlowIndex:
             found = store.vectors(db, "prompts", [store.prompt_id(text) for text in texts])
         return {text: found[store.prompt_id(text)] for text in texts if store.prompt_id(text) in found}
 
-    def card_similarities(self, vector: Sequence[float]) -> dict[str, float]:
-        """The cosine of every flow's card to a unit vector."""
-        with self.reading() as db:
-            return {key: float(found @ _array(vector)) for key, found in store.vectors(db, "flows").items()}
+    def near_evidence(self, shelf: Shelf, fit: Fitted, vector: Vector, k: int) -> Ints:
+        """The ``k`` prompts with scores in ``fit`` that are nearest to a unit vector, by number, nearest first."""
+        return nearest(shelf.prompts.vectors, vector, k, fit.flows_at > 0)
 
-    def card_vectors(self) -> dict[str, Vector]:
-        """Every flow's card as a unit vector."""
-        with self.reading() as db:
-            return store.vectors(db, "flows")
+    def near_cards(self, shelf: Shelf, vector: Vector, k: int) -> Ints:
+        """The ``k`` flows whose cards are nearest to a unit vector, by number, nearest first."""
+        return nearest(shelf.flows.vectors, vector, k, shelf.flows.live.array)
 
     # --- the whole ---
 
@@ -207,6 +214,46 @@ class FlowIndex:
             known = self._derived[name] = (now, make())
         value: T = known[1]
         return value
+
+    @contextmanager
+    def hold(self, backend: str, learn_critic: bool = False) -> Iterator[tuple[sqlite3.Connection, Shelf, Fitted]]:
+        """What is known of all flows and of the scores on ``backend``, in memory and as of now.
+
+        The first time that a large index is asked its scores are fitted, which takes seconds; after that only what
+        changed is read.
+        """
+        with self.reading() as db:
+            while True:
+                with self._shelf.hold(db) as shelf:
+                    fit = shelf.fit(db, backend, learn_critic)
+                    if fit is not None:
+                        yield db, shelf, fit
+                        break
+                refit(db, (backend, learn_critic), self.embedder.dimension)
+        if self._shelf.is_due(backend, learn_critic):
+            self._refit_beside(backend, learn_critic)
+
+    def _refit_beside(self, backend: str, learn_critic: bool) -> None:
+        """Redo the fit while requests go on with the present one."""
+        if not self._refitting.acquire(blocking=False):
+            return
+
+        def work() -> None:
+            try:
+                self.refit(backend, learn_critic)
+            finally:
+                self._refitting.release()
+
+        threading.Thread(target=work, name="imagewright-refit", daemon=True).start()
+
+    def refit(self, backend: str, learn_critic: bool = False) -> None:
+        """Fit the scores on ``backend`` anew and keep the fit.
+
+        Raises:
+            BadInput: the database cannot be read or written.
+        """
+        with self.reading() as db:
+            refit(db, (backend, learn_critic), self.embedder.dimension)
 
     def reindex(self) -> None:
         """Embed every card and prompt with the embedder of today, build the vector index anew, and switch to it.
@@ -262,6 +309,14 @@ class FlowIndex:
             found = store.vectors(db, space, proposed)
         scored = [(key, float(item @ _array(vector))) for key, item in found.items()]
         return tuple(sorted(scored, key=lambda pair: (-pair[1], pair[0]))[:k])
+
+
+def nearest(vectors: Vector, vector: Vector, k: int, among: NDArray[np.bool_]) -> Ints:
+    """The numbers of the ``k`` rows of ``vectors`` nearest to a unit vector, of those in ``among``, nearest first."""
+    cosine = np.where(among, vectors @ vector, np.float32(-2.0))
+    top = np.argpartition(-cosine, k)[:k] if k < len(cosine) else np.arange(len(cosine))
+    top = top[cosine[top] > -2.0]
+    return top[np.lexsort((top, -cosine[top]))]
 
 
 class _Truth:
