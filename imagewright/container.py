@@ -378,14 +378,12 @@ class IndexCatalogue:
     def rank(
         self, prompt: str, parsed: ParsedPrompt, categories: Categories, named: str | None = None
     ) -> tuple[Candidate, ...]:
-        """Every flow that makes pictures from text, best first."""
+        """The short list for ``prompt``, best first."""
         from imagewright.retrieval.candidates import rank
 
         index, backend = self._index, self._owner.backend(self._backend)
-        flows = index.list()
-        ready = {flow.id: backend.check(flow) for flow in flows}
-        limits = {flow.id: backend.limits(flow, prompt, parsed) for flow in flows if ready[flow.id].runnable}
-        learn = self._owner.settings.learn_critic
+        ready, learn = index.ready_for(backend), self._owner.settings.learn_critic
+        limits = ready.limits_of(lambda flow: backend.limits(flow, prompt, parsed))
         return rank(
             index, prompt, parsed, categories, ready, self._backend, limits=limits, learn_critic=learn, named=named
         )

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import re
+
 from imagewright.schemas import SlotName, Value
+
+_NAMES_FILE = re.compile(r"(_name\d?|image)$")
 
 
 class NamedValue(Value):
@@ -34,3 +38,8 @@ class Need(Value):
     """Of all pictures that are drawn at once, where the graph says."""
     broken: str = ""
     """Why the graph cannot be read at all."""
+
+    @property
+    def files(self) -> tuple[tuple[str, str], ...]:
+        """What looks like the name of a file, with the input that holds it: flows that agree in it share models."""
+        return tuple((each.input, each.value) for each in self.values if each.drawn and _NAMES_FILE.search(each.input))

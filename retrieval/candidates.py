@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from statistics import median
 
 import numpy as np
@@ -17,7 +17,7 @@ from imagewright.retrieval.features import features
 from imagewright.retrieval.fitted import Fitted
 from imagewright.retrieval.index import FlowIndex
 from imagewright.retrieval.prompt_table import share_labels
-from imagewright.retrieval.ready import MINI, OUT, Codes, Ready, ReadyByFlow
+from imagewright.retrieval.ready import MINI, OUT, Codes, Limits, LimitsByFlow, Ready, ReadyByFlow
 from imagewright.retrieval.retrieve import Tops, candidates, make_tops
 from imagewright.retrieval.shelf import Shelf
 from imagewright.schemas import Candidate, Categories, Flow, ParsedPrompt, Readiness
@@ -30,6 +30,8 @@ REACHED = 512
 """How many of the nearest by embedding are looked at for those: an embedding does not see what prompts are alike in."""
 OTHERS = 2
 """How many flows that cannot run here are listed at least, where there are any."""
+_ROUNDS = 8
+"""How often candidates are looked for anew where all that seemed to run were refused."""
 CARDS = 128
 """How many of the nearest cards are looked at."""
 FIT_WIDTH = 0.15
@@ -46,7 +48,7 @@ def rank(
     readiness: Mapping[str, Readiness] | Ready,
     backend: str,
     k: int = SHORT_LIST,
-    limits: Mapping[str, tuple[str, ...]] | None = None,
+    limits: Mapping[str, tuple[str, ...]] | Limits | None = None,
     learn_critic: bool = False,
     named: str | None = None,
     everything: bool = False,
@@ -61,23 +63,51 @@ def rank(
     """
     vector = np.asarray(index.embedder.embed([prompt])[0], dtype=np.float32)
     ready = ReadyByFlow(readiness) if isinstance(readiness, Mapping) else readiness
+    words = limits if isinstance(limits, Limits) else LimitsByFlow(limits or {})
     asked = _Asked(vector, parsed, categories, named, everything)
     with index.hold(backend, learn_critic) as (db, shelf, fit):
-        flows, found = _estimate(index, shelf, fit, asked, ready)
-        scored = [
-            _Scored(
-                shelf.flows.ids[flow],
-                found,
-                place,
-                ready.of(shelf.flows, flow),
-                _drawable(parsed, (limits or {}).get(shelf.flows.ids[flow], ())),
-                float(shelf.flows.benchmark.array[flow]),
-                shelf.flows.first_of(int(shelf.flows.unit.array[flow])) != flow,
-            )
-            for place, flow in enumerate(flows.tolist())
-        ]
-        chosen = _shortlist(sorted(scored, key=_Scored.key), k, named)
+        chosen = _choose(index, db, shelf, fit, asked, ready, words, k)
         return tuple(_candidate(db, shelf, item, backend) for item in chosen)
+
+
+def _choose(
+    index: FlowIndex, db: sqlite3.Connection, shelf: Shelf, fit: Fitted, asked: _Asked, ready: Ready,
+    limits: Limits | LimitsByFlow, k: int,
+) -> list[_Scored]:  # fmt: skip
+    """The short list; what runs on it was asked about exactly, and what was refused gave its place to others."""
+    for _ in range(_ROUNDS):
+        flows, found = _estimate(index, shelf, fit, asked, ready)
+        scored = [_score(shelf, found, place, flow, ready, asked, limits) for place, flow in enumerate(flows.tolist())]
+        refused, could_run = 0, any(item.readiness.runnable for item in scored)
+        while True:
+            chosen = _shortlist(sorted(scored, key=_Scored.key), k, asked.named)
+            wrong = _refused(db, shelf, chosen, ready)
+            if not wrong:
+                break
+            refused += len(wrong)
+            scored = [replace(item, readiness=wrong[item.flow]) if item.flow in wrong else item for item in scored]
+        if not (refused and could_run) or any(item.readiness.runnable for item in chosen):
+            break
+    return chosen
+
+
+def _refused(db: sqlite3.Connection, shelf: Shelf, chosen: Sequence[_Scored], ready: Ready) -> dict[str, Readiness]:
+    """Those that seemed to run here and do not, with the reason."""
+    asked = {item.flow: store.read_flow(db, item.flow) for item in chosen if item.readiness.runnable}
+    said = {name: ready.exactly(shelf.flows, shelf.flows.at[name], flow) for name, flow in asked.items()}
+    return {name: readiness for name, readiness in said.items() if not readiness.runnable}
+
+
+def _score(
+    shelf: Shelf, found: Estimates, place: int, flow: int, ready: Ready, asked: _Asked,
+    limits: Limits | LimitsByFlow,
+) -> _Scored:  # fmt: skip
+    flows, name = shelf.flows, shelf.flows.ids[flow]
+    again = flows.first_of(int(flows.unit.array[flow])) != flow
+    drawable = _drawable(asked.parsed, limits.of(flows, flow))
+    return _Scored(
+        name, found, place, ready.of(flows, flow), drawable, float(flows.benchmark.array[flow]), again
+    )  # fmt: skip
 
 
 def offer(candidates: Sequence[Candidate]) -> tuple[Candidate, ...]:

@@ -11,7 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from imagewright.retrieval.cells import FloatArray, Ints
+from imagewright.needs import Need
 from imagewright.retrieval.embed import Vector
+from imagewright.retrieval.flow_facts import read_needs
 
 _COLUMNS = """
     SELECT f.id, f.need, f.draws, f.base, f.kin, f.benchmark, f.shape, f.graph_hash, f.enabled, s.vector
@@ -38,6 +40,8 @@ class FlowTable:
         self.unit, self.group, self.need = (_Column(np.int64) for _ in range(3))
         self.live, self.benchmark = _Column(np.bool_), _Column(np.float64)
         self._vectors = np.zeros((16, dimension), dtype=np.float32)
+        self.needs: dict[int, Need] = {}
+        """The distinct needs by their number in the database."""
         self.version = 0
         """Raised by every change."""
 
@@ -55,6 +59,7 @@ class FlowTable:
 
     def read(self, db: sqlite3.Connection, since: int) -> None:
         """Bring in what changed after generation ``since``; -1 for everything."""
+        self.needs |= read_needs(db, max(self.needs, default=0))
         where = "WHERE f.changed > ?" if since >= 0 else "WHERE ? < 0"
         for row in db.execute(f"{_COLUMNS} {where} ORDER BY f.origin, f.id", (since,)):
             self._put(row)

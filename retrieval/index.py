@@ -10,6 +10,7 @@ from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
+from weakref import WeakKeyDictionary
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,6 +26,8 @@ from imagewright.retrieval.embed import Vector
 from imagewright.retrieval.evidence import PromptFacts, facts_by_prompt
 from imagewright.retrieval.fitted import Fitted
 from imagewright.retrieval.shelf import Shelf, refit
+from imagewright.ports import AnswersNeeds, Backend
+from imagewright.retrieval.ready import ReadyByNeed
 from imagewright.schemas import Card, Evidence, Flow
 
 if TYPE_CHECKING:
@@ -53,6 +56,7 @@ class FlowIndex:
         self._derived: dict[Hashable, tuple[int, Any]] = {}
         self._shelf = Shelf(embedder.dimension)
         self._refitting = threading.Lock()
+        self._ready: WeakKeyDictionary[Backend, ReadyByNeed] = WeakKeyDictionary()
 
     def heard_by(self, on_note: _OnNote) -> FlowIndex:
         """The same index with another listener; what was derived from it is shared."""
@@ -214,6 +218,14 @@ class FlowIndex:
             known = self._derived[name] = (now, make())
         value: T = known[1]
         return value
+
+    def ready_for(self, backend: Backend) -> ReadyByNeed:
+        """What ``backend`` says of the flows here; the same one each time, so that its answers are kept."""
+        if backend not in self._ready:
+            if not isinstance(backend, AnswersNeeds):
+                self.on_note(f"the backend {backend.name} is asked about every flow: it does not answer for needs")
+            self._ready[backend] = ReadyByNeed(backend, self.get)
+        return self._ready[backend]
 
     @contextmanager
     def hold(self, backend: str, learn_critic: bool = False) -> Iterator[tuple[sqlite3.Connection, Shelf, Fitted]]:

@@ -81,8 +81,8 @@ def bump(db: sqlite3.Connection) -> int:
 # --- flows ----------------------------------------------------------------------------------
 
 
-def put_flow(db: sqlite3.Connection, flow: Flow, vector: Sequence[float], origin: Origin, changed: int) -> None:
-    """Insert or replace a flow, and what is known of every flow at a glance."""
+def put_flow(db: sqlite3.Connection, flow: Flow, vector: Sequence[float], origin: Origin, changed: int) -> str:
+    """Insert or replace a flow, and what is known of every flow at a glance; the hash of its graph."""
     mine, shape = graph_hash(flow.graph), shape_hash(flow.graph, flow.card.slots)
     db.execute(
         "INSERT OR REPLACE INTO flows VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
@@ -90,6 +90,7 @@ def put_flow(db: sqlite3.Connection, flow: Flow, vector: Sequence[float], origin
          pack_vector(vector), changed),
     )  # fmt: skip
     flow_facts.put(db, flow, mine, shape, origin, changed)
+    return mine
 
 
 def drop_flow(db: sqlite3.Connection, flow_id: str, changed: int) -> None:

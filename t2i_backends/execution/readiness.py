@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 from imagewright.errors import BadInput
@@ -71,26 +71,27 @@ def check_flow(flow: Flow, files: ModelFiles, device: str, loaded: int = 0, wait
 def _problems(flow: Flow, files: ModelFiles, device: str, loaded: int, waiting: int) -> Iterator[Problem]:
     parsed = flow.model_copy(update={"graph": parse_graph(flow.graph)})
     graph = bind(parsed, {"positive": "", "seed": 0})
-    if flow.card.kind != "text-to-image":
-        yield Problem(
-            kind="kind",
-            name=flow.card.kind,
-            remedy=f"this flow makes {flow.card.kind}, not text-to-image; {_ELSEWHERE}",
-        )
+    yield from kind_problems(flow.card.kind)
     used = _used_models(graph, files)
-    foreign = tuple(_family_problems(flow, used))
+    foreign = tuple(family_problems(flow.card.family, used))
     yield from foreign
     if foreign:
         return
     yield from (Problem(kind="node", name=f.name, remedy=_line(f.message, f.remedy)) for f in find_flaws(graph))
     yield from _slot_problems(graph, flow)
-    yield from _missing(used, files)
-    yield from _memory_problems(_needs(used, device, most_pixels(graph)), room(device, loaded, waiting))
+    yield from missing_files(used, files)
+    yield from memory_problems(weigh(used, device, most_pixels(graph)), room(device, loaded, waiting))
+
+
+def kind_problems(kind: str) -> Iterator[Problem]:
+    """What keeps a flow that makes ``kind`` from running here."""
+    if kind != "text-to-image":
+        yield Problem(kind="kind", name=kind, remedy=f"this flow makes {kind}, not text-to-image; {_ELSEWHERE}")
 
 
 def placement(graph: Graph, files: ModelFiles, device: str, loaded: int, waiting: int) -> Level:
     """How the models of ``graph`` are placed here; the leanest level where nothing fits (``check_flow`` says so)."""
-    needs = _needs(_used_models(graph, files), device, most_pixels(graph))
+    needs = weigh(_used_models(graph, files), device, most_pixels(graph))
     return choose(needs, room(device, loaded, waiting)) or "group"
 
 
@@ -131,18 +132,19 @@ def _used_models(graph: Graph, files: ModelFiles) -> tuple[UsedFile, ...]:
             value = graph[node]["inputs"].get(name)
             if wanted.kind == "file" and isinstance(value, str) and value.strip():
                 eight = str(graph[node]["inputs"].get("weight_dtype", "")).startswith("fp8")
-                found[wanted.folder, value] = replace(_look_up(files, wanted.folder, value), eight_bit=eight)
+                found[wanted.folder, value] = look_up(files, wanted.folder, value, eight)
     return tuple(found.values())
 
 
-def _look_up(files: ModelFiles, kind: str, name: str) -> UsedFile:
+def look_up(files: ModelFiles, kind: str, name: str, eight_bit: bool = False) -> UsedFile:
+    """The model ``name`` of ``kind``, whether it is here or not."""
     try:
-        return UsedFile(kind, name, files.find(kind, name))
+        return UsedFile(kind, name, files.find(kind, name), eight_bit=eight_bit)
     except BadInput as error:
-        return UsedFile(kind, name, None, _line(str(error), error.remedy))
+        return UsedFile(kind, name, None, _line(str(error), error.remedy), eight_bit)
 
 
-def _family_problems(flow: Flow, used: tuple[UsedFile, ...]) -> Iterator[Problem]:
+def family_problems(stated: str, used: tuple[UsedFile, ...]) -> Iterator[Problem]:
     """Models of a family that is not drawn here, or of two families; where files are missing, what the card states."""
     known = [(model, *_family(model.found)) for model in used if model.found is not None and model.kind in _DRAWN]
     for model, family, name in known:
@@ -152,7 +154,6 @@ def _family_problems(flow: Flow, used: tuple[UsedFile, ...]) -> Iterator[Problem
                 name=name,
                 remedy=f"{model.name} is a {name}; this backend draws {TITLES}: {_ELSEWHERE}",
             )
-    stated = flow.card.family
     if stated not in ("", *FAMILIES) and not any(name for _, _, name in known):
         yield Problem(kind="family", name=stated, remedy=f"this backend draws {TITLES}, not {stated}: {_ELSEWHERE}")
 
@@ -167,7 +168,8 @@ def _family(found: ModelPath) -> tuple[str, str]:
     return family, name or family
 
 
-def _missing(used: tuple[UsedFile, ...], files: ModelFiles) -> Iterator[Problem]:
+def missing_files(used: tuple[UsedFile, ...], files: ModelFiles) -> Iterator[Problem]:
+    """The models that are not here, or not whole."""
     for model in used:
         remedy = model.refused if model.refused else _fault(model, files)
         if remedy:
@@ -213,7 +215,7 @@ def _incomplete(model: UsedFile, found: ModelPath) -> Iterator[Problem]:
                 yield Problem(kind="model", name=f"{model.name}/{folder.name}", remedy=remedy)
 
 
-def _needs(used: tuple[UsedFile, ...], device: str, pixels: int = 0) -> Needs:
+def weigh(used: tuple[UsedFile, ...], device: str, pixels: int = 0) -> Needs:
     """The weights that a flow loads, in the number format of the device; a file that is whole counts once."""
     width = bytes_per_number(device)
     sums = {"net": 0, "text": 0, "vae": 0}
@@ -244,6 +246,7 @@ def room(device: str, loaded: int, waiting: int = 0) -> Room:
     return Room(None if free is None else free + loaded, None if ram is None else ram + waiting, shared=False)
 
 
-def _memory_problems(needs: Needs, here: Room) -> Iterator[Problem]:
+def memory_problems(needs: Needs, here: Room) -> Iterator[Problem]:
+    """That the models do not fit, where they do not."""
     if choose(needs, here) is None:
         yield Problem(kind="memory", name=f"{needs.total / 1e9:.1f} GB", remedy=refusal(needs, here))

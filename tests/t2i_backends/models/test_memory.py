@@ -127,7 +127,7 @@ def test_eight_bit_weights_need_less(
     graph = {"u": {"class_type": "UNETLoader", "inputs": {"unet_name": "tiny", "weight_dtype": "default"}}}
 
     def need() -> int:
-        return readiness._needs(readiness._used_models(graph, files), "cpu").net
+        return readiness.weigh(readiness._used_models(graph, files), "cpu").net
 
     whole = need()
     graph["u"]["inputs"]["weight_dtype"] = "fp8_e4m3fn"
