@@ -77,10 +77,10 @@ def _choose(
     """The short list; what runs on it was asked about exactly, and what was refused gave its place to others."""
     for _ in range(_ROUNDS):
         flows, found = _estimate(index, shelf, fit, asked, ready)
-        scored = [_score(shelf, found, place, flow, ready, asked, limits) for place, flow in enumerate(flows.tolist())]
+        scored = _score(shelf, found, flows, ready, asked, limits)
         refused, could_run = 0, any(item.readiness.runnable for item in scored)
         while True:
-            chosen = _shortlist(sorted(scored, key=_Scored.key), k, asked.named)
+            chosen = _shortlist(sorted(scored, key=_by_key), k, asked.named)
             wrong = _refused(db, shelf, chosen, ready)
             if not wrong:
                 break
@@ -93,21 +93,25 @@ def _choose(
 
 def _refused(db: sqlite3.Connection, shelf: Shelf, chosen: Sequence[_Scored], ready: Ready) -> dict[str, Readiness]:
     """Those that seemed to run here and do not, with the reason."""
-    asked = {item.flow: store.read_flow(db, item.flow) for item in chosen if item.readiness.runnable}
-    said = {name: ready.exactly(shelf.flows, shelf.flows.at[name], flow) for name, flow in asked.items()}
+    names = [item.flow for item in chosen if item.readiness.runnable]
+    said = {name: ready.exactly(shelf.flows, shelf.flows.at[name], shelf.read_flow(db, name)) for name in names}
     return {name: readiness for name, readiness in said.items() if not readiness.runnable}
 
 
 def _score(
-    shelf: Shelf, found: Estimates, place: int, flow: int, ready: Ready, asked: _Asked,
-    limits: Limits | LimitsByFlow,
-) -> _Scored:  # fmt: skip
-    flows, name = shelf.flows, shelf.flows.ids[flow]
-    again = flows.first_of(int(flows.unit.array[flow])) != flow
-    drawable = _drawable(asked.parsed, limits.of(flows, flow))
-    return _Scored(
-        name, found, place, ready.of(flows, flow), drawable, float(flows.benchmark.array[flow]), again
-    )  # fmt: skip
+    shelf: Shelf, found: Estimates, chosen: Ints, ready: Ready, asked: _Asked, limits: Limits | LimitsByFlow
+) -> list[_Scored]:
+    flows = shelf.flows
+    figures, units = flows.benchmark.array[chosen].tolist(), flows.unit.array[chosen].tolist()
+    means = found.mean.tolist()
+    scored = []
+    for place, flow in enumerate(chosen.tolist()):
+        words = limits.of(flows, flow)
+        drawable = _drawable(asked.parsed, words) if words else 1.0
+        key = (drawable < 1.0, -round(means[place] * drawable, 6), -figures[place],
+               flows.first_of(units[place]) != flow, flows.ids[flow])  # fmt: skip
+        scored.append(_Scored(flows.ids[flow], found, place, ready.of(flows, flow), drawable, key))
+    return scored
 
 
 def offer(candidates: Sequence[Candidate]) -> tuple[Candidate, ...]:
@@ -124,20 +128,15 @@ class _Scored:
     place: int
     readiness: Readiness
     drawable: float
-    benchmark: float
-    again: bool
-    """Whether it draws the same as another flow, which comes first where all else is equal."""
-
-    def key(self) -> tuple[bool, float, float, bool, str]:
-        """Sorts best first: words that can be drawn, estimate, published benchmark, id."""
-        mean = round(float(self.found.mean[self.place]) * self.drawable, 6)
-        return (self.drawable < 1.0, -mean, -self.benchmark, self.again, self.flow)
+    key: tuple[bool, float, float, bool, str]
+    """Sorts best first: words that can be drawn, estimate, published benchmark, one that draws the same as another
+    after it, id."""
 
 
 def _candidate(db: sqlite3.Connection, shelf: Shelf, item: _Scored, backend: str) -> Candidate:
     """As it is offered; what cannot be drawn lowers the estimate in its share and opens the interval to 0."""
     mean, low, high = (float(part[item.place]) for part in (item.found.mean, item.found.low, item.found.high))
-    flow = store.read_flow(db, item.flow)
+    flow = shelf.read_flow(db, item.flow)
     return Candidate(
         flow=flow.id,
         title=flow.card.title,
@@ -164,6 +163,10 @@ def _measured_cost(db: sqlite3.Connection, shelf: Shelf, flow: Flow, backend: st
     return cost if isinstance(cost, float) else None
 
 
+def _by_key(item: _Scored) -> tuple[bool, float, float, bool, str]:
+    return item.key
+
+
 def _shortlist(scored: Sequence[_Scored], k: int, named: str | None) -> list[_Scored]:
     """The best ``k``, with room kept for runnable flows, for the best two that cannot run, and for the named one."""
     able = [item for item in scored if item.readiness.runnable]
@@ -171,11 +174,11 @@ def _shortlist(scored: Sequence[_Scored], k: int, named: str | None) -> list[_Sc
     kept = unable[: min(OTHERS, k - 1)] + able[: max(1, k - min(OTHERS, len(unable)))]
     chosen = {item.flow for item in kept}
     rest = [item for item in scored if item.flow not in chosen]
-    best = sorted((kept + rest[: max(0, k - len(kept))]), key=_Scored.key)[: max(k, 0)]
+    best = sorted((kept + rest[: max(0, k - len(kept))]), key=_by_key)[: max(k, 0)]
     asked = [item for item in scored if item.flow == named and item not in best]
     if asked and best:
         best.remove(next((item for item in reversed(best) if item.readiness.runnable), best[-1]))
-    return sorted(best + asked, key=_Scored.key)
+    return sorted(best + asked, key=_by_key)
 
 
 def _drawable(parsed: ParsedPrompt, words: Sequence[str]) -> float:
@@ -206,7 +209,7 @@ def _estimate(index: FlowIndex, shelf: Shelf, fit: Fitted, asked: _Asked, ready:
     """The candidates, by number, and what they would score."""
     flows = shelf.flows
     near, kernel, among = _near(index, shelf, fit, asked)
-    shared = share_labels(asked.categories.labels, shelf.prompts.label_sets, fit.prompts_of_set)
+    shared = _shared(shelf, fit, asked.categories.labels)
     tops = _tops(shelf, fit, ready.codes(flows))
     cards = index.near_cards(shelf, asked.vector, CARDS)
     chosen = candidates(flows, fit, tops, near, kernel, shared, cards, asked.named, asked.everything)
@@ -214,6 +217,15 @@ def _estimate(index: FlowIndex, shelf: Shelf, fit: Fitted, asked: _Asked, ready:
     cells = fit.near_cells(units, near, kernel, among, shared)
     standing = fit.standing(units, shared)
     return chosen, conclude(fit.common, standing, cells, _fit(shelf, fit, tops.codes, chosen, cards, asked.vector))
+
+
+def _shared(shelf: Shelf, fit: Fitted, labels: tuple[str, ...]) -> list[bool]:
+    """``share_labels``, asked once for the same labels and counts."""
+    key = ("shared", labels, id(fit), int(fit.prompts_of_set.sum()))
+    known = shelf.made.get(key)
+    if not isinstance(known, list):
+        known = shelf.made[key] = share_labels(labels, shelf.prompts.label_sets, fit.prompts_of_set)
+    return known
 
 
 def _tops(shelf: Shelf, fit: Fitted, codes: Codes) -> Tops:

@@ -10,8 +10,8 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from imagewright.retrieval.cells import FloatArray, Ints
 from imagewright.needs import Need
+from imagewright.retrieval.cells import FloatArray, Ints
 from imagewright.retrieval.embed import Vector
 from imagewright.retrieval.flow_facts import read_needs
 
@@ -55,7 +55,11 @@ class FlowTable:
 
     def first_of(self, unit: int) -> int | None:
         """The flow that stands for a unit; None where none is left."""
-        return next((flow for flow in self.members[unit] if self.live.array[flow]), None)
+        live = self.live.array
+        for flow in self.members[unit]:
+            if live[flow]:
+                return flow
+        return None
 
     def read(self, db: sqlite3.Connection, since: int) -> None:
         """Bring in what changed after generation ``since``; -1 for everything."""

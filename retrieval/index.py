@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from imagewright.database import database, transaction
 from imagewright.errors import BadInput
 from imagewright.flow_format import graph_hash
+from imagewright.ports import AnswersNeeds, Backend
 from imagewright.retrieval import builtin, store
 from imagewright.retrieval.card import card_text
 from imagewright.retrieval.cells import Ints
@@ -25,9 +26,8 @@ from imagewright.retrieval.chroma_mirror import ChromaMirror, MirrorBusy, Space
 from imagewright.retrieval.embed import Vector
 from imagewright.retrieval.evidence import PromptFacts, facts_by_prompt
 from imagewright.retrieval.fitted import Fitted
-from imagewright.retrieval.shelf import Shelf, refit
-from imagewright.ports import AnswersNeeds, Backend
 from imagewright.retrieval.ready import ReadyByNeed
+from imagewright.retrieval.shelf import Shelf, refit
 from imagewright.schemas import Card, Evidence, Flow
 
 if TYPE_CHECKING:

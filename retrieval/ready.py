@@ -69,6 +69,7 @@ class ReadyByNeed:
 
     def __init__(self, backend: Backend, read: Callable[[str], Flow]) -> None:
         self._backend, self._read = backend, read
+        self._many = backend if isinstance(backend, AnswersNeeds) else None
         self._needs: tuple[Need, ...] = ()
         self._at: dict[int, int] = {}
         self._answers: Sequence[Readiness] = ()
@@ -90,11 +91,11 @@ class ReadyByNeed:
         return self._codes
 
     def _ask(self, flows: FlowTable) -> Sequence[Readiness]:
-        if isinstance(self._backend, AnswersNeeds):
+        if self._many is not None:
             if len(flows.needs) != len(self._needs) or flows is not (self._made[1] if self._made else flows):
                 self._needs = tuple(flows.needs.values())
                 self._at = {number: place for place, number in enumerate(flows.needs)}
-            return self._backend.missing(self._needs)
+            return self._many.missing(self._needs)
         if self._made and self._made[1] is flows and self._made[2] == flows.version:
             return self._answers
         return tuple(self._backend.check(self._read(name)) for name in flows.ids)
@@ -102,7 +103,7 @@ class ReadyByNeed:
     def _code(self, flows: FlowTable) -> Codes:
         given = np.array([code_of(each) for each in self._answers], dtype=np.int8)
         found = given
-        if isinstance(self._backend, AnswersNeeds):
+        if self._many is not None:
             place = np.zeros(max(self._at, default=0) + 1, dtype=np.int64)
             place[list(self._at)] = list(self._at.values())
             found = given[place[flows.need.array]] if len(given) else np.zeros(len(flows), dtype=np.int8)
@@ -116,13 +117,13 @@ class ReadyByNeed:
         refused = self._refused.get(flows.ids[flow])
         if refused is not None and flows.graphs[flow] == refused[0]:
             return refused[1]
-        if isinstance(self._backend, AnswersNeeds):
+        if self._many is not None:
             return self._answers[self._at[int(flows.need.array[flow])]]
         return self._answers[flow]
 
     def exactly(self, flows: FlowTable, number: int, flow: Flow) -> Readiness:
         """As ``Ready.exactly``: the backend's ``check``, remembered until its answers change."""
-        if not isinstance(self._backend, AnswersNeeds):
+        if self._many is None:
             return self.of(flows, number)
         key = (flow.id, flows.graphs[number])
         found = self._exact.get(key)
@@ -137,9 +138,7 @@ class ReadyByNeed:
         return Limits(self, ask, self._read)
 
     def files_of(self, flows: FlowTable, flow: int) -> Hashable:
-        """What flows must have in common for their models to be the same; None for one that cannot run here."""
-        if not self.of(flows, flow).runnable:
-            return None
+        """What flows must have in common for their models to be the same."""
         need = flows.needs.get(int(flows.need.array[flow]))
         return need.files if need is not None else flows.ids[flow]
 
@@ -149,14 +148,18 @@ class Limits:
 
     def __init__(self, ready: ReadyByNeed, ask: Callable[[Flow], tuple[str, ...]], read: Callable[[str], Flow]) -> None:
         self._ready, self._ask, self._read = ready, ask, read
-        self._known: dict[Hashable, tuple[str, ...]] = {None: ()}
+        self._known: dict[Hashable, tuple[str, ...]] = {}
+        self._by_need: dict[int, tuple[str, ...]] = {0: ()}
 
     def of(self, flows: FlowTable, flow: int) -> tuple[str, ...]:
         """The words that the flow's model cannot draw; none for a flow that cannot run here."""
-        files = self._ready.files_of(flows, flow)
-        if files not in self._known:
-            self._known[files] = self._ask(self._read(flows.ids[flow]))
-        return self._known[files]
+        need = int(flows.need.array[flow]) if self._ready.of(flows, flow).runnable else 0
+        if need not in self._by_need:
+            files = self._ready.files_of(flows, flow)
+            if files not in self._known:
+                self._known[files] = self._ask(self._read(flows.ids[flow]))
+            self._by_need[need] = self._known[files]
+        return self._by_need[need]
 
 
 class LimitsByFlow:

@@ -20,9 +20,11 @@ from imagewright.retrieval.fit_store import WEIGHTS, pack_fit, read_scores_of, u
 from imagewright.retrieval.fitted import Fitted, Fresh
 from imagewright.retrieval.flow_table import FlowTable
 from imagewright.retrieval.prompt_table import PromptTable
+from imagewright.schemas import Flow
 
 SMALL_ROWS, SMALL_FLOWS = 50_000, 2_500
 REFIT_SHARE = 0.01
+_FLOWS_READ = 512
 Key = tuple[str, bool]
 """A backend, and whether critics' verdicts count."""
 
@@ -39,6 +41,7 @@ class Shelf:
         """Of each key the generation of the fit, the scores in it, and the fit."""
         self._fresh: dict[Key, int] = {}
         self._small, self._facts_known = True, False
+        self._flows_read: dict[str, Flow] = {}
         self.made: dict[object, object] = {}
         """What was derived from the tables as they are; emptied when they change."""
 
@@ -72,6 +75,15 @@ class Shelf:
             return False
         return self._fresh.get(key, 0) > REFIT_SHARE * self._fits[key][1]
 
+    def read_flow(self, db: sqlite3.Connection, name: str) -> Flow:
+        """The flow called ``name``, kept for as long as nothing changes."""
+        found = self._flows_read.get(name)
+        if found is None:
+            found = self._flows_read[name] = store.read_flow(db, name)
+            if len(self._flows_read) > _FLOWS_READ:
+                del self._flows_read[next(iter(self._flows_read))]
+        return found
+
     # --- inside -----------------------------------------------------------------------------
 
     def _make_ready(self, db: sqlite3.Connection) -> None:
@@ -84,6 +96,7 @@ class Shelf:
         if now == before:
             return
         self.made.clear()
+        self._flows_read.clear()
         self._small = _at_most(db, "evidence", SMALL_ROWS) and _at_most(db, "flow_facts", SMALL_FLOWS)
         if before < 0 or self._small or int(store.fact(db, "bulk") or 0) > before:
             self.flows, self.prompts = FlowTable(self._dimension), PromptTable(self._dimension)
