@@ -169,9 +169,9 @@ def _put_flows(db: sqlite3.Connection, world: World) -> None:
                 text = card.model_dump_json(exclude_defaults=True)
                 flows.append((name, text, graph, mine, mine, "user", pack_vector(vector), changed))
                 facts.append((name, base.need, int(flow_facts.draws_text(card)), card.kind, card.base_model, base.kin,
-                              -1.0, mine, mine, card.title, "user", 1, changed))  # fmt: skip
+                              -1.0, mine, mine, card.title, "user", 1, changed, 0))  # fmt: skip
             db.executemany(f"INSERT INTO flows VALUES ({', '.join('?' * 8)})", flows)
-            db.executemany(f"INSERT INTO flow_facts VALUES ({', '.join('?' * 13)})", facts)
+            db.executemany(f"INSERT INTO flow_facts VALUES ({', '.join('?' * 14)})", facts)
 
 
 def _put_prompts(db: sqlite3.Connection, world: World) -> None:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from statistics import median
 
 import numpy as np
+from numpy.typing import NDArray
 
 from imagewright.retrieval import store
 from imagewright.retrieval.cells import FloatArray, Ints
@@ -34,6 +35,8 @@ _ROUNDS = 8
 """How often candidates are looked for anew where all that seemed to run were refused."""
 CARDS = 128
 """How many of the nearest cards are looked at."""
+DOUBT = 0.1
+"""How far below the middle of its kin a flow that was never scored stands, in halves of its own interval."""
 FIT_WIDTH = 0.15
 """How much nearer (cosine) a card must be to the prompt than every measured flow's card for the whole bonus."""
 FIT_FROM, FIT_WHOLE = 0.2, 0.4
@@ -216,7 +219,38 @@ def _estimate(index: FlowIndex, shelf: Shelf, fit: Fitted, asked: _Asked, ready:
     units = flows.unit.array[chosen]
     cells = fit.near_cells(units, near, kernel, among, shared)
     standing = fit.standing(units, shared)
-    return chosen, conclude(fit.common, standing, cells, _fit(shelf, fit, tops.codes, chosen, cards, asked.vector))
+    claims = _fit(shelf, fit, tops.codes, chosen, cards, asked.vector)
+    claims[tops.lead[units] != chosen] = 0.0  # what draws the same as another flow has that one's scores to go by
+    found = conclude(fit.common, standing, cells, claims)
+    return chosen, replace(found, mean=hold_back(found, standing.cells == 0, claims, _bases(shelf, chosen)))
+
+
+def hold_back(
+    found: Estimates, new: NDArray[np.bool_], claims: FloatArray, bases: Sequence[str]
+) -> FloatArray:  # fmt: skip
+    """The estimates with flows that were never scored below the middle of their kin's, unless their cards claim more.
+
+    What was never tried is not chosen over what was: a ``new`` flow stands ``DOUBT`` of the half of its own interval
+    below the mean estimate of the scored flows on its base model, as far as its card does not speak of the prompt
+    better than the cards of scored flows (``claims``, from 0 to 1).
+    """
+    mean = found.mean.copy()
+    scored: dict[str, list[float]] = {}
+    for base, value in ((base, value) for base, value, is_new in zip(bases, mean, new, strict=True) if not is_new):
+        scored.setdefault(base, []).append(float(value))
+    for place in np.flatnonzero(new):
+        base = bases[int(place)]
+        kin = scored.get(base, []) if base else []
+        if kin:
+            most = float(np.mean(kin)) - DOUBT * float(found.high[place] - found.low[place]) / 2
+            held = max(min(float(mean[place]), most), float(found.low[place]))
+            mean[place] = claims[place] * mean[place] + (1.0 - claims[place]) * held
+    return mean
+
+
+def _bases(shelf: Shelf, chosen: Ints) -> list[str]:
+    groups = list(shelf.flows.groups)
+    return [groups[group][0] for group in shelf.flows.group.array[chosen].tolist()]
 
 
 def _shared(shelf: Shelf, fit: Fitted, labels: tuple[str, ...]) -> list[bool]:

@@ -27,7 +27,7 @@ STEP = """
         id TEXT PRIMARY KEY, need INTEGER NOT NULL, draws INTEGER NOT NULL,
         kind TEXT NOT NULL, base TEXT NOT NULL, kin TEXT NOT NULL, benchmark REAL NOT NULL, shape TEXT NOT NULL,
         graph_hash TEXT NOT NULL, title TEXT NOT NULL, origin TEXT NOT NULL, enabled INTEGER NOT NULL,
-        changed INTEGER NOT NULL
+        changed INTEGER NOT NULL, again INTEGER NOT NULL
     ) WITHOUT ROWID;
     CREATE INDEX flow_facts_by_change ON flow_facts (changed);
     CREATE TABLE flow_files (
@@ -62,9 +62,10 @@ def put(db: sqlite3.Connection, flow: Flow, graph_hash: str, shape: str, origin:
     same = f"{shape} {REGIONS}" if REGIONS in card.tags else shape
     kin = json.dumps([sorted(set(card.loras)), sorted(set(card.samplers))])
     db.execute(
-        "INSERT OR REPLACE INTO flow_facts VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        "INSERT OR REPLACE INTO flow_facts VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
         (flow.id, need, int(draws_text(card)), card.kind, card.base_model, kin, benchmark(card), same, graph_hash,
-         card.title, origin, int(row["enabled"]) if row else 1, changed),
+         card.title, origin, int(row["enabled"]) if row else 1, changed,
+         int(card.duplicate_of is not None)),
     )  # fmt: skip
     db.execute("DELETE FROM gone WHERE id = ?", (flow.id,))
     db.execute("DELETE FROM flow_files WHERE flow = ?", (flow.id,))
@@ -78,6 +79,11 @@ def drop(db: sqlite3.Connection, flow_id: str, changed: int) -> None:
     db.execute("DELETE FROM flow_facts WHERE id = ?", (flow_id,))
     db.execute("DELETE FROM flow_files WHERE flow = ?", (flow_id,))
     db.execute("INSERT OR REPLACE INTO gone VALUES (?, ?)", (flow_id, changed))
+
+
+def switch(db: sqlite3.Connection, flow_id: str, on: bool, changed: int) -> None:
+    """Say whether a flow is offered."""
+    db.execute("UPDATE flow_facts SET enabled = ?, changed = ? WHERE id = ?", (int(on), changed, flow_id))
 
 
 def need_number(db: sqlite3.Connection, need: Need) -> int:

@@ -65,7 +65,7 @@ class FlowTable:
         """Bring in what changed after generation ``since``; -1 for everything."""
         self.needs |= read_needs(db, max(self.needs, default=0))
         where = "WHERE f.changed > ?" if since >= 0 else "WHERE ? < 0"
-        for row in db.execute(f"{_COLUMNS} {where} ORDER BY f.origin, f.id", (since,)):
+        for row in db.execute(f"{_COLUMNS} {where} ORDER BY f.again, f.origin, f.id", (since,)):
             self._put(row)
         if since >= 0:
             self._drop(str(row["id"]) for row in db.execute("SELECT id FROM gone WHERE changed > ?", (since,)))

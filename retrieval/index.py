@@ -19,7 +19,7 @@ from imagewright.database import database, transaction
 from imagewright.errors import BadInput
 from imagewright.flow_format import graph_hash
 from imagewright.ports import AnswersNeeds, Backend
-from imagewright.retrieval import builtin, store
+from imagewright.retrieval import builtin, flow_facts, store
 from imagewright.retrieval.card import card_text
 from imagewright.retrieval.cells import Ints
 from imagewright.retrieval.chroma_mirror import ChromaMirror, MirrorBusy, Space
@@ -88,6 +88,16 @@ class FlowIndex:
                 for flow, vector in zip(flows, vectors, strict=True)
             ]
 
+    def find_same(self, flow: Flow) -> str | None:
+        """The id of a stored flow with the graph and the card of ``flow``: added again, it would be nothing new."""
+        with self.reading() as db:
+            same = db.execute("SELECT id, card, graph FROM flows WHERE shape_hash = ?", (store.shape_of(flow),))
+            for row in same:
+                found = store.flow_from(row)
+                if graph_hash(found.graph) == graph_hash(flow.graph) and store.bare(found) == store.bare(flow):
+                    return found.id
+        return None
+
     def _put(
         self, db: sqlite3.Connection, flow: Flow, vector: Sequence[float], changed: int, *, replace: bool, rename: bool
     ) -> Flow:
@@ -123,6 +133,21 @@ class FlowIndex:
             if flow_id not in known:
                 raise _no_flow(flow_id, known)
             store.drop_flow(db, flow_id, store.bump(db))
+
+    def switch(self, flow_id: str, on: bool) -> None:
+        """Offer a flow, or offer it no more until it is switched on again; its scores stay and go on counting.
+
+        Raises:
+            BadInput: there is no such flow, or the database cannot be written.
+        """
+        self.get(flow_id)
+        with self._writing() as db:
+            flow_facts.switch(db, flow_id, on, store.bump(db))
+
+    def switched_off(self) -> frozenset[str]:
+        """The flows that are not offered because a person said so."""
+        with self.reading() as db:
+            return frozenset(row["id"] for row in db.execute("SELECT id FROM flow_facts WHERE enabled = 0"))
 
     def list(self) -> tuple[Flow, ...]:
         """Every flow, sorted by id."""

@@ -93,6 +93,16 @@ def put_flow(db: sqlite3.Connection, flow: Flow, vector: Sequence[float], origin
     return mine
 
 
+def shape_of(flow: Flow) -> str:
+    """The hash of what a flow draws."""
+    return shape_hash(flow.graph, flow.card.slots)
+
+
+def bare(flow: Flow) -> Card:
+    """The card without what depends on the other flows of the index and on the file that it came from."""
+    return flow.card.model_copy(update={"duplicate_of": None, "source": ""})
+
+
 def drop_flow(db: sqlite3.Connection, flow_id: str, changed: int) -> None:
     """Remove a flow; its scores stay."""
     db.execute("DELETE FROM flows WHERE id = ?", (flow_id,))
