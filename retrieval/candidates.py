@@ -17,6 +17,7 @@ from imagewright.retrieval.estimate import Estimates, conclude, kernel_of
 from imagewright.retrieval.features import features
 from imagewright.retrieval.fitted import Fitted
 from imagewright.retrieval.index import FlowIndex
+from imagewright.retrieval.neighbours import nearest
 from imagewright.retrieval.prompt_table import share_labels
 from imagewright.retrieval.ready import MINI, OUT, Codes, Limits, LimitsByFlow, Ready, ReadyByFlow
 from imagewright.retrieval.retrieve import Tops, candidates, make_tops
@@ -31,6 +32,8 @@ REACHED = 512
 """How many of the nearest by embedding are looked at for those: an embedding does not see what prompts are alike in."""
 OTHERS = 2
 """How many flows that cannot run here are listed at least, where there are any."""
+_SPARE = 8
+"""How many more than twice the list are kept of those that run here and of the others, for when some are refused."""
 _ROUNDS = 8
 """How often candidates are looked for anew where all that seemed to run were refused."""
 CARDS = 128
@@ -80,10 +83,11 @@ def _choose(
     """The short list; what runs on it was asked about exactly, and what was refused gave its place to others."""
     for _ in range(_ROUNDS):
         flows, found = _estimate(index, shelf, fit, asked, ready)
-        scored = _score(shelf, found, flows, ready, asked, limits)
+        most = 2 * k + _SPARE
+        scored = _score(shelf, found, flows, ready, asked, limits, most)
         refused, could_run = 0, any(item.readiness.runnable for item in scored)
         while True:
-            chosen = _shortlist(sorted(scored, key=_by_key), k, asked.named)
+            chosen = _shortlist(sorted(scored, key=_by_place), k, asked.named)
             wrong = _refused(db, shelf, chosen, ready)
             if not wrong:
                 break
@@ -102,18 +106,26 @@ def _refused(db: sqlite3.Connection, shelf: Shelf, chosen: Sequence[_Scored], re
 
 
 def _score(
-    shelf: Shelf, found: Estimates, chosen: Ints, ready: Ready, asked: _Asked, limits: Limits | LimitsByFlow
+    shelf: Shelf, found: Estimates, chosen: Ints, ready: Ready, asked: _Asked, limits: Limits | LimitsByFlow, most: int
 ) -> list[_Scored]:
+    """The candidates best first, ``most`` of those that run here, that could, and that never will."""
     flows = shelf.flows
-    figures, units = flows.benchmark.array[chosen].tolist(), flows.unit.array[chosen].tolist()
-    means = found.mean.tolist()
-    scored = []
-    for place, flow in enumerate(chosen.tolist()):
-        words = limits.of(flows, flow)
-        drawable = _drawable(asked.parsed, words) if words else 1.0
-        key = (drawable < 1.0, -round(means[place] * drawable, 6), -figures[place],
-               flows.first_of(units[place]) != flow, flows.ids[flow])  # fmt: skip
-        scored.append(_Scored(flows.ids[flow], found, place, ready.of(flows, flow), drawable, key))
+    names = [flows.ids[flow] for flow in chosen.tolist()]
+    words = [limits.of(flows, flow) for flow in chosen.tolist()]
+    share = {each: _drawable(asked.parsed, each) if each else 1.0 for each in set(words)}
+    drawable = np.array([share[each] for each in words])
+    again = [flows.first_of(unit) != flow for unit, flow in zip(
+        flows.unit.array[chosen].tolist(), chosen.tolist(), strict=True)]  # fmt: skip
+    mean = np.round(found.mean * drawable, 6)
+    order = np.lexsort((np.array(names), again, -flows.benchmark.array[chosen], -mean, drawable < 1.0))
+    scored: list[_Scored] = []
+    left = {(True, True): most, (False, True): most, (False, False): most}
+    for place in order.tolist():
+        readiness = ready.of(flows, int(chosen[place]))
+        kind = (readiness.runnable, readiness.curable)
+        if left[kind] > 0 or names[place] == asked.named:
+            left[kind] -= 1
+            scored.append(_Scored(names[place], found, place, readiness, float(drawable[place]), len(scored)))
     return scored
 
 
@@ -131,8 +143,8 @@ class _Scored:
     place: int
     readiness: Readiness
     drawable: float
-    key: tuple[bool, float, float, bool, str]
-    """Sorts best first: words that can be drawn, estimate, published benchmark, one that draws the same as another
+    at: int
+    """Its place among all: words that can be drawn, estimate, published benchmark, those that draw the same as another
     after it, id."""
 
 
@@ -166,8 +178,8 @@ def _measured_cost(db: sqlite3.Connection, shelf: Shelf, flow: Flow, backend: st
     return cost if isinstance(cost, float) else None
 
 
-def _by_key(item: _Scored) -> tuple[bool, float, float, bool, str]:
-    return item.key
+def _by_place(item: _Scored) -> int:
+    return item.at
 
 
 def _shortlist(scored: Sequence[_Scored], k: int, named: str | None) -> list[_Scored]:
@@ -177,11 +189,11 @@ def _shortlist(scored: Sequence[_Scored], k: int, named: str | None) -> list[_Sc
     kept = unable[: min(OTHERS, k - 1)] + able[: max(1, k - min(OTHERS, len(unable)))]
     chosen = {item.flow for item in kept}
     rest = [item for item in scored if item.flow not in chosen]
-    best = sorted((kept + rest[: max(0, k - len(kept))]), key=_by_key)[: max(k, 0)]
+    best = sorted((kept + rest[: max(0, k - len(kept))]), key=_by_place)[: max(k, 0)]
     asked = [item for item in scored if item.flow == named and item not in best]
     if asked and best:
         best.remove(next((item for item in reversed(best) if item.readiness.runnable), best[-1]))
-    return sorted(best + asked, key=_by_key)
+    return sorted(best + asked, key=_by_place)
 
 
 def _drawable(parsed: ParsedPrompt, words: Sequence[str]) -> float:
@@ -211,10 +223,10 @@ class _Asked:
 def _estimate(index: FlowIndex, shelf: Shelf, fit: Fitted, asked: _Asked, ready: Ready) -> tuple[Ints, Estimates]:
     """The candidates, by number, and what they would score."""
     flows = shelf.flows
-    near, kernel, among = _near(index, shelf, fit, asked)
+    near, kernel, among = _near(shelf, fit, asked)
     shared = _shared(shelf, fit, asked.categories.labels)
     tops = _tops(shelf, fit, ready.codes(flows))
-    cards = index.near_cards(shelf, asked.vector, CARDS)
+    cards = index.neighbours.cards(flows, asked.vector, CARDS, index.on_note)
     chosen = candidates(flows, fit, tops, near, kernel, shared, cards, asked.named, asked.everything)
     units = flows.unit.array[chosen]
     cells = fit.near_cells(units, near, kernel, among, shared)
@@ -226,31 +238,36 @@ def _estimate(index: FlowIndex, shelf: Shelf, fit: Fitted, asked: _Asked, ready:
 
 
 def hold_back(
-    found: Estimates, new: NDArray[np.bool_], claims: FloatArray, bases: Sequence[str]
+    found: Estimates, new: NDArray[np.bool_], claims: FloatArray, bases: Ints
 ) -> FloatArray:  # fmt: skip
     """The estimates with flows that were never scored below the middle of their kin's, unless their cards claim more.
 
     What was never tried is not chosen over what was: a ``new`` flow stands ``DOUBT`` of the half of its own interval
     below the mean estimate of the scored flows on its base model, as far as its card does not speak of the prompt
-    better than the cards of scored flows (``claims``, from 0 to 1).
+    better than the cards of scored flows (``claims``, from 0 to 1). ``bases`` numbers the base models; -1 for none.
     """
+    scored = ~new & (bases >= 0)
+    size = int(bases.max(initial=-1)) + 1
+    count = np.bincount(bases[scored], minlength=size)
+    middle = np.bincount(bases[scored], weights=found.mean[scored], minlength=size) / np.maximum(count, 1)
+    held = new & (bases >= 0)
+    held[held] = count[bases[held]] > 0
+    most = middle[bases[held]] - DOUBT * (found.high[held] - found.low[held]) / 2
+    below = np.maximum(np.minimum(found.mean[held], most), found.low[held])
     mean = found.mean.copy()
-    scored: dict[str, list[float]] = {}
-    for base, value in ((base, value) for base, value, is_new in zip(bases, mean, new, strict=True) if not is_new):
-        scored.setdefault(base, []).append(float(value))
-    for place in np.flatnonzero(new):
-        base = bases[int(place)]
-        kin = scored.get(base, []) if base else []
-        if kin:
-            most = float(np.mean(kin)) - DOUBT * float(found.high[place] - found.low[place]) / 2
-            held = max(min(float(mean[place]), most), float(found.low[place]))
-            mean[place] = claims[place] * mean[place] + (1.0 - claims[place]) * held
+    mean[held] = claims[held] * mean[held] + (1.0 - claims[held]) * below
     return mean
 
 
-def _bases(shelf: Shelf, chosen: Ints) -> list[str]:
-    groups = list(shelf.flows.groups)
-    return [groups[group][0] for group in shelf.flows.group.array[chosen].tolist()]
+def _bases(shelf: Shelf, chosen: Ints) -> Ints:
+    """A number for the base model of each candidate; -1 for none."""
+    if "bases" not in shelf.made:
+        number = {"": -1}
+        for base, _, _ in shelf.flows.groups:
+            number.setdefault(base, len(number) - 1)
+        shelf.made["bases"] = np.array([number[base] for base, _, _ in shelf.flows.groups], dtype=np.int64)
+    known = shelf.made["bases"]
+    return np.asarray(np.asarray(known)[shelf.flows.group.array[chosen]])
 
 
 def _shared(shelf: Shelf, fit: Fitted, labels: tuple[str, ...]) -> list[bool]:
@@ -272,11 +289,11 @@ def _tops(shelf: Shelf, fit: Fitted, codes: Codes) -> Tops:
     return tops
 
 
-def _near(index: FlowIndex, shelf: Shelf, fit: Fitted, asked: _Asked) -> tuple[Ints, FloatArray, FloatArray]:
+def _near(shelf: Shelf, fit: Fitted, asked: _Asked) -> tuple[Ints, FloatArray, FloatArray]:
     """The prompts of evidence that are most similar to this one, by embedding and features; the kernels to them, and
     among them."""
     prompts, said = shelf.prompts, features(asked.parsed)
-    reached = index.near_evidence(shelf, fit, asked.vector, REACHED)
+    reached = nearest(prompts.vectors, asked.vector, REACHED, fit.flows_at > 0)
     cosine = (prompts.vectors[reached] @ asked.vector).astype(np.float64)
     alike = prompts.said.to(said, cosine, reached)
     best = np.argsort(-alike, kind="stable")[:_NEAR]

@@ -16,7 +16,7 @@ from imagewright.retrieval.embed import Vector
 from imagewright.retrieval.flow_facts import read_needs
 
 _COLUMNS = """
-    SELECT f.id, f.need, f.draws, f.base, f.kin, f.benchmark, f.shape, f.graph_hash, f.enabled, s.vector
+    SELECT f.id, f.need, f.draws, f.base, f.kin, f.benchmark, f.shape, f.graph_hash, f.enabled, f.changed, s.vector
     FROM flow_facts f JOIN flows s ON s.id = f.id
 """
 Group = tuple[str, frozenset[str], frozenset[str]]
@@ -37,7 +37,7 @@ class FlowTable:
         self.members: list[list[int]] = []
         """The flows of each unit; the first stands for it."""
         self.groups: dict[Group, int] = {}
-        self.unit, self.group, self.need = (_Column(np.int64) for _ in range(3))
+        self.unit, self.group, self.need, self.changed = (_Column(np.int64) for _ in range(4))
         self.live, self.benchmark = _Column(np.bool_), _Column(np.float64)
         self._vectors = np.zeros((16, dimension), dtype=np.float32)
         self.needs: dict[int, Need] = {}
@@ -87,7 +87,7 @@ class FlowTable:
             self.members[unit].append(number)
         self.graphs[number] = row["graph_hash"]
         for column, value in ((self.unit, unit), (self.group, group), (self.need, row["need"]), (self.live, live),
-                              (self.benchmark, row["benchmark"])):  # fmt: skip
+                              (self.benchmark, row["benchmark"]), (self.changed, row["changed"])):  # fmt: skip
             column.put(number, value)
         self._vectors[number] = np.frombuffer(row["vector"], dtype="<f4")
         self.version += 1

@@ -26,6 +26,7 @@ from imagewright.retrieval.chroma_mirror import ChromaMirror, MirrorBusy, Space
 from imagewright.retrieval.embed import Vector
 from imagewright.retrieval.evidence import PromptFacts, facts_by_prompt
 from imagewright.retrieval.fitted import Fitted
+from imagewright.retrieval.neighbours import EXACT_UP_TO, Neighbours, Truth
 from imagewright.retrieval.ready import ReadyByNeed
 from imagewright.retrieval.shelf import Shelf, refit
 from imagewright.schemas import Card, Evidence, Flow
@@ -52,7 +53,8 @@ class FlowIndex:
         self.path = path
         self.embedder = embedder
         self.on_note = on_note
-        self._mirror = ChromaMirror(chroma_dir, _Truth(path))
+        self._mirror = ChromaMirror(chroma_dir, Truth(path))
+        self.neighbours = Neighbours(chroma_dir, path)
         self._derived: dict[Hashable, tuple[int, Any]] = {}
         self._shelf = Shelf(embedder.dimension)
         self._refitting = threading.Lock()
@@ -154,6 +156,11 @@ class FlowIndex:
         with self.reading() as db:
             return tuple(store.flow_from(row) for row in db.execute("SELECT id, card, graph FROM flows ORDER BY id"))
 
+    def ids(self) -> tuple[str, ...]:
+        """The id of every flow, sorted."""
+        with self.reading() as db:
+            return tuple(row["id"] for row in db.execute("SELECT id FROM flow_facts ORDER BY id"))
+
     def edit(self, flow_id: str, change: Callable[[Flow], Card]) -> Flow:
         """Give a flow another card, made by ``change`` from the flow as it is; its graph and scores stay.
 
@@ -218,14 +225,6 @@ class FlowIndex:
         with self.reading() as db:
             found = store.vectors(db, "prompts", [store.prompt_id(text) for text in texts])
         return {text: found[store.prompt_id(text)] for text in texts if store.prompt_id(text) in found}
-
-    def near_evidence(self, shelf: Shelf, fit: Fitted, vector: Vector, k: int) -> Ints:
-        """The ``k`` prompts with scores in ``fit`` that are nearest to a unit vector, by number, nearest first."""
-        return nearest(shelf.prompts.vectors, vector, k, fit.flows_at > 0)
-
-    def near_cards(self, shelf: Shelf, vector: Vector, k: int) -> Ints:
-        """The ``k`` flows whose cards are nearest to a unit vector, by number, nearest first."""
-        return nearest(shelf.flows.vectors, vector, k, shelf.flows.live.array)
 
     # --- the whole ---
 
@@ -301,6 +300,8 @@ class FlowIndex:
         self._embed_anew()
         try:
             self._mirror.rebuild()
+            if len(self.ids()) > EXACT_UP_TO:
+                self.neighbours.serving.build()
         except (MirrorBusy, OSError) as error:
             raise BadInput(f"cannot rebuild the vector index: {error}", "try again when it is free") from error
 
@@ -346,33 +347,6 @@ class FlowIndex:
             found = store.vectors(db, space, proposed)
         scored = [(key, float(item @ _array(vector))) for key, item in found.items()]
         return tuple(sorted(scored, key=lambda pair: (-pair[1], pair[0]))[:k])
-
-
-def nearest(vectors: Vector, vector: Vector, k: int, among: NDArray[np.bool_]) -> Ints:
-    """The numbers of the ``k`` rows of ``vectors`` nearest to a unit vector, of those in ``among``, nearest first."""
-    cosine = np.where(among, vectors @ vector, np.float32(-2.0))
-    top = np.argpartition(-cosine, k)[:k] if k < len(cosine) else np.arange(len(cosine))
-    top = top[cosine[top] > -2.0]
-    return top[np.lexsort((top, -cosine[top]))]
-
-
-class _Truth:
-    """The index's tables as the mirror asks for them."""
-
-    def __init__(self, path: Path) -> None:
-        self._path = path
-
-    def generation(self) -> int:
-        with database(self._path, store.OWNER, store.INDEX_TABLES) as db:
-            return store.generation(db)
-
-    def ids(self, space: Space) -> Mapping[str, int]:
-        with database(self._path, store.OWNER, store.INDEX_TABLES) as db:
-            return store.ids(db, space)
-
-    def vectors(self, space: Space, ids: Sequence[str]) -> Mapping[str, Vector]:
-        with database(self._path, store.OWNER, store.INDEX_TABLES) as db:
-            return store.vectors(db, space, ids)
 
 
 def _array(vector: Sequence[float]) -> Vector:
