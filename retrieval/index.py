@@ -83,7 +83,7 @@ class FlowIndex:
             BadInput: an id is taken and neither is asked for; or the database cannot be written.
         """
         vectors = self.embedder.embed([card_text(flow) for flow in flows])
-        with self._writing() as db:
+        with self.writing() as db:
             changed = store.bump(db)
             return [
                 self._put(db, flow, vector, changed, replace=replace, rename=rename)
@@ -130,7 +130,7 @@ class FlowIndex:
         Raises:
             BadInput: there is no such flow.
         """
-        with self._writing() as db:
+        with self.writing() as db:
             known = sorted(store.flow_origins(db))
             if flow_id not in known:
                 raise _no_flow(flow_id, known)
@@ -143,7 +143,7 @@ class FlowIndex:
             BadInput: there is no such flow, or the database cannot be written.
         """
         self.get(flow_id)
-        with self._writing() as db:
+        with self.writing() as db:
             flow_facts.switch(db, flow_id, on, store.bump(db))
 
     def switched_off(self) -> frozenset[str]:
@@ -172,7 +172,7 @@ class FlowIndex:
         flow = self.get(flow_id)
         edited = flow.model_copy(update={"card": change(flow)})
         vector = self.embedder.embed([card_text(edited)])[0]
-        with self._writing() as db:
+        with self.writing() as db:
             store.put_flow(db, edited, vector, "user", store.bump(db))
         return edited
 
@@ -193,7 +193,7 @@ class FlowIndex:
         facts = prompts or {}
         texts = sorted({row.prompt for row in rows})
         vectors = self.embedder.embed(texts)
-        with self._writing() as db:
+        with self.writing() as db:
             changed = store.bump(db)
             for text, vector in zip(texts, vectors, strict=True):
                 store.put_prompt(db, text, facts.get(text, PromptFacts()), vector, changed)
@@ -309,6 +309,10 @@ class FlowIndex:
         """The ids that the vector index holds, after bringing it up to date; for tests and ``flows check``."""
         return self._mirror.ids(space)
 
+    def vector_fault(self) -> str:
+        """What is wrong with the vector index, in one line; empty when it is whole or not made yet."""
+        return self._mirror.fault() or self.neighbours.serving.fault()
+
     def ensure_builtin(self) -> None:
         """Bring in the flows and evidence that this release ships; nothing to do but a hash when they are in."""
         builtin.ensure(self)
@@ -326,13 +330,13 @@ class FlowIndex:
         texts = sorted(self.prompt_facts())
         vectors = self.embedder.embed([*(card_text(flow) for flow in flows), *texts])
         keys = [("flows", flow.id) for flow in flows] + [("prompts", store.prompt_id(text)) for text in texts]
-        with self._writing() as db:
+        with self.writing() as db:
             changed = store.bump(db)
             for (space, key), vector in zip(keys, vectors, strict=True):
                 store.put_vector(db, space, key, vector, changed)
 
     @contextmanager
-    def _writing(self) -> Iterator[sqlite3.Connection]:
+    def writing(self) -> Iterator[sqlite3.Connection]:
         with self.reading() as db, transaction(db):
             yield db
 

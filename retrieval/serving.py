@@ -79,8 +79,18 @@ class Serving:
                     self._open = (name, generation, chroma_client(self._folder / name))
             except (Damaged, MirrorBusy) as error:
                 self._refused = name
-                raise MirrorBusy(f"{error}; rebuild it with: imagewright flows reindex") from error
+                raise MirrorBusy(f"the vector index is unusable ({error}); rebuild it with: imagewright flows reindex") from error
         return self._open
+
+    def fault(self) -> str:
+        """What is wrong with the folder that serves, in one line; empty when it is whole, or there is none."""
+        name, _ = read_current(self._folder)
+        try:
+            if name:
+                insist_on_whole(self._folder / name)
+        except Damaged as error:
+            return f"the vector index is damaged ({error}); rebuild it with: imagewright flows reindex"
+        return ""
 
     def generation(self) -> int:
         """The generation that is served; -1 for none."""

@@ -15,6 +15,7 @@ from imagewright.cli import comfyui as cli_comfyui
 from imagewright.cli import doctor as cli_doctor
 from imagewright.cli import eval as cli_eval
 from imagewright.cli import eval_llm as cli_eval_llm
+from imagewright.cli import eval_scale as cli_eval_scale
 from imagewright.cli import eval_selection as cli_eval_selection
 from imagewright.cli import flow_edit as cli_flow_edit
 from imagewright.cli import flows as cli_flows
@@ -68,6 +69,7 @@ app.add_typer(cli_bench.app, name="bench")
 app.add_typer(cli_runs.app, name="runs")
 cli_eval_llm.add_to(cli_eval.app)
 cli_eval_selection.add_to(cli_eval.app)
+cli_eval_scale.add_to(cli_eval.app)
 app.add_typer(cli_eval.app, name="eval")
 app.add_typer(cli_comfyui.app, name="comfyui")
 app.add_typer(cli_threads.app, name="threads")

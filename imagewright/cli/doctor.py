@@ -17,7 +17,7 @@ import typer
 from imagewright.cli.options import DeviceOption, JsonFlag, ModelsOption
 from imagewright.cli.runs import engine
 from imagewright.cli.terminal.text import clean, emit, emit_json, is_terminal, render, table
-from imagewright.errors import ImagewrightError
+from imagewright.errors import BadInput, ImagewrightError
 
 if TYPE_CHECKING:
     from imagewright.container import Imagewright
@@ -98,7 +98,10 @@ def _folder(folder: Path) -> Finding:
 
 
 def _index(opened: Imagewright) -> str:
-    return f"{len(opened.index.list())} flows, generation {opened.index.generation}"
+    fault = opened.index.vector_fault()
+    if fault:
+        raise BadInput(fault, "imagewright flows reindex")
+    return f"{len(opened.index.ids())} flows, generation {opened.index.generation}"
 
 
 def _log(opened: Imagewright) -> str:
