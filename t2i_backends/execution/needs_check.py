@@ -7,6 +7,7 @@ its range, a link to the wrong output) is left to ``check_flow``.
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -30,6 +31,7 @@ from imagewright.t2i_backends.values.node_inputs import refuse
 
 _MOST_FOLDERS = 20_000
 """Below model folders that hold more folders than that, the others are not watched."""
+_ROOM_SECONDS = 1.0
 _STEP = 256_000_000
 """Free memory that moves by less than this many bytes asks no question anew."""
 _ELSEWHERE = "run this flow on a ComfyUI server"
@@ -52,6 +54,7 @@ class NeedAnswers:
         self._folders: tuple[Path, ...] = ()
         self._watched: set[Path] = set()
         self._stamp: Stamp = ()
+        self._measured: tuple[float, tuple[int, int], Room] | None = None
         self._room: tuple[int, ...] = ()
         self._asked: Sequence[Need] = ()
         self._given: tuple[Readiness, ...] = ()
@@ -61,7 +64,7 @@ class NeedAnswers:
 
         ``loaded`` and ``waiting`` are the bytes of this process's models that would make room.
         """
-        stamp, free = self._look(), room(self._device, loaded, waiting)
+        stamp, free = self._look(), self._free(loaded, waiting)
         steps = tuple(-1 if part is None else part // _STEP for part in (free.device, free.ram))
         if needs is self._asked and stamp == self._stamp and steps == self._room:
             return self._given
@@ -73,6 +76,13 @@ class NeedAnswers:
         self._stamp, self._room, self._asked = self._look(), steps, needs
         self._given = found
         return self._given
+
+    def _free(self, loaded: int, waiting: int) -> Room:
+        """The free memory, at most ``_ROOM_SECONDS`` old: it is not what is asked for at every prompt."""
+        now = time.monotonic()
+        if self._measured is None or now - self._measured[0] > _ROOM_SECONDS or self._measured[1] != (loaded, waiting):
+            self._measured = (now, (loaded, waiting), room(self._device, loaded, waiting))
+        return self._measured[2]
 
     def _answer(self, need: Need, free: Room) -> Readiness:
         known = self._known.get(need)

@@ -258,9 +258,15 @@ def main_weights(folder: Path) -> list[Path]:
 def read_config(file: Path) -> dict[str, object]:
     """A JSON object of a model folder; empty when it is absent or broken."""
     try:
-        found = json.loads(file.read_text("utf-8"))
+        stat = file.stat()
+        return dict(_read_config(file, stat.st_mtime_ns, stat.st_size))
     except (OSError, ValueError):
         return {}
+
+
+@lru_cache(maxsize=256)
+def _read_config(file: Path, changed: int, size: int) -> dict[str, object]:
+    found = json.loads(file.read_text("utf-8"))
     return found if isinstance(found, dict) else {}
 
 
