@@ -24,7 +24,7 @@ from imagewright.retrieval import flow_facts, store
 from imagewright.retrieval.builtin import load_shipped_flows
 from imagewright.retrieval.embed import Vector, pack_vector
 from imagewright.retrieval.evidence import PromptFacts
-from imagewright.retrieval.needing import need_of
+from imagewright.retrieval.needing import read_need
 from imagewright.schemas import Card, Flow, ParsedGroup, ParsedPrompt, ParsedRelation
 
 BACKEND = "diffusers"
@@ -58,7 +58,7 @@ class Asked:
     theme: int
 
 
-class World:
+class MadeUpWorld:
     """The themes, and what is drawn from them."""
 
     def __init__(self, size: Size, dimension: int) -> None:
@@ -95,13 +95,13 @@ class World:
         return Asked(text, ParsedPrompt(groups=groups, relations=relations), self._labels[theme], vector, theme)
 
 
-def make_index(path: Path, size: Size, dimension: int) -> World:
+def make_index(path: Path, size: Size, dimension: int) -> MadeUpWorld:
     """Write the index that ``size`` asks for to ``path``, unless it is there already.
 
     Raises:
         BadInput: the file holds another index, or the disk does not take it.
     """
-    world, wanted = World(size, dimension), repr(size)
+    world, wanted = MadeUpWorld(size, dimension), repr(size)
     with database(path, store.OWNER, store.INDEX_TABLES) as db:
         if store.fact(db, "made-up") == wanted:
             return world
@@ -133,7 +133,7 @@ def _bases(db: sqlite3.Connection) -> list[_Base]:
             _Base(
                 flow,
                 json.dumps(flow.graph),
-                flow_facts.need_number(db, need_of(flow)),
+                flow_facts.store_need(db, read_need(flow)),
                 json.dumps([sorted(set(flow.card.loras)), sorted(set(flow.card.samplers))]),
             )
             for flow in load_shipped_flows()
@@ -150,12 +150,12 @@ def _vary(number: int, seed: int, base: _Base) -> tuple[str, Card]:
     return graph, base.flow.card.model_copy(update={"title": " ".join(words), "description": about, "benchmarks": {}})
 
 
-def hash_of(size: Size, number: int) -> str:
+def make_up_hash(size: Size, number: int) -> str:
     """What stands for the hash of a flow's graph: every made-up flow draws something of its own."""
     return hashlib.sha256(f"{size.seed} {number}".encode()).hexdigest()
 
 
-def _put_flows(db: sqlite3.Connection, world: World) -> None:
+def _put_flows(db: sqlite3.Connection, world: MadeUpWorld) -> None:
     bases, size = _bases(db), world.size
     for first in range(0, size.flows, _COMMIT):
         numbers = range(first, min(first + _COMMIT, size.flows))
@@ -164,17 +164,17 @@ def _put_flows(db: sqlite3.Connection, world: World) -> None:
             vectors = world.cards(numbers)
             flows, facts = [], []
             for number, vector in zip(numbers, vectors, strict=True):
-                base, mine, name = bases[number % len(bases)], hash_of(size, number), f"made-{number:06}"
+                base, mine, name = bases[number % len(bases)], make_up_hash(size, number), f"made-{number:06}"
                 graph, card = _vary(number, size.seed, base)
                 text = card.model_dump_json(exclude_defaults=True)
                 flows.append((name, text, graph, mine, mine, "user", pack_vector(vector), changed))
-                facts.append((name, base.need, int(flow_facts.draws_text(card)), card.kind, card.base_model, base.kin,
+                facts.append((name, base.need, int(flow_facts.is_text_to_image(card)), card.kind, card.base_model, base.kin,
                               -1.0, mine, mine, card.title, "user", 1, changed, 0))  # fmt: skip
             db.executemany(f"INSERT INTO flows VALUES ({', '.join('?' * 8)})", flows)
             db.executemany(f"INSERT INTO flow_facts VALUES ({', '.join('?' * 14)})", facts)
 
 
-def _put_prompts(db: sqlite3.Connection, world: World) -> None:
+def _put_prompts(db: sqlite3.Connection, world: MadeUpWorld) -> None:
     with transaction(db):
         changed = store.bump(db)
         for number in range(world.size.prompts):
@@ -182,7 +182,7 @@ def _put_prompts(db: sqlite3.Connection, world: World) -> None:
             store.put_prompt(db, each.text, PromptFacts(each.parsed, each.labels), each.vector.tolist(), changed)
 
 
-def _put_scores(db: sqlite3.Connection, world: World) -> None:
+def _put_scores(db: sqlite3.Connection, world: MadeUpWorld) -> None:
     size = world.size
     rng = np.random.default_rng([size.seed, 11])
     strength = rng.normal(0.0, 0.08, size.flows)
@@ -196,7 +196,7 @@ def _put_scores(db: sqlite3.Connection, world: World) -> None:
     for first in range(0, size.flows, _COMMIT):
         rows = []
         for flow in range(first, min(first + _COMMIT, size.flows)):
-            mine = hash_of(size, flow)
+            mine = make_up_hash(size, flow)
             for prompt in np.unique(rng.integers(0, size.prompts, min(int(many[flow]), size.scores - done))).tolist():
                 value = level[prompt] + strength[flow] + gain[flow, theme[prompt]] + rng.normal(0.0, 0.1)
                 rows.append((f"made-{flow:06}", mine, keys[prompt], BACKEND, "made-up", 0, "sweep",

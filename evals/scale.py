@@ -19,7 +19,7 @@ from pathlib import Path
 import numpy as np
 
 from imagewright.errors import Fault
-from imagewright.evals.made_up_index import Asked, Size, World, make_index
+from imagewright.evals.made_up_index import Asked, Size, MadeUpWorld, make_index
 from imagewright.evals.retrieving import GivenVectors, Loss, measure_loss, select
 from imagewright.retrieval.embed import Vector
 from imagewright.retrieval.index import FlowIndex
@@ -64,7 +64,7 @@ class Scaled:
     """What it would be handed if every flow's scores by category stood in its context, as ComfyGen's do."""
 
 
-def size_of(flows: int, scores: int, seed: int = 1) -> Size:
+def choose_size(flows: int, scores: int, seed: int = 1) -> Size:
     """The made-up index of so many flows: scores in proportion to a hundred thousand flows, twenty prompts or more."""
     mine = max(1, round(scores * flows / 100_000)) if flows < 100_000 else scores
     return Size(flows, mine, int(min(10_000, max(300, mine / 20))), seed)
@@ -86,7 +86,7 @@ def measure_scale(flows: Sequence[int], scores: int, home: Path) -> Iterator[Sca
         yield Scaled(**{**found, "loss": loss})
 
 
-def scale_table(rows: Sequence[Scaled]) -> str:
+def format_scale(rows: Sequence[Scaled]) -> str:
     """Lines for a terminal."""
     names = ("flows", "scores", "first", "select p50", "p95", "dot p50", "p95", "thumb", "exhaustive", "as good",
              "memory", "disk", "tokens", "table")  # fmt: skip
@@ -143,7 +143,7 @@ def measure_one(home: Path, size: Size) -> Scaled:
     )  # fmt: skip
 
 
-def _thumb(index: FlowIndex, world: World, choose: Callable[[], object]) -> float:
+def _thumb(index: FlowIndex, world: MadeUpWorld, choose: Callable[[], object]) -> float:
     """The time of a thumb and the choice after it; the thumb is taken back."""
     from imagewright.evals.made_up_index import BACKEND
     from imagewright.retrieval import store
@@ -199,4 +199,4 @@ def _to_stderr(note: str) -> None:
 
 if __name__ == "__main__":
     _home, _flows, _scores = Path(sys.argv[1]), int(sys.argv[2]), int(sys.argv[3])
-    print(json.dumps(asdict(measure_one(_home, size_of(_flows, _scores)))))
+    print(json.dumps(asdict(measure_one(_home, choose_size(_flows, _scores)))))

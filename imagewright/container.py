@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from imagewright.memory.runs import RunLog
     from imagewright.memory.threads import Threads
     from imagewright.ports import Backend, Critic
-    from imagewright.retrieval.adding import Added, Known, Refused
+    from imagewright.retrieval.adding import Added, AlreadyThere, Refused
     from imagewright.retrieval.comfy.catalogue import Catalogue
     from imagewright.retrieval.embed import MiniLMEmbedder
     from imagewright.retrieval.index import FlowIndex
@@ -150,7 +150,7 @@ class Imagewright:
 
     def add_flows(
         self, paths: Sequence[Path | str], *, replace: bool = False, comfyui: str | None = None
-    ) -> Iterator[Added | Known | Refused]:
+    ) -> Iterator[Added | AlreadyThere | Refused]:
         """Put workflows into the index: files of any of ComfyUI's formats, PNGs it saved, or folders of them.
 
         Each is told of once it is stored, or refused with the reason; nothing stops at one that is refused. ``comfyui``

@@ -32,7 +32,7 @@ class Added:
 
 
 @dataclass(frozen=True)
-class Known:
+class AlreadyThere:
     """A flow that was in the index already, with the same graph and card: nothing was added."""
 
     path: Path
@@ -73,7 +73,7 @@ def _looks_like_one(file: Path) -> bool:
 
 def add_files(
     index: FlowIndex, files: Sequence[Path], catalogue: Catalogue, replace: bool = False
-) -> Iterator[Added | Known | Refused]:
+) -> Iterator[Added | AlreadyThere | Refused]:
     """Read and store ``files``, ``BATCH`` at a time, and tell of each; what is told is stored.
 
     Raises:
@@ -90,7 +90,7 @@ def add_files(
         for path, item in zip(group, read, strict=True):
             number += isinstance(item, Brought)
             if isinstance(item, Brought) and number in known:
-                yield Known(path, index.get(known[number]))
+                yield AlreadyThere(path, index.get(known[number]))
             elif isinstance(item, Brought):
                 yield Added(path, next(stored), tuple(item.skipped), tuple(item.notes))
             else:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from imagewright.errors import BadInput
 from imagewright.retrieval.chroma_mirror import MirrorBusy
-from imagewright.retrieval.neighbours import Truth
+from imagewright.retrieval.neighbours import IndexTables
 from imagewright.retrieval.serving import Serving
 
 
@@ -19,7 +19,7 @@ def main() -> None:
     with suppress(AttributeError, OSError):
         os.nice(10)
     with suppress(MirrorBusy, OSError, BadInput):
-        Serving(folder, Truth(database)).build()
+        Serving(folder, IndexTables(database)).build()
 
 
 if __name__ == "__main__":

@@ -13,14 +13,14 @@ from numpy.typing import NDArray
 from imagewright.retrieval import store
 from imagewright.retrieval.cells import FloatArray, Ints
 from imagewright.retrieval.embed import Vector
-from imagewright.retrieval.estimate import Estimates, conclude, kernel_of
+from imagewright.retrieval.estimate import Estimates, conclude, to_kernel
 from imagewright.retrieval.features import features
 from imagewright.retrieval.fitted import Fitted
 from imagewright.retrieval.index import FlowIndex
-from imagewright.retrieval.neighbours import nearest
-from imagewright.retrieval.prompt_table import share_labels
+from imagewright.retrieval.neighbours import find_nearest
+from imagewright.retrieval.prompt_table import find_sharing
 from imagewright.retrieval.ready import MINI, OUT, Codes, Limits, LimitsByFlow, Ready, ReadyByFlow
-from imagewright.retrieval.retrieve import Tops, candidates, make_tops
+from imagewright.retrieval.retrieve import Tops, find_candidates, make_tops
 from imagewright.retrieval.shelf import Shelf
 from imagewright.schemas import Candidate, Categories, Flow, ParsedPrompt, Readiness
 
@@ -172,7 +172,7 @@ def _measured_cost(db: sqlite3.Connection, shelf: Shelf, flow: Flow, backend: st
     key = ("seconds", flow.id, backend)
     if key not in shelf.made:
         graph = shelf.flows.graphs[shelf.flows.at[flow.id]]
-        found = store.seconds(db, flow.id, graph, backend)
+        found = store.read_seconds(db, flow.id, graph, backend)
         shelf.made[key] = round(median(found), 3) if found else None
     cost = shelf.made[key]
     return cost if isinstance(cost, float) else None
@@ -227,7 +227,7 @@ def _estimate(index: FlowIndex, shelf: Shelf, fit: Fitted, asked: _Asked, ready:
     shared = _shared(shelf, fit, asked.categories.labels)
     tops = _tops(shelf, fit, ready.codes(flows))
     cards = index.neighbours.cards(flows, asked.vector, CARDS, index.on_note)
-    chosen = candidates(flows, fit, tops, near, kernel, shared, cards, asked.named, asked.everything)
+    chosen = find_candidates(flows, fit, tops, near, kernel, shared, cards, asked.named, asked.everything)
     units = flows.unit.array[chosen]
     cells = fit.near_cells(units, near, kernel, among, shared)
     standing = fit.standing(units, shared)
@@ -271,11 +271,11 @@ def _bases(shelf: Shelf, chosen: Ints) -> Ints:
 
 
 def _shared(shelf: Shelf, fit: Fitted, labels: tuple[str, ...]) -> list[bool]:
-    """``share_labels``, asked once for the same labels and counts."""
+    """``find_sharing``, asked once for the same labels and counts."""
     key = ("shared", labels, id(fit), int(fit.prompts_of_set.sum()))
     known = shelf.made.get(key)
     if not isinstance(known, list):
-        known = shelf.made[key] = share_labels(labels, shelf.prompts.label_sets, fit.prompts_of_set)
+        known = shelf.made[key] = find_sharing(labels, shelf.prompts.label_sets, fit.prompts_of_set)
     return known
 
 
@@ -293,14 +293,14 @@ def _near(shelf: Shelf, fit: Fitted, asked: _Asked) -> tuple[Ints, FloatArray, F
     """The prompts of evidence that are most similar to this one, by embedding and features; the kernels to them, and
     among them."""
     prompts, said = shelf.prompts, features(asked.parsed)
-    reached = nearest(prompts.vectors, asked.vector, REACHED, fit.flows_at > 0)
+    reached = find_nearest(prompts.vectors, asked.vector, REACHED, fit.flows_at > 0)
     cosine = (prompts.vectors[reached] @ asked.vector).astype(np.float64)
     alike = prompts.said.to(said, cosine, reached)
     best = np.argsort(-alike, kind="stable")[:_NEAR]
     near = reached[best]
     vectors = np.concatenate([asked.vector[None, :], prompts.vectors[near]])
     among = prompts.said.among(said, (vectors @ vectors.T).astype(np.float64), near)
-    return near, kernel_of(among[0, 1:]), kernel_of(among[1:, 1:])
+    return near, to_kernel(among[0, 1:]), to_kernel(among[1:, 1:])
 
 
 def _fit(shelf: Shelf, fit: Fitted, codes: Codes, chosen: Ints, cards: Ints, vector: Vector) -> FloatArray:

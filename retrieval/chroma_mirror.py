@@ -113,7 +113,7 @@ class ChromaMirror:
             MirrorBusy: the lock is not free, or Chroma cannot read its folder.
         """
         with self._open() as client:
-            collection = collection_of(client, space)
+            collection = open_collection(client, space)
             count = min(k, collection.count())
             if count == 0:
                 return []
@@ -123,7 +123,7 @@ class ChromaMirror:
     def ids(self, space: Space) -> set[str]:
         """Every id that the collection lists, after bringing it up to date."""
         with self._open() as client:
-            return set(collection_of(client, space).get(include=[])["ids"])
+            return set(open_collection(client, space).get(include=[])["ids"])
 
     def rebuild(self, seconds: float = 30.0) -> None:
         """Build a new sub-folder from SQLite and switch to it.
@@ -150,7 +150,7 @@ class ChromaMirror:
 
     @contextmanager
     def _open(self) -> Iterator[Any]:
-        with file_lock(self._folder / "lock", LOCK_SECONDS), tell_unusable():
+        with file_lock(self._folder / "lock", LOCK_SECONDS), report_unusable():
             name, generation = self._current()
             if not name or not (self._folder / name).is_dir():
                 name, generation = self._rebuild(), self._current()[1]
@@ -201,7 +201,7 @@ class ChromaMirror:
         generation = self._truth.generation()
         for space in SPACES:
             wanted = self._truth.ids(space)
-            collection = collection_of(client, space)
+            collection = open_collection(client, space)
             present = set(collection.get(include=[])["ids"])
             _in_batches(sorted(present - set(wanted)), lambda ids, c=collection: c.delete(ids=ids))  # type: ignore[misc]
             stale = sorted(key for key, changed in wanted.items() if key not in present or changed > since)
@@ -217,7 +217,7 @@ def _in_batches(ids: Sequence[str], act: Callable[[list[str]], object]) -> None:
         act(list(ids[start : start + _BATCH]))
 
 
-def collection_of(client: Any, space: Space) -> Any:
+def open_collection(client: Any, space: Space) -> Any:
     """The collection of a space, made where it is not there."""
     configuration = {"hnsw": {"space": "cosine"}}
     return client.get_or_create_collection(space, embedding_function=None, configuration=configuration)
@@ -226,11 +226,11 @@ def collection_of(client: Any, space: Space) -> Any:
 @contextmanager
 def _chroma(folder: Path) -> Iterator[Any]:
     """An open Chroma client on ``folder``, without telemetry; the folder is always one that we made."""
-    with chroma_client(folder) as client:
+    with open_client(folder) as client:
         yield client
 
 
-def chroma_client(folder: Path) -> Any:
+def open_client(folder: Path) -> Any:
     """An open client; a context manager that closes it."""
     import chromadb
     from chromadb.config import Settings
@@ -239,7 +239,7 @@ def chroma_client(folder: Path) -> Any:
 
 
 @contextmanager
-def tell_unusable() -> Iterator[None]:
+def report_unusable() -> Iterator[None]:
     """Report Chroma's own failures as ``MirrorBusy``: it is derived, so the exact answer stands in for it."""
     from chromadb.errors import ChromaError
 

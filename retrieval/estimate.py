@@ -119,8 +119,8 @@ def estimate(data: Combined, setting: Setting) -> Estimates:
     spread = data.local / 2 if split else data.local
     inside, outside = (_sums(data, columns, spread) for columns in (setting.shared, ~setting.shared))
     near = NearCells(
-        kernel=kernel_of(setting.similarity),
-        among=kernel_of(setting.among),
+        kernel=to_kernel(setting.similarity),
+        among=to_kernel(setting.among),
         count=data.count[:, setting.near],
         mean=data.mean[:, setting.near],
         level=data.level[setting.near],
@@ -220,7 +220,7 @@ def _bonus(measured: Ints, fit: FloatArray, spread: FloatArray) -> FloatArray:
     return np.asarray(fit * Z90 * spread / (1.0 + measured))
 
 
-def kernel_of(similarity: FloatArray) -> FloatArray:
+def to_kernel(similarity: FloatArray) -> FloatArray:
     """The correlation that a similarity in [0, 1] stands for."""
     return np.asarray(np.exp(-(1.0 - np.clip(similarity, 0.0, 1.0)) / BANDWIDTH))
 
@@ -267,13 +267,13 @@ def _flow_means(data: Combined, kin: FloatArray) -> tuple[FloatArray, FloatArray
     own, _ = whole.posterior(np.zeros(1), np.full(1, data.between))
     others = kin * measured[None, :]
     np.fill_diagonal(others, 0.0)
-    prior, prior_var = prior_from_kin(
+    prior, prior_var = take_prior(
         data.between, others @ own, others.sum(axis=1), others.max(axis=1, initial=0.0), measured
     )
     return whole.posterior(prior, prior_var)
 
 
-def prior_from_kin(
+def take_prior(
     between: float, kin_total: FloatArray, kin_weight: FloatArray, nearest: FloatArray, measured: NDArray[np.bool_]
 ) -> tuple[FloatArray, FloatArray]:
     """What the kin of each flow say of its mean deviation, and the variance of that.

@@ -21,9 +21,9 @@ from imagewright.retrieval.cells import (
     Scores,
     fit_scale,
 )
-from imagewright.retrieval.estimate import NearCells, Standing, Sums, kernel_of, prior_from_kin
+from imagewright.retrieval.estimate import NearCells, Standing, Sums, to_kernel, take_prior
 from imagewright.retrieval.flow_table import FlowTable, Kinship
-from imagewright.retrieval.likeness import slices
+from imagewright.retrieval.likeness import join_slices
 from imagewright.retrieval.prompt_table import PromptTable
 
 PER_PROMPT = 256
@@ -89,7 +89,7 @@ class Fitted:
         flows = lead[units]
         measured = self.cells[units] > 0
         found = self.kinship.of(self._flows.group.array[flows], self._flows.vectors[flows], own[units], measured)
-        self.prior[units], self.prior_var[units] = prior_from_kin(self.common.between, *found, measured)
+        self.prior[units], self.prior_var[units] = take_prior(self.common.between, *found, measured)
 
     def _sums(self) -> Sums:
         return Sums(self._precision, self._weighted)
@@ -237,7 +237,7 @@ class Fitted:
         )
 
     def _label_sums(self, units: Ints, columns: NDArray[np.bool_]) -> Sums:
-        place, row = slices(self._label_start[units], self._label_start[units + 1])
+        place, row = join_slices(self._label_start[units], self._label_start[units + 1])
         hit = columns[self._label[place]]
         row, place = row[hit], place[hit]
         precision = np.bincount(row, weights=self._label_precision[place], minlength=len(units)).astype(np.float64)
@@ -251,7 +251,7 @@ class Fitted:
 
     def promising_near(self, near: Ints, kernel: FloatArray) -> tuple[Ints, FloatArray]:
         """The units with cells at ``near`` and roughly how well each would do there, best first."""
-        place, column = slices(self._best_start[near], self._best_start[near + 1])
+        place, column = join_slices(self._best_start[near], self._best_start[near + 1])
         at = self._best[place]
         square = np.minimum(kernel[column], 0.999) ** 2
         weight = square / (1.0 + self.common.noise / self.common.local / self._count[at] - square)
@@ -281,4 +281,4 @@ def _looks(cell: tuple[float, float], local: float, noise: float) -> tuple[float
     return precision, precision * cell[0]
 
 
-__all__ = ["PER_PROMPT", "PRIOR_COUNT", "Fitted", "Fresh", "kernel_of"]
+__all__ = ["PER_PROMPT", "PRIOR_COUNT", "Fitted", "Fresh", "to_kernel"]

@@ -56,14 +56,14 @@ def put(db: sqlite3.Connection, flow: Flow, graph_hash: str, shape: str, origin:
 
     Flows of one shape draw the same pictures and share their scores, unless one of them is run with a layout.
     """
-    need = need_number(db, needing.need_of(flow))
+    need = store_need(db, needing.read_need(flow))
     row = db.execute("SELECT enabled FROM flow_facts WHERE id = ?", (flow.id,)).fetchone()
     card = flow.card
     same = f"{shape} {REGIONS}" if REGIONS in card.tags else shape
     kin = json.dumps([sorted(set(card.loras)), sorted(set(card.samplers))])
     db.execute(
         "INSERT OR REPLACE INTO flow_facts VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-        (flow.id, need, int(draws_text(card)), card.kind, card.base_model, kin, benchmark(card), same, graph_hash,
+        (flow.id, need, int(is_text_to_image(card)), card.kind, card.base_model, kin, pick_benchmark(card), same, graph_hash,
          card.title, origin, int(row["enabled"]) if row else 1, changed,
          int(card.duplicate_of is not None)),
     )  # fmt: skip
@@ -86,7 +86,7 @@ def switch(db: sqlite3.Connection, flow_id: str, on: bool, changed: int) -> None
     db.execute("UPDATE flow_facts SET enabled = ?, changed = ? WHERE id = ?", (int(on), changed, flow_id))
 
 
-def need_number(db: sqlite3.Connection, need: Need) -> int:
+def store_need(db: sqlite3.Connection, need: Need) -> int:
     """The number of a need, which is stored where it is new."""
     text = need.model_dump_json(exclude_defaults=True)
     row = db.execute("SELECT number FROM needs WHERE text = ?", (text,)).fetchone()
@@ -103,12 +103,12 @@ def read_needs(db: sqlite3.Connection, beyond: int = 0) -> dict[int, Need]:
     return {int(row["number"]): Need.model_validate_json(row["text"]) for row in rows}
 
 
-def draws_text(card: Card) -> bool:
+def is_text_to_image(card: Card) -> bool:
     """Whether a flow makes pictures from text alone."""
     return card.kind == "text-to-image" and "positive" in card.slots
 
 
-def benchmark(card: Card) -> float:
+def pick_benchmark(card: Card) -> float:
     """GenEval where it is published, else the mean of what is; -1 for nothing."""
     if "GenEval" in card.benchmarks:
         return card.benchmarks["GenEval"]

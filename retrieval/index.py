@@ -26,7 +26,7 @@ from imagewright.retrieval.chroma_mirror import ChromaMirror, MirrorBusy, Space
 from imagewright.retrieval.embed import Vector
 from imagewright.retrieval.evidence import PromptFacts, facts_by_prompt
 from imagewright.retrieval.fitted import Fitted
-from imagewright.retrieval.neighbours import EXACT_UP_TO, Neighbours, Truth
+from imagewright.retrieval.neighbours import EXACT_UP_TO, Neighbours, IndexTables
 from imagewright.retrieval.ready import ReadyByNeed
 from imagewright.retrieval.shelf import Shelf, refit
 from imagewright.schemas import Card, Evidence, Flow
@@ -53,7 +53,7 @@ class FlowIndex:
         self.path = path
         self.embedder = embedder
         self.on_note = on_note
-        self._mirror = ChromaMirror(chroma_dir, Truth(path))
+        self._mirror = ChromaMirror(chroma_dir, IndexTables(path))
         self.neighbours = Neighbours(chroma_dir, path)
         self._derived: dict[Hashable, tuple[int, Any]] = {}
         self._shelf = Shelf(embedder.dimension)
@@ -93,10 +93,10 @@ class FlowIndex:
     def find_same(self, flow: Flow) -> str | None:
         """The id of a stored flow with the graph and the card of ``flow``: added again, it would be nothing new."""
         with self.reading() as db:
-            same = db.execute("SELECT id, card, graph FROM flows WHERE shape_hash = ?", (store.shape_of(flow),))
+            same = db.execute("SELECT id, card, graph FROM flows WHERE shape_hash = ?", (store.hash_shape(flow),))
             for row in same:
                 found = store.flow_from(row)
-                if graph_hash(found.graph) == graph_hash(flow.graph) and store.bare(found) == store.bare(flow):
+                if graph_hash(found.graph) == graph_hash(flow.graph) and store.strip_card(found) == store.strip_card(flow):
                     return found.id
         return None
 

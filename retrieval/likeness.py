@@ -72,7 +72,7 @@ class Likeness:
         asked = np.zeros(max(len(self._marks), 1) + 1, dtype=bool)
         marks = one._rows[0][0]
         asked[marks[marks < len(self._marks)]] = True
-        inside, place = slices(table.start[rows], table.start[rows + 1])
+        inside, place = join_slices(table.start[rows], table.start[rows + 1])
         hit = asked[table.marks[inside]]
         shared = np.bincount(
             place[hit] * len(_NAMES) + table.parts[inside][hit], minlength=len(rows) * len(_NAMES)
@@ -171,7 +171,7 @@ def _ratios(one: FloatArray, other: FloatArray) -> FloatArray:
     )
 
 
-def slices(start: Ints, end: Ints) -> tuple[Ints, Ints]:
+def join_slices(start: Ints, end: Ints) -> tuple[Ints, Ints]:
     """The indices of ``start[i]:end[i]`` for every ``i``, one after the other, and the ``i`` of each."""
     length = end - start
     number = np.repeat(np.arange(len(start), dtype=np.int64), length)

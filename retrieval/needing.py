@@ -10,14 +10,14 @@ from imagewright.needs import NamedValue, Need
 from imagewright.schemas import Flow
 
 VERSION = "1"
-"""Raised when ``need_of`` says something else of the same flow."""
+"""Raised when ``read_need`` says something else of the same flow."""
 LONGEST = 200
 """A longer text, or one of several lines, is a prompt and no name."""
 _RESULTS = ("SaveImage", "PreviewImage")
 _NO_NAMES = frozenset({"filename_prefix"})
 
 
-def need_of(flow: Flow) -> Need:
+def read_need(flow: Flow) -> Need:
     """What ``flow`` needs of a place; a graph that cannot be read is said to be broken."""
     card, graph = flow.card, flow.graph
     common = {"kind": card.kind, "family": card.family, "slots": tuple(sorted(card.slots))}

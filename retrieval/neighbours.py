@@ -22,7 +22,7 @@ BEHIND = 0.02
 """What share of the flows may be newer than the vector index before a new one is built beside the requests."""
 
 
-class Truth:
+class IndexTables:
     """The index's tables as the vector index asks for them."""
 
     def __init__(self, path: Path) -> None:
@@ -48,7 +48,7 @@ class Neighbours:
     """The nearest cards of an index."""
 
     def __init__(self, folder: Path, path: Path) -> None:
-        self._path, self.serving = path, Serving(folder, Truth(path))
+        self._path, self.serving = path, Serving(folder, IndexTables(path))
 
     def cards(self, flows: FlowTable, vector: Vector, k: int, on_note: Callable[[str], None]) -> Ints:
         """The ``k`` flows whose cards are nearest to a unit vector, by number, nearest first.
@@ -58,16 +58,16 @@ class Neighbours:
         """
         live = flows.live.array
         if len(flows) <= EXACT_UP_TO:
-            return nearest(flows.vectors, vector, k, live)
+            return find_nearest(flows.vectors, vector, k, live)
         served = self._served("flows", vector, k, on_note)
         newer = np.flatnonzero(flows.changed.array > (-1 if served is None else served.generation))
         if len(newer) > BEHIND * len(flows):
             self.serving.start_building(self._path)
         if served is None:
-            return nearest(flows.vectors, vector, k, live)
+            return find_nearest(flows.vectors, vector, k, live)
         old = np.array([flows.at[name] for name in served.ids if name in flows.at], dtype=np.int64)
         found = np.union1d(old, newer)
-        return np.asarray(found[nearest(flows.vectors[found], vector, k, live[found])])
+        return np.asarray(found[find_nearest(flows.vectors[found], vector, k, live[found])])
 
     def _served(self, space: Space, vector: Vector, k: int, on_note: Callable[[str], None]) -> Served | None:
         try:
@@ -77,7 +77,7 @@ class Neighbours:
             return None
 
 
-def nearest(vectors: Vector, vector: Vector, k: int, among: NDArray[np.bool_]) -> Ints:
+def find_nearest(vectors: Vector, vector: Vector, k: int, among: NDArray[np.bool_]) -> Ints:
     """The numbers of the ``k`` rows of ``vectors`` nearest to a unit vector, of those in ``among``, nearest first."""
     cosine = np.where(among, vectors @ vector, np.float32(-2.0))
     top = np.argpartition(-cosine, k)[:k] if k < len(cosine) else np.arange(len(cosine))

@@ -62,7 +62,7 @@ class PromptTable:
         self._vectors[number] = np.frombuffer(row["vector"], dtype="<f4")
 
 
-def share_labels(mine: Sequence[str], sets: Sequence[frozenset[str]], prompts: Ints) -> list[bool]:
+def find_sharing(mine: Sequence[str], sets: Sequence[frozenset[str]], prompts: Ints) -> list[bool]:
     """Which label sets are those of a prompt labelled ``mine``: half or more of the labels of either, in both.
 
     ``prompts`` counts the prompts of each set. Labels that nearly every prompt has (all of mini's have colours) tell

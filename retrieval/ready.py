@@ -48,8 +48,8 @@ class ReadyByFlow:
         found = np.full(len(flows), OUT, dtype=np.int8)
         for name, readiness in self._given.items():
             if name in flows.at:
-                found[flows.at[name]] = code_of(readiness)
-        return by_base(found, flows)
+                found[flows.at[name]] = classify(readiness)
+        return separate_mini(found, flows)
 
     def of(self, flows: FlowTable, flow: int) -> Readiness:
         """As ``Ready.of``."""
@@ -101,7 +101,7 @@ class ReadyByNeed:
         return tuple(self._backend.check(self._read(name)) for name in flows.ids)
 
     def _code(self, flows: FlowTable) -> Codes:
-        given = np.array([code_of(each) for each in self._answers], dtype=np.int8)
+        given = np.array([classify(each) for each in self._answers], dtype=np.int8)
         found = given
         if self._many is not None:
             place = np.zeros(max(self._at, default=0) + 1, dtype=np.int64)
@@ -109,8 +109,8 @@ class ReadyByNeed:
             found = given[place[flows.need.array]] if len(given) else np.zeros(len(flows), dtype=np.int8)
         for name, (graph, readiness) in self._refused.items():
             if flows.graphs[flows.at[name]] == graph:
-                found[flows.at[name]] = code_of(readiness)
-        return by_base(found, flows)
+                found[flows.at[name]] = classify(readiness)
+        return separate_mini(found, flows)
 
     def of(self, flows: FlowTable, flow: int) -> Readiness:
         """As ``Ready.of``; what is not offered is not asked about exactly."""
@@ -173,12 +173,12 @@ class LimitsByFlow:
         return self._given.get(flows.ids[flow], ())
 
 
-def code_of(readiness: Readiness) -> int:
+def classify(readiness: Readiness) -> int:
     """The class of an answer, as if the flow were on a full model."""
     return FULL if readiness.runnable else CURABLE if readiness.curable else NEVER
 
 
-def by_base(codes: Codes, flows: FlowTable) -> Codes:
+def separate_mini(codes: Codes, flows: FlowTable) -> Codes:
     """The codes with mini's flows in their own class, and flows that are not offered at all left out."""
     mini = np.array([group[0] == MINI for group in flows.groups], dtype=np.bool_)
     found = np.where((codes == FULL) & mini[flows.group.array], np.int8(SMALL), codes) if len(mini) else codes

@@ -53,7 +53,7 @@ def make_tops(flows: FlowTable, fit: Fitted, codes: Codes) -> Tops:
     return Tops(codes, lead, _first_of_each(tops, order, _OVERALL), {})
 
 
-def candidates(
+def find_candidates(
     flows: FlowTable, fit: Fitted, tops: Tops, near: Ints, kernel: FloatArray, shared: Sequence[bool],
     cards: Ints, named: str | None, everything: bool = False,
 ) -> Ints:  # fmt: skip

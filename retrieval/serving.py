@@ -23,10 +23,10 @@ from imagewright.retrieval.chroma_mirror import (
     MirrorBusy,
     Space,
     Truth,
-    chroma_client,
-    collection_of,
+    open_client,
+    open_collection,
     file_lock,
-    tell_unusable,
+    report_unusable,
 )
 from imagewright.retrieval.sound import Damaged, insist_on_whole, write_manifest
 
@@ -47,7 +47,7 @@ class Serving:
     def __init__(self, folder: Path, truth: Truth) -> None:
         self._folder, self._truth = folder, truth
         self._lock = threading.Lock()
-        self._open: tuple[str, int, Any] | None = None
+        self._open: tuple[str, int, dict[Space, Any]] | None = None
         self._refused = ""
         self._building: subprocess.Popen[bytes] | None = None
 
@@ -61,22 +61,21 @@ class Serving:
             opened = self._opened()
             if opened is None:
                 return None
-            _, generation, client = opened
-            with tell_unusable():
-                found = collection_of(client, space).query(
-                    query_embeddings=[vector], n_results=k, include=["distances"]
-                )  # fmt: skip
+            _, generation, collections = opened
+            with report_unusable():
+                found = collections[space].query(query_embeddings=[vector], n_results=k, include=["distances"])
             return Served(found["ids"][0], generation)
 
-    def _opened(self) -> tuple[str, int, Any] | None:
+    def _opened(self) -> tuple[str, int, dict[Space, Any]] | None:
         name, generation = read_current(self._folder)
         if not name or name == self._refused:
             return None
         if self._open is None or self._open[0] != name:
             try:
                 insist_on_whole(self._folder / name)
-                with tell_unusable():
-                    self._open = (name, generation, chroma_client(self._folder / name))
+                with report_unusable():
+                    client = open_client(self._folder / name)
+                    self._open = (name, generation, {space: open_collection(client, space) for space in SPACES})
             except (Damaged, MirrorBusy) as error:
                 self._refused = name
                 raise MirrorBusy(f"the vector index is unusable ({error}); rebuild it with: imagewright flows reindex") from error
@@ -127,13 +126,13 @@ class Serving:
             temporary.replace(self._folder / "serving.json")
 
     def _fill(self, folder: Path) -> None:
-        with chroma_client(folder) as client:
+        with open_client(folder) as client:
             for space in SPACES:
                 ids = sorted(self._truth.ids(space))
                 for start in range(0, len(ids), _BATCH):
                     vectors = self._truth.vectors(space, ids[start : start + _BATCH])
                     if vectors:
-                        collection_of(client, space).upsert(ids=list(vectors), embeddings=list(vectors.values()))
+                        open_collection(client, space).upsert(ids=list(vectors), embeddings=list(vectors.values()))
 
 
 def read_current(folder: Path) -> tuple[str, int]:

@@ -122,7 +122,7 @@ class Shelf:
         return int(row["generation"]), int(row["rows"]), Fitted(cells, scorers, self.flows, self.prompts)
 
     def _new_fit(self, db: sqlite3.Connection, key: Key) -> tuple[int, int, Fitted]:
-        cells, scorers, rows = fit_now(db, key, self.flows, self.prompts)
+        cells, scorers, rows = fit_afresh(db, key, self.flows, self.prompts)
         return self.generation, rows, Fitted(cells, scorers, self.flows, self.prompts)
 
     def _count_fresh(self, db: sqlite3.Connection, key: Key, since: int) -> None:
@@ -147,7 +147,7 @@ _FRESH = """
 """
 
 
-def fit_now(
+def fit_afresh(
     db: sqlite3.Connection, key: Key, flows: FlowTable, prompts: PromptTable
 ) -> tuple[Cells, list[str], int]:  # fmt: skip
     """The fit of all scores of ``key`` as ``db`` shows them, the scorers' names, and how many scores there are."""
@@ -162,7 +162,7 @@ def refit(db: sqlite3.Connection, key: Key, dimension: int) -> None:
         flows, prompts = FlowTable(dimension), PromptTable(dimension)
         flows.read(db, -1)
         prompts.read(db, -1)
-        cells, scorers, rows = fit_now(db, key, flows, prompts)
+        cells, scorers, rows = fit_afresh(db, key, flows, prompts)
     data = pack_fit(cells, scorers, flows, prompts)
     with transaction(db):
         if _fit_generation(db, key) < generation:

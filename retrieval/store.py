@@ -93,12 +93,12 @@ def put_flow(db: sqlite3.Connection, flow: Flow, vector: Sequence[float], origin
     return mine
 
 
-def shape_of(flow: Flow) -> str:
+def hash_shape(flow: Flow) -> str:
     """The hash of what a flow draws."""
     return shape_hash(flow.graph, flow.card.slots)
 
 
-def bare(flow: Flow) -> Card:
+def strip_card(flow: Flow) -> Card:
     """The card without what depends on the other flows of the index and on the file that it came from."""
     return flow.card.model_copy(update={"duplicate_of": None, "source": ""})
 
@@ -119,7 +119,7 @@ def read_flow(db: sqlite3.Connection, flow_id: str) -> Flow:
     return flow_from(db.execute("SELECT id, card, graph FROM flows WHERE id = ?", (flow_id,)).fetchone())
 
 
-def seconds(db: sqlite3.Connection, flow_id: str, graph: str, backend: str) -> list[float]:
+def read_seconds(db: sqlite3.Connection, flow_id: str, graph: str, backend: str) -> list[float]:
     """The seconds of the pictures that a flow's scores on ``backend`` are about, where they are told."""
     query = "SELECT seconds FROM evidence WHERE flow = ? AND graph_hash = ? AND backend = ? AND seconds IS NOT NULL"
     return [float(row["seconds"]) for row in db.execute(query, (flow_id, graph, backend))]

@@ -15,7 +15,7 @@ from imagewright.errors import BadInput
 _MOST_FLOWS, _MOST_SCORES = 1_000_000, 10_000_000
 
 
-def scale(
+def measure_scaling(
     flows: Annotated[str, typer.Option(metavar="N,N…", help="The sizes.")] = "310,10000,100000",
     evidence: Annotated[str, typer.Option(metavar="N", help="Scores of 100,000 flows.")] = "1000000",
     folder: Annotated[
@@ -31,14 +31,14 @@ def scale(
     scores = read_whole("--evidence", evidence, _MOST_SCORES)
     if 0 in (*sizes, scores):
         raise BadInput("--flows and --evidence are whole numbers from 1", "leave them out")
-    from imagewright.evals.scale import measure_scale, scale_table
+    from imagewright.evals.scale import format_scale, measure_scale
     from imagewright.settings import load_settings
 
     home = folder or load_settings().data_dir / "made-up"
     rows = list(measure_scale(sizes, scores, home))
-    return emit_json({"sizes": [asdict(row) for row in rows]}) if as_json else emit(scale_table(rows))
+    return emit_json({"sizes": [asdict(row) for row in rows]}) if as_json else emit(format_scale(rows))
 
 
 def add_to(app: typer.Typer) -> None:
     """Give ``app`` the command."""
-    app.command()(scale)
+    app.command("scale")(measure_scaling)

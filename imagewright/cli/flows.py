@@ -160,15 +160,15 @@ def add_flows(
     as_json: JsonFlag = False,
 ) -> None:
     """Add workflows: API or editor JSON, PNGs that ComfyUI saved, folders. The next prompt can be drawn with them."""
-    from imagewright.retrieval.adding import Added, Known
+    from imagewright.retrieval.adding import Added, AlreadyThere
 
     with engine(models) as opened:
         told = list(opened.add_flows(paths, replace=replace, comfyui=comfyui))
         stored = [each for each in told if isinstance(each, Added)]
         engine_here = opened.backend()
         readiness = {each.flow.id: engine_here.check(each.flow) for each in stored}
-    known = [each for each in told if isinstance(each, Known)]
-    refused = [each for each in told if not isinstance(each, Added | Known)]
+    known = [each for each in told if isinstance(each, AlreadyThere)]
+    refused = [each for each in told if not isinstance(each, Added | AlreadyThere)]
     flows = [_json(each.flow, readiness[each.flow.id]) for each in stored]
     if as_json:
         emit_json({"flows": flows, "errors": [_refusal(each) for each in refused], "notes": _notes(stored),

@@ -15,7 +15,7 @@ from imagewright.retrieval import store
 from imagewright.retrieval.builtin import load_shipped_flows
 from imagewright.retrieval.candidates import rank
 from imagewright.retrieval.index import FlowIndex
-from imagewright.retrieval.needing import need_of
+from imagewright.retrieval.needing import read_need
 from imagewright.schemas import Categories, Flow, ParsedPrompt, Problem, Readiness
 from imagewright.t2i_backends.diffusers_local import DiffusersBackend
 from imagewright.t2i_backends.models.model_files import KIND_FOLDERS
@@ -25,7 +25,7 @@ NOTHING = ParsedPrompt()
 
 def test_needs_and_check_agree_on_every_shipped_flow() -> None:
     backend, flows = DiffusersBackend([], "cpu"), load_shipped_flows()
-    for flow, found in zip(flows, backend.missing([need_of(flow) for flow in flows]), strict=True):
+    for flow, found in zip(flows, backend.missing([read_need(flow) for flow in flows]), strict=True):
         exact = backend.check(flow)
         assert (found.runnable, found.curable, found.why_not) == (exact.runnable, exact.curable, exact.why_not), flow.id
 
@@ -75,7 +75,7 @@ def test_files_that_come_and_go_are_noticed_and_nothing_is_offered_that_check_re
 
 def test_every_kind_of_folder_is_watched(tmp_path: Path) -> None:
     backend = DiffusersBackend([tmp_path / "models"], "cpu")
-    needs: Sequence[Need] = [need_of(load_shipped_flows()[0])]
+    needs: Sequence[Need] = [read_need(load_shipped_flows()[0])]
     for kind in KIND_FOLDERS.values():
         before = backend.missing(needs)
         assert backend.missing(needs) is before
@@ -120,7 +120,7 @@ def test_a_flow_that_only_check_refuses_gives_its_place_to_another(index: FlowIn
             node["inputs"]["steps"] = -3
     index.add_many([flow, *(flow.model_copy(update={"id": f"bad-{n}", "graph": bad}) for n in range(9))])
     backend = DiffusersBackend([], "cpu")
-    assert len({need_of(each) for each in index.list()}) == 1
+    assert len({read_need(each) for each in index.list()}) == 1
     found = rank(index, "a star", NOTHING, Categories(labels=()), index.ready_for(backend), "here", k=4)
     assert [c.flow for c in found if c.runnable] == ["mini-plain"]
 

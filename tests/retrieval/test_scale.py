@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from imagewright.evals.made_up_index import BACKEND, Asked, Size, World, make_index
+from imagewright.evals.made_up_index import BACKEND, Asked, MadeUpWorld, Size, make_index
 from imagewright.evals.retrieving import GivenVectors, measure_loss, select
 from imagewright.retrieval import retrieve, shelf, store
 from imagewright.retrieval.estimate import combine_scores
@@ -35,7 +35,7 @@ class Willing:
         return Readiness()
 
 
-def made(path: Path, size: Size, prompts: int) -> tuple[FlowIndex, ReadyByNeed, list[Asked], World]:
+def made(path: Path, size: Size, prompts: int) -> tuple[FlowIndex, ReadyByNeed, list[Asked], MadeUpWorld]:
     world = make_index(path / "index.sqlite", size, DIMENSION)
     asked = [world.prompt(number, asked=True) for number in range(prompts)]
     index = FlowIndex(path / "index.sqlite", path / "chroma", GivenVectors(asked, DIMENSION))
@@ -63,11 +63,11 @@ def test_the_number_of_candidates_does_not_grow_with_the_index(tmp_path: Path, m
     from imagewright.retrieval import candidates as ranking
 
     def counted(*args: object) -> object:
-        found = retrieve.candidates(*args)  # type: ignore[arg-type]
+        found = retrieve.find_candidates(*args)  # type: ignore[arg-type]
         counts.setdefault(size, []).append(len(found))
         return found
 
-    monkeypatch.setattr(ranking, "candidates", counted)
+    monkeypatch.setattr(ranking, "find_candidates", counted)
     for size in (600, 2400):
         index, ready, asked, _ = made(tmp_path / str(size), Size(size, size * 8, 200), 10)
         for one in asked:
