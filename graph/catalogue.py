@@ -1,4 +1,4 @@
-"""The flow index and one backend, as the graph sees them: every flow ranked by what it has measurably drawn."""
+"""The flow index and one backend, as the graph sees them: a short list ranked by what flows have measurably drawn."""
 
 from __future__ import annotations
 
@@ -43,11 +43,10 @@ class IndexCatalogue:
     def rank(
         self, prompt: str, parsed: ParsedPrompt, categories: Categories, named: str | None = None
     ) -> tuple[Candidate, ...]:
-        """Every flow that makes pictures from text, best first."""
+        """The short list for ``prompt``, best first."""
         index, backend = self._index, self._backend
-        flows = index.list()
-        ready = {flow.id: backend.check(flow) for flow in flows}
-        limits = {flow.id: backend.limits(flow, prompt, parsed) for flow in flows if ready[flow.id].runnable}
+        ready = index.ready_for(backend)
+        limits = ready.limits_of(lambda flow: backend.limits(flow, prompt, parsed))
         return rank(
             index, prompt, parsed, categories, ready, self._name,
             limits=limits, learn_critic=self._learn_critic, named=named,

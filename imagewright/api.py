@@ -23,17 +23,18 @@ if TYPE_CHECKING:
     from imagewright.doctor import Finding
     from imagewright.graph.replay import Replay
     from imagewright.model_folders import Download, ModelScan, NeededModel, OnFile
-    from imagewright.retrieval.adding import Added, Refused
+    from imagewright.retrieval.adding import Added, AlreadyThere, Refused
     from imagewright.retrieval.comfy.catalogue import Catalogue
     from imagewright.t2i_backends.bench.speed import Compared, SpeedOrder
     from imagewright.t2i_backends.models.download import Remote
 
 __all__ = [
-    "DEFAULT_BACKEND", "Added", "BackendSpeed", "BatchRow", "Chat", "Compared", "Download", "DrawnBatch", "Finding",
-    "Imagewright", "ModelScan", "NeededModel", "OnEvent", "Refused", "Remote", "Replay", "Reply", "SyncedNodes",
+    "DEFAULT_BACKEND", "Added", "AlreadyThere", "BackendSpeed", "BatchRow", "Chat", "Compared", "Download",
+    "DrawnBatch", "Finding", "Imagewright", "ModelScan", "NeededModel", "OnEvent", "Refused", "Remote", "Replay", "Reply", "SyncedNodes",
 ]  # fmt: skip
 _PLACES = {
-    "Added": "retrieval.adding", "BatchRow": "batch", "Chat": "chat", "Compared": "t2i_backends.bench.speed",
+    "Added": "retrieval.adding", "AlreadyThere": "retrieval.adding", "BatchRow": "batch", "Chat": "chat",
+    "Compared": "t2i_backends.bench.speed",
     "Download": "model_folders", "DrawnBatch": "batch", "Finding": "doctor", "ModelScan": "model_folders",
     "NeededModel": "model_folders", "Refused": "retrieval.adding", "Remote": "t2i_backends.models.download",
     "Replay": "graph.replay", "Reply": "chat",
@@ -243,7 +244,7 @@ class Imagewright(Rooms):
 
     def add_flows(
         self, paths: Sequence[Path | str], *, replace: bool = False, comfyui: str | None = None
-    ) -> Iterator[Added | Refused]:
+    ) -> Iterator[Added | AlreadyThere | Refused]:
         """Put workflows into the index: files of any of ComfyUI's formats, PNGs it saved, or folders of them.
 
         Each is told of once it is stored, or refused with the reason; nothing stops at one that is refused. ``comfyui``

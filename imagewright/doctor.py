@@ -11,7 +11,7 @@ from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
-from imagewright.errors import ImagewrightError
+from imagewright.errors import BadInput, ImagewrightError
 
 if TYPE_CHECKING:
     from imagewright.container import Container
@@ -78,7 +78,10 @@ def _folder(folder: Path) -> Finding:
 
 
 def _index(container: Container) -> str:
-    return f"{len(container.index.list())} flows, generation {container.index.generation}"
+    fault = container.index.vector_fault()
+    if fault:
+        raise BadInput(fault, "imagewright flows reindex")
+    return f"{len(container.index.ids())} flows, generation {container.index.generation}"
 
 
 def _log(container: Container) -> str:

@@ -1,8 +1,12 @@
-"""What a flow asks of a place, known from the flow alone: plain values that an index can keep. Looks at no file."""
+"""What a flow asks of the place where it runs, apart from its numbers and its prompt: the unit of "can it run here"."""
 
 from __future__ import annotations
 
-from imagewright.schemas import Kind, SlotName, Value
+import re
+
+from imagewright.schemas import SlotName, Value
+
+_NAMES_FILE = re.compile(r"(_name\d?|image)$")
 
 
 class NeededFile(Value):
@@ -16,20 +20,37 @@ class NeededFile(Value):
     """Whether the flow wants its weights kept in 8 bits."""
 
 
-class Needs(Value):
-    """What a flow needs of whatever runs it."""
+class NamedValue(Value):
+    """A text that an input of a node holds: the name of a file, of a sampler, of whatever the node lets one choose."""
 
-    nodes: tuple[str, ...] = ()
-    """Its node classes, sorted."""
-    unknown: tuple[str, ...] = ()
-    """Those of them that the backend does not have, sorted."""
-    files: tuple[NeededFile, ...] = ()
-    """The files that the nodes behind its picture name, each once."""
-    pixels: int = 0
-    """Of all pictures that it draws at once; a request may ask for others."""
-    slots: tuple[SlotName, ...] = ()
-    """The slots that it has."""
+    node_class: str
+    input: str
+    value: str
+    drawn: bool = True
+    """Whether the picture depends on the node."""
+    eight_bit: bool = False
+    """Whether the node wants its weights kept in 8 bits."""
+
+
+class Need(Value):
+    """What many flows may have in common; equal needs are met or not met together.
+
+    Numbers (steps, guidance, sizes beyond ``pixels``) and links are left out: ``Backend.check`` looks at those of the
+    few flows that are offered.
+    """
+
+    kind: str
     family: str = ""
-    """The architecture that its card states; empty where it states none."""
-    kind: Kind = "text-to-image"
-    """What it makes."""
+    """As the card states it; it speaks where the files are not here."""
+    slots: tuple[SlotName, ...] = ()
+    classes: tuple[str, ...] = ()
+    values: tuple[NamedValue, ...] = ()
+    pixels: int = 0
+    """Of all pictures that are drawn at once, where the graph says."""
+    broken: str = ""
+    """Why the graph cannot be read at all."""
+
+    @property
+    def files(self) -> tuple[tuple[str, str], ...]:
+        """What looks like the name of a file, with the input that holds it: flows that agree in it share models."""
+        return tuple((each.input, each.value) for each in self.values if each.drawn and _NAMES_FILE.search(each.input))

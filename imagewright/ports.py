@@ -13,6 +13,7 @@ from PIL import Image
 
 from imagewright.errors import ImagewrightError
 from imagewright.intents import AnyIntent, Idea, Reference
+from imagewright.needs import Need
 from imagewright.schemas import (
     Candidate,
     Card,
@@ -105,6 +106,18 @@ class Backend(Protocol):
 
     def draw(self, job: Job, on_step: OnStep, is_cancelled: IsCancelled) -> Drawn:
         """Make one picture. Raises ``Cancelled`` between two steps when ``is_cancelled()`` turns true."""
+        ...
+
+
+@runtime_checkable
+class AnswersNeeds(Protocol):
+    """A backend that says for many needs at once whether they are met; one that cannot is asked flow by flow."""
+
+    def missing(self, needs: Sequence[Need]) -> tuple[Readiness, ...]:
+        """What each need lacks here, now. The very same tuple is given for the same ``needs`` until an answer changes.
+
+        ``check`` stays the exact word: what is met here may still be refused there.
+        """
         ...
 
 
@@ -239,6 +252,7 @@ class Embedder(Protocol):
     """Turns texts into unit vectors."""
 
     name: str
+    dimension: int
 
     def embed(self, texts: Sequence[str]) -> list[list[float]]:
         """One unit vector a text, all of one length."""

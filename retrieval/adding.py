@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from imagewright.retrieval.comfy.catalogue import Catalogue
     from imagewright.retrieval.index import FlowIndex
 
-BATCH = 32
+BATCH = 128
 """How many flows are embedded and stored at once."""
 SUFFIXES = (".json", ".png")
 """The files of a folder that are looked into."""
@@ -29,6 +29,14 @@ class Added:
     flow: Flow
     skipped: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class AlreadyThere:
+    """A flow that was in the index already, with the same graph and card: nothing was added."""
+
+    path: Path
+    flow: Flow
 
 
 @dataclass(frozen=True)
@@ -65,7 +73,7 @@ def _looks_like_one(file: Path) -> bool:
 
 def add_files(
     index: FlowIndex, files: Sequence[Path], catalogue: Catalogue, replace: bool = False
-) -> Iterator[Added | Refused]:
+) -> Iterator[Added | AlreadyThere | Refused]:
     """Read and store ``files``, ``BATCH`` at a time, and tell of each; what is told is stored.
 
     Raises:
@@ -75,12 +83,24 @@ def add_files(
         group = files[start : start + BATCH]
         read = [_read(path, catalogue) for path in group]
         brought = [item for item in read if isinstance(item, Brought)]
-        stored = iter(index.add_many([item.flow for item in brought], replace, rename=not replace) if brought else ())
+        known = {} if replace else _known(index, brought)
+        new = [item.flow for number, item in enumerate(brought) if number not in known]
+        stored = iter(index.add_many(new, replace, rename=not replace) if new else ())
+        number = -1
         for path, item in zip(group, read, strict=True):
-            if isinstance(item, Brought):
+            number += isinstance(item, Brought)
+            if isinstance(item, Brought) and number in known:
+                yield AlreadyThere(path, index.get(known[number]))
+            elif isinstance(item, Brought):
                 yield Added(path, next(stored), tuple(item.skipped), tuple(item.notes))
             else:
                 yield Refused(path, item)
+
+
+def _known(index: FlowIndex, brought: Sequence[Brought]) -> dict[int, str]:
+    """Which of the flows that were read are in the index already, by their places."""
+    found = {number: index.find_same(item.flow) for number, item in enumerate(brought)}
+    return {number: name for number, name in found.items() if name is not None}
 
 
 def _read(path: Path, catalogue: Catalogue) -> Brought | BadInput:

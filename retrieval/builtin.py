@@ -58,7 +58,9 @@ def ensure(index: FlowIndex, folder: Path = HERE) -> None:
     with index.reading() as db, transaction(db):
         changed = store.bump(db)
         known = store.flow_origins(db)
-        db.execute("DELETE FROM flows WHERE origin = 'built-in'")
+        off = [row["id"] for row in db.execute("SELECT id FROM flow_facts WHERE enabled = 0")]
+        for flow_id in sorted(name for name, origin in known.items() if origin == "built-in"):
+            store.drop_flow(db, flow_id, changed)
         store.drop_built_in_evidence(db)
         for flow, vector in zip(flows, vectors, strict=False):
             if known.get(flow.id) != "user":
@@ -67,4 +69,6 @@ def ensure(index: FlowIndex, folder: Path = HERE) -> None:
             store.put_prompt(db, text, evidence.prompts.get(text, PromptFacts()), vector, changed)
         for row in evidence.rows:
             store.put_evidence(db, row, "built-in")
+        store.note_bulk(db, changed)
+        db.executemany("UPDATE flow_facts SET enabled = 0 WHERE id = ?", [(name,) for name in off])
         store.set_fact(db, "built-in", version)

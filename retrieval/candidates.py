@@ -2,18 +2,27 @@
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from statistics import median
 
 import numpy as np
 from numpy.typing import NDArray
 
+from imagewright.retrieval import store
+from imagewright.retrieval.cells import FloatArray, Ints
 from imagewright.retrieval.embed import Vector
-from imagewright.retrieval.estimate import Combined, Estimates, FloatArray, Scores, Setting, combine_scores, estimate
-from imagewright.retrieval.evidence import PromptFacts
-from imagewright.retrieval.features import Features, features, prompt_similarity
+from imagewright.retrieval.estimate import Estimates, conclude, to_kernel
+from imagewright.retrieval.features import features
+from imagewright.retrieval.fitted import Fitted
 from imagewright.retrieval.index import FlowIndex
-from imagewright.schemas import Candidate, Card, Categories, Evidence, Flow, ParsedPrompt, Readiness
+from imagewright.retrieval.neighbours import find_nearest
+from imagewright.retrieval.prompt_table import find_sharing
+from imagewright.retrieval.ready import OUT, Codes, Limits, LimitsByFlow, Ready, ReadyByFlow
+from imagewright.retrieval.retrieve import Tops, find_candidates, make_tops
+from imagewright.retrieval.shelf import Shelf
+from imagewright.schemas import Candidate, Categories, Flow, ParsedPrompt, Readiness
 
 SHORT_LIST = 8
 """How many flows are offered for a prompt, whatever the size of the index."""
@@ -23,12 +32,18 @@ REACHED = 512
 """How many of the nearest by embedding are looked at for those: an embedding does not see what prompts are alike in."""
 OTHERS = 2
 """How many flows that cannot run here are listed at least, where there are any."""
+_SPARE = 8
+"""How many more than twice the list are kept of those that run here and of the others, for when some are refused."""
+_ROUNDS = 8
+"""How often candidates are looked for anew where all that seemed to run were refused."""
+CARDS = 128
+"""How many of the nearest cards are looked at."""
+DOUBT = 0.1
+"""How far below the middle of its kin a flow that was never scored stands, in halves of its own interval."""
 FIT_WIDTH = 0.15
 """How much nearer (cosine) a card must be to the prompt than every measured flow's card for the whole bonus."""
 FIT_FROM, FIT_WHOLE = 0.2, 0.4
 """A card whose cosine to the prompt is below the first does not speak of it at all; from the second on it does."""
-_WEIGHTS = {"sweep": 1.0, "person": 3.0, "critic": 1.0}
-"""How many scores one row counts for, by who gave it: a person looked; a sweep's row is one seed of several."""
 
 
 def rank(
@@ -36,41 +51,82 @@ def rank(
     prompt: str,
     parsed: ParsedPrompt,
     categories: Categories,
-    readiness: Mapping[str, Readiness],
+    readiness: Mapping[str, Readiness] | Ready,
     backend: str,
     k: int = SHORT_LIST,
-    limits: Mapping[str, tuple[str, ...]] | None = None,
+    limits: Mapping[str, tuple[str, ...]] | Limits | None = None,
     learn_critic: bool = False,
     named: str | None = None,
+    everything: bool = False,
 ) -> tuple[Candidate, ...]:
     """Up to ``k`` text-to-image flows for ``prompt``, best first by estimated score on ``backend``.
 
-    Flows whose model cannot draw some of the prompt's words (``limits``: flow id to words) come after all others.
-    Equal estimates are ordered by published benchmarks, then by id. The list holds runnable flows and, where there are
-    any, at least the best two that cannot run here, with the reason: first of those that files or memory would cure.
-    The flow called ``named`` is on it in any case. Only flows in ``readiness`` are looked at.
+    The candidates are retrieved (``retrieve``); with ``everything`` all flows are ranked, which takes as long as the
+    index is large. Flows whose model cannot draw some of the prompt's words (``limits``: flow id to words) come after
+    all others. Equal estimates are ordered by published benchmarks, then by id. The list holds runnable flows and,
+    where there are any, at least the best two that cannot run here, with the reason: first of those that files or
+    memory would cure. The flow called ``named`` is on it in any case. Only flows in ``readiness`` are looked at.
     """
-    flows = [flow for flow in index.list() if flow.id in readiness and _draws_text(flow.card)]
-    if not flows:
-        return ()
     vector = np.asarray(index.embedder.embed([prompt])[0], dtype=np.float32)
-    ids = tuple(flow.id for flow in flows)
-    known = index.derive(
-        ("measured", ids, backend, learn_critic), lambda: _measured(index, ids, backend, learn_critic)
-    )  # fmt: skip
-    found = _estimate(index, flows, known, vector, parsed, categories)
-    scored = [
-        _Scored(
-            flow,
-            found,
-            place,
-            readiness[flow.id],
-            _drawable(parsed, (limits or {}).get(flow.id, ())),
-            known.cost(flow),
-        )
-        for place, flow in enumerate(flows)
-    ]
-    return tuple(item.candidate() for item in _shortlist(sorted(scored, key=_Scored.key), k, named))
+    ready = ReadyByFlow(readiness) if isinstance(readiness, Mapping) else readiness
+    words = limits if isinstance(limits, Limits) else LimitsByFlow(limits or {})
+    asked = _Asked(vector, parsed, categories, named, everything)
+    with index.hold(backend, learn_critic) as (db, shelf, fit):
+        chosen = _choose(index, db, shelf, fit, asked, ready, words, k)
+        return tuple(_candidate(db, shelf, item, backend) for item in chosen)
+
+
+def _choose(
+    index: FlowIndex, db: sqlite3.Connection, shelf: Shelf, fit: Fitted, asked: _Asked, ready: Ready,
+    limits: Limits | LimitsByFlow, k: int,
+) -> list[_Scored]:  # fmt: skip
+    """The short list; what runs on it was asked about exactly, and what was refused gave its place to others."""
+    for _ in range(_ROUNDS):
+        flows, found = _estimate(index, shelf, fit, asked, ready)
+        most = 2 * k + _SPARE
+        scored = _score(shelf, found, flows, ready, asked, limits, most)
+        refused, could_run = 0, any(item.readiness.runnable for item in scored)
+        while True:
+            chosen = _shortlist(sorted(scored, key=_by_place), k, asked.named)
+            wrong = _refused(db, shelf, chosen, ready)
+            if not wrong:
+                break
+            refused += len(wrong)
+            scored = [replace(item, readiness=wrong[item.flow]) if item.flow in wrong else item for item in scored]
+        if not (refused and could_run) or any(item.readiness.runnable for item in chosen):
+            break
+    return chosen
+
+
+def _refused(db: sqlite3.Connection, shelf: Shelf, chosen: Sequence[_Scored], ready: Ready) -> dict[str, Readiness]:
+    """Those that seemed to run here and do not, with the reason."""
+    names = [item.flow for item in chosen if item.readiness.runnable]
+    said = {name: ready.exactly(shelf.flows, shelf.flows.at[name], shelf.read_flow(db, name)) for name in names}
+    return {name: readiness for name, readiness in said.items() if not readiness.runnable}
+
+
+def _score(
+    shelf: Shelf, found: Estimates, chosen: Ints, ready: Ready, asked: _Asked, limits: Limits | LimitsByFlow, most: int
+) -> list[_Scored]:
+    """The candidates best first, ``most`` of those that run here, that could, and that never will."""
+    flows = shelf.flows
+    names = [flows.ids[flow] for flow in chosen.tolist()]
+    words = [limits.of(flows, flow) for flow in chosen.tolist()]
+    share = {each: _drawable(asked.parsed, each) if each else 1.0 for each in set(words)}
+    drawable = np.array([share[each] for each in words])
+    again = [flows.first_of(unit) != flow for unit, flow in zip(
+        flows.unit.array[chosen].tolist(), chosen.tolist(), strict=True)]  # fmt: skip
+    mean = np.round(found.mean * drawable, 6)
+    order = np.lexsort((np.array(names), again, -flows.benchmark.array[chosen], -mean, drawable < 1.0))
+    scored: list[_Scored] = []
+    left = {(True, True): most, (False, True): most, (False, False): most}
+    for place in order.tolist():
+        readiness = ready.of(flows, int(chosen[place]))
+        kind = (readiness.runnable, readiness.curable)
+        if left[kind] > 0 or names[place] == asked.named:
+            left[kind] -= 1
+            scored.append(_Scored(names[place], found, place, readiness, float(drawable[place]), len(scored)))
+    return scored
 
 
 def offer(candidates: Sequence[Candidate]) -> tuple[Candidate, ...]:
@@ -82,34 +138,48 @@ def offer(candidates: Sequence[Candidate]) -> tuple[Candidate, ...]:
 
 @dataclass(frozen=True)
 class _Scored:
-    flow: Flow
+    flow: str
     found: Estimates
     place: int
     readiness: Readiness
     drawable: float
-    cost: float | None
+    at: int
+    """Its place among all: words that can be drawn, estimate, published benchmark, those that draw the same as another
+    after it, id."""
 
-    def key(self) -> tuple[bool, float, float, str]:
-        """Sorts best first: words that can be drawn, estimate, published benchmark, id."""
-        mean = round(float(self.found.mean[self.place]) * self.drawable, 6)
-        return (self.drawable < 1.0, -mean, -_benchmark(self.flow.card), self.flow.id)
 
-    def candidate(self) -> Candidate:
-        """As it is offered; what cannot be drawn lowers the estimate in its share and opens the interval to 0."""
-        mean, low, high = (float(part[self.place]) for part in (self.found.mean, self.found.low, self.found.high))
-        return Candidate(
-            flow=self.flow.id,
-            title=self.flow.card.title,
-            estimate=round(mean * self.drawable, 4),
-            low=round(low if self.drawable == 1.0 else 0.0, 4),
-            high=round(high * self.drawable, 4),
-            evidence=int(self.found.count[self.place]),
-            runnable=self.readiness.runnable,
-            why_not=self.readiness.why_not,
-            curable=self.readiness.curable,
-            cost=self.cost,
-            base_model=self.flow.card.base_model,
-        )
+def _candidate(db: sqlite3.Connection, shelf: Shelf, item: _Scored, backend: str) -> Candidate:
+    """As it is offered; what cannot be drawn lowers the estimate in its share and opens the interval to 0."""
+    mean, low, high = (float(part[item.place]) for part in (item.found.mean, item.found.low, item.found.high))
+    flow = shelf.read_flow(db, item.flow)
+    return Candidate(
+        flow=flow.id,
+        title=flow.card.title,
+        estimate=round(mean * item.drawable, 4),
+        low=round(low if item.drawable == 1.0 else 0.0, 4),
+        high=round(high * item.drawable, 4),
+        evidence=int(item.found.count[item.place]),
+        runnable=item.readiness.runnable,
+        why_not=item.readiness.why_not,
+        curable=item.readiness.curable,
+        cost=flow.card.cost if flow.card.cost is not None else _measured_cost(db, shelf, flow, backend),
+        base_model=flow.card.base_model,
+    )
+
+
+def _measured_cost(db: sqlite3.Connection, shelf: Shelf, flow: Flow, backend: str) -> float | None:
+    """The median of the seconds that its scores tell; None where none does."""
+    key = ("seconds", flow.id, backend)
+    if key not in shelf.made:
+        graph = shelf.flows.graphs[shelf.flows.at[flow.id]]
+        found = store.read_seconds(db, flow.id, graph, backend)
+        shelf.made[key] = round(median(found), 3) if found else None
+    cost = shelf.made[key]
+    return cost if isinstance(cost, float) else None
+
+
+def _by_place(item: _Scored) -> int:
+    return item.at
 
 
 def _shortlist(scored: Sequence[_Scored], k: int, named: str | None) -> list[_Scored]:
@@ -117,17 +187,13 @@ def _shortlist(scored: Sequence[_Scored], k: int, named: str | None) -> list[_Sc
     able = [item for item in scored if item.readiness.runnable]
     unable = sorted((item for item in scored if not item.readiness.runnable), key=lambda i: not i.readiness.curable)
     kept = unable[: min(OTHERS, k - 1)] + able[: max(1, k - min(OTHERS, len(unable)))]
-    chosen = {item.flow.id for item in kept}
-    rest = [item for item in scored if item.flow.id not in chosen]
-    best = sorted((kept + rest[: max(0, k - len(kept))]), key=_Scored.key)[: max(k, 0)]
-    asked = [item for item in scored if item.flow.id == named and item not in best]
+    chosen = {item.flow for item in kept}
+    rest = [item for item in scored if item.flow not in chosen]
+    best = sorted((kept + rest[: max(0, k - len(kept))]), key=_by_place)[: max(k, 0)]
+    asked = [item for item in scored if item.flow == named and item not in best]
     if asked and best:
         best.remove(next((item for item in reversed(best) if item.readiness.runnable), best[-1]))
-    return sorted(best + asked, key=_Scored.key)
-
-
-def _draws_text(card: Card) -> bool:
-    return card.kind == "text-to-image" and "positive" in card.slots
+    return sorted(best + asked, key=_by_place)
 
 
 def _drawable(parsed: ParsedPrompt, words: Sequence[str]) -> float:
@@ -140,156 +206,117 @@ def _drawable(parsed: ParsedPrompt, words: Sequence[str]) -> float:
     return min(able / len(parsed.groups), 0.99) if parsed.groups else 0.0
 
 
-def _benchmark(card: Card) -> float:
-    """GenEval where it is published, else the mean of what is; -1 for nothing."""
-    if "GenEval" in card.benchmarks:
-        return card.benchmarks["GenEval"]
-    return sum(card.benchmarks.values()) / len(card.benchmarks) if card.benchmarks else -1.0
-
-
 # --- arrays for the estimate ----------------------------------------------------------------
 
 
 @dataclass(frozen=True)
-class _Measured:
-    """What the evidence of some flows on a backend says, ready for any prompt."""
+class _Asked:
+    """A prompt to rank flows for."""
 
-    texts: tuple[str, ...]
-    """The prompts that it is about."""
-    combined: Combined
-    said: Mapping[str, Features | None]
-    categories: Mapping[str, tuple[str, ...]]
-    flows: frozenset[str]
-    """Those that have any."""
-    seconds: Mapping[str, float]
-    """The median a picture of each flow whose scores tell it."""
-
-    def cost(self, flow: Flow) -> float | None:
-        """Seconds a picture: as the card says, else the median of the measured."""
-        return flow.card.cost if flow.card.cost is not None else self.seconds.get(flow.id)
+    vector: Vector
+    parsed: ParsedPrompt
+    categories: Categories
+    named: str | None
+    everything: bool
 
 
-def _measured(index: FlowIndex, ids: Sequence[str], backend: str, learn_critic: bool) -> _Measured:
-    wanted = set(ids)
-    rows = [
-        row for row in index.evidence_for(backend=backend)
-        if row.flow in wanted and (learn_critic or row.source != "critic")
-    ]  # fmt: skip
-    texts = tuple(sorted({row.prompt for row in rows}))
-    facts = {text: PromptFacts() for text in texts} | index.prompt_facts()
-    seconds: dict[str, list[float]] = {}
-    for row in rows:
-        if row.seconds is not None:
-            seconds.setdefault(row.flow, []).append(row.seconds)
-    return _Measured(
-        texts,
-        combine_scores(_scores(rows, ids, texts)),
-        {text: features(facts[text].parsed) for text in texts},
-        {text: facts[text].categories for text in texts},
-        frozenset(row.flow for row in rows),
-        {flow: round(float(np.median(each)), 3) for flow, each in seconds.items()},
-    )
+def _estimate(index: FlowIndex, shelf: Shelf, fit: Fitted, asked: _Asked, ready: Ready) -> tuple[Ints, Estimates]:
+    """The candidates, by number, and what they would score."""
+    flows = shelf.flows
+    near, kernel, among = _near(shelf, fit, asked)
+    shared = _shared(shelf, fit, asked.categories.labels)
+    tops = _tops(shelf, fit, ready.codes(flows))
+    cards = index.neighbours.cards(flows, asked.vector, CARDS, index.on_note)
+    chosen = find_candidates(flows, fit, tops, near, kernel, shared, cards, asked.named, asked.everything)
+    units = flows.unit.array[chosen]
+    cells = fit.near_cells(units, near, kernel, among, shared)
+    standing = fit.standing(units, shared)
+    claims = _fit(shelf, fit, tops.codes, chosen, cards, asked.vector)
+    claims[tops.lead[units] != chosen] = 0.0  # what draws the same as another flow has that one's scores to go by
+    found = conclude(fit.common, standing, cells, claims)
+    return chosen, replace(found, mean=hold_back(found, standing.cells == 0, claims, _bases(shelf, chosen)))
 
 
-def _estimate(
-    index: FlowIndex,
-    flows: Sequence[Flow],
-    known: _Measured,
-    vector: Vector,
-    parsed: ParsedPrompt,
-    categories: Categories,
-) -> Estimates:
-    near, found = _near(index, vector, features(parsed), known.said) if known.texts else ([], {})
-    vectors = np.stack([vector, *(found[text] for text in near)])
-    alike = _alike(vectors @ vectors.T, [features(parsed), *(known.said[text] for text in near)])
-    place = {text: number for number, text in enumerate(known.texts)}
-    setting = Setting(
-        near=np.array([place[text] for text in near], dtype=np.int64),
-        similarity=alike[0, 1:],
-        among=alike[1:, 1:],
-        shared=_shared(categories, [known.categories[text] for text in known.texts]),
-        kin=_kin(flows, index.card_vectors()),
-        fit=_fit(flows, known.flows, index.card_similarities(vector.tolist())),
-    )
-    return estimate(known.combined, setting)
+def hold_back(
+    found: Estimates, new: NDArray[np.bool_], claims: FloatArray, bases: Ints
+) -> FloatArray:  # fmt: skip
+    """The estimates with flows that were never scored below the middle of their kin's, unless their cards claim more.
 
-
-def _scores(rows: Sequence[Evidence], flows: Sequence[str], texts: Sequence[str]) -> Scores:
-    scorers = sorted({row.scorer for row in rows})
-    flow_at, text_at = {key: i for i, key in enumerate(flows)}, {key: i for i, key in enumerate(texts)}
-    return Scores(
-        flow=np.array([flow_at[row.flow] for row in rows], dtype=np.int64),
-        prompt=np.array([text_at[row.prompt] for row in rows], dtype=np.int64),
-        scorer=np.array([scorers.index(row.scorer) for row in rows], dtype=np.int64),
-        value=np.array([row.value for row in rows], dtype=np.float64),
-        weight=np.array([_WEIGHTS[row.source] for row in rows], dtype=np.float64),
-        flows=len(flows),
-        prompts=len(texts),
-    )
-
-
-def _near(
-    index: FlowIndex, vector: Vector, mine: Features | None, said: Mapping[str, Features | None]
-) -> tuple[list[str], dict[str, Vector]]:
-    """The prompts of evidence that are most similar to this one, by embedding and features, and their vectors."""
-    reached = [text for text, _ in index.near_prompts(vector.tolist(), REACHED) if text in said]
-    found = index.prompt_vectors(reached)
-    alike = {
-        text: prompt_similarity(float(vector @ found[text]), mine, said[text]) for text in reached if text in found
-    }
-    near = sorted(alike, key=lambda text: -alike[text])[:_NEAR]
-    return near, found
-
-
-def _alike(cosines: NDArray[np.float32], said: Sequence[Features | None]) -> FloatArray:
-    """The similarity of every prompt to every other, from cosines and features; symmetric with ones."""
-    found = np.eye(len(said))
-    for i, a in enumerate(said):
-        for j, b in enumerate(said[:i]):
-            found[i, j] = found[j, i] = prompt_similarity(float(cosines[i, j]), a, b)
-    return found
-
-
-def _shared(categories: Categories, evidence: Sequence[tuple[str, ...]]) -> NDArray[np.bool_]:
-    """P: whether a prompt has the categories of this one: half or more of the labels of either, in both.
-
-    Labels that nearly every prompt has (all of mini's have colours) tell nothing apart and are left out.
+    What was never tried is not chosen over what was: a ``new`` flow stands ``DOUBT`` of the half of its own interval
+    below the mean estimate of the scored flows on its base model, as far as its card does not speak of the prompt
+    better than the cards of scored flows (``claims``, from 0 to 1). ``bases`` numbers the base models; -1 for none.
     """
-    common = {
-        label for label in set().union(*evidence) if sum(label in each for each in evidence) > 0.8 * len(evidence)
-    }
-    mine = set(categories.labels) - common
-
-    def same(each: tuple[str, ...]) -> bool:
-        theirs = set(each) - common
-        return bool(each) and len(mine & theirs) >= 0.5 * len(mine | theirs)
-
-    return np.array([same(each) for each in evidence], dtype=np.bool_)
-
-
-def _kin(flows: Sequence[Flow], vectors: Mapping[str, Vector]) -> FloatArray:
-    """F × F: how much one flow's scores say of another's; nothing between different base models."""
-    found = np.eye(len(flows))
-    for i, a in enumerate(flows):
-        for j, b in enumerate(flows[:i]):
-            if a.card.base_model and a.card.base_model == b.card.base_model:
-                cosine = float(vectors[a.id] @ vectors[b.id]) if a.id in vectors and b.id in vectors else 0.0
-                sampler = bool(set(a.card.samplers) & set(b.card.samplers))
-                loras = set(a.card.loras) == set(b.card.loras)
-                found[i, j] = found[j, i] = 0.4 + 0.2 * sampler + 0.2 * loras + 0.2 * min(1.0, max(0.0, cosine))
-    return found
+    scored = ~new & (bases >= 0)
+    size = int(bases.max(initial=-1)) + 1
+    count = np.bincount(bases[scored], minlength=size)
+    middle = np.bincount(bases[scored], weights=found.mean[scored], minlength=size) / np.maximum(count, 1)
+    held = new & (bases >= 0)
+    held[held] = count[bases[held]] > 0
+    most = middle[bases[held]] - DOUBT * (found.high[held] - found.low[held]) / 2
+    below = np.maximum(np.minimum(found.mean[held], most), found.low[held])
+    mean = found.mean.copy()
+    mean[held] = claims[held] * mean[held] + (1.0 - claims[held]) * below
+    return mean
 
 
-def _fit(flows: Sequence[Flow], measured: frozenset[str], similarity: Mapping[str, float]) -> FloatArray:
-    """F: whether a card speaks of the prompt, and more than every measured flow's card does, in [0, 1].
+def _bases(shelf: Shelf, chosen: Ints) -> Ints:
+    """A number for the base model of each candidate; -1 for none."""
+    if "bases" not in shelf.made:
+        number = {"": -1}
+        for base, _, _ in shelf.flows.groups:
+            number.setdefault(base, len(number) - 1)
+        shelf.made["bases"] = np.array([number[base] for base, _, _ in shelf.flows.groups], dtype=np.int64)
+    known = shelf.made["bases"]
+    return np.asarray(np.asarray(known)[shelf.flows.group.array[chosen]])
+
+
+def _shared(shelf: Shelf, fit: Fitted, labels: tuple[str, ...]) -> list[bool]:
+    """``find_sharing``, asked once for the same labels and counts."""
+    key = ("shared", labels, id(fit), int(fit.prompts_of_set.sum()))
+    known = shelf.made.get(key)
+    if not isinstance(known, list):
+        known = shelf.made[key] = find_sharing(labels, shelf.prompts.label_sets, fit.prompts_of_set)
+    return known
+
+
+def _tops(shelf: Shelf, fit: Fitted, codes: Codes) -> Tops:
+    """The best of each class, kept as long as flows, scores and answers stay what they are."""
+    known = shelf.made.get(("tops", id(fit)))
+    if isinstance(known, Tops) and (known.codes is codes or np.array_equal(known.codes, codes)):
+        return known
+    tops = make_tops(shelf.flows, fit, codes)
+    shelf.made["tops", id(fit)] = tops
+    return tops
+
+
+def _near(shelf: Shelf, fit: Fitted, asked: _Asked) -> tuple[Ints, FloatArray, FloatArray]:
+    """The prompts of evidence that are most similar to this one, by embedding and features; the kernels to them, and
+    among them."""
+    prompts, said = shelf.prompts, features(asked.parsed)
+    reached = find_nearest(prompts.vectors, asked.vector, REACHED, fit.flows_at > 0)
+    cosine = (prompts.vectors[reached] @ asked.vector).astype(np.float64)
+    alike = prompts.said.to(said, cosine, reached)
+    best = np.argsort(-alike, kind="stable")[:_NEAR]
+    near = reached[best]
+    vectors = np.concatenate([asked.vector[None, :], prompts.vectors[near]])
+    among = prompts.said.among(said, (vectors @ vectors.T).astype(np.float64), near)
+    return near, to_kernel(among[0, 1:]), to_kernel(among[1:, 1:])
+
+
+def _fit(shelf: Shelf, fit: Fitted, codes: Codes, chosen: Ints, cards: Ints, vector: Vector) -> FloatArray:
+    """Whether the card of each candidate speaks of the prompt, and more than every measured flow's card does: [0, 1].
 
     Where no flow was measured, the other cards are what it is held against.
     """
-    found = np.zeros(len(flows))
-    for place, flow in enumerate(flows):
-        rivals = [similarity.get(other.id, 0.0) for other in flows
-                  if other.id != flow.id and (other.id in measured or not measured)]  # fmt: skip
-        own = similarity.get(flow.id, 0.0)
-        ahead, about = (own - max(rivals, default=1.0)) / FIT_WIDTH, (own - FIT_FROM) / (FIT_WHOLE - FIT_FROM)
-        found[place] = min(1.0, max(0.0, ahead)) * min(1.0, max(0.0, about))
-    return found
+    flows = shelf.flows
+    rivals = np.union1d(chosen, cards[codes[cards] != OUT])
+    cosine = (flows.vectors[rivals] @ vector).astype(np.float64)
+    measured = fit.cells[flows.unit.array[rivals]] > 0
+    held = cosine[measured] if measured.any() else cosine
+    first, second = np.sort(np.concatenate([held, [-9.0, -9.0]]))[::-1][:2]
+    own = (flows.vectors[chosen] @ vector).astype(np.float64)
+    mine = fit.cells[flows.unit.array[chosen]] > 0 if measured.any() else np.ones(len(chosen), dtype=bool)
+    rival = np.where(mine & (own >= first), second, first)
+    ahead = (own - np.where(rival < -1.0, 1.0, rival)) / FIT_WIDTH
+    about = (own - FIT_FROM) / (FIT_WHOLE - FIT_FROM)
+    return np.asarray(np.clip(ahead, 0.0, 1.0) * np.clip(about, 0.0, 1.0))

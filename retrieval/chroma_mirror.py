@@ -20,11 +20,13 @@ from imagewright import untrusted
 from imagewright.errors import BadInput
 from imagewright.locks import LockHeld, hold_lock
 from imagewright.retrieval.embed import Vector
+from imagewright.retrieval.sound import Damaged, insist_on_whole, write_manifest
 
 Space = Literal["flows", "prompts"]
 SPACES: tuple[Space, ...] = ("flows", "prompts")
 LOCK_SECONDS = 1.0
 _BATCH = 1000
+_REBUILD = "imagewright flows reindex"
 
 
 class Truth(Protocol):
@@ -82,7 +84,7 @@ class ChromaMirror:
             MirrorBusy: the lock is not free, or Chroma cannot read its folder.
         """
         with self._open() as client:
-            collection = _collection(client, space)
+            collection = open_collection(client, space)
             count = min(k, collection.count())
             if count == 0:
                 return []
@@ -92,7 +94,7 @@ class ChromaMirror:
     def ids(self, space: Space) -> set[str]:
         """Every id that the collection lists, after bringing it up to date."""
         with self._open() as client:
-            return set(_collection(client, space).get(include=[])["ids"])
+            return set(open_collection(client, space).get(include=[])["ids"])
 
     def rebuild(self, seconds: float = 30.0) -> None:
         """Build a new sub-folder from SQLite and switch to it.
@@ -106,7 +108,7 @@ class ChromaMirror:
     def _rebuild(self) -> str:
         name = f"index-{uuid.uuid4().hex[:12]}"
         try:
-            with _chroma(self._folder / name) as client:
+            with self._kept(name) as client:
                 generation = self._synchronise(client, since=-1)
             self._switch(name, generation)
         except BaseException:
@@ -119,14 +121,38 @@ class ChromaMirror:
 
     @contextmanager
     def _open(self) -> Iterator[Any]:
-        with lock_mirror(self._folder / "lock", LOCK_SECONDS), _unusable():
+        with lock_mirror(self._folder / "lock", LOCK_SECONDS), report_unusable():
             name, generation = self._current()
             if not name or not (self._folder / name).is_dir():
                 name, generation = self._rebuild(), self._current()[1]
-            with _chroma(self._folder / name) as client:
+            self._insist_on_whole(name)
+            with self._kept(name) as client:
                 if generation != self._truth.generation():
                     self._switch(name, self._synchronise(client, since=generation))
                 yield client
+
+    def _insist_on_whole(self, name: str) -> None:
+        try:
+            insist_on_whole(self._folder / name)
+        except Damaged as error:
+            raise MirrorBusy(f"the vector index is damaged ({error}); rebuild it with: {_REBUILD}") from error
+
+    @contextmanager
+    def _kept(self, name: str) -> Iterator[Any]:
+        """The open client of a folder, which is listed again once it is closed."""
+        with _chroma(self._folder / name) as client:
+            yield client
+        write_manifest(self._folder / name)
+
+    def fault(self) -> str:
+        """What is wrong with the folder, in one line; empty when it is whole, or not made yet."""
+        name, _ = self._current()
+        try:
+            if name:
+                self._insist_on_whole(name)
+        except MirrorBusy as error:
+            return str(error)
+        return ""
 
     def _current(self) -> tuple[str, int]:
         try:
@@ -146,7 +172,7 @@ class ChromaMirror:
         generation = self._truth.generation()
         for space in SPACES:
             wanted = self._truth.ids(space)
-            collection = _collection(client, space)
+            collection = open_collection(client, space)
             present = set(collection.get(include=[])["ids"])
             _in_batches(sorted(present - set(wanted)), lambda ids, c=collection: c.delete(ids=ids))  # type: ignore[misc]
             stale = sorted(key for key, changed in wanted.items() if key not in present or changed > since)
@@ -162,7 +188,8 @@ def _in_batches(ids: Sequence[str], act: Callable[[list[str]], object]) -> None:
         act(list(ids[start : start + _BATCH]))
 
 
-def _collection(client: Any, space: Space) -> Any:
+def open_collection(client: Any, space: Space) -> Any:
+    """The collection of a space, made where it is not there."""
     configuration = {"hnsw": {"space": "cosine"}}
     return client.get_or_create_collection(space, embedding_function=None, configuration=configuration)
 
@@ -170,21 +197,24 @@ def _collection(client: Any, space: Space) -> Any:
 @contextmanager
 def _chroma(folder: Path) -> Iterator[Any]:
     """An open Chroma client on ``folder``, without telemetry; the folder is always one that we made."""
-    import chromadb
-    from chromadb.config import Settings
-
-    with chromadb.PersistentClient(path=str(folder), settings=Settings(anonymized_telemetry=False)) as client:
+    with open_client(folder) as client:
         yield client
 
 
+def open_client(folder: Path) -> Any:
+    """An open client; a context manager that closes it."""
+    import chromadb
+    from chromadb.config import Settings
+
+    return chromadb.PersistentClient(path=str(folder), settings=Settings(anonymized_telemetry=False))
+
+
 @contextmanager
-def _unusable() -> Iterator[None]:
+def report_unusable() -> Iterator[None]:
     """Report Chroma's own failures as ``MirrorBusy``: it is derived, so the exact answer stands in for it."""
     from chromadb.errors import ChromaError
 
     try:
         yield
     except (ChromaError, sqlite3.Error, OSError, ValueError, RuntimeError) as error:
-        raise MirrorBusy(
-            f"the vector index is unusable ({error}); rebuild it with: imagewright flows reindex"
-        ) from error
+        raise MirrorBusy(f"the vector index is unusable ({error}); rebuild it with: {_REBUILD}") from error

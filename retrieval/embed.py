@@ -47,6 +47,7 @@ class MiniLMEmbedder:
     """
 
     name = f"all-MiniLM-L6-v2@{WEIGHTS_SHA256[:8]}"
+    dimension = 384
 
     def __init__(self, store: Path) -> None:
         self._store = store

@@ -19,37 +19,25 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-FloatArray = NDArray[np.float64]
-Ints = NDArray[np.int64]
+from imagewright.retrieval.cells import (
+    BETWEEN,
+    LOCAL,
+    NOISE,
+    UNKNOWN_MODEL,
+    Cells,
+    FloatArray,
+    Ints,
+    Scores,
+    Variances,
+    fit_cells,
+)
+
+__all__ = ["BETWEEN", "LOCAL", "NOISE", "Cells", "FloatArray", "Ints", "Scores", "Variances"]
 
 BANDWIDTH = 0.2
 """How far evidence reaches: at similarity 1 - BANDWIDTH the kernel has fallen to exp(-1)."""
 Z90 = 1.645
 """Half the width of a 90 % interval, in standard deviations."""
-PRIOR_COUNT = 5.0
-"""How many scores the prior guesses of the variances below count for."""
-NOISE, LOCAL, BETWEEN, UNKNOWN_MODEL = 0.20, 0.10, 0.10, 0.15
-"""Prior standard deviations: of one score about its expectation; of a flow from prompt to prompt; from flow to flow of
-one base model; and of a base model that was never measured."""
-SMALLEST = 0.03
-"""No standard deviation of the prior is believed to be smaller, however alike the scores so far."""
-
-
-@dataclass(frozen=True)
-class Scores:
-    """Measured scores as arrays of length N."""
-
-    flow: Ints
-    """Index into the flows, 0…F-1."""
-    prompt: Ints
-    """Index into the prompts, 0…P-1."""
-    scorer: Ints
-    value: FloatArray
-    """In the scorer's own unit; higher is better."""
-    weight: FloatArray
-    """How many scores each counts for: a person's thumb counts for more than one measured seed."""
-    flows: int
-    prompts: int
 
 
 @dataclass(frozen=True)
@@ -106,102 +94,12 @@ class Setting:
 
 
 def combine_scores(scores: Scores) -> Combined:
-    """Bring scores of several scorers and prompts to one scale.
-
-    A scorer that stays within [0, 1] keeps its scale; any other is squeezed there by the logistic of its standard
-    score. For each scorer the level of each prompt is then estimated beside the flows' means (so that a prompt that
-    only good flows were tried on does not look easy) and taken out; what is left is divided by its standard deviation,
-    averaged over scorers, and brought back to the average scale of the scorers.
-    """
-    deviation, level = np.zeros(len(scores.value)), np.zeros((0, scores.prompts))
-    spread = np.ones(len(scores.value))
-    grand, weights = [], []
-    for scorer in np.unique(scores.scorer):
-        rows = scores.scorer == scorer
-        part = _only(scores, rows)
-        centre, by_prompt = _take_out_levels(part, _to_unit(part.value))
-        deviation[rows] = _to_unit(part.value) - by_prompt[part.prompt] - centre
-        spread[rows] = np.sqrt(_variance(float((deviation[rows] ** 2).sum()), int(rows.sum()), NOISE))
-        level = np.vstack([level, by_prompt + centre])
-        grand.append(centre)
-        weights.append(float(part.weight.sum()))
-    if not grand:
-        return _nothing(scores.flows, scores.prompts)
-    typical = float(np.average(spread, weights=scores.weight))
-    levels = np.average(level, axis=0, weights=weights)
-    return _cells(scores, deviation / spread * typical, levels, float(np.average(grand, weights=weights)))
-
-
-def _only(scores: Scores, rows: NDArray[np.bool_]) -> Scores:
-    parts = (scores.flow[rows], scores.prompt[rows], scores.scorer[rows], scores.value[rows], scores.weight[rows])
-    return Scores(*parts, flows=scores.flows, prompts=scores.prompts)
-
-
-def _to_unit(value: FloatArray) -> FloatArray:
-    if value.min() >= 0.0 and value.max() <= 1.0:
-        return value
-    scale = max(float(np.std(value)), 1e-9)
-    return np.asarray(1.0 / (1.0 + np.exp(-np.clip((value - value.mean()) / scale, -30.0, 30.0))))
-
-
-def _take_out_levels(scores: Scores, value: FloatArray) -> tuple[float, FloatArray]:
-    """The mean, and the deviation of each prompt's level from it, in an additive fit of flows and prompts.
-
-    A prompt on which one flow alone was tried says as much of the flow as of the prompt, and a scorer with few scores
-    is not believed about its own middle: so a lone thumb on a new prompt speaks for its flow.
-    """
-    total = float(scores.weight.sum())
-    centre = (float(scores.weight @ value) + PRIOR_COUNT * 0.5) / (total + PRIOR_COUNT)
-    tried = np.zeros((scores.flows, scores.prompts), dtype=bool)
-    tried[scores.flow, scores.prompt] = True
-    ridge = np.where(tried.sum(axis=0) > 1, 0.1, 1.0)
-    by_prompt: FloatArray = np.zeros(scores.prompts)
-    for _ in range(30):
-        rest = value - centre - by_prompt[scores.prompt]
-        by_flow = _shrunk_means(scores.flow, rest, scores.weight, np.full(scores.flows, 0.5))
-        rest = value - centre - by_flow[scores.flow]
-        by_prompt = _shrunk_means(scores.prompt, rest, scores.weight, ridge)
-    return centre, by_prompt
-
-
-def _shrunk_means(index: Ints, value: FloatArray, weight: FloatArray, ridge: FloatArray) -> FloatArray:
-    """Weighted means by index, as if ``ridge`` more scores of zero were there."""
-    size = len(ridge)
-    total = np.asarray(np.bincount(index, weights=weight * value, minlength=size), dtype=np.float64)
-    return np.asarray(total / (np.bincount(index, weights=weight, minlength=size) + ridge))
-
-
-def _cells(scores: Scores, deviation: FloatArray, level: FloatArray, grand: float) -> Combined:
-    shape = (scores.flows, scores.prompts)
-    cell = scores.flow * scores.prompts + scores.prompt
-    count = np.bincount(cell, weights=scores.weight, minlength=shape[0] * shape[1])
-    mean = np.bincount(cell, weights=scores.weight * deviation, minlength=len(count)) / np.maximum(count, 1e-9)
-    inside = deviation - mean[cell]
-    freedom = len(deviation) - int((count > 0).sum())
-    noise = _variance(float((inside**2).sum()), freedom, NOISE)
-    grid, counts = mean.reshape(shape).astype(np.float64), count.reshape(shape).astype(np.float64)
-    seen = counts > 0
-    flow_mean = grid.sum(axis=1) / np.maximum(seen.sum(axis=1), 1)
-    about = np.where(seen, (grid - flow_mean[:, None]) ** 2 - noise / np.maximum(counts, 1e-9), 0.0)
-    local = _variance(float(about.sum()), int(seen.sum()) - int(seen.any(axis=1).sum()), LOCAL)
-    measured = seen.any(axis=1)
-    own = flow_mean[measured] ** 2 - (local + noise) / np.maximum(seen.sum(axis=1)[measured], 1)
-    between = _variance(float(own.sum()), int(measured.sum()) - 1, BETWEEN)
-    touched = seen.any(axis=0)
-    levels = _variance(float(((level[touched] - grand) ** 2).sum()), int(touched.sum()) - 1, NOISE)
-    return Combined(grid, counts, level, grand, noise, local, between, levels)
-
-
-def _variance(squares: float, freedom: int, prior: float) -> float:
-    """A variance from a sum of squares, drawn toward a prior standard deviation, never below ``SMALLEST``."""
-    freedom = max(freedom, 0)
-    found = (max(squares, 0.0) + PRIOR_COUNT * prior**2) / (freedom + PRIOR_COUNT)
-    return max(found, SMALLEST**2)
-
-
-def _nothing(flows: int, prompts: int) -> Combined:
-    empty = np.zeros((flows, prompts))
-    return Combined(empty, empty, np.full(prompts, 0.5), 0.5, NOISE**2, LOCAL**2, BETWEEN**2, NOISE**2)
+    """The cells of ``scores`` (``cells.fit_cells``) as whole grids: what the sparse way is held to."""
+    found = fit_cells(scores)
+    mean, count = np.zeros((scores.flows, scores.prompts)), np.zeros((scores.flows, scores.prompts))
+    mean[found.flow, found.prompt], count[found.flow, found.prompt] = found.mean, found.count
+    common = found.common
+    return Combined(mean, count, found.level, common.grand, common.noise, common.local, common.between, common.levels)
 
 
 # --- from cells to estimates ----------------------------------------------------------------
@@ -216,20 +114,96 @@ def estimate(data: Combined, setting: Setting) -> Estimates:
     ``count`` is the number of scores of the flow. The estimate of a flow with few scores whose card fits the prompt
     better than the cards of measured flows is raised toward the upper end of its interval (``card_bonus``).
     """
-    near = _Near(_kernel(setting.similarity), _kernel(setting.among), data.count[:, setting.near])
-    level, level_var = _level(data, setting.near, near)
     overall, overall_var = _flow_means(data, setting.kin)
-    mean, mean_var, local = _category_means(data, setting.shared, overall, overall_var)
-    other, _, _ = _category_means(data, ~setting.shared, overall, overall_var)
-    expected = np.where(setting.shared[setting.near][None, :], mean[:, None], other[:, None])
-    above, share, local_var = near.mean(data.mean[:, setting.near] - expected, data.noise / local)
+    split = bool(setting.shared.any() and not setting.shared.all())
+    spread = data.local / 2 if split else data.local
+    inside, outside = (_sums(data, columns, spread) for columns in (setting.shared, ~setting.shared))
+    near = NearCells(
+        kernel=to_kernel(setting.similarity),
+        among=to_kernel(setting.among),
+        count=data.count[:, setting.near],
+        mean=data.mean[:, setting.near],
+        level=data.level[setting.near],
+        flows=(data.count[:, setting.near] > 0).sum(axis=0).astype(np.float64),
+        shared=setting.shared[setting.near],
+    )
+    common = Variances(data.grand, data.noise, data.local, data.between, data.levels)
+    standing = Standing(
+        overall, overall_var, inside, outside, split, (data.count > 0).sum(axis=1), data.count.sum(axis=1)
+    )
+    return conclude(common, standing, near, setting.fit)
+
+
+@dataclass(frozen=True)
+class Sums:
+    """For each of F flows the precisions of its cells in some prompts, and what these weigh, added up."""
+
+    precision: FloatArray
+    weighted: FloatArray
+
+    def posterior(self, prior: FloatArray, prior_var: FloatArray) -> tuple[FloatArray, FloatArray]:
+        """Normal posterior of each flow's mean over these prompts: ``(mean, variance)``, each of length F."""
+        total = 1.0 / prior_var + self.precision
+        return (prior / prior_var + self.weighted) / total, 1.0 / total
+
+
+@dataclass(frozen=True)
+class Standing:
+    """What is known of F flows beside their cells at the nearest prompts."""
+
+    overall: FloatArray
+    """The mean deviation of each, and its variance."""
+    overall_var: FloatArray
+    inside: Sums
+    """Of the cells at prompts of the prompt's categories."""
+    outside: Sums
+    """Of all others."""
+    split: bool
+    """Whether the categories tell any prompts apart; then half of the local variance is theirs."""
+    cells: Ints
+    """How many cells each has."""
+    scores: FloatArray
+    """How many scores."""
+
+
+@dataclass(frozen=True)
+class NearCells:
+    """The n nearest prompts, and the cells of F flows at them."""
+
+    kernel: FloatArray
+    """n: the correlation of each with the prompt."""
+    among: FloatArray
+    """n × n: with one another."""
+    count: FloatArray
+    """F × n."""
+    mean: FloatArray
+    """F × n."""
+    level: FloatArray
+    """n."""
+    flows: FloatArray
+    """n: how many flows of the whole index have a cell there."""
+    shared: NDArray[np.bool_]
+    """n: whether it shares a category with the prompt."""
+
+
+def conclude(common: Variances, known: Standing, near: NearCells, fit: FloatArray) -> Estimates:
+    """The estimates from what is known of the flows; ``fit`` as in ``Setting``."""
+    level, level_var = _level(common, near)
+    local, mean, mean_var, other = common.local, known.overall, known.overall_var, known.overall
+    if known.split:
+        local = common.local / 2
+        mean, mean_var = known.inside.posterior(known.overall, local + known.overall_var)
+        other, _ = known.outside.posterior(known.overall, local + known.overall_var)
+    expected = np.where(near.shared[None, :], mean[:, None], other[:, None])
+    looks = _Near(near.kernel, near.among, near.count)
+    above, share, local_var = looks.mean(near.mean - expected, common.noise / local)
     centre = level + mean + share * above
     spread = np.sqrt(local * local_var + (1.0 - share) ** 2 * mean_var + level_var)
     low, high = np.clip(centre - Z90 * spread, 0.0, 1.0), np.clip(centre + Z90 * spread, 0.0, 1.0)
     raised = np.clip(centre, 0.0, 1.0)
-    if len(setting.fit):
-        raised = np.minimum(raised + card_bonus(data, setting.fit, np.sqrt(local + mean_var)), np.maximum(high, raised))
-    return Estimates(raised, low, high, data.count.sum(axis=1).round().astype(np.int64))
+    if len(fit):
+        raised = np.minimum(raised + _bonus(known.cells, fit, np.sqrt(local + mean_var)), np.maximum(high, raised))
+    return Estimates(raised, low, high, known.scores.round().astype(np.int64))
 
 
 def card_bonus(data: Combined, fit: FloatArray, spread: FloatArray) -> FloatArray:
@@ -239,11 +213,14 @@ def card_bonus(data: Combined, fit: FloatArray, spread: FloatArray) -> FloatArra
     card fits (``fit`` 1) is taken at the upper end of its own uncertainty. The bonus shrinks as ``1 / (1 + cells
     measured)`` and never leaves the interval, so that measured scores soon have the only word.
     """
-    measured = (data.count > 0).sum(axis=1)
+    return _bonus((data.count > 0).sum(axis=1), fit, spread)
+
+
+def _bonus(measured: Ints, fit: FloatArray, spread: FloatArray) -> FloatArray:
     return np.asarray(fit * Z90 * spread / (1.0 + measured))
 
 
-def _kernel(similarity: FloatArray) -> FloatArray:
+def to_kernel(similarity: FloatArray) -> FloatArray:
     """The correlation that a similarity in [0, 1] stands for."""
     return np.asarray(np.exp(-(1.0 - np.clip(similarity, 0.0, 1.0)) / BANDWIDTH))
 
@@ -275,44 +252,40 @@ class _Near:
         return (weight * value).sum(axis=1), share, 1.0 - 2.0 * share * cover + share**2 * spread
 
 
-def _level(data: Combined, near: Ints, neighbours: _Near) -> tuple[float, float]:
+def _level(common: Variances, near: NearCells) -> tuple[float, float]:
     """How hard the prompt is, from the levels of the nearest prompts, and the variance of that."""
-    flows = (neighbours.count > 0).sum(axis=0, keepdims=True).astype(np.float64)
-    columns = _Near(neighbours.kernel, neighbours.among, flows)
-    above, share, left = columns.mean(data.level[near][None, :] - data.grand, (data.local + data.noise) / data.levels)
-    return data.grand + float(share[0] * above[0]), float(data.levels * left[0])
+    columns = _Near(near.kernel, near.among, near.flows[None, :])
+    ratio = (common.local + common.noise) / common.levels
+    above, share, left = columns.mean(near.level[None, :] - common.grand, ratio)
+    return common.grand + float(share[0] * above[0]), float(common.levels * left[0])
 
 
 def _flow_means(data: Combined, kin: FloatArray) -> tuple[FloatArray, FloatArray]:
     """Mean deviation of each flow and its variance: its own cells, with the means of its kin as prior."""
-    own, _ = _posterior(data, np.ones(data.mean.shape[1], dtype=bool), np.zeros(1), np.full(1, data.between))
-    others = kin * (data.count.sum(axis=1) > 0)[None, :]
-    np.fill_diagonal(others, 0.0)
-    weight = others.sum(axis=1)
-    prior = others @ own / (weight + 0.5)
-    nearest = others.max(axis=1, initial=0.0)
+    whole = _sums(data, np.ones(data.mean.shape[1], dtype=bool), data.local)
     measured = data.count.sum(axis=1) > 0
-    stranger = np.where(measured, 0.0, (1.0 - nearest) * UNKNOWN_MODEL**2)
-    return _posterior(data, np.ones(data.mean.shape[1], dtype=bool), prior, data.between + stranger)
+    own, _ = whole.posterior(np.zeros(1), np.full(1, data.between))
+    others = kin * measured[None, :]
+    np.fill_diagonal(others, 0.0)
+    prior, prior_var = take_prior(
+        data.between, others @ own, others.sum(axis=1), others.max(axis=1, initial=0.0), measured
+    )
+    return whole.posterior(prior, prior_var)
 
 
-def _category_means(
-    data: Combined, shared: NDArray[np.bool_], mean: FloatArray, var: FloatArray
-) -> tuple[FloatArray, FloatArray, float]:
-    """The same with only the cells of the prompt's categories; half of the local variance is theirs where any are."""
-    if not shared.any() or shared.all():
-        return mean, var, data.local
-    half = data.local / 2
-    found, found_var = _posterior(data, shared, mean, half + var, half)
-    return found, found_var, half
-
-
-def _posterior(
-    data: Combined, columns: NDArray[np.bool_], prior: FloatArray, prior_var: FloatArray, local: float | None = None
+def take_prior(
+    between: float, kin_total: FloatArray, kin_weight: FloatArray, nearest: FloatArray, measured: NDArray[np.bool_]
 ) -> tuple[FloatArray, FloatArray]:
-    """Normal posterior of each flow's mean over some prompts: ``(mean, variance)``, each of length F."""
+    """What the kin of each flow say of its mean deviation, and the variance of that.
+
+    ``kin_total`` is the sum of the means of its measured kin, weighted by kinship, ``kin_weight`` the sum of these
+    weights, ``nearest`` the greatest of them: a flow without scores whose next kin is far off is a stranger.
+    """
+    stranger = np.where(measured, 0.0, (1.0 - nearest) * UNKNOWN_MODEL**2)
+    return kin_total / (kin_weight + 0.5), between + stranger
+
+
+def _sums(data: Combined, columns: NDArray[np.bool_], local: float) -> Sums:
     count = data.count * columns[None, :]
-    spread = data.local if local is None else local
-    precision = np.where(count > 0, 1.0 / (spread + data.noise / np.maximum(count, 1e-9)), 0.0)
-    total = 1.0 / prior_var + precision.sum(axis=1)
-    return (prior / prior_var + (precision * data.mean).sum(axis=1)) / total, 1.0 / total
+    precision = np.where(count > 0, 1.0 / (local + data.noise / np.maximum(count, 1e-9)), 0.0)
+    return Sums(precision.sum(axis=1), (precision * data.mean).sum(axis=1))

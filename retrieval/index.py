@@ -5,21 +5,28 @@ from __future__ import annotations
 import copy
 import difflib
 import sqlite3
+import threading
 from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
+from weakref import WeakKeyDictionary
 
 import numpy as np
 
 from imagewright.database import database, transaction
 from imagewright.errors import BadInput
 from imagewright.flow_format import graph_hash
-from imagewright.retrieval import builtin, store
+from imagewright.ports import AnswersNeeds, Backend
+from imagewright.retrieval import builtin, flow_facts, store
 from imagewright.retrieval.card import card_text
 from imagewright.retrieval.chroma_mirror import ChromaMirror, MirrorBusy, Space
 from imagewright.retrieval.embed import Vector
 from imagewright.retrieval.evidence import PromptFacts, facts_by_prompt
+from imagewright.retrieval.fitted import Fitted
+from imagewright.retrieval.neighbours import EXACT_UP_TO, IndexTables, Neighbours
+from imagewright.retrieval.ready import ReadyByNeed
+from imagewright.retrieval.shelf import Shelf, refit
 from imagewright.schemas import Card, Evidence, Flow
 
 if TYPE_CHECKING:
@@ -44,8 +51,12 @@ class FlowIndex:
         self.path = path
         self.embedder = embedder
         self.on_note = on_note
-        self._mirror = ChromaMirror(chroma_dir, _Truth(path))
+        self._mirror = ChromaMirror(chroma_dir, IndexTables(path))
+        self.neighbours = Neighbours(chroma_dir, path)
         self._derived: dict[Hashable, tuple[int, Any]] = {}
+        self._shelf = Shelf(embedder.dimension)
+        self._refitting = threading.Lock()
+        self._ready: WeakKeyDictionary[Backend, ReadyByNeed] = WeakKeyDictionary()
 
     def heard_by(self, on_note: _OnNote) -> FlowIndex:
         """The same index with another listener; what was derived from it is shared."""
@@ -70,12 +81,24 @@ class FlowIndex:
             BadInput: an id is taken and neither is asked for; or the database cannot be written.
         """
         vectors = self.embedder.embed([card_text(flow) for flow in flows])
-        with self._writing() as db:
+        with self.writing() as db:
             changed = store.bump(db)
             return [
                 self._put(db, flow, vector, changed, replace=replace, rename=rename)
                 for flow, vector in zip(flows, vectors, strict=True)
             ]
+
+    def find_same(self, flow: Flow) -> str | None:
+        """The id of a stored flow with the graph and the card of ``flow``: added again, it would be nothing new."""
+        with self.reading() as db:
+            same = db.execute("SELECT id, card, graph FROM flows WHERE shape_hash = ?", (store.hash_shape(flow),))
+            for row in same:
+                found = store.flow_from(row)
+                if graph_hash(found.graph) == graph_hash(flow.graph) and store.strip_card(found) == store.strip_card(
+                    flow
+                ):
+                    return found.id
+        return None
 
     def _put(
         self, db: sqlite3.Connection, flow: Flow, vector: Sequence[float], changed: int, *, replace: bool, rename: bool
@@ -107,17 +130,36 @@ class FlowIndex:
         Raises:
             BadInput: there is no such flow.
         """
-        with self._writing() as db:
+        with self.writing() as db:
             known = sorted(store.flow_origins(db))
             if flow_id not in known:
                 raise _no_flow(flow_id, known)
-            db.execute("DELETE FROM flows WHERE id = ?", (flow_id,))
-            store.bump(db)
+            store.drop_flow(db, flow_id, store.bump(db))
+
+    def switch(self, flow_id: str, on: bool) -> None:
+        """Offer a flow, or offer it no more until it is switched on again; its scores stay and go on counting.
+
+        Raises:
+            BadInput: there is no such flow, or the database cannot be written.
+        """
+        self.get(flow_id)
+        with self.writing() as db:
+            flow_facts.switch(db, flow_id, on, store.bump(db))
+
+    def switched_off(self) -> frozenset[str]:
+        """The flows that are not offered because a person said so."""
+        with self.reading() as db:
+            return frozenset(row["id"] for row in db.execute("SELECT id FROM flow_facts WHERE enabled = 0"))
 
     def list(self) -> tuple[Flow, ...]:
         """Every flow, sorted by id."""
         with self.reading() as db:
             return tuple(store.flow_from(row) for row in db.execute("SELECT id, card, graph FROM flows ORDER BY id"))
+
+    def ids(self) -> tuple[str, ...]:
+        """The id of every flow, sorted."""
+        with self.reading() as db:
+            return tuple(row["id"] for row in db.execute("SELECT id FROM flow_facts ORDER BY id"))
 
     def edit(self, flow_id: str, change: Callable[[Flow], Card]) -> Flow:
         """Give a flow another card, made by ``change`` from the flow as it is; its graph and scores stay.
@@ -130,7 +172,7 @@ class FlowIndex:
         flow = self.get(flow_id)
         edited = flow.model_copy(update={"card": change(flow)})
         vector = self.embedder.embed([card_text(edited)])[0]
-        with self._writing() as db:
+        with self.writing() as db:
             store.put_flow(db, edited, vector, "user", store.bump(db))
         return edited
 
@@ -151,12 +193,15 @@ class FlowIndex:
         facts = prompts or {}
         texts = sorted({row.prompt for row in rows})
         vectors = self.embedder.embed(texts)
-        with self._writing() as db:
+        with self.writing() as db:
             changed = store.bump(db)
             for text, vector in zip(texts, vectors, strict=True):
                 store.put_prompt(db, text, facts.get(text, PromptFacts()), vector, changed)
+            many = len(rows) > store.BULK
             for row in rows:
-                store.put_evidence(db, _with_hash(db, row), "user")
+                store.put_evidence(db, _with_hash(db, row), "user", None if many else changed)
+            if many:
+                store.note_bulk(db, changed)
 
     def evidence_for(self, flow: str | None = None, backend: str | None = None) -> tuple[Evidence, ...]:
         """Scores of one flow or of all, on one backend or on all; only of graphs as they are now."""
@@ -181,16 +226,6 @@ class FlowIndex:
             found = store.vectors(db, "prompts", [store.prompt_id(text) for text in texts])
         return {text: found[store.prompt_id(text)] for text in texts if store.prompt_id(text) in found}
 
-    def card_similarities(self, vector: Sequence[float]) -> dict[str, float]:
-        """The cosine of every flow's card to a unit vector."""
-        with self.reading() as db:
-            return {key: float(found @ _array(vector)) for key, found in store.vectors(db, "flows").items()}
-
-    def card_vectors(self) -> dict[str, Vector]:
-        """Every flow's card as a unit vector."""
-        with self.reading() as db:
-            return store.vectors(db, "flows")
-
     # --- the whole ---
 
     @property
@@ -208,6 +243,54 @@ class FlowIndex:
         value: T = known[1]
         return value
 
+    def ready_for(self, backend: Backend) -> ReadyByNeed:
+        """What ``backend`` says of the flows here; the same one each time, so that its answers are kept."""
+        if backend not in self._ready:
+            if not isinstance(backend, AnswersNeeds):
+                self.on_note(f"the backend {backend.name} is asked about every flow: it does not answer for needs")
+            self._ready[backend] = ReadyByNeed(backend, self.get)
+        return self._ready[backend]
+
+    @contextmanager
+    def hold(self, backend: str, learn_critic: bool = False) -> Iterator[tuple[sqlite3.Connection, Shelf, Fitted]]:
+        """What is known of all flows and of the scores on ``backend``, in memory and as of now.
+
+        The first time that a large index is asked its scores are fitted, which takes seconds; after that only what
+        changed is read.
+        """
+        with self.reading() as db:
+            while True:
+                with self._shelf.hold(db) as shelf:
+                    fit = shelf.fit(db, backend, learn_critic)
+                    if fit is not None:
+                        yield db, shelf, fit
+                        break
+                refit(db, (backend, learn_critic), self.embedder.dimension)
+        if self._shelf.is_due(backend, learn_critic):
+            self._refit_beside(backend, learn_critic)
+
+    def _refit_beside(self, backend: str, learn_critic: bool) -> None:
+        """Redo the fit while requests go on with the present one."""
+        if not self._refitting.acquire(blocking=False):
+            return
+
+        def work() -> None:
+            try:
+                self.refit(backend, learn_critic)
+            finally:
+                self._refitting.release()
+
+        threading.Thread(target=work, name="imagewright-refit", daemon=True).start()
+
+    def refit(self, backend: str, learn_critic: bool = False) -> None:
+        """Fit the scores on ``backend`` anew and keep the fit.
+
+        Raises:
+            BadInput: the database cannot be read or written.
+        """
+        with self.reading() as db:
+            refit(db, (backend, learn_critic), self.embedder.dimension)
+
     def reindex(self) -> None:
         """Embed every card and prompt with the embedder of today, build the vector index anew, and switch to it.
 
@@ -217,12 +300,18 @@ class FlowIndex:
         self._embed_anew()
         try:
             self._mirror.rebuild()
+            if len(self.ids()) > EXACT_UP_TO:
+                self.neighbours.serving.build()
         except (MirrorBusy, OSError) as error:
             raise BadInput(f"cannot rebuild the vector index: {error}", "try again when it is free") from error
 
     def mirror_ids(self, space: Space) -> set[str]:
         """The ids that the vector index holds, after bringing it up to date; for tests and ``flows check``."""
         return self._mirror.ids(space)
+
+    def vector_fault(self) -> str:
+        """What is wrong with the vector index, in one line; empty when it is whole or not made yet."""
+        return self._mirror.fault() or self.neighbours.serving.fault()
 
     def ensure_builtin(self) -> None:
         """Bring in the flows and evidence that this release ships; nothing to do but a hash when they are in."""
@@ -241,13 +330,13 @@ class FlowIndex:
         texts = sorted(self.prompt_facts())
         vectors = self.embedder.embed([*(card_text(flow) for flow in flows), *texts])
         keys = [("flows", flow.id) for flow in flows] + [("prompts", store.prompt_id(text)) for text in texts]
-        with self._writing() as db:
+        with self.writing() as db:
             changed = store.bump(db)
             for (space, key), vector in zip(keys, vectors, strict=True):
                 store.put_vector(db, space, key, vector, changed)
 
     @contextmanager
-    def _writing(self) -> Iterator[sqlite3.Connection]:
+    def writing(self) -> Iterator[sqlite3.Connection]:
         with self.reading() as db, transaction(db):
             yield db
 
@@ -262,25 +351,6 @@ class FlowIndex:
             found = store.vectors(db, space, proposed)
         scored = [(key, float(item @ _array(vector))) for key, item in found.items()]
         return tuple(sorted(scored, key=lambda pair: (-pair[1], pair[0]))[:k])
-
-
-class _Truth:
-    """The index's tables as the mirror asks for them."""
-
-    def __init__(self, path: Path) -> None:
-        self._path = path
-
-    def generation(self) -> int:
-        with database(self._path, store.OWNER, store.INDEX_TABLES) as db:
-            return store.generation(db)
-
-    def ids(self, space: Space) -> Mapping[str, int]:
-        with database(self._path, store.OWNER, store.INDEX_TABLES) as db:
-            return store.ids(db, space)
-
-    def vectors(self, space: Space, ids: Sequence[str]) -> Mapping[str, Vector]:
-        with database(self._path, store.OWNER, store.INDEX_TABLES) as db:
-            return store.vectors(db, space, ids)
 
 
 def _array(vector: Sequence[float]) -> Vector:

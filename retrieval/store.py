@@ -13,6 +13,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Literal
 
 from imagewright.flow_format import graph_hash, shape_hash
+from imagewright.retrieval import flow_facts
 from imagewright.retrieval.chroma_mirror import Space
 from imagewright.retrieval.embed import Vector, pack_vector, unpack_vector
 from imagewright.retrieval.evidence import PromptFacts
@@ -40,7 +41,10 @@ INDEX_TABLES = (
         PRIMARY KEY (flow, graph_hash, prompt, backend, scorer, seed, source)
     ) WITHOUT ROWID;
     """,
+    flow_facts.STEP,
 )
+BULK = 5000
+"""A change of more scores than that is not listed row by row: what was made of the scores is made anew."""
 
 
 def prompt_id(text: str) -> str:
@@ -77,18 +81,48 @@ def bump(db: sqlite3.Connection) -> int:
 # --- flows ----------------------------------------------------------------------------------
 
 
-def put_flow(db: sqlite3.Connection, flow: Flow, vector: Sequence[float], origin: Origin, changed: int) -> None:
-    """Insert or replace a flow."""
+def put_flow(db: sqlite3.Connection, flow: Flow, vector: Sequence[float], origin: Origin, changed: int) -> str:
+    """Insert or replace a flow, and what is known of every flow at a glance; the hash of its graph."""
+    mine, shape = graph_hash(flow.graph), shape_hash(flow.graph, flow.card.slots)
     db.execute(
         "INSERT OR REPLACE INTO flows VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
-        (flow.id, flow.card.model_dump_json(exclude_defaults=True), json.dumps(flow.graph), graph_hash(flow.graph),
-         shape_hash(flow.graph, flow.card.slots), origin, pack_vector(vector), changed),
+        (flow.id, flow.card.model_dump_json(exclude_defaults=True), json.dumps(flow.graph), mine, shape, origin,
+         pack_vector(vector), changed),
     )  # fmt: skip
+    flow_facts.put(db, flow, mine, shape, origin, changed)
+    return mine
+
+
+def hash_shape(flow: Flow) -> str:
+    """The hash of what a flow draws."""
+    return shape_hash(flow.graph, flow.card.slots)
+
+
+def strip_card(flow: Flow) -> Card:
+    """The card without what depends on the other flows of the index and on the file that it came from."""
+    return flow.card.model_copy(update={"duplicate_of": None, "source": ""})
+
+
+def drop_flow(db: sqlite3.Connection, flow_id: str, changed: int) -> None:
+    """Remove a flow; its scores stay."""
+    db.execute("DELETE FROM flows WHERE id = ?", (flow_id,))
+    flow_facts.drop(db, flow_id, changed)
 
 
 def flow_from(row: sqlite3.Row) -> Flow:
     """The flow of a row of ``flows``."""
     return Flow(id=row["id"], graph=json.loads(row["graph"]), card=Card.model_validate_json(row["card"]))
+
+
+def read_flow(db: sqlite3.Connection, flow_id: str) -> Flow:
+    """The flow called ``flow_id``, which is there."""
+    return flow_from(db.execute("SELECT id, card, graph FROM flows WHERE id = ?", (flow_id,)).fetchone())
+
+
+def read_seconds(db: sqlite3.Connection, flow_id: str, graph: str, backend: str) -> list[float]:
+    """The seconds of the pictures that a flow's scores on ``backend`` are about, where they are told."""
+    query = "SELECT seconds FROM evidence WHERE flow = ? AND graph_hash = ? AND backend = ? AND seconds IS NOT NULL"
+    return [float(row["seconds"]) for row in db.execute(query, (flow_id, graph, backend))]
 
 
 def has_flow(db: sqlite3.Connection, flow_id: str) -> bool:
@@ -134,6 +168,8 @@ def vectors(db: sqlite3.Connection, space: Space, wanted: Iterable[str] | None =
 def put_vector(db: sqlite3.Connection, space: str, key: str, vector: Sequence[float], changed: int) -> None:
     """Give a row that is there a new vector."""
     db.execute(f"UPDATE {space} SET vector = ?, changed = ? WHERE id = ?", (pack_vector(vector), changed, key))
+    if space == "flows":
+        db.execute("UPDATE flow_facts SET changed = ? WHERE id = ?", (changed, key))
 
 
 # --- evidence -------------------------------------------------------------------------------
@@ -146,20 +182,37 @@ def put_prompt(db: sqlite3.Connection, text: str, facts: PromptFacts, vector: Se
         """
         INSERT INTO prompts VALUES (:id, :text, :parsed, :categories, :vector, :changed)
         ON CONFLICT (id) DO UPDATE SET parsed = coalesce(excluded.parsed, parsed),
-            categories = iif(excluded.categories = '[]', categories, excluded.categories)
+            categories = iif(excluded.categories = '[]', categories, excluded.categories), changed = excluded.changed
+            WHERE (excluded.parsed IS NOT NULL AND excluded.parsed IS NOT parsed)
+               OR (excluded.categories != '[]' AND excluded.categories != categories)
         """,
         {"id": prompt_id(text), "text": text, "parsed": parsed, "categories": json.dumps(facts.categories),
          "vector": pack_vector(vector), "changed": changed},
     )  # fmt: skip
 
 
-def put_evidence(db: sqlite3.Connection, row: Evidence, origin: Origin) -> None:
-    """Insert a score; the newer one wins where flow, graph, prompt, backend, scorer, seed and source are the same."""
+def put_evidence(db: sqlite3.Connection, row: Evidence, origin: Origin, changed: int | None = None) -> None:
+    """Insert a score; the newer one wins where flow, graph, prompt, backend, scorer, seed and source are the same.
+
+    It is listed as fresh at generation ``changed``; ``None`` for one of many (``note_bulk``).
+    """
+    prompt = prompt_id(row.prompt)
     db.execute(
         "INSERT OR REPLACE INTO evidence VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-        (row.flow, row.graph_hash, prompt_id(row.prompt), row.backend, row.scorer, row.seed, row.source, row.value,
-         row.seconds, row.when, origin),
+        (row.flow, row.graph_hash, prompt, row.backend, row.scorer, row.seed, row.source, row.value, row.seconds,
+         row.when, origin),
     )  # fmt: skip
+    if changed is not None:
+        db.execute(
+            "INSERT OR IGNORE INTO fresh VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+            (changed, row.flow, row.graph_hash, prompt, row.backend, row.scorer, row.seed, row.source),
+        )
+
+
+def note_bulk(db: sqlite3.Connection, changed: int) -> None:
+    """Say that so many scores changed at once that what was made of them must be made anew."""
+    set_fact(db, "bulk", str(changed))
+    db.execute("DELETE FROM fresh")
 
 
 def drop_built_in_evidence(db: sqlite3.Connection) -> None:

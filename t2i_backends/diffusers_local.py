@@ -16,9 +16,11 @@ from typing import TYPE_CHECKING, Any
 
 from imagewright.errors import BadInput, Cancelled, CannotDraw, ImagewrightError
 from imagewright.flow_format import Graph, links
+from imagewright.needs import Need
 from imagewright.ports import Drawn, IsCancelled, Job, OnStep
 from imagewright.schemas import Flow, ParsedPrompt, Readiness, SlotName
 from imagewright.t2i_backends.execution import readiness
+from imagewright.t2i_backends.execution.needs_check import NeedAnswers
 from imagewright.t2i_backends.execution.node_cache import NodeCache
 from imagewright.t2i_backends.execution.program import Program, compile_flow
 from imagewright.t2i_backends.models.devices import check_device_name, pick_device, pick_dtype
@@ -52,6 +54,7 @@ class DiffusersBackend:
         self._cache = NodeCache()
         self._store: ModelStore | None = None
         self._busy = threading.Lock()
+        self._answers = NeedAnswers(self.files, device)
 
     @property
     def store(self) -> ModelStore:
@@ -69,6 +72,12 @@ class DiffusersBackend:
         store = self._store
         held = (0, 0) if store is None else (store.loaded_bytes, store.waiting_bytes)
         return readiness.check_flow(flow, self.files, self.device, *held)
+
+    def missing(self, needs: Sequence[Need]) -> tuple[Readiness, ...]:
+        """For each need of flows what is missing here; the same tuple until files, folders or memory change."""
+        store = self._store
+        held = (0, 0) if store is None else (store.loaded_bytes, store.waiting_bytes)
+        return self._answers.missing(needs, *held)
 
     def limits(self, flow: Flow, prompt: str, parsed: ParsedPrompt) -> tuple[str, ...]:
         """The words that a model of a small world cannot draw; none where the model states no world.

@@ -193,3 +193,34 @@ def selection(
         cells, outcomes = held_out.predict(scores, known, engine.index.embedder, Path(home), parts, key)
     result = held_out.report_selection(cells, outcomes, scores)
     return emit_json(result.as_json()) if as_json else emit(result.table())
+
+
+_MOST_FLOWS, _MOST_SCORES = 1_000_000, 10_000_000
+
+
+@app.command("scale")
+def measure_scaling(
+    flows: Annotated[str, typer.Option(metavar="N,N…", help="The sizes.")] = "310,10000,100000",
+    evidence: Annotated[str, typer.Option(metavar="N", help="Scores of 100,000 flows.")] = "1000000",
+    folder: Annotated[
+        Path | None, typer.Option("--folder", metavar="DIR", help="Where the made-up indexes are kept.")
+    ] = None,
+    as_json: JsonFlag = False,
+) -> None:
+    """Choose among made-up flows by the hundred thousand: times, memory, disk, tokens, and what retrieving loses.
+
+    The first run makes the indexes, which takes minutes and a gigabyte or two; they are kept for the next.
+    """
+    sizes = [read_whole("--flows", each, _MOST_FLOWS) for each in flows.split(",")]
+    scores = read_whole("--evidence", evidence, _MOST_SCORES)
+    if 0 in (*sizes, scores):
+        raise BadInput("--flows and --evidence are whole numbers from 1", "leave them out")
+    from imagewright.evals.scale import format_scale, measure_scale
+
+    with cli_runs.engine(None, None) as engine:
+        home = folder or engine.settings.data_dir / "made-up"
+    rows = list(measure_scale(sizes, scores, home))
+    if as_json:
+        emit_json({"sizes": [asdict(row) for row in rows]})
+    else:
+        emit(format_scale(rows))

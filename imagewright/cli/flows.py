@@ -160,19 +160,23 @@ def add_flows(
     as_json: JsonFlag = False,
 ) -> None:
     """Add workflows: API or editor JSON, PNGs that ComfyUI saved, folders. The next prompt can be drawn with them."""
-    from imagewright.api import Added
+    from imagewright.api import Added, AlreadyThere
 
     with engine(models) as opened:
         told = list(opened.add_flows(paths, replace=replace, comfyui=comfyui))
         stored = [each for each in told if isinstance(each, Added)]
         engine_here = opened.backend()
         readiness = {each.flow.id: engine_here.check(each.flow) for each in stored}
-    refused = [each for each in told if not isinstance(each, Added)]
+    known = [each for each in told if isinstance(each, AlreadyThere)]
+    refused = [each for each in told if not isinstance(each, Added | AlreadyThere)]
     flows = [opened.describe_flow(each.flow, readiness[each.flow.id]) for each in stored]
     if as_json:
-        emit_json({"flows": flows, "errors": [_refusal(each) for each in refused], "notes": _notes(stored)})
+        emit_json({"flows": flows, "errors": [_refusal(each) for each in refused], "notes": _notes(stored),
+                   "known": [{"id": each.flow.id, "path": str(each.path)} for each in known]})  # fmt: skip
     else:
         _tell_added(stored, flows)
+        for each in known:
+            emit(f"{each.flow.id} is in the index already: nothing added for {each.path}")
     _tell_refused(refused, len(stored))
     if refused:
         raise typer.Exit(BadInput.exit_code)
@@ -217,6 +221,30 @@ def _tell_refused(refused: Sequence[Refused], stored: int) -> None:
         print(f"imagewright: and {len(refused) - MOST_LINES} more (--json lists them all)", file=sys.stderr)
     if len(refused) + stored > SUMMED_UP_FROM:
         print(f"imagewright: {stored} flows added, {len(refused)} files refused", file=sys.stderr)
+
+
+@app.command("remove")
+def remove_flow(flow: FlowArgument) -> None:
+    """Forget a flow; its scores stay, for when it is added again."""
+    with engine() as opened:
+        opened.index.remove(flow)
+    emit(f"removed {flow}")
+
+
+@app.command("disable")
+def disable_flow(flow: FlowArgument) -> None:
+    """Offer a flow no more, until it is enabled again."""
+    with engine() as opened:
+        opened.index.switch(flow, on=False)
+    emit(f"{flow} is offered no more")
+
+
+@app.command("enable")
+def enable_flow(flow: FlowArgument) -> None:
+    """Offer a flow again."""
+    with engine() as opened:
+        opened.index.switch(flow, on=True)
+    emit(f"{flow} is offered again")
 
 
 @app.command("reindex")

@@ -14,7 +14,7 @@ from functools import cached_property
 
 from imagewright.errors import BadInput
 from imagewright.flow_format import Graph, Slots, fill_slots, links, order, parse_in_order
-from imagewright.needs import NeededFile, Needs
+from imagewright.needs import NeededFile
 from imagewright.schemas import Flow, Kind, SlotName
 from imagewright.t2i_backends.execution.batch_size import most_pixels
 from imagewright.t2i_backends.execution.graph_check import find_flaws, find_output, nodes_needed
@@ -70,20 +70,6 @@ class Program:
                     eight = str(inputs.get("weight_dtype", "")).startswith("fp8")
                     found[wanted.folder, value] = NeededFile(folder=wanted.folder, name=value, eight_bit=eight)
         return tuple(found.values())
-
-    @cached_property
-    def needs(self) -> Needs:
-        """What the flow asks of a place, for an index to keep."""
-        classes = sorted({value["class_type"] for value in self.graph.values()})
-        return Needs(
-            nodes=tuple(classes),
-            unknown=tuple(name for name in classes if name not in NODES),
-            files=self.files,
-            pixels=self.pixels,
-            slots=tuple(self.slots),
-            family=self.family,
-            kind=self.kind,
-        )
 
     @cached_property
     def asked(self) -> Program:

@@ -68,26 +68,27 @@ def check_flow(flow: Flow, files: ModelFiles, device: str, loaded: int = 0, wait
 
 
 def _problems(program: Program, files: ModelFiles, device: str, loaded: int, waiting: int) -> Iterator[Problem]:
-    if program.kind != "text-to-image":
-        yield Problem(
-            kind="kind",
-            name=program.kind,
-            remedy=f"this flow makes {program.kind}, not text-to-image; {_ELSEWHERE}",
-        )
+    yield from kind_problems(program.kind)
     used = _used_models(program, files)
-    foreign = tuple(_family_problems(program.family, used))
+    foreign = tuple(family_problems(program.family, used))
     yield from foreign
     if foreign:
         return
     yield from (Problem(kind="node", name=f.name, remedy=_line(f.message, f.remedy)) for f in program.flaws)
     yield from _slot_problems(program)
-    yield from _missing(used, files)
-    yield from _memory_problems(_footprint(used, device, program.pixels), room(device, loaded, waiting))
+    yield from missing_files(used, files)
+    yield from memory_problems(weigh(used, device, program.pixels), room(device, loaded, waiting))
+
+
+def kind_problems(kind: str) -> Iterator[Problem]:
+    """What keeps a flow that makes ``kind`` from running here."""
+    if kind != "text-to-image":
+        yield Problem(kind="kind", name=kind, remedy=f"this flow makes {kind}, not text-to-image; {_ELSEWHERE}")
 
 
 def placement(program: Program, files: ModelFiles, device: str, loaded: int, waiting: int) -> Level:
     """How the models of ``program`` are placed here; the leanest level where nothing fits (``check_flow`` says so)."""
-    footprint = _footprint(_used_models(program, files), device, program.pixels)
+    footprint = weigh(_used_models(program, files), device, program.pixels)
     return choose(footprint, room(device, loaded, waiting)) or "group"
 
 
@@ -119,17 +120,18 @@ def _slot_problems(program: Program) -> Iterator[Problem]:
 
 def _used_models(program: Program, files: ModelFiles) -> tuple[UsedFile, ...]:
     """Every model that ``program`` names, as it lies here now."""
-    return tuple(_look_up(files, named) for named in program.files)
+    return tuple(look_up(files, named) for named in program.files)
 
 
-def _look_up(files: ModelFiles, named: NeededFile) -> UsedFile:
+def look_up(files: ModelFiles, named: NeededFile) -> UsedFile:
+    """The model that a flow names, whether it is here or not."""
     try:
         return UsedFile(named.folder, named.name, files.find(named.folder, named.name), eight_bit=named.eight_bit)
     except BadInput as error:
         return UsedFile(named.folder, named.name, None, _line(str(error), error.remedy), named.eight_bit)
 
 
-def _family_problems(stated: str, used: tuple[UsedFile, ...]) -> Iterator[Problem]:
+def family_problems(stated: str, used: tuple[UsedFile, ...]) -> Iterator[Problem]:
     """Models of a family that is not drawn here, or of two families; where files are missing, what the card states."""
     known = [(model, *_family(model.found)) for model in used if model.found is not None and model.kind in _DRAWN]
     for model, family, name in known:
@@ -154,7 +156,8 @@ def _family(found: ModelPath) -> tuple[str, str]:
     return family, name or family
 
 
-def _missing(used: tuple[UsedFile, ...], files: ModelFiles) -> Iterator[Problem]:
+def missing_files(used: tuple[UsedFile, ...], files: ModelFiles) -> Iterator[Problem]:
+    """The models that are not here, or not whole."""
     for model in used:
         remedy = model.refused if model.refused else _fault(model, files)
         if remedy:
@@ -200,7 +203,7 @@ def _incomplete(model: UsedFile, found: ModelPath) -> Iterator[Problem]:
                 yield Problem(kind="model", name=f"{model.name}/{folder.name}", remedy=remedy)
 
 
-def _footprint(used: tuple[UsedFile, ...], device: str, pixels: int = 0) -> Footprint:
+def weigh(used: tuple[UsedFile, ...], device: str, pixels: int = 0) -> Footprint:
     """The weights that a flow loads, in the number format of the device; a file that is whole counts once."""
     width = bytes_per_number(device)
     sums = {"net": 0, "text": 0, "vae": 0}
@@ -231,6 +234,7 @@ def room(device: str, loaded: int, waiting: int = 0) -> Room:
     return Room(None if free is None else free + loaded, None if ram is None else ram + waiting, shared=False)
 
 
-def _memory_problems(footprint: Footprint, here: Room) -> Iterator[Problem]:
+def memory_problems(footprint: Footprint, here: Room) -> Iterator[Problem]:
+    """That the models do not fit, where they do not."""
     if choose(footprint, here) is None:
         yield Problem(kind="memory", name=f"{footprint.total / 1e9:.1f} GB", remedy=refusal(footprint, here))

@@ -258,9 +258,15 @@ def main_weights(folder: Path) -> list[Path]:
 def read_config(file: Path) -> dict[str, object]:
     """A JSON object of a model folder; empty when it is absent, broken or beyond the bounds."""
     try:
-        return untrusted.load_object(file)
-    except BadInput:
+        stat = file.stat()
+        return dict(_read_config(file, stat.st_mtime_ns, stat.st_size))
+    except (OSError, BadInput):
         return {}
+
+
+@lru_cache(maxsize=256)
+def _read_config(file: Path, changed: int, size: int) -> dict[str, object]:
+    return untrusted.load_object(file)
 
 
 def architecture(model: ModelPath, part: ModelPart | None = None) -> str:

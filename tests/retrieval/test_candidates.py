@@ -176,3 +176,31 @@ def test_a_claim_that_measures_badly_is_not_believed_again(index: FlowIndex, kit
     assert ranked(index, "three small hearts", hearts)[0].flow == "boaster"
     index.add_evidence([kit.score("boaster", f"{n} {shape}s", 0.3) for n in (1, 2, 3, 4) for shape in SHAPES])
     assert ranked(index, "three small hearts", hearts)[0].flow == "good"
+
+
+def test_a_flow_that_was_never_scored_does_not_take_over(index: FlowIndex, kit: ModuleType) -> None:
+    measured(index, kit, {"poor": 0.4, "fair": 0.6, "good": 0.8})
+    index.add(kit.flow("new", steps=60, description="something else entirely"))
+    found = {c.flow: c for c in ranked(index, "3 stars", parsed(3, "star"))}
+    middle = sum(found[name].estimate for name in ("poor", "fair", "good")) / 3
+    assert found["new"].low < found["new"].estimate < middle
+    assert found["new"].evidence == 0
+
+
+def test_a_flow_that_draws_the_same_shares_the_scores_and_comes_second(index: FlowIndex, kit: ModuleType) -> None:
+    measured(index, kit, {"poor": 0.4, "good": 0.8})
+    twin = index.add(kit.flow("a-twin", steps=2, description="three stars, three of them, stars"))
+    assert twin.card.duplicate_of == "good"
+    first, second, *_ = ranked(index, "3 stars", parsed(3, "star"))
+    assert (first.flow, second.flow) == ("good", "a-twin")
+    assert (second.estimate, second.evidence) == (first.estimate, first.evidence)
+
+
+def test_a_flow_that_is_switched_off_or_removed_is_no_candidate(index: FlowIndex, kit: ModuleType) -> None:
+    measured(index, kit, {"poor": 0.4, "good": 0.8})
+    index.switch("good", on=False)
+    assert [c.flow for c in ranked(index, "3 stars", parsed(3, "star"))] == ["poor"]
+    index.switch("good", on=True)
+    assert ranked(index, "3 stars", parsed(3, "star"))[0].flow == "good"
+    index.remove("good")
+    assert [c.flow for c in ranked(index, "3 stars", parsed(3, "star"))] == ["poor"]

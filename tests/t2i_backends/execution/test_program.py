@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import copy
 import threading
-from collections import Counter
 from collections.abc import Callable
 from typing import Any
 
@@ -13,7 +12,7 @@ import pytest
 from imagewright import flow_format
 from imagewright.errors import BadInput
 from imagewright.flow_format import graph_hash
-from imagewright.needs import NeededFile, Needs
+from imagewright.needs import NeededFile
 from imagewright.schemas import Flow, SlotBinding
 from imagewright.t2i_backends.execution import program
 from imagewright.t2i_backends.execution.program import compile_flow, forget_programs
@@ -147,7 +146,7 @@ def test_programs_are_kept_while_there_is_room(
     assert len(ordered) == 11
 
 
-def test_needs_are_what_the_flow_says_by_itself(make_flow: MakeFlow) -> None:
+def test_files_are_what_the_flow_names_by_itself(make_flow: MakeFlow) -> None:
     flow = make_flow()
     graph = {
         **flow.graph,
@@ -156,18 +155,9 @@ def test_needs_are_what_the_flow_says_by_itself(make_flow: MakeFlow) -> None:
         "spare": {"class_type": "UpscaleModelLoader", "inputs": {"model_name": "unused.safetensors"}},
     }
     graph["ks"]["inputs"]["model"] = ["net", 0]
-    needs = compile_flow(Flow(id="needy", graph=graph, card=flow.card)).needs
-    assert needs == Needs(
-        nodes=tuple(sorted({node["class_type"] for node in graph.values()})),
-        unknown=("FaceDetailer",),
-        files=(
-            NeededFile(folder="checkpoints", name="tiny"),
-            NeededFile(folder="diffusion_models", name="big.safetensors", eight_bit=True),
-        ),
-        pixels=16 * 16,
-        slots=tuple(flow.card.slots),
-        family="flux",
-        kind="text-to-image",
+    program = compile_flow(Flow(id="needy", graph=graph, card=flow.card))
+    assert program.files == (
+        NeededFile(folder="checkpoints", name="tiny"),
+        NeededFile(folder="diffusion_models", name="big.safetensors", eight_bit=True),
     )
-    assert Needs.model_validate_json(needs.model_dump_json()) == needs
-    assert Counter(file.folder for file in needs.files) == Counter(["checkpoints", "diffusion_models"])
+    assert program.pixels == 16 * 16

@@ -130,7 +130,7 @@ def test_eight_bit_weights_need_less(
 
     def need() -> int:
         program = compile_flow(Flow(id="x", graph=graph, card=Card(title="x")))
-        return readiness._footprint(readiness._used_models(program, files), "cpu").net
+        return readiness.weigh(readiness._used_models(program, files), "cpu").net
 
     whole = need()
     graph["u"]["inputs"]["weight_dtype"] = "fp8_e4m3fn"

@@ -1,0 +1,95 @@
+"""Reading scores as arrays, and a fit as it is kept in the database: a process that starts does not fit anew."""
+
+from __future__ import annotations
+
+import io
+import json
+import sqlite3
+from array import array
+from collections.abc import Sequence
+
+import numpy as np
+
+from imagewright.retrieval.cells import Cells, FloatArray, Ints, Scale, Scores, Variances
+from imagewright.retrieval.flow_table import FlowTable
+from imagewright.retrieval.prompt_table import PromptTable
+
+WEIGHTS = {"sweep": 1.0, "person": 3.0, "critic": 1.0}
+"""How many scores one row counts for, by who gave it: a person looked; a sweep's row is one seed of several."""
+_ROWS = """
+    SELECT flow, graph_hash, prompt, scorer, source, value FROM evidence
+    WHERE backend = ? AND (? OR source != 'critic')
+"""
+
+
+def read_scores_of(
+    db: sqlite3.Connection, backend: str, learn_critic: bool, flows: FlowTable, prompts: PromptTable
+) -> tuple[Scores, list[str]]:
+    """Every score on ``backend`` of graphs as they are now, by unit and prompt; and the scorers' names."""
+    whole, real = [array("q") for _ in range(3)], [array("d") for _ in range(2)]
+    scorers: dict[str, int] = {}
+    units = flows.unit.array
+    last, unit = ("", ""), -1
+    for flow, graph, prompt, scorer, source, value in map(tuple, db.execute(_ROWS, (backend, learn_critic))):
+        if (flow, graph) != last:
+            number = flows.at.get(flow)
+            last, unit = (flow, graph), -1 if number is None or flows.graphs[number] != graph else int(units[number])
+        at = prompts.at.get(prompt)
+        if unit >= 0 and at is not None:
+            for column, item in zip(whole, (unit, at, scorers.setdefault(scorer, len(scorers))), strict=True):
+                column.append(item)
+            real[0].append(value)
+            real[1].append(WEIGHTS[source])
+    unit_of, prompt_of, scorer_of = (np.frombuffer(column, dtype=np.int64) for column in whole)
+    values, weights = (np.frombuffer(column, dtype=np.float64) for column in real)
+    sizes = len(flows.members), len(prompts)
+    return Scores(unit_of, prompt_of, scorer_of, values, weights, *sizes), list(scorers)
+
+
+def pack_fit(cells: Cells, scorers: Sequence[str], flows: FlowTable, prompts: PromptTable) -> bytes:
+    """A fit as bytes: units go by their shapes and prompts by their ids, so that any process can take it up."""
+    head = {
+        "shapes": list(flows.unit_of_shape), "prompts": prompts.ids[: cells.prompts], "scorers": list(scorers),
+        "common": list(vars(cells.common).values()), "typical": cells.typical,
+        "scales": [[s.scorer, s.unit, s.middle, s.width, s.centre, s.spread] for s in cells.scales],
+    }  # fmt: skip
+    arrays: dict[str, FloatArray | Ints] = {"mean": cells.mean, "count": cells.count, "level": cells.level}
+    arrays |= {f"prompt{i}": scale.by_prompt for i, scale in enumerate(cells.scales)}
+    arrays |= {f"flow{i}": scale.by_flow for i, scale in enumerate(cells.scales)}
+    target = io.BytesIO()
+    np.savez(
+        target, head=np.frombuffer(json.dumps(head).encode(), dtype=np.uint8),
+        unit=cells.flow.astype(np.int32), prompt=cells.prompt.astype(np.int32), **arrays,  # type: ignore[arg-type]
+    )  # fmt: skip
+    return target.getvalue()
+
+
+def unpack_fit(data: bytes, flows: FlowTable, prompts: PromptTable) -> tuple[Cells, list[str]]:
+    """The fit that ``pack_fit`` wrote, by the numbers of today; what is gone meanwhile is left out."""
+    with np.load(io.BytesIO(data), allow_pickle=False) as kept:
+        head = json.loads(kept["head"].tobytes())
+        parts = {name: kept[name] for name in kept.files}
+    unit = np.array([flows.unit_of_shape.get(shape, -1) for shape in head["shapes"]], dtype=np.int64)
+    place = np.array([prompts.at.get(key, -1) for key in head["prompts"]], dtype=np.int64)
+    flow, prompt = unit[parts["unit"]], place[parts["prompt"]]
+    good = (flow >= 0) & (prompt >= 0)
+    flow, prompt, mean, count = flow[good], prompt[good], parts["mean"][good], parts["count"][good]
+    order = np.lexsort((prompt, flow))
+    sizes = len(flows.members), len(prompts)
+    common = Variances(*head["common"])
+    scales = tuple(
+        Scale(number, bool(unit_scale), middle, width, centre,
+              _placed(parts[f"prompt{i}"], place, sizes[1]), _placed(parts[f"flow{i}"], unit, sizes[0]), spread)
+        for i, (number, unit_scale, middle, width, centre, spread) in enumerate(head["scales"])
+    )  # fmt: skip
+    level = _placed(parts["level"], place, sizes[1], common.grand)
+    cells = Cells(
+        flow[order], prompt[order], mean[order], count[order], *sizes, level, common, scales, head["typical"]
+    )  # fmt: skip
+    return cells, list(head["scorers"])
+
+
+def _placed(values: FloatArray, at: Ints, size: int, otherwise: float = 0.0) -> FloatArray:
+    found = np.full(size, otherwise)
+    found[at[at >= 0]] = values[at >= 0]
+    return found

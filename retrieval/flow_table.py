@@ -1,0 +1,207 @@
+"""What is known of every flow, as arrays in memory: filled once from the database, then brought forward row by row."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Iterable
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from imagewright.needs import Need
+from imagewright.retrieval.cells import FloatArray, Ints
+from imagewright.retrieval.embed import Vector
+from imagewright.retrieval.flow_facts import read_needs
+
+_COLUMNS = """
+    SELECT f.id, f.need, f.draws, f.base, f.kin, f.benchmark, f.shape, f.graph_hash, f.enabled, f.changed, s.vector
+    FROM flow_facts f JOIN flows s ON s.id = f.id
+"""
+Group = tuple[str, frozenset[str], frozenset[str]]
+"""Base model, LoRAs, samplers."""
+
+
+class FlowTable:
+    """The flows by number, in the order in which they became known; a number stays a flow's own.
+
+    Flows of one ``shape`` draw the same pictures: they share a *unit*, which is what scores are counted for.
+    """
+
+    def __init__(self, dimension: int) -> None:
+        self.ids: list[str] = []
+        self.at: dict[str, int] = {}
+        self.graphs: list[str] = []
+        self.unit_of_shape: dict[str, int] = {}
+        self.members: list[list[int]] = []
+        """The flows of each unit; the first stands for it."""
+        self.groups: dict[Group, int] = {}
+        self.unit, self.group, self.need, self.changed = (_Column(np.int64) for _ in range(4))
+        self.live, self.benchmark = _Column(np.bool_), _Column(np.float64)
+        self._vectors = np.zeros((16, dimension), dtype=np.float32)
+        self.needs: dict[int, Need] = {}
+        """The distinct needs by their number in the database."""
+        self.version = 0
+        """Raised by every change."""
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+    @property
+    def vectors(self) -> Vector:
+        """F × d: the cards."""
+        return self._vectors[: len(self.ids)]
+
+    def first_of(self, unit: int) -> int | None:
+        """The flow that stands for a unit; None where none is left."""
+        live = self.live.array
+        for flow in self.members[unit]:
+            if live[flow]:
+                return flow
+        return None
+
+    def read(self, db: sqlite3.Connection, since: int) -> None:
+        """Bring in what changed after generation ``since``; -1 for everything."""
+        self.needs |= read_needs(db, max(self.needs, default=0))
+        where = "WHERE f.changed > ?" if since >= 0 else "WHERE ? < 0"
+        for row in db.execute(f"{_COLUMNS} {where} ORDER BY f.again, f.origin, f.id", (since,)):
+            self._put(row)
+        if since >= 0:
+            self._drop(str(row["id"]) for row in db.execute("SELECT id FROM gone WHERE changed > ?", (since,)))
+
+    def _put(self, row: sqlite3.Row) -> None:
+        name, unit = str(row["id"]), self._unit(row["shape"])
+        loras, samplers = json.loads(row["kin"])
+        group = self.groups.setdefault((row["base"], frozenset(loras), frozenset(samplers)), len(self.groups))
+        live = bool(row["draws"] and row["enabled"])
+        number = self.at.get(name)
+        if number is None:
+            number = self.at[name] = len(self.ids)
+            self.ids.append(name)
+            self.graphs.append(row["graph_hash"])
+            self._grow()
+        elif self.unit.array[number] != unit:
+            self.members[int(self.unit.array[number])].remove(number)
+        if number not in self.members[unit]:
+            self.members[unit].append(number)
+        self.graphs[number] = row["graph_hash"]
+        for column, value in ((self.unit, unit), (self.group, group), (self.need, row["need"]), (self.live, live),
+                              (self.benchmark, row["benchmark"]), (self.changed, row["changed"])):  # fmt: skip
+            column.put(number, value)
+        self._vectors[number] = np.frombuffer(row["vector"], dtype="<f4")
+        self.version += 1
+
+    def _unit(self, shape: str) -> int:
+        unit = self.unit_of_shape.setdefault(shape, len(self.members))
+        if unit == len(self.members):
+            self.members.append([])
+        return unit
+
+    def _drop(self, names: Iterable[str]) -> None:
+        for name in names:
+            if name in self.at:
+                self.live.put(self.at[name], False)
+                self.version += 1
+
+    def _grow(self) -> None:
+        if len(self.ids) > len(self._vectors):
+            larger = np.zeros((2 * len(self._vectors), self._vectors.shape[1]), dtype=np.float32)
+            larger[: len(self._vectors)] = self._vectors
+            self._vectors = larger
+
+
+class _Column:
+    """An array that grows."""
+
+    def __init__(self, kind: type) -> None:
+        self._kept: NDArray = np.zeros(16, dtype=kind)  # type: ignore[type-arg]
+        self._size = 0
+
+    @property
+    def array(self) -> NDArray:  # type: ignore[type-arg]
+        """What it holds."""
+        return self._kept[: self._size]
+
+    def put(self, place: int, value: object) -> None:
+        """Set a value, or append one."""
+        if place >= len(self._kept):
+            self._kept = np.concatenate([self._kept, np.zeros_like(self._kept)])
+        self._kept[place] = value
+        self._size = max(self._size, place + 1)
+
+
+class Rows(Protocol):
+    """Some rows of a matrix of cards."""
+
+    def __getitem__(self, chosen: Ints) -> Vector: ...
+
+
+class Kinship:
+    """How the measured flows of each base model bear on their kin, by groups and their mean cards.
+
+    Two flows of a base model are kin by ``0.4 + 0.2 (a sampler in common) + 0.2 (the same LoRAs) + 0.2 cosine`` of
+    their cards. The cosines to many flows add up to one with the sum of their cards, so that nothing goes by pairs;
+    only the nearest kin of a flow without scores is told by each group's mean card.
+    """
+
+    def __init__(self, groups: list[Group], group: Ints, vectors: Rows, own: FloatArray, measured: NDArray[np.bool_]):
+        self.groups = groups
+        self._group, self._measured = group, measured
+        size = max(len(groups), 1)
+        self._count = np.bincount(group[measured], minlength=size).astype(np.float64)
+        self._own = np.bincount(group[measured], weights=own[measured], minlength=size)
+        order = np.flatnonzero(measured)[np.argsort(group[measured], kind="stable")]
+        cards = vectors[order]
+        self._cards = _sums_by(group[order], cards, size)
+        self._weighed = _sums_by(group[order], cards * own[order, None].astype(np.float32), size)
+        self._of_base: dict[str, Ints] = {}
+        for base in {name for name, _, _ in groups}:
+            self._of_base[base] = np.array([i for i, each in enumerate(groups) if each[0] == base], dtype=np.int64)
+
+    def of(
+        self, group: Ints, vectors: Vector, own: FloatArray, measured: NDArray[np.bool_]
+    ) -> tuple[FloatArray, FloatArray, FloatArray]:
+        """For some flows the weighted sum of their measured kin's means, the sum of the weights, and the greatest."""
+        total, weight, nearest = np.zeros(len(group)), np.zeros(len(group)), np.zeros(len(group))
+        for number in np.unique(group):
+            rows = np.flatnonzero(group == number)
+            total[rows], weight[rows], nearest[rows] = self._of_group(
+                int(number), vectors[rows], own[rows], measured[rows]
+            )
+        return total, weight, nearest
+
+    def _of_group(
+        self, number: int, vectors: Vector, own: FloatArray, measured: NDArray[np.bool_]
+    ) -> tuple[FloatArray, FloatArray, FloatArray]:
+        base, loras, samplers = self.groups[number]
+        if not base:
+            none = np.zeros(len(own))
+            return none, none, none
+        among = self._of_base[base]
+        fixed = np.array([_kin(loras, samplers, self.groups[other]) for other in among])
+        total = float(fixed @ self._own[among]) + 0.2 * (vectors @ self._weighed[among].sum(axis=0)).astype(np.float64)
+        weight = float(fixed @ self._count[among]) + 0.2 * (vectors @ self._cards[among].sum(axis=0)).astype(np.float64)
+        myself = _kin(loras, samplers, self.groups[number]) + 0.2
+        total, weight = total - measured * myself * own, np.maximum(weight - measured * myself, 0.0)
+        nearest = np.zeros(len(own))
+        there = among[self._count[among] > 0]
+        new = ~measured
+        if len(there) and new.any():
+            cards = self._cards[there] / self._count[there, None].astype(np.float32)
+            near = np.clip(vectors[new] @ cards.T, 0.0, 1.0) * 0.2
+            nearest[new] = (near + fixed[self._count[among] > 0][None, :]).max(axis=1)
+        return total, weight, nearest
+
+
+def _kin(loras: frozenset[str], samplers: frozenset[str], other: Group) -> float:
+    return 0.4 + 0.2 * bool(samplers & other[2]) + 0.2 * (loras == other[1])
+
+
+def _sums_by(group: Ints, vectors: Vector, size: int) -> Vector:
+    """The sum of the rows of each group; ``group`` is sorted."""
+    found = np.zeros((size, vectors.shape[1]), dtype=np.float32)
+    if len(group):
+        first = np.flatnonzero(np.diff(group, prepend=-1))
+        found[group[first]] = np.add.reduceat(vectors, first, axis=0)
+    return found

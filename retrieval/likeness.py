@@ -1,0 +1,179 @@
+"""Prompt similarities of ``features`` for many prompts at once: the same numbers, as arrays.
+
+What a parsed prompt says becomes a set of marks: a thing named three times has three of them, so that the overlap of
+two bags is the number of marks that they share.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from imagewright.retrieval.cells import FloatArray, Ints
+from imagewright.retrieval.features import (
+    EMBEDDING_SHARE,
+    PARTS,
+    RELATED,
+    STRUCTURE,
+    Features,
+)
+
+_NAMES = tuple(PARTS)
+_Facts = tuple[bool, int, int, bool, tuple[int, ...]]
+"""Whether anything is known, things, groups, whether related, and the marks of each part."""
+_WEIGHTS = np.array([PARTS[name] for name in _NAMES])
+
+
+class Likeness:
+    """The features of prompts that are told one after the other; rows are their numbers, from 0."""
+
+    def __init__(self) -> None:
+        self._marks: dict[tuple[int, Hashable, int], int] = {}
+        self._rows: list[tuple[Ints, Ints]] = []
+        self._facts: list[_Facts] = []
+        self._table: _Table | None = None
+
+    def __len__(self) -> int:
+        return len(self._rows)
+
+    def append(self, said: Features | None) -> None:
+        """One prompt more; None where nothing is known of it."""
+        marks, facts = self._read(said)
+        self._rows.append(marks)
+        self._facts.append(facts)
+        self._table = None
+
+    def replace(self, row: int, said: Features | None) -> None:
+        """Other features for a prompt that is there."""
+        self._rows[row], self._facts[row] = self._read(said)
+        self._table = None
+
+    def _read(self, said: Features | None) -> tuple[tuple[Ints, Ints], _Facts]:
+        found = [
+            (self._marks.setdefault((part, key, copy), len(self._marks)), part)
+            for part, name in enumerate(_NAMES)
+            for key, count in (said.bags[name].items() if said else ())
+            for copy in range(count)
+        ]
+        marks, parts = np.array(found, dtype=np.int64).reshape(-1, 2).T
+        sizes = tuple(int((parts == part).sum()) for part in range(len(_NAMES)))
+        related = bool(said and said.bags["relations"])
+        facts = (said is not None, said.things if said else 1, said.groups if said else 1, related, sizes)
+        return (marks, parts), facts
+
+    def to(self, said: Features | None, cosine: FloatArray, rows: Ints) -> FloatArray:
+        """How alike a prompt is to each of ``rows``, whose cosines to it are ``cosine``: length n, in [0, 1]."""
+        one = Likeness()
+        one._marks = _Known(self._marks)
+        one.append(said)
+        table = self._whole()
+        asked = np.zeros(max(len(self._marks), 1) + 1, dtype=bool)
+        marks = one._rows[0][0]
+        asked[marks[marks < len(self._marks)]] = True
+        inside, place = join_slices(table.start[rows], table.start[rows + 1])
+        hit = asked[table.marks[inside]]
+        shared = np.bincount(
+            place[hit] * len(_NAMES) + table.parts[inside][hit], minlength=len(rows) * len(_NAMES)
+        ).reshape(len(rows), len(_NAMES))  # fmt: skip
+        mine = one._whole().pick(np.zeros(1, dtype=np.int64))
+        return np.asarray(_similarity(cosine[None, :], shared[None, :, :], mine, table.pick(rows))[0])
+
+    def among(self, said: Features | None, cosine: FloatArray, rows: Ints) -> FloatArray:
+        """How alike a prompt and ``rows`` are to one another: (n + 1) × (n + 1), the prompt first, ones across."""
+        both = Likeness()
+        both._marks = _Known(self._marks)
+        both.append(said)
+        both._rows += [self._rows[row] for row in rows]
+        both._facts += [self._facts[row] for row in rows]
+        table = both._whole()
+        every = np.arange(len(both), dtype=np.int64)
+        shared = np.stack([_overlaps(table, part) for part in range(len(_NAMES))], axis=-1)
+        found = _similarity(cosine, shared, table.pick(every), table.pick(every))
+        np.fill_diagonal(found, 1.0)
+        return found
+
+    def _whole(self) -> _Table:
+        if self._table is None:
+            self._table = _Table(self._rows, self._facts)
+        return self._table
+
+
+class _Known(dict[tuple[int, Hashable, int], int]):
+    """Marks that are known stay what they are; new ones get numbers beyond them, and are not remembered."""
+
+    def __init__(self, known: dict[tuple[int, Hashable, int], int]) -> None:
+        super().__init__()
+        self._base = known
+
+    def setdefault(self, key: tuple[int, Hashable, int], default: int | None = None) -> int:
+        found = self._base.get(key)
+        if found is not None:
+            return found
+        return super().setdefault(key, len(self._base) + len(self))
+
+
+class _Table:
+    """Prompts side by side."""
+
+    def __init__(self, rows: Sequence[tuple[Ints, Ints]], facts: Sequence[_Facts]) -> None:
+        self.start = np.concatenate([[0], np.cumsum([len(marks) for marks, _ in rows])]).astype(np.int64)
+        self.marks = np.concatenate([marks for marks, _ in rows]) if rows else np.zeros(0, dtype=np.int64)
+        self.parts = np.concatenate([parts for _, parts in rows]) if rows else np.zeros(0, dtype=np.int64)
+        columns = tuple(zip(*facts, strict=True)) if facts else ((), (), (), (), ())
+        self.told = np.array(columns[0], dtype=bool)
+        self.things, self.groups = np.array(columns[1], dtype=float), np.array(columns[2], dtype=float)
+        self.related = np.array(columns[3], dtype=bool)
+        self.sizes = np.array(columns[4], dtype=np.int64).reshape(-1, len(_NAMES))
+
+    def pick(self, rows: Ints) -> _Side:
+        """The facts of some prompts."""
+        return _Side(self.told[rows], self.things[rows], self.groups[rows], self.related[rows], self.sizes[rows])
+
+
+class _Side:
+    """What is compared of some prompts, beside their marks."""
+
+    def __init__(
+        self, told: NDArray[np.bool_], things: FloatArray, groups: FloatArray, related: NDArray[np.bool_], sizes: Ints
+    ) -> None:
+        self.told, self.things, self.groups, self.related, self.sizes = told, things, groups, related, sizes
+
+
+def _overlaps(table: _Table, part: int) -> Ints:
+    """How many marks of a part each two prompts share."""
+    chosen = table.parts == part
+    row = np.repeat(np.arange(len(table.start) - 1), np.diff(table.start))[chosen]
+    _, column = np.unique(table.marks[chosen], return_inverse=True)
+    grid = np.zeros((len(table.start) - 1, int(column.max(initial=-1)) + 1), dtype=np.float32)
+    grid[row, column] = 1.0
+    return (grid @ grid.T).astype(np.int64)
+
+
+def _similarity(cosine: FloatArray, shared: Ints, one: _Side, other: _Side) -> FloatArray:
+    """``features.prompt_similarity`` for all pairs; ``shared`` counts the marks in common, by part."""
+    near = np.clip(cosine, 0.0, 1.0)
+    union = one.sizes[:, None, :] + other.sizes[None, :, :] - shared
+    weight = np.where(union > 0, _WEIGHTS, 0.0)
+    total = weight.sum(axis=-1)
+    found = (weight * shared / np.maximum(union, 1)).sum(axis=-1)
+    said = np.where(total > 0, found / np.where(total > 0, total, 1.0), 1.0)
+    same = one.related[:, None] == other.related[None, :]
+    structure = _ratios(one.things, other.things) * _ratios(one.groups, other.groups) * np.where(same, 1.0, RELATED)
+    told = STRUCTURE * structure + (1.0 - STRUCTURE) * (EMBEDDING_SHARE * near + (1.0 - EMBEDDING_SHARE) * said)
+    return np.asarray(np.where(one.told[:, None] & other.told[None, :], told, near))
+
+
+def _ratios(one: FloatArray, other: FloatArray) -> FloatArray:
+    return np.asarray(
+        np.minimum(one[:, None], other[None, :]) / np.maximum(np.maximum(one[:, None], other[None, :]), 1e-9)
+    )
+
+
+def join_slices(start: Ints, end: Ints) -> tuple[Ints, Ints]:
+    """The indices of ``start[i]:end[i]`` for every ``i``, one after the other, and the ``i`` of each."""
+    length = end - start
+    number = np.repeat(np.arange(len(start), dtype=np.int64), length)
+    before = np.cumsum(length) - length
+    return np.arange(int(length.sum()), dtype=np.int64) - before[number] + start[number], number

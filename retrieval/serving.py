@@ -1,0 +1,148 @@
+"""Near neighbours of a large index from a Chroma folder that nobody writes: it serves the state of one generation.
+
+A process opens the folder once and keeps it open. What changed since its generation is searched exactly by who asks.
+A new folder is built beside the requests, by a process of its own under a lock, and takes the place of the old one by
+the rename of ``serving.json``; the folder before it stays until the next one, for those who have it open.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+import sys
+import threading
+import uuid
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from imagewright.retrieval.chroma_mirror import (
+    SPACES,
+    MirrorBusy,
+    Space,
+    Truth,
+    lock_mirror,
+    open_client,
+    open_collection,
+    report_unusable,
+)
+from imagewright.retrieval.sound import Damaged, insist_on_whole, write_manifest
+
+_BATCH = 5000
+
+
+@dataclass(frozen=True)
+class Served:
+    """The nearest of the state of a generation."""
+
+    ids: Sequence[str]
+    generation: int
+
+
+class Serving:
+    """What one process has open of the folder that serves; safe to share between threads."""
+
+    def __init__(self, folder: Path, truth: Truth) -> None:
+        self._folder, self._truth = folder, truth
+        self._lock = threading.Lock()
+        self._open: tuple[str, int, dict[Space, Any]] | None = None
+        self._refused = ""
+        self._building: subprocess.Popen[bytes] | None = None
+
+    def nearest(self, space: Space, vector: Sequence[float], k: int) -> Served | None:
+        """The ids of the ``k`` nearest, nearest first; None while there is no folder to ask.
+
+        Raises:
+            MirrorBusy: the folder is damaged or Chroma cannot read it; told once for each folder.
+        """
+        with self._lock:
+            opened = self._opened()
+            if opened is None:
+                return None
+            _, generation, collections = opened
+            with report_unusable():
+                found = collections[space].query(query_embeddings=[vector], n_results=k, include=["distances"])
+            return Served(found["ids"][0], generation)
+
+    def _opened(self) -> tuple[str, int, dict[Space, Any]] | None:
+        name, generation = read_current(self._folder)
+        if not name or name == self._refused:
+            return None
+        if self._open is None or self._open[0] != name:
+            try:
+                insist_on_whole(self._folder / name)
+                with report_unusable():
+                    client = open_client(self._folder / name)
+                    self._open = (name, generation, {space: open_collection(client, space) for space in SPACES})
+            except (Damaged, MirrorBusy) as error:
+                self._refused = name
+                raise MirrorBusy(
+                    f"the vector index is unusable ({error}); rebuild it with: imagewright flows reindex"
+                ) from error
+        return self._open
+
+    def fault(self) -> str:
+        """What is wrong with the folder that serves, in one line; empty when it is whole, or there is none."""
+        name, _ = read_current(self._folder)
+        try:
+            if name:
+                insist_on_whole(self._folder / name)
+        except Damaged as error:
+            return f"the vector index is damaged ({error}); rebuild it with: imagewright flows reindex"
+        return ""
+
+    def generation(self) -> int:
+        """The generation that is served; -1 for none."""
+        return read_current(self._folder)[1]
+
+    def start_building(self, database: Path) -> None:
+        """Let a process of its own build the folder of today, unless this one started one that still works."""
+        if self._building is not None and self._building.poll() is None:
+            return
+        command = [sys.executable, "-m", "imagewright.retrieval.build_serving", str(database), str(self._folder)]
+        self._building = subprocess.Popen(
+            command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+            start_new_session=True,
+        )  # fmt: skip
+
+    def build(self) -> None:
+        """Build a folder of the index as it is, and let it serve.
+
+        Raises:
+            MirrorBusy: another process builds one.
+            OSError: the folder cannot be written.
+        """
+        with lock_mirror(self._folder / "serving.lock", 0.0):
+            before, _ = read_current(self._folder)
+            for left in self._folder.glob("serving-*"):
+                if left.is_dir() and left.name != before:
+                    shutil.rmtree(left, ignore_errors=True)
+            name = f"serving-{uuid.uuid4().hex[:12]}"
+            generation = self._truth.generation()
+            self._fill(self._folder / name)
+            write_manifest(self._folder / name)
+            temporary = self._folder / f"serving-{uuid.uuid4().hex[:8]}.tmp"
+            temporary.write_text(json.dumps({"folder": name, "generation": generation}), encoding="utf-8")
+            temporary.replace(self._folder / "serving.json")
+
+    def _fill(self, folder: Path) -> None:
+        with open_client(folder) as client:
+            for space in SPACES:
+                ids = sorted(self._truth.ids(space))
+                for start in range(0, len(ids), _BATCH):
+                    vectors = self._truth.vectors(space, ids[start : start + _BATCH])
+                    if vectors:
+                        open_collection(client, space).upsert(ids=list(vectors), embeddings=list(vectors.values()))
+
+
+def read_current(folder: Path) -> tuple[str, int]:
+    """The folder that serves and its generation; an empty name and -1 for none."""
+    try:
+        found = json.loads((folder / "serving.json").read_text(encoding="utf-8"))
+        name, generation = str(found["folder"]), int(found["generation"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return "", -1
+    whole = Path(name).name == name and name.startswith("serving-") and (folder / name).is_dir()
+    return (name, generation) if whole else ("", -1)

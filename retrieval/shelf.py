@@ -1,0 +1,192 @@
+"""What a process keeps of an index in memory, brought forward to the database's generation before every answer.
+
+A small index (``SMALL_ROWS`` scores, ``SMALL_FLOWS`` flows) is read and fitted anew with every change. A larger one
+takes up the fit that the database holds and counts the scores that came after it one by one; the fit is redone beside
+the requests once these are ``REFIT_SHARE`` of it. A fit is a change like any other: it raises the generation, so that
+one generation gives one answer in every process.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from imagewright.database import transaction
+from imagewright.retrieval import flow_facts, store
+from imagewright.retrieval.cells import Cells, fit_cells
+from imagewright.retrieval.fit_store import WEIGHTS, pack_fit, read_scores_of, unpack_fit
+from imagewright.retrieval.fitted import Fitted, Fresh
+from imagewright.retrieval.flow_table import FlowTable
+from imagewright.retrieval.prompt_table import PromptTable
+from imagewright.schemas import Flow
+
+SMALL_ROWS, SMALL_FLOWS = 50_000, 2_500
+REFIT_SHARE = 0.01
+_FLOWS_READ = 512
+Key = tuple[str, bool]
+"""A backend, and whether critics' verdicts count."""
+
+
+class Shelf:
+    """The tables of one index; ``hold`` gives them to one thread at a time."""
+
+    def __init__(self, dimension: int) -> None:
+        self._dimension = dimension
+        self._lock = threading.RLock()
+        self.generation = -1
+        self.flows, self.prompts = FlowTable(dimension), PromptTable(dimension)
+        self._fits: dict[Key, tuple[int, int, Fitted]] = {}
+        """Of each key the generation of the fit, the scores in it, and the fit."""
+        self._fresh: dict[Key, int] = {}
+        self._small, self._facts_known = True, False
+        self._flows_read: dict[str, Flow] = {}
+        self.made: dict[object, object] = {}
+        """What was derived from the tables as they are; emptied when they change."""
+
+    @contextmanager
+    def hold(self, db: sqlite3.Connection) -> Iterator[Shelf]:
+        """The tables as of the generation that ``db`` shows, for as long as the block lasts."""
+        with self._lock:
+            self._make_ready(db)
+            yield from self._held(db)
+
+    def _held(self, db: sqlite3.Connection) -> Iterator[Shelf]:
+        with _snapshot(db):
+            self._come_forward(db)
+            yield self
+
+    def fit(self, db: sqlite3.Connection, backend: str, learn_critic: bool) -> Fitted | None:
+        """The scores on ``backend``, fitted; inside ``hold``. None where a large index holds no fit yet (``refit``)."""
+        key = (backend, learn_critic)
+        if key not in self._fits:
+            found = self._new_fit(db, key) if self._small else self._kept_fit(db, key)
+            if found is None:
+                return None
+            self._fits[key] = found
+            self._count_fresh(db, key, found[0])
+        return self._fits[key][2]
+
+    def is_due(self, backend: str, learn_critic: bool) -> bool:
+        """Whether so much came after the fit that it should be redone."""
+        key = (backend, learn_critic)
+        if self._small or key not in self._fits:
+            return False
+        return self._fresh.get(key, 0) > REFIT_SHARE * self._fits[key][1]
+
+    def read_flow(self, db: sqlite3.Connection, name: str) -> Flow:
+        """The flow called ``name``, kept for as long as nothing changes."""
+        found = self._flows_read.get(name)
+        if found is None:
+            found = self._flows_read[name] = store.read_flow(db, name)
+            if len(self._flows_read) > _FLOWS_READ:
+                del self._flows_read[next(iter(self._flows_read))]
+        return found
+
+    # --- inside -----------------------------------------------------------------------------
+
+    def _make_ready(self, db: sqlite3.Connection) -> None:
+        if not self._facts_known:
+            flow_facts.bring_up(db)
+            self._facts_known = True
+
+    def _come_forward(self, db: sqlite3.Connection) -> None:
+        now, before = store.generation(db), self.generation
+        if now == before:
+            return
+        self.made.clear()
+        self._flows_read.clear()
+        self._small = _at_most(db, "evidence", SMALL_ROWS) and _at_most(db, "flow_facts", SMALL_FLOWS)
+        if before < 0 or self._small or int(store.fact(db, "bulk") or 0) > before:
+            self.flows, self.prompts = FlowTable(self._dimension), PromptTable(self._dimension)
+            self._fits.clear()
+            self._fresh.clear()
+            before = -1
+        self.flows.read(db, before)
+        self.prompts.read(db, before)
+        for key, (generation, _, fit) in list(self._fits.items()):
+            if _fit_generation(db, key) > generation:
+                del self._fits[key]
+                continue
+            fit.extend()
+            self._count_fresh(db, key, before)
+        self.generation = now
+
+    def _kept_fit(self, db: sqlite3.Connection, key: Key) -> tuple[int, int, Fitted] | None:
+        row = db.execute("SELECT * FROM fits WHERE backend = ? AND learn_critic = ?", key).fetchone()
+        if row is None or row["generation"] < int(store.fact(db, "bulk") or 0):
+            return None
+        cells, scorers = unpack_fit(row["data"], self.flows, self.prompts)
+        self._fresh[key] = 0
+        return int(row["generation"]), int(row["rows"]), Fitted(cells, scorers, self.flows, self.prompts)
+
+    def _new_fit(self, db: sqlite3.Connection, key: Key) -> tuple[int, int, Fitted]:
+        cells, scorers, rows = fit_afresh(db, key, self.flows, self.prompts)
+        return self.generation, rows, Fitted(cells, scorers, self.flows, self.prompts)
+
+    def _count_fresh(self, db: sqlite3.Connection, key: Key, since: int) -> None:
+        """Count the scores of ``key`` that changed after generation ``since``."""
+        if self._small:
+            return
+        fit = self._fits[key][2]
+        for row in db.execute(_FRESH, (since, *key)):
+            flow, prompt = self.flows.at.get(row["flow"]), self.prompts.at.get(row["prompt"])
+            if flow is not None and prompt is not None and self.flows.graphs[flow] == row["graph_hash"]:
+                unit = int(self.flows.unit.array[flow])
+                fit.apply(Fresh(unit, prompt, row["scorer"], row["value"], WEIGHTS[row["source"]]))
+                self._fresh[key] = self._fresh.get(key, 0) + 1
+
+
+_FRESH = """
+    SELECT e.flow, e.graph_hash, e.prompt, e.scorer, e.source, e.value FROM fresh n JOIN evidence e
+    ON e.flow = n.flow AND e.graph_hash = n.graph_hash AND e.prompt = n.prompt AND e.backend = n.backend
+        AND e.scorer = n.scorer AND e.seed = n.seed AND e.source = n.source
+    WHERE n.changed > ? AND n.backend = ? AND (? OR n.source != 'critic')
+    ORDER BY n.changed, n.flow, n.graph_hash, n.prompt, n.scorer, n.seed, n.source
+"""
+
+
+def fit_afresh(
+    db: sqlite3.Connection, key: Key, flows: FlowTable, prompts: PromptTable
+) -> tuple[Cells, list[str], int]:  # fmt: skip
+    """The fit of all scores of ``key`` as ``db`` shows them, the scorers' names, and how many scores there are."""
+    scores, scorers = read_scores_of(db, *key, flows, prompts)
+    return fit_cells(scores), scorers, len(scores.value)
+
+
+def refit(db: sqlite3.Connection, key: Key, dimension: int) -> None:
+    """Fit the scores of ``key`` anew and keep the fit, unless another process was faster; raises the generation."""
+    with _snapshot(db):
+        generation = store.generation(db)
+        flows, prompts = FlowTable(dimension), PromptTable(dimension)
+        flows.read(db, -1)
+        prompts.read(db, -1)
+        cells, scorers, rows = fit_afresh(db, key, flows, prompts)
+    data = pack_fit(cells, scorers, flows, prompts)
+    with transaction(db):
+        if _fit_generation(db, key) < generation:
+            db.execute("INSERT OR REPLACE INTO fits VALUES (?, ?, ?, ?, ?)", (*key, generation, rows, data))
+            oldest = db.execute("SELECT min(generation) FROM fits").fetchone()[0]
+            db.execute("DELETE FROM fresh WHERE changed <= ?", (oldest,))
+            store.bump(db)
+
+
+def _fit_generation(db: sqlite3.Connection, key: Key) -> int:
+    row = db.execute("SELECT generation FROM fits WHERE backend = ? AND learn_critic = ?", key).fetchone()
+    return -1 if row is None else int(row["generation"])
+
+
+def _at_most(db: sqlite3.Connection, table: str, number: int) -> bool:
+    query = f"SELECT count(*) FROM (SELECT 1 FROM {table} LIMIT ?)"
+    return int(db.execute(query, (number + 1,)).fetchone()[0]) <= number
+
+
+@contextmanager
+def _snapshot(db: sqlite3.Connection) -> Iterator[None]:
+    """Everything that is read inside is of one state."""
+    db.execute("BEGIN")
+    try:
+        yield
+    finally:
+        db.execute("COMMIT")

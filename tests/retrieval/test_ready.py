@@ -1,0 +1,137 @@
+"""What can run here, asked once for needs that flows share, agrees with the exact word on each flow."""
+
+from __future__ import annotations
+
+import json
+import random
+from collections.abc import Sequence
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+
+from imagewright.needs import Need
+from imagewright.retrieval import store
+from imagewright.retrieval.builtin import load_shipped_flows
+from imagewright.retrieval.candidates import rank
+from imagewright.retrieval.index import FlowIndex
+from imagewright.retrieval.needing import read_need
+from imagewright.schemas import Categories, Flow, ParsedPrompt, Problem, Readiness
+from imagewright.t2i_backends.diffusers_local import DiffusersBackend
+from imagewright.t2i_backends.models.model_files import KIND_FOLDERS
+
+NOTHING = ParsedPrompt()
+
+
+def test_needs_and_check_agree_on_every_shipped_flow() -> None:
+    backend, flows = DiffusersBackend([], "cpu"), load_shipped_flows()
+    for flow, found in zip(flows, backend.missing([read_need(flow) for flow in flows]), strict=True):
+        exact = backend.check(flow)
+        assert (found.runnable, found.curable, found.why_not) == (exact.runnable, exact.curable, exact.why_not), flow.id
+
+
+def lay_down(file: Path, shapes: dict[str, list[int]], whole: bool = True) -> None:
+    """A safetensors file of zeros, or only its first half."""
+    entries, end = {}, 0
+    for name, shape in shapes.items():
+        size = 4
+        for side in shape:
+            size *= side
+        entries[name] = {"dtype": "F32", "shape": shape, "data_offsets": [end, end + size]}
+        end += size
+    head = json.dumps(entries).encode()
+    data = len(head).to_bytes(8, "little") + head + bytes(end)
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_bytes(data if whole else data[: len(data) // 2])
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_files_that_come_and_go_are_noticed_and_nothing_is_offered_that_check_refuses(
+    seed: int, index: FlowIndex, kit: ModuleType, tmp_path: Path
+) -> None:
+    rng, root = random.Random(seed), tmp_path / "models"
+    (root / "loras").mkdir(parents=True)
+    backend = DiffusersBackend([root], "cpu")
+    mini = [flow for flow in load_shipped_flows() if flow.id in ("mini-plain", "mini-counting", "mini-quick")]
+    index.add_many(mini)
+    for name in ("one.safetensors", "deep/two.safetensors"):
+        flow = mini[[f.id for f in mini].index("mini-counting")]
+        graph = json.loads(json.dumps(flow.graph).replace("counting.safetensors", name))
+        index.add(flow.model_copy(update={"id": name.split(".")[0].replace("/", "-"), "graph": graph}))
+    files = [root / "loras" / "one.safetensors", root / "loras" / "deep" / "two.safetensors"]
+    seen = set()
+    for _ in range(12):
+        file = rng.choice(files)
+        if rng.random() < 0.35:
+            file.unlink(missing_ok=True)
+        else:
+            lay_down(file, {"transformer.x.lora_A.weight": [4, 4]}, whole=rng.random() < 0.6)
+        found = rank(index, "a star", NOTHING, Categories(labels=()), index.ready_for(backend), "here")
+        exact = {flow.id: backend.check(flow).runnable for flow in index.list()}
+        assert {c.flow: c.runnable for c in found} == {c.flow: exact[c.flow] for c in found}
+        seen.add(tuple(sorted(c.flow for c in found if c.runnable)))
+    assert len(seen) > 1
+
+
+def test_every_kind_of_folder_is_watched(tmp_path: Path) -> None:
+    backend = DiffusersBackend([tmp_path / "models"], "cpu")
+    needs: Sequence[Need] = [read_need(load_shipped_flows()[0])]
+    for kind in KIND_FOLDERS.values():
+        before = backend.missing(needs)
+        assert backend.missing(needs) is before
+        (tmp_path / "models" / kind[0]).mkdir(parents=True)
+        assert backend.missing(needs) is not before
+
+
+class Outside:
+    """A backend of a plugin: it answers flow by flow only."""
+
+    name = "outside"
+
+    def __init__(self) -> None:
+        self.asked: list[str] = []
+
+    def check(self, flow: Flow) -> Readiness:
+        """Refuses one flow."""
+        self.asked.append(flow.id)
+        return Readiness(problems=(Problem(kind="node", name="x", remedy="no"),) if flow.id == "a" else ())
+
+
+def test_a_backend_that_knows_no_needs_is_asked_about_every_flow_once_and_that_is_said(
+    index: FlowIndex, kit: ModuleType, notes: list[str]
+) -> None:
+    index.add_many([kit.flow("a"), kit.flow("b", steps=2)])
+    backend = Outside()
+    for _ in range(2):
+        ready = index.ready_for(backend)  # type: ignore[arg-type]
+        found = rank(index, "a star", NOTHING, Categories(labels=()), ready, "here")
+        assert {c.flow: c.runnable for c in found} == {"a": False, "b": True}
+    assert sorted(backend.asked) == ["a", "b"]
+    assert len([note for note in notes if "outside" in note]) == 1
+    index.add(kit.flow("c", steps=3))
+    assert "c" in {c.flow for c in rank(index, "a star", NOTHING, Categories(labels=()), ready, "here")}
+
+
+def test_a_flow_that_only_check_refuses_gives_its_place_to_another(index: FlowIndex) -> None:
+    flow = next(flow for flow in load_shipped_flows() if flow.id == "mini-plain")
+    bad = json.loads(json.dumps(flow.graph))
+    for node in bad.values():
+        if "steps" in node["inputs"]:
+            node["inputs"]["steps"] = -3
+    index.add_many([flow, *(flow.model_copy(update={"id": f"bad-{n}", "graph": bad}) for n in range(9))])
+    backend = DiffusersBackend([], "cpu")
+    assert len({read_need(each) for each in index.list()}) == 1
+    found = rank(index, "a star", NOTHING, Categories(labels=()), index.ready_for(backend), "here", k=4)
+    assert [c.flow for c in found if c.runnable] == ["mini-plain"]
+
+
+def test_an_index_of_an_earlier_version_is_brought_up_where_it_was_left(index: FlowIndex, kit: ModuleType) -> None:
+    index.add_many([kit.flow("a"), kit.flow("b", steps=2)])
+    with index.reading() as db:
+        wanted = [tuple(row) for row in db.execute("SELECT * FROM flow_facts ORDER BY id")]
+        db.execute("DELETE FROM flow_facts WHERE id = 'b'")
+        db.execute("DELETE FROM index_facts WHERE name = 'facts'")
+    assert len(rank(index, "a star", NOTHING, Categories(labels=()), {"a": Readiness(), "b": Readiness()}, "here")) == 2
+    with index.reading() as db:
+        assert [tuple(row) for row in db.execute("SELECT * FROM flow_facts ORDER BY id")] == wanted
+        assert store.fact(db, "facts")
