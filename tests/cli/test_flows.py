@@ -91,7 +91,7 @@ def test_a_servers_nodes_are_used_once_or_kept(run: Run, server: str, workflow: 
     assert code == 0
     assert (json.loads(out)["classes"], json.loads(out)["new"]) == (1, 1)
     code, out, _ = run("flows", "add", str(workflow))
-    assert (code, out.split(":")[0]) == (0, "added sparkle-2 [draws the same as sparkle]")
+    assert (code, out.split(":")[0]) == (0, "sparkle is in the index already")
 
 
 def test_a_server_that_is_none(run: Run, workflow: Path) -> None:

@@ -36,7 +36,10 @@ class Letters:
 
 
 def flow(name: str) -> Flow:
-    graph = {"1": {"class_type": "CLIPTextEncode", "inputs": {"text": name}}}
+    graph = {
+        "1": {"class_type": "CLIPTextEncode", "inputs": {"text": name}},
+        "2": {"class_type": "CheckpointLoaderSimple", "inputs": {"ckpt_name": name}},
+    }
     return Flow(id=name, graph=graph, card=Card.model_validate({"title": name, "base_model": "mini", "slots": {
         "positive": [{"node": "1", "input": "text"}]}}))  # fmt: skip
 
