@@ -30,7 +30,8 @@ if TYPE_CHECKING:
 
 __all__ = [
     "DEFAULT_BACKEND", "Added", "AlreadyThere", "BackendSpeed", "BatchRow", "Chat", "Compared", "Download",
-    "DrawnBatch", "Finding", "Imagewright", "ModelScan", "NeededModel", "OnEvent", "Refused", "Remote", "Replay", "Reply", "SyncedNodes",
+    "DrawnBatch", "Finding", "Imagewright", "ModelScan", "NeededModel", "OnEvent", "Refused", "Remote", "Replay",
+    "Reply", "SyncedNodes",
 ]  # fmt: skip
 _PLACES = {
     "Added": "retrieval.adding", "AlreadyThere": "retrieval.adding", "BatchRow": "batch", "Chat": "chat",
