@@ -8,13 +8,13 @@ one does not know; they are named.
 from __future__ import annotations
 
 import copy
-import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal, TypeVar
 
 from pydantic import ConfigDict, Field, PrivateAttr, SerializerFunctionWrapHandler, ValidationError, model_serializer
 
+from imagewright import untrusted
 from imagewright.errors import BadInput
 from imagewright.intents import Intent, Settled, Tried
 from imagewright.schemas import (
@@ -185,8 +185,8 @@ def parse_trace(text: str | bytes, name: str) -> dict[str, Any]:
         BadInput: it is no JSON object.
     """
     try:
-        value = json.loads(text)
-    except (ValueError, RecursionError):
+        value = untrusted.parse_json(text, name)
+    except BadInput:
         value = None
     if not isinstance(value, dict):
         raise BadInput(f"{name} is no trace of a run: it is no JSON object", "it is broken, or another file")

@@ -62,7 +62,7 @@ def lock_mirror(path: Path, seconds: float) -> Iterator[None]:
         except LockHeld:
             raise MirrorBusy("another process is using the vector index") from None
         except BadInput as error:
-            raise MirrorBusy(str(error)) from error
+            raise MirrorBusy(f"{error}; {error.remedy}") from error
         yield
 
 

@@ -75,7 +75,7 @@ def test_a_picture_reads_and_orders_each_flow_once_and_opens_each_file_once_a_th
     flows = {flow.id: graph_hash(flow.graph) for flow in engine.index.list()}
     assert counts["read"][flows[made.flow]] == 1
     assert counts["ordered"][flows[made.flow]] == 1
-    assert set(counts["read"]) == set(counts["ordered"]) == set(flows.values())
+    assert set(counts["read"]) == set(counts["ordered"]) <= set(flows.values()), "only what is offered is compiled"
     assert max(counts["read"].values()) == max(counts["ordered"].values()) == 1
     assert counts["opened"]
     assert max(counts["opened"].values()) == 1

@@ -69,7 +69,7 @@ def test_a_row_of_an_earlier_version_opens_whatever_the_limits_are_now(tmp_path:
 
 
 def test_a_new_name_of_a_conversation_is_checked(tmp_path: Path) -> None:
-    from imagewright.container import Imagewright
+    from imagewright.api import Imagewright
     from imagewright.settings import load_settings
 
     talk = Imagewright(load_settings({"IMAGEWRIGHT_HOME": str(tmp_path)})).chat("a")

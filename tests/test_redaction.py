@@ -17,8 +17,8 @@ from imagewright.agents.llm.calls import failure_of
 from imagewright.agents.llm.models import LanguageModel
 from imagewright.agents.llm.prompt_files import Prompt
 from imagewright.agents.llm.scripted import ScriptedChatModel
+from imagewright.api import Imagewright
 from imagewright.cli.boundary import guard
-from imagewright.container import Imagewright
 from imagewright.graph.png_texts import blank_keys
 from imagewright.memory.llm_cache import LLMCache
 from imagewright.redaction import blank_error, blank_text, blank_value, is_key_name, secret_values

@@ -196,7 +196,9 @@ OWN = {
     "retrieval/evidence.py": "rows of our own database",
     "retrieval/store.py": "rows of our own database",
     "t2i_backends/mini/architecture.py": "a config that was written a line before",
-    "evals/many_flows.py": "a copy of a value",
+    "evals/scale.py": "what a process of ours has printed",
+    "retrieval/fit_store.py": "rows of our own database",
+    "retrieval/prompt_table.py": "rows of our own database",
 }
 
 

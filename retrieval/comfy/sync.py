@@ -35,11 +35,12 @@ def fetch_object_info(url: str, seconds: float = SECONDS) -> Catalogue:
     address, shown = _address(url)
     try:
         data = _get(address, seconds)
+    except (OSError, URLError, http.client.HTTPException) as error:
+        raise BadInput(f"{shown} does not answer: {str(error)[:200]}", _REMEDY) from None
+    try:
         info = untrusted.parse_json(data, shown, untrusted.NODES)
     except BadInput:
         raise BadInput(f"what {shown} answers is not a list of ComfyUI's nodes", _REMEDY) from None
-    except (OSError, URLError, http.client.HTTPException) as error:
-        raise BadInput(f"{shown} does not answer: {str(error)[:200]}", _REMEDY) from None
     return Catalogue.from_object_info(info, shown)
 
 

@@ -75,7 +75,7 @@ def agree(engine: Imagewright, request: DrawRequest) -> Plan:
     """The plan, which a run of the same request keeps."""
     planned = engine.plan(request)
     try:
-        done = as_run(engine.parts(request), request)
+        done = as_run(engine.container.parts(request), request)
     except (CannotDraw, BudgetSpent) as error:
         refused = tuple(text for text in (str(error), error.remedy) if text)
     else:
