@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 from imagewright.flow_format import Graph, links
 from imagewright.retrieval.comfy.catalogue import Catalogue
 from imagewright.retrieval.comfy.describe import output_nodes
+from imagewright.retrieval.comfy.ids import renumber
 from imagewright.retrieval.comfy.model import (
     UNSET,
     EditorNode,
@@ -48,6 +49,8 @@ def convert(workflow: object, catalogue: Catalogue) -> Converted:
         BadInput: it is no workflow, or too large.
     """
     loaded = read_workflow_json(workflow)
+    if isinstance(workflow, dict):
+        renumber(loaded, workflow)
     order = inner_first(loaded)
     for scope in [*order, loaded.root]:
         _load(scope, loaded, catalogue)
@@ -130,6 +133,8 @@ def _inputs(frame: Frame, node: EditorNode, walker: Walker, named: Mapping[str, 
     found = {widget.name: _sent(widget, named) for widget in node.widgets if widget.sent and widget.value is not UNSET}
     for slot, socket in enumerate(node.inputs):
         source = walker.source_of(frame, node, slot) if socket.link is not None else None
+        if isinstance(source, Widget) and source.proxied and node.widget(socket.name) is not None:
+            continue
         if isinstance(source, Widget):
             found.pop(socket.name, None)
             if source.value is not UNSET:

@@ -49,6 +49,8 @@ class Widget:
     """Whether it is a box of several lines, where no value is empty text."""
     replaces: bool = False
     """Whether ``%Node.widget%`` in it stands for another widget's value."""
+    proxied: bool = False
+    """Whether it is the inner widget itself, shown by a proxy: a value for sockets that have none of their own."""
 
 
 @dataclass(slots=True)
