@@ -43,28 +43,32 @@ _FILE_INPUT = re.compile(
 # --- reading --------------------------------------------------------------------------------
 
 
-def read_json(source: Path | str | bytes, called: str = "the text") -> object:
+def read_json(source: Path | str | bytes, called: str = "the text", endless: bool = False) -> object:
     """Parse a JSON file (a path) or JSON text (bytes, ``called`` so in errors) that came from outside.
 
+    ``endless`` lets NaN and infinities through, for callers that look at what they keep.
+
     Raises:
-        BadInput: the file cannot be read; it is larger than ``MAX_BYTES``, not UTF-8, cut, nested deeper than
-            ``MAX_DEPTH``, has one key twice in an object, or numbers that JSON does not know.
+        BadInput: the file cannot be read; it is larger than ``MAX_BYTES``, not UTF-8, UTF-16 or UTF-32, cut, nested
+            deeper than ``MAX_DEPTH``, has one key twice in an object, or numbers that JSON does not know.
     """
     name = called if isinstance(source, bytes) else str(source)
     data = source if isinstance(source, bytes) else _read_bytes(Path(source))
     if len(data) > MAX_BYTES:
         raise BadInput(f"{name} is larger than {MAX_BYTES // 1_000_000} MB", "a flow file is a few kilobytes of JSON")
     try:
-        value = json.loads(data.decode("utf-8-sig"), object_pairs_hook=_unique, parse_constant=_no_constant)
+        text = data.decode(json.detect_encoding(data))
+        constant = float if endless else _no_constant
+        value = json.loads(text.removeprefix("\ufeff"), object_pairs_hook=_unique, parse_constant=constant)
     except UnicodeDecodeError:
-        raise BadInput(f"{name} is not text", "a flow file is JSON; " + EXPORT_HINT) from None
+        raise BadInput(f"{name} is not text in UTF-8 or UTF-16", "save it as UTF-8; " + EXPORT_HINT) from None
     except json.JSONDecodeError as error:
         where = f"line {error.lineno}, column {error.colno}"
         raise BadInput(f"{name} is not whole JSON: {error.msg} at {where}", "save or export it again") from None
     except (ValueError, RecursionError) as error:
         detail = "it is nested too deeply" if isinstance(error, RecursionError) else str(error)
         raise BadInput(f"{name} cannot be used: {detail}", "save or export it again") from None
-    _check_values(value, name)
+    _check_values(value, name, endless)
     return value
 
 
@@ -89,7 +93,7 @@ def _no_constant(text: str) -> object:
     raise ValueError(f"{text} is not a JSON number")
 
 
-def _check_values(value: object, name: str) -> None:
+def _check_values(value: object, name: str, endless: bool = False) -> None:
     """Bound depth and text, and refuse infinite numbers and broken Unicode, without recursion."""
     pending: list[tuple[object, int]] = [(value, 1)]
     while pending:
@@ -103,7 +107,7 @@ def _check_values(value: object, name: str) -> None:
             pending += [(child, depth + 1) for child in item]
         elif isinstance(item, str):
             _check_text(item, name)
-        elif isinstance(item, float) and not math.isfinite(item):
+        elif isinstance(item, float) and not endless and not math.isfinite(item):
             raise BadInput(f"{name} holds a number that is too large", "use finite numbers")
 
 

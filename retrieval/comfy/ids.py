@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from imagewright.retrieval.comfy.model import Scope, Workflow
+from imagewright.retrieval.comfy.model import GROUPS, Scope, Workflow
 
 LARGEST_ID = 2**53
 """Numbers beyond what the editor's doubles hold are names."""
@@ -17,12 +17,14 @@ LARGEST_ID = 2**53
 def renumber(workflow: Workflow, raw: Mapping[str, Any]) -> None:
     """Give every node of a subgraph (in place) an id that no canvas before it has; ``raw`` is the file's content.
 
-    New numbers count on from ``last_node_id``. Ids that are no numbers stay.
+    New numbers count on from ``last_node_id``. Ids that are no numbers stay, and so do the places in group nodes.
     """
     used = {number for number in map(_number, workflow.root.nodes) if number is not None}
     stated = raw.get("last_node_id")
     last = max([0, *used, *([stated] if type(stated) is int and 0 <= stated < LARGEST_ID else [])])
     for scope in workflow.subgraphs.values():
+        if scope.id.startswith(GROUPS):
+            continue
         moved: dict[str, str] = {}
         for name in scope.nodes:
             number = _number(name)

@@ -16,6 +16,8 @@ from imagewright.retrieval.comfy.convert import convert
 from imagewright.retrieval.comfy.keys import drop_keys
 from imagewright.retrieval.comfy.model import is_workflow
 from imagewright.retrieval.comfy.png import MAX_FILE, is_png, workflow_texts
+from imagewright.retrieval.comfy.unwrap import unwrap
+from imagewright.retrieval.comfy.values import settle_values
 
 MAX_OBJECTS = 400_000
 """The most JSON objects in one file: forty for each of ``flow_format.MAX_NODES`` nodes."""
@@ -52,16 +54,37 @@ def read_workflow(source: Path | str | bytes, catalogue: Catalogue) -> Read:
 
 def read_parsed(data: object, catalogue: Catalogue) -> Read:
     """The same for JSON that is parsed already (by ``flow_format.read_json`` or ``parse_bounded``)."""
-    if isinstance(data, dict) and isinstance(data.get("workflow"), dict) and is_workflow(data["workflow"]):
-        data = data["workflow"]
+    data, beside = unwrap(data)
     if isinstance(data, dict) and "graph" in data and "class_type" not in data and not is_workflow(data):
         return read_parsed(data["graph"], catalogue)._replace(envelope={"id": data.get("id"), "card": data.get("card")})
-    if not isinstance(data, dict) or not is_workflow(data):
-        graph = parse_graph(data)
-        return Read(graph, None, [], drop_keys(graph))
-    converted = convert(data, catalogue)
-    graph = parse_graph(converted.graph)
-    return Read(graph, data, converted.skipped, [*converted.notes, *drop_keys(graph)])
+    converted = convert(data, catalogue) if isinstance(data, dict) and is_workflow(data) else None
+    bare = converted.graph if converted else _bare(data)
+    notes = settle_values(bare, catalogue) if converted or _is_whole(bare) else []
+    graph = parse_graph(bare)
+    notes = [*(converted.notes if converted else []), *notes, *drop_keys(graph)]
+    workflow = data if converted and isinstance(data, dict) else beside
+    return Read(graph, workflow, converted.skipped if converted else [], notes)
+
+
+def _bare(data: object) -> Any:
+    """A graph without what plays no role in it (``is_changed``, views, marks of tools), at whatever it holds."""
+    if not isinstance(data, dict):
+        return data
+    return {
+        node: {key: value[key] for key in ("class_type", "inputs", "_meta") if key in value}
+        if isinstance(value, dict) and "class_type" in value
+        else value
+        for node, value in data.items()
+    }
+
+
+def _is_whole(bare: object) -> bool:
+    """Whether every node has its parts; what has not is for ``parse_graph`` to refuse."""
+    rows = bare.values() if isinstance(bare, dict) else [None]
+    return all(
+        isinstance(row, dict) and isinstance(row.get("class_type"), str) and isinstance(row.get("inputs"), dict)
+        for row in rows
+    )
 
 
 def parse_bounded(data: bytes) -> object:
@@ -72,7 +95,7 @@ def parse_bounded(data: bytes) -> object:
     """
     if len(data) <= MAX_BYTES and (data.count(b"{") > MAX_OBJECTS or data.count(b",") > MAX_ITEMS):
         raise BadInput("the file holds far too many values for a flow", "split it")
-    return read_json(data, "the file")
+    return read_json(data, "the file", endless=True)
 
 
 def _bytes_of(path: Path) -> bytes:

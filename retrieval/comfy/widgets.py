@@ -2,13 +2,14 @@
 
 A file keeps the values as a list in the widgets' order, without names. The order follows the node class's inputs, with
 the editor's own widgets between: the word (once a truth value) that says what becomes of a seed after a run, upload
-buttons, previews, and the inputs that a dynamic choice adds. An input whose class says ``socketless``, true or false, is
-a widget, whatever its type.
+buttons, previews, and the inputs that a dynamic choice adds. An input whose class says ``socketless``, true or false,
+is a widget, whatever its type.
 """
 
 from __future__ import annotations
 
 import json
+import re
 from collections import deque
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
@@ -23,6 +24,10 @@ DYNAMIC_CHOICE, GROWING, MATCHING = "COMFY_DYNAMICCOMBO_V3", "COMFY_AUTOGROW_V3"
 CONTROL = "control_after_generate"
 CONTROL_WORDS = frozenset({"fixed", "increment", "decrement", "randomize", "increment-wrap"})
 SEED_NAMES = frozenset({"seed", "noise_seed"})
+PLACEHOLDER = re.compile(
+    r"\s*(%[A-Za-z_][\w. -]{0,40}%|\{\{\s*\w[\w. -]{0,40}\s*\}\}|\$?\{\w[\w. -]{0,40}\}|__[A-Z_]{2,40}__)\s*"
+)
+"""What template tools write where a request's value goes."""
 EXACT_NUMBERS = 2**53
 """The editor's numbers are doubles: whole numbers beyond this are rounded."""
 
@@ -127,8 +132,40 @@ def fill(node: EditorNode, spec: NodeSpec) -> None:
         required -= row.required
         if row.required and required == 0:
             _extras(node, [*EXTRAS.get(node.type, ()), *_uploads(rows)], saved)
+    node.unclear = _unclear(node, shown, saved)
     _connect(node, shown)
     node.outputs = _outputs(node, spec)
+
+
+def _unclear(node: EditorNode, shown: Sequence[InputSpec], saved: Saved) -> str:
+    """Why the file's values do not fit the widgets that are known; empty where they fit.
+
+    Every input is a socket in the file or a widget. One that is neither, and a widget that the class lacks, hold values
+    of their own, after which all that follows would move.
+    """
+    rows = {str(row.get("name")): row for row in read_slots(node, "inputs")} if saved.queue else {}
+    for row in shown if rows else ():
+        if not is_widget(row) and row.name not in rows and row.type not in (GROWING, MATCHING):
+            return f"has a value of a kind that is not known, {row.type[:60]} ({row.name[:60]}): the others would shift"
+    known = {row.name for row in shown} | {widget.name for widget in node.widgets}
+    named = [name for name, row in rows.items() if isinstance(row.get("widget"), dict)]
+    strange = [name for name in named if name not in known]
+    if strange and named[-len(strange) :] == strange:
+        node.spare = strange
+    elif strange:
+        return f"has a value that the catalogue does not know ({strange[0][:60]}): the others would shift"
+    return _misfit(node, shown) if saved.names is None else ""
+
+
+def _misfit(node: EditorNode, shown: Sequence[InputSpec]) -> str:
+    """The first number whose place holds words: the file's values are those of another version of the class."""
+    linked = {str(row.get("name")) for row in read_slots(node, "inputs") if row.get("link") is not None}
+    for row in shown:
+        widget = node.widget(row.name) if row.type in ("INT", "FLOAT") and row.name not in linked else None
+        value = widget.value if widget else None
+        if isinstance(value, str) and re.search(r"[^\W\d_]{2}", value) and not PLACEHOLDER.fullmatch(value):
+            return f"has {value[:40]!r} where the number {row.name[:60]} belongs: its values are another version's"
+    return ""
 
 
 def _add(node: EditorNode, row: InputSpec, saved: Saved, controls: bool) -> list[InputSpec]:
