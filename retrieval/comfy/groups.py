@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from imagewright.retrieval.comfy.catalogue import Catalogue
-from imagewright.retrieval.comfy.model import GROUPS, MAX_SLOTS, EditorNode, Unconvertible, read_slots, slot_of, type_of
+from imagewright.retrieval.comfy.model import GROUPS, MAX_SLOTS, EditorNode, Unconvertible, slot_of, type_of
 from imagewright.retrieval.comfy.splice import connects
 from imagewright.retrieval.comfy.widgets import fill
 
@@ -93,8 +93,9 @@ class _Group:
                 if (node["id"], place) not in linked:
                     socket["link"] = None
         self._hand_values()
+        ends = self._ends()
         inputs = [self._port(place, socket) for place, socket in enumerate(_rows(self.row, "inputs"))]
-        outputs = [self._output(place) for place in range(len(_rows(self.row, "outputs")))]
+        outputs = [self._output(place, ends) for place in range(len(_rows(self.row, "outputs")))]
         name = f"{self.row['type']} {self.row.get('id')}"
         made = {"id": name, "name": str(self.row["type"]), "nodes": self.nodes, "links": self.links,
                 "inputs": inputs, "outputs": outputs}  # fmt: skip
@@ -144,31 +145,20 @@ class _Group:
                 widget = {"widget": {"name": socket.widget}} if socket.widget else {}
                 node["inputs"].append({"name": socket.name, "type": socket.type, "link": None, **widget})
 
-    def _output(self, place: int) -> _Row:
-        """An output of the group: as ``external`` lists them, else every output inside that no link inside takes."""
-        rows = [row for row in self.external if isinstance(row, list) and len(row) >= 2]
-        shown = [(slot_of(row[0]), slot_of(row[1])) for row in rows]
+    def _ends(self) -> list[tuple[int, int]]:
+        """The group's outputs: those inside that ``external`` lists or that no link inside takes."""
+        shown = {tuple(map(slot_of, row[:2])) for row in self.external if isinstance(row, list) and len(row) >= 2}
         taken = {(link["origin_id"], link["origin_slot"]) for link in self.links}
-        ends = [
-            (node["id"], slot) for node in self.nodes for slot, _ in enumerate(read_slots(_as_node(node), "outputs"))
-        ]
-        visible = [end for end in ends if end in shown or end not in taken]
-        if place >= len(visible):
+        ends = [(node["id"], slot) for node in self.nodes for slot in range(len(_rows(node, "outputs")))]
+        return [end for end in ends if end in shown or end not in taken]
+
+    def _output(self, place: int, ends: list[tuple[int, int]]) -> _Row:
+        if place >= len(ends):
             raise self._refusal(f"has no output {place} inside")
-        origin, slot = visible[place]
-        link = self._add(origin, slot, -20, place)
-        outer = _rows(self.row, "outputs")[place]
-        return {
-            "name": str(place),
-            "type": type_of(outer.get("type")),
-            "linkIds": [link],
-        }
+        link = self._add(*ends[place], -20, place)
+        return {"name": str(place), "type": type_of(_rows(self.row, "outputs")[place].get("type")), "linkIds": [link]}
 
 
 def _rows(row: Mapping[str, Any], side: str) -> list[Mapping[str, Any]]:
     found = row.get(side)
     return [item for item in found[:MAX_SLOTS] if isinstance(item, dict)] if isinstance(found, list) else []
-
-
-def _as_node(row: _Row) -> EditorNode:
-    return EditorNode(str(row["id"]), row["type"], 0, "", row)

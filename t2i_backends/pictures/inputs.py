@@ -56,7 +56,7 @@ def read_picture(path: Path) -> Image.Image:
     except UnidentifiedImageError:
         raise _refusal(path.name, data) from None
     except _BROKEN as error:
-        raise _damage(path.name, error) from None
+        raise _damage(path.name, data, error) from None
 
 
 def _bytes_of(path: Path) -> bytes:
@@ -110,12 +110,25 @@ def _eight_bits(image: Image.Image) -> Image.Image:
     return Image.merge("LA", (grey, Image.fromarray(np.where(values == clear, 0, 255).astype(np.uint8))))
 
 
+def _is_cut(data: bytes) -> bool:
+    """Whether a file of a known format lacks its end."""
+    if data.startswith(_PNG):
+        return b"IEND" not in data
+    if data.startswith(b"\xff\xd8"):
+        return b"\xff\xd9" not in data
+    return data.startswith(b"RIFF") and len(data) < 8 + int.from_bytes(data[4:8], "little")
+
+
+def _cut(name: str) -> BadInput:
+    return BadInput(f"{name!r} is cut off: the picture is not whole", "copy or download it again")
+
+
 def _refusal(name: str, data: bytes) -> BadInput:
     """Why a file is no picture that is read, by what it begins with."""
     if not data:
         return BadInput(f"{name!r} is empty", "copy or download it again")
-    if data.startswith((_PNG, b"\xff\xd8", b"RIFF")):
-        return BadInput(f"{name!r} is no picture, or cut off", "copy or download it again, or save it anew")
+    if _is_cut(data):
+        return _cut(name)
     if data[4:8] == b"ftyp":
         kind = "an AVIF" if data[8:12] in (b"avif", b"avis") else "a HEIC or a video"
         return BadInput(f"{name!r} is {kind}, which is not read", f"export it as PNG or JPEG: {_REMEDY}")
@@ -125,10 +138,10 @@ def _refusal(name: str, data: bytes) -> BadInput:
     return BadInput(f"{name!r} is no picture, or cut off", "use a whole PNG, JPEG or WebP")
 
 
-def _damage(name: str, error: Exception) -> BadInput:
+def _damage(name: str, data: bytes, error: Exception) -> BadInput:
     detail = str(error).splitlines()[0][:120] if str(error) else type(error).__name__
-    if "truncated" in detail or isinstance(error, EOFError):
-        return BadInput(f"{name!r} is cut off: the picture is not whole", "copy or download it again")
+    if "truncated" in detail or isinstance(error, EOFError) or _is_cut(data):
+        return _cut(name)
     return BadInput(f"{name!r} cannot be read as a picture: {detail}", "open and save it anew as a PNG or JPEG")
 
 

@@ -18,10 +18,10 @@ from imagewright.evals.ablation import (
     cells,
     hold_out,
     judge_exactly,
-    read_cases,
     table_of,
     write_prompts,
 )
+from imagewright.evals.ablation_prompts import read_cases
 from imagewright.evals.ablation_report import ablation_table, plot
 from imagewright.evals.exact_checker import Piece, Seen
 from imagewright.evals.mini_report import ReportCase, complaints
