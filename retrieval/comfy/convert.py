@@ -123,7 +123,7 @@ def _written(frames: Iterable[Frame], root: Scope) -> Converted:
                     "inputs": _inputs(frame, node, walker, named),
                     "_meta": {"title": node.title},
                 }
-                notes += _remarks(frame.flat_id(node), node)
+                notes += _remarks(frame.flat_id(node), node, graph[frame.flat_id(node)]["inputs"])
             elif node.skipped and node.type not in NOTES:
                 skipped.append(
                     f"node {frame.flat_id(node)} ({node.type}) is {'muted' if node.mode == 2 else 'bypassed'}"
@@ -142,8 +142,9 @@ def _inputs(frame: Frame, node: EditorNode, walker: Walker, named: Mapping[str, 
     found = {widget.name: _sent(widget, named) for widget in node.widgets if widget.sent and widget.value is not UNSET}
     for slot, socket in enumerate(node.inputs):
         source = walker.source_of(frame, node, slot) if socket.link is not None else None
-        if isinstance(source, Widget) and source.proxied and node.widget(socket.name) is not None:
-            continue
+        own = node.widget(socket.name)
+        if isinstance(source, Widget) and source.proxied and own is not None:
+            source = own
         if isinstance(source, Widget):
             found.pop(socket.name, None)
             if source.value is not UNSET:
@@ -184,9 +185,13 @@ def _value_of(named: Mapping[str, EditorNode], name: str, of: str) -> object:
     return widget.value if widget else None
 
 
-def _remarks(flat_id: str, node: EditorNode) -> list[str]:
+def _remarks(flat_id: str, node: EditorNode, sent: Mapping[str, Any]) -> list[str]:
     chosen = any(
-        widget.dynamic and isinstance(widget.value, str) and has_choice(widget.value) for widget in node.widgets
+        widget.dynamic
+        and isinstance(widget.value, str)
+        and has_choice(widget.value)
+        and sent.get(widget.name) != widget.value
+        for widget in node.widgets
     )
     choices = [f"node {flat_id}: the prompt's {{a|b}} choices took their first part"] if chosen else []
     where = f"node {flat_id} ({node.type[:80]})"

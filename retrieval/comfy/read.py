@@ -17,7 +17,7 @@ from imagewright.retrieval.comfy.keys import drop_keys
 from imagewright.retrieval.comfy.model import is_workflow
 from imagewright.retrieval.comfy.png import MAX_FILE, is_png, workflow_texts
 from imagewright.retrieval.comfy.unwrap import unwrap
-from imagewright.retrieval.comfy.values import settle_values
+from imagewright.retrieval.comfy.values import refuse_endless, settle_values
 
 MAX_OBJECTS = 400_000
 """The most JSON objects in one file: forty for each of ``flow_format.MAX_NODES`` nodes."""
@@ -59,9 +59,11 @@ def read_parsed(data: object, catalogue: Catalogue) -> Read:
         return read_parsed(data["graph"], catalogue)._replace(envelope={"id": data.get("id"), "card": data.get("card")})
     converted = convert(data, catalogue) if isinstance(data, dict) and is_workflow(data) else None
     bare = converted.graph if converted else _bare(data)
-    notes = settle_values(bare, catalogue) if converted or _is_whole(bare) else []
+    if isinstance(bare, dict):
+        refuse_endless(bare)
     graph = parse_graph(bare)
-    notes = [*(converted.notes if converted else []), *notes, *drop_keys(graph)]
+    settled = settle_values(graph, catalogue)
+    notes = [*(converted.notes if converted else []), *settled, *drop_keys(graph)]
     workflow = data if converted and isinstance(data, dict) else beside
     return Read(graph, workflow, converted.skipped if converted else [], notes)
 
@@ -76,15 +78,6 @@ def _bare(data: object) -> Any:
         else value
         for node, value in data.items()
     }
-
-
-def _is_whole(bare: object) -> bool:
-    """Whether every node has its parts; what has not is for ``parse_graph`` to refuse."""
-    rows = bare.values() if isinstance(bare, dict) else [None]
-    return all(
-        isinstance(row, dict) and isinstance(row.get("class_type"), str) and isinstance(row.get("inputs"), dict)
-        for row in rows
-    )
 
 
 def parse_bounded(data: bytes) -> object:

@@ -160,6 +160,10 @@ def test_a_placeholder_that_no_request_fills_is_refused(bring: Callable[..., Bro
 
 def test_what_is_no_placeholder_stays(bring: Callable[..., Brought]) -> None:
     graph = api_graph()
+    graph["10"] = {
+        "class_type": "StringReplace",
+        "inputs": {"string": "a", "find": "{{prompt}}", "replace": "%prompt%"},
+    }
     graph["9"]["inputs"]["filename_prefix"] = "%date:yyyy%/%KSampler.seed%"
     graph["6"]["inputs"]["text"] = "100% wool, 50% off"
     assert bring(graph).flow.graph == graph
