@@ -28,7 +28,7 @@ from imagewright.retrieval.comfy.model import (
 from imagewright.retrieval.comfy.splice import NOTES, PRIMITIVES, SETTERS, VIRTUAL, Walker, variable
 from imagewright.retrieval.comfy.subgraphs import Frame, fill_instance, flatten, inner_first
 from imagewright.retrieval.comfy.texts import has_choice, plain_prompt, replace_placeholders
-from imagewright.retrieval.comfy.unknown import NOT_KNOWN, drop_unknown, fill_unknown
+from imagewright.retrieval.comfy.unknown import NOT_KNOWN, drop_unknown, fill_unknown, values_by_name
 from imagewright.retrieval.comfy.widgets import fill, number
 
 
@@ -82,6 +82,9 @@ def _load(scope: Scope, workflow: Workflow, catalogue: Catalogue) -> None:
     for node in scope.nodes.values():
         if node.type in catalogue:
             fill(node, catalogue[node.type])
+            if (node.unclear or node.spare) and values_by_name(node) is not None:
+                node.widgets, node.unclear, node.spare, node.newer = [], "", [], True
+                fill_unknown(node)
         elif node.type not in workflow.subgraphs:
             node.kind = "virtual" if node.type in VIRTUAL else "unknown"
             fill_unknown(node)
@@ -195,4 +198,6 @@ def _remarks(flat_id: str, node: EditorNode, sent: Mapping[str, Any]) -> list[st
     )
     choices = [f"node {flat_id}: the prompt's {{a|b}} choices took their first part"] if chosen else []
     where = f"node {flat_id} ({node.type[:80]})"
+    if node.newer:
+        choices.append(f"{where} is newer than the catalogue; its values were read by the names in the file")
     return choices + [f"{where}: {name[:60]} is left out: the catalogue does not know it" for name in node.spare]

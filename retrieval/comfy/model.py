@@ -101,6 +101,8 @@ class EditorNode:
     """Why its values cannot be told apart; empty where they can."""
     spare: list[str] = field(default_factory=list)
     """The names of saved values that the class has no widget for, behind all others."""
+    newer: bool = False
+    """Whether its class is newer than the catalogue, and its values were read by the names in the file."""
 
     def widget(self, name: str | None) -> Widget | None:
         """The widget of that name."""

@@ -332,6 +332,18 @@ def test_values_of_a_newer_node_do_not_shift(bring: Callable[..., Brought]) -> N
 
 
 @case("a30", KIND)
+def test_values_with_names_are_read_by_them(bring: Callable[..., Brought]) -> None:
+    made = editor_file()
+    named = {"unit": "pixels", "width": 64, "height": 48, "batch_size": 1}
+    node_of(made, 5).update(widgets_values=list(named.values()), widgets_values_named=named)
+    read = bring(made)
+    assert read.flow.graph["5"]["inputs"] == named
+    assert read.notes == [
+        "node 5 (EmptyLatentImage) is newer than the catalogue; its values were read by the names in the file"
+    ]
+
+
+@case("a30", KIND)
 def test_a_value_behind_all_others_is_left_out_and_said(bring: Callable[..., Brought]) -> None:
     made = editor_file()
     latent = node_of(made, 5)
