@@ -10,7 +10,15 @@ from collections.abc import Mapping
 from typing import Any
 
 from imagewright.retrieval.comfy.catalogue import Catalogue
-from imagewright.retrieval.comfy.model import GROUPS, MAX_SLOTS, EditorNode, Unconvertible, slot_of, type_of
+from imagewright.retrieval.comfy.model import (
+    GROUPS,
+    MAX_SLOTS,
+    EditorNode,
+    Unconvertible,
+    list_subgraphs,
+    slot_of,
+    type_of,
+)
 from imagewright.retrieval.comfy.splice import connects
 from imagewright.retrieval.comfy.widgets import fill
 
@@ -23,23 +31,29 @@ def expand_groups(raw: Mapping[str, Any], catalogue: Catalogue) -> Mapping[str, 
     Raises:
         Unconvertible: a group holds nodes, inputs or values that cannot be told apart, each named.
     """
-    extra, nodes = raw.get("extra"), raw.get("nodes")
+    extra = raw.get("extra")
     groups = extra.get("groupNodes") if isinstance(extra, dict) else None
-    if not isinstance(groups, dict) or not isinstance(nodes, list):
+    if not isinstance(groups, dict):
         return raw
     made: list[_Row] = []
+    nodes = _expand(raw, groups, catalogue, made)
+    known = [{**scope, "nodes": _expand(scope, groups, catalogue, made)} for scope in list_subgraphs(raw)]
+    return {**raw, "nodes": nodes, "definitions": {"subgraphs": [*known, *made]}} if made else raw
+
+
+def _expand(scope: Mapping[str, Any], groups: Mapping[str, Any], catalogue: Catalogue, made: list[_Row]) -> object:
+    """The nodes of one canvas, its group nodes as instances of subgraphs that join ``made``."""
+    nodes = scope.get("nodes")
+    if not isinstance(nodes, list):
+        return nodes
     rows = []
     for row in nodes:
-        group = groups.get(_name(row))
+        group = groups.get(_name(row) or "")
         if isinstance(group, dict) and isinstance(group.get("nodes"), list):
-            subgraph, row = _Group(row, group, catalogue).unfold()
+            subgraph, row = _Group(row, group, f"{len(made)}", catalogue).unfold()
             made.append(subgraph)
         rows.append(row)
-    if not made:
-        return raw
-    definitions = raw.get("definitions") if isinstance(raw.get("definitions"), dict) else {}
-    known = definitions.get("subgraphs") if isinstance(definitions, dict) else None
-    return {**raw, "nodes": rows, "definitions": {"subgraphs": [*(known if isinstance(known, list) else []), *made]}}
+    return rows
 
 
 def _name(row: object) -> str | None:
@@ -50,8 +64,8 @@ def _name(row: object) -> str | None:
 class _Group:
     """One group node on its way to a subgraph."""
 
-    def __init__(self, row: _Row, group: Mapping[str, Any], catalogue: Catalogue) -> None:
-        self.row, self.catalogue = row, catalogue
+    def __init__(self, row: _Row, group: Mapping[str, Any], mark: str, catalogue: Catalogue) -> None:
+        self.row, self.mark, self.catalogue = row, mark, catalogue
         self.where = f"node {row.get('id')} ({str(row.get('type'))[:80]})"
         self.nodes: list[_Row] = [
             {**node, "id": place, "inputs": list(map(dict, _rows(node, "inputs")))}
@@ -96,7 +110,7 @@ class _Group:
         ends = self._ends()
         inputs = [self._port(place, socket) for place, socket in enumerate(_rows(self.row, "inputs"))]
         outputs = [self._output(place, ends) for place in range(len(_rows(self.row, "outputs")))]
-        name = f"{self.row['type']} {self.row.get('id')}"
+        name = f"{self.row['type']} {self.mark}"
         made = {"id": name, "name": str(self.row["type"]), "nodes": self.nodes, "links": self.links,
                 "inputs": inputs, "outputs": outputs}  # fmt: skip
         return made, {**self.row, "type": name, "widgets_values": []}
