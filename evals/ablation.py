@@ -20,12 +20,12 @@ from PIL import Image
 
 from imagewright import untrusted
 from imagewright.errors import BadInput, CannotDraw
+from imagewright.evals.ablation_prompts import EXACT, read_cases
 from imagewright.evals.exact_checker import look
 from imagewright.evals.mini_report import ROWS, ReportCase, Row, cases, complaints
 from imagewright.evals.paired import ArmOutcome
 from imagewright.memory.artifacts import write_whole
 from imagewright.schemas import DrawRequest, Evidence, RunResult
-from imagewright.t2i_backends.mini.world import Group, Scene
 
 SEED = 7_200
 """Seeds the held-out prompts; apart from those of training, sweep, report and of every earlier ablation."""
@@ -164,33 +164,6 @@ REMOVED = (("full", "best-of-n"),)
 """Of which arm's failures (second) the report tells the share that another (first) removes."""
 
 
-# --- prompts --------------------------------------------------------------------------------
-
-
-def read_cases(path: Path) -> list[ReportCase]:
-    """The prompts of a file as ``write_prompts`` writes it: ``{"prompt", "kind", "number", "groups", "relation", …}``.
-
-    Raises:
-        BadInput: the file cannot be read, or a line is not a prompt with what its picture must show.
-    """
-    lines = untrusted.read_lines(path, remedy="name a JSONL file of prompts")
-    made = []
-    for number, line in enumerate(lines):
-        try:
-            value = untrusted.parse_line(line, str(path), number + 1, "")
-            groups = tuple(Group(int(n), str(colour), str(shape)) for n, colour, shape in value["groups"])
-            scene = Scene(groups, value.get("relation"), None, str(value.get("background", "")), (), 0.5)
-            made.append(
-                ReportCase(str(value.get("kind", "")), scene, str(value["prompt"]), int(value.get("number", number)))
-            )
-        except (BadInput, ValueError, KeyError, TypeError, AttributeError):
-            wanted = '{"prompt": "two red cups", "groups": [[2, "red", "cup"]], "relation": null}'
-            raise BadInput(f"line {number + 1} of {path} is not a prompt", f"write lines like {wanted}") from None
-    if not made:
-        raise BadInput(f"{path} holds no prompt", "leave --prompts out for the fixed ones")
-    return made
-
-
 # --- drawing --------------------------------------------------------------------------------
 
 
@@ -199,13 +172,14 @@ def hold_out(count: int, seed: int = SEED) -> list[ReportCase]:
     return list(_shuffled(max(1.0, count / sum(row.prompts for row in PROMPT_KINDS)), seed)[:count])
 
 
-def choose_cases(path: Path | None, count: int, seed: int | None = None) -> list[ReportCase]:
-    """The first ``count`` prompts of the file at ``path``; without one, those held out of the shipped mini's training.
+def choose_cases(path: Path | None, count: int, seed: int | None = None, judge: str = EXACT) -> list[ReportCase]:
+    """The first ``count`` prompts of the file at ``path``, which ``judge`` is to judge; without one, those held out of
+    the shipped mini's training.
 
     Raises:
         BadInput: as ``read_cases``.
     """
-    return read_cases(path)[:count] if path else hold_out(count, SEED if seed is None else seed)
+    return read_cases(path, judge)[:count] if path else hold_out(count, SEED if seed is None else seed)
 
 
 @functools.lru_cache(maxsize=4)

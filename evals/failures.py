@@ -18,7 +18,7 @@ from PIL import Image
 
 from imagewright.agents.reading.parse import parse_prompt
 from imagewright.errors import BadInput, ImagewrightError
-from imagewright.evals.ablation import read_cases
+from imagewright.evals.ablation_prompts import read_cases
 from imagewright.evals.exact_checker import look
 from imagewright.evals.failure_sheet import Entry, failure_sheet
 from imagewright.evals.mini_report import ReportCase, complaints

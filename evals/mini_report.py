@@ -122,9 +122,9 @@ def contact_sheet(
 
 
 def complaints(case: ReportCase, seen: Seen) -> tuple[str, ...]:
-    """What is wrong with a picture; its background counts where the prompt names it."""
+    """What is wrong with a picture; its background counts where the prompt names it and the case says which."""
     named = "background" in case.prompt or "backdrop" in case.prompt
-    return judge(seen, case.scene.groups, case.scene.relation, case.scene.background if named else None)
+    return judge(seen, case.scene.groups, case.scene.relation, (case.scene.background or None) if named else None)
 
 
 def tally(made: Sequence[ReportCase], wrong: Sequence[tuple[str, ...]]) -> list[dict[str, object]]:

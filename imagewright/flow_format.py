@@ -13,6 +13,7 @@ import json
 import re
 from collections import deque
 from collections.abc import Collection, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -41,16 +42,19 @@ _FILE_INPUT = re.compile(
 # --- reading --------------------------------------------------------------------------------
 
 
-def read_json(source: Path | str | bytes, called: str = "the text") -> object:
+def read_json(source: Path | str | bytes, called: str = "the text", endless: bool = False) -> object:
     """Parse a flow's JSON: a file (a path) or text (bytes, ``called`` so in errors) that came from outside.
+
+    ``endless`` lets NaN and infinities through, for callers that look at what they keep.
 
     Raises:
         BadInput: as ``untrusted.parse_json`` with the bounds of ``FLOW``; also one key twice in an object, or numbers
             that JSON does not know.
     """
+    bounds = replace(FLOW, endless=endless)
     if isinstance(source, bytes):
-        return untrusted.parse_json(source, called, FLOW)
-    return untrusted.load_json(Path(source), FLOW)
+        return untrusted.parse_json(source, called, bounds)
+    return untrusted.load_json(Path(source), bounds)
 
 
 # --- graphs ---------------------------------------------------------------------------------

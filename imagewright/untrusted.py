@@ -33,6 +33,8 @@ class Bounds:
     """The longest text, in characters."""
     strict: bool = False
     """Whether a key that stands twice and a number that is none (``NaN``) are refused too."""
+    endless: bool = False
+    """Whether NaN and infinities are let through all the same, for callers that look at what they keep."""
     remedy: str = "save or export it again"
 
 
@@ -119,7 +121,7 @@ def parse_json(source: bytes | str, name: str, bounds: Bounds = PLAIN) -> Any:
     if text.count("{") > bounds.objects or text.count(",") > bounds.values:
         raise BadInput(f"{name} holds far too many values", bounds.remedy)
     try:
-        value = json.loads(text, **(_STRICT if bounds.strict else {}))
+        value = json.loads(text, **_rules(bounds))
     except json.JSONDecodeError as error:
         where = f"line {error.lineno}, column {error.colno}"
         raise BadInput(f"{name} is not whole JSON: {error.msg} at {where}", bounds.remedy) from None
@@ -166,9 +168,10 @@ def _decode(source: bytes | str, name: str, bounds: Bounds) -> str:
     if len(source) > bounds.bytes:
         raise BadInput(f"{name} is larger than {_size(bounds.bytes)}", bounds.remedy)
     try:
-        return source if isinstance(source, str) else source.decode("utf-8-sig")
+        text = source if isinstance(source, str) else source.decode(json.detect_encoding(source))
     except UnicodeDecodeError:
-        raise BadInput(f"{name} is not text", bounds.remedy) from None
+        raise BadInput(f"{name} is not text in UTF-8 or UTF-16", f"save it as UTF-8; {bounds.remedy}") from None
+    return text.removeprefix("\ufeff")
 
 
 def _too_deep(name: str, bounds: Bounds) -> BadInput:
@@ -187,7 +190,10 @@ def _no_constant(text: str) -> object:
     raise ValueError(f"{text} is not a JSON number")
 
 
-_STRICT: dict[str, Any] = {"object_pairs_hook": _unique, "parse_constant": _no_constant}
+def _rules(bounds: Bounds) -> dict[str, Any]:
+    if not bounds.strict:
+        return {}
+    return {"object_pairs_hook": _unique, "parse_constant": float if bounds.endless else _no_constant}
 
 
 # --- TOML -----------------------------------------------------------------------------------
@@ -242,7 +248,7 @@ def check_values(value: object, name: str, bounds: Bounds = PLAIN) -> None:
             pending += [(child, depth + 1) for child in item]
         elif isinstance(item, str):
             _check_text(item, name, bounds)
-        elif bounds.strict and isinstance(item, float) and not math.isfinite(item):
+        elif bounds.strict and not bounds.endless and isinstance(item, float) and not math.isfinite(item):
             raise BadInput(f"{name} holds a number that is too large", "use finite numbers")
 
 

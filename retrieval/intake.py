@@ -6,6 +6,7 @@ Only the named files are opened; no path inside a file ever is. Titles, descript
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -123,5 +124,7 @@ def _with_urls(models: Sequence[ModelFile], own: object) -> tuple[ModelFile, ...
 
 
 def slug(text: str) -> str:
-    """An id: lower-case letters, digits and hyphens, at most 60."""
-    return re.sub(r"[^a-z0-9]+", "-", text.lower()).strip("-")[:60].strip("-") or "flow"
+    """An id: lower-case letters and digits of any script, and hyphens, at most 60."""
+    plain = unicodedata.normalize("NFKC", text).lower()
+    kept = "".join(char if unicodedata.category(char)[0] in "LNM" else "-" for char in plain)
+    return re.sub("-+", "-", kept).strip("-")[:60].strip("-") or "flow"

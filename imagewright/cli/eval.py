@@ -83,7 +83,7 @@ def ablation(
     from imagewright.evals.ablation_run import AblationOrder, arms_of, draw_apart, judge_of, outcomes, workers_for
     from imagewright.evals.paired import report
 
-    made = choose_cases(prompts, wanted, chosen)
+    made = choose_cases(prompts, wanted, chosen, judge)
     asked = AblationOrder(
         tuple(made), number, images, plain, budget, cap, judge, backend or DEFAULT_BACKEND, tuple(only or ())
     )

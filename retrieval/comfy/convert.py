@@ -13,6 +13,9 @@ from typing import Any, NamedTuple
 from imagewright.flow_format import Graph, links
 from imagewright.retrieval.comfy.catalogue import Catalogue
 from imagewright.retrieval.comfy.describe import output_nodes
+from imagewright.retrieval.comfy.everywhere import link_everywhere
+from imagewright.retrieval.comfy.groups import expand_groups
+from imagewright.retrieval.comfy.ids import renumber
 from imagewright.retrieval.comfy.model import (
     UNSET,
     EditorNode,
@@ -22,10 +25,10 @@ from imagewright.retrieval.comfy.model import (
     Workflow,
     read_workflow_json,
 )
-from imagewright.retrieval.comfy.splice import NOTES, PRIMITIVE, SETTERS, VIRTUAL, Walker, variable
+from imagewright.retrieval.comfy.splice import NOTES, PRIMITIVES, SETTERS, VIRTUAL, Walker, variable
 from imagewright.retrieval.comfy.subgraphs import Frame, fill_instance, flatten, inner_first
 from imagewright.retrieval.comfy.texts import has_choice, plain_prompt, replace_placeholders
-from imagewright.retrieval.comfy.unknown import drop_unknown, fill_unknown
+from imagewright.retrieval.comfy.unknown import NOT_KNOWN, drop_unknown, fill_unknown, values_by_name
 from imagewright.retrieval.comfy.widgets import fill, number
 
 
@@ -47,7 +50,10 @@ def convert(workflow: object, catalogue: Catalogue) -> Converted:
         Unconvertible: nodes in the way, each named with why.
         BadInput: it is no workflow, or too large.
     """
-    loaded = read_workflow_json(workflow)
+    raw = expand_groups(workflow, catalogue) if isinstance(workflow, dict) else {}
+    loaded = read_workflow_json(raw or workflow)
+    unlinked, broadcast = link_everywhere(loaded, raw)
+    renumber(loaded, raw)
     order = inner_first(loaded)
     for scope in [*order, loaded.root]:
         _load(scope, loaded, catalogue)
@@ -58,9 +64,15 @@ def convert(workflow: object, catalogue: Catalogue) -> Converted:
     unknown = {frame.flat_id(node): node for frame in frames for node in frame.scope.nodes.values()
                if node.kind == "unknown" and not node.skipped}  # fmt: skip
     lost, dropped, notes = drop_unknown(found.graph, unknown, output_nodes(found.graph, catalogue))
+    lost += unlinked + [f"node {frame.flat_id(node)} ({node.type[:80]}) {node.unclear}"
+                        for frame in frames for node in frame.scope.nodes.values()
+                        if node.unclear and not node.skipped]  # fmt: skip
     if lost:
-        raise Unconvertible(lost, "give the catalogue of a server that has these nodes: --comfyui URL")
-    return Converted(found.graph, found.skipped + dropped, found.notes + notes)
+        server = any(line.endswith(NOT_KNOWN) or "its values are another" in line for line in lost)
+        raise Unconvertible(
+            lost, "give the catalogue of a server that has these nodes: --comfyui URL" if server else ""
+        )
+    return Converted(found.graph, found.skipped + dropped, broadcast + found.notes + notes)
 
 
 # --- loading --------------------------------------------------------------------------------
@@ -70,6 +82,9 @@ def _load(scope: Scope, workflow: Workflow, catalogue: Catalogue) -> None:
     for node in scope.nodes.values():
         if node.type in catalogue:
             fill(node, catalogue[node.type])
+            if (node.unclear or node.spare) and values_by_name(node) is not None:
+                node.widgets, node.unclear, node.spare, node.newer = [], "", [], True
+                fill_unknown(node)
         elif node.type not in workflow.subgraphs:
             node.kind = "virtual" if node.type in VIRTUAL else "unknown"
             fill_unknown(node)
@@ -85,7 +100,7 @@ def _load(scope: Scope, workflow: Workflow, catalogue: Catalogue) -> None:
 
 def _write_primitives(scope: Scope) -> None:
     """A primitive's value goes into every widget that it is linked to, whatever its mode."""
-    values = {node.id: node.raw.get("widgets_values") for node in scope.nodes.values() if node.type == PRIMITIVE}
+    values = {node.id: node.raw.get("widgets_values") for node in scope.nodes.values() if node.type in PRIMITIVES}
     for node in scope.nodes.values() if values else ():
         for socket in node.inputs:
             link = scope.links.get(socket.link) if socket.link is not None else None
@@ -111,7 +126,7 @@ def _written(frames: Iterable[Frame], root: Scope) -> Converted:
                     "inputs": _inputs(frame, node, walker, named),
                     "_meta": {"title": node.title},
                 }
-                notes += _remarks(frame.flat_id(node), node)
+                notes += _remarks(frame.flat_id(node), node, graph[frame.flat_id(node)]["inputs"])
             elif node.skipped and node.type not in NOTES:
                 skipped.append(
                     f"node {frame.flat_id(node)} ({node.type}) is {'muted' if node.mode == 2 else 'bypassed'}"
@@ -130,6 +145,9 @@ def _inputs(frame: Frame, node: EditorNode, walker: Walker, named: Mapping[str, 
     found = {widget.name: _sent(widget, named) for widget in node.widgets if widget.sent and widget.value is not UNSET}
     for slot, socket in enumerate(node.inputs):
         source = walker.source_of(frame, node, slot) if socket.link is not None else None
+        own = node.widget(socket.name)
+        if isinstance(source, Widget) and source.proxied and own is not None:
+            source = own
         if isinstance(source, Widget):
             found.pop(socket.name, None)
             if source.value is not UNSET:
@@ -170,8 +188,16 @@ def _value_of(named: Mapping[str, EditorNode], name: str, of: str) -> object:
     return widget.value if widget else None
 
 
-def _remarks(flat_id: str, node: EditorNode) -> list[str]:
+def _remarks(flat_id: str, node: EditorNode, sent: Mapping[str, Any]) -> list[str]:
     chosen = any(
-        widget.dynamic and isinstance(widget.value, str) and has_choice(widget.value) for widget in node.widgets
+        widget.dynamic
+        and isinstance(widget.value, str)
+        and has_choice(widget.value)
+        and sent.get(widget.name) != widget.value
+        for widget in node.widgets
     )
-    return [f"node {flat_id}: the prompt's {{a|b}} choices took their first part"] if chosen else []
+    choices = [f"node {flat_id}: the prompt's {{a|b}} choices took their first part"] if chosen else []
+    where = f"node {flat_id} ({node.type[:80]})"
+    if node.newer:
+        choices.append(f"{where} is newer than the catalogue; its values were read by the names in the file")
+    return choices + [f"{where}: {name[:60]} is left out: the catalogue does not know it" for name in node.spare]

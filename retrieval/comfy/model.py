@@ -22,6 +22,8 @@ MAX_NESTING = 32
 MAX_SLOTS = 2_000
 """The most inputs, outputs or saved widget values of one node."""
 
+GROUPS = ("workflow/", "workflow>")
+"""What the types of group nodes of the old kind begin with."""
 UNSET = object()
 """The value of a widget that never got one; it is not sent."""
 
@@ -31,9 +33,9 @@ NodeKind = Literal["real", "virtual", "instance", "unknown"]
 class Unconvertible(BadInput):
     """A workflow that cannot become an API-format graph; ``reasons`` has one line for each node in the way."""
 
-    def __init__(self, reasons: list[str], remedy: str = EXPORT_HINT) -> None:
+    def __init__(self, reasons: list[str], remedy: str = "") -> None:
         more = f" (and {len(reasons) - 3} more)" if len(reasons) > 3 else ""
-        super().__init__("this workflow cannot be converted: " + "; ".join(reasons[:3]) + more, remedy)
+        super().__init__("this workflow cannot be converted: " + "; ".join(reasons[:3]) + more, remedy or EXPORT_HINT)
         self.reasons = reasons
 
 
@@ -49,6 +51,8 @@ class Widget:
     """Whether it is a box of several lines, where no value is empty text."""
     replaces: bool = False
     """Whether ``%Node.widget%`` in it stands for another widget's value."""
+    proxied: bool = False
+    """Whether it is the inner widget itself, shown by a proxy: a value for sockets that have none of their own."""
 
 
 @dataclass(slots=True)
@@ -93,6 +97,12 @@ class EditorNode:
     inputs: list[Socket] = field(default_factory=list)
     outputs: list[str] = field(default_factory=list)
     widgets: list[Widget] = field(default_factory=list)
+    unclear: str = ""
+    """Why its values cannot be told apart; empty where they can."""
+    spare: list[str] = field(default_factory=list)
+    """The names of saved values that the class has no widget for, behind all others."""
+    newer: bool = False
+    """Whether its class is newer than the catalogue, and its values were read by the names in the file."""
 
     def widget(self, name: str | None) -> Widget | None:
         """The widget of that name."""
@@ -139,15 +149,20 @@ def read_workflow_json(data: object) -> Workflow:
     """
     if not isinstance(data, dict) or not is_workflow(data):
         raise BadInput("this is not a workflow of ComfyUI's editor", EXPORT_HINT)
-    definitions = data.get("definitions")
-    raws = _values(definitions.get("subgraphs")) if isinstance(definitions, dict) else []
-    if len(raws) > MAX_SUBGRAPHS:
-        raise BadInput(f"the workflow defines {len(raws):,} subgraphs; at most {MAX_SUBGRAPHS:,} are read", "split it")
-    held = [raw for raw in raws if isinstance(raw, dict)]
+    held = list_subgraphs(data)
+    if len(held) > MAX_SUBGRAPHS:
+        raise BadInput(f"the workflow defines {len(held):,} subgraphs; at most {MAX_SUBGRAPHS:,} are read", "split it")
     count = sum(len(_values(raw.get("nodes"))) for raw in [data, *held])
     if count > MAX_NODES:
         raise BadInput(f"the workflow has {count:,} nodes; at most {MAX_NODES:,} are read", "split it")
     return Workflow(_scope(data, ""), {str(raw.get("id")): _scope(raw, str(raw.get("id"))) for raw in held})
+
+
+def list_subgraphs(data: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """The subgraphs that a file defines, as it has them."""
+    definitions = data.get("definitions")
+    raws = _values(definitions.get("subgraphs")) if isinstance(definitions, dict) else []
+    return [raw for raw in raws if isinstance(raw, dict)]
 
 
 def _scope(raw: Mapping[str, Any], scope_id: str) -> Scope:

@@ -16,6 +16,8 @@ from imagewright.retrieval.comfy.convert import convert
 from imagewright.retrieval.comfy.keys import drop_keys
 from imagewright.retrieval.comfy.model import is_workflow
 from imagewright.retrieval.comfy.png import MAX_FILE, is_png, workflow_texts
+from imagewright.retrieval.comfy.unwrap import unwrap
+from imagewright.retrieval.comfy.values import refuse_endless, settle_values
 
 
 class Read(NamedTuple):
@@ -42,21 +44,35 @@ def read_workflow(source: Path | str | bytes, catalogue: Catalogue) -> Read:
     data = source if isinstance(source, bytes) else _bytes_of(Path(source))
     if is_png(data):
         return _from_png(data, catalogue)
-    return read_parsed(read_json(data, "the file"), catalogue)
+    return read_parsed(read_json(data, "the file", endless=True), catalogue)
 
 
 def read_parsed(data: object, catalogue: Catalogue) -> Read:
     """The same for JSON that is parsed already (by ``flow_format.read_json``)."""
-    if isinstance(data, dict) and isinstance(data.get("workflow"), dict) and is_workflow(data["workflow"]):
-        data = data["workflow"]
+    data, beside = unwrap(data)
     if isinstance(data, dict) and "graph" in data and "class_type" not in data and not is_workflow(data):
         return read_parsed(data["graph"], catalogue)._replace(envelope={"id": data.get("id"), "card": data.get("card")})
-    if not isinstance(data, dict) or not is_workflow(data):
-        graph = parse_graph(data)
-        return Read(graph, None, [], drop_keys(graph))
-    converted = convert(data, catalogue)
-    graph = parse_graph(converted.graph)
-    return Read(graph, data, converted.skipped, [*converted.notes, *drop_keys(graph)])
+    converted = convert(data, catalogue) if isinstance(data, dict) and is_workflow(data) else None
+    bare = converted.graph if converted else _bare(data)
+    if isinstance(bare, dict):
+        refuse_endless(bare)
+    graph = parse_graph(bare)
+    settled = settle_values(graph, catalogue)
+    notes = [*(converted.notes if converted else []), *settled, *drop_keys(graph)]
+    workflow = data if converted and isinstance(data, dict) else beside
+    return Read(graph, workflow, converted.skipped if converted else [], notes)
+
+
+def _bare(data: object) -> Any:
+    """A graph without what plays no role in it (``is_changed``, views, marks of tools), at whatever it holds."""
+    if not isinstance(data, dict):
+        return data
+    return {
+        node: {key: value[key] for key in ("class_type", "inputs", "_meta") if key in value}
+        if isinstance(value, dict) and "class_type" in value
+        else value
+        for node, value in data.items()
+    }
 
 
 def _bytes_of(path: Path) -> bytes:
@@ -80,7 +96,9 @@ def _from_png(data: bytes, catalogue: Catalogue) -> Read:
     beside = workflow if isinstance(workflow, dict) and is_workflow(workflow) else None
     if "prompt" in texts:
         try:
-            return read_parsed(read_json(texts["prompt"].encode(), "the file"), catalogue)._replace(workflow=beside)
+            return read_parsed(read_json(texts["prompt"].encode(), "the file", endless=True), catalogue)._replace(
+                workflow=beside
+            )
         except BadInput:
             if beside is None:
                 raise
@@ -91,6 +109,6 @@ def _from_png(data: bytes, catalogue: Catalogue) -> Read:
 
 def _parsed(text: str | None) -> object:
     try:
-        return None if text is None else read_json(text.encode(), "the file")
+        return None if text is None else read_json(text.encode(), "the file", endless=True)
     except BadInput:
         return None

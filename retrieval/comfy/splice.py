@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from imagewright.errors import BadInput
+from imagewright.retrieval.comfy.everywhere import BROADCASTERS
 from imagewright.retrieval.comfy.model import (
     BYPASSED,
     INPUT_SIDE,
@@ -32,8 +33,9 @@ NOTES = frozenset({
     "Fast Actions Button (rgthree)", "Mute / Bypass Repeater (rgthree)", "Mute / Bypass Relay (rgthree)",
     "Node Collector (rgthree)", "Random Unmuter (rgthree)",
 })  # fmt: skip
-PRIMITIVE = "PrimitiveNode"
-VIRTUAL = REROUTES | SETTERS | GETTERS | NOTES | {PRIMITIVE}
+PRIMITIVES = frozenset({"PrimitiveNode", "Seed Everywhere"})
+"""Nodes that are a value: it goes into the widgets that they feed."""
+VIRTUAL = REROUTES | SETTERS | GETTERS | NOTES | PRIMITIVES | BROADCASTERS
 """Nodes that only the editor knows; the server never sees them."""
 
 
@@ -111,7 +113,7 @@ def _starts_at_primitive(frame: Frame, name: str) -> bool:
     """Whether a link brings a primitive's value, which stands in the widget that it leads to."""
     link = frame.scope.links.get(name)
     origin = frame.scope.nodes.get(link.origin) if link else None
-    return origin is not None and origin.type == PRIMITIVE
+    return origin is not None and origin.type in PRIMITIVES
 
 
 def _socket(node: EditorNode, slot: int) -> Socket | None:

@@ -7,7 +7,7 @@ counts for this instance only. A *proxy* (``properties.proxyWidgets``) is the in
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from imagewright import untrusted
 from imagewright.errors import BadInput
@@ -127,7 +127,10 @@ def _restore(node: EditorNode, behind: Mapping[str, Widget]) -> None:
         if widget.text and proxies:
             behind[widget.name].value = widget.value
     replaced = {name for _holder, name in proxies} - {name for holder, name in proxies if holder == OWN}
-    node.widgets = [widget for widget in node.widgets if widget.name not in replaced]
+    node.widgets = [
+        replace(behind[widget.name], name=widget.name, proxied=True) if widget.name in replaced else widget
+        for widget in node.widgets
+    ]
 
 
 def _proxies(node: EditorNode) -> Iterator[tuple[str, str]]:
@@ -148,7 +151,7 @@ def _proxies(node: EditorNode) -> Iterator[tuple[str, str]]:
 
 
 def flatten(workflow: Workflow, order: Sequence[Scope]) -> list[Frame]:
-    """Every copy of every scope in the flat graph, outer before inner; skipped instances unfold too.
+    """Every copy of every scope in the flat graph, outer before inner; muted and bypassed instances do not unfold.
 
     Raises:
         BadInput: the flat graph would have more than ``MAX_NODES`` nodes.
@@ -161,7 +164,7 @@ def flatten(workflow: Workflow, order: Sequence[Scope]) -> list[Frame]:
     frames = [Frame((), workflow.root)]
     for frame in frames:
         for node in frame.scope.nodes.values():
-            if node.kind == "instance":
+            if node.kind == "instance" and not node.skipped:
                 inner = Frame((*frame.path, node.id), workflow.subgraphs[node.type], node, frame)
                 frame.inner[node.id] = inner
                 frames.append(inner)

@@ -5,11 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 
 from imagewright.flow_format import Graph, links
-from imagewright.retrieval.comfy.model import MAX_SLOTS, EditorNode, Widget, read_slots, read_socket
+from imagewright.retrieval.comfy.model import GROUPS, MAX_SLOTS, EditorNode, Widget, read_slots, read_socket
 from imagewright.retrieval.comfy.widgets import CONTROL, number
 
 _EDITOR_ONLY = frozenset({CONTROL, "control_filter_list", "upload", "videopreview"})
 """Values that stay in the editor."""
+
+
+NOT_KNOWN = "is not in the catalogue of nodes"
 
 
 def fill_unknown(node: EditorNode) -> None:
@@ -54,6 +57,6 @@ def drop_unknown(
 
 
 def _why(node: EditorNode) -> str:
-    if node.type.startswith(("workflow>", "workflow/")):
-        return "is a group node of the old kind: convert it to nodes or to a subgraph in ComfyUI"
-    return "is not in the catalogue of nodes"
+    if node.type.startswith(GROUPS):
+        return "is a group node of the old kind, which extra.groupNodes does not define: make it a subgraph in ComfyUI"
+    return NOT_KNOWN

@@ -2,12 +2,14 @@
 
 A file keeps the values as a list in the widgets' order, without names. The order follows the node class's inputs, with
 the editor's own widgets between: the word (once a truth value) that says what becomes of a seed after a run, upload
-buttons, previews, and the inputs that a dynamic choice adds.
+buttons, previews, and the inputs that a dynamic choice adds. An input whose class says ``socketless``, true or false,
+is a widget, whatever its type.
 """
 
 from __future__ import annotations
 
 import json
+import re
 from collections import deque
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
@@ -22,6 +24,10 @@ DYNAMIC_CHOICE, GROWING, MATCHING = "COMFY_DYNAMICCOMBO_V3", "COMFY_AUTOGROW_V3"
 CONTROL = "control_after_generate"
 CONTROL_WORDS = frozenset({"fixed", "increment", "decrement", "randomize", "increment-wrap"})
 SEED_NAMES = frozenset({"seed", "noise_seed"})
+PLACEHOLDER = re.compile(
+    r"\s*(%[A-Za-z_][\w. -]{0,40}%|\{\{\s*\w[\w. -]{0,40}\s*\}\}|\$?\{\w[\w. -]{0,40}\}|__[A-Z_]{2,40}__)\s*"
+)
+"""What template tools write where a request's value goes."""
 EXACT_NUMBERS = 2**53
 """The editor's numbers are doubles: whole numbers beyond this are rounded."""
 
@@ -35,6 +41,8 @@ class _Extra(NamedTuple):
     sent: bool = True
     fixed: bool = False
     """Whether the editor makes the value anew, whatever the file says."""
+    word: bool = False
+    """Whether it is a button, there only in files whose next value is its very word."""
 
 
 _AUDIO = (_Extra("audioUI", "", stored=False),)
@@ -44,23 +52,28 @@ EXTRAS: Mapping[str, tuple[_Extra, ...]] = {
     "SaveGLB": (_Extra("image", fixed=True),),
     "Preview3D": (_Extra("image", fixed=True),),
     "PreviewAny": (_Extra("preview", "", stored=False), _Extra("previewMode", False)),
-    "CustomCombo": (_Extra("option0"),),
 }
 BESIDE: Mapping[tuple[str, str], tuple[_Extra, ...]] = {
     ("LoadImageOutput", "image"): (
         _Extra("Auto-refresh after generation", False, sent=False),
         _Extra("refresh", "refresh"),
     ),
+    ("Load3D", "model_file"): tuple(
+        _Extra(word, word, sent=False, word=True) for word in ("upload3dmodel", "uploadExtraResources", "clear")
+    ),
 }
 """The same for widgets that follow one input rather than all."""
+
+
+EMPTY_VALUES: Mapping[str, object] = {"INT": 0, "FLOAT": 0, "BOOLEAN": False, "IMAGECOMPARE": ["", ""]}
+"""What a new widget of a type holds where its class says nothing; others hold empty text."""
 
 
 def is_widget(spec: InputSpec) -> bool:
     """Whether the editor shows a widget for an input, rather than only a socket."""
     kind = str(spec.options.get("widgetType") or spec.type)
-    return not spec.options.get("forceInput") and (
-        kind in PLAIN_TYPES or kind in EDITOR_TYPES or kind == DYNAMIC_CHOICE
-    )
+    known = kind in PLAIN_TYPES or kind in EDITOR_TYPES or kind == DYNAMIC_CHOICE or "socketless" in spec.options
+    return known and not spec.options.get("forceInput")
 
 
 def _is_control(spec: InputSpec) -> bool:
@@ -79,7 +92,7 @@ def default_of(spec: InputSpec) -> object:
         return spec.options["default"]
     if spec.type == "COMBO":
         return next(iter(spec.choices), UNSET)
-    return {"INT": 0, "FLOAT": 0, "BOOLEAN": False}.get(spec.type, "")
+    return EMPTY_VALUES.get(spec.type, "")
 
 
 class Saved:
@@ -94,6 +107,10 @@ class Saved:
         if self.names is not None:
             return self.names.get(name, default)
         return self.queue.popleft() if self.queue else default
+
+    def is_next(self, value: object) -> bool:
+        """Whether the next value is this one."""
+        return bool(self.queue) and self.queue[0] == value
 
 
 def fill(node: EditorNode, spec: NodeSpec) -> None:
@@ -115,8 +132,40 @@ def fill(node: EditorNode, spec: NodeSpec) -> None:
         required -= row.required
         if row.required and required == 0:
             _extras(node, [*EXTRAS.get(node.type, ()), *_uploads(rows)], saved)
+    node.unclear = _unclear(node, shown, saved)
     _connect(node, shown)
     node.outputs = _outputs(node, spec)
+
+
+def _unclear(node: EditorNode, shown: Sequence[InputSpec], saved: Saved) -> str:
+    """Why the file's values do not fit the widgets that are known; empty where they fit.
+
+    Every input is a socket in the file or a widget. One that is neither, and a widget that the class lacks, hold values
+    of their own, after which all that follows would move.
+    """
+    rows = {str(row.get("name")): row for row in read_slots(node, "inputs")} if saved.queue else {}
+    for row in shown if rows else ():
+        if not is_widget(row) and row.name not in rows and row.type not in (GROWING, MATCHING):
+            return f"has a value of a kind that is not known, {row.type[:60]} ({row.name[:60]}): the others would shift"
+    known = {row.name for row in shown} | {widget.name for widget in node.widgets}
+    named = [name for name, row in rows.items() if isinstance(row.get("widget"), dict)]
+    strange = [name for name in named if name not in known]
+    if strange and named[-len(strange) :] == strange:
+        node.spare = strange
+    elif strange:
+        return f"has a value that the catalogue does not know ({strange[0][:60]}): the others would shift"
+    return _misfit(node, shown) if saved.names is None else ""
+
+
+def _misfit(node: EditorNode, shown: Sequence[InputSpec]) -> str:
+    """The first number whose place holds words: the file's values are those of another version of the class."""
+    linked = {str(row.get("name")) for row in read_slots(node, "inputs") if row.get("link") is not None}
+    for row in shown:
+        widget = node.widget(row.name) if row.type in ("INT", "FLOAT") and row.name not in linked else None
+        value = widget.value if widget else None
+        if isinstance(value, str) and re.search(r"[^\W\d_]{2}", value) and not PLACEHOLDER.fullmatch(value):
+            return f"has {value[:40]!r} where the number {row.name[:60]} belongs: its values are another version's"
+    return ""
 
 
 def _add(node: EditorNode, row: InputSpec, saved: Saved, controls: bool) -> list[InputSpec]:
@@ -130,13 +179,24 @@ def _add(node: EditorNode, row: InputSpec, saved: Saved, controls: bool) -> list
         extra = [_Extra(CONTROL, "randomize", sent=False)]
         _extras(node, extra + [_Extra("control_filter_list", "", sent=False)] * (row.type == "COMBO"), saved)
     _extras(node, BESIDE.get((node.type, row.name), ()), saved)
+    if (node.type, row.name) == ("CustomCombo", "choice"):
+        _extras(node, _combo_rows(saved), saved)
     return _chosen(row, widget.value) if row.type == DYNAMIC_CHOICE else []
 
 
 def _extras(node: EditorNode, extras: Sequence[_Extra], saved: Saved) -> None:
     for extra in extras:
+        if extra.word and not saved.is_next(extra.value):
+            continue
         value = saved.take(extra.name, extra.value) if extra.stored else extra.value
         node.widgets.append(Widget(extra.name, extra.value if extra.fixed else value, extra.sent))
+
+
+def _combo_rows(saved: Saved) -> list[_Extra]:
+    """The place of the chosen row and the rows themselves, which a choice of one's own keeps in the editor."""
+    named = None if saved.names is None else sum(name.startswith("option") for name in saved.names)
+    count = max(1, len(saved.queue) - 1 if named is None else named)
+    return [_Extra("index", 0), *(_Extra(f"option{place}", "") for place in range(1, min(count, MAX_SLOTS) + 1))]
 
 
 def _uploads(rows: Sequence[InputSpec]) -> list[_Extra]:

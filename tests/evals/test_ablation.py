@@ -3,6 +3,7 @@
 import json
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -17,12 +18,13 @@ from imagewright.evals.ablation import (
     cells,
     hold_out,
     judge_exactly,
-    read_cases,
     table_of,
     write_prompts,
 )
+from imagewright.evals.ablation_prompts import read_cases
 from imagewright.evals.ablation_report import ablation_table, plot
-from imagewright.evals.mini_report import ReportCase
+from imagewright.evals.exact_checker import Piece, Seen
+from imagewright.evals.mini_report import ReportCase, complaints
 from imagewright.evals.paired import ArmOutcome, arm_rows, pair_row
 from imagewright.schemas import DrawRequest, Evidence, Round, RunResult, Verdict
 from imagewright.t2i_backends.mini.render import draw_scene
@@ -172,6 +174,60 @@ def test_the_prompts_lie_beside_the_pictures_and_are_read_back(made: list[Report
     for path, words in ((tmp_path / "bad.jsonl", "line 1"), (tmp_path / "none", "cannot read")):
         with pytest.raises(BadInput, match=words):
             read_cases(path)
+
+
+def test_what_a_line_leaves_out_is_not_judged(tmp_path: Path) -> None:
+    path = tmp_path / "my.jsonl"
+    lines = [
+        '{"prompt": "a red circle on a blue background", "groups": [[1, "red", "circle"]]}',
+        "",
+        '{"prompt": "a red circle on a blue background", "groups": [[1, "red", "circle"]], "background": "blue"}',
+    ]
+    path.write_text("\n".join(lines))
+    open_, told = read_cases(path)
+    seen = Seen("green", (Piece("circle", "red", 0.4, 0.4, 0.2, 0.2, 1.0),))
+    assert complaints(open_, seen) == ()
+    assert complaints(told, seen) == ("background green instead of blue",)
+
+
+def test_the_documented_line_is_judged(tmp_path: Path) -> None:
+    text = (Path(__file__).parents[2] / "docs/evals.md").read_text()
+    line = text.split("A line of your own `--prompts`:")[1].split("```json\n")[1].split("\n")[0]
+    (tmp_path / "my.jsonl").write_text(line)
+    (case,) = read_cases(tmp_path / "my.jsonl")
+    seen = Seen("white", tuple(Piece("cup", "red", x, 0.4, 0.2, 0.2, 1.0) for x in (0.2, 0.6)))
+    assert complaints(case, seen) == ()
+
+
+@pytest.mark.parametrize(
+    ("line", "says"),
+    [
+        ({"groups": [[1, "red", "circle"]]}, "no prompt"),
+        ({"prompt": "x", "groups": []}, "no groups"),
+        ({"prompt": "x", "groups": [[1, "red", "dragon"]]}, "no shape 'dragon'"),
+        ({"prompt": "x", "groups": [[1, "mauve", "circle"]]}, "no colour 'mauve'"),
+        ({"prompt": "x", "groups": [[1.5, "red", "circle"]]}, "not .count, colour, shape"),
+        ({"prompt": "x", "groups": [["2", "red", "circle"]]}, "not .count, colour, shape"),
+        ({"prompt": "x", "groups": [[1, "red", "circle"]], "relation": "behind"}, "no relation 'behind'"),
+        ({"prompt": "x", "groups": [[1, "red", "circle"]], "relation": "left"}, "between two groups"),
+        ({"prompt": "x", "groups": [[1, "red", "circle"]], "background": "sky"}, "no background 'sky'"),
+        ({"prompt": "x", "groups": [[1, "red", "circle"]], "backround": "blue"}, "'backround' is none of"),
+        ({"prompt": "x", "groups": [[1, "red", "circle"]], "number": 0}, "an earlier line's too"),
+        ([1], "no prompt"),
+    ],
+)
+def test_a_line_that_cannot_be_judged_is_refused_by_its_number(tmp_path: Path, line: Any, says: str) -> None:
+    path = tmp_path / "my.jsonl"
+    good = {"prompt": "a red circle", "groups": [[1, "red", "circle"]]}
+    path.write_text("\n".join(map(json.dumps, [good, line])))
+    with pytest.raises(BadInput, match=rf"^line 2 of .*{says}"):
+        read_cases(path)
+
+
+def test_a_scorer_needs_the_prompt_alone(tmp_path: Path) -> None:
+    path = tmp_path / "my.jsonl"
+    path.write_text('{"prompt": "a dragon"}\n{"prompt": "two elves", "groups": [[2, "green", "elf"]]}')
+    assert [case.prompt for case in read_cases(path, "hpsv2")] == ["a dragon", "two elves"]
 
 
 def test_table_and_plot_hold_every_arm() -> None:

@@ -129,6 +129,18 @@ def templates(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
+def this_years_templates(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The templates that the references of front end 1.49.6 are of: ``IMAGEWRIGHT_TEMPLATES_0_1_50``, else fetched."""
+    named = os.environ.get("IMAGEWRIGHT_TEMPLATES_0_1_50")
+    if named:
+        return Path(named)
+    try:
+        return fetch_templates(tmp_path_factory.mktemp("templates"), "comfyui-workflow-templates-json==0.1.50")
+    except BadInput as error:
+        pytest.skip(str(error))
+
+
+@pytest.fixture(scope="session")
 def facts() -> Path:
     """The folder with the reference conversions."""
     root = os.environ.get("IMAGEWRIGHT_DATA")

@@ -77,7 +77,7 @@ def check(data: Any) -> None:
 
 @pytest.fixture(scope="module")
 def seeds() -> list[str]:
-    """Workflows to damage: a flat one, and one with nested subgraphs and everything that only the editor knows."""
+    """Workflows to damage: flat, with nested subgraphs, a group node, links without wires, all that editors know."""
     folder = Path(__file__).with_name("workflows")
     return [path.read_text() for path in sorted(folder.glob("*.json"))]
 

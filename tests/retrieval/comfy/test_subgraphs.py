@@ -84,23 +84,39 @@ def test_nested_instances_pass_values_inwards(plain_flow: Any, converted: Conver
     made = around(plain_flow, ["outermost"])
     inner = {**encoder(type(made)), "id": "inner"}
     outer = type(made)()
-    outer.node(5, "inner", ["middle"], "CONDITIONING")
-    outer.link(-10, 0, 5, "clip", "CLIP")
-    outer.link(-10, 1, 5, "text", "STRING", widget=True)
-    outer.link(5, 0, -20, "0", "CONDITIONING")
+    outer.node(50, "inner", ["middle"], "CONDITIONING")
+    outer.link(-10, 0, 50, "clip", "CLIP")
+    outer.link(-10, 1, 50, "text", "STRING", widget=True)
+    outer.link(50, 0, -20, "0", "CONDITIONING")
     made.subgraphs = [outer.subgraph("enc", [("clip", "CLIP"), ("text", "STRING")], [("c", "CONDITIONING")]), inner]
     graph = converted(made.json()).graph
-    assert graph["20:5:1"]["inputs"] == {"text": "outermost", "clip": ["4", 1]}
-    assert graph["3"]["inputs"]["positive"] == ["20:5:1", 0]
+    assert graph["20:50:1"]["inputs"] == {"text": "outermost", "clip": ["4", 1]}
+    assert graph["3"]["inputs"]["positive"] == ["20:50:1", 0]
 
 
-def test_a_bypassed_instance_passes_on_by_type_and_still_unfolds(plain_flow: Any, converted: Convert) -> None:
+def test_a_bypassed_instance_passes_on_by_type_and_does_not_unfold(plain_flow: Any, converted: Convert) -> None:
     made = around(plain_flow, mode=4)
     made.subgraphs[0]["inputs"][0]["type"] = "CONDITIONING"
     made.nodes[-1]["inputs"][0]["type"] = "CONDITIONING"
     graph = converted(made.json()).graph
     assert graph["3"]["inputs"]["positive"] == ["4", 1]
-    assert "20:1" in graph
+    assert not any(name.startswith("20:") for name in graph)
+
+
+def test_ids_that_the_canvas_or_an_earlier_subgraph_uses_count_on(plain_flow: Any, converted: Convert) -> None:
+    made = around(plain_flow)
+    (first,) = made.subgraphs
+    first["nodes"][0]["id"] = 5
+    for link in first["links"]:
+        link.update({end: 5 for end in ("origin_id", "target_id") if link[end] == 1})
+    second = type(made)()
+    second.node(21, "CLIPTextEncode", ["other"], "CONDITIONING")
+    made.subgraphs.append(second.subgraph("other", [], []))
+    made.node(21, "other")
+    graph = converted({**made.json(), "last_node_id": 40}).graph
+    assert graph["20:41"]["inputs"] == {"text": "inside", "clip": ["4", 1]}
+    assert graph["3"]["inputs"]["positive"] == ["20:41", 0]
+    assert graph["21:42"]["inputs"] == {"text": "other"}
 
 
 def test_a_link_straight_through(plain_flow: Any, converted: Convert) -> None:
