@@ -60,22 +60,25 @@ class Said:
 def read_reply(raw: Any) -> Said:
     """What a chat model replied: the arguments of its tool call where it made one, else its text without thoughts,
     else what stands where its service puts thoughts, if that is an answer and nothing else."""
-    usage = getattr(raw, "usage_metadata", None) or {}
+    usage, beyond = getattr(raw, "usage_metadata", None) or {}, raw.additional_kwargs or {}
     marks = _marks(raw)
+    refused = bool(marks & _DECLINED) or bool(beyond.get("refusal"))
     whole = text_of(raw.content)[:MAX_REPLY]
-    text = _tool_call(raw)[:MAX_REPLY] or without_thoughts(whole)
-    beside = str((raw.additional_kwargs or {}).get(REASONING) or "")[:MAX_REPLY]
-    refused = bool(marks & _DECLINED) or bool((raw.additional_kwargs or {}).get("refusal"))
-    if not text.strip() and not marks & _CUT and not refused:
-        text = _misplaced(beside)
+    spoken = without_thoughts(whole)
+    text = _tool_call(raw)[:MAX_REPLY] or spoken
+    thoughts = len(whole) - len(spoken)
+    if not text.strip():
+        beside = str(beyond.get(REASONING) or "")[:MAX_REPLY]
+        text = "" if refused or marks & _CUT else _misplaced(beside)
+        thoughts += len(beside) - len(text)
     return Said(
         text=text,
         tokens_in=_count(usage, "input_tokens"),
         tokens_out=_count(usage, "output_tokens"),
         refused=refused,
-        words=" ".join(str((raw.additional_kwargs or {}).get("refusal") or whole).split())[:200] if refused else "",
+        words=" ".join(str(beyond.get("refusal") or whole).split())[:200] if refused else "",
         cut=bool(marks & _CUT),
-        thoughts=max(0, len(whole) + len(beside) - len(text)) if whole != text else 0,
+        thoughts=thoughts,
     )
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache, cached_property
 from typing import Any
 
 import anthropic
@@ -72,17 +72,31 @@ class AnthropicChat(ChatAnthropic):
     @cached_property
     def _client(self) -> anthropic.Client:
         made = anthropic.Client(**self._client_params)
-        proxy = self.anthropic_proxy
-        return made.with_options(http_client=anthropic.DefaultHttpxClient(event_hooks=_HOOKS, proxy=proxy))
+        return made.with_options(http_client=_anthropic_http(self.anthropic_proxy))
 
 
 def openai_chat(**settings: Any) -> OpenAIChat:
     """OpenAI's client with these settings."""
     chat = OpenAIChat(**settings)
-    http = openai.DefaultHttpxClient(event_hooks=_HOOKS, proxy=chat.openai_proxy)
-    chat.root_client = chat.root_client.with_options(http_client=http)
+    chat.root_client = chat.root_client.with_options(http_client=_openai_http(chat.openai_proxy))
     chat.client = chat.root_client.chat.completions
     return chat
+
+
+def anthropic_chat(**settings: Any) -> AnthropicChat:
+    """Anthropic's client with these settings."""
+    return AnthropicChat(**settings)
+
+
+@cache
+def _openai_http(proxy: str | None) -> Any:
+    """One for the whole process, as LangChain keeps its own: it is never closed."""
+    return openai.DefaultHttpxClient(event_hooks=_HOOKS, proxy=proxy)
+
+
+@cache
+def _anthropic_http(proxy: str | None) -> Any:
+    return anthropic.DefaultHttpxClient(event_hooks=_HOOKS, proxy=proxy)
 
 
 def reasoning_of(message: Any) -> str:

@@ -215,7 +215,7 @@ def _key(provider: str, url: str, keys: Mapping[str, SecretStr]) -> SecretStr | 
 
 
 def _connect(provider: str, model: str, url: str, key: SecretStr | None, seconds: float) -> BaseChatModel:
-    from imagewright.agents.llm.clients import AnthropicChat, openai_chat
+    from imagewright.agents.llm.clients import anthropic_chat, openai_chat
 
     settings: dict[str, Any] = {
         "timeout": seconds,
@@ -226,7 +226,7 @@ def _connect(provider: str, model: str, url: str, key: SecretStr | None, seconds
     if url:
         settings["base_url"] = url
     try:
-        return openai_chat(model=model, **settings) if provider == "openai" else AnthropicChat(model=model, **settings)
+        return (openai_chat if provider == "openai" else anthropic_chat)(model=model, **settings)
     except Exception as error:  # noqa: BLE001  (the boundary to a provider's client)
         told = first_line(error, (key,) if key else ())
         raise BadInput(f"cannot set up the {provider} model: {told}", _FORMAT) from None

@@ -83,7 +83,9 @@ class Change:
 def names_request(words: str) -> bool:
     """Whether a service says that something about the request is wrong, so that the same one will not pass."""
     system = _SYSTEM.search(words) and _SYSTEM_REFUSED.search(words)
-    field_named = any(_word(name, words) for name in _FIELDS[:4]) or _SCHEMA.search(words) or _JSON.search(words)
+    field_named = (
+        any(_word(name, words) for name in (*_FIELDS[:4], *_NAMES)) or _SCHEMA.search(words) or _JSON.search(words)
+    )
     return bool(system or (_TOKENS.search(words) and re.search(r"\d|exceed", words))
                 or (field_named and _UNKNOWN.search(words)))  # fmt: skip
 
@@ -176,7 +178,7 @@ def _folded(words: str, known: Known, request: Request) -> Change | None:
     """The rules within the person's message."""
     if not request.system or not (_SYSTEM.search(words) and _SYSTEM_REFUSED.search(words)):
         return None
-    return Change({"rules_apart": False}, told="takes no system message; the rules stand in the person's")
+    return Change({"rules_apart": False}, told="takes no system message: its instructions stand in the question")
 
 
 def _unusable_ways(words: str, way: str) -> frozenset[str]:
