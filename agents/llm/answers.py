@@ -49,7 +49,8 @@ class Said:
             return f"it refused to answer ({self.words})" if self.words else "it refused to answer"
         thinking = " while it was still thinking" if self.thoughts and not self.text.strip() else ""
         if self.cut:
-            return f"its answer was cut off at {self.tokens_out:,} tokens{thinking}"
+            after = f" at {self.tokens_out:,} tokens" if self.tokens_out else ""
+            return f"its answer was cut off{after}{thinking}"
         return f"it thought aloud ({self.thoughts:,} characters) and gave no answer" if thinking else ""
 
     def blank(self, censor: Callable[[str], str]) -> Said:

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from imagewright.memory.llm_cache import Known
+if TYPE_CHECKING:
+    from imagewright.memory.llm_cache import Known
 
 LEAST_TOKENS = 256
 """Fewer tokens are no answer."""
@@ -105,7 +106,7 @@ def adapt(words: str, known: Known, request: Request) -> Change | None:
 
     Every change alters what is known or leaves ways out, so that a service that is never content is soon left alone.
     """
-    steps = (_fields(words, known, request), _fewer(words, known, request), _folded(words, known, request))
+    steps = (_fields(words, known, request), _fewer(words, request), _folded(words, request))
     found = [step for step in steps if step is not None]
     unusable = frozenset[str]() if found else _unusable_ways(words, request.way)
     if not found and not unusable:
@@ -142,7 +143,7 @@ def _fields(words: str, known: Known, request: Request) -> Change | None:
     return Change(learned, told=f"takes no {' and no '.join(left)}{instead}")
 
 
-def _fewer(words: str, known: Known, request: Request) -> Change | None:
+def _fewer(words: str, request: Request) -> Change | None:
     """Fewer tokens: what fits into the context, what the service allows, or half."""
     if not _TOKENS.search(words) or request.most <= LEAST_TOKENS:
         return None
@@ -154,7 +155,7 @@ def _fewer(words: str, known: Known, request: Request) -> Change | None:
         learned = {"context": context, "most_tokens": min(context // 2, request.most)}
         if learned["most_tokens"] == request.most:
             learned["most_tokens"] = context - (prompt or request.tokens_in) - _MARGIN
-        if (prompt or 0) + LEAST_TOKENS > context or learned["most_tokens"] < LEAST_TOKENS:
+        if (prompt or 0) + LEAST_TOKENS > context:
             return None  # the question alone does not fit
     elif allowed := [n for n in allowed if n >= LEAST_TOKENS]:
         learned = {"most_tokens": max(allowed)}
@@ -162,8 +163,8 @@ def _fewer(words: str, known: Known, request: Request) -> Change | None:
         return None
     else:
         learned = {"most_tokens": request.most // 2}
-    if all(getattr(known, name) == value for name, value in learned.items()):
-        return None
+    if not LEAST_TOKENS <= learned["most_tokens"] < request.most:
+        return None  # fewer were asked for already, or would be no answer
     return Change(learned, told=f"is asked for at most {learned['most_tokens']:,} tokens")
 
 
@@ -174,7 +175,7 @@ def _number(patterns: tuple[str, ...], text: str) -> int | None:
     return None
 
 
-def _folded(words: str, known: Known, request: Request) -> Change | None:
+def _folded(words: str, request: Request) -> Change | None:
     """The rules within the person's message."""
     if not request.system or not (_SYSTEM.search(words) and _SYSTEM_REFUSED.search(words)):
         return None

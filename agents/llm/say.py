@@ -49,18 +49,22 @@ def say(
         Silence: the call failed, or may not be made.
         Cancelled: the person stopped the run.
     """
-    ways = list(_ways(line, model, question))
-    for _ in range(_CHANGES + len(ways)):
-        sent = _sent(line.recall(model), ways[0], messages, question)
-        try:
-            said = _call(line, model, ways[0], sent, question, deadline)
-        except Failure as failed:
-            ways = _changed(line, model, ways, _request(line, model, ways[0], sent, question), failed)
-            continue
-        if question.read is None:
-            _learn_way(line, model, ways[0])
-        return said
-    raise Silence("the call failed: it refused every form of the request")
+    ways, before, heard = list(_ways(line, model, question)), line.recall(model), set[str]()
+    try:
+        for _ in range(_CHANGES + len(ways)):
+            sent = _sent(line.recall(model), ways[0], messages, question)
+            try:
+                said = _call(line, model, ways[0], sent, question, deadline)
+            except Failure as failed:
+                ways = _changed(line, model, ways, _request(line, model, ways[0], sent, question), failed, heard)
+                continue
+            if question.read is None:
+                _learn_way(line, model, ways[0])
+            return said
+        raise Silence("the call failed: it refused every form of the request")
+    except Silence:
+        line.learn(model, **dict(before))  # what did not help was not what it refused
+        raise
 
 
 def _ways(line: Line, model: LanguageModel, question: Query[Any]) -> tuple[Way, ...]:
@@ -80,23 +84,30 @@ def _learn_way(line: Line, model: LanguageModel, way: Way) -> None:
 # --- what a refusal changes -----------------------------------------------------------------
 
 
-def _changed(line: Line, model: LanguageModel, ways: list[Way], request: Request, failed: Failure) -> list[Way]:
-    """The ways that are left after ``failed``, with what it says learned.
+def _changed(
+    line: Line, model: LanguageModel, ways: list[Way], request: Request, failed: Failure, heard: set[str]
+) -> list[Way]:
+    """The ways that are left after ``failed``, with what it says learned; ``heard`` are the words that led to a change.
 
     Raises:
         Silence: nothing is left to change.
     """
-    status = failed.status
-    if status is not None and is_policy(failed.said):
-        raise Silence(f"it refused to answer ({failed})")
-    if request.pictures and status in _CANNOT | {404} and is_about_pictures(failed.said):
+    status, said = failed.status, failed.said
+    if status is None or status in _PERSONAL:
+        line.down[model.name] = str(failed)
         raise Silence(f"the call failed: {failed}")
-    change = None if status is None or status in _PERSONAL else adapt(failed.said, line.recall(model), request)
+    if is_policy(said):
+        raise Silence(f"it refused to answer ({failed})")
+    if request.pictures and status in _CANNOT | {404} and is_about_pictures(said):
+        raise Silence(f"the call failed: {failed}")
+    change, again = adapt(said, line.recall(model), request), said in heard
     if change is not None and (left := _follow(line, model, ways, change)):
+        heard.add(said)
         return left
-    if status in _CANNOT and len(ways) > 1 and not _too_long(failed, change):
+    too_long = "context" in said.lower() and not again
+    if status in _CANNOT and len(ways) > 1 and not (too_long or again):
         return ways[1:]
-    if status not in _CANNOT or not (request.pictures or _too_long(failed, change)):
+    if not (too_long or (request.pictures and status in _CANNOT)):  # else it is this question that is refused
         line.down[model.name] = str(failed)
     raise Silence(f"the call failed: {failed}")
 
@@ -110,11 +121,6 @@ def _follow(line: Line, model: LanguageModel, ways: list[Way], change: Change) -
             line.on_note(f"{model.name} {change.told}")
     left = [way for way in ways if way not in change.ways]
     return left if line.recall(model) != before or left != ways else []
-
-
-def _too_long(failed: Failure, change: Change | None) -> bool:
-    """Whether it is the question that is too long, which says nothing about other questions."""
-    return change is None and "context" in failed.said.lower()
 
 
 # --- the call -------------------------------------------------------------------------------

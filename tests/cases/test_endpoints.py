@@ -424,6 +424,24 @@ def test_a_service_that_refuses_everything_is_left_alone(ask: Callable[..., Seen
 
 
 @pytest.mark.parametrize(
+    "words",
+    [
+        "This model's maximum context length is 8192 tokens. However, you requested 8197 tokens (5 in the messages)",
+        "System role not supported",
+        "[{'type': 'extra_forbidden', 'loc': ('body', 'max_completion_tokens'), 'msg': 'Extra inputs are forbidden'}]",
+    ],
+)
+def test_a_change_that_does_not_help_is_made_once_and_not_remembered(
+    words: str, ask: Callable[..., Seen], tmp_path: Path
+) -> None:
+    store = Recording(tmp_path / "db")
+    seen = ask(refuse=lambda body: (400, plain(words)), store=store)
+    assert [plan.decided_by for plan in seen.planned] == ["rules"] * 3
+    assert (len(seen.requests), store.last) == (2, Known()), seen.notes
+    assert words[:40] in seen.notes[1]
+
+
+@pytest.mark.parametrize(
     ("kind", "words", "calls"),
     [
         ("e10 the question does not fit", "This model's maximum context length is 512 tokens, your prompt has 900", 3),
