@@ -6,7 +6,7 @@ would have to be made up about it, the model is asked for.
 
 from __future__ import annotations
 
-import json
+import copy
 import re
 from collections.abc import Iterator
 from typing import Any, TypeVar
@@ -150,9 +150,9 @@ def _within_strings(text: str, repair: bool) -> Iterator[dict[str, Any]]:
     if (found := _WITHIN.search(text)) is None or text.find("{") < found.start():
         return
     try:
-        value, _ = json.JSONDecoder(strict=False).raw_decode(text, found.start())
-    except (ValueError, RecursionError):
-        return
+        value, _ = untrusted.parse_until(text, found.start())
+    except BadInput as error:
+        raise ValueError(str(error)) from None
     if isinstance(value, str):
         yield from find_objects(value, repair)
 
@@ -237,7 +237,7 @@ def _fit(found: dict[str, Any], schema: type[_Answer], depth: int) -> _Answer:
 
 def _texts_opened(found: dict[str, Any], error: ValidationError) -> dict[str, Any] | None:
     """A copy with the texts read that stand where something else must; None where there is none."""
-    made, changed = json.loads(json.dumps(found)), False
+    made, changed = copy.deepcopy(found), False
     for item in error.errors(include_url=False):
         said, path = item["input"], item["loc"]
         if not isinstance(said, str) or not path:

@@ -6,8 +6,10 @@ gpt-oss's channels, and what is left of those where a server drops special token
 
 from __future__ import annotations
 
-import json
 import re
+
+from imagewright import untrusted
+from imagewright.errors import BadInput
 
 _NAMES = r"(?:think|thinking|thoughts?|reason|reasoning|reflection|scratchpad|analysis|inner_monologue)"
 _MARK = re.compile(
@@ -39,8 +41,8 @@ def _is_json(text: str) -> bool:
     if text.lstrip()[:1] not in ("{", "[", '"'):
         return False
     try:
-        json.loads(text)
-    except (ValueError, RecursionError):
+        untrusted.parse_json(text, "the answer", untrusted.ANSWER)
+    except BadInput:
         return False
     return True
 
