@@ -237,7 +237,8 @@ def _fit(found: dict[str, Any], schema: type[_Answer], depth: int) -> _Answer:
 
 def _texts_opened(found: dict[str, Any], error: ValidationError) -> dict[str, Any] | None:
     """A copy with the texts read that stand where something else must; None where there is none."""
-    made, changed = copy.deepcopy(found), False
+    made: Any = copy.deepcopy(found)
+    changed = False
     for item in error.errors(include_url=False):
         said, path = item["input"], item["loc"]
         if not isinstance(said, str) or not path:
