@@ -19,9 +19,9 @@ from imagewright.agents.critic.questions import questions
 from imagewright.agents.critic.vlm import Looked, critic_prompt
 from imagewright.agents.layout.llm import MIN_ANSWERED_SIDE, PlacedLayout
 from imagewright.agents.layout.rules import RulesLayoutPlanner
-from imagewright.agents.llm.ask import closing
 from imagewright.agents.llm.eyes import CROP, WHOLE
 from imagewright.agents.llm.prompt_files import Prompt, prompt
+from imagewright.agents.llm.say import closing
 from imagewright.agents.selector.llm import Selected, selector_prompt
 from imagewright.agents.writer.llm import MOST_ADDED, Wording
 from imagewright.intents import Reference

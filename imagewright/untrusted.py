@@ -148,20 +148,20 @@ def parse_line(line: str, name: str, number: int, remedy: str) -> dict[str, Any]
     return value
 
 
-def parse_at(text: str, start: int, bounds: Bounds = ANSWER) -> Any:
-    """The JSON value that begins at ``start`` of ``text``; None where none does.
+def parse_until(text: str, start: int, bounds: Bounds = ANSWER) -> tuple[Any, int]:
+    """The JSON value that begins at ``start`` of ``text``, and where it ends; None and ``start`` where none does.
 
     Raises:
         BadInput: it is nested too deeply, or its texts are too long.
     """
     try:
-        value, _ = json.JSONDecoder().raw_decode(text, start)
+        value, end = json.JSONDecoder().raw_decode(text, start)
     except RecursionError:
         raise _too_deep("the answer", bounds) from None
     except ValueError:
-        return None
+        return None, start
     check_values(value, "the answer", bounds)
-    return value
+    return value, end
 
 
 def _decode(source: bytes | str, name: str, bounds: Bounds) -> str:

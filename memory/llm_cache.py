@@ -41,6 +41,16 @@ class Known(BaseModel):
     """The best way of asking it for JSON that worked."""
     vision: bool | None = None
     """Whether it sees pictures."""
+    context: int | None = None
+    """Tokens of question and answer together that it takes at most."""
+    most_tokens: int | None = None
+    """Tokens of one answer that it may be asked for at most."""
+    tokens_name: str | None = None
+    """What it calls that number in a request; empty where it takes none."""
+    rules_apart: bool | None = None
+    """Whether it takes a system message; where not, the rules stand in the person's."""
+    without: tuple[str, ...] = ()
+    """Parts of a request that it refuses."""
 
 
 def answer_key(facts: Mapping[str, Any]) -> str:

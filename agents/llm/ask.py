@@ -1,29 +1,28 @@
 """Asking language models one question whose answer has a schema, in a way that never breaks the run.
 
 What a model says is data: it is read as JSON, checked against the schema, shown its mistakes at most twice, and then
-given up on. The next model of the list is asked; when none is left, the caller goes on with the rules. How an
-endpoint can be asked for JSON is found out by asking, surest way first, and remembered.
+given up on. The next model of the list is asked; when none is left, the caller goes on with the rules.
 """
 
 from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from pydantic import BaseModel
 
-from imagewright.agents.llm import calls
-from imagewright.agents.llm.account import Account, guess_tokens
-from imagewright.agents.llm.answers import Said, complaint, first_object, read_reply, schema_text, strict_schema
-from imagewright.agents.llm.calls import Deadline, Failure, Policy, blank_secrets
-from imagewright.agents.llm.models import MOST_TOKENS, LanguageModel, Way
+from imagewright.agents.llm.account import Account
+from imagewright.agents.llm.answers import Said, complaint
+from imagewright.agents.llm.calls import Deadline, Policy, blank_secrets
+from imagewright.agents.llm.models import MOST_TOKENS, LanguageModel
+from imagewright.agents.llm.objects import read_answer
 from imagewright.agents.llm.prompt_files import Prompt
+from imagewright.agents.llm.say import Silence, say
 from imagewright.errors import BadInput, ImagewrightError
 from imagewright.memory.llm_cache import Known, LLMCache, answer_key
-from imagewright.redaction import blank_text
 
 if TYPE_CHECKING:
     from langchain_core.messages import BaseMessage
@@ -34,10 +33,6 @@ SHOWN = 20_000
 """Characters of a wrong answer that the model is shown again."""
 SHARE = 0.4
 """The share of a run's seconds that language models may take; the rest is for pictures."""
-_EXPECTED = 600
-"""Tokens that an answer is taken to have when it is asked whether the budget has room."""
-_CANNOT = frozenset({400, 405, 415, 422, calls.NOT_IMPLEMENTED})
-"""How services say that they cannot take a schema, a tool or a picture."""
 
 _Answer = TypeVar("_Answer", bound=BaseModel)
 OnNote = Callable[[str], None]
@@ -76,6 +71,8 @@ class Line:
     down: dict[str, str] = field(default_factory=dict)
     """Models that did not answer in this run, and why: they are not asked again."""
     endpoints: dict[str, Known] = field(default_factory=dict)
+    warned: set[str] = field(default_factory=set)
+    """Models of which it was told that their key can be read on the way."""
 
     @property
     def seconds_left(self) -> float:
@@ -99,6 +96,12 @@ class Line:
         if known != self.recall(model):
             self.endpoints[model.name] = known
             self._stored(lambda store: store.learn(model.name, known))
+
+    def warn_of_open_key(self, model: LanguageModel) -> None:
+        """Tell, once, that a key goes to another machine where others can read it on the way."""
+        if model.open_key and model.name not in self.warned:
+            self.warned.add(model.name)
+            self.on_note(f"the key for {model.name} goes over plain http, where others can read it: use https")
 
     def recall_answer(self, key: str) -> str | None:
         """The kept answer under ``key``."""
@@ -201,12 +204,17 @@ def _repaired(line: Line, model: LanguageModel, question: Query[_Answer], deadli
     messages: list[BaseMessage] = [*first]
     wrong = ""
     for _ in range(1 + REPAIRS):
-        said = _say(line, model, messages, question, deadline)
-        if said.refused:
-            raise Unusable("it refused to answer")
         try:
-            return _read(said.text, question)
+            said = say(line, model, messages, question, deadline)
+        except Silence as error:
+            raise Unusable(str(error)) from None
+        if said.refused:
+            raise Unusable(said.lack)
+        try:
+            return _read(said, question)
         except (ValueError, RecursionError) as error:
+            if said.lack:  # the same question would end in the same way
+                raise Unusable(said.lack) from None
             wrong = complaint(error)
         again = f"That cannot be used: {wrong}\nAnswer again in the form that was asked for, and with nothing else."
         messages = [*first, AIMessage(said.text[:SHOWN] or "…"), HumanMessage(again)]
@@ -224,104 +232,20 @@ def _contents(question: Query[Any]) -> str | list[Any]:
     return [{"type": "text", "text": question.prompt.request}, *pictures]
 
 
-def _read(said: str, question: Query[_Answer]) -> _Answer:
-    answer = question.read(said) if question.read else question.schema.model_validate(first_object(said))
-    if problem := question.check(answer):
-        raise ValueError(problem)
-    return answer
+def _read(said: Said, question: Query[_Answer]) -> _Answer:
+    """The likeliest answer that passes the question's check. What was cut off is read as it stands: what a repair
+    would add to it, nobody said.
 
-
-# --- one message ----------------------------------------------------------------------------
-
-
-def _say(
-    line: Line, model: LanguageModel, messages: list[BaseMessage], question: Query[Any], deadline: Deadline
-) -> Said:
-    """One answer, asked for in the surest way that the endpoint takes."""
-    ways = _ways(line, model, question)
-    for way in ways:
-        try:
-            said = _called(line, model, way, messages, question, deadline)
-        except Failure as failed:
-            if way != ways[-1] and failed.status in _CANNOT:
-                continue
-            if failed.status not in _CANNOT:
-                line.down[model.name] = str(failed)
-            raise Unusable(f"the call failed: {failed}") from None
-        if question.read is None:
-            _learn_way(line, model, way)
-        return said
-    raise Unusable("there is no way to ask it")
-
-
-def _ways(line: Line, model: LanguageModel, question: Query[Any]) -> tuple[Way, ...]:
+    Raises:
+        ValueError: there is none.
+    """
     if question.read is not None:
-        return ("words",)
-    known = line.recall(model).way
-    return model.ways[model.ways.index(known) :] if known in model.ways else model.ways
-
-
-def _learn_way(line: Line, model: LanguageModel, way: Way) -> None:
-    if way != line.recall(model).way:
-        if way != model.ways[0]:
-            line.on_note(f"{model.name} takes no {model.ways[0].replace('_', ' ')}; it is asked by {way} from now on")
-        line.learn(model, way=way)
-
-
-def _called(
-    line: Line, model: LanguageModel, way: Way, messages: list[BaseMessage], question: Query[Any], deadline: Deadline
-) -> Said:
-    sent = _with_schema(messages, question) if way in ("json_mode", "words") else messages
-    guess = guess_tokens("".join(_text(message) for message in sent), len(question.pictures))
-    if reason := line.account.why_not(model.name, guess, _EXPECTED):
-        raise Unusable(reason)
-    if deadline.left <= 0 and not model.patient:
-        raise Unusable("there is no time left for it")
-    reply = calls.call(
-        lambda: _invoked(model, way, sent, question.schema), line.policy, deadline, model.secrets, model.patient
-    )
-    said = read_reply(reply)
-    text = blank_text(said.text, model.secrets, "…")
-    line.account.add(said.tokens_in or guess, said.tokens_out or guess_tokens(said.text), model.name)
-    return Said(text, said.tokens_in, said.tokens_out, said.refused)
-
-
-def _invoked(model: LanguageModel, way: Way, messages: Sequence[BaseMessage], schema: type[BaseModel]) -> Any:
-    """What the client returns; what it raises about an answer that it could not read is an answer too."""
-    from langchain_core.messages import AIMessage
-
-    chat: Any = model.chat
-    if way == "json_mode":
-        chat = chat.bind(response_format={"type": "json_object"})
-    elif way != "words":
-        # Only the model with its schema: LangChain's own reader takes hours over a megabyte that is no JSON.
-        chat = chat.with_structured_output(strict_schema(schema), method=way).first
-    try:
-        return chat.invoke(list(messages))
-    except Exception as error:  # the boundary to a provider's client, which raises kinds of its own
-        kind = type(error).__name__
-        if kind == "LengthFinishReasonError":
-            return AIMessage("")
-        if kind in ("ContentFilterFinishReasonError", "OpenAIRefusalError"):
-            return AIMessage("", response_metadata={"stop_reason": "refusal"})
-        raise
-
-
-def _with_schema(messages: Sequence[BaseMessage], question: Query[Any]) -> list[BaseMessage]:
-    """The messages with the schema in words behind the rules, which stay the same from request to request."""
-    from langchain_core.messages import SystemMessage
-
-    if question.read is not None:
-        return list(messages)
-    return [SystemMessage(f"{messages[0].content}{closing(question.schema)}"), *messages[1:]]
-
-
-def closing(schema: type[BaseModel]) -> str:
-    """What is said behind the rules to a model that takes no schema."""
-    return f"\n\nAnswer with one JSON object and nothing else. Its JSON schema:\n{schema_text(schema)}"
-
-
-def _text(message: BaseMessage) -> str:
-    from imagewright.agents.llm.answers import text_of
-
-    return text_of(message.content)
+        answers = iter((question.read(said.text),))
+    else:
+        answers = read_answer(said.text, question.schema, repair=not said.cut)
+    problem = ""
+    for answer in answers:
+        if not (found := question.check(answer)):
+            return answer
+        problem = problem or found
+    raise ValueError(problem)

@@ -19,6 +19,7 @@ from typing import Any, TypeVar
 
 from pydantic import SecretStr
 
+from imagewright.agents.llm.refusals import names_request
 from imagewright.errors import Cancelled
 from imagewright.redaction import blank_error
 
@@ -33,6 +34,10 @@ _MEANS = {
     429: "too many requests",
 }  # fmt: skip
 """What statuses mean to the person; docs/llm.md says where keys come from."""
+_WORDS = ("error", "message", "detail", "msg", "error_msg", "errors")
+"""Where bodies of refusals hold their words."""
+_SAID = 2000
+"""Characters of a refusal that are looked through."""
 _SLICE = 0.05
 """Seconds between two looks at whether the person stopped the run."""
 
@@ -54,11 +59,31 @@ class Policy:
 
 
 class Failure(Exception):
-    """A call that brought no answer: why, in words without keys, and whether trying again may help."""
+    """A call that brought no answer: why, in words without keys, and whether trying again may help.
 
-    def __init__(self, words: str, again: bool = False, pause: float | None = None, status: int | None = None) -> None:
+    ``said`` is all that the service says about it, as far as it is read.
+    """
+
+    def __init__(
+        self, words: str, again: bool = False, pause: float | None = None, status: int | None = None, said: str = ""
+    ) -> None:
         super().__init__(words)
-        self.again, self.pause, self.status = again, pause, status
+        self.again, self.pause, self.status, self.said = again, pause, status, said
+
+
+class NoAnswer(Exception):
+    """What came back under a status that promises an answer and holds none."""
+
+    def __init__(self, words: str, status_code: int | None = None) -> None:
+        super().__init__(words)
+        self.status_code, self.body = status_code, words
+
+    @classmethod
+    def of(cls, error: Any) -> NoAnswer:
+        """What a service says about an ``error`` in its answer, under the status that it gives there, else 400."""
+        code = error.get("code") if isinstance(error, Mapping) else None
+        known = isinstance(code, int) and 400 <= code < 600
+        return cls(words_of(error) or "it sent an error without words", code if known else 400)
 
 
 @dataclass
@@ -107,7 +132,8 @@ def call(
         if not failed.again or number == policy.tries:
             raise failed
         if pause > min(policy.longest_pause, deadline.left):
-            raise Failure(f"{failed}; it may be asked again in {pause:g} s, which is too long", status=failed.status)
+            told = f"{failed}; it may be asked again in {pause:g} s, which is too long"
+            raise Failure(told, status=failed.status, said=failed.said)
         deadline.sleep(pause)
     raise Failure("no try was allowed")
 
@@ -144,16 +170,30 @@ def _within(work: Callable[[], T], seconds: float, stop: threading.Event) -> T:
 
 def failure_of(error: Exception, secrets: Sequence[SecretStr]) -> Failure:
     """``error`` of any client as a ``Failure``."""
+    error = _no_answer(error) or error
     status = getattr(error, "status_code", None)
     status = NOT_IMPLEMENTED if isinstance(error, NotImplementedError) else status
     status = status if isinstance(status, int) else None
     lost = status is None and (
         isinstance(error, ConnectionError | TimeoutError) or bool(_LOST.search(type(error).__name__))
     )
-    again = lost or (status is not None and (status in _PASSING or status >= 500) and status != NOT_IMPLEMENTED)
+    said = (
+        "" if status is None else blank_secrets(words_of(getattr(error, "body", None)) or str(error), secrets)[:_SAID]
+    )
+    passing = status is not None and (status in _PASSING or (status >= 500 and not names_request(said)))
+    again = lost or (passing and status != NOT_IMPLEMENTED)
     words = _in_words(error, status, lost, secrets)
     headers = getattr(getattr(error, "response", None), "headers", None) or {}
-    return Failure(words, again=again, pause=retry_after(headers) if again else None, status=status)
+    return Failure(words, again=again, pause=retry_after(headers) if again else None, status=status, said=said)
+
+
+def _no_answer(error: BaseException | None) -> NoAnswer | None:
+    """The ``NoAnswer`` that a client's error comes from."""
+    for _ in range(20):
+        if error is None or isinstance(error, NoAnswer):
+            break
+        error = error.__cause__ or error.__context__
+    return error if isinstance(error, NoAnswer) else None
 
 
 def _in_words(error: Exception, status: int | None, lost: bool, secrets: Sequence[SecretStr]) -> str:
@@ -161,8 +201,8 @@ def _in_words(error: Exception, status: int | None, lost: bool, secrets: Sequenc
     if status is not None:
         means = _MEANS.get(status, "the service failed" if status >= 500 else "it was refused")
         return f"{means} ({status}: {_said(error, secrets)})"
-    if isinstance(error, EOFError):
-        return first_line(error, secrets)  # a person who pasted nothing
+    if isinstance(error, EOFError | NoAnswer):
+        return first_line(error, secrets)  # a person who pasted nothing, or words of our own
     cause = _system_error(error) if lost else None
     if cause is not None:
         return f"no connection: {cause.strerror}"
@@ -171,12 +211,23 @@ def _in_words(error: Exception, status: int | None, lost: bool, secrets: Sequenc
 
 def _said(error: Exception, secrets: Sequence[SecretStr]) -> str:
     """The message inside the body of a refusal, else the error's first line."""
-    body = getattr(error, "body", None)
-    inner = body.get("error", body) if isinstance(body, Mapping) else None
-    message = inner.get("message") if isinstance(inner, Mapping) else None
-    return (
-        first_line(Exception(message), secrets) if isinstance(message, str) and message else first_line(error, secrets)
-    )
+    message = words_of(getattr(error, "body", None))
+    return first_line(Exception(message), secrets) if message else first_line(error, secrets)
+
+
+def words_of(body: Any, depth: int = 4) -> str:
+    """What the body of a refusal says, wherever services put it; empty where it says nothing."""
+    if isinstance(body, str):
+        return body.strip()
+    if depth == 0 or not isinstance(body, Mapping | list):
+        return ""
+    if isinstance(body, list):
+        return "; ".join(filter(None, (words_of(item, depth - 1) for item in body[:6])))
+    found = next(filter(None, (words_of(body.get(name), depth - 1) for name in _WORDS)), "")
+    beside = [f"{name}: {body[name]}" for name in ("loc", "param", "n_ctx", "n_prompt_tokens") if body.get(name)]
+    upstream = body.get("metadata")
+    raw = words_of(upstream.get("raw"), depth - 1) if isinstance(upstream, Mapping) else ""
+    return " ".join(filter(None, (found, raw, f"({', '.join(beside)})" if found and beside else "")))
 
 
 def _system_error(error: BaseException | None) -> OSError | None:

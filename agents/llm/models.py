@@ -17,6 +17,7 @@ behind semicolons: ``openai:a; layout=anthropic:b; selector=rules``. The rules a
 from __future__ import annotations
 
 import importlib.util
+import ipaddress
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -66,6 +67,10 @@ class LanguageModel:
     """True for a person, who takes the time that it takes."""
     sees: bool | None = None
     """Whether it sees pictures, where that is known beforehand."""
+    wire: str = ""
+    """The provider's protocol that it is asked in; empty for one that is no service."""
+    open_key: bool = False
+    """Whether its key goes to another machine over plain http."""
 
 
 @dataclass(frozen=True)
@@ -147,7 +152,10 @@ def connect(name: str, reach: Reach | None = None) -> LanguageModel:
     key = _key(provider, url, reach.keys)
     secrets = (key,) if key is not None and len(key.get_secret_value()) >= _SHORTEST_KEY else ()
     chat = _connect(provider, model, url, key, reach.seconds)
-    return LanguageModel(chat, f"{url}#{model}" if url else name, WAYS[provider], secrets)
+    return LanguageModel(
+        chat, f"{url}#{model}" if url else name, WAYS[provider], secrets,
+        wire=provider, open_key=key is not None and _is_open(url),
+    )  # fmt: skip
 
 
 def _parts(name: str) -> tuple[str, str, str]:
@@ -175,6 +183,17 @@ def _is_address(text: str) -> bool:
     return parts.scheme in ("http", "https") and bool(parts.hostname) and not (parts.username or parts.query)
 
 
+def _is_open(url: str) -> bool:
+    """Whether what is sent to ``url`` leaves this machine in plain text."""
+    parts = urlsplit(url)
+    if parts.scheme != "http" or (host := (parts.hostname or "").rstrip(".")) == "localhost":
+        return False
+    try:
+        return not ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return not host.endswith(".localhost")
+
+
 def _without_login(name: str) -> str:
     """``name`` without what stands between ``//`` and ``@`` or behind ``?``: there are people who put keys there."""
     return re.sub(r"\?.*", "?…", re.sub(r"//[^/@]*@", "//…@", name))[:200]
@@ -196,7 +215,7 @@ def _key(provider: str, url: str, keys: Mapping[str, SecretStr]) -> SecretStr | 
 
 
 def _connect(provider: str, model: str, url: str, key: SecretStr | None, seconds: float) -> BaseChatModel:
-    from langchain.chat_models import init_chat_model
+    from imagewright.agents.llm.clients import anthropic_chat, openai_chat
 
     settings: dict[str, Any] = {
         "timeout": seconds,
@@ -207,8 +226,7 @@ def _connect(provider: str, model: str, url: str, key: SecretStr | None, seconds
     if url:
         settings["base_url"] = url
     try:
-        connected: BaseChatModel = init_chat_model(model, model_provider=provider, **settings)
+        return (openai_chat if provider == "openai" else anthropic_chat)(model=model, **settings)
     except Exception as error:  # noqa: BLE001  (the boundary to a provider's client)
         told = first_line(error, (key,) if key else ())
         raise BadInput(f"cannot set up the {provider} model: {told}", _FORMAT) from None
-    return connected

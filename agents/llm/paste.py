@@ -15,6 +15,7 @@ from langchain_core.outputs import ChatGeneration, ChatResult
 
 from imagewright.agents.llm.answers import MAX_REPLY, first_object, text_of
 from imagewright.agents.llm.models import LanguageModel
+from imagewright.agents.llm.thoughts import without_thoughts
 
 RULE = "─" * 60
 ASKING = (
@@ -68,6 +69,7 @@ def _pasted() -> str:
 
 def _is_whole(text: str) -> bool:
     try:
-        return bool(first_object(text)) and text.count("{") == text.count("}")
+        answer = without_thoughts(text)
+        return bool(first_object(answer)) and answer.count("{") == answer.count("}")
     except ValueError:
         return False

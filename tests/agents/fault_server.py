@@ -19,13 +19,25 @@ from typing import Any
 Body = dict[str, Any]
 Good = Callable[[Body], str]
 """The right answer to a request, as text."""
+Refuse = Callable[[Body], "tuple[int, Any] | None"]
+"""Status and body of a refusal; None for a request that is taken."""
+Wire = Callable[[Body, str], Any]
+"""The body of an answer that says a text, in a form of the server's own."""
 
 
 class Fault:
-    """How one server misbehaves: a name, and the requests that it has seen."""
+    """How one server misbehaves: a name, and the requests that it has seen.
 
-    def __init__(self, name: str, good: Good, times: int = 10**9) -> None:
+    ``refuse`` says which requests the server does not take; ``wire`` how its answers look where they look otherwise.
+    """
+
+    def __init__(
+        self, name: str, good: Good, times: int = 10**9, refuse: Refuse | None = None, wire: Wire | None = None
+    ) -> None:
         self.name, self.good, self.times = name, good, times
+        self.refuse, self.wire = refuse, wire
+        self.leads = ""
+        """Where a redirect leads."""
         self.requests: list[Body] = []
         self.headers: list[dict[str, str]] = []
         self.release = threading.Event()
@@ -126,6 +138,10 @@ class Handler(BaseHTTPRequestHandler):
         body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
         self.fault.requests.append(body)
         self.fault.headers.append({key.lower(): value for key, value in self.headers.items()})
+        if self.fault.refuse is not None and (refused := self.fault.refuse(body)) is not None:
+            return self._json(*refused)
+        if self.fault.wire is not None:
+            return self._json(200, self.fault.wire(body, self.fault.good(body)))
         name = self.fault.name if self.fault.active else "fine"
         if name in SAYS:
             return self._json(200, answered(self.path, body, SAYS[name](self.fault.good(body))))
@@ -143,6 +159,25 @@ class Handler(BaseHTTPRequestHandler):
     def _401(self, body: Body) -> None:
         key = self.headers.get("Authorization", "") + self.headers.get("X-Api-Key", "")
         self._error(401, f"Incorrect API key provided: {key}")
+
+    def _redirect(self, body: Body) -> None:
+        """Sends the request on, body and all."""
+        self._json(307, {}, {"Location": self.fault.leads + self.path})
+
+    def _redirect_within(self, body: Body) -> None:
+        """The same, to another address of this server."""
+        if self.path.startswith("/there"):
+            return self._json(200, answered(self.path, body, self.fault.good(body)))
+        return self._json(307, {}, {"Location": "/there" + self.path})
+
+    def _page(self, body: Body) -> None:
+        """A web page, as a wrong address gives."""
+        data = b"<!doctype html><html><body>Welcome!</body></html>"
+        self.send_response(200)
+        self.send_header("Content-Type", "text/html; charset=utf-8")
+        self.send_header("Content-Length", str(len(data)))
+        self.end_headers()
+        self.wfile.write(data)
 
     def _reset(self, body: Body) -> None:
         """Half an answer, then the connection is reset."""

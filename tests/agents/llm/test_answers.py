@@ -40,6 +40,16 @@ def test_a_tool_call_is_what_was_said_even_when_its_arguments_are_no_json() -> N
     )
 
 
+def test_thoughts_are_left_out_and_counted() -> None:
+    said = read_reply(AIMessage("<think>{'a': 1}</think>Objects: []"))
+    assert (said.text, said.thoughts, said.lack) == ("Objects: []", 23, "")
+    said = read_reply(AIMessage("<think>{'a': 1}", response_metadata={"finish_reason": "length"}))
+    assert said.lack == "its answer was cut off while it was still thinking"
+    assert read_reply(AIMessage("", additional_kwargs={"reasoning_content": '{"a": 1}'})).text == '{"a": 1}'
+    assert read_reply(AIMessage("x", additional_kwargs={"reasoning_content": '{"a": 1}'})).text == "x"
+    assert read_reply(AIMessage("", additional_kwargs={"reasoning_content": '{"a": 1} or {"a": 2}'})).text == ""
+
+
 @pytest.mark.parametrize(
     "message",
     [

@@ -131,7 +131,7 @@ class Refused(ServiceError):
         (Refused(404, {"error": {"message": "model 'x' not found"}}),
          "there is no such model or address (404: model 'x' not found)"),
         (Refused(429, None), "too many requests (429: Error code: 429)"),
-        (Refused(400, {"error": "no object"}), "it was refused (400: Error code: 400)"),
+        (Refused(400, {"error": "no object"}), "it was refused (400: no object)"),
         (Refused(503, []), "the service failed (503: Error code: 503)"),
         (ConnectionRefusedError(111, "Connection refused"), "no connection: Connection refused"),
         (NotImplementedError("no schema"), "the service failed (501: no schema)"),
