@@ -11,11 +11,11 @@ from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field
 
-from imagewright.schemas import Layout, ParsedPrompt, PlaceName, Region, Value
+from imagewright.schemas import Check, Layout, ParsedPrompt, PlaceName, Region, Value
 from imagewright.values import Tagged
 
 IntentKind = Literal["create", "edit", "vary", "undo", "branch", "question", "feedback", "preference", "unclear"]
-EditOp = Literal["recolour", "resize", "move", "add", "remove", "replace", "background", "style"]
+EditOp = Literal["recolour", "resize", "move", "swap", "add", "remove", "replace", "background", "style"]
 Topic = Literal["flow", "layout", "seed", "prompt", "verdict", "cost", "picture", "preferences", ""]
 IdeaKind = Literal[
     "brighter", "darker", "more contrast", "softer contrast", "richer colours", "calmer colours", "lower angle",
@@ -75,10 +75,21 @@ class Reference(Value):
     """Whether it is on the present line of the conversation; False after an undo or a branch left it behind."""
     parsed: ParsedPrompt = ParsedPrompt()
     layout: Layout | None = None
+    drawn: Layout | None = None
+    """The layout with each box where its thing was seen; None where nobody looked."""
+    faults: tuple[Check, ...] = ()
+    """What was wrong with it when it was delivered."""
+    borne: tuple[Check, ...] = ()
+    """What was wrong with a picture that it was changed from, and is so still; told before."""
     focus: tuple[int, ...] = ()
     """The boxes that the edit which led here changed: what "it" means."""
     tried: tuple[Tried, ...] = ()
     """What was tried to put the picture right, in this turn and in those that it was changed from."""
+
+    @property
+    def shown(self) -> Layout | None:
+        """Where things are: as they were seen, else as they were planned."""
+        return self.drawn or self.layout
 
 
 class Edit(Tagged):
@@ -128,6 +139,12 @@ class MoveEdit(BoxesEdit):
     """The box that ``place`` is relative to."""
 
 
+class SwapEdit(BoxesEdit):
+    """The two boxes change places: each stands where the other stood."""
+
+    op: Literal["swap"] = "swap"
+
+
 class RemoveEdit(BoxesEdit):
     """Gone."""
 
@@ -171,7 +188,7 @@ class StyleEdit(Edit):
 
 
 AnyEdit = Annotated[
-    RecolourEdit | ResizeEdit | MoveEdit | RemoveEdit | ReplaceEdit | AddEdit | BackgroundEdit | StyleEdit,
+    RecolourEdit | ResizeEdit | MoveEdit | SwapEdit | RemoveEdit | ReplaceEdit | AddEdit | BackgroundEdit | StyleEdit,
     Field(discriminator="op"),
 ]
 

@@ -34,6 +34,7 @@ from imagewright.intents import (
     ReplaceEdit,
     ResizeEdit,
     StyleEdit,
+    SwapEdit,
 )
 from imagewright.schemas import ParsedGroup, PlaceName
 
@@ -129,7 +130,7 @@ _TIMES = {"night": "at night", "nighttime": "at night", "daytime": "in daylight"
 
 def _shown(text: str, picture: Reference) -> bool:
     """Whether a word of ``text`` is the name of a thing in the picture."""
-    names = {box.object for box in picture.layout.boxes} if picture.layout else set()
+    names = {box.object for box in picture.shown.boxes} if picture.shown else set()
     return any(nouns.singular(word) in names for word in re.findall(r"[\w-]+", text))
 
 
@@ -182,14 +183,8 @@ def _swap(said: str, picture: Reference, same: bool) -> tuple[AnyEdit, ...]:
             first, second = find_boxes(found["t"], picture), find_boxes(found["u"], picture)
         except NotThere:
             return ()
-        assert picture.layout is not None
         if len(first) == len(second) == 1 and first != second:
-            (ax, ay), (bx, by) = (picture.layout.boxes[n[0]].centre for n in (first, second))
-            across, down = round(bx - ax, 4), round(by - ay, 4)
-            return (
-                MoveEdit(boxes=first, across=across, down=down),
-                MoveEdit(boxes=second, across=-across, down=-down),
-            )
+            return (SwapEdit(boxes=(*first, *second)),)
     return ()
 
 
@@ -217,8 +212,8 @@ def _thing(text: str) -> ParsedGroup | None:
 def _caption(group: ParsedGroup, picture: Reference, boxes: Sequence[int]) -> str:
     """What a replaced thing is called: a thing of no colour takes over the old one's where it has a single one."""
     colours = (
-        {a for n in boxes for a in picture.layout.boxes[n].attributes if a in lexicon.KNOWN_COLOURS}
-        if picture.layout
+        {a for n in boxes for a in picture.shown.boxes[n].attributes if a in lexicon.KNOWN_COLOURS}
+        if picture.shown
         else set()
     )
     if group.attributes or len(colours) != 1 or group.object not in _SHAPED:
@@ -249,7 +244,7 @@ def _add(said: str, picture: Reference, same: bool) -> tuple[AnyEdit, ...]:
 
 def _like_those(group: ParsedGroup, picture: Reference) -> str:
     """The caption of a new thing: one without adjectives looks like those that are there, where they are alike."""
-    alike = {box.caption for box in picture.layout.boxes if box.object == group.object} if picture.layout else set()
+    alike = {box.caption for box in picture.shown.boxes if box.object == group.object} if picture.shown else set()
     return alike.pop() if not group.attributes and len(alike) == 1 else group.caption
 
 

@@ -96,7 +96,7 @@ def interpreter_prompt(said: str, references: Sequence[Reference]) -> Prompt:
 
 def _told(reference: Reference, boxes: bool) -> dict[str, object]:
     told: dict[str, object] = {"number": reference.number, "prompt": reference.prompt[:400]}
-    placed = reference.layout.boxes if reference.layout and boxes else ()
+    placed = reference.shown.boxes if reference.shown and boxes else ()
     listed = [[n, b.caption, *(round(v, 2) for v in (b.x, b.y, b.width, b.height))] for n, b in enumerate(placed)]
     return {**told, "boxes": listed} if listed else told
 
@@ -126,7 +126,7 @@ def _cannot_be_made(answer: Decision, base: Reference, references: Sequence[Refe
     """What is wrong with the edits, found by making them on paper."""
     if not answer.edits:
         return "an edit needs edits"
-    boxes = len(base.layout.boxes) if base.layout else 0
+    boxes = len(base.shown.boxes) if base.shown else 0
     named = [number for edit in answer.edits for number in (*edit.boxes, *([edit.beside] if edit.beside else []))]
     if any(not 0 <= number < boxes for number in named):
         return f"there are boxes 0 to {boxes - 1} in picture {base.number}"

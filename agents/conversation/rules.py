@@ -85,7 +85,7 @@ def _missing(phrase: str, said: str, base: Reference) -> AnyIntent | None:
     """Something is to be changed that is not there: told, unless the saying is a prompt of its own."""
     if not _is_order(said):
         return None
-    there = ", ".join(dict.fromkeys(box.caption for box in base.layout.boxes)) if base.layout else ""
+    there = ", ".join(dict.fromkeys(box.caption for box in base.shown.boxes)) if base.shown else ""
     if not there:
         reason = f"nothing in the picture has a box, so {phrase!r} cannot be found in it: say the whole prompt anew"
         return UnclearIntent(reason=reason)

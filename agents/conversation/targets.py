@@ -47,7 +47,7 @@ def find_boxes(phrase: str, picture: Reference) -> tuple[int, ...]:
         Unsure: one thing is meant and several would fit.
         NotThere: no box fits.
     """
-    boxes = picture.layout.boxes if picture.layout else ()
+    boxes = picture.shown.boxes if picture.shown else ()
     said = [_SAME_COLOUR.get(word, word) for word in re.findall(r"[\w'-]+", phrase.lower())]
     if not boxes or not said:
         raise NotThere(phrase)
