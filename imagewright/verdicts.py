@@ -17,6 +17,19 @@ from imagewright.errors import Fault
 from imagewright.values import Tagged, Value
 
 
+class Detection(Value):
+    """One thing that a detector saw."""
+
+    object: str
+    attributes: tuple[str, ...] = ()
+    """What the detector can tell of it: its colour, for mini's."""
+    score: float
+    x: float
+    y: float
+    width: float
+    height: float
+
+
 class Check(Value):
     """One question that the critic asked of a picture."""
 
@@ -92,3 +105,7 @@ class Verdict(Value):
     nearer: AnyRepair | None = None
     """Where nothing but form is doubted: the close-up of the thing that is least plain to see."""
     decided_by: str = "detector"
+    drawn: tuple[Detection | None, ...] = ()
+    """For each box of the layout where its thing was seen, None where it was not; empty where nobody looked so."""
+    borne: tuple[Check, ...] = ()
+    """After an edit: what was wrong elsewhere before it, and is so still. Told once; neither counted nor mended."""

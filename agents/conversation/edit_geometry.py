@@ -41,7 +41,7 @@ def shift(box: Box, across: float, down: float) -> Box:
 
 
 def shift_clear(box: Box, across: float, down: float, others: Sequence[Box]) -> Box:
-    """``box`` moved that way as far as ``others`` leave free, at least a tenth of it; all the way where they leave none."""
+    """``box`` moved that way as far as ``others`` leave free, a tenth at least; else all the way."""
     ahead = [other for other in others if not overlaps(box, [other])]
     for share in (1.0, 0.8, 0.6, 0.45, 0.3, 0.2, 0.1):
         moved = shift(box, across * share, down * share)

@@ -40,7 +40,7 @@ def stands(place: str, a: Box, b: Box) -> bool:
 
 
 def on_canvas(box: Box) -> bool:
-    return 0 <= box.x and 0 <= box.y and box.x + box.width <= 1.0001 and box.y + box.height <= 1.0001
+    return box.x >= 0 and box.y >= 0 and box.x + box.width <= 1.0001 and box.y + box.height <= 1.0001
 
 
 @pytest.mark.parametrize("place", PLACES)
