@@ -53,7 +53,7 @@ def narrow_to_edit(state: State, judged: Verdict) -> Verdict:
         check for check in failed_checks(judged.checks) if _is_old(check, known, judged) and not _touches(check, mine)
     ]
     own = (*(check for check in judged.checks if check not in borne), *_sizes(edit.edits, base, judged, state))
-    if len(own) == len(judged.checks):
+    if own == judged.checks:
         return judged
     failed = failed_checks(own)
     repair = judged.repair or NewSeed(reason=failed[0].detail if failed else "")
