@@ -14,9 +14,15 @@ from pydantic import Field
 from imagewright.schemas import Check, Layout, ParsedPrompt, PlaceName, Region, Value
 from imagewright.values import Tagged
 
-IntentKind = Literal["create", "edit", "vary", "undo", "branch", "question", "feedback", "preference", "unclear"]
-EditOp = Literal["recolour", "resize", "move", "swap", "add", "remove", "replace", "background", "style"]
-Topic = Literal["flow", "layout", "seed", "prompt", "verdict", "cost", "picture", "preferences", ""]
+IntentKind = Literal[
+    "create", "edit", "vary", "undo", "branch", "question", "feedback", "preference", "command", "unclear"
+]
+EditOp = Literal["recolour", "resize", "move", "swap", "flip", "add", "remove", "replace", "background", "style"]
+Topic = Literal[
+    "flow", "layout", "seed", "prompt", "verdict", "cost", "picture", "preferences", "world", "change", "colour",
+    "sureness", "look", "",
+]  # fmt: skip
+CommandName = Literal["help", "save", "cannot"]
 IdeaKind = Literal[
     "brighter", "darker", "more contrast", "softer contrast", "richer colours", "calmer colours", "lower angle",
     "higher angle", "closer", "wider", "soft light", "golden light", "mist",
@@ -171,6 +177,14 @@ class AddEdit(Edit):
     beside: int | None = None
 
 
+class FlipEdit(Edit):
+    """All things mirrored: what stood on the left stands on the right."""
+
+    op: Literal["flip"] = "flip"
+    upright: bool = False
+    """Whether top and bottom change places instead."""
+
+
 class BackgroundEdit(Edit):
     """Another background."""
 
@@ -188,7 +202,16 @@ class StyleEdit(Edit):
 
 
 AnyEdit = Annotated[
-    RecolourEdit | ResizeEdit | MoveEdit | SwapEdit | RemoveEdit | ReplaceEdit | AddEdit | BackgroundEdit | StyleEdit,
+    RecolourEdit
+    | ResizeEdit
+    | MoveEdit
+    | SwapEdit
+    | FlipEdit
+    | RemoveEdit
+    | ReplaceEdit
+    | AddEdit
+    | BackgroundEdit
+    | StyleEdit,
     Field(discriminator="op"),
 ]
 
@@ -211,6 +234,8 @@ class Intent(Tagged):
 
     kind: IntentKind
     decided_by: str = "rules"
+    read_as: str = ""
+    """What a misspelt saying was taken for; empty where it was read as it stands."""
 
 
 class CreateIntent(Intent):
@@ -262,6 +287,8 @@ class QuestionIntent(PictureIntent):
 
     kind: Literal["question"] = "question"
     topic: Topic = ""
+    about: str = ""
+    """The thing that is asked about, where one is named."""
 
 
 class FeedbackIntent(PictureIntent):
@@ -278,6 +305,15 @@ class PreferenceIntent(Intent):
     preference: Preference
 
 
+class CommandIntent(PictureIntent):
+    """An order that makes no picture; or one that cannot be carried out here."""
+
+    kind: Literal["command"] = "command"
+    name: CommandName
+    text: str = ""
+    """Of ``save`` the file's name; of ``cannot`` why not, with what can be done."""
+
+
 class UnclearIntent(Intent):
     """Nothing that can be done as it was said."""
 
@@ -290,7 +326,7 @@ class UnclearIntent(Intent):
 
 AnyIntent = Annotated[
     CreateIntent | EditIntent | VaryIntent | UndoIntent | BranchIntent | QuestionIntent | FeedbackIntent
-    | PreferenceIntent | UnclearIntent,
+    | PreferenceIntent | CommandIntent | UnclearIntent,
     Field(discriminator="kind"),
 ]  # fmt: skip
 

@@ -99,7 +99,7 @@ def _beside(box: Box, place: str, other: Box, rest: Sequence[Box], scales: tuple
 def _given_way(other: Box, axis: int, sense: int, room: float) -> Box:
     """``other`` shifted along the axis until there is ``room`` on the asked side of it."""
     low, side = _low(other, axis), _side(other, axis)
-    at = max(low, 2 * EDGE + room) if sense < 0 else min(low, 1 - 2 * EDGE - room - side)
+    at = max(low, 1.5 * EDGE + room) if sense < 0 else min(low, 1 - 1.5 * EDGE - room - side)
     return _set(other, axis, at, _low(other, 1 - axis))
 
 

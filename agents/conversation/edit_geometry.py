@@ -63,6 +63,13 @@ def place_box(box: Box, place: PlaceName) -> Box:
     return put_at(box, x, y)
 
 
+def mirror(box: Box, *, upright: bool = False) -> Box:
+    """``box`` on the other side of the canvas: of its middle line, or of the level one where ``upright``."""
+    if upright:
+        return put_at(box, box.x, 1 - box.y - box.height)
+    return put_at(box, 1 - box.x - box.width, box.y)
+
+
 def exchange(box: Box, other: Box) -> tuple[Box, Box]:
     """Each with the other's centre, smaller where the canvas has no room for it there."""
     return _centred_on(box, other), _centred_on(other, box)

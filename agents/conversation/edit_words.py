@@ -13,6 +13,7 @@ from imagewright.intents import (
     AddEdit,
     AnyEdit,
     BackgroundEdit,
+    FlipEdit,
     MoveEdit,
     RecolourEdit,
     Reference,
@@ -55,7 +56,7 @@ def _says_no_more(prompt: str, parsed: ParsedPrompt) -> bool:
 
 def _worked_in(text: str, edit: AnyEdit, base: Reference) -> str | None:
     """``text`` with one edit in its words; None where they have no place for it."""
-    if isinstance(edit, MoveEdit | ResizeEdit | SwapEdit):
+    if isinstance(edit, MoveEdit | ResizeEdit | SwapEdit | FlipEdit):
         return text
     if isinstance(edit, BackgroundEdit | StyleEdit):
         return f"{text}, {edit.text}"

@@ -23,6 +23,7 @@ from imagewright.intents import (
     BoxesEdit,
     CreateIntent,
     EditIntent,
+    FlipEdit,
     MoveEdit,
     PictureIntent,
     RecolourEdit,
@@ -129,9 +130,13 @@ def _group_of(box: Box, parsed: ParsedPrompt) -> int | None:
 # --- one edit -------------------------------------------------------------------------------
 
 
-def _change(things: list[_Thing], edit: BoxesEdit | AddEdit) -> None:
+def _change(things: list[_Thing], edit: BoxesEdit | AddEdit | FlipEdit) -> None:
     if isinstance(edit, AddEdit):
         _add(things, edit)
+        return
+    if isinstance(edit, FlipEdit):
+        for thing in things:
+            thing.box, thing.named = geometry.mirror(thing.box, upright=edit.upright), True
         return
     for number in edit.boxes:
         if not 0 <= number < len(things):
@@ -302,10 +307,14 @@ def _relations(old: ParsedPrompt, captions: Sequence[str], members: dict[str, li
             for o, b in enumerate(captions):
                 mine = [thing for thing in members[a] if thing.group == relation.subject]
                 other = [thing for thing in members[b] if thing.group == relation.object]
-                kept = ParsedRelation(subject=s, relation=relation.relation, object=o)
-                if s != o and mine and other and _all_hold(relation.relation, members[a], members[b]):
-                    found.append(kept)
+                for name in (relation.relation, _INVERSE.get(relation.relation)) if s != o and mine and other else ():
+                    if name and _all_hold(name, members[a], members[b]):
+                        found.append(ParsedRelation(subject=s, relation=name, object=o))
     return list(dict.fromkeys((*found, *_asked(captions, members))))
+
+
+_INVERSE: dict[str, RelationName] = {"left": "right", "right": "left", "above": "below", "below": "above"}
+"""What holds of two things that have changed sides."""
 
 
 def _asked(captions: Sequence[str], members: dict[str, list[_Thing]]) -> Iterator[ParsedRelation]:

@@ -21,12 +21,11 @@ from imagewright.errors import BadInput
 from imagewright.intents import (
     AnyEdit,
     AnyIntent,
+    CommandIntent,
     CreateIntent,
     EditIntent,
-    EditOp,
     Reference,
     Thumb,
-    Topic,
     UnclearIntent,
 )
 from imagewright.ports import Interpreter
@@ -40,7 +39,7 @@ MOST_SAID = 4000
 class Revision(Value):
     """One change of a picture. Positions and sizes are shares of the canvas."""  # one shape: fewer tokens than eight
 
-    op: EditOp
+    op: Literal["recolour", "resize", "move", "add", "remove", "replace", "background", "style"]
     boxes: tuple[int, ...] = ()
     text: str = Field(default="", max_length=300)
     count: int = Field(default=1, ge=1, le=24)
@@ -58,7 +57,7 @@ class Decision(BaseModel):
     picture: int | None = None
     prompt: str = Field(default="", max_length=MOST_SAID)
     edits: list[Revision] = Field(default_factory=list, max_length=12)
-    topic: Topic = ""
+    topic: Literal["flow", "layout", "seed", "prompt", "verdict", "cost", "picture", "preferences", ""] = ""
     thumb: Thumb = ""
     question: str = Field(default="", max_length=300)
 
@@ -74,7 +73,7 @@ class LLMInterpreter:
         if not references or why_unclear(prompt) or len(prompt) > MOST_SAID:
             return self.rules.interpret(prompt, references)
         by_rules = self.rules.interpret(prompt, references)
-        if by_rules.kind == "preference":
+        if by_rules.kind == "preference" or (isinstance(by_rules, CommandIntent) and by_rules.name != "cannot"):
             return by_rules
 
         def check(answer: Decision) -> str:
