@@ -108,6 +108,9 @@ MOVE = (
     rf"leftwards?|rightwards?)(?: {AMOUNT})?",
 )
 SWAP = (
+    r"(?P<t>(?:the |let the )?.+?) and (?P<u>.+?) (?:should |must |could )?(?:trade|swap|switch|exchange|change) "
+    r"(?:their )?"
+    r"(?:places|positions|sides)",
     r"(?:swap|switch|exchange)(?: the)?(?: (?:places|positions) of)? (?P<t>.+?) (?:and|with) (?P<u>.+?)(?:'s "
     r"places)?(?: around| over)?",
 )

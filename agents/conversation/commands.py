@@ -120,11 +120,16 @@ def read_order(said: str, pictures: Sequence[Reference]) -> AnyIntent | None:
     return None
 
 
+def read_size(said: str) -> AnyIntent | None:
+    """Another size or shape of the picture, which a conversation cannot give; None where none is asked for."""
+    if not _SIZE.fullmatch(said):
+        return None
+    text = "every picture of a conversation has one size, set at the start: `imagewright chat --size 96x64`"
+    return CommandIntent(name="cannot", text=text)
+
+
 def read_impossible(said: str) -> AnyIntent | None:
     """What cannot be done here, with what can; None where ``said`` asks for nothing of the kind."""
-    if _SIZE.fullmatch(said):
-        text = "every picture of a conversation has one size, set at the start: `imagewright chat --size 96x64`"
-        return CommandIntent(name="cannot", text=text)
     words = next((words for pattern, words in _CANNOT if re.fullmatch(pattern, said)), "")
     return CommandIntent(name="cannot", text=words) if words else None
 

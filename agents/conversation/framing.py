@@ -32,6 +32,8 @@ _HEAD = re.compile(
     r"(?:and|so that|to)|:|,)\s+|"
     r"(?:yes|no|sure|ok(?:ay)?|right|perfect|great|super|thanks|thank you)[,.;!]+\s+)"
 )
+_ASKING = re.compile(r"^(?:could|can|should|may|might|would) (?P<t>the .+?|it|they|both .+?|all .+?) be (?!able\b)")
+_WISHING = re.compile(r"^(?:what if|suppose|imagine|how about if) (?P<t>.+?) (?:were|was|is|are) ")
 _REASON = re.compile(
     r"(?:,|;| -| because| since| as)\s*(?:because )?(?:it|they|that|he|she|this)(?:'s|'re| is| are| looks?| look| "
     r"was| does| "
@@ -49,6 +51,7 @@ def split_list(text: str) -> str:
 
 def unframe(said: str) -> str:
     """``said``, in plain form, without what changes nothing: praise, reasons, and what edits do anyway."""
+    said = _ASKING.sub(r"\g<t> should be ", _WISHING.sub(r"\g<t> should be ", said))
     before = ""
     while before != said:
         before = said

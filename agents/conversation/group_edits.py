@@ -38,7 +38,11 @@ _COUNTS = tuple(
         rf"{_N} (?P<x>[\w -]+?) (?:would|will|is|are) (?:be )?(?:enough|plenty|fine)",
     )
 )
-_TAKE = re.compile(rf"(?:remove|delete|erase|drop|take away|lose|minus) (?!one of\b){_N} (?:of the )?(?P<x>[\w -]+)")
+_TAKE = re.compile(
+    rf"(?:(?:remove|delete|erase|drop|take away|lose|minus) (?!one of\b){_N} (?:of the )?(?P<x>[\w -]+)|"
+    rf"(?:that'?s|that is|there(?:'s| is| are)|it'?s|you (?:drew|made)) {_N.replace('<n>', '<m>')} (?P<y>[\w "
+    rf"-]+?) too many)"
+)
 _SWAP_ALL = re.compile(
     r"(?:swap|switch|exchange|interchange)(?: (?:them|the two|both|these|those|the two of them|places|positions|"
     r"sides))*"
@@ -48,7 +52,7 @@ _SWAP_COLOURS = re.compile(
     r"(?:swap|switch|exchange)(?: the| their)? colou?rs?(?: of (?P<t>.+?) (?:and|with) (?P<u>.+)| around)?"
 )
 _FLIP = re.compile(
-    r"(?:flip|mirror|reverse)(?: (?:it|this|that|everything|the (?:whole )?(?:picture|image|arrangement|layout|"
+    r"(?:flip|mirror|reverse|reflect)(?: (?:it|this|that|everything|the (?:whole )?(?:picture|image|arrangement|layout|"
     r"scene)))?"
     r"(?: (?P<how>horizontally|vertically|left to right|left-right|upside down|over))?"
 )
@@ -102,8 +106,8 @@ def read_count(said: str, picture: Reference, same: bool) -> tuple[AnyEdit, ...]
             if edits := _counted(number, (found.groupdict().get("x") or "").strip(), picture):
                 return edits
     if found := _TAKE.fullmatch(said):
-        fitting = _of_kind(found["x"], picture)
-        number = _number(found["n"])
+        fitting = _of_kind(found["x"] or found["y"], picture)
+        number = _number(found["n"] or found["m"])
         if number < len(fitting):
             return (RemoveEdit(boxes=fitting[len(fitting) - number :]),)
     return ()

@@ -7,7 +7,7 @@ import unicodedata
 from collections.abc import Sequence
 
 from imagewright.agents.conversation.changes import read_edits, strip_same
-from imagewright.agents.conversation.commands import read_impossible, read_order
+from imagewright.agents.conversation.commands import read_impossible, read_order, read_size
 from imagewright.agents.conversation.framing import split_list, unframe
 from imagewright.agents.conversation.sayings import read_command, read_preference, read_question, simplify_saying
 from imagewright.agents.conversation.spelling import correct
@@ -79,13 +79,24 @@ def _changed(text: str, said: str, references: Sequence[Reference]) -> AnyIntent
         added = _edit(text, f"add {unframe(more['n'])}".rstrip(" .!?"), references)
         if added is not None:
             return added
+    if size := read_size(said):
+        return size
+    if re.match(r"(?:just|only|exactly) ", text.lower()):
+        said = text.lower().rstrip(" .!?").removesuffix(" please")
     plain = _edit(text, said, references)
+    if plain is None and said.split(" ")[0] in _shown(references[-1]):
+        plain = _edit(text, f"the {said}", references)
     if plain is not None and plain.kind == "edit":
         return plain
     spelt = correct(said, references[-1])
     if spelt != said and (mended := _edit(spelt, spelt, references) or _command(spelt, False, references)):
         return mended.model_copy(update={"read_as": spelt})
     return read_impossible(said) or plain or _stopped(said)
+
+
+def _shown(picture: Reference) -> set[str]:
+    """What the things are called: a saying that begins with one, without an article, is about it."""
+    return {box.object for box in picture.shown.boxes} if picture.shown else set()
 
 
 def _stopped(said: str) -> AnyIntent | None:
@@ -206,6 +217,8 @@ _TALKS = words(
 def _is_prompt(text: str) -> bool:
     """Whether a saying surely names something to draw: by its frame, by its first words, or as bare words and tags."""
     plain = simplify_saying(text)
+    if re.search(r"\bthe (?:picture|image|drawing|canvas)\b", plain):
+        return False
     if _DRAW.match(text.lower()) or _NOUNS_FIRST.match(plain):
         return not re.search(r"\b(?:it|them|this|that)\b(?! is\b)", plain) or len(plain.split()) > 12
     order = re.match(r"([a-z]+) (?:the|my|your|both|all|every|each) ", plain)

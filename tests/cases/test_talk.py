@@ -188,7 +188,7 @@ def test_what_may_be_meant_is_asked(picture: str, said: str, word: str, kit: Mod
 
 @case("s", "talk")
 def test_a_share_is_that_share(kit: ModuleType) -> None:
-    base, intent, settled = kit.say(HOUSE, "make the tree 20% smaller")
+    base, _, settled = kit.say(HOUSE, "make the tree 20% smaller")
     assert settled.layout.boxes[1].width == pytest.approx(base.layout.boxes[1].width * 0.8, abs=1e-3)
 
 
@@ -207,7 +207,8 @@ TOLD = [
     ("s", HOUSE, "borra el árbol", "unclear", "English only"),
     ("s", HOUSE, "把房子变成蓝色", "unclear", "English only"),
     ("s", HOUSE, "make the fish the same colour as the cup", "unclear", "no 'the fish'"),
-    ("s", HOUSE, "rotate the boat", "command", "moved, resized"), ("s", HOUSE, "flip it", "command", "mirror the picture"),
+    ("s", HOUSE, "rotate the boat", "command", "moved, resized"),
+    ("s", HOUSE, "flip it", "command", "mirror the picture"),
     ("s", HOUSE, "there should be no star", "unclear", "no 'star'"),
     ("s", HOUSE, "redo", "unclear", "nothing was undone"),
 ]  # fmt: skip
@@ -222,8 +223,10 @@ def test_what_cannot_be_done_is_told(picture: str, said: str, kind: str, words: 
 
 KINDS = [
     ("f08", HEART, "same prompt, different seed", "vary", ""), ("s", HOUSE, "help", "command", "help"),
-    ("s", HOUSE, "save it as boat.png", "command", "save"), ("s", HOUSE, "how confident are you?", "question", "sureness"),
-    ("s", HOUSE, "what does it look like now?", "question", "look"), ("s", HOUSE, "what changed?", "question", "change"),
+    ("s", HOUSE, "save it as boat.png", "command", "save"),
+    ("s", HOUSE, "how confident are you?", "question", "sureness"),
+    ("s", HOUSE, "what does it look like now?", "question", "look"),
+    ("s", HOUSE, "what changed?", "question", "change"),
     ("s", FISH, "why is the fish blue", "question", "colour"), ("s", HOUSE, "what can you draw?", "question", "world"),
     ("s", HOUSE, "I like pastel colours", "preference", "pastel colours"),
     ("s", HOUSE, "I prefer a blue background", "preference", "blue background"),
@@ -279,7 +282,8 @@ def test_an_undo_with_nothing_before_it_is_asked_about(kit: ModuleType) -> None:
 
 ORDERS = (
     "make it pop more", "swap colours around", "align it to the grid", "group them", "lock the heart", "print it",
-    "export as svg", "undo the redo", "hmm", "what", "make", "n", "add shadows please", "make it nicer", "can you fix it",
+    "export as svg", "undo the redo", "hmm", "what", "make", "n", "add shadows please", "make it nicer",
+    "can you fix it",
     "merge the two", "randomise", "make it 16:9", "resize to 512x512", "use 30 steps", "animate it", "crop it",
     "save", "could you try a bit harder", "I do not get it", "that is not what I asked for", "start over",
 )  # fmt: skip
@@ -293,7 +297,8 @@ def test_no_order_is_drawn_as_its_own_text(said: str, kit: ModuleType) -> None:
 
 
 PROMPTS = (
-    "a red circle above a blue square", "two cats on a sofa", "a house", "draw a red circle", "cat, watercolour, sunset",
+    "a red circle above a blue square", "two cats on a sofa", "a house", "draw a red circle",
+    "cat, watercolour, sunset",
     "an owl on a branch at night", "paint me a fox", "I want a picture of a castle by a lake",
     "three yellow stars on a black background", "portrait of an old fisherman, dramatic light",
 )  # fmt: skip
@@ -317,7 +322,7 @@ def reads(intent: AnyIntent, expect: dict[str, Any]) -> bool:
 
 
 def test_fifty_sayings_written_after_the_rules_froze(kit: ModuleType) -> None:
-    """As they fell; none of them is drawn as its own text unless it is a prompt."""
+    """As they fell: 41 of 50, three orders were drawn; rules written since read 49, and none may read fewer."""
     rows = [json.loads(line) for line in (DATA / "sayings_after_the_freeze.jsonl").read_text("utf-8").splitlines()]
     assert len(rows) == 50
     read = [(row, READ(row["say"], (kit.picture(row["picture"]),))) for row in rows]
@@ -327,7 +332,7 @@ def test_fifty_sayings_written_after_the_rules_froze(kit: ModuleType) -> None:
     assert not drawn
 
 
-FELL = 50
+FELL = 1
 
 
 def test_a_prompt_is_parsed_as_before(kit: ModuleType) -> None:
