@@ -22,6 +22,10 @@ _SCALES = (1.0, 0.9, 0.8, 0.7, 0.6, 0.5)
 _SLIDES = tuple(step * 0.05 for step in sorted(range(-16, 17), key=abs))
 _EXCHANGE, _SHIFT = 0.6, 4.0
 """What it costs to exchange two things, and to shift the one that is not moved, a canvas side."""
+_ANEW = 0.3
+"""What it costs that the other thing is drawn anew at all."""
+_OWN, _FRESH = 2.0, 0.5
+"""What it costs to take a moved thing's whole size, and that of one which is new."""
 _IN_LINE = 0.8
 """How far the two may stand aside of one another, as a share of how far they are apart along the asked axis."""
 _WITHIN = 0.7
@@ -29,15 +33,17 @@ _WITHIN = 0.7
 _GRID = 25
 
 
-def put_beside(box: Box, place: PlaceName, other: Box, rest: Sequence[Box]) -> tuple[Box, Box]:
+def put_beside(box: Box, place: PlaceName, other: Box, rest: Sequence[Box], *, fresh: bool = False) -> tuple[Box, Box]:
     """``box`` in ``place`` relative to ``other``, and ``other``, which gives way as little as it must.
 
     ``rest`` is what else is there: kept clear where that can be. For ``near`` and words that name no side, any side.
+    A ``fresh`` box has no size that anybody knows: it is made smaller sooner than another thing is drawn anew.
     """
     if place == "inside":
         return _put_inside(box, other), other
     sides = (place,) if place in _AXIS else ("right", "left", "above", "below")
-    best = min((_arrange(box, side, other, rest) for side in sides), key=lambda one: one[0])
+    dearness = _FRESH if fresh else _OWN
+    best = min((_arrange(box, side, other, rest, dearness) for side in sides), key=lambda one: one[0])
     return best[1], best[2]
 
 
@@ -49,21 +55,18 @@ def _put_inside(box: Box, other: Box) -> Box:
 _Priced = tuple[float, Box, Box]
 
 
-def _arrange(box: Box, place: str, other: Box, rest: Sequence[Box]) -> _Priced:
+def _arrange(box: Box, place: str, other: Box, rest: Sequence[Box], dearness: float) -> _Priced:
     """The cheapest way: its price, and the two boxes. There is always one: halves fit on any canvas."""
-    best: _Priced | None = _exchanged(box, place, other, rest)
-    for mine, its in sorted(itertools.product(_SCALES, _SCALES), key=lambda pair: _price_of(*pair)):
-        if best is not None and best[0] <= _price_of(mine, its):
+    best: _Priced | None = _exchanged(box, place, other, rest) if dearness == _OWN else None
+    prices = {(mine, its): dearness * (1 - mine) + 4 * (1 - its) for mine in _SCALES for its in _SCALES}
+    for scales, price in sorted(prices.items(), key=lambda item: item[1]):
+        if best is not None and best[0] <= price:
             break
-        for found in _beside(box, place, other, rest, (mine, its)):
+        for found in _beside(box, place, other, rest, scales, price):
             best = found if best is None or found[0] < best[0] - 1e-9 else best
     if best is None:
         raise Fault(f"no place {place} of {other.caption} was weighed")
     return best
-
-
-def _price_of(mine: float, its: float) -> float:
-    return 2 * (1 - mine) + 4 * (1 - its)
 
 
 def _exchanged(box: Box, place: str, other: Box, rest: Sequence[Box]) -> _Priced | None:
@@ -81,14 +84,16 @@ def _exchanged(box: Box, place: str, other: Box, rest: Sequence[Box]) -> _Priced
     )
 
 
-def _beside(box: Box, place: str, other: Box, rest: Sequence[Box], scales: tuple[float, float]) -> Iterator[_Priced]:
+def _beside(
+    box: Box, place: str, other: Box, rest: Sequence[Box], scales: tuple[float, float], price: float
+) -> Iterator[_Priced]:
     axis, sense = _AXIS[place]
     a, b = _scaled(box, scales[0]), _scaled(other, scales[1])
     if _side(a, axis) + _side(b, axis) > 1 - 3 * EDGE + 1e-6 and scales != (_SCALES[-1], _SCALES[-1]):
         return
     b = _given_way(b, axis, sense, _side(a, axis))
     at = _low(b, axis) - EDGE - _side(a, axis) if sense < 0 else _low(b, axis) + _side(b, axis) + EDGE
-    price = _price_of(*scales) + _SHIFT * _distance(b, other) + 10 * _hidden(b, rest)
+    price += (_ANEW if b != other else 0.0) + _SHIFT * _distance(b, other) + 10 * _hidden(b, rest)
     for slide in _SLIDES:
         moved = _set(a, axis, at, b.centre[1 - axis] + slide - _side(a, 1 - axis) / 2)
         aside = abs(moved.centre[1 - axis] - b.centre[1 - axis])

@@ -9,6 +9,8 @@ from imagewright.schemas import Box, PlaceName
 EDGE = 0.02
 """The margin that boxes keep from the edge of the canvas and from one another."""
 MIN_SIDE = 0.06
+_MARGIN, _MAIN = 0.1, 0.5
+"""How far centres lie apart along an axis, as a share of both sides, and how much of their distance runs along it."""
 _MAX_SIDE = 1 - 2 * EDGE
 _STEP = 0.05
 """By how much a growth is taken back until nothing is in the way."""
@@ -143,3 +145,15 @@ def holds(relation: str, a: Box, b: Box) -> bool:
     """Whether ``a`` still stands in ``relation`` to ``b`` by their centres; True where centres cannot tell."""
     (ax, ay), (bx, by) = a.centre, b.centre
     return {"left": ax < bx, "right": ax > bx, "above": ay < by, "below": ay > by}.get(relation, True)
+
+
+def stands_plainly(relation: str, a: Box, b: Box) -> bool:
+    """Whether ``a`` stands in ``relation`` to ``b`` by GenEval's rules for centres; True where centres cannot tell."""
+    (ax, ay), (bx, by) = a.centre, b.centre
+    dx, dy = bx - ax, by - ay
+    sides = {"left": (dx, a.width + b.width), "right": (-dx, a.width + b.width),
+             "above": (dy, a.height + b.height), "below": (-dy, a.height + b.height)}  # fmt: skip
+    if relation not in sides:
+        return True
+    along, both = sides[relation]
+    return along > _MARGIN * both and along >= _MAIN * (dx * dx + dy * dy) ** 0.5

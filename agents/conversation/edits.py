@@ -206,7 +206,7 @@ def _put_beside(things: list[_Thing], number: int, place: PlaceName, beside: int
     if other is None or other is thing:
         raise BadInput(f"the picture has no box {beside} beside this one", "say what it goes beside by its name")
     rest = [one.box for one in things if one not in (thing, other) and not one.gone]
-    thing.box, other.box = arrange.put_beside(thing.box, place, other.box, rest)
+    thing.box, other.box = arrange.put_beside(thing.box, place, other.box, rest, fresh=thing.before is None)
     thing.named, other.named = True, True
     if place in _RELATIONS:
         thing.asked = (place, other)
@@ -328,4 +328,10 @@ def _asked(captions: Sequence[str], members: dict[str, list[_Thing]]) -> Iterato
 
 def _all_hold(relation: str, subjects: Sequence[_Thing], others: Sequence[_Thing]) -> bool:
     still = relation in ("left", "right", "above", "below") or not any(_centre_moved(t) for t in (*subjects, *others))
-    return still and all(geometry.holds(relation, a.box, b.box) for a in subjects for b in others)
+    return still and all(_holds(relation, a, b) for a in subjects for b in others)
+
+
+def _holds(relation: str, a: _Thing, b: _Thing) -> bool:
+    """Of things that stand elsewhere now, only what is plain to see: a hair's breadth to the left is not left of."""
+    moved = _centre_moved(a) or _centre_moved(b)
+    return geometry.stands_plainly(relation, a.box, b.box) if moved else geometry.holds(relation, a.box, b.box)
