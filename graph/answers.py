@@ -6,12 +6,15 @@ from datetime import UTC, datetime
 
 from imagewright.agents.conversation.edits import base_of
 from imagewright.errors import BadInput, Fault
+from imagewright.graph.orders import carry_out
 from imagewright.graph.parts import Parts
+from imagewright.graph.short_answers import tell_briefly, tell_world
 from imagewright.graph.state import State
 from imagewright.graph.why import explain
 from imagewright.intents import (
     Answer,
     BranchIntent,
+    CommandIntent,
     FeedbackIntent,
     Preference,
     PreferenceIntent,
@@ -41,6 +44,8 @@ def answer_intent(parts: Parts, state: State) -> Answer:
         return Answer(text=intent.reason)
     if isinstance(intent, QuestionIntent):
         return Answer(text=_told(parts, state, intent))
+    if isinstance(intent, CommandIntent):
+        return Answer(text=carry_out(parts, state, intent))
     raise Fault(f"answer was reached with an intent to {intent.kind}")
 
 
@@ -69,6 +74,10 @@ def _told(parts: Parts, state: State, intent: QuestionIntent) -> str:
     if intent.topic == "preferences":
         wishes = [f"{w.kind} {w.text}{'' if w.on else ' (off)'}" for w in state.preferences]
         return "; ".join(wishes) or "no preferences are noted"
+    if intent.topic == "world":
+        return tell_world(parts)
     if not intent.base:
         return "there is no picture yet"
+    if short := tell_briefly(parts, state, intent):
+        return short
     return explain(parts.runs.trace(intent.base), intent.topic)

@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from imagewright.agents.conversation.edits import base_of
+from imagewright.agents.critic.verdict import failed_checks
 from imagewright.graph.parts import Parts
 from imagewright.graph.repairs.ladder import next_seed
+from imagewright.graph.repairs.own import follow_drawn
 from imagewright.graph.repairs.tried import list_tried
 from imagewright.graph.state import Attempt, State
 from imagewright.intents import CreateIntent, EditIntent, Reference, Settled, VaryIntent
@@ -85,6 +87,9 @@ def turn_of(state: State, made: Round) -> Reference:
         number=before_vary(state) + 1,
         parsed=planned.parsed if planned else ParsedPrompt(),
         layout=made.layout,
+        drawn=follow_drawn(made),
+        faults=failed_checks(made.verdict.checks) if made.verdict else (),
+        borne=made.verdict.borne if made.verdict else (),
         focus=settled.focus if settled else (),
         tried=list_tried(base(state), state.rounds),
     )

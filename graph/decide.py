@@ -55,6 +55,8 @@ def read_request(state: State, parts: Parts) -> Update:
         notes = (*notes, *((assumption,) if assumption else ()))
         if not wants_picture(intent):
             raise BadInput(f"{said[:80]!r} asks for no picture", "say it in a conversation: imagewright chat")
+    if intent.read_as:
+        notes = (*notes, f"read as: {intent.read_as}")
     if not wants_picture(intent):
         return {"intent": intent}
     settled = add_wishes(settle(intent, state.references), intent, state.preferences)

@@ -17,6 +17,7 @@ from imagewright.graph.budget import ground, insist_on_room, nothing_made, pick_
 from imagewright.graph.choose import governing, placing
 from imagewright.graph.events import flow_in_words, say_verdict, tell, tell_node, tell_notes
 from imagewright.graph.parts import Parts
+from imagewright.graph.repairs import own
 from imagewright.graph.repairs import polish as polishing
 from imagewright.graph.repairs.ladder import refine_attempt
 from imagewright.graph.repairs.tried import list_tried
@@ -178,7 +179,8 @@ def critique(state: State, parts: Parts) -> Update:
     tried = tuple(_answered(state.rounds, last.flow))
     parsed = _there(state.planned, "plan").parsed
     critic = parts.critic(parts.catalogue.flow(last.flow))
-    verdict = critic.judge(parts.store.open(last.image), _settled(state).prompt, parsed, last.layout, tried)
+    judged_so = critic.judge(parts.store.open(last.image), _settled(state).prompt, parsed, last.layout, tried)
+    verdict = own.narrow_to_edit(state, judged_so)
     tell(RunEvent(kind="verdict", run=state.run, text=say_verdict(verdict), image=last.image))
     rounds = (*state.rounds[:-1], last.model_copy(update={"verdict": verdict}))
     judged = state.model_copy(update={"rounds": rounds})
@@ -186,6 +188,7 @@ def critique(state: State, parts: Parts) -> Update:
     silent = why_unchecked(verdict)
     notes = [f"stopped: {reason}; the best picture is delivered"] if reason else []
     notes += [f"the picture was not checked: {silent}"] if silent else []
+    notes += own.list_borne(state, verdict)
     beauty, more = polishing.judge_polish(judged, parts)
     return {"rounds": rounds, "stopped": reason, "notes": _noted(state, *notes, *more), **beauty}
 

@@ -11,13 +11,19 @@ from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field
 
-from imagewright.schemas import Layout, ParsedPrompt, PlaceName, Region, Value
+from imagewright.schemas import Check, Layout, ParsedPrompt, PlaceName, Region, Value
 from imagewright.values import Tagged
 from imagewright.verdicts import Repair, load_repairs
 
-IntentKind = Literal["create", "edit", "vary", "undo", "branch", "question", "feedback", "preference", "unclear"]
-EditOp = Literal["recolour", "resize", "move", "add", "remove", "replace", "background", "style"]
-Topic = Literal["flow", "layout", "seed", "prompt", "verdict", "cost", "picture", "preferences", ""]
+IntentKind = Literal[
+    "create", "edit", "vary", "undo", "branch", "question", "feedback", "preference", "command", "unclear"
+]
+EditOp = Literal["recolour", "resize", "move", "swap", "flip", "add", "remove", "replace", "background", "style"]
+Topic = Literal[
+    "flow", "layout", "seed", "prompt", "verdict", "cost", "picture", "preferences", "world", "change", "colour",
+    "sureness", "look", "",
+]  # fmt: skip
+CommandName = Literal["help", "save", "cannot"]
 IdeaKind = Literal[
     "brighter", "darker", "more contrast", "softer contrast", "richer colours", "calmer colours", "lower angle",
     "higher angle", "closer", "wider", "soft light", "golden light", "mist",
@@ -89,10 +95,21 @@ class Reference(Value):
     """Whether it is on the present line of the conversation; False after an undo or a branch left it behind."""
     parsed: ParsedPrompt = ParsedPrompt()
     layout: Layout | None = None
+    drawn: Layout | None = None
+    """The layout with each box where its thing was seen; None where nobody looked."""
+    faults: tuple[Check, ...] = ()
+    """What was wrong with it when it was delivered."""
+    borne: tuple[Check, ...] = ()
+    """What was wrong with a picture that it was changed from, and is so still; told before."""
     focus: tuple[int, ...] = ()
     """The boxes that the edit which led here changed: what "it" means."""
     tried: tuple[Tried, ...] = ()
     """What was tried to put the picture right, in this turn and in those that it was changed from."""
+
+    @property
+    def shown(self) -> Layout | None:
+        """Where things are: as they were seen, else as they were planned."""
+        return self.drawn or self.layout
 
 
 class Edit(Tagged):
@@ -142,6 +159,12 @@ class MoveEdit(BoxesEdit):
     """The box that ``place`` is relative to."""
 
 
+class SwapEdit(BoxesEdit):
+    """The two boxes change places: each stands where the other stood."""
+
+    op: Literal["swap"] = "swap"
+
+
 class RemoveEdit(BoxesEdit):
     """Gone."""
 
@@ -168,6 +191,14 @@ class AddEdit(Edit):
     beside: int | None = None
 
 
+class FlipEdit(Edit):
+    """All things mirrored: what stood on the left stands on the right."""
+
+    op: Literal["flip"] = "flip"
+    upright: bool = False
+    """Whether top and bottom change places instead."""
+
+
 class BackgroundEdit(Edit):
     """Another background."""
 
@@ -185,7 +216,16 @@ class StyleEdit(Edit):
 
 
 AnyEdit = Annotated[
-    RecolourEdit | ResizeEdit | MoveEdit | RemoveEdit | ReplaceEdit | AddEdit | BackgroundEdit | StyleEdit,
+    RecolourEdit
+    | ResizeEdit
+    | MoveEdit
+    | SwapEdit
+    | FlipEdit
+    | RemoveEdit
+    | ReplaceEdit
+    | AddEdit
+    | BackgroundEdit
+    | StyleEdit,
     Field(discriminator="op"),
 ]
 
@@ -208,6 +248,8 @@ class Intent(Tagged):
 
     kind: IntentKind
     decided_by: str = "rules"
+    read_as: str = ""
+    """What a misspelt saying was taken for; empty where it was read as it stands."""
 
 
 class CreateIntent(Intent):
@@ -259,6 +301,8 @@ class QuestionIntent(PictureIntent):
 
     kind: Literal["question"] = "question"
     topic: Topic = ""
+    about: str = ""
+    """The thing that is asked about, where one is named."""
 
 
 class FeedbackIntent(PictureIntent):
@@ -275,6 +319,15 @@ class PreferenceIntent(Intent):
     preference: Preference
 
 
+class CommandIntent(PictureIntent):
+    """An order that makes no picture; or one that cannot be carried out here."""
+
+    kind: Literal["command"] = "command"
+    name: CommandName
+    text: str = ""
+    """Of ``save`` the file's name; of ``cannot`` why not, with what can be done."""
+
+
 class UnclearIntent(Intent):
     """Nothing that can be done as it was said."""
 
@@ -287,7 +340,7 @@ class UnclearIntent(Intent):
 
 AnyIntent = Annotated[
     CreateIntent | EditIntent | VaryIntent | UndoIntent | BranchIntent | QuestionIntent | FeedbackIntent
-    | PreferenceIntent | UnclearIntent,
+    | PreferenceIntent | CommandIntent | UnclearIntent,
     Field(discriminator="kind"),
 ]  # fmt: skip
 

@@ -16,6 +16,7 @@ from imagewright.geometry import Rectangle
 from imagewright.values import Value as Value
 from imagewright.verdicts import AnyRepair
 from imagewright.verdicts import Check as Check
+from imagewright.verdicts import Detection as Detection
 from imagewright.verdicts import Repair as Repair
 from imagewright.verdicts import Verdict as Verdict
 
@@ -275,19 +276,6 @@ class Plan(Value):
 
 
 # --- pictures -------------------------------------------------------------------------------
-
-
-class Detection(Rectangle, Value):
-    """One thing that a detector saw."""
-
-    object: str
-    attributes: tuple[str, ...] = ()
-    """What the detector can tell of it: its colour, for mini's."""
-    score: float
-    x: float
-    y: float
-    width: float
-    height: float
 
 
 class Region(Rectangle, Value):

@@ -14,12 +14,26 @@ from pydantic import SerializeAsAny
 
 from imagewright import registry
 from imagewright.errors import Fault
+from imagewright.geometry import Rectangle
 from imagewright.values import Tagged, Value
 
 NOT_JUDGED = "not judged"
 """How the detail of a check begins that a critic cannot answer; it passes and does not count."""
 INFORMATIONAL = frozenset({"layout"})
 """Checks that are told and do not count: a picture may be right without keeping to the plan."""
+
+
+class Detection(Rectangle, Value):
+    """One thing that a detector saw."""
+
+    object: str
+    attributes: tuple[str, ...] = ()
+    """What the detector can tell of it: its colour, for mini's."""
+    score: float
+    x: float
+    y: float
+    width: float
+    height: float
 
 
 class Check(Value):
@@ -102,3 +116,7 @@ class Verdict(Value):
     nearer: AnyRepair | None = None
     """Where nothing but form is doubted: the close-up of the thing that is least plain to see."""
     decided_by: str = "detector"
+    drawn: tuple[Detection | None, ...] = ()
+    """For each box of the layout where its thing was seen, None where it was not; empty where nobody looked so."""
+    borne: tuple[Check, ...] = ()
+    """After an edit: what was wrong elsewhere before it, and is so still. Told once; neither counted nor mended."""

@@ -27,10 +27,10 @@ RECOLOUR = (
     rf"(?P<t>.+?) (?:should|must|ought to|needs to|has to|could) be {COLOUR}(?: instead)?",
     rf"(?P<t>(?:the|all|both|every|it|this|that|left|right|\w+ one).*?) (?:is |are |in |to )?{COLOUR}(?: instead)?",
     rf"(?:give (?P<t>.+?) (?:a )?{COLOUR} colou?r)",
-    rf"{COLOUR}(?: instead)?",
+    rf"(?:in |all |all in )?{COLOUR}(?: instead)?",
     rf"(?:a )?{COLOUR} (?P<t>[\w -]+?) instead(?: of .+)?",
     rf"(?:could|can|would|should|may) (?P<t>.+?) be {COLOUR}",
-    rf"(?P<t>[\w-]+):? (?:in )?{COLOUR}",
+    rf"(?P<t>(?!in\b|all\b|with\b|to\b)[\w-]+):? (?:in )?{COLOUR}",
 )
 BACKGROUND_CHANGE = (
     rf"(?:{MAKE} )?{GROUND} (?:to |into |in |be |should be |is )?(?:a )?{PAPER}(?: instead)?",
@@ -50,8 +50,10 @@ REMOVE = (
     r"i (?:don't|do not|dont) (?:want|need|like) (?P<t>(?:the|that|those|these|this) .+)",
     r"(?P<t>one) (?:fewer|less) (?P<n>.+)",
     r"leave (?P<t>.+?) out(?: of (?:it|the picture))?",
+    r"there (?:should|must) (?:be no|not be (?:any|an?)) (?P<t>.+)",
 )
 REPLACE = (
+    r"instead of (?P<t>(?:an?|the) .+?),? (?:i want|i'd like|draw|put|use|make|have) (?P<n>an? .+)",
     r"(?:replace|swap|exchange|substitute|switch) (?P<t>.+?) (?:with|by|for) (?P<n>.+)",
     rf"(?:turn|change|transform|convert|make) (?P<t>.+?) (?:into|to|to be|be) (?P<n>{NEW})",
     r"make (?P<t>(?:the|that|this|it|both|all|each|left|right)\b.*?) (?P<n>an? .+)",
@@ -59,6 +61,8 @@ REPLACE = (
     r"instead of (?P<t>.+?),? (?:(?:draw|put|use|make|have|with|i want) )?(?P<n>.+)",
     r"(?P<t>(?:the|that|this|it) ?.*?) (?:should|must|could) be (?P<n>an? .+?)(?: instead)?",
     r"(?P<n>an? .+?) instead",
+    r"(?:change|turn|transform|convert) (?P<t>[\w ]+?) (?:in)?to (?P<n>[a-z][\w -]*)",
+    r"(?:change|replace|swap) (?P<t>(?:the |my )?[\w ]+?) (?:for|with) (?P<n>[a-z][\w -]*)",
 )
 ADD = (
     rf"(?:and |also )?(?:add|put|place|include|insert|bring in|throw in)(?: in)?(?: also)? (?P<n>{NEW})",
@@ -68,6 +72,7 @@ ADD = (
     r"(?:(?:draw|give (?:me|it|us)|show|i want|i need|i'd like|get|have) )?(?P<n>(?:another|one more|two more|"
     r"three more|\d more|more|an extra|one extra|an additional|a few more|a second|a third) .+)",
     r"add (?P<n>\w[\w -]*)",
+    rf"(?P<n>(?:an?|one|two|three|another) [\w -]+? (?:{RELATION}) (?:it|them|that|this))",
 )
 RESIZE = (
     rf"(?:make|scale|blow|let|have|draw|get|grow|turn|i want) (?P<t>.+?) (?:be |become |up |down )?{SIZE_CHANGE}",
@@ -103,8 +108,23 @@ MOVE = (
     rf"leftwards?|rightwards?)(?: {AMOUNT})?",
 )
 SWAP = (
+    r"(?P<t>(?:the |let the )?.+?) and (?P<u>.+?) (?:should |must |could )?(?:trade|swap|switch|exchange|change) "
+    r"(?:their )?"
+    r"(?:places|positions|sides)",
     r"(?:swap|switch|exchange)(?: the)?(?: (?:places|positions) of)? (?P<t>.+?) (?:and|with) (?P<u>.+?)(?:'s "
     r"places)?(?: around| over)?",
+)
+DARKER = (
+    rf"{MAKE} (?P<t>(?!it\b|this\b|everything\b|the (?:picture|image|scene|whole)\b).+?) (?:{AMOUNT} |even |"
+    rf")(?P<d>darker|lighter|brighter|paler)(?: {AMOUNT})?"
+)
+MOOD = (
+    rf"(?:{MAKE} (?:it|this|that|everything|the (?:whole )?(?:picture|image|scene)) )?(?:look )?(?:{AMOUNT} |even "
+    rf"|)(?:be )?"
+    r"(?P<m>darker|brighter|lighter|warmer|cooler|moodier|softer|more colou?rful|more vivid|more vibrant|more contrast|"
+    r"less contrast|more saturated|less saturated|more saturation|more dramatic)(?: please)?",
+    r"(?:add|give it|i want|with|use) (?P<m>more contrast|less contrast|more saturation|more colou?r|warmer "
+    r"colou?rs|more light)",
 )
 SAME = re.compile(
     r"(?:(?:exactly )?the same(?: (?:picture|image|scene|one|thing|again))?|same(?: (?:picture|image|scene|one|"

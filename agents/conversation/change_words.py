@@ -14,7 +14,8 @@ AMOUNT = (
 )
 BETTER = r"(?:bigger|larger|smaller|tinier|huger|taller|wider)"
 SIZE_CHANGE = (
-    r"(?:(?:much|far|way|a lot|a bit|a little|a little bit|slightly|somewhat|even|considerably|even more) )?"
+    r"(?:(?:by )?(?P<pc>\d{1,3}) ?(?:%|percent) )?(?:(?:much|far|way|a lot|a bit|a little|a little bit|slightly|"
+    r"somewhat|even|considerably|even more) )?"
     r"(?P<s>(?:twice|three times|half|two times|double|1\.5 times|four times)(?: as (?:big|large|small|wide|tall)|"
     r" (?:the|its|their) size| bigger| larger)?|"
     r"bigger|larger|smaller|tinier|tiny|huge|giant|big|large|small|little|enormous|massive|grow|shrink|taller|"
@@ -67,6 +68,9 @@ def read_factor(groups: Mapping[str, str | None]) -> float | None:
     if too := groups.get("too"):
         return 1.4 if re.search(r"small|little|tiny", too) else 0.7
     word = groups.get("s") or groups.get("w") or ""
+    if share := groups.get("pc"):
+        smaller = _SIZES.get(word, 1.0) < 1
+        return min(max(1 + int(share) / 100 * (-1 if smaller else 1), 0.2), 5.0)
     for times, factor in _TIMES:
         if word.startswith(times):
             return 1 / factor if word.endswith("as small") else factor

@@ -19,6 +19,7 @@ from imagewright.agents.conversation.change_words import (
     relation_of,
     way_of,
 )
+from imagewright.agents.conversation.group_edits import read_arrangement, read_count, read_exchange, read_likeness
 from imagewright.agents.conversation.targets import NotThere, Unsure, find_boxes
 from imagewright.agents.reading import lexicon, nouns, styling
 from imagewright.agents.reading.parse import parse_prompt
@@ -34,6 +35,7 @@ from imagewright.intents import (
     ReplaceEdit,
     ResizeEdit,
     StyleEdit,
+    SwapEdit,
 )
 from imagewright.schemas import ParsedGroup, PlaceName
 
@@ -56,15 +58,17 @@ def read_edits(said: str, picture: Reference) -> tuple[AnyEdit, ...]:
     return (_each(parts, picture, same) if len(parts) > 1 else ()) or _one(rest, picture, same)
 
 
-_PART = re.compile(r",? (?:and then|and also|(?<!black )and|then|but)(?: please)? |[,;] ?")
+_PART = re.compile(r",? (?:and then|and also|(?<!black )and|then|but)(?: please)? |[,;] ?|[.!] +")
+_VERB = re.compile(r"(?:change|turn|make|paint|move|put|remove|delete|add|replace|swap|colou?r)\b")
 
 
 def _each(parts: Sequence[str], picture: Reference, same: bool) -> tuple[AnyEdit, ...]:
     """The edits of a saying of several parts; none where one of them is no edit by itself. "it" is what went before."""
     found: tuple[AnyEdit, ...] = ()
+    verb = _VERB.match(parts[0])
     for part in parts:
         try:
-            one = _one(part, picture, same)
+            one = _part_of(part, picture, same, verb[0] if verb else "", bool(found))
         except NotThere:
             return ()
         if not one:
@@ -73,6 +77,19 @@ def _each(parts: Sequence[str], picture: Reference, same: bool) -> tuple[AnyEdit
         last = one[-1]
         picture = picture.model_copy(update={"focus": (isinstance(last, BoxesEdit) and last.boxes) or picture.focus})
     return found
+
+
+def _part_of(part: str, picture: Reference, same: bool, verb: str, later: bool) -> tuple[AnyEdit, ...]:
+    """One part; after the first, "triangle to square" takes the first one's verb, and "a white star" is added."""
+    try:
+        if found := _one(part, picture, same):
+            return found
+    except NotThere:
+        if not later or not verb:
+            raise
+    if later and verb and (found := _one(f"{verb} {part}", picture, same)):
+        return found
+    return _one(f"add {part}", picture, same) if later and re.match(r"(?:an?|one|two|three|four|five) ", part) else ()
 
 
 def _one(said: str, picture: Reference, same: bool) -> tuple[AnyEdit, ...]:
@@ -114,7 +131,8 @@ def _background(said: str, picture: Reference, same: bool) -> tuple[AnyEdit, ...
     if scene and led and not _shown(body, picture):
         return (BackgroundEdit(text=parsed.background),)
     if time := re.fullmatch(
-        r"(?:make it |let it be )?(night|nighttime|daytime|sunset|sunrise|dusk|dawn|winter|summer|autumn|spring|"
+        r"(?:make it |let it be )?(?:look )?(?:a bit )?(?:more )?(?:like )?(?:an? |the )?(night|nighttime|daytime|"
+        r"sunset|sunrise|dusk|dawn|winter|summer|autumn|spring|"
         r"snowy|rainy|foggy|stormy)",
         said,
     ):
@@ -129,20 +147,25 @@ _TIMES = {"night": "at night", "nighttime": "at night", "daytime": "in daylight"
 
 def _shown(text: str, picture: Reference) -> bool:
     """Whether a word of ``text`` is the name of a thing in the picture."""
-    names = {box.object for box in picture.layout.boxes} if picture.layout else set()
+    names = {box.object for box in picture.shown.boxes} if picture.shown else set()
     return any(nouns.singular(word) in names for word in re.findall(r"[\w-]+", text))
 
 
 def _style(said: str, picture: Reference, same: bool) -> tuple[AnyEdit, ...]:
     if re.fullmatch(r"(?:make it |in |all |turn it |now )*black and white", said):
         return (StyleEdit(text="black and white"),)
+    for found in _match(patterns.MOOD, said):
+        return (StyleEdit(text=found["m"]),)
     parsed = parse_prompt(said)
     if not parsed.style or parsed.groups or parsed.background or parsed.negative:
         return ()
-    return (StyleEdit(text=styling.bare(parsed.style[0])),)
+    text = styling.bare(parsed.style[0])
+    return () if re.search(r"\b(?:looks?|less|not|it|them)\b", text) else (StyleEdit(text=text),)
 
 
 def _recolour(said: str, picture: Reference, same: bool) -> tuple[AnyEdit, ...]:
+    if found := re.fullmatch(patterns.DARKER, said):
+        return _shaded(find_boxes(_bare(found["t"]), picture), found["d"], picture)
     missing = None
     for found in _match(patterns.RECOLOUR, said):
         target = found.groupdict().get("t") or "it"
@@ -157,6 +180,17 @@ def _recolour(said: str, picture: Reference, same: bool) -> tuple[AnyEdit, ...]:
     if missing:
         raise missing
     return ()
+
+
+def _shaded(boxes: Sequence[int], way: str, picture: Reference) -> tuple[AnyEdit, ...]:
+    """ "darker": each thing in the dark shade of its own colour; one that has none is dark."""
+    shade = "dark" if way == "darker" else "light"
+    edits: dict[str, list[int]] = {}
+    for number in boxes:
+        attributes = picture.shown.boxes[number].attributes if picture.shown else ()
+        colour = next((word for word in attributes if word.split()[-1] in lexicon.KNOWN_COLOURS), "")
+        edits.setdefault(f"{shade} {colour.split()[-1]}" if colour else shade, []).append(number)
+    return tuple(RecolourEdit(boxes=tuple(numbers), text=text) for text, numbers in edits.items())
 
 
 def _names_a_new_thing(target: str) -> bool:
@@ -182,14 +216,8 @@ def _swap(said: str, picture: Reference, same: bool) -> tuple[AnyEdit, ...]:
             first, second = find_boxes(found["t"], picture), find_boxes(found["u"], picture)
         except NotThere:
             return ()
-        assert picture.layout is not None
         if len(first) == len(second) == 1 and first != second:
-            (ax, ay), (bx, by) = (picture.layout.boxes[n[0]].centre for n in (first, second))
-            across, down = round(bx - ax, 4), round(by - ay, 4)
-            return (
-                MoveEdit(boxes=first, across=across, down=down),
-                MoveEdit(boxes=second, across=-across, down=-down),
-            )
+            return (SwapEdit(boxes=(*first, *second)),)
     return ()
 
 
@@ -200,7 +228,7 @@ def _replace(said: str, picture: Reference, same: bool) -> tuple[AnyEdit, ...]:
         if group is None or (target and re.search(r"\b(?:background|backdrop)\b", target)):
             continue
         boxes = find_boxes(_bare(target or "it"), picture)
-        return (ReplaceEdit(boxes=boxes, text=_caption(group, picture, boxes)),)
+        return (ReplaceEdit(boxes=boxes, text=_caption(group, picture, boxes, target or "")),)
     other = re.fullmatch(r"(?:it'?s |make it |draw )?(an? .+)", said) if same else None
     group = _thing(other[1]) if other else None
     if group is None or _shown(group.object, picture):
@@ -214,14 +242,18 @@ def _thing(text: str) -> ParsedGroup | None:
     return parsed.groups[0] if len(parsed.groups) == 1 and not parsed.negative else None
 
 
-def _caption(group: ParsedGroup, picture: Reference, boxes: Sequence[int]) -> str:
-    """What a replaced thing is called: a thing of no colour takes over the old one's where it has a single one."""
+def _caption(group: ParsedGroup, picture: Reference, boxes: Sequence[int], target: str) -> str:
+    """What a replaced thing is called: a thing of no colour takes over the old one's single one, where it suits it.
+
+    It suits plain shapes, and anything where the old thing was called by it: "change the red house into a boat".
+    """
     colours = (
-        {a for n in boxes for a in picture.layout.boxes[n].attributes if a in lexicon.KNOWN_COLOURS}
-        if picture.layout
+        {a for n in boxes for a in picture.shown.boxes[n].attributes if a in lexicon.KNOWN_COLOURS}
+        if picture.shown
         else set()
     )
-    if group.attributes or len(colours) != 1 or group.object not in _SHAPED:
+    named = any(colour in target.split() for colour in colours)
+    if group.attributes or len(colours) != 1 or not (named or group.object in _SHAPED):
         return group.caption
     body = f"{colours.pop()} {group.object}"
     return f"{nouns.article(body)} {body}"
@@ -249,7 +281,7 @@ def _add(said: str, picture: Reference, same: bool) -> tuple[AnyEdit, ...]:
 
 def _like_those(group: ParsedGroup, picture: Reference) -> str:
     """The caption of a new thing: one without adjectives looks like those that are there, where they are alike."""
-    alike = {box.caption for box in picture.layout.boxes if box.object == group.object} if picture.layout else set()
+    alike = {box.caption for box in picture.shown.boxes if box.object == group.object} if picture.shown else set()
     return alike.pop() if not group.attributes and len(alike) == 1 else group.caption
 
 
@@ -312,6 +344,9 @@ def _moved(groups: dict[str, str | None], said: str, picture: Reference) -> tupl
 
 
 _Reader = Callable[[str, Reference, bool], tuple[AnyEdit, ...]]
-_READERS: tuple[_Reader, ...] = (_background, _style, _swap, _recolour, _resize, _move, _replace, _remove, _add)
+_READERS: tuple[_Reader, ...] = (
+    read_count, read_exchange, read_arrangement, read_likeness,
+    _background, _style, _swap, _recolour, _resize, _move, _replace, _remove, _add,
+)  # fmt: skip
 
 __all__ = ["NotThere", "Unsure", "read_edits", "strip_same"]

@@ -6,10 +6,12 @@ from collections.abc import Iterator, Sequence
 
 from imagewright.schemas import Box, PlaceName
 
-_EDGE = 0.02
+EDGE = 0.02
 """The margin that boxes keep from the edge of the canvas and from one another."""
-_MIN_SIDE = 0.06
-_MAX_SIDE = 1 - 2 * _EDGE
+MIN_SIDE = 0.06
+_MARGIN, _MAIN = 0.1, 0.5
+"""How far centres lie apart along an axis, as a share of both sides, and how much of their distance runs along it."""
+_MAX_SIDE = 1 - 2 * EDGE
 _STEP = 0.05
 """By how much a growth is taken back until nothing is in the way."""
 _PLACES: dict[str, tuple[float | None, float | None]] = {
@@ -28,39 +30,57 @@ _PLACES: dict[str, tuple[float | None, float | None]] = {
 """Where on the canvas, from 0 (left, top) to 1; None keeps where it is."""
 
 
+def put_at(box: Box, x: float, y: float) -> Box:
+    """``box`` with its top left corner at ``x, y``, pulled inside the canvas."""
+    return box.move_to(x, y, EDGE)
+
+
 def shift(box: Box, across: float, down: float) -> Box:
     """``box`` moved, as far as the canvas goes."""
-    return box.move_to(box.x + across, box.y + down, _EDGE)
+    return put_at(box, box.x + across, box.y + down)
+
+
+def shift_clear(box: Box, across: float, down: float, others: Sequence[Box]) -> Box:
+    """``box`` moved that way as far as ``others`` leave free, a tenth at least; else all the way."""
+    ahead = [other for other in others if not overlaps(box, [other])]
+    for share in (1.0, 0.8, 0.6, 0.45, 0.3, 0.2, 0.1):
+        moved = shift(box, across * share, down * share)
+        if not overlaps(moved, ahead):
+            return moved
+    return shift(box, across, down)
+
+
+def centre(box: Box, x: float, y: float) -> Box:
+    """``box`` with its centre at ``x, y``, pulled inside the canvas."""
+    return box.centre_at(x, y, EDGE)
 
 
 def place_box(box: Box, place: PlaceName) -> Box:
     """``box`` at a place of the canvas; where it is for a word that names none."""
     across, down = _PLACES.get(place, (None, None))
-    x = box.x if across is None else _EDGE + across * (1 - 2 * _EDGE - box.width)
-    y = box.y if down is None else _EDGE + down * (1 - 2 * _EDGE - box.height)
-    return box.move_to(x, y, _EDGE)
+    x = box.x if across is None else EDGE + across * (1 - 2 * EDGE - box.width)
+    y = box.y if down is None else EDGE + down * (1 - 2 * EDGE - box.height)
+    return put_at(box, x, y)
 
 
-def beside(box: Box, place: PlaceName, other: Box) -> Box | None:
-    """``box`` in a place relative to ``other``; None where the canvas has no room for it there."""
-    x, y = (other.centre[0] - box.width / 2, other.centre[1] - box.height / 2)
-    if place == "inside":
-        return box.centre_at(*other.centre, _EDGE)
-    if place in ("left", "right"):
-        x = other.x - _EDGE - box.width if place == "left" else other.right + _EDGE
-    elif place in ("above", "top", "below", "bottom"):
-        y = other.y - _EDGE - box.height if place in ("above", "top") else other.bottom + _EDGE
-    else:
-        rooms = [beside(box, side, other) for side in ("right", "left", "above", "below")]
-        return next((room for room in rooms if room is not None), None)
-    fits = -1e-9 <= x <= 1 - box.width + 1e-9 and -1e-9 <= y <= 1 - box.height + 1e-9
-    inside = box.move_to(x, y, _EDGE)
-    return inside if fits or not inside.overlaps_any([other]) else None
+def mirror(box: Box, *, upright: bool = False) -> Box:
+    """``box`` on the other side of the canvas: of its middle line, or of the level one where ``upright``."""
+    if upright:
+        return put_at(box, box.x, 1 - box.y - box.height)
+    return put_at(box, 1 - box.x - box.width, box.y)
 
 
 def exchange(box: Box, other: Box) -> tuple[Box, Box]:
-    """Each with the other's centre."""
-    return box.centre_at(*other.centre, _EDGE), other.centre_at(*box.centre, _EDGE)
+    """Each with the other's centre, smaller where the canvas has no room for it there."""
+    return _centred_on(box, other), _centred_on(other, box)
+
+
+def _centred_on(box: Box, other: Box) -> Box:
+    x, y = other.centre
+    width, height = 2 * min(x, 1 - x) - 2 * EDGE, 2 * min(y, 1 - y) - 2 * EDGE
+    share = max(min(1.0, width / box.width, height / box.height), 0.4)
+    sized = {"width": round(box.width * share, 4), "height": round(box.height * share, 4)}
+    return centre(box.model_copy(update=sized), x, y)
 
 
 def resize(box: Box, factor: float, others: Sequence[Box]) -> Box:
@@ -71,7 +91,7 @@ def resize(box: Box, factor: float, others: Sequence[Box]) -> Box:
     """
     for wanted in _factors(factor):
         for candidate in _grown(box, wanted):
-            if not candidate.overlaps_any(others):
+            if not overlaps(candidate, others):
                 return candidate
     return next(_grown(box, factor))
 
@@ -84,34 +104,50 @@ def _factors(factor: float) -> Iterator[float]:
 
 
 def _grown(box: Box, factor: float) -> Iterator[Box]:
-    width = min(max(box.width * factor, _MIN_SIDE), _MAX_SIDE)
-    height = min(max(box.height * factor, _MIN_SIDE), _MAX_SIDE)
+    width = min(max(box.width * factor, MIN_SIDE), _MAX_SIDE)
+    height = min(max(box.height * factor, MIN_SIDE), _MAX_SIDE)
     sized = box.model_copy(update={"width": round(width, 4), "height": round(height, 4)})
     for across in (0.5, 0.0, 1.0):
         for down in (0.5, 1.0, 0.0):
-            yield sized.move_to(box.x - across * (width - box.width), box.y - down * (height - box.height), _EDGE)
+            yield put_at(sized, box.x - across * (width - box.width), box.y - down * (height - box.height))
 
 
 def free_place(width: float, height: float, others: Sequence[Box], like: Box) -> Box:
     """Where a new box fits: the first free cell of a grid, shrunk in steps until there is one."""
     for shrink in (1.0, 0.85, 0.7, 0.55, 0.4):
         sized = like.model_copy(
-            update={"width": max(width * shrink, _MIN_SIDE), "height": max(height * shrink, _MIN_SIDE)}
+            update={"width": max(width * shrink, MIN_SIDE), "height": max(height * shrink, MIN_SIDE)}
         )
         for candidate in _cells(sized):
-            if not candidate.overlaps_any(others):
+            if not overlaps(candidate, others):
                 return candidate
-    return like.model_copy(update={"width": width, "height": height}).centre_at(0.5, 0.5, _EDGE)
+    return like.model_copy(update={"width": width, "height": height}).centre_at(0.5, 0.5, EDGE)
 
 
 def _cells(box: Box) -> Iterator[Box]:
     for down in (0.5, 0.0, 1.0, 0.25, 0.75):
         for across in (0.5, 1.0, 0.0, 0.75, 0.25):
-            x, y = (_EDGE + share * (1 - 2 * _EDGE - side) for share, side in ((across, box.width), (down, box.height)))
-            yield box.move_to(x, y, _EDGE)
+            yield put_at(box, EDGE + across * (1 - 2 * EDGE - box.width), EDGE + down * (1 - 2 * EDGE - box.height))
+
+
+def overlaps(box: Box, others: Sequence[Box]) -> bool:
+    """Whether ``box`` shares area with any of ``others``."""
+    return box.overlaps_any(others)
 
 
 def holds(relation: str, a: Box, b: Box) -> bool:
     """Whether ``a`` still stands in ``relation`` to ``b`` by their centres; True where centres cannot tell."""
-    across, down = a.displacement(b)
-    return {"left": across > 0, "right": across < 0, "above": down > 0, "below": down < 0}.get(relation, True)
+    (ax, ay), (bx, by) = a.centre, b.centre
+    return {"left": ax < bx, "right": ax > bx, "above": ay < by, "below": ay > by}.get(relation, True)
+
+
+def stands_plainly(relation: str, a: Box, b: Box) -> bool:
+    """Whether ``a`` stands in ``relation`` to ``b`` by GenEval's rules for centres; True where centres cannot tell."""
+    (ax, ay), (bx, by) = a.centre, b.centre
+    dx, dy = bx - ax, by - ay
+    sides = {"left": (dx, a.width + b.width), "right": (-dx, a.width + b.width),
+             "above": (dy, a.height + b.height), "below": (-dy, a.height + b.height)}  # fmt: skip
+    if relation not in sides:
+        return True
+    along, both = sides[relation]
+    return along > _MARGIN * both and along >= _MAIN * (dx * dx + dy * dy) ** 0.5

@@ -13,6 +13,7 @@ from imagewright.intents import (
     AddEdit,
     AnyEdit,
     BackgroundEdit,
+    FlipEdit,
     MoveEdit,
     RecolourEdit,
     Reference,
@@ -20,6 +21,7 @@ from imagewright.intents import (
     ReplaceEdit,
     ResizeEdit,
     StyleEdit,
+    SwapEdit,
 )
 from imagewright.schemas import ParsedPrompt
 
@@ -54,22 +56,22 @@ def _says_no_more(prompt: str, parsed: ParsedPrompt) -> bool:
 
 def _worked_in(text: str, edit: AnyEdit, base: Reference) -> str | None:
     """``text`` with one edit in its words; None where they have no place for it."""
-    if isinstance(edit, MoveEdit | ResizeEdit):
+    if isinstance(edit, MoveEdit | ResizeEdit | SwapEdit | FlipEdit):
         return text
     if isinstance(edit, BackgroundEdit | StyleEdit):
         return f"{text}, {edit.text}"
     if isinstance(edit, AddEdit):
         many = edit.text if edit.count == 1 else f"{number_word(edit.count)} {_plural(edit.text)}"
         return f"{text}, and {many}"
-    bodies = {_body(base.layout.boxes[at].caption) for at in edit.boxes} if base.layout else set()
+    bodies = {_body(base.shown.boxes[at].caption) for at in edit.boxes} if base.shown else set()
     if len(bodies) != 1 or not _all_of_them(base, edit.boxes):
         return None
     return _substituted(text, bodies.pop(), edit)
 
 
 def _all_of_them(base: Reference, boxes: Sequence[int]) -> bool:
-    assert base.layout is not None
-    captions = [box.caption for box in base.layout.boxes]
+    assert base.shown is not None
+    captions = [box.caption for box in base.shown.boxes]
     return all(captions.count(captions[at]) == 1 for at in boxes)
 
 

@@ -5,10 +5,12 @@ Deterministic, and the same for every interpreter. The layout carries over: what
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+from imagewright.agents.conversation import arrange
 from imagewright.agents.conversation import edit_geometry as geometry
+from imagewright.agents.conversation.edit_regions import find_regions
 from imagewright.agents.conversation.edit_words import edit_prompt
 from imagewright.agents.layout.rules import layout_of
 from imagewright.agents.reading import nouns
@@ -21,6 +23,7 @@ from imagewright.intents import (
     BoxesEdit,
     CreateIntent,
     EditIntent,
+    FlipEdit,
     MoveEdit,
     PictureIntent,
     RecolourEdit,
@@ -30,16 +33,16 @@ from imagewright.intents import (
     ResizeEdit,
     Settled,
     StyleEdit,
+    SwapEdit,
     VaryIntent,
 )
-from imagewright.schemas import Box, Layout, ParsedGroup, ParsedPrompt, ParsedRelation, PlaceName, Region
+from imagewright.schemas import Box, Layout, ParsedGroup, ParsedPrompt, ParsedRelation, PlaceName, Region, RelationName
 
-GROW = 0.02
-"""How far beyond its box a thing is redrawn: drawn things overrun their boxes a little."""
+_RELATIONS: tuple[RelationName, ...] = ("left", "right", "above", "below", "near", "inside")
 _LIKE = Box(caption="", object="", x=0.0, y=0.0, width=0.3, height=0.3)
 
 
-@dataclass
+@dataclass(eq=False)
 class _Thing:
     """A box while edits are applied: what it is now, what it was, and the group of the parse that it came from."""
 
@@ -48,6 +51,10 @@ class _Thing:
     group: int | None = None
     place: PlaceName = ""
     gone: bool = False
+    named: bool = False
+    """Whether an edit is about it; what is not gives way."""
+    asked: tuple[RelationName, _Thing] | None = None
+    """Where it was asked to stand, and relative to what."""
 
     @property
     def changed(self) -> bool:
@@ -81,7 +88,7 @@ def base_of(intent: PictureIntent, references: Sequence[Reference]) -> Reference
 
 
 def _edited(base: Reference, edits: Sequence[AnyEdit]) -> Settled:
-    layout = base.layout or layout_of(base.parsed)
+    layout = base.shown or layout_of(base.parsed)
     things = [_Thing(box, box, _group_of(box, base.parsed)) for box in layout.boxes]
     background, style = base.parsed.background, base.parsed.style
     for edit in edits:
@@ -91,6 +98,7 @@ def _edited(base: Reference, edits: Sequence[AnyEdit]) -> Settled:
             style = (*style, edit.text) if edit.text not in style else style
         else:
             _change(things, edit)
+            _clear(things)
     parsed = _parsed(base.parsed, things, background, style)
     boxes = tuple(thing.box for thing in things if not thing.gone)
     new = Layout(boxes=boxes, background=background, negative=", ".join(parsed.negative))
@@ -102,23 +110,8 @@ def _edited(base: Reference, edits: Sequence[AnyEdit]) -> Settled:
 
 
 def _regions(things: Sequence[_Thing]) -> tuple[Region, ...]:
-    """Where the changed things were and where they are now, each once."""
-    found: dict[tuple[float, ...], Region] = {}
-    for thing in things:
-        if not thing.changed:
-            continue
-        for box in (None if thing.gone else thing.box, thing.before):
-            if box is not None:
-                region = _around(box)
-                found.setdefault((region.x, region.y, region.width, region.height), region)
-    return tuple(found.values())
-
-
-def _around(box: Box) -> Region:
-    x, y = max(box.x - GROW, 0.0), max(box.y - GROW, 0.0)
-    right, bottom = min(box.right + GROW, 1.0), min(box.bottom + GROW, 1.0)
-    return Region(caption=box.caption, x=round(x, 4), y=round(y, 4), width=round(right - x, 4),
-                  height=round(bottom - y, 4))  # fmt: skip
+    changed = [(thing.before, None if thing.gone else thing.box) for thing in things if thing.changed]
+    return find_regions(changed, [thing.box for thing in things if not thing.changed])
 
 
 def _group_of(box: Box, parsed: ParsedPrompt) -> int | None:
@@ -137,15 +130,47 @@ def _group_of(box: Box, parsed: ParsedPrompt) -> int | None:
 # --- one edit -------------------------------------------------------------------------------
 
 
-def _change(things: list[_Thing], edit: BoxesEdit | AddEdit) -> None:
+def _change(things: list[_Thing], edit: BoxesEdit | AddEdit | FlipEdit) -> None:
     if isinstance(edit, AddEdit):
         _add(things, edit)
+        return
+    if isinstance(edit, FlipEdit):
+        for thing in things:
+            thing.box, thing.named = geometry.mirror(thing.box, upright=edit.upright), True
         return
     for number in edit.boxes:
         if not 0 <= number < len(things):
             raise BadInput(f"the picture has no box {number}", "say what to change by its name")
+        things[number].named = True
+    if isinstance(edit, SwapEdit):
+        _swap(things, edit)
+        return
     for number in edit.boxes:
         _change_one(things, number, edit)
+
+
+def _swap(things: list[_Thing], edit: SwapEdit) -> None:
+    if len(edit.boxes) != 2:
+        raise BadInput("two things change places", "say which two: `swap the cup and the fish`")
+    first, second = (things[number] for number in edit.boxes)
+    first.box, second.box = geometry.exchange(first.box, second.box)
+    if geometry.overlaps(first.box, [second.box]):
+        second.box = arrange.give_way(second.box, [first.box])
+
+
+def _clear(things: Sequence[_Thing]) -> None:
+    """What nobody named gives way to what was put upon it, as little as it must; it may have lain over it before."""
+    for thing in things:
+        others = [other for other in things if other is not thing and not other.gone]
+        fresh = [other.box for other in others if _is_put_upon(other, thing)]
+        if not thing.named and not thing.gone and fresh:
+            thing.box = arrange.give_way(thing.box, [other.box for other in others if other.box != thing.box])
+
+
+def _is_put_upon(other: _Thing, thing: _Thing) -> bool:
+    if not other.named or not geometry.overlaps(other.box, [thing.box]):
+        return False
+    return other.before is None or not geometry.overlaps(other.before, [thing.before or thing.box])
 
 
 def _change_one(things: list[_Thing], number: int, edit: BoxesEdit) -> None:
@@ -169,18 +194,22 @@ def _others(things: Sequence[_Thing], number: int) -> list[Box]:
 def _move(things: list[_Thing], number: int, edit: MoveEdit | AddEdit) -> None:
     thing = things[number]
     if edit.beside is not None:
-        other = things[edit.beside] if 0 <= edit.beside < len(things) else None
-        if other is None:
-            raise BadInput(f"the picture has no box {edit.beside}", "say what it goes beside by its name")
-        moved = geometry.beside(thing.box, edit.place, other.box)
-        if moved is None:
-            thing.box, other.box = geometry.exchange(thing.box, other.box)
-        else:
-            thing.box = moved
+        _put_beside(things, number, edit.place, edit.beside)
     elif edit.place:
         thing.box, thing.place = geometry.place_box(thing.box, edit.place), edit.place
     elif isinstance(edit, MoveEdit):
-        thing.box = geometry.shift(thing.box, edit.across, edit.down)
+        thing.box = geometry.shift_clear(thing.box, edit.across, edit.down, _others(things, number))
+
+
+def _put_beside(things: list[_Thing], number: int, place: PlaceName, beside: int) -> None:
+    thing, other = things[number], things[beside] if 0 <= beside < len(things) else None
+    if other is None or other is thing:
+        raise BadInput(f"the picture has no box {beside} beside this one", "say what it goes beside by its name")
+    rest = [one.box for one in things if one not in (thing, other) and not one.gone]
+    thing.box, other.box = arrange.put_beside(thing.box, place, other.box, rest, fresh=thing.before is None)
+    thing.named, other.named = True, True
+    if place in _RELATIONS:
+        thing.asked = (place, other)
 
 
 def _add(things: list[_Thing], edit: AddEdit) -> None:
@@ -190,7 +219,7 @@ def _add(things: list[_Thing], edit: AddEdit) -> None:
     for _ in range(edit.count):
         others = [thing.box for thing in things if not thing.gone]
         box = geometry.free_place(*((twin and (twin.box.width, twin.box.height)) or size), others, like)
-        thing = _Thing(box, group=twin.group if twin else None)
+        thing = _Thing(box, group=twin.group if twin else None, named=True)
         things.append(thing)
         if edit.place:
             _move(things, len(things) - 1, edit)
@@ -278,18 +307,31 @@ def _relations(old: ParsedPrompt, captions: Sequence[str], members: dict[str, li
             for o, b in enumerate(captions):
                 mine = [thing for thing in members[a] if thing.group == relation.subject]
                 other = [thing for thing in members[b] if thing.group == relation.object]
-                kept = ParsedRelation(subject=s, relation=relation.relation, object=o)
-                if (
-                    s != o
-                    and mine
-                    and other
-                    and kept not in found
-                    and _all_hold(relation.relation, members[a], members[b])
-                ):
-                    found.append(kept)
-    return found
+                for name in (relation.relation, _INVERSE.get(relation.relation)) if s != o and mine and other else ():
+                    if name and _all_hold(name, members[a], members[b]):
+                        found.append(ParsedRelation(subject=s, relation=name, object=o))
+    return list(dict.fromkeys((*found, *_asked(captions, members))))
+
+
+_INVERSE: dict[str, RelationName] = {"left": "right", "right": "left", "above": "below", "below": "above"}
+"""What holds of two things that have changed sides."""
+
+
+def _asked(captions: Sequence[str], members: dict[str, list[_Thing]]) -> Iterator[ParsedRelation]:
+    """What the edits asked, where all that are called alike stand so: a relation is one of groups."""
+    for s, a in enumerate(captions):
+        for relation, other in [thing.asked for thing in members[a] if thing.asked and not thing.asked[1].gone]:
+            o = captions.index(other.box.caption)
+            if o != s and all(geometry.holds(relation, x.box, y.box) for x in members[a] for y in members[captions[o]]):
+                yield ParsedRelation(subject=s, relation=relation, object=o)
 
 
 def _all_hold(relation: str, subjects: Sequence[_Thing], others: Sequence[_Thing]) -> bool:
     still = relation in ("left", "right", "above", "below") or not any(_centre_moved(t) for t in (*subjects, *others))
-    return still and all(geometry.holds(relation, a.box, b.box) for a in subjects for b in others)
+    return still and all(_holds(relation, a, b) for a in subjects for b in others)
+
+
+def _holds(relation: str, a: _Thing, b: _Thing) -> bool:
+    """Of things that stand elsewhere now, only what is plain to see: a hair's breadth to the left is not left of."""
+    moved = _centre_moved(a) or _centre_moved(b)
+    return geometry.stands_plainly(relation, a.box, b.box) if moved else geometry.holds(relation, a.box, b.box)

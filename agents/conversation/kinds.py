@@ -10,7 +10,11 @@ from imagewright.errors import BadInput
 from imagewright.intents import AnyIntent, CreateIntent, EditIntent, UnclearIntent, VaryIntent
 
 _REMEDY = 'say what to draw, such as "a red circle above a blue square"'
-_NOTHING = re.compile(r"(?:never ?mind|cancel|forget it|nothing|none|no|stop|leave it|skip)[.! ]*", re.IGNORECASE)
+_NOTHING = re.compile(
+    r"(?:never ?mind|cancel|forget it|nothing|none|no|n|nope|no thanks|no thank you|not now|neither|stop|leave it|"
+    r"skip)[.! ]*",
+    re.IGNORECASE,
+)
 
 
 def insist(intent: AnyIntent) -> AnyIntent:

@@ -20,12 +20,11 @@ from imagewright.errors import BadInput
 from imagewright.intents import (
     AnyEdit,
     AnyIntent,
+    CommandIntent,
     CreateIntent,
     EditIntent,
-    EditOp,
     Reference,
     Thumb,
-    Topic,
     UnclearIntent,
 )
 from imagewright.limits import why_unclear
@@ -40,7 +39,7 @@ MOST_SAID = 4000
 class Revision(Value):
     """One change of a picture. Positions and sizes are shares of the canvas."""  # one shape: fewer tokens than eight
 
-    op: EditOp
+    op: Literal["recolour", "resize", "move", "add", "remove", "replace", "background", "style"]
     boxes: tuple[int, ...] = ()
     text: str = Field(default="", max_length=300)
     count: int = Field(default=1, ge=1, le=24)
@@ -58,7 +57,7 @@ class Decision(BaseModel):
     picture: int | None = None
     prompt: str = Field(default="", max_length=MOST_SAID)
     edits: list[Revision] = Field(default_factory=list, max_length=12)
-    topic: Topic = ""
+    topic: Literal["flow", "layout", "seed", "prompt", "verdict", "cost", "picture", "preferences", ""] = ""
     thumb: Thumb = ""
     question: str = Field(default="", max_length=300)
 
@@ -74,7 +73,7 @@ class LLMInterpreter:
         if not references or why_unclear(prompt) or len(prompt) > MOST_SAID:
             return self.rules.interpret(prompt, references)
         by_rules = self.rules.interpret(prompt, references)
-        if by_rules.kind == "preference":
+        if by_rules.kind == "preference" or (isinstance(by_rules, CommandIntent) and by_rules.name != "cannot"):
             return by_rules
 
         def check(answer: Decision) -> str:
@@ -96,7 +95,7 @@ def interpreter_prompt(said: str, references: Sequence[Reference]) -> Prompt:
 
 def _told(reference: Reference, boxes: bool) -> dict[str, object]:
     told: dict[str, object] = {"number": reference.number, "prompt": reference.prompt[:400]}
-    placed = reference.layout.boxes if reference.layout and boxes else ()
+    placed = reference.shown.boxes if reference.shown and boxes else ()
     listed = [[n, b.caption, *(round(v, 2) for v in (b.x, b.y, b.width, b.height))] for n, b in enumerate(placed)]
     return {**told, "boxes": listed} if listed else told
 
@@ -126,7 +125,7 @@ def _cannot_be_made(answer: Decision, base: Reference, references: Sequence[Refe
     """What is wrong with the edits, found by making them on paper."""
     if not answer.edits:
         return "an edit needs edits"
-    boxes = len(base.layout.boxes) if base.layout else 0
+    boxes = len(base.shown.boxes) if base.shown else 0
     named = [number for edit in answer.edits for number in (*edit.boxes, *([edit.beside] if edit.beside else []))]
     if any(not 0 <= number < boxes for number in named):
         return f"there are boxes 0 to {boxes - 1} in picture {base.number}"

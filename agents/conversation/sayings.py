@@ -11,6 +11,7 @@ from collections.abc import Sequence
 
 from imagewright.agents.conversation.targets import find_picture
 from imagewright.agents.reading import styling
+from imagewright.agents.reading.lexicon import KNOWN_COLOURS
 from imagewright.agents.reading.numbers import NUMBER_WORDS
 from imagewright.agents.reading.parse import parse_prompt
 from imagewright.intents import (
@@ -72,6 +73,8 @@ _LIKE = re.compile(
     r"(?:(?:one|another|something|more|draw|make|give me|i want|again)?,? ?(?:one )?(?:more )?(?:like|as|similar "
     r"to|based on|a variation of|vary)) (?P<which>.+)"
 )
+_BARE_LIKE = re.compile(r"(?:like|as) ")
+"""Just "like the first one" is that picture again: with its seed."""
 _SEED = re.compile(
     r"(?:(?:again |the same |same |try |draw |use |take )?(?:it )?(?:but )?(?:with |use |using )?)?(?:the )?seed "
     r"(?:number )?(?P<seed>\d{1,20})"
@@ -92,10 +95,31 @@ _DOWN = re.compile(
     r"downvote|no good|not good|not what i (?:wanted|asked for|meant))"
 )
 _QUESTION = re.compile(
-    r"(?:why|how (?:come|did|was|long|much|many|good|sure)|which|what|where|who|when|explain|tell me (?:why|about|"
+    r"(?:why|how (?:come|did|was|long|much|many|good|sure|confident|certain|is|are|does)|are you|describe|which|"
+    r"what(?:'s|s)?|where|who|when|explain|tell me (?:why|about|"
     r"which|what|how)|show me (?:the )?(?:layout|prompt|seed|flow|trace)|is (?:it|there|this)|did|does|do you)\b.*"
 )
 _TOPICS: tuple[tuple[Topic, str], ...] = (
+    (
+        "world",
+        r"^(?:what|which)(?: \w+)?(?: all)? (?:can|could|do) (?:you|this|it|the model|mini) (?:draw|paint|make|know|do)"
+        r"|what is possible|what can be drawn|what do you know",
+    ),
+    (
+        "change",
+        r"what(?:'s| is| was| has| have| did)? ?(?:you |been |was |is )*(?:chang|differ|edit|done|new\b)|what did "
+        r"you do",
+    ),
+    ("sureness", r"how (?:sure|confident|certain)|are you (?:sure|certain|confident)|confiden"),
+    ("colour", r"^why (?:is|are|did|was|were)\b.*\b(?:@COLOURS@)\b|^what colou?r"),
+    (
+        "look",
+        r"what (?:does|do|did) (?:it|this|that|the \w+|they) look like|what(?:'s| is| do you see)? (?:there |in |"
+        r"on )+(?:it|the "
+        r"(?:picture|image)|this)|describe|what (?:is|'s) (?:it|this|that)$|what do you see|what am i looking at|"
+        r"what's in|what is "
+        r"in",
+    ),
     ("preferences", r"prefer|know about me|my taste|remember"),
     ("flow", r"flow|workflow|model|checkpoint|chosen|choose|pick(?:ed)?\b"),
     ("seed", r"\bseed\b"),
@@ -103,6 +127,11 @@ _TOPICS: tuple[tuple[Topic, str], ...] = (
     ("prompt", r"prompt|words|text"),
     ("cost", r"long|cost|seconds|time|expensive|tokens|how many (?:pictures|images|rounds|tries)"),
     ("verdict", r"wrong|critic|score|accepted|check|good|verdict|bad|right\b"),
+)
+_TOPICS = tuple((topic, pattern.replace("@COLOURS@", "|".join(sorted(KNOWN_COLOURS)))) for topic, pattern in _TOPICS)
+_TONES = re.compile(
+    r"(?:\w+ )?(?:pastel|muted|bright|vivid|dark|warm|cool|soft|earthy|neon|bold|pale|rich) (?:colou?rs?|tones?|"
+    r"palettes?|shades?)"
 )
 _STYLE = re.compile(
     r"(?:i (?:generally |usually |always |really |do )?(?:like|love|prefer|want|enjoy)|always (?:draw|use|make|"
@@ -116,7 +145,8 @@ _NEVER = re.compile(
     r"(?:pictures|images)|from now on|anymore|any more))*"
 )
 _FORGET = re.compile(
-    r"(?:forget (?:that i (?:like|love|prefer|hate)|about|that)|i no longer (?:like|want|care about|mind|hate)|"
+    r"(?:forget (?:that i (?:like|love|prefer|hate)|about|that(?! thing))|forget(?= the )|i no longer (?:like|"
+    r"want|care about|mind|hate)|"
     r"stop (?:using|drawing|painting)(?: in| everything in)?|switch off|turn off) (?P<a>.+?)(?: (?:always|by "
     r"default|from now on|everywhere|as a preference))*|(?P<b>\w[\w ]*?) (?:is|are) (?:ok(?:ay)?|fine|allowed)(?: "
     r"again| now)?"
@@ -147,7 +177,7 @@ def read_command(said: str, pictures: Sequence[Reference]) -> AnyIntent | None:
     if _VARY.fullmatch(said):
         return _needing(live, VaryIntent(base=base))
     if (found := _LIKE.fullmatch(said)) and (like := find_picture(found["which"], pictures)):
-        return VaryIntent(base=like.run)
+        return VaryIntent(base=like.run, seed=like.seed if _BARE_LIKE.match(said) else None)
     return None
 
 
@@ -160,13 +190,19 @@ def read_question(said: str, asked: bool, pictures: Sequence[Reference]) -> AnyI
     which = re.search(r"(?:picture|image|number) \d+|the (?:\w+) (?:one|picture|image)\b", said)
     about = find_picture(which[0], pictures) if which else None
     base = about or (live[-1] if live else None)
-    return QuestionIntent(topic=topic, base=base.run if base else "")
+    thing = (
+        re.search(r"\b(?:is|are|was|were|of|did) (?:the |my |this |that )?([a-z-]+)\b", said)
+        if topic == "colour"
+        else None
+    )
+    return QuestionIntent(topic=topic, base=base.run if base else "", about=thing[1] if thing else "")
 
 
 def read_preference(said: str) -> AnyIntent | None:
     """A lasting wish: a style that is liked, or a thing that must never appear; or its end."""
     if found := _FORGET.fullmatch(said):
-        return _preference(found["a"] or found["b"], on=False)
+        what = re.sub(r"^the | (?:thing|wish|rule|stuff|preference)$", "", (found["a"] or found["b"]).strip())
+        return _preference(what, on=False)
     if (found := _NEVER.fullmatch(said)) and (wish := _never(found["a"])):
         return PreferenceIntent(preference=wish)
     if found := _STYLE.fullmatch(said):
@@ -214,6 +250,11 @@ def _preference(what: str, *, on: bool, style_only: bool = False) -> AnyIntent |
     if parsed.style:
         text = styling.bare(parsed.style[0])
         return PreferenceIntent(preference=Preference(kind="style", text=text, on=on))
+    if style_only and ((parsed.background and not parsed.groups) or _TONES.fullmatch(what)):
+        text = re.sub(r"^an? ", "", what)[:100]
+        return PreferenceIntent(preference=Preference(kind="style", text=text, on=on))
+    if not on and not parsed.groups and (parsed.background or _TONES.fullmatch(what)):
+        return PreferenceIntent(preference=Preference(kind="style", text=re.sub(r"^an? ", "", what)[:100], on=False))
     if style_only or len(parsed.groups) != 1:
         return None
     return PreferenceIntent(preference=Preference(kind="never", text=parsed.groups[0].object, on=on))

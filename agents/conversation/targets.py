@@ -36,6 +36,10 @@ class Unsure(Exception):
         self.phrase, self.choices = phrase, tuple(choices)
 
 
+class Already(Exception):
+    """What is asked for is so; the words say what."""
+
+
 class NotThere(Exception):
     """A phrase names a thing that the picture does not show."""
 
@@ -47,7 +51,7 @@ def find_boxes(phrase: str, picture: Reference) -> tuple[int, ...]:
         Unsure: one thing is meant and several would fit.
         NotThere: no box fits.
     """
-    boxes = picture.layout.boxes if picture.layout else ()
+    boxes = picture.shown.boxes if picture.shown else ()
     said = [_SAME_COLOUR.get(word, word) for word in re.findall(r"[\w'-]+", phrase.lower())]
     if not boxes or not said:
         raise NotThere(phrase)
@@ -58,7 +62,7 @@ def find_boxes(phrase: str, picture: Reference) -> tuple[int, ...]:
         return _joined(phrase, picture)
     if set(said) <= _ARTICLES - set(_SPOTS):
         raise NotThere(phrase)
-    if set(said) <= _THIS | _ARTICLES:
+    if set(said) <= _THIS | _ARTICLES or ("both" in said and set(said) <= _THIS | _ARTICLES | {"both", "of"}):
         return _this(phrase, said, picture, boxes)
     return _described(phrase, said, picture, boxes)
 
@@ -72,8 +76,10 @@ def _joined(phrase: str, picture: Reference) -> tuple[int, ...]:
 
 def _this(phrase: str, said: Sequence[str], picture: Reference, boxes: Sequence[Box]) -> tuple[int, ...]:
     """ "it", "them": what was changed last, else the only thing, else all where they are alike."""
-    many = bool(set(said) & {"them", "these", "those", "things"})
+    many = bool(set(said) & {"them", "these", "those", "things", "both"})
     focus = tuple(number for number in picture.focus if number < len(boxes))
+    if "both" in said and len(boxes) > 2 and len(focus) != 2:
+        raise Unsure(phrase, [name_of(number, boxes) for number in range(len(boxes))])
     if focus and (many or len(focus) == 1 or len({boxes[n].caption for n in focus}) == 1):
         return focus
     if len(boxes) == 1 or many:
@@ -89,6 +95,8 @@ def _described(phrase: str, said: list[str], picture: Reference, boxes: Sequence
     found = _in_place(said, found, boxes)
     if not found:
         raise NotThere(phrase)
+    if "both" in said and len(found) > 2:
+        raise Unsure(phrase, [name_of(number, boxes) for number in found])
     if len(found) == 1 or _means_many(said, len(found)):
         return found
     if re.match(r"(?:one|any|some) of\b|an?\s", phrase):
@@ -200,11 +208,15 @@ _COUNTED = words(
 
 def _showing(said: Sequence[str], pictures: Sequence[Reference]) -> Reference | None:
     """The latest picture whose words hold all that is asked for; the present one only when no other does."""
-    silent = _COUNTED | words("an that which where had has was were is and in on at when it showed showing there")
+    silent = _COUNTED | words(
+        "only just an that which where had has was were is and in on at when it showed showing there"
+    )
     asked = {nouns.singular(word) for word in said if word not in silent}
     if not asked:
         return None
     fitting = [p for p in pictures if asked <= _words_of(p)]
+    if "only" in said or "just" in said:
+        fitting = [p for p in fitting if p.shown and {nouns.singular(box.object) for box in p.shown.boxes} <= asked]
     ordered = sorted(fitting, key=lambda p: p.number)
     present = pictures[-1] if pictures else None
     others = [p for p in ordered if present is None or p.run != present.run]

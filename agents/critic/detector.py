@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from imagewright.agents.critic.repair import offer_later, propose, see_wrong
-from imagewright.agents.critic.sight import Sight, Wanted, see, stand_in_place, stands
+from imagewright.agents.critic.sight import Sight, Wanted, locate, see, stand_in_place, stands
 from imagewright.agents.critic.verdict import failed_checks, not_judged, verdict
 from imagewright.ports import Detector, Picture
 from imagewright.schemas import Check, Layout, ParsedPrompt, Verdict
@@ -35,11 +35,12 @@ class DetectorCritic:
         sight = see(eye.detect(image), parsed, eye.labels, eye.colours, eye.sure)
         checks = (*_kinds(sight), *_forms(sight), *_colours(sight), *_relations(sight, parsed), *_absent(sight, parsed))
         checks = (*checks, *_others(sight, parsed), *_background(sight, parsed), *_layout(sight, layout))
-        failed = failed_checks(checks)
+        failed, drawn = failed_checks(checks), locate(sight, layout)
         if not failed:
-            return verdict(checks, None, "detector")
+            return verdict(checks, None, "detector").model_copy(update={"drawn": drawn})
         seen = see_wrong(sight, parsed, layout, failed)
-        return verdict(checks, propose(seen, tried), "detector").model_copy(update={"nearer": offer_later(seen)})
+        more = {"drawn": drawn, "nearer": offer_later(seen)}
+        return verdict(checks, propose(seen, tried), "detector").model_copy(update=more)
 
 
 def _kinds(sight: Sight) -> Iterator[Check]:

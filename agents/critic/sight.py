@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from imagewright.geometry import Rectangle
-from imagewright.schemas import Detection, ParsedPrompt
+from imagewright.schemas import Detection, Layout, ParsedPrompt
 
 _BACKGROUND = "background"
 """What a detector calls the detection that is the whole canvas."""
@@ -114,6 +114,28 @@ def see(
         Wanted.of(group.object, group.attributes, group.count, colours, group.exact) for group in parsed.groups
     )
     return Sight(things, wanted, labels - {_BACKGROUND}, colours, papers[0] if papers else "", sure)
+
+
+def locate(sight: Sight, layout: Layout | None) -> tuple[Detection | None, ...]:
+    """For each box of ``layout`` the detection of its thing: of its kind and colour, the nearest, each used once."""
+    boxes = layout.boxes if layout else ()
+    wanted = [Wanted.of(box.object, box.attributes, 1, sight.colours) for box in boxes]
+    pairs = [
+        (_apart(box, thing.box), number, at)
+        for number, box in enumerate(boxes)
+        for at, thing in enumerate(sight.things)
+        if thing.object == wanted[number].object and wanted[number].colour in ("", thing.colour)
+    ]
+    found: dict[int, int] = {}
+    for _, number, at in sorted(pairs):
+        if number not in found and at not in found.values():
+            found[number] = at
+    return tuple(sight.things[found[n]].box if n in found else None for n in range(len(boxes)))
+
+
+def _apart(a: Rectangle, b: Rectangle) -> float:
+    across, down = a.displacement(b)
+    return abs(across) + abs(down)
 
 
 def stands(relation: str, subjects: Sequence[SeenThing], others: Sequence[SeenThing]) -> bool | None:
