@@ -184,6 +184,12 @@ class ParsedPrompt(Value):
     negative: tuple[str, ...] = ()
     """Singular nouns that must not appear."""
     style: tuple[str, ...] = ()
+    sure: bool = True
+    """Whether the reading accounts for every word. Where it does not, nothing is claimed: no groups, no exclusions."""
+    unread: tuple[str, ...] = ()
+    """What was not read or not carried out, a line each, as the story tells it."""
+    words: str = ""
+    """The prompt's words without the field's marks (weights, LoRA tags, flags); empty where it has none."""
 
 
 class Box(Value):

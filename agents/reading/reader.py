@@ -23,6 +23,8 @@ class Reader:
         self.phrases = NounPhraseReader(tokens, self.finder)
         self.record = Record()
         self.state = ReaderState()
+        self.unread: list[int] = []
+        """Tokens that were passed over: no thing, place, verb or function word was seen in them."""
 
     def read(self) -> ParsedPrompt:
         """Go through all tokens once."""
@@ -54,6 +56,7 @@ class Reader:
             after = part(i)
             if after is not None:
                 return after
+        self.unread.append(i)
         return i + 1
 
     def _quotation(self, i: int) -> int:
@@ -333,6 +336,7 @@ class Reader:
             return phrase.end
         bare = phrase.determiner == "" and phrase.count is None and not phrase.attributes
         if bare and self.state.glue == "none" and self.state.link is None and self.state.fronted == "":
+            self.unread += range(i, phrase.end)
             return phrase.end
         return naming.name_things(self, phrase)
 
