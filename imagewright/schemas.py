@@ -375,3 +375,7 @@ class DrawRequest(Value):
     """Leave the text chunks out of the delivered PNG."""
     anyway: bool = False
     """Draw what can be drawn of a prompt outside the model's world."""
+    negative: str = ""
+    """Words for the flow's negative prompt, beside what the prompt itself excludes."""
+    pasted: bool = False
+    """Whether the size came with a pasted block: a wish, left out where the model draws one size only."""

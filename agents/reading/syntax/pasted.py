@@ -1,4 +1,4 @@
-"""A pasted block of a web UI: the prompt, "Negative prompt: …", then "Steps: 20, Sampler: …, Seed: 12, Size: 512x512"."""
+"""A pasted block of a web UI: the prompt, "Negative prompt: …", then "Steps: 20, Sampler: …, Seed: 12"."""
 
 from __future__ import annotations
 
