@@ -18,6 +18,10 @@ _ENGLISH = frozenset(
     "or not so us up for this that there be has have more only just all some any each every til till pod die".split()
 )
 _FOREIGN_LETTERS = re.compile(r"[äöüßñçéèêàâîïôûœáíóúãõłśżźćąęøåæğışěřůčžđơư]", re.I)
+_ARTICLES = frozenset(
+    "el los las un una unos unas der das ein eine einen le les une il lo gli uno uma dois duas dos tres zwei drei deux "
+    "trois due tre quattro het een twee ett bir seekor sebuah dwa dwie trzy".split()
+)
 _LEAST = 2
 
 
@@ -62,5 +66,5 @@ def _by_words(words: list[str]) -> str:
 
 
 def _opens(word: str, language: str) -> bool:
-    """Whether ``word`` begins a phrase of that language: one of its function words, and no English one."""
-    return word in _function_words()[language] and word not in _ENGLISH
+    """Whether ``word`` is an article or a number that begins a phrase of that language, and no English word."""
+    return word in _function_words()[language] and word in _ARTICLES

@@ -30,7 +30,7 @@ def parse_prompt(text: str) -> ParsedPrompt:
         return _unsure(ParsedPrompt(), plain, plain.refused)
     reader = Reader(tokenise(plain.text))
     parsed = _with_field(reader.read(), plain)
-    doubt = sureness.find_doubt(reader, parsed)
+    doubt = sureness.find_doubt(reader, parsed, plain.words or text)
     if doubt:
         return _unsure(parsed, plain, doubt)
     return parsed.model_copy(update={"unread": (*plain.told, *_of_tags(plain))})

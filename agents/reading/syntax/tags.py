@@ -17,7 +17,9 @@ from imagewright.agents.reading.numbers import NUMBER_WORDS, VAGUE_WORDS
 
 _COUNTED = re.compile(r"^(\d{1,2})\+?[ _]?([a-z]{3,})$")
 _SCORE = re.compile(r"^(?:score|source|rating|quality|year)[_ ]\w+$|^v?\d+k$|^(?:very )?(?:ab)?surdres$")
-_OPTICS = re.compile(r"\b\d{2,3} ?mm\b|\bf ?/ ?\d|\biso ?\d+|\b\d+k\b|\b\d{3,5} ?[x×] ?\d{3,5}\b|\b1/\d+s?\b")
+_OPTICS = re.compile(
+    r"\b\d{2,3} ?mm\b|\bf ?/ ?\d|\biso ?\d+|\b\d+k\b|\b\d{3,5} ?[x×] ?\d{3,5}\b|\b1/\d+s?\b|^\d{2,4}s$"
+)
 _BY = re.compile(r"^(?:art |artwork |painting |photo |photography )?by [a-z]")
 _UNITS = frozenset("bit bits fps dpi inch inches year years iso deg degrees percent pixels days hours".split())
 _MOST_WORDS = 5
@@ -47,14 +49,15 @@ def read_tags(text: str) -> TagList | None:
         return None
     segments = [part.strip(" .\t") for part in re.split(r"[,\n|;]|\. ", text) if part.strip(" .\t")]
     low = [segment.lower() for segment in segments]
-    if not any(_is_tag(segment) for segment in low) and not _is_strung(low):
+    if not any(_is_tag(segment) for segment in low) and not _is_strung(low) and not _is_titled(low):
         return None
+    listed = any(_COUNTED.match(segment) and " " not in segment for segment in low)
     said, tags = list[str](), list[str]()
     for segment, lower in zip(segments, low, strict=True):
         counted = _counted(lower)
         if counted:
             said.append(counted)
-        elif _speaks(lower):
+        elif _speaks(lower) and not (listed and lower.split()[0] in VAGUE_WORDS):
             said.append(segment.replace("_", " "))
         else:
             tags.append(segment.replace("_", " "))
@@ -84,6 +87,15 @@ def _is_strung(low: list[str]) -> bool:
     if low and not _is_bare(low[0]):
         return len(bare) >= _LEAST_BARE and 2 * len(bare) > len(rest) and not any(" and " in part for part in rest)
     return len(bare) == len(rest) >= 4
+
+
+def _is_titled(low: list[str]) -> bool:
+    """A medium alone before bare words: "food photography, ramen, steam"."""
+    words = low[0].split() if low else []
+    medium = bool(words) and len(words) <= 3 and words[-1] in lexicon.MEDIA and words[0] not in DETERMINERS
+    return (
+        medium and len(low) > 2 and not any(_speaks(segment) and not _is_style(segment.split()) for segment in low[1:])
+    )
 
 
 def _is_bare(segment: str) -> bool:
