@@ -33,9 +33,9 @@ class NamedGroup:
     divided: bool = False
     """Some of it were singled out ("one red"), and the rest may still be."""
     vague: bool = False
+    """The count is a guess ("cats"), which "three of them" may still settle."""
     bare: bool = False
     """Named without article, number or plural: "chaos", "ink"."""
-    """The count is a guess ("cats"), which "three of them" may still settle."""
 
     def describe_as(self, words: list[str], text: str) -> None:
         """Add adjectives that a predicate gives ("is blue"); repeated ones are kept once."""

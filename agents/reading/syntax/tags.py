@@ -94,7 +94,7 @@ def _is_titled(low: list[str]) -> bool:
     words = low[0].split() if low else []
     medium = bool(words) and len(words) <= 3 and words[-1] in lexicon.MEDIA and words[0] not in DETERMINERS
     return (
-        medium and len(low) > 2 and not any(_speaks(segment) and not _is_style(segment.split()) for segment in low[1:])
+        medium and len(low) > 2 and not any(_speaks(segment) and not _is_manner(segment.split()) for segment in low[1:])
     )
 
 
@@ -120,9 +120,13 @@ def _speaks(segment: str) -> bool:
         return True
     if head in {"no", "not", "without", "only", "and", "just", "exactly"} or head in PREPOSITIONS - {"by"}:
         return True
-    if _is_style(words) or words[-1] in {"background", "backdrop"}:
+    if _is_manner(words):
         return True
     return any(word in DETERMINERS or word in NUMBER_WORDS for word in words[1:])
+
+
+def _is_manner(words: list[str]) -> bool:
+    return _is_style(words) or words[-1] in {"background", "backdrop"}
 
 
 def _is_style(words: list[str]) -> bool:
