@@ -70,7 +70,7 @@ def _things(parsed: ParsedPrompt) -> Counter[str]:
 
 
 def _counts(group: object) -> bool:
-    return bool(getattr(group, "exact")) and getattr(group, "count") > 1
+    return bool(group.exact) and group.count > 1
 
 
 def _head(name: str) -> str:
