@@ -37,14 +37,15 @@ _TABLE = tuple(
         # numbers that are no counts
         (r"\b(?:in )?the year \d+\b", ""),
         (rf"\b{_NUMBER}[ -](?:years?|months?|weeks?|days?)[ -]old\b(?=[\s,.;]|$)", ""),
-        (rf"\b(?:aged?|turning|over|under|almost|about) {_NUMBER}(?: years?)?(?= *(?:$|[,.;)]))", ""),
+        (rf"\b(?:turning|over|under|almost|about) {_NUMBER}(?: years?)?(?= *(?:$|[,.;)]))|\baged? {_NUMBER}\b", ""),
         (rf"\b{_NUMBER} (?:years?|months?|weeks?|days?|centuries|decades) (?:ago|later|from now|in the future)\b", ""),
         (rf"\b(?!one\b|1\b){_NUMBER}[ -]{_PARTS}\b (?!(?:and|or|on|with|of|in|at|is|to|from|by|for)\b)(?=[a-z])", ""),
         (rf"\b((?:{_NAMED})) \d+[a-z]?\b", r"\1"),
-        (rf"\b(?:at|around|by|before|after|until) (?:\d{{1,2}}(?::\d\d)?|{_NUMBER_WORD}) ?(?:am|pm|a\.m\.|p\.m\.|o'clock)"
-         r"(?![\w])", ""),
+        (rf"\b(?:at|around|by|before|after|until) (?:\d{{1,2}}(?::\d\d)?|{_NUMBER_WORD})"
+         r" ?(?:am|pm|a\.m\.|p\.m\.|o'clock)(?![\w])", ""),
         (rf"\b(?:a |an )?\d+(?:[.,]\d+)? ?{_MEASURES}(?![\w])", ""),
-        (r"\b(?:in|from|since|circa|of|around|about) (?:the )?(?:early |late |mid )?(?:1[0-9]|20|21)\d\d(?:'?s)?\b", ""),
+        (r"\b(?:in|from|since|circa|of|around|about) (?:the )?(?:early |late |mid )?"
+         r"(?:1[0-9]|20|21)\d\d(?:'?s)?\b", ""),
         (r"\b(?:the )?(?:early |late |mid[- ])?(?:(?:1[0-9]|20|21)\d0'?s|[2-9]0'?s)\b(?:[- ]style)?", ""),
         (r"(?<![\w.])(?:1[5-9]|20|21)\d\d(?=[\s,.;]|$)(?! [a-z]+s\b)", ""),
         (r"\b\d+ ?(?:[:/]) ?\d+\b(?: (?:aspect ratio|aspect|view|ratio|scale|profile))?|\bf ?/ ?\d+(?:\.\d+)?", ""),
@@ -56,8 +57,9 @@ _TABLE = tuple(
 )  # fmt: skip
 _JOINT = r"(?:,? and |, ?| and )"
 _DEALT = re.compile(
-    rf"\b(?:the )?({_NUMBER}) ((?:[a-z][\w-]* ){{0,2}}?[a-z][\w-]*?)((?: (?:in|on|from|next|side|standing|lined|lying|sitting)"
-    rf"\b[^:,;.]*?)?)(?: ?[:,;-]| \()\s*((?:(?:one |an? )?{_COLOUR}(?: one)?{_JOINT})+(?:one |an? )?{_COLOUR}(?: one)?)\)?"
+    rf"\b(?:the )?({_NUMBER}) ((?:[a-z][\w-]* ){{0,2}}?[a-z][\w-]*?)"
+    r"((?: (?:in|on|from|next|side|standing|lined|lying|sitting)\b[^:,;.]*?)?)(?: ?[:,;-]| \()\s*"
+    rf"((?:(?:one |an? )?{_COLOUR}(?: one)?{_JOINT})+(?:one |an? )?{_COLOUR}(?: one)?)\)?"
     r"(?=\s*(?:$|[.;,]))",
     re.I,
 )

@@ -22,7 +22,7 @@ _SILENT = CLOSED | CONJUNCTIONS | DETERMINERS | lexicon.ADVERBS | lexicon.IMPERA
     "please thanks thank hi hello okay ok sign sight trace kind sort type lot way together again back close "
     "hoping looking someone somebody another whom other others ones one same such each"
 )  # fmt: skip
-_STORY = 20
+_STORY = 16
 """A prompt of more different words states a count, a place or colours, or nothing of it is claimed."""
 _LONGEST_NOUN = 3
 _SHOWN = 5

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from imagewright.agents.reading.syntax.alternatives import find_wildcards, has_alternatives
 from imagewright.agents.reading.syntax.forms import Form, read_form
@@ -33,7 +33,8 @@ def read_field(text: str) -> Plain:
     """The plain words of ``text``; text without any of the field's syntax comes back as it is."""
     pasted = read_pasted(text)
     if pasted is not None:
-        return _with_negative(read_field(pasted.positive), pasted.negative, pasted.positive)
+        plain = read_field(pasted.positive)
+        return replace(plain, words=plain.words or pasted.positive)
     form = read_form(text)
     if form is not None:
         return _of_form(form)
@@ -41,16 +42,11 @@ def read_field(text: str) -> Plain:
         return Plain(text, refused="alternatives or wildcards that no seed has chosen from")
     unmarked = strip_marks(text)
     words = unmarked.text if unmarked.marked else ""
-    listed = read_tags(unmarked.text)
+    listed = read_tags(unmarked.text, weighted=unmarked.weighted)
     if listed is None:
         return Plain(unmarked.text, words, excluded=unmarked.excluded, told=unmarked.told)
-    return Plain(listed.said, words, excluded=unmarked.excluded, tags=listed.tags, told=unmarked.told)
-
-
-def _with_negative(plain: Plain, negative: str, words: str) -> Plain:
-    """The reading of a block's positive part; what its negative names goes to the flow's negative prompt as it is."""
-    told = plain.told
-    return Plain(plain.text, plain.words or words, plain.background, plain.style, plain.excluded, plain.tags, told)
+    style, tags, told = listed.styles, listed.tags, unmarked.told
+    return Plain(listed.said, words, style=style, excluded=unmarked.excluded, tags=tags, told=told)
 
 
 def _of_form(form: Form) -> Plain:

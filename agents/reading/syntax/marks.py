@@ -36,6 +36,8 @@ class Unmarked:
     """What ``--no`` names."""
     marked: bool = False
     """Whether any mark stood there."""
+    weighted: bool = False
+    """Whether words are weighed, as prompts of tags do."""
 
 
 @dataclass
@@ -52,11 +54,12 @@ def strip_marks(text: str) -> Unmarked:
     plain = _flags(plain, taken)
     plain = _BREAK.sub(". ", plain)
     plain = _AND.sub("and", plain)
-    plain = _brackets(_NAMED.sub("", plain).replace("\\(", "").replace("\\)", ""))
+    named = _NAMED.sub("", plain).replace("\\(", "").replace("\\)", "")
+    plain = _brackets(named)
     if plain == text:
         return Unmarked(text)
-    plain = re.sub(r"[ \t]{2,}", " ", _NOT_WORDS.sub(r"\1", plain)).strip(" ,")
-    return Unmarked(plain, tuple(taken.told), tuple(taken.excluded), marked=True)
+    text = re.sub(r"[ \t]{2,}", " ", _NOT_WORDS.sub(r"\1", plain)).strip(" ,")
+    return Unmarked(text, tuple(taken.told), tuple(taken.excluded), marked=True, weighted=plain != named)
 
 
 def _told_file(hit: re.Match[str], taken: _Taken) -> str:

@@ -35,6 +35,11 @@ class TagList:
     tags: tuple[str, ...]
     """The segments that claim no thing and no place."""
 
+    @property
+    def styles(self) -> tuple[str, ...]:
+        """Those of them that say how the picture is made: "anime", "oil painting"."""
+        return tuple(tag for tag in self.tags if _is_style(tag.lower().split()))
+
 
 @functools.cache
 def quality_tags() -> frozenset[str]:
@@ -43,13 +48,14 @@ def quality_tags() -> frozenset[str]:
     return frozenset(line.strip() for line in text.splitlines() if line.strip() and not line.startswith("#"))
 
 
-def read_tags(text: str) -> TagList | None:
-    """The tags of ``text``; None where it is no tag list."""
+def read_tags(text: str, *, weighted: bool = False) -> TagList | None:
+    """The tags of ``text``; None where it is no tag list. ``weighted`` says that its words were weighed."""
     if text.count('"') > 1:
         return None
     segments = [part.strip(" .\t") for part in re.split(r"[,\n|;]|\. ", text) if part.strip(" .\t")]
     low = [segment.lower() for segment in segments]
-    if not any(_is_tag(segment) for segment in low) and not _is_strung(low) and not _is_titled(low):
+    weighed = weighted and len(low) > 1
+    if not (weighed or any(_is_tag(segment) for segment in low) or _is_strung(low) or _is_titled(low)):
         return None
     listed = any(_COUNTED.match(segment) and " " not in segment for segment in low)
     said, tags = list[str](), list[str]()
@@ -92,7 +98,12 @@ def _is_strung(low: list[str]) -> bool:
 def _is_titled(low: list[str]) -> bool:
     """A medium alone before bare words: "food photography, ramen, steam"."""
     words = low[0].split() if low else []
-    medium = bool(words) and len(words) <= 3 and words[-1] in lexicon.MEDIA and words[0] not in DETERMINERS
+    medium = (
+        bool(words)
+        and len(words) <= 3
+        and words[-1] in lexicon.MEDIA | lexicon.KNOWN_STYLES
+        and words[0] not in DETERMINERS
+    )
     return (
         medium and len(low) > 2 and not any(_speaks(segment) and not _is_manner(segment.split()) for segment in low[1:])
     )
