@@ -86,6 +86,11 @@ class NounPhraseReader:
             return collective
         self._adjectives(draft)
         words = self._noun(draft)
+        if self._names_by_adjective(draft, words):
+            draft.at -= 1
+            self.verbs.add(draft.at)
+            words = [draft.attributes.pop()]
+            draft.described.pop()
         found_anything = words or draft.attributes or draft.count is not None
         if not found_anything:
             return None
@@ -295,6 +300,13 @@ class NounPhraseReader:
         if word in NUMBER_WORDS or word in nouns.STOP_NOUN or self.verb_before_object(i):
             return True
         return nouns.is_plural(previous) and previous not in {"sports", "glasses", "women's"}
+
+    def _names_by_adjective(self, draft: _Draft, words: list[str]) -> bool:
+        """ "A giant crushes a car": no plural follows "a", so the word before it is the thing."""
+        if len(words) != 1 or not draft.attributes or draft.determiner not in {"a", "an", "each", "every"}:
+            return False
+        thing = draft.attributes[-1] in lexicon.NOUN_TOO and draft.count is None
+        return thing and self._is_verb_after_one(draft.attributes[-1] + "-", draft.at - 1, draft)
 
     def _is_verb_after_one(self, previous: str, i: int, draft: _Draft) -> bool:
         """ "A chef flips", "each boy pours", "the chef flips a pancake": a word in -s after one thing is its verb.

@@ -66,9 +66,10 @@ def _says_something(word: str) -> bool:
 
 
 def _is_strange(group: ParsedGroup) -> bool:
-    """A thing of more words than nouns have, with a number in it, of one letter, or of no body."""
+    """A thing of more words than nouns have, with a number in it, of one letter, of no body, or what is done."""
     said = group.object.split()
     odd = any(word[0].isdigit() or (len(word) == 1) for word in said)
+    odd = odd or (said[-1] in lexicon.VERB_FORMS and not said[-1].endswith("ing") and not group.attributes)
     return odd or len(said) > _LONGEST_NOUN or (said[-1] in nouns.ABSTRACT and not group.exact)
 
 
