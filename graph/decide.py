@@ -17,6 +17,7 @@ from imagewright.errors import BadInput, CannotDraw
 from imagewright.graph import change, choose
 from imagewright.graph.budget import nothing_made, why_stop
 from imagewright.graph.parts import Parts
+from imagewright.graph.request import unpack_request
 from imagewright.graph.state import Attempt, State, Update, require
 from imagewright.intents import Intent, Preference, Reference, Settled
 from imagewright.memory.threads import Threads
@@ -60,7 +61,17 @@ def read_request(state: State, parts: Parts) -> Update:
     if not wants_picture(intent):
         return {"intent": intent}
     settled = add_wishes(settle(intent, state.references), intent, state.preferences)
+    notes = (*notes, *(say_unread(settled.parsed) if intent.kind == "create" else ()))
     return {"intent": intent, "settled": settled, "notes": notes}
+
+
+def say_unread(parsed: ParsedPrompt) -> tuple[str, ...]:
+    """What the reading left alone, in a line: all of it where nothing is claimed, else what has no place."""
+    if not parsed.unread:
+        return ()
+    lead = "not read" if parsed.sure else "left alone"
+    tail = "" if parsed.sure else "; no boxes and no counts, the words go to the model as they are"
+    return (f"{lead}: {'; '.join(parsed.unread)}{tail}",)
 
 
 def add_wishes(settled: Settled, intent: Intent, preferences: tuple[Preference, ...]) -> Settled:
@@ -134,14 +145,22 @@ def decide_flow(state: State, parts: Parts, weighed: Weighed) -> Update:
     """The flow that has best served prompts like this one, of those that may be chosen from."""
     categories, among = require(state.categories, "categories"), weighed.among
     choice = change.keep_flow(state, among) or choose.choose_flow(parts, state.request, categories, among)
+    sized = _note_pasted_size(state.request, parts, choice.flow)
     return {
         "settled": weighed.settled,
         "generation": weighed.generation,
         "candidates": weighed.candidates,
         "choice": choice,
         "able": tuple(candidate.flow for candidate in among),
-        "notes": (*state.notes, *weighed.notes),
+        "notes": (*state.notes, *weighed.notes, *sized),
     }
+
+
+def _note_pasted_size(request: DrawRequest, parts: Parts, flow: str) -> tuple[str, ...]:
+    """That the size of a pasted block is left out, where the flow's model draws one size only."""
+    if not request.pasted or not choose.is_closed(parts, parts.catalogue.flow(flow)):
+        return ()
+    return (f"the pasted size {request.width}x{request.height} is left out: this model draws one size",)
 
 
 # --- the layout and the words ---------------------------------------------------------------
@@ -177,7 +196,8 @@ def plan_request(parts: Parts, request: DrawRequest, checkpoints: Path | None = 
     Raises:
         BadInput: the request cannot be carried out as it stands, or there is no flow of the name that it gives.
     """
-    state = State(run="", request=request, seed=request.seed or 0, out="", turns=_turns(request, checkpoints))
+    request, seed = unpack_request(request, lambda: 0)
+    state = State(run="", request=request, seed=seed, out="", turns=_turns(request, checkpoints))
     for step in (remember_thread, read_request):
         state = state.model_copy(update=dict(step(state, parts)))
     settled = require(state.settled, "settled intent")

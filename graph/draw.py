@@ -9,6 +9,7 @@ from imagewright.agents.critic.repairs.base import KnownRepair
 from imagewright.agents.critic.repairs.close_up import CloseUp
 from imagewright.errors import Cancelled
 from imagewright.flow_format import graph_hash
+from imagewright.graph import choose
 from imagewright.graph.budget import seconds_left
 from imagewright.graph.parts import Parts
 from imagewright.graph.repairs import close_up
@@ -16,7 +17,7 @@ from imagewright.graph.repairs.ladder import region
 from imagewright.graph.state import Attempt, State
 from imagewright.memory.artifacts import Made, content_key
 from imagewright.ports import Drawn, Job, OnStep, Redraw
-from imagewright.schemas import Flow, Region, Repair
+from imagewright.schemas import DrawRequest, Flow, Layout, Region, Repair
 
 Stop = Callable[[], bool]
 
@@ -94,17 +95,24 @@ def job_of(parts: Parts, state: State, attempt: Attempt, flow: Flow) -> Job:
     """The backend's job: the attempt, the flow's own settings, and the layout's boxes as regions."""
     layout = attempt.layout
     regions = redrawn(attempt)
+    width, height = _size(parts, state.request, flow)
     base = Redraw(parts.store.open(attempt.base), regions) if attempt.base and regions else None
     return Job(
         flow=flow,
         prompt=attempt.prompt,
-        negative=negative_of(flow, layout.negative if layout else ""),
+        negative=negative_of(flow, wanted_negative(state.request, layout)),
         seed=attempt.seed,
-        width=state.request.width,
-        height=state.request.height,
+        width=width,
+        height=height,
         regions=tuple(region(box) for box in layout.boxes) if layout else (),
         redraw=base,
     )
+
+
+def _size(parts: Parts, request: DrawRequest, flow: Flow) -> tuple[int | None, int | None]:
+    """The size that is asked for; that of a pasted block is left out where the model draws one size only."""
+    left_out = request.pasted and choose.is_closed(parts, flow)
+    return (None, None) if left_out else (request.width, request.height)
 
 
 def redrawn(attempt: Attempt) -> tuple[Region, ...]:
@@ -115,6 +123,11 @@ def redrawn(attempt: Attempt) -> tuple[Region, ...]:
         return attempt.regions
     part = attempt.repair.part(attempt.layout) if isinstance(attempt.repair, KnownRepair) else None
     return () if part is None else (region(part),)
+
+
+def wanted_negative(request: DrawRequest, layout: Layout | None) -> str:
+    """What must not appear: of the layout, and of the request itself."""
+    return ", ".join(text for text in (layout.negative if layout else "", request.negative) if text)
 
 
 def negative_of(flow: Flow, wanted: str) -> str | None:

@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from imagewright.flow_format import bind, graph_hash
-from imagewright.graph.draw import negative_of
+from imagewright.graph.draw import negative_of, wanted_negative
 from imagewright.graph.state import State
 from imagewright.redaction import blank_text, blank_value
 from imagewright.schemas import Flow, Round
@@ -40,14 +40,14 @@ def graph_as_run(state: State, flow: Flow, made: Round) -> _Graph:
     """The flow's graph with the slots filled as they were for ``made``."""
     values: dict[Any, object] = {"positive": made.prompt, "seed": made.seed, "width": state.request.width,
                                  "height": state.request.height}  # fmt: skip
-    if negative := negative_of(flow, made.layout.negative if made.layout else ""):
+    if negative := negative_of(flow, wanted_negative(state.request, made.layout)):
         values["negative"] = negative
     return bind(flow, values)
 
 
 def parameters(state: State, flow: Flow, made: Round, facts: Mapping[str, str], version: str) -> str:
     """The web UI's text: prompt, negative prompt, then ``Name: value`` pairs."""
-    negative = negative_of(flow, made.layout.negative if made.layout else "")
+    negative = negative_of(flow, wanted_negative(state.request, made.layout))
     pairs = {
         "Steps": facts.get("steps"), "Sampler": facts.get("sampler"), "Schedule type": facts.get("scheduler"),
         "CFG scale": facts.get("cfg"), "Seed": str(made.seed), "Size": _size(state), "Model": _model(flow),
@@ -64,7 +64,7 @@ def _one_line(text: str) -> str:
 
 def _size(state: State) -> str | None:
     width, height = state.request.width, state.request.height
-    return f"{width}x{height}" if width and height else None
+    return f"{width}x{height}" if width and height and not state.request.pasted else None
 
 
 def _model(flow: Flow) -> str:

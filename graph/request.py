@@ -4,11 +4,38 @@ from __future__ import annotations
 
 import os
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
 
 from imagewright import untrusted
+from imagewright.agents.reading.syntax.alternatives import expand
+from imagewright.agents.reading.syntax.pasted import read_pasted
 from imagewright.errors import BadInput
 from imagewright.schemas import DrawRequest
+
+
+def unpack_request(request: DrawRequest, seed: Callable[[], int]) -> tuple[DrawRequest, int]:
+    """The request with a pasted block taken apart and its alternatives chosen, and the seed that chose them.
+
+    Of a block, the prompt, the negative prompt, the seed and the size are taken where the request gives none itself;
+    the other settings are the flow's own. ``seed`` gives one by chance.
+
+    Raises:
+        BadInput: the prompt names wildcard files, or what was pasted is beyond the limits of a request.
+    """
+    block = read_pasted(request.prompt)
+    if block is not None:
+        sized = request.width is None and request.height is None and block.width is not None
+        request = request.revise(
+            prompt=block.positive,
+            negative=request.negative or block.negative,
+            seed=block.seed if request.seed is None else request.seed,
+            width=block.width if sized else request.width,
+            height=block.height if sized else request.height,
+            pasted=sized,
+        )
+    chosen = seed() if request.seed is None else request.seed
+    return request.revise(prompt=expand(request.prompt, chosen)), chosen
 
 
 def out_path(request: DrawRequest, run: str, folder: Path) -> Path:

@@ -48,13 +48,14 @@ def begin_work(
     Raises:
         BadInput: the request, a setting or the disk cannot be used.
     """
-    from imagewright.graph.request import out_path
+    from imagewright.graph.request import out_path, unpack_request
     from imagewright.graph.runner import thread_id
     from imagewright.memory.runs import RunRow, new_run_id
 
+    request, chosen = unpack_request(request, lambda: secrets.randbits(32) if seed is None else seed)
+    chosen = chosen if seed is None else seed
     run = new_run_id()
     out = out_path(request, run, Path.cwd())
-    chosen = secrets.randbits(32) if seed is None else seed
     parts = dataclasses.replace(container.parts(request, stop), asks=asks)
     row = RunRow.new(run, thread_id(run, request), request, chosen, out)
     return RunWork(parts, container.settings.checkpoints, row, _announce(row, on_event))

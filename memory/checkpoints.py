@@ -18,7 +18,7 @@ from langgraph.checkpoint.serde.jsonplus import EXT_PYDANTIC_V2, JsonPlusSeriali
 from langgraph.checkpoint.sqlite import SqliteSaver
 from pydantic import ValidationError
 
-from imagewright import intents, schemas, verdicts
+from imagewright import draw_request, intents, schemas, verdicts
 from imagewright.database import lend_connection, storage_errors
 from imagewright.errors import BadInput
 
@@ -30,7 +30,7 @@ _unreadable: ContextVar[BadInput | None] = ContextVar("unreadable", default=None
 
 STATE_TYPES: tuple[type[schemas.Value], ...] = tuple(
     value
-    for module in (schemas, intents, verdicts)
+    for module in (schemas, intents, verdicts, draw_request)
     for value in vars(module).values()
     if isinstance(value, type) and issubclass(value, schemas.Value) and value.__module__ == module.__name__
 )
@@ -38,7 +38,7 @@ STATE_TYPES: tuple[type[schemas.Value], ...] = tuple(
 
 MOVED: Mapping[tuple[str, str], Rebuild] = {
     ("imagewright.schemas", kind.__name__): kind.model_validate
-    for kind in (verdicts.Check, verdicts.Repair, verdicts.Verdict)
+    for kind in (verdicts.Check, verdicts.Repair, verdicts.Verdict, verdicts.Detection, draw_request.DrawRequest)
 }
 """Module and class as earlier releases named them, and what makes today's value of their fields."""
 

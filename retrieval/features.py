@@ -35,8 +35,8 @@ class Features:
 
 
 def features(prompt: ParsedPrompt | None) -> Features | None:
-    """The features of a parsed prompt; None where it was never parsed, or names nothing."""
-    if prompt is None or not prompt.groups:
+    """The features of a parsed prompt; None where it was never parsed, not surely read, or names nothing."""
+    if prompt is None or not prompt.sure or not prompt.groups:
         return None
     bags: dict[str, Counter[Hashable]] = {
         "objects": Counter(group.object for group in prompt.groups),

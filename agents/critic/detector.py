@@ -29,7 +29,7 @@ class DetectorCritic:
         self, image: Picture, prompt: str, parsed: ParsedPrompt, layout: Layout | None, tried: Sequence[Verdict]
     ) -> Verdict:
         """The verdict on ``image``, with the first repair of the fitting ladder that ``tried`` has not used up."""
-        parsed = plainly(parsed, self.synonyms)
+        parsed = plainly(parsed, self.synonyms) if parsed.sure else ParsedPrompt(sure=False)
         layout = layout and plain_boxes(layout, self.synonyms)
         eye = self.detector
         sight = see(eye.detect(image), parsed, eye.labels, eye.colours, eye.sure)

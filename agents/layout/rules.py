@@ -24,5 +24,7 @@ class RulesLayoutPlanner:
 
 
 def layout_of(parsed: ParsedPrompt) -> Layout:
-    """The layout for a prompt that was read already."""
+    """The layout for a prompt that was read already; without boxes where the reading is not sure."""
+    if not parsed.sure:
+        return Layout()
     return Layout(boxes=place_groups(parsed), background=parsed.background, negative=", ".join(parsed.negative))

@@ -40,6 +40,8 @@ class NounPhrase:
     @property
     def noun(self) -> str:
         """The singular noun."""
+        if self.words[-1:] == ("glasses",) and self.tail.startswith("of "):
+            return " ".join([*self.words[:-1], "glass"])
         return nouns.singular_phrase(list(self.words))
 
     @property
@@ -72,6 +74,8 @@ class NounPhraseReader:
         self.tokens = tokens
         self.low = [t.low for t in tokens]
         self._finder = finder
+        self.verbs: set[int] = set()
+        """Tokens that the structure shows to be verbs: "a chef flips pancakes"."""
 
     def read(self, start: int, depth: int = 0) -> NounPhrase | None:
         """The noun phrase that starts at ``start``, or None. ``depth`` bounds the nesting of "of"."""
@@ -82,6 +86,11 @@ class NounPhraseReader:
             return collective
         self._adjectives(draft)
         words = self._noun(draft)
+        if self._names_by_adjective(draft, words):
+            draft.at -= 1
+            self.verbs.add(draft.at)
+            words = [draft.attributes.pop()]
+            draft.described.pop()
         found_anything = words or draft.attributes or draft.count is not None
         if not found_anything:
             return None
@@ -279,7 +288,8 @@ class NounPhraseReader:
         word = self.low[i]
         if word[0].isdigit() or lexicon.is_verb(word) or lexicon.is_strict_adjective(word) or lexicon.is_adverb(word):
             return True
-        if draft.determiner in {"a", "an"} and word in lexicon.ALL_FORMS and word.endswith("s") and word[-2] != "s":
+        if self._is_verb_after_one(previous, i, draft):
+            self.verbs.add(i)
             return True
         if previous in nouns.FRAME and word in lexicon.ALL_FORMS:
             return True
@@ -290,6 +300,35 @@ class NounPhraseReader:
         if word in NUMBER_WORDS or word in nouns.STOP_NOUN or self.verb_before_object(i):
             return True
         return nouns.is_plural(previous) and previous not in {"sports", "glasses", "women's"}
+
+    def _names_by_adjective(self, draft: _Draft, words: list[str]) -> bool:
+        """ "A giant crushes a car": no plural follows "a", so the word before it is the thing."""
+        if len(words) != 1 or not draft.attributes or draft.determiner not in {"a", "an", "each", "every"}:
+            return False
+        thing = draft.attributes[-1] in lexicon.NOUN_TOO and draft.count is None
+        return thing and self._is_verb_after_one(draft.attributes[-1] + "-", draft.at - 1, draft)
+
+    def _is_verb_after_one(self, previous: str, i: int, draft: _Draft) -> bool:
+        """ "A chef flips", "each boy pours", "the chef flips a pancake": a word in -s after one thing is its verb.
+
+        After "the" it may as well be the thing itself ("the wine glasses"), so an object has to follow.
+        """
+        word = self.low[i]
+        if (
+            not word.endswith("s")
+            or not nouns.is_plural(word)
+            or word in nouns.PLURAL_TANTUM
+            or "-" in word
+            or "'" in word
+        ):
+            return False
+        if nouns.is_plural(previous) or previous in nouns.INVARIANT | lexicon.NOUN_TOO | {"sports"}:
+            return False
+        if draft.count not in (None, 1):
+            return False
+        one = draft.determiner in {"a", "an", "each", "every"} or draft.count == 1 or previous in nouns.FRAME
+        following = self._word(i + 1)
+        return one or (draft.determiner != "" and (following in DETERMINERS or following in NUMBER_WORDS))
 
     def verb_before_object(self, i: int) -> bool:
         """A verb that looks like a noun, told by what follows: "watches the", "hold a", "hang on"."""

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from imagewright.agents.reading import clauses, exclusions, lexicon, naming, nouns, styling
-from imagewright.agents.reading.function_words import DETERMINERS, PREPOSITIONS
+from imagewright.agents.reading.function_words import CLOSED, DETERMINERS, PREPOSITIONS
 from imagewright.agents.reading.noun_phrase import NounPhraseReader
+from imagewright.agents.reading.numbers import NUMBER_WORDS
 from imagewright.agents.reading.phrases import Phrase, PhraseFinder
 from imagewright.agents.reading.record import Record
 from imagewright.agents.reading.state import ReaderState
@@ -23,6 +24,8 @@ class Reader:
         self.phrases = NounPhraseReader(tokens, self.finder)
         self.record = Record()
         self.state = ReaderState()
+        self.unread: list[int] = []
+        """Tokens that were passed over: no thing, place, verb or function word was seen in them."""
 
     def read(self) -> ParsedPrompt:
         """Go through all tokens once."""
@@ -54,6 +57,7 @@ class Reader:
             after = part(i)
             if after is not None:
                 return after
+        self.unread.append(i)
         return i + 1
 
     def _quotation(self, i: int) -> int:
@@ -183,6 +187,8 @@ class Reader:
             return True
         if low in {"there", "here"}:
             return False
+        if glue == "none" and (i in self.phrases.verbs or self._is_verb_after_many(i)):
+            return True
         if self.word(i - 1) == "to" and low in lexicon.IMPERATIVES and self.opens():
             return True
         if (
@@ -217,6 +223,19 @@ class Reader:
             bare = low.endswith(("ing", "ed")) and glue in {"start", "colon"} and self.phrases.starts(i)
             return not bare
         return low.endswith("ing") and self.word(i + 1) in DETERMINERS and lexicon.is_verb(low)
+
+    def _is_verb_after_many(self, i: int) -> bool:
+        """ "Two chefs flip pancakes": a bare word after a plural, before something that has a place."""
+        low, before = self.low[i], self.word(i - 1)
+        if low in NUMBER_WORDS or not before.isalpha() or not low.isalpha():
+            return False
+        if not nouns.is_plural(before) or nouns.is_plural(low) or lexicon.is_adverb(low):
+            return False
+        if low in CLOSED or low in lexicon.ADJECTIVES or self.finder.at(i) is not None or low in nouns.SCENE:
+            return False
+        following = self.word(i + 1)
+        led = following in DETERMINERS or following in NUMBER_WORDS or following.isdigit()
+        return led or nouns.is_plural(following) or lexicon.is_strict_adjective(following)
 
     def _negates(self, i: int) -> bool:
         phrase = self.finder.at(i) if i < len(self.low) else None
@@ -333,6 +352,7 @@ class Reader:
             return phrase.end
         bare = phrase.determiner == "" and phrase.count is None and not phrase.attributes
         if bare and self.state.glue == "none" and self.state.link is None and self.state.fronted == "":
+            self.unread += range(i, phrase.end)
             return phrase.end
         return naming.name_things(self, phrase)
 

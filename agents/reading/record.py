@@ -34,6 +34,8 @@ class NamedGroup:
     """Some of it were singled out ("one red"), and the rest may still be."""
     vague: bool = False
     """The count is a guess ("cats"), which "three of them" may still settle."""
+    bare: bool = False
+    """Named without article, number or plural: "chaos", "ink"."""
 
     def describe_as(self, words: list[str], text: str) -> None:
         """Add adjectives that a predicate gives ("is blue"); repeated ones are kept once."""
@@ -97,6 +99,7 @@ class Record:
         group = NamedGroup(noun, attributes, described, max(1, min(count, MAX_COUNT)))
         group.tails = [phrase.tail] if phrase.tail else []
         group.vague = phrase.vague or (phrase.count is None and count > 1)
+        group.bare = not phrase.determiner and phrase.count is None and not phrase.plural and not phrase.collective
         self.groups.append(group)
         return self.mention(len(self.groups) - 1)
 

@@ -6,6 +6,7 @@ import re
 import unicodedata
 from dataclasses import dataclass
 
+from imagewright.agents.reading.numerals import settle_numerals
 from imagewright.agents.reading.wordings import simplify
 
 MAX_TOKENS = 4000
@@ -69,6 +70,7 @@ def tokenise(text: str) -> list[Token]:
     """The tokens of ``text``, at most ``MAX_TOKENS``; any text is accepted."""
     cut = text[:_MAX_CHARACTERS].translate(_QUOTES)
     clean = "".join(c if c in "\n" or unicodedata.category(c)[0] != "C" else " " for c in cut)
+    clean = settle_numerals(clean)
     for pattern, replacement in _CONTRACTIONS:
         clean = pattern.sub(replacement, clean)
     tokens = []

@@ -62,6 +62,7 @@ _ALSO = r"(?:,|;|\.|:| and| while| but| whereas)*"
 _SIDE = r"(left|right|top|bottom|upper|lower)"
 
 _POLITE = (
+    (r"^\s*(?:hi|hello|hey|good (?:morning|evening|day))(?: there)?\s*[,.!]+\s*", ""),
     (r"[,.;!]?\s*\b(?:many |much )?(?:thanks|thank you|thx)(?: (?:so|very) much| a lot| in advance)?[\s.!]*\Z", "."),
     (r"\b(?:looking|searching|hoping|asking|wishing) for\b", "see"),
     (r"\b(?:please )?(?:make|be|making) sure (?:that |to )?|\bensure (?:that )?|\bbe careful to ", ""),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import re
 from collections.abc import Sequence
+from importlib import resources
 from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict
@@ -77,15 +78,17 @@ def unknown_words(folder: Path, prompt: str, parsed: ParsedPrompt) -> tuple[str,
     """The words of ``prompt`` that the model in ``folder`` is known not to draw, in the prompt's order.
 
     Objects, attributes and backgrounds that the grammar found are looked up first; then any other word of the prompt
-    that the model never saw. What must *not* appear needs no drawing. A count beyond the model's reach is said as
-    "12 things (it draws up to 4)".
+    that the model never saw. Words that name nothing ("exactly", "but", "3x") and what must *not* appear need no
+    drawing. A count beyond the model's reach is said as "12 things (it draws up to 4)", where it is surely read.
     """
     world = world_of(folder)
     if world is None:
         return ()
     known = {*world.objects, *world.attributes, *world.backgrounds, *world.filler, *map(_plural, world.objects)}
     excused = {word for noun in parsed.negative for word in (*noun.split(), *_plural(noun).split())}
-    found = [word for word in _words(prompt) if word not in known and word not in excused]
+    known |= _function_words()
+    said = _words(parsed.words or prompt)
+    found = [word for word in said if word not in known and word not in excused and not _is_count(word, parsed)]
     found += [
         f"{a} {g.object}"
         for g in parsed.groups
@@ -95,13 +98,37 @@ def unknown_words(folder: Path, prompt: str, parsed: ParsedPrompt) -> tuple[str,
     total = sum(group.count for group in parsed.groups)
     if total > world.most_things:
         found.append(f"{total} things (it draws up to {world.most_things})")
-    if not found and not any(group.object in world.objects for group in parsed.groups):
+    named = {group.object for group in parsed.groups} if parsed.sure else {_singular(word) for word in said}
+    if not found and named.isdisjoint(world.objects):
         found.append(f"nothing that it knows (it knows {', '.join(map(_plural, world.objects))})")
     return tuple(dict.fromkeys(found))
 
 
 def _words(prompt: str) -> list[str]:
     return re.findall(r"[^\W_]+(?:['\u2019-][^\W_]+)*", prompt.lower())
+
+
+@functools.cache
+def _function_words() -> frozenset[str]:
+    """Words that name nothing to be drawn, in any model's world."""
+    text = resources.files("imagewright.t2i_backends.mini").joinpath("function_words.txt").read_text("utf-8")
+    return frozenset(word for line in text.splitlines() if not line.startswith("#") for word in line.split())
+
+
+def _is_count(word: str, parsed: ParsedPrompt) -> bool:
+    """ "3x", "x3", "0": a number that the reading made a count or an exclusion of."""
+    return parsed.sure and re.fullmatch(r"x\d+|\d+x|0", word) is not None
+
+
+def _singular(word: str) -> str:
+    """The word without a plural's ending, as far as a small world needs it."""
+    return (
+        word
+        if word == "fish"
+        else word.removesuffix("es")
+        if word.endswith(("xes", "ches", "shes"))
+        else word.removesuffix("s")
+    )
 
 
 def _plural(noun: str) -> str:

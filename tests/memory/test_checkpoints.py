@@ -38,14 +38,14 @@ REPAIRS = tuple(
 """One of each kind; what a kind has no use for is left out."""
 REGION = schemas.Region(caption="a red circle", x=0.1, y=0.1, width=0.3, height=0.3)
 EDIT = intents.Edit(op="move", boxes=(0,), down=-0.2, place="above", beside=1)
-OPS = ("recolour", "resize", "move", "add", "remove", "replace", "background", "style")
+OPS = ("recolour", "resize", "move", "swap", "flip", "add", "remove", "replace", "background", "style")
 EDITS = tuple(intents.Edit(op=op, boxes=(0,), text="t", count=2, factor=2.0) for op in OPS)
 PREFERENCE = intents.Preference(kind="style", text="watercolour")
 INTENT = intents.Intent(kind="edit", base="r", parsed=PARSED, edits=(EDIT,), preference=PREFERENCE)
-KINDS = ("create", "edit", "vary", "undo", "branch", "question", "feedback", "preference", "unclear")
+KINDS = ("create", "edit", "vary", "undo", "branch", "question", "feedback", "preference", "command", "unclear")
 INTENTS = tuple(
     intents.Intent(kind=kind, prompt="p", parsed=PARSED, base="r", edits=(EDIT,), seed=1, thumb="up", topic="flow",
-                   preference=PREFERENCE, reason="why", choices=("a", "b"), decided_by="llm")
+                   preference=PREFERENCE, name="help", reason="why", choices=("a", "b"), decided_by="llm")
     for kind in KINDS
 )  # fmt: skip
 TRIED = intents.Tried(flow="f", faults=("x",), kind="redraw", seed=1, before=0.5, after=0.6, left=("x",))
