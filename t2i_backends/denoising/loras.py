@@ -13,7 +13,7 @@ from peft.tuners.tuners_utils import BaseTunerLayer
 from imagewright.errors import BadInput
 from imagewright.t2i_backends.families.base import Family, Net
 from imagewright.t2i_backends.families.table import known_families
-from imagewright.t2i_backends.models.headers import read_header
+from imagewright.t2i_backends.models.header_file import find_fault, refuse
 from imagewright.t2i_backends.models.loading import quiet
 from imagewright.t2i_backends.models.model_files import ModelPath
 from imagewright.t2i_backends.text.encode import Encoders
@@ -75,9 +75,8 @@ def wear_on_text(encoders: Encoders, loras: Loras) -> Iterator[None]:
 def _read(lora: ModelPath, family: Family, model: Any = None) -> tuple[dict[str, Any], Any, Any]:
     """The weights, alphas and metadata of one file, in diffusers' names."""
     file = lora.path
-    header = read_header(file)
-    if header is None or not header.complete:
-        raise BadInput(f"the LoRA {file.name!r} is {'cut off' if header else 'no safetensors file'}", "get it again")
+    if fault := find_fault(file):
+        raise refuse(f"the LoRA {file.name!r}", fault)
     return family.read_lora(
         str(file.parent), model, weight_name=file.name, return_lora_metadata=True, local_files_only=True,
         use_safetensors=True,

@@ -1,26 +1,18 @@
-"""What a safetensors file holds, read from its header alone: the kind, the family, the number format. Loads nothing.
-
-The format: eight bytes little-endian length, then JSON of that length, then the tensors' bytes.
-"""
+"""What a safetensors file holds, read from its header alone: the kind, the family, its marks. Loads nothing."""
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from functools import lru_cache
 from pathlib import Path
 from typing import Literal
 
-from imagewright import untrusted
-from imagewright.errors import BadInput
 from imagewright.t2i_backends.families.base import Shapes, side
 from imagewright.t2i_backends.families.table import known_families
 from imagewright.t2i_backends.families.unet import read_unet
+from imagewright.t2i_backends.models.header_file import read_header
 
 HeaderKind = Literal["checkpoint", "net", "vae", "text", "lora", "control", "upscaler", "unknown"]
-_MOST_SIDES = 16
-"""More dimensions than any tensor has; a product of thousands of sides takes minutes."""
 
 
 @dataclass(frozen=True)
@@ -37,53 +29,10 @@ class Held:
     has_vae: bool = False
     prediction: str = ""
     """``v_prediction`` where the file says so."""
+    refused: str = ""
+    """Why the file cannot be drawn with, as ``find_fault`` says it; empty where nothing does."""
     channels: tuple[int, int] = (0, 0)
     """What the diffusion model of a known family sees and gives; zeros where nothing tells."""
-
-
-@dataclass(frozen=True)
-class Header:
-    """The tensors of a safetensors file."""
-
-    shapes: Shapes
-    bytes: int
-    """Bytes of the tensors."""
-    numbers: int
-    """How many numbers they hold."""
-    complete: bool
-    """Whether the file is as long as its header says."""
-
-
-def read_header(file: Path) -> Header | None:
-    """The header of ``file``; None when it is no safetensors file."""
-    try:
-        stat = file.stat()
-        return _read(file, stat.st_size, stat.st_mtime_ns)
-    except OSError:
-        return None
-
-
-@lru_cache(maxsize=512)
-def _read(file: Path, size: int, stamp: int) -> Header | None:
-    with file.open("rb") as stream:
-        length = int.from_bytes(stream.read(8), "little")
-        if not 2 <= length <= min(size, untrusted.HEADER.bytes):
-            return None
-        try:
-            found = untrusted.parse_json(stream.read(length), file.name, untrusted.HEADER)
-            entries = {name: entry for name, entry in found.items() if name != "__metadata__"}
-            shapes = {name: tuple(int(side) for side in entry["shape"]) for name, entry in entries.items()}
-            end = max((int(entry["data_offsets"][1]) for entry in entries.values()), default=0)
-            numbers = sum(math.prod(_sides(shape)) for shape in shapes.values())
-        except (BadInput, ValueError, OverflowError, KeyError, TypeError, AttributeError, IndexError):
-            return None
-    return Header(shapes, end, numbers, size >= 8 + length + end)
-
-
-def _sides(shape: tuple[int, ...]) -> tuple[int, ...]:
-    if len(shape) > _MOST_SIDES or not all(0 <= side < 2**63 for side in shape):
-        raise ValueError("no shape of a tensor")
-    return shape
 
 
 def look_into(file: Path) -> Held:
