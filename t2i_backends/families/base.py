@@ -39,9 +39,9 @@ def side(shapes: Shapes, name: str, axis: int = 0) -> int:
 
 def read_weights(file: Path, prefix: str = NET_PREFIX) -> dict[str, torch.Tensor]:
     """The tensors of a lone file whose names begin with ``prefix``, without it."""
-    from safetensors import safe_open
+    from imagewright.t2i_backends.models.tensors import open_tensors
 
-    with safe_open(file, framework="pt") as stream:
+    with open_tensors(file) as stream:
         names = [name for name in set(stream.keys()) if name.startswith(prefix)]
         return {name.removeprefix(prefix): stream.get_tensor(name) for name in names}
 

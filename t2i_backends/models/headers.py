@@ -7,12 +7,16 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
-from imagewright.t2i_backends.families.base import Shapes, side
+from imagewright.t2i_backends.families.base import NET_PREFIX, Shapes, side
 from imagewright.t2i_backends.families.table import known_families
 from imagewright.t2i_backends.families.unet import read_unet
 from imagewright.t2i_backends.models.header_file import read_header
+from imagewright.t2i_backends.models.scales import find_packing
 
 HeaderKind = Literal["checkpoint", "net", "vae", "text", "lora", "control", "upscaler", "unknown"]
+_MOST_WORDS = 4
+"""How many words before all names of a file are taken off."""
+_EDM = ("edm_mean", "edm_std", "edm_vpred.sigma_max")
 
 
 @dataclass(frozen=True)
@@ -29,6 +33,8 @@ class Held:
     has_vae: bool = False
     prediction: str = ""
     """``v_prediction`` where the file says so."""
+    zero_terminal_snr: bool = False
+    """Whether the file says that its last step is pure noise."""
     refused: str = ""
     """Why the file cannot be drawn with, as ``find_fault`` says it; empty where nothing does."""
     channels: tuple[int, int] = (0, 0)
@@ -38,7 +44,52 @@ class Held:
 def look_into(file: Path) -> Held:
     """What ``file`` holds; ``unknown`` when it is none of what this backend knows."""
     header = read_header(file)
-    return Held("unknown") if header is None else recognise(header.shapes)
+    if header is None:
+        return Held("unknown")
+    names = plain_names(header.shapes)
+    shapes = {name: header.shapes[stored] for name, stored in names.items()}
+    held = recognise(shapes)
+    formats = {name: header.formats[stored] for name, stored in names.items()}
+    said = find_packing(shapes, formats) or _foreign_mark(shapes) or (_loose_parts(shapes) if not held.family else "")
+    return replace(held, refused=said) if held.kind != "lora" else held
+
+
+def plain_names(shapes: Shapes) -> dict[str, str]:
+    """The name that each tensor is read by → the name that its file gives it.
+
+    Files that put one more word before all names (``state_dict.``, ``unet.``), or call the model of a whole checkpoint
+    ``diffusion_model.``, are read as if they did not. Where that makes nothing known of a file, its names stay.
+    """
+    names = {name: name for name in shapes}
+    for _ in range(_MOST_WORDS):
+        if _is_known(names, shapes):
+            return names
+        words = {name.split(".", 1)[0] for name in names if "." in name}
+        if len(words) != 1:
+            break
+        word = words.pop() + "."
+        names = {name.removeprefix(word): stored for name, stored in names.items()}
+    inner = NET_PREFIX.removeprefix("model.")
+    names = {f"model.{name}" if name.startswith(inner) else name: stored for name, stored in names.items()}
+    return names if _is_known(names, shapes) else {name: name for name in shapes}
+
+
+def _is_known(names: Mapping[str, str], shapes: Shapes) -> bool:
+    return recognise({name: shapes[stored] for name, stored in names.items()}).kind != "unknown"
+
+
+def _foreign_mark(shapes: Shapes) -> str:
+    """The marks of models whose noise levels are not drawn here; empty for none."""
+    mark = next((mark for mark in _EDM if mark in shapes), "")
+    return f"is an EDM model (it is marked {mark}), which is not drawn here: use a ComfyUI server" if mark else ""
+
+
+def _loose_parts(shapes: Shapes) -> str:
+    """Whether a file holds the parts of a diffusers folder side by side."""
+    words = {name.split(".", 1)[0] for name in shapes if "." in name}
+    if not words & {"unet", "transformer"} or not words & {"vae", "text_encoder", "text_encoder_2"}:
+        return ""
+    return f"holds the parts of a diffusers folder in one file ({', '.join(sorted(words)[:4])}): use the folder"
 
 
 def recognise(shapes: Shapes) -> Held:
@@ -67,7 +118,9 @@ def _held(shapes: Shapes, net: Held) -> Held:
     has_vae = any(name.startswith(("first_stage_model.", "vae.")) for name in shapes)
     kind: HeaderKind = "checkpoint" if roles or has_vae else "net"
     prediction = "v_prediction" if "v_pred" in shapes else ""
-    return replace(net, kind=kind, roles=roles, has_vae=has_vae, prediction=prediction)
+    return replace(
+        net, kind=kind, roles=roles, has_vae=has_vae, prediction=prediction, zero_terminal_snr="ztsnr" in shapes
+    )
 
 
 _OTHERS = {

@@ -12,6 +12,7 @@ from typing import Any
 import diffusers
 import torch
 import transformers
+from diffusers.loaders.single_file_utils import SingleFileComponentError
 from diffusers.utils import logging as diffusers_logging
 from safetensors import SafetensorError
 from transformers.utils import logging as transformers_logging
@@ -21,6 +22,7 @@ from imagewright.t2i_backends.families import table
 from imagewright.t2i_backends.families.base import Family, Net
 from imagewright.t2i_backends.models.folders import find_weights
 from imagewright.t2i_backends.models.header_file import find_fault, refuse
+from imagewright.t2i_backends.models.headers import look_into
 from imagewright.t2i_backends.models.model_files import (
     ModelPath,
     architecture,
@@ -35,6 +37,7 @@ from imagewright.t2i_backends.models.model_files import (
     special,
     vae_scale,
 )
+from imagewright.t2i_backends.models.tensors import is_stored_plainly, read_all
 from imagewright.t2i_backends.pictures.pixels import Vae
 from imagewright.t2i_backends.text import single_file, tokenizers
 from imagewright.t2i_backends.text.encode import Encoders
@@ -42,7 +45,7 @@ from imagewright.t2i_backends.values.handles import ClipHandle
 
 _UNLOADABLE = (
     OSError, ValueError, RuntimeError, LookupError, TypeError, ImportError, AttributeError, AssertionError,
-    ArithmeticError, SafetensorError,
+    ArithmeticError, SafetensorError, SingleFileComponentError,
 )  # fmt: skip
 """What the libraries raise for a broken model."""
 _VAES = ("AutoencoderKL", "AutoencoderTiny")
@@ -67,8 +70,8 @@ def load_net(source: ModelPath, dtype: torch.dtype) -> Net:
     into, out = model.config.in_channels, _out_channels(model)
     if not family.draws(into, out):
         raise BadInput(*special(source.path.name, family.title, into))
-    said = look_at(source).prediction
-    extra = {"prediction": said} if said else {}
+    held = look_at(source)
+    extra = {"prediction": held.prediction, "zero_terminal_snr": held.zero_terminal_snr}
     schedule = _scheduler(source, folder, family, model)
     return Net(model, family, schedule, vae_scale(source), latent_channels(model, family), extra)
 
@@ -238,6 +241,8 @@ def _diffusers_model(
     """
     if not source.path.is_file():
         return _from_folder(kind, source, folder, dtype)
+    if weights is None and not is_stored_plainly(source.path):
+        weights = read_all(source.path, dtype)
     options = {"config": str(folder), "dtype": dtype, "local_files_only": True, **changes}
     model = kind.from_single_file(str(source.path) if weights is None else weights, **options)
     empty = next((name for name, value in model.named_parameters() if value.is_meta), None)
@@ -277,7 +282,7 @@ def loading(path: Path) -> Iterator[None]:
         BadInput: the file is cut, broken, or no model.
         CannotDraw: there is too little memory.
     """
-    if path.is_file() and (fault := find_fault(path)):
+    if path.is_file() and (fault := find_fault(path) or look_into(path).refused):
         raise refuse(str(path), fault)
     try:
         with quiet():

@@ -23,6 +23,8 @@ from imagewright.t2i_backends.models.model_files import ModelFiles
 from imagewright.t2i_backends.models.scan import scan
 from imagewright.t2i_backends.values.handles import Latent
 
+NEAR = {"rtol": 1e-4, "atol": 1e-3}
+"""Sums in another order: how tensors lie in memory decides it."""
 HERE = Path(__file__).parents[1] / "t2i_backends"
 Graph = dict[str, dict[str, Any]]
 State = dict[str, torch.Tensor]
@@ -255,3 +257,140 @@ def test_gguf_files_are_named_by_check_and_scan(tmp_path: Path) -> None:
     graph["unet"] = node("UNETLoader", unet_name="net.gguf", weight_dtype="default")
     graph["ks"]["inputs"]["model"] = ["unet", 0]
     assert "GGUF file, which is not read here" in check(tmp_path, graph)
+
+
+# --- marks: v-prediction and zero-terminal SNR (c01) ---
+
+
+@pytest.fixture
+def sdxl_state(builders: ModuleType, layouts: ModuleType) -> State:
+    return layouts.sdxl(builders.BUILD["sdxl"]())  # type: ignore[no-any-return]
+
+
+def with_sampling(graph: Graph, sampling: str, zsnr: bool) -> Graph:
+    graph["ms"] = node("ModelSamplingDiscrete", model=["ckpt", 0], sampling=sampling, zsnr=zsnr)
+    graph["ks"]["inputs"]["model"] = ["ms", 0]
+    return graph
+
+
+@pytest.mark.parametrize(
+    ("marks", "sampling", "zsnr"),
+    [(("v_pred", "ztsnr"), "v_prediction", True), (("v_pred",), "v_prediction", False), (("ztsnr",), "eps", True)],
+)
+def test_the_marks_of_a_file_mean_what_the_node_means(
+    tmp_path: Path, pipelines: Path, sdxl_state: State, marks: tuple[str, ...], sampling: str, zsnr: bool
+) -> None:
+    with_config(tmp_path, pipelines, "sdxl", sdxl_state, "plain")
+    with_config(tmp_path, pipelines, "sdxl", sdxl_state | {mark: torch.zeros(0) for mark in marks}, "marked")
+    plain = graph_of("plain.safetensors")
+    right = latents(tmp_path, with_sampling(copy.deepcopy(plain), sampling, zsnr))
+    assert torch.equal(latents(tmp_path, "marked.safetensors"), right)
+    assert not torch.equal(latents(tmp_path, plain), right)
+
+
+def test_a_node_counts_before_the_marks_of_a_file(tmp_path: Path, pipelines: Path, sdxl_state: State) -> None:
+    marks = {"v_pred": torch.zeros(0), "ztsnr": torch.zeros(0)}
+    with_config(tmp_path, pipelines, "sdxl", sdxl_state, "plain")
+    with_config(tmp_path, pipelines, "sdxl", sdxl_state | marks, "marked")
+    stated = with_sampling(graph_of("marked.safetensors"), "eps", False)
+    assert torch.equal(latents(tmp_path, stated), latents(tmp_path, "plain.safetensors"))
+
+
+@pytest.mark.parametrize("mark", ["edm_mean", "edm_vpred.sigma_max"])
+def test_edm_marks_are_refused(tmp_path: Path, pipelines: Path, sdxl_state: State, mark: str) -> None:
+    with_config(tmp_path, pipelines, "sdxl", sdxl_state | {mark: torch.zeros(1)})
+    refused(tmp_path, "one.safetensors", "EDM")
+    assert "EDM" in scanned(tmp_path)["one.safetensors"]
+
+
+# --- scaled 8-bit weights (c02) ---
+
+
+def scale_weights(state: State, spelling: str, rows: bool = False) -> tuple[State, State]:
+    """``state`` with the two-dimensional weights of its net as scaled fp8, and with their products in float32."""
+    stored, right = dict(state), dict(state)
+    for name, value in state.items():
+        if value.ndim == 2 and name.endswith(".weight") and name.startswith("model.diffusion_model."):
+            size = value.abs().amax(1, keepdim=True) if rows else value.abs().max().reshape(1)
+            scale = size / 100
+            small = (value / scale).to(torch.float8_e4m3fn)
+            stored[name], right[name] = small, small.float() * scale
+            stored[f"{name.removesuffix('.weight')}.{spelling}"] = scale if rows or "_w" in spelling else scale[0]
+    marks = {"scaled_fp8": torch.zeros(0).to(torch.float8_e4m3fn)} if spelling == "scale_weight" else {}
+    return stored | marks, right
+
+
+@pytest.mark.parametrize("spelling", ["scale_weight", "weight_scale"])
+@pytest.mark.parametrize("family", ["sd15", "sdxl", "sd3"])
+def test_scaled_8_bit_weights_draw_what_their_products_draw(
+    tmp_path: Path, pipelines: Path, builders: ModuleType, layouts: ModuleType, family: str, spelling: str
+) -> None:
+    stored, right = scale_weights(getattr(layouts, family)(builders.BUILD[family]()), spelling)
+    with_config(tmp_path, pipelines, family, stored, "scaled")
+    with_config(tmp_path, pipelines, family, right, "right")
+    torch.testing.assert_close(latents(tmp_path, "scaled.safetensors"), latents(tmp_path, "right.safetensors"), **NEAR)
+
+
+def test_scales_by_rows_are_applied(tmp_path: Path, pipelines: Path, sdxl_state: State) -> None:
+    stored, right = scale_weights(sdxl_state, "weight_scale", rows=True)
+    with_config(tmp_path, pipelines, "sdxl", stored, "scaled")
+    with_config(tmp_path, pipelines, "sdxl", right, "right")
+    torch.testing.assert_close(latents(tmp_path, "scaled.safetensors"), latents(tmp_path, "right.safetensors"), **NEAR)
+
+
+NAME = "model.diffusion_model.input_blocks.1.1.proj_in"
+PACKED: dict[str, tuple[State, str]] = {
+    "whole numbers": ({f"{NAME}.weight": torch.zeros(8, 8, dtype=torch.int8)}, "whole numbers"),
+    "bitsandbytes": ({f"{NAME}.weight.absmax": torch.zeros(4)}, "quantised"),
+    "gptq": ({f"{NAME}.qweight": torch.zeros(4, 4, dtype=torch.int32)}, "quantised"),
+    "blocks": ({f"{NAME}.weight_scale": torch.zeros(2, 2)}, "by blocks"),
+    "a scale alone": ({f"{NAME}.gone.scale_weight": torch.zeros(1)}, "lacks"),
+}
+
+
+@pytest.mark.parametrize("kind", PACKED)
+def test_other_small_weights_are_refused(tmp_path: Path, pipelines: Path, sdxl_state: State, kind: str) -> None:
+    more, word = PACKED[kind]
+    with_config(tmp_path, pipelines, "sdxl", sdxl_state | more)
+    refused(tmp_path, "one.safetensors", word)
+
+
+# --- names in front of all names (c10) ---
+
+
+def rename(state: State, *pairs: tuple[str, str]) -> State:
+    found = {}
+    for name, value in state.items():
+        old, new = next((pair for pair in pairs if name.startswith(pair[0])), ("", ""))
+        found[new + name.removeprefix(old)] = value
+    return found
+
+
+@pytest.mark.parametrize("pairs", [
+    [("", "state_dict.")], [("", "module.")], [("", "model.")], [("", "a.b.")],
+    [("model.diffusion_model.", "diffusion_model.")],
+], ids=lambda pairs: pairs[0][1])  # fmt: skip
+@pytest.mark.parametrize("family", ["sd15", "sdxl"])
+def test_words_before_all_names_are_read_over(
+    tmp_path: Path, pipelines: Path, builders: ModuleType, layouts: ModuleType, family: str, pairs: Any
+) -> None:
+    state = getattr(layouts, family)(builders.BUILD[family]())
+    with_config(tmp_path, pipelines, family, rename(state, *pairs))
+    torch.testing.assert_close(latents(tmp_path, "one.safetensors"), latents(pipelines, family), **NEAR)
+
+
+def test_the_parts_of_a_folder_in_one_file_are_refused(tmp_path: Path, pipelines: Path, builders: ModuleType) -> None:
+    pipe = builders.BUILD["sd15"]()
+    parts = {"unet": pipe.unet, "vae": pipe.vae, "text_encoder": pipe.text_encoder}
+    state = {f"{part}.{name}": value for part, model in parts.items() for name, value in model.state_dict().items()}
+    with_config(tmp_path, pipelines, "sd15", state)
+    refused(tmp_path, "one.safetensors", "parts of a diffusers folder in one file")
+
+
+@pytest.mark.parametrize("lost", ["first_stage_model.", "cond_stage_model.", "model.diffusion_model."])
+def test_a_checkpoint_without_one_of_its_parts_is_refused(
+    tmp_path: Path, pipelines: Path, builders: ModuleType, layouts: ModuleType, lost: str
+) -> None:
+    state = layouts.sd15(builders.BUILD["sd15"]())
+    with_config(tmp_path, pipelines, "sd15", {k: v for k, v in state.items() if not k.startswith(lost)})
+    refused(tmp_path, "one.safetensors", "one.safetensors")
