@@ -9,6 +9,7 @@ from pathlib import Path
 from imagewright.errors import BadInput
 from imagewright.needs import NeededFile
 from imagewright.schemas import Flow, Problem, Readiness, SlotName
+from imagewright.t2i_backends.execution.lora_check import find_lora_problems
 from imagewright.t2i_backends.execution.program import Program, compile_flow
 from imagewright.t2i_backends.families.table import known_families, list_titles
 from imagewright.t2i_backends.models.devices import bytes_per_number, device_is_cuda, free_memory, runs_on_cpu
@@ -74,6 +75,7 @@ def _problems(program: Program, files: ModelFiles, device: str, loaded: int, wai
     yield from (Problem(kind="node", name=f.name, remedy=_line(f.message, f.remedy)) for f in program.flaws)
     yield from _slot_problems(program)
     yield from _missing(used, files)
+    yield from find_lora_problems(program, files)
     yield from _memory_problems(_footprint(used, device, program.pixels), room(device, loaded, waiting))
 
 

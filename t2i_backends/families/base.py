@@ -176,8 +176,9 @@ class Family(ABC):
 
         return getattr(diffusers, self.pipeline)
 
-    def read_lora(self, folder: str, model: Any, **options: Any) -> tuple[dict[str, Any], Any, Any]:
-        """Weights in diffusers' names, alphas and metadata of a LoRA; ``model`` is None for the text encoders' part."""
+    def read_lora(self, folder: Any, model: Any, **options: Any) -> tuple[dict[str, Any], Any, Any]:
+        """Weights in diffusers' names, alphas and metadata of a LoRA; ``folder`` may be its tensors by name, and
+        ``model`` is None for the text encoders' part."""
         found = self.stock().lora_state_dict(folder, **options)
         return (found[0], found[1], found[2]) if self.lora_alphas else (found[0], None, found[1])
 

@@ -80,6 +80,11 @@ class UNet(Family):
 
         return control_state(file, config)
 
+    def read_lora(self, folder: Any, model: Any, **options: Any) -> tuple[dict[str, Any], Any, Any]:
+        """The reader finds a file's layers by the UNet's config."""
+        more = {} if model is None else {"unet_config": model.config}
+        return super().read_lora(folder, model, **options, **more)
+
     def table(self, net: Net, sampling: Sampling, shape: Shape) -> Table:
         """The sigmas of the training steps; a ModelSamplingDiscrete node counts before the marks of the file."""
         found = betas_of(net.scheduler)

@@ -11,11 +11,15 @@ from imagewright.t2i_backends.families.base import NET_PREFIX, Shapes, side
 from imagewright.t2i_backends.families.table import known_families
 from imagewright.t2i_backends.families.unet import read_unet
 from imagewright.t2i_backends.models.header_file import read_header
+from imagewright.t2i_backends.models.lora_names import find_lora_fault
 from imagewright.t2i_backends.models.scales import find_packing
 
 HeaderKind = Literal["checkpoint", "net", "vae", "text", "lora", "control", "upscaler", "unknown"]
 _MOST_WORDS = 4
 """How many words before all names of a file are taken off."""
+_LORA_MARKS = (
+    ".lora_", "_lora.", ".lora.", "lora_unet_", "lora_te", ".lokr_w", ".hada_w", ".oft_", ".boft_", ".dora_scale",
+)  # fmt: skip
 _EDM = ("edm_mean", "edm_std", "edm_vpred.sigma_max")
 
 
@@ -51,7 +55,7 @@ def look_into(file: Path) -> Held:
     held = recognise(shapes)
     formats = {name: header.formats[stored] for name, stored in names.items()}
     said = find_packing(shapes, formats) or _foreign_mark(shapes) or (_loose_parts(shapes) if not held.family else "")
-    return replace(held, refused=said) if held.kind != "lora" else held
+    return replace(held, refused=find_lora_fault(header.shapes) if held.kind == "lora" else said)
 
 
 def plain_names(shapes: Shapes) -> dict[str, str]:
@@ -94,7 +98,7 @@ def _loose_parts(shapes: Shapes) -> str:
 
 def recognise(shapes: Shapes) -> Held:
     """What a file with these tensors holds."""
-    if any(".lora_" in name or "lora_unet_" in name or name.endswith((".lokr_w1", ".hada_w1_a")) for name in shapes):
+    if any(mark in name for name in shapes for mark in _LORA_MARKS):
         return Held("lora", _lora_family(shapes))
     for rule in (_control, _net, _text, _vae, _upscaler):
         found = rule(shapes)
@@ -109,7 +113,8 @@ def _net(shapes: Shapes) -> Held | None:
         if config is not None:
             return _held(shapes, Held("net", family.name, config, channels=family.read_channels(shapes)))
     other = _other_unet(shapes) or next((name for mark, name in _OTHERS.items() if side(shapes, mark)), "")
-    return _held(shapes, Held("net", other)) if other else None
+    unets = (family.read_channels(shapes) for family in known_families().values() if family.inpaints)
+    return _held(shapes, Held("net", other, channels=next(unets, (0, 0)))) if other else None
 
 
 def _held(shapes: Shapes, net: Held) -> Held:

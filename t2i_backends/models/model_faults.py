@@ -71,6 +71,8 @@ def _misfit(kind: str, model: ModelPath) -> str:
     held = look_at(model)
     if held.refused:
         return held.refused
+    if kind == "loras":
+        return "" if held.kind == "lora" else "holds no plain LoRA weights: use a LoRA"
     if kind == "checkpoints" and held.kind == "checkpoint":
         return _lacking(model)
     fits = {
