@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import contextlib
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from diffusers.hooks.group_offloading import _maybe_remove_and_reapply_group_offloading
 from diffusers.utils import recurse_remove_peft_layers
 from peft.tuners.tuners_utils import BaseTunerLayer
+from safetensors.torch import load_file
 
 from imagewright.errors import BadInput
 from imagewright.t2i_backends.families.base import Family, Net
 from imagewright.t2i_backends.families.table import known_families
-from imagewright.t2i_backends.models.headers import read_header
+from imagewright.t2i_backends.models.header_file import find_fault, read_header, refuse
 from imagewright.t2i_backends.models.loading import quiet
+from imagewright.t2i_backends.models.lora_names import find_misfit, read_lora_names, rename_for
+from imagewright.t2i_backends.models.model_faults import find_faults
 from imagewright.t2i_backends.models.model_files import ModelPath
 from imagewright.t2i_backends.text.encode import Encoders
 from imagewright.t2i_backends.values.handles import Loras
@@ -39,7 +43,9 @@ def wear(net: Net, loras: Loras) -> Iterator[None]:
     try:
         with quiet():
             names = [_put_on(net, lora, f"lora_{i}") for i, (lora, _) in enumerate(wanted)]
-            model.set_adapters(names, [strength for _, strength in wanted])
+            worn = [(name, strength) for name, (_, strength) in zip(names, wanted, strict=True) if name]
+            if worn:
+                model.set_adapters([name for name, _ in worn], [strength for _, strength in worn])
             _maybe_remove_and_reapply_group_offloading(model)
         yield
     finally:
@@ -75,21 +81,31 @@ def wear_on_text(encoders: Encoders, loras: Loras) -> Iterator[None]:
 def _read(lora: ModelPath, family: Family, model: Any = None) -> tuple[dict[str, Any], Any, Any]:
     """The weights, alphas and metadata of one file, in diffusers' names."""
     file = lora.path
+    if fault := find_fault(file) or next((fault for _, fault in find_faults("loras", lora)), ""):
+        raise refuse(f"the LoRA {file.name!r}", fault)
     header = read_header(file)
-    if header is None or not header.complete:
-        raise BadInput(f"the LoRA {file.name!r} is {'cut off' if header else 'no safetensors file'}", "get it again")
+    names = rename_for(family, header.shapes if header else ())
+    source: Any = str(file.parent)
+    if any(new != old for old, new in names.items()):
+        source = {names[name]: value for name, value in load_file(file).items()}
     return family.read_lora(
-        str(file.parent), model, weight_name=file.name, return_lora_metadata=True, local_files_only=True,
+        source, model, weight_name=file.name, return_lora_metadata=True, local_files_only=True,
         use_safetensors=True,
     )  # fmt: skip
 
 
 def _put_on(net: Net, lora: ModelPath, name: str) -> str:
-    """Load one file as adapter ``name``.
+    """Load one file as adapter ``name``; empty for one that changes text encoders alone.
 
     Files that also replace norm layers or widen inputs (control LoRAs) are refused: those changes would stay behind.
     """
     family, part = net.family, net.family.net_folder
+    layers = read_lora_names(lora.path)
+    if layers.text and not layers.net:
+        return ""
+    here = {key.replace(".base_layer.", "."): tuple(value.shape) for key, value in net.model.named_parameters()}
+    if misfit := find_misfit(layers, here):
+        raise refuse(f"the LoRA {lora.path.name!r}", misfit)
     with _one_line(lora):
         weights, alphas, metadata = _read(lora, family, net.model)
         mine = {key: value for key, value in weights.items() if key.startswith(f"{part}.") and "lora" in key}
@@ -119,7 +135,8 @@ def _put_on_text(family: Family, models: Mapping[str, Any], lora: ModelPath, str
         weights, alphas, metadata = _read(lora, family)
         for role, model in models.items():
             prefix = family.encoders[role]
-            mine = {key: value for key, value in weights.items() if key.startswith(f"{prefix}.") and "lora" in key}
+            mine = {_text_name(key): value for key, value in weights.items()
+                    if key.startswith(f"{prefix}.") and "lora" in key}  # fmt: skip
             if mine:
                 family.stock().load_lora_into_text_encoder(
                     mine, network_alphas=alphas, text_encoder=model, prefix=prefix, lora_scale=strength,
@@ -128,11 +145,25 @@ def _put_on_text(family: Family, models: Mapping[str, Any], lora: ModelPath, str
                 _maybe_remove_and_reapply_group_offloading(model)
 
 
+def _text_name(key: str) -> str:
+    """A layer of a text encoder in diffusers' newer names, which its reader knows whichever layers a file has."""
+    return re.sub(r"\.to_(q|k|v|out)_lora\.", r".\1_proj.lora_linear_layer.", key)
+
+
 @contextlib.contextmanager
 def _one_line(lora: ModelPath) -> Iterator[None]:
     """What the readers raise for a file that does not fit, as one line."""
     try:
         yield
-    except (OSError, ValueError, RuntimeError, KeyError, TypeError, IndexError, AttributeError) as error:
+    except (
+        OSError,
+        ValueError,
+        RuntimeError,
+        KeyError,
+        TypeError,
+        IndexError,
+        AttributeError,
+        AssertionError,
+    ) as error:
         detail = next(iter(str(error).strip().splitlines()), type(error).__name__)[:160]
         raise BadInput(f"the LoRA {lora.path.name!r} does not fit the model: {detail}", _OTHER_MODEL) from error

@@ -9,20 +9,20 @@ from pathlib import Path
 from imagewright.errors import BadInput
 from imagewright.needs import NeededFile
 from imagewright.schemas import Flow, Problem, Readiness, SlotName
+from imagewright.t2i_backends.execution.lora_check import find_lora_problems
 from imagewright.t2i_backends.execution.program import Program, compile_flow
 from imagewright.t2i_backends.families.table import known_families, list_titles
 from imagewright.t2i_backends.models.devices import bytes_per_number, device_is_cuda, free_memory, runs_on_cpu
-from imagewright.t2i_backends.models.headers import read_header
+from imagewright.t2i_backends.models.header_file import find_fault
 from imagewright.t2i_backends.models.memory import Footprint, Level, Room, choose, refusal
+from imagewright.t2i_backends.models.model_faults import PARTS, find_faults
 from imagewright.t2i_backends.models.model_files import (
     ModelFiles,
     ModelPart,
     ModelPath,
     architecture,
-    component,
     control_family,
     family_of,
-    foreign_parts,
     is_special,
     look_at,
     parameter_count,
@@ -30,13 +30,6 @@ from imagewright.t2i_backends.models.model_files import (
     weight_files,
 )
 
-_PARTS: dict[str, tuple[ModelPart, ...]] = {
-    "checkpoints": ("net", "vae", "text"),
-    "diffusion_models": ("net",),
-    "text_encoders": ("text",),
-    "vae": ("vae",),
-}
-"""The parts that a loader takes of a model of each kind."""
 _FILES_ONLY = ("loras", "upscale_models", "input")
 """Kinds that are one file each, without a config."""
 _ELSEWHERE = "run it on a ComfyUI server"
@@ -77,6 +70,7 @@ def _problems(program: Program, files: ModelFiles, device: str, loaded: int, wai
     yield from (Problem(kind="node", name=f.name, remedy=_line(f.message, f.remedy)) for f in program.flaws)
     yield from _slot_problems(program)
     yield from missing_files(used, files)
+    yield from find_lora_problems(program, files)
     yield from memory_problems(weigh(used, device, program.pixels), room(device, loaded, waiting))
 
 
@@ -162,8 +156,10 @@ def missing_files(used: tuple[UsedFile, ...], files: ModelFiles) -> Iterator[Pro
         remedy = model.refused if model.refused else _fault(model, files)
         if remedy:
             yield Problem(kind="model", name=model.name, remedy=remedy)
-        elif model.found is not None and model.kind not in _FILES_ONLY:
-            yield from _incomplete(model, model.found)
+        elif model.found is not None and model.kind != "input":
+            for part, fault in find_faults(model.kind, model.found):
+                name = f"{model.name}/{part}" if part else model.name
+                yield Problem(kind="model", name=name, remedy=f"{model.name} {fault}")
 
 
 def _fault(model: UsedFile, files: ModelFiles) -> str:
@@ -175,10 +171,8 @@ def _fault(model: UsedFile, files: ModelFiles) -> str:
         return f"{model.name} is a folder: name the file in it"
     if model.kind == "input":
         return ""
-    if found.path.is_file():
-        header = read_header(found.path)
-        if header is None or not header.complete:
-            return f"{model.name} is {'cut off' if header else 'no safetensors file'}: download it again"
+    if found.path.is_file() and (fault := find_fault(found.path)):
+        return f"{model.name} {fault}"
     if model.kind in ("checkpoints", "diffusion_models") and (said := is_special(found)):
         return _line(*said)
     if model.kind not in _FILES_ONLY and found.config is None:
@@ -189,27 +183,13 @@ def _fault(model: UsedFile, files: ModelFiles) -> str:
     return ""
 
 
-def _incomplete(model: UsedFile, found: ModelPath) -> Iterator[Problem]:
-    """Parts of a folder that hold no safetensors weights, or that bring code of their own."""
-    for name in foreign_parts(found):
-        remedy = f"{model.name} brings code of its own for {name}, which is never run: use another model"
-        yield Problem(kind="model", name=f"{model.name}/{name}", remedy=remedy)
-    if found.path.is_file():
-        return
-    for part in _PARTS.get(model.kind, ()):
-        for folder in component(found, part):
-            if not any(folder.glob("*.safetensors")):
-                remedy = f"{model.name} holds no safetensors weights in {folder}: download them there"
-                yield Problem(kind="model", name=f"{model.name}/{folder.name}", remedy=remedy)
-
-
 def weigh(used: tuple[UsedFile, ...], device: str, pixels: int = 0) -> Footprint:
     """The weights that a flow loads, in the number format of the device; a file that is whole counts once."""
     width = bytes_per_number(device)
     sums = {"net": 0, "text": 0, "vae": 0}
     seen: set[Path] = set()
     for model in used:
-        for part in _PARTS.get(model.kind, ("net",) if model.kind == "controlnet" else ()):
+        for part in PARTS.get(model.kind, ("net",) if model.kind == "controlnet" else ()):
             for file in _weights(model, part):
                 if file not in seen:
                     seen.add(file)

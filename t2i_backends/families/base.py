@@ -39,9 +39,9 @@ def side(shapes: Shapes, name: str, axis: int = 0) -> int:
 
 def read_weights(file: Path, prefix: str = NET_PREFIX) -> dict[str, torch.Tensor]:
     """The tensors of a lone file whose names begin with ``prefix``, without it."""
-    from safetensors import safe_open
+    from imagewright.t2i_backends.models.tensors import open_tensors
 
-    with safe_open(file, framework="pt") as stream:
+    with open_tensors(file) as stream:
         names = [name for name in set(stream.keys()) if name.startswith(prefix)]
         return {name.removeprefix(prefix): stream.get_tensor(name) for name in names}
 
@@ -176,8 +176,9 @@ class Family(ABC):
 
         return getattr(diffusers, self.pipeline)
 
-    def read_lora(self, folder: str, model: Any, **options: Any) -> tuple[dict[str, Any], Any, Any]:
-        """Weights in diffusers' names, alphas and metadata of a LoRA; ``model`` is None for the text encoders' part."""
+    def read_lora(self, folder: Any, model: Any, **options: Any) -> tuple[dict[str, Any], Any, Any]:
+        """Weights in diffusers' names, alphas and metadata of a LoRA; ``folder`` may be its tensors by name, and
+        ``model`` is None for the text encoders' part."""
         found = self.stock().lora_state_dict(folder, **options)
         return (found[0], found[1], found[2]) if self.lora_alphas else (found[0], None, found[1])
 

@@ -95,7 +95,7 @@ class Flux(Family):
         guided = model.config.guidance_embeds
         return {"use_dynamic_shifting": True} if guided else {"use_dynamic_shifting": False, "shift": 1.0}
 
-    def read_lora(self, folder: str, model: Any, **options: Any) -> tuple[dict[str, Any], Any, Any]:
+    def read_lora(self, folder: Any, model: Any, **options: Any) -> tuple[dict[str, Any], Any, Any]:
         """The reader gives the alphas when asked."""
         return super().read_lora(folder, model, **options, return_alphas=True)
 

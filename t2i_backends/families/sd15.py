@@ -49,7 +49,9 @@ class SD15(UNet):
 
     def recognise_lora(self, names: str) -> bool:
         """By layers that any UNet has: this family is asked last."""
-        return "lora_unet_" in names or "unet.down_blocks" in names
+        return any(
+            mark in names for mark in ("lora_unet_", "down_blocks", "up_blocks", "input_blocks", "output_blocks")
+        )
 
     def fits(self, config: Mapping[str, object]) -> bool:
         """Whether it takes nothing beside its text."""

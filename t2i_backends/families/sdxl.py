@@ -6,7 +6,7 @@ With stock sigmas and ``euler`` the result is ``StableDiffusionXLPipeline``'s.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from imagewright.t2i_backends.families.base import Inputs, Net, Shapes
 from imagewright.t2i_backends.families.unet import PLAIN, UNet, is_unet_control, read_unet
@@ -66,11 +66,6 @@ class SDXL(UNet):
     def fits(self, config: Mapping[str, object]) -> bool:
         """Whether it takes sizes beside its text."""
         return config.get("addition_embed_type") == "text_time"
-
-    def read_lora(self, folder: str, model: Any, **options: Any) -> tuple[dict[str, Any], Any, Any]:
-        """The reader finds a file's layers by the UNet's config."""
-        more = {} if model is None else {"unet_config": model.config}
-        return super().read_lora(folder, model, **options, **more)
 
     def encode(self, encoders: Encoders, texts: Texts, stop: int) -> Encoded:
         """The last layer but one of CLIP-L and CLIP-G side by side, and CLIP-G's vector; the refiner has CLIP-G

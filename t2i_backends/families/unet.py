@@ -80,10 +80,16 @@ class UNet(Family):
 
         return control_state(file, config)
 
+    def read_lora(self, folder: Any, model: Any, **options: Any) -> tuple[dict[str, Any], Any, Any]:
+        """The reader finds a file's layers by the UNet's config."""
+        more = {} if model is None else {"unet_config": model.config}
+        return super().read_lora(folder, model, **options, **more)
+
     def table(self, net: Net, sampling: Sampling, shape: Shape) -> Table:
-        """The sigmas of the training steps."""
+        """The sigmas of the training steps; a ModelSamplingDiscrete node counts before the marks of the file."""
         found = betas_of(net.scheduler)
-        return replace(found, zero_terminal_snr=True) if sampling.zero_terminal_snr else found
+        marked = not sampling.prediction and bool(net.extra.get("zero_terminal_snr"))
+        return replace(found, zero_terminal_snr=True) if sampling.zero_terminal_snr or marked else found
 
     def x0(
         self, net: Net, table: Table, x: torch.Tensor, sigma: float, inputs: Inputs, hints: Sequence[Hint], context: str

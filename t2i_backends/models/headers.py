@@ -1,26 +1,26 @@
-"""What a safetensors file holds, read from its header alone: the kind, the family, the number format. Loads nothing.
-
-The format: eight bytes little-endian length, then JSON of that length, then the tensors' bytes.
-"""
+"""What a safetensors file holds, read from its header alone: the kind, the family, its marks. Loads nothing."""
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from functools import lru_cache
 from pathlib import Path
 from typing import Literal
 
-from imagewright import untrusted
-from imagewright.errors import BadInput
-from imagewright.t2i_backends.families.base import Shapes, side
+from imagewright.t2i_backends.families.base import NET_PREFIX, Shapes, side
 from imagewright.t2i_backends.families.table import known_families
 from imagewright.t2i_backends.families.unet import read_unet
+from imagewright.t2i_backends.models.header_file import read_header
+from imagewright.t2i_backends.models.lora_names import find_lora_fault
+from imagewright.t2i_backends.models.scales import find_packing
 
 HeaderKind = Literal["checkpoint", "net", "vae", "text", "lora", "control", "upscaler", "unknown"]
-_MOST_SIDES = 16
-"""More dimensions than any tensor has; a product of thousands of sides takes minutes."""
+_MOST_WORDS = 4
+"""How many words before all names of a file are taken off."""
+_LORA_MARKS = (
+    ".lora_", "_lora.", ".lora.", "lora_unet_", "lora_te", ".lokr_w", ".hada_w", ".oft_", ".boft_", ".dora_scale",
+)  # fmt: skip
+_EDM = ("edm_mean", "edm_std", "edm_vpred.sigma_max")
 
 
 @dataclass(frozen=True)
@@ -37,64 +37,68 @@ class Held:
     has_vae: bool = False
     prediction: str = ""
     """``v_prediction`` where the file says so."""
+    zero_terminal_snr: bool = False
+    """Whether the file says that its last step is pure noise."""
+    refused: str = ""
+    """Why the file cannot be drawn with, as ``find_fault`` says it; empty where nothing does."""
     channels: tuple[int, int] = (0, 0)
     """What the diffusion model sees and gives, where its first and last layer are called as in a known family."""
-
-
-@dataclass(frozen=True)
-class Header:
-    """The tensors of a safetensors file."""
-
-    shapes: Shapes
-    bytes: int
-    """Bytes of the tensors."""
-    numbers: int
-    """How many numbers they hold."""
-    complete: bool
-    """Whether the file is as long as its header says."""
-
-
-def read_header(file: Path) -> Header | None:
-    """The header of ``file``; None when it is no safetensors file."""
-    try:
-        stat = file.stat()
-        return _read(file, stat.st_size, stat.st_mtime_ns)
-    except OSError:
-        return None
-
-
-@lru_cache(maxsize=512)
-def _read(file: Path, size: int, stamp: int) -> Header | None:
-    with file.open("rb") as stream:
-        length = int.from_bytes(stream.read(8), "little")
-        if not 2 <= length <= min(size, untrusted.HEADER.bytes):
-            return None
-        try:
-            found = untrusted.parse_json(stream.read(length), file.name, untrusted.HEADER)
-            entries = {name: entry for name, entry in found.items() if name != "__metadata__"}
-            shapes = {name: tuple(int(side) for side in entry["shape"]) for name, entry in entries.items()}
-            end = max((int(entry["data_offsets"][1]) for entry in entries.values()), default=0)
-            numbers = sum(math.prod(_sides(shape)) for shape in shapes.values())
-        except (BadInput, ValueError, OverflowError, KeyError, TypeError, AttributeError, IndexError):
-            return None
-    return Header(shapes, end, numbers, size >= 8 + length + end)
-
-
-def _sides(shape: tuple[int, ...]) -> tuple[int, ...]:
-    if len(shape) > _MOST_SIDES or not all(0 <= side < 2**63 for side in shape):
-        raise ValueError("no shape of a tensor")
-    return shape
 
 
 def look_into(file: Path) -> Held:
     """What ``file`` holds; ``unknown`` when it is none of what this backend knows."""
     header = read_header(file)
-    return Held("unknown") if header is None else recognise(header.shapes)
+    if header is None:
+        return Held("unknown")
+    names = plain_names(header.shapes)
+    shapes = {name: header.shapes[stored] for name, stored in names.items()}
+    held = recognise(shapes)
+    formats = {name: header.formats[stored] for name, stored in names.items()}
+    said = find_packing(shapes, formats) or _foreign_mark(shapes) or (_loose_parts(shapes) if not held.family else "")
+    return replace(held, refused=find_lora_fault(header.shapes) if held.kind == "lora" else said)
+
+
+def plain_names(shapes: Shapes) -> dict[str, str]:
+    """The name that each tensor is read by → the name that its file gives it.
+
+    Files that put one more word before all names (``state_dict.``, ``unet.``), or call the model of a whole checkpoint
+    ``diffusion_model.``, are read as if they did not. Where that makes nothing known of a file, its names stay.
+    """
+    names = {name: name for name in shapes}
+    for _ in range(_MOST_WORDS):
+        if _is_known(names, shapes):
+            return names
+        words = {name.split(".", 1)[0] for name in names if "." in name}
+        if len(words) != 1:
+            break
+        word = words.pop() + "."
+        names = {name.removeprefix(word): stored for name, stored in names.items()}
+    inner = NET_PREFIX.removeprefix("model.")
+    names = {f"model.{name}" if name.startswith(inner) else name: stored for name, stored in names.items()}
+    return names if _is_known(names, shapes) else {name: name for name in shapes}
+
+
+def _is_known(names: Mapping[str, str], shapes: Shapes) -> bool:
+    return recognise({name: shapes[stored] for name, stored in names.items()}).kind != "unknown"
+
+
+def _foreign_mark(shapes: Shapes) -> str:
+    """The marks of models whose noise levels are not drawn here; empty for none."""
+    mark = next((mark for mark in _EDM if mark in shapes), "")
+    return f"is an EDM model (it is marked {mark}), which is not drawn here: use a ComfyUI server" if mark else ""
+
+
+def _loose_parts(shapes: Shapes) -> str:
+    """Whether a file holds the parts of a diffusers folder side by side."""
+    words = {name.split(".", 1)[0] for name in shapes if "." in name}
+    if not words & {"unet", "transformer"} or not words & {"vae", "text_encoder", "text_encoder_2"}:
+        return ""
+    return f"holds the parts of a diffusers folder in one file ({', '.join(sorted(words)[:4])}): use the folder"
 
 
 def recognise(shapes: Shapes) -> Held:
     """What a file with these tensors holds."""
-    if any(".lora_" in name or "lora_unet_" in name or name.endswith((".lokr_w1", ".hada_w1_a")) for name in shapes):
+    if any(mark in name for name in shapes for mark in _LORA_MARKS):
         return Held("lora", _lora_family(shapes))
     for rule in (_control, _net, _text, _vae, _upscaler):
         found = rule(shapes)
@@ -120,7 +124,8 @@ def _held(shapes: Shapes, net: Held) -> Held:
     prediction = "v_prediction" if "v_pred" in shapes else ""
     ends = (family.read_channels(shapes) for family in known_families().values())
     channels = next((pair for pair in ends if all(pair)), (0, 0))
-    return replace(net, kind=kind, roles=roles, has_vae=has_vae, prediction=prediction, channels=channels)
+    marked = replace(net, prediction=prediction, zero_terminal_snr="ztsnr" in shapes)
+    return replace(marked, kind=kind, roles=roles, has_vae=has_vae, channels=channels)
 
 
 _OTHERS = {

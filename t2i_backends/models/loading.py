@@ -12,13 +12,17 @@ from typing import Any
 import diffusers
 import torch
 import transformers
+from diffusers.loaders.single_file_utils import SingleFileComponentError
 from diffusers.utils import logging as diffusers_logging
+from safetensors import SafetensorError
 from transformers.utils import logging as transformers_logging
 
 from imagewright.errors import BadInput, CannotDraw
 from imagewright.t2i_backends.families import table
 from imagewright.t2i_backends.families.base import Family, Net
-from imagewright.t2i_backends.models.headers import read_header
+from imagewright.t2i_backends.models.folders import find_weights
+from imagewright.t2i_backends.models.header_file import find_fault, refuse
+from imagewright.t2i_backends.models.headers import look_into
 from imagewright.t2i_backends.models.model_files import (
     ModelPath,
     architecture,
@@ -33,11 +37,17 @@ from imagewright.t2i_backends.models.model_files import (
     special,
     vae_scale,
 )
+from imagewright.t2i_backends.models.tensors import is_stored_plainly, read_all
 from imagewright.t2i_backends.pictures.pixels import Vae
 from imagewright.t2i_backends.text import single_file, tokenizers
 from imagewright.t2i_backends.text.encode import Encoders
 from imagewright.t2i_backends.values.handles import ClipHandle
 
+_UNLOADABLE = (
+    OSError, ValueError, RuntimeError, LookupError, TypeError, ImportError, AttributeError, AssertionError,
+    ArithmeticError, SafetensorError, SingleFileComponentError,
+)  # fmt: skip
+"""What the libraries raise for a broken model."""
 _VAES = ("AutoencoderKL", "AutoencoderTiny")
 
 
@@ -61,8 +71,8 @@ def load_net(source: ModelPath, dtype: torch.dtype) -> Net:
     into, out = model.config.in_channels, _out_channels(model)
     if not family.draws(into, out):
         raise BadInput(*special(source.path.name, family.title, into))
-    said = look_at(source).prediction
-    extra = {"prediction": said} if said else {}
+    held = look_at(source)
+    extra = {"prediction": held.prediction, "zero_terminal_snr": held.zero_terminal_snr}
     schedule = _scheduler(source, folder, family, model)
     return Net(model, family, schedule, vae_scale(source), latent_channels(model, family), extra)
 
@@ -122,7 +132,10 @@ def load_upscaler(source: ModelPath, device: torch.device) -> Any:
     except RuntimeError as error:  # a torchvision for CUDA beside a torch for the CPU says so when it is imported
         remedy = "install a torchvision of torch's own build, with the same --index-url as torch"
         raise BadInput(f"spandrel cannot be used here: {str(error)[:120]}", remedy) from error
-    model = spandrel.ModelLoader(device=device).load_from_file(str(source.path))
+    try:
+        model = spandrel.ModelLoader(device=device).load_from_file(str(source.path))
+    except spandrel.UnsupportedModelError:
+        raise BadInput(f"{source.path.name!r} is no upscaling network that is known", "use another") from None
     if not isinstance(model, spandrel.ImageModelDescriptor):
         raise BadInput(f"{source.path.name!r} is no upscaling network", "use one that makes a picture of a picture")
     return model
@@ -184,7 +197,9 @@ def _load_encoder(role: str, family: Family, source: ModelPath, folder: Path, dt
         state = single_file.text_state(source.path, role, kind(config.__class__(**_smallest(config))))
         model, info = kind.from_pretrained(None, config=config, state_dict=state, **options)
     else:
-        model, info = kind.from_pretrained(str(folder), use_safetensors=True, **options)
+        model, info = kind.from_pretrained(
+            str(folder), variant=variant_of(source, folder), use_safetensors=True, **options
+        )
     if missing := [name for name in info["missing_keys"] if not name.endswith("position_ids")]:
         raise BadInput(f"{source.path.name!r} lacks weights of {role}: {missing[0]}", "download it again")
     return model, tokenizers.find_tokenizer(source, folder, role)
@@ -226,13 +241,38 @@ def _diffusers_model(
     ``weights`` are those of the file where they need no conversion. None of the model's may be missing.
     """
     if not source.path.is_file():
-        return kind.from_pretrained(str(folder), dtype=dtype, use_safetensors=True, local_files_only=True)
+        return _from_folder(kind, source, folder, dtype)
+    if weights is None and not is_stored_plainly(source.path):
+        weights = read_all(source.path, dtype)
     options = {"config": str(folder), "dtype": dtype, "local_files_only": True, **changes}
     model = kind.from_single_file(str(source.path) if weights is None else weights, **options)
     empty = next((name for name, value in model.named_parameters() if value.is_meta), None)
     if empty is not None:
         raise BadInput(f"{source.path.name!r} lacks weights: {empty}", "use the whole model")
     return model.to(dtype)
+
+
+def _from_folder(kind: Any, source: ModelPath, folder: Path, dtype: torch.dtype) -> Any:
+    """A diffusers model from its folder: its plain weights, else those of one variant; none may be missing."""
+    model, info = kind.from_pretrained(
+        str(folder), variant=variant_of(source, folder), dtype=dtype, use_safetensors=True, local_files_only=True,
+        output_loading_info=True,
+    )  # fmt: skip
+    if missing := sorted(info["missing_keys"]):
+        raise BadInput(f"{source.path.name!r} lacks weights: {missing[0]}", "use the whole model")
+    return model
+
+
+def variant_of(source: ModelPath, folder: Path) -> str | None:
+    """The variant whose weights are loaded from ``folder``; None for the plain ones.
+
+    Raises:
+        BadInput: the folder cannot be loaded.
+    """
+    found = find_weights(folder)
+    if found.fault:
+        raise refuse(source.path.name, found.fault)
+    return found.variant
 
 
 @contextlib.contextmanager
@@ -243,9 +283,8 @@ def loading(path: Path) -> Iterator[None]:
         BadInput: the file is cut, broken, or no model.
         CannotDraw: there is too little memory.
     """
-    header = read_header(path) if path.is_file() else None
-    if path.is_file() and (header is None or not header.complete):
-        raise BadInput(f"{path} is {'cut off' if header else 'no safetensors file'}", "download it again")
+    if path.is_file() and (fault := find_fault(path) or look_into(path).refused):
+        raise refuse(str(path), fault)
     try:
         with quiet():
             yield
@@ -253,7 +292,7 @@ def loading(path: Path) -> Iterator[None]:
         raise CannotDraw(
             f"there is too little memory to load {path.name}", "free memory or use a smaller model"
         ) from None
-    except (OSError, ValueError, RuntimeError, KeyError, TypeError, ImportError, AttributeError) as error:
+    except _UNLOADABLE as error:
         detail = str(error).strip().splitlines()[0][:200] if str(error).strip() else type(error).__name__
         raise BadInput(f"the model {path} cannot be loaded: {detail}", "download it again") from error
 

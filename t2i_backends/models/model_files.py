@@ -20,7 +20,9 @@ from imagewright.t2i_backends.families import table
 from imagewright.t2i_backends.families.base import CONFIGS
 from imagewright.t2i_backends.mini import shipped
 from imagewright.t2i_backends.models.extra_paths import extra_folders
-from imagewright.t2i_backends.models.headers import Held, look_into, read_header
+from imagewright.t2i_backends.models.folders import find_weights
+from imagewright.t2i_backends.models.header_file import read_header
+from imagewright.t2i_backends.models.headers import Held, look_into
 
 ModelPart = Literal["net", "vae", "text"]
 
@@ -35,6 +37,7 @@ KIND_FOLDERS: Mapping[str, tuple[str, ...]] = {
     "input": ("input", "../input"),
 }
 """What a loader asks for, and the folders under a model root where it may lie."""
+GGUF = ".gguf"
 PICKLES = frozenset({".ckpt", ".pt", ".pth", ".bin", ".pkl", ".pickle"})
 _CONFIG_FILES = ("model_index.json", "config.json")
 _WEIGHTS = frozenset({".safetensors"})
@@ -127,6 +130,9 @@ def _inside(base: Path, clean: str, name: str, endings: frozenset[str]) -> Path:
         raise BadInput(f"model {name[:80]!r} links out of the models folder", f"put the file itself into {base}")
     if path.suffix.lower() in PICKLES:
         raise BadInput(f"model {name[:80]!r} is a pickle, which can run code", "use its .safetensors version")
+    if path.is_file() and path.suffix.lower() == GGUF:
+        said = f"model {name[:80]!r} is no safetensors file but a GGUF file, which is not read here"
+        raise BadInput(said, "use its .safetensors version")
     if path.is_file() and path.suffix.lower() not in endings:
         if endings is PICTURES:
             raise BadInput(f"{name[:80]!r} is no picture", "use a PNG, JPEG or WebP file")
@@ -249,10 +255,8 @@ def channels_of(model: ModelPath) -> tuple[int, int]:
 
 
 def main_weights(folder: Path) -> list[Path]:
-    """The weights files of a component folder, without its other variants (``model.fp16.safetensors``)."""
-    files = sorted(folder.glob("*.safetensors"))
-    plain = [file for file in files if file.name.count(".") == 1 and "non_ema" not in file.name]
-    return plain or files
+    """The weights files of a component folder that loading it reads, without its other variants."""
+    return list(find_weights(folder).files)
 
 
 def read_config(file: Path) -> dict[str, object]:

@@ -10,8 +10,9 @@ from imagewright.errors import BadInput
 from imagewright.flow_format import Graph
 from imagewright.t2i_backends.families.table import find_family, known_families
 from imagewright.t2i_backends.mini import shipped
-from imagewright.t2i_backends.models.headers import read_header
+from imagewright.t2i_backends.models.model_faults import find_faults
 from imagewright.t2i_backends.models.model_files import (
+    GGUF,
     PICKLES,
     ModelFiles,
     ModelPath,
@@ -60,7 +61,7 @@ def _entries(folder: Path, depth: int) -> Iterator[Path]:
     if depth > DEEPEST or not folder.is_dir():
         return
     for path in sorted(folder.iterdir())[:_MOST]:
-        if path.is_file() and path.suffix.lower() in {".safetensors", *PICKLES}:
+        if path.is_file() and path.suffix.lower() in {".safetensors", GGUF, *PICKLES}:
             yield path
         elif path.is_dir() and not path.name.startswith("."):
             if not any((path / name).is_file() for name in ("model_index.json", "config.json")):
@@ -85,10 +86,8 @@ def _see(files: ModelFiles, kind: str, name: str, path: Path) -> ScannedModel:
 
 
 def _problem(kind: str, found: ModelPath) -> str:
-    if found.path.is_file():
-        header = read_header(found.path)
-        if header is None or not header.complete:
-            return f"it is {'cut off' if header else 'no safetensors file'}: download it again"
+    for part, fault in find_faults(kind, found):
+        return f"{part or 'it'} {fault}"
     if kind == "controlnet" and found.config is None:
         return f"no config lies beside it: put its diffusers config folder at {found.path.with_suffix('').name}/"
     if kind not in ("checkpoints", "diffusion_models"):

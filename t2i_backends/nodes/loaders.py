@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from imagewright.errors import BadInput
 from imagewright.t2i_backends.families.table import find_by_clip_type, list_clip_types, list_titles
+from imagewright.t2i_backends.models.lora_names import TEXT_ALONE, changes_text_alone
 from imagewright.t2i_backends.nodes.registry import MAX_SCALED, node_class
 from imagewright.t2i_backends.values.handles import ClipHandle, ModelHandle, VaeHandle
 from imagewright.t2i_backends.values.node_inputs import choice, link, model_file, real, truth, whole
@@ -106,6 +107,8 @@ def lora_loader_model_only(
 ) -> tuple[ModelHandle]:
     """A LoRA on the model; 0 leaves the model as it is."""
     lora = run.find("loras", lora_name)
+    if strength_model and changes_text_alone(lora.path):
+        raise BadInput(f"{lora_name!r} {TEXT_ALONE[0]}", TEXT_ALONE[1])
     return (model.with_lora(lora, strength_model) if strength_model else model,)
 
 

@@ -8,9 +8,9 @@ from typing import Any
 
 import torch
 from diffusers.loaders.single_file_utils import convert_open_clip_checkpoint
-from safetensors import safe_open
 
 from imagewright.errors import BadInput
+from imagewright.t2i_backends.models.tensors import open_tensors
 
 _TRANSFORMERS: Mapping[str, tuple[str, ...]] = {
     "clip_l": (
@@ -33,7 +33,7 @@ def text_state(file: Path, role: str, like: Any) -> dict[str, torch.Tensor]:
     Raises:
         BadInput: the file holds no such text encoder.
     """
-    with safe_open(file, framework="pt") as stream:
+    with open_tensors(file) as stream:
         names = set(stream.keys())
         for prefix in _OPEN_CLIP if role == "clip_g" else ():
             if prefix + "transformer.resblocks.0.attn.in_proj_weight" in names:

@@ -26,6 +26,8 @@ import numpy.typing as npt
 
 Floats = npt.NDArray[np.float64]
 
+_TIE = 1e-9
+"""Distances of log sigmas within which two steps are equally near; neighbours lie 1e-3 apart and more."""
 STATIC_TABLE = 1000
 DYNAMIC_TABLE = 10_000
 FEW_TOKENS, MANY_TOKENS = 256, 4096
@@ -130,9 +132,11 @@ class Betas:
         return found
 
     def time(self, sigma: Floats) -> Floats:
-        """The training step whose sigma is nearest on a log scale."""
+        """The training step whose sigma is nearest on a log scale; the later of two that are equally near, as ComfyUI's
+        rounding has it."""
         away = np.abs(np.log(np.maximum(np.asarray(sigma, dtype=np.float64), 1e-10))[..., None] - np.log(self._table))
-        found: Floats = away.argmin(axis=-1).astype(np.float64)
+        nearest = away <= away.min(axis=-1, keepdims=True) + _TIE
+        found: Floats = (self.steps - 1 - nearest[..., ::-1].argmax(axis=-1)).astype(np.float64)
         return found
 
     def at(self, percent: float) -> float:

@@ -1,0 +1,75 @@
+"""Whether the LoRAs of a flow fit the models that they are put on, by headers alone."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from imagewright.errors import BadInput
+from imagewright.flow_format import Graph
+from imagewright.schemas import Problem
+from imagewright.t2i_backends.execution.program import Program
+from imagewright.t2i_backends.families import table
+from imagewright.t2i_backends.families.base import Shapes
+from imagewright.t2i_backends.models.folders import find_weights
+from imagewright.t2i_backends.models.header_file import read_header
+from imagewright.t2i_backends.models.lora_names import TEXT_ALONE, find_misfit, read_lora_names
+from imagewright.t2i_backends.models.model_files import ModelFiles, ModelPath, component, family_of, look_at
+
+_LOADERS = {"ckpt_name": "checkpoints", "unet_name": "diffusion_models"}
+_LORA_NODES = ("LoraLoader", "LoraLoaderModelOnly")
+_REMEDY = "use a LoRA of this base model"
+
+
+def find_lora_problems(program: Program, files: ModelFiles) -> Iterator[Problem]:
+    """The LoRAs that are whole by themselves and do not go with their node or their model."""
+    for node in program.nodes:
+        inputs = program.graph[node]["inputs"]
+        kind, name = program.graph[node]["class_type"], inputs.get("lora_name")
+        if kind not in _LORA_NODES or not isinstance(name, str) or not inputs.get("strength_model"):
+            continue
+        lora, base = _find(files, "loras", name), _follow(program.graph, node, files)
+        if lora is None or base is None or not lora.path.is_file() or look_at(lora).refused:
+            continue
+        if said := describe_misfit(lora, base, kind == "LoraLoaderModelOnly"):
+            yield Problem(kind="model", name=name, remedy=f"{name} {said}")
+
+
+def describe_misfit(lora: ModelPath, base: ModelPath, model_only: bool) -> str:
+    """Why a LoRA cannot be put on ``base``; empty when it can. The rest of a line that begins with its name."""
+    names = read_lora_names(lora.path)
+    if not names.net:
+        return ": ".join(TEXT_ALONE) if model_only and names.text else ""
+    mine, its = table.find_family(look_at(lora).family), table.find_family(family_of(base))
+    if mine is not None and its is not None and mine.net_class != its.net_class:
+        return f"is a LoRA of {mine.title}, and {base.path.name} is {its.title}: {_REMEDY}"
+    return find_misfit(names, _shapes(base))
+
+
+def _shapes(base: ModelPath) -> Shapes:
+    """The tensors of a model's net in diffusers' names; empty where a lone file has others, which fit by the reader."""
+    if base.path.is_file():
+        return {}
+    folders = component(base, "net")
+    headers = [read_header(file) for folder in folders for file in find_weights(folder).files]
+    return {name: shape for header in headers if header is not None for name, shape in header.shapes.items()}
+
+
+def _follow(graph: Graph, node: str, files: ModelFiles) -> ModelPath | None:
+    """The file of the model that a node's ``model`` input comes from."""
+    for _ in range(len(graph)):
+        inputs = graph[node]["inputs"]
+        for key, kind in _LOADERS.items():
+            if isinstance(inputs.get(key), str):
+                return _find(files, kind, inputs[key])
+        link = inputs.get("model")
+        if not isinstance(link, list) or link[0] not in graph:
+            return None
+        node = link[0]
+    return None
+
+
+def _find(files: ModelFiles, kind: str, name: str) -> ModelPath | None:
+    try:
+        return files.find(kind, name)
+    except BadInput:
+        return None
