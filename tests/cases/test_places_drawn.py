@@ -6,6 +6,7 @@ import itertools
 from pathlib import Path
 
 import pytest
+from PIL import Image
 
 from imagewright import Imagewright
 from imagewright.evals.exact_checker import look
@@ -25,7 +26,7 @@ def test_the_asked_place_holds_in_the_picture(tmp_path: Path) -> None:
         chat.say(f"a red {one} and a blue {other} on a white background")
         result = chat.say(f"put the {one} {place} the {other}").result
         assert result is not None
-        seen = look(engine._container.store.open(result.image)).pieces
+        seen = look(Image.open(result.path).convert("RGB")).pieces
         mine, its = ([p for p in seen if p.shape == name] for name in (one, other))
         axis, sense = PLACES[place]
         if len(mine) != 1 or len(its) != 1 or sense * (middle(mine[0])[axis] - middle(its[0])[axis]) <= 0.05:
