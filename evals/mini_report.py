@@ -74,7 +74,7 @@ def _scene(row: Row, counts: tuple[int, ...], rng: random.Random) -> Scene:
             return scene
 
 
-def draw_all(made: Sequence[ReportCase], folder: Path, side: int, steps: int, scale: float) -> list[Image.Image]:
+def _draw_all(made: Sequence[ReportCase], folder: Path, side: int, steps: int, scale: float) -> list[Image.Image]:
     """The pictures of ``made`` by the card's call, each from its own seed."""
     import torch
     from diffusers import FluxPipeline
@@ -142,7 +142,7 @@ def tally(made: Sequence[ReportCase], wrong: Sequence[tuple[str, ...]]) -> list[
 def _report(folder: Path, out: Path, share: float, seed: int, steps: int, scale: float) -> dict[str, object]:
     """Draw, judge, write ``sheet.png`` and ``report.json`` under ``out``, print the table."""
     made = cases(seed, share)
-    pictures = draw_all(made, folder, SIZE, steps, scale)
+    pictures = _draw_all(made, folder, SIZE, steps, scale)
     wrong = [complaints(c, look(p)) for c, p in zip(made, pictures, strict=True)]
     rows = tally(made, wrong)
     out.mkdir(parents=True, exist_ok=True)

@@ -35,7 +35,7 @@ from imagewright.schemas import Candidate, Categories, Evidence, Flow, ParsedPro
 FOLDS = 5
 _SEED = 90
 _PAIRS = (("selected", "best-fixed"), ("selected", "category-table"), ("selected", "random"))
-Key = Callable[[str, PromptFacts], str]
+_Key = Callable[[str, PromptFacts], str]
 """Which prompts must stay together in a fold."""
 
 
@@ -72,7 +72,7 @@ def by_things(prompt: str, facts: PromptFacts) -> str:
     return " ".join(sorted(f"{group.count} {group.object}" for group in parsed.groups)) or prompt
 
 
-def folds_of(prompts: Mapping[str, PromptFacts], folds: int, key: Key, seed: int = _SEED) -> list[set[str]]:
+def folds_of(prompts: Mapping[str, PromptFacts], folds: int, key: _Key, seed: int = _SEED) -> list[set[str]]:
     """The prompts in ``folds`` parts of about the same size; those with one key are never parted."""
     together: dict[str, list[str]] = {}
     for prompt, facts in prompts.items():
@@ -100,7 +100,7 @@ def predict(
     embedder: Embedder,
     home: Path,
     folds: int = FOLDS,
-    key: Key = by_prompt,
+    key: _Key = by_prompt,
 ) -> tuple[list[HeldOutCell], list[ArmOutcome]]:
     """Every cell predicted from the other folds, and the outcome of each rule on each prompt.
 

@@ -27,7 +27,7 @@ _SAYINGS = (
 )
 
 
-def show(said: str, result: RunResult) -> SheetPicture:
+def _show(said: str, result: RunResult) -> SheetPicture:
     """One turn: its picture, the saying, the verdict."""
     verdict = best(result.rounds).verdict
     judged = "not checked" if verdict is None else "accepted" if verdict.accepted else f"best: {verdict.score:.2f}"
@@ -49,7 +49,7 @@ def main() -> None:
             reply = chat.say("no") if reply.question else reply
             if reply.result is None:
                 raise SystemExit(f"{said!r}: {reply.text}")
-            pictures.append(show(said, reply.result))
+            pictures.append(_show(said, reply.result))
     sheet = grid(pictures, across=4, cell=232, side=216, font=12)
     args.out.parent.mkdir(parents=True, exist_ok=True)
     sheet.save(args.out)

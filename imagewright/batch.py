@@ -15,7 +15,7 @@ from imagewright.schemas import DrawRequest, RunEvent, RunResult
 if TYPE_CHECKING:
     from imagewright.memory.runs import RunLog
 
-MANIFEST = "manifest.json"
+_MANIFEST = "manifest.json"
 _SHEET = "contact-sheet.png"
 _FORMAT = 1
 _THUMB = 128
@@ -86,7 +86,7 @@ def draw_all(
     batch = Batch(engine, folder, prompts)
     for number in range(len(prompts)):
         on_row(number, batch.draw(number, request, on_event))
-    return DrawnBatch(folder / MANIFEST, batch.contact_sheet(), tuple(batch.rows))
+    return DrawnBatch(folder / _MANIFEST, batch.contact_sheet(), tuple(batch.rows))
 
 
 class Batch:
@@ -98,7 +98,7 @@ class Batch:
         self._engine, self._folder = engine, folder
         with storage_errors(folder):
             folder.mkdir(parents=True, exist_ok=True)
-        self._file = folder / MANIFEST
+        self._file = folder / _MANIFEST
         before = self._read()
         self.rows: list[BatchRow] = [
             before[n] if n < len(before) and before[n]["prompt"] == prompt else {"prompt": prompt, "status": "waiting"}

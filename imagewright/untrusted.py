@@ -38,13 +38,13 @@ class Bounds:
     remedy: str = "save or export it again"
 
 
-PLAIN = Bounds()
+_PLAIN = Bounds()
 """A config, a manifest, a trace."""
 HEADER = Bounds(bytes=100_000_000, depth=8, text=10_000_000, remedy="download it again")
 """The header of a safetensors file; the format's own bound of its length."""
 ANSWER = Bounds(bytes=1_000_000, depth=32, objects=20_000, values=100_000, text=200_000, remedy="answer again")
 """What a language model says."""
-NODES = Bounds(bytes=64_000_000, objects=2_000_000, values=8_000_000, remedy="ask the server again")
+NODE_LIST = Bounds(bytes=64_000_000, objects=2_000_000, values=8_000_000, remedy="ask the server again")
 """A ComfyUI server's list of nodes; servers with very many send about 20 MB."""
 TABLE = Bounds(bytes=200_000, depth=8, text=4096, remedy="mend it, or move it away")
 """A settings file, keys or prices. tomllib needs quadratic time for long dotted keys, so its lines are bounded too."""
@@ -90,7 +90,7 @@ def _size(limit: int) -> str:
 # --- JSON -----------------------------------------------------------------------------------
 
 
-def load_json(path: Path, bounds: Bounds = PLAIN) -> Any:
+def load_json(path: Path, bounds: Bounds = _PLAIN) -> Any:
     """The JSON in a file.
 
     Raises:
@@ -99,7 +99,7 @@ def load_json(path: Path, bounds: Bounds = PLAIN) -> Any:
     return parse_json(read_bytes(path, bounds.bytes, bounds.remedy), str(path), bounds)
 
 
-def load_object(path: Path, bounds: Bounds = PLAIN) -> dict[str, Any]:
+def load_object(path: Path, bounds: Bounds = _PLAIN) -> dict[str, Any]:
     """The JSON object in a file.
 
     Raises:
@@ -111,7 +111,7 @@ def load_object(path: Path, bounds: Bounds = PLAIN) -> dict[str, Any]:
     return value
 
 
-def parse_json(source: bytes | str, name: str, bounds: Bounds = PLAIN) -> Any:
+def parse_json(source: bytes | str, name: str, bounds: Bounds = _PLAIN) -> Any:
     """The JSON in ``source``, which errors call ``name``.
 
     Raises:
@@ -137,10 +137,10 @@ def parse_line(line: str, name: str, number: int, remedy: str) -> dict[str, Any]
     """The JSON object in line ``number`` of the file ``name``.
 
     Raises:
-        BadInput: it is none, or beyond the bounds of ``PLAIN``; the message names the line.
+        BadInput: it is none, or beyond the bounds of ``_PLAIN``; the message names the line.
     """
     try:
-        value = parse_json(line, name, PLAIN)
+        value = parse_json(line, name, _PLAIN)
     except BadInput:
         value = None
     if not isinstance(value, dict):
@@ -230,7 +230,7 @@ def parse_toml(source: bytes, name: str, bounds: Bounds = TABLE) -> dict[str, An
 # --- values ---------------------------------------------------------------------------------
 
 
-def check_values(value: object, name: str, bounds: Bounds = PLAIN) -> None:
+def check_values(value: object, name: str, bounds: Bounds = _PLAIN) -> None:
     """Bound depth and texts of a parsed value, and refuse broken Unicode, without recursion.
 
     Raises:

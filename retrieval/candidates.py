@@ -172,7 +172,7 @@ def _measured_cost(db: sqlite3.Connection, shelf: Shelf, flow: Flow, backend: st
     key = ("seconds", flow.id, backend)
     if key not in shelf.made:
         graph = shelf.flows.graphs[shelf.flows.at[flow.id]]
-        found = store.read_seconds(db, flow.id, graph, backend)
+        found = store.mean_seconds(db, flow.id, graph, backend)
         shelf.made[key] = round(median(found), 3) if found else None
     cost = shelf.made[key]
     return cost if isinstance(cost, float) else None

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from imagewright.schemas import ParsedPrompt, ParsedRelation
 
-PARTS = {"objects": 0.40, "attributes": 0.20, "relations": 0.33, "style": 0.07}
+FEATURE_PARTS = {"objects": 0.40, "attributes": 0.20, "relations": 0.33, "style": 0.07}
 """What each part weighs among what a prompt says, where a prompt mentions it."""
 STRUCTURE = 0.6
 """How much of the similarity of two parsed prompts is their structure: how many things and groups, related or not. It,
@@ -20,7 +20,7 @@ more than what the things are, decides which flow gets a prompt right: held-out 
 (``imagewright eval selection``) recovers twice as much of the ceiling as with a quarter."""
 EMBEDDING_SHARE = 0.5
 """How much of the rest is the cosine of their embeddings; the other half is what the parsed prompts say."""
-RELATED = 0.5
+RELATED_PART = 0.5
 """The structure's similarity where one prompt states relations or places and the other none."""
 _TURNED = {"right": "left", "below": "above", "in-front": "behind"}
 
@@ -63,7 +63,7 @@ def prompt_similarity(cosine: float, a: Features | None, b: Features | None) -> 
 def structure_similarity(a: Features, b: Features) -> float:
     """1 for as many things in as many groups, related or not in both; it falls in proportion to the ratio of either."""
     same = bool(a.bags["relations"]) == bool(b.bags["relations"])
-    return _ratio(a.things, b.things) * _ratio(a.groups, b.groups) * (1.0 if same else RELATED)
+    return _ratio(a.things, b.things) * _ratio(a.groups, b.groups) * (1.0 if same else RELATED_PART)
 
 
 def feature_similarity(a: Features, b: Features) -> float:
@@ -72,7 +72,7 @@ def feature_similarity(a: Features, b: Features) -> float:
     Bags are compared by intersection over union; parts that neither prompt mentions do not count.
     """
     found = total = 0.0
-    for name, weight in PARTS.items():
+    for name, weight in FEATURE_PARTS.items():
         one, other = a.bags[name], b.bags[name]
         if one or other:
             shared = sum(min(count, other[key]) for key, count in one.items() if key in other)

@@ -14,7 +14,7 @@ from imagewright.retrieval.cells import Cells, FloatArray, Ints, Scale, Scores, 
 from imagewright.retrieval.flow_table import FlowTable
 from imagewright.retrieval.prompt_table import PromptTable
 
-WEIGHTS = {"sweep": 1.0, "person": 3.0, "critic": 1.0}
+FIT_WEIGHTS = {"sweep": 1.0, "person": 3.0, "critic": 1.0}
 """How many scores one row counts for, by who gave it: a person looked; a sweep's row is one seed of several."""
 _ROWS = """
     SELECT flow, graph_hash, prompt, scorer, source, value FROM evidence
@@ -39,7 +39,7 @@ def read_scores_of(
             for column, item in zip(whole, (unit, at, scorers.setdefault(scorer, len(scorers))), strict=True):
                 column.append(item)
             real[0].append(value)
-            real[1].append(WEIGHTS[source])
+            real[1].append(FIT_WEIGHTS[source])
     unit_of, prompt_of, scorer_of = (np.frombuffer(column, dtype=np.int64) for column in whole)
     values, weights = (np.frombuffer(column, dtype=np.float64) for column in real)
     sizes = len(flows.members), len(prompts)

@@ -19,7 +19,7 @@ _COLUMNS = """
     SELECT f.id, f.need, f.draws, f.base, f.kin, f.benchmark, f.shape, f.graph_hash, f.enabled, f.changed, s.vector
     FROM flow_facts f JOIN flows s ON s.id = f.id
 """
-Group = tuple[str, frozenset[str], frozenset[str]]
+_Group = tuple[str, frozenset[str], frozenset[str]]
 """Base model, LoRAs, samplers."""
 
 
@@ -36,7 +36,7 @@ class FlowTable:
         self.unit_of_shape: dict[str, int] = {}
         self.members: list[list[int]] = []
         """The flows of each unit; the first stands for it."""
-        self.groups: dict[Group, int] = {}
+        self.groups: dict[_Group, int] = {}
         self.unit, self.group, self.need, self.changed = (_Column(np.int64) for _ in range(4))
         self.live, self.benchmark = _Column(np.bool_), _Column(np.float64)
         self._vectors = np.zeros((16, dimension), dtype=np.float32)
@@ -145,7 +145,7 @@ class Kinship:
     only the nearest kin of a flow without scores is told by each group's mean card.
     """
 
-    def __init__(self, groups: list[Group], group: Ints, vectors: Rows, own: FloatArray, measured: NDArray[np.bool_]):
+    def __init__(self, groups: list[_Group], group: Ints, vectors: Rows, own: FloatArray, measured: NDArray[np.bool_]):
         self.groups = groups
         self._group, self._measured = group, measured
         size = max(len(groups), 1)
@@ -194,7 +194,7 @@ class Kinship:
         return total, weight, nearest
 
 
-def _kin(loras: frozenset[str], samplers: frozenset[str], other: Group) -> float:
+def _kin(loras: frozenset[str], samplers: frozenset[str], other: _Group) -> float:
     return 0.4 + 0.2 * bool(samplers & other[2]) + 0.2 * (loras == other[1])
 
 

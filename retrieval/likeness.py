@@ -14,16 +14,16 @@ from numpy.typing import NDArray
 from imagewright.retrieval.cells import FloatArray, Ints
 from imagewright.retrieval.features import (
     EMBEDDING_SHARE,
-    PARTS,
-    RELATED,
+    FEATURE_PARTS,
+    RELATED_PART,
     STRUCTURE,
     Features,
 )
 
-_NAMES = tuple(PARTS)
+_NAMES = tuple(FEATURE_PARTS)
 _Facts = tuple[bool, int, int, bool, tuple[int, ...]]
 """Whether anything is known, things, groups, whether related, and the marks of each part."""
-_WEIGHTS = np.array([PARTS[name] for name in _NAMES])
+_WEIGHTS = np.array([FEATURE_PARTS[name] for name in _NAMES])
 
 
 class Likeness:
@@ -160,7 +160,9 @@ def _similarity(cosine: FloatArray, shared: Ints, one: _Side, other: _Side) -> F
     found = (weight * shared / np.maximum(union, 1)).sum(axis=-1)
     said = np.where(total > 0, found / np.where(total > 0, total, 1.0), 1.0)
     same = one.related[:, None] == other.related[None, :]
-    structure = _ratios(one.things, other.things) * _ratios(one.groups, other.groups) * np.where(same, 1.0, RELATED)
+    structure = (
+        _ratios(one.things, other.things) * _ratios(one.groups, other.groups) * np.where(same, 1.0, RELATED_PART)
+    )
     told = STRUCTURE * structure + (1.0 - STRUCTURE) * (EMBEDDING_SHARE * near + (1.0 - EMBEDDING_SHARE) * said)
     return np.asarray(np.where(one.told[:, None] & other.told[None, :], told, near))
 

@@ -15,15 +15,15 @@ import numpy as np
 from imagewright.retrieval.cells import FloatArray, Ints
 from imagewright.retrieval.fitted import Fitted
 from imagewright.retrieval.flow_table import FlowTable
-from imagewright.retrieval.ready import CLASSES, CURABLE, FULL, NEVER, OUT, SMALL, Codes
+from imagewright.retrieval.ready import CLASSES, CURABLE, FULL, NEVER, ON_MINI, OUT, Codes
 
 EVERYTHING = 256
 """Up to how many flows all are candidates."""
 _AT_NEAR, _IN_LABEL, _OVERALL, _CARDS = (
-    {FULL: 40, SMALL: 40, CURABLE: 6, NEVER: 3},
-    {FULL: 6, SMALL: 6, CURABLE: 2, NEVER: 1},
-    {FULL: 16, SMALL: 16, CURABLE: 6, NEVER: 3},
-    {FULL: 24, SMALL: 24, CURABLE: 6, NEVER: 3},
+    {FULL: 40, ON_MINI: 40, CURABLE: 6, NEVER: 3},
+    {FULL: 6, ON_MINI: 6, CURABLE: 2, NEVER: 1},
+    {FULL: 16, ON_MINI: 16, CURABLE: 6, NEVER: 3},
+    {FULL: 24, ON_MINI: 24, CURABLE: 6, NEVER: 3},
 )
 _LABEL_SETS = 8
 """How many of the label sets that share the prompt's categories are asked for their best, the largest first."""

@@ -16,7 +16,7 @@ from contextlib import contextmanager
 from imagewright.database import transaction
 from imagewright.retrieval import flow_facts, store
 from imagewright.retrieval.cells import Cells, fit_cells
-from imagewright.retrieval.fit_store import WEIGHTS, pack_fit, read_scores_of, unpack_fit
+from imagewright.retrieval.fit_store import FIT_WEIGHTS, pack_fit, read_scores_of, unpack_fit
 from imagewright.retrieval.fitted import Fitted, Fresh
 from imagewright.retrieval.flow_table import FlowTable
 from imagewright.retrieval.prompt_table import PromptTable
@@ -25,7 +25,7 @@ from imagewright.schemas import Flow
 SMALL_ROWS, SMALL_FLOWS = 50_000, 2_500
 REFIT_SHARE = 0.01
 _FLOWS_READ = 512
-Key = tuple[str, bool]
+_Key = tuple[str, bool]
 """A backend, and whether critics' verdicts count."""
 
 
@@ -37,9 +37,9 @@ class Shelf:
         self._lock = threading.RLock()
         self.generation = -1
         self.flows, self.prompts = FlowTable(dimension), PromptTable(dimension)
-        self._fits: dict[Key, tuple[int, int, Fitted]] = {}
+        self._fits: dict[_Key, tuple[int, int, Fitted]] = {}
         """Of each key the generation of the fit, the scores in it, and the fit."""
-        self._fresh: dict[Key, int] = {}
+        self._fresh: dict[_Key, int] = {}
         self._small, self._facts_known = True, False
         self._flows_read: dict[str, Flow] = {}
         self.made: dict[object, object] = {}
@@ -113,7 +113,7 @@ class Shelf:
             self._count_fresh(db, key, before)
         self.generation = now
 
-    def _kept_fit(self, db: sqlite3.Connection, key: Key) -> tuple[int, int, Fitted] | None:
+    def _kept_fit(self, db: sqlite3.Connection, key: _Key) -> tuple[int, int, Fitted] | None:
         row = db.execute("SELECT * FROM fits WHERE backend = ? AND learn_critic = ?", key).fetchone()
         if row is None or row["generation"] < int(store.fact(db, "bulk") or 0):
             return None
@@ -121,11 +121,11 @@ class Shelf:
         self._fresh[key] = 0
         return int(row["generation"]), int(row["rows"]), Fitted(cells, scorers, self.flows, self.prompts)
 
-    def _new_fit(self, db: sqlite3.Connection, key: Key) -> tuple[int, int, Fitted]:
+    def _new_fit(self, db: sqlite3.Connection, key: _Key) -> tuple[int, int, Fitted]:
         cells, scorers, rows = fit_afresh(db, key, self.flows, self.prompts)
         return self.generation, rows, Fitted(cells, scorers, self.flows, self.prompts)
 
-    def _count_fresh(self, db: sqlite3.Connection, key: Key, since: int) -> None:
+    def _count_fresh(self, db: sqlite3.Connection, key: _Key, since: int) -> None:
         """Count the scores of ``key`` that changed after generation ``since``."""
         if self._small:
             return
@@ -134,7 +134,7 @@ class Shelf:
             flow, prompt = self.flows.at.get(row["flow"]), self.prompts.at.get(row["prompt"])
             if flow is not None and prompt is not None and self.flows.graphs[flow] == row["graph_hash"]:
                 unit = int(self.flows.unit.array[flow])
-                fit.apply(Fresh(unit, prompt, row["scorer"], row["value"], WEIGHTS[row["source"]]))
+                fit.apply(Fresh(unit, prompt, row["scorer"], row["value"], FIT_WEIGHTS[row["source"]]))
                 self._fresh[key] = self._fresh.get(key, 0) + 1
 
 
@@ -148,14 +148,14 @@ _FRESH = """
 
 
 def fit_afresh(
-    db: sqlite3.Connection, key: Key, flows: FlowTable, prompts: PromptTable
+    db: sqlite3.Connection, key: _Key, flows: FlowTable, prompts: PromptTable
 ) -> tuple[Cells, list[str], int]:  # fmt: skip
     """The fit of all scores of ``key`` as ``db`` shows them, the scorers' names, and how many scores there are."""
     scores, scorers = read_scores_of(db, *key, flows, prompts)
     return fit_cells(scores), scorers, len(scores.value)
 
 
-def refit(db: sqlite3.Connection, key: Key, dimension: int) -> None:
+def refit(db: sqlite3.Connection, key: _Key, dimension: int) -> None:
     """Fit the scores of ``key`` anew and keep the fit, unless another process was faster; raises the generation."""
     with _snapshot(db):
         generation = store.generation(db)
@@ -172,7 +172,7 @@ def refit(db: sqlite3.Connection, key: Key, dimension: int) -> None:
             store.bump(db)
 
 
-def _fit_generation(db: sqlite3.Connection, key: Key) -> int:
+def _fit_generation(db: sqlite3.Connection, key: _Key) -> int:
     row = db.execute("SELECT generation FROM fits WHERE backend = ? AND learn_critic = ?", key).fetchone()
     return -1 if row is None else int(row["generation"])
 

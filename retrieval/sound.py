@@ -12,7 +12,7 @@ import os
 import uuid
 from pathlib import Path
 
-MANIFEST = "manifest.json"
+_MANIFEST = "manifest.json"
 _DATABASE, _MAGIC = "chroma.sqlite3", b"SQLite format 3\0"
 
 
@@ -22,9 +22,9 @@ class Damaged(Exception):
 
 def write_manifest(folder: Path) -> None:
     """List what lies in ``folder`` now, on top of an earlier list."""
-    temporary = folder / f"{MANIFEST}-{uuid.uuid4().hex[:8]}.tmp"
+    temporary = folder / f"{_MANIFEST}-{uuid.uuid4().hex[:8]}.tmp"
     temporary.write_text(json.dumps(_listed(folder), sort_keys=True), encoding="utf-8")
-    temporary.replace(folder / MANIFEST)
+    temporary.replace(folder / _MANIFEST)
 
 
 def insist_on_whole(folder: Path) -> None:
@@ -36,7 +36,7 @@ def insist_on_whole(folder: Path) -> None:
     try:
         with (folder / _DATABASE).open("rb") as file:
             whole = file.read(len(_MAGIC)) == _MAGIC
-        wanted = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
+        wanted = json.loads((folder / _MANIFEST).read_text(encoding="utf-8"))
         found = _listed(folder)
     except (OSError, ValueError) as error:
         raise Damaged(f"{folder.name} cannot be read: {error}") from error

@@ -119,7 +119,7 @@ def read_flow(db: sqlite3.Connection, flow_id: str) -> Flow:
     return flow_from(db.execute("SELECT id, card, graph FROM flows WHERE id = ?", (flow_id,)).fetchone())
 
 
-def read_seconds(db: sqlite3.Connection, flow_id: str, graph: str, backend: str) -> list[float]:
+def mean_seconds(db: sqlite3.Connection, flow_id: str, graph: str, backend: str) -> list[float]:
     """The seconds of the pictures that a flow's scores on ``backend`` are about, where they are told."""
     query = "SELECT seconds FROM evidence WHERE flow = ? AND graph_hash = ? AND backend = ? AND seconds IS NOT NULL"
     return [float(row["seconds"]) for row in db.execute(query, (flow_id, graph, backend))]

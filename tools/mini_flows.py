@@ -101,7 +101,7 @@ RECIPES: tuple[Recipe, ...] = (
 )  # fmt: skip
 
 
-def flow_of(recipe: Recipe) -> Flow:
+def _flow_of(recipe: Recipe) -> Flow:
     """The flow of a recipe: its graph, and a card without what the index reads off the graph."""
     tags = recipe.tags if REGIONS in recipe.tags else (*recipe.tags, WORDS_ONLY)
     card = Card(
@@ -150,7 +150,7 @@ def _sampler(recipe: Recipe, model: list[object], latent: list[object], denoise:
 
 def mini_flows() -> tuple[Flow, ...]:
     """All of them, in the order of ``RECIPES``."""
-    return tuple(flow_of(recipe) for recipe in RECIPES)
+    return tuple(_flow_of(recipe) for recipe in RECIPES)
 
 
 def flow_text(flow: Flow) -> str:

@@ -10,7 +10,7 @@ import itertools
 from collections.abc import Iterator, Sequence
 
 from imagewright.agents.conversation import edit_geometry as geometry
-from imagewright.agents.conversation.edit_geometry import EDGE, MIN_SIDE
+from imagewright.agents.conversation.edit_geometry import EDIT_MARGIN, MIN_EDITED_SIDE
 from imagewright.errors import Fault
 from imagewright.schemas import Box, PlaceName
 
@@ -89,10 +89,10 @@ def _beside(
 ) -> Iterator[_Priced]:
     axis, sense = _AXIS[place]
     a, b = _scaled(box, scales[0]), _scaled(other, scales[1])
-    if _side(a, axis) + _side(b, axis) > 1 - 3 * EDGE + 1e-6 and scales != (_SCALES[-1], _SCALES[-1]):
+    if _side(a, axis) + _side(b, axis) > 1 - 3 * EDIT_MARGIN + 1e-6 and scales != (_SCALES[-1], _SCALES[-1]):
         return
     b = _given_way(b, axis, sense, _side(a, axis))
-    at = _low(b, axis) - EDGE - _side(a, axis) if sense < 0 else _low(b, axis) + _side(b, axis) + EDGE
+    at = _low(b, axis) - EDIT_MARGIN - _side(a, axis) if sense < 0 else _low(b, axis) + _side(b, axis) + EDIT_MARGIN
     price += (_ANEW if b != other else 0.0) + _SHIFT * _distance(b, other) + 10 * _hidden(b, rest)
     for slide in _SLIDES:
         moved = _set(a, axis, at, b.centre[1 - axis] + slide - _side(a, 1 - axis) / 2)
@@ -104,7 +104,7 @@ def _beside(
 def _given_way(other: Box, axis: int, sense: int, room: float) -> Box:
     """``other`` shifted along the axis until there is ``room`` on the asked side of it."""
     low, side = _low(other, axis), _side(other, axis)
-    at = max(low, 1.5 * EDGE + room) if sense < 0 else min(low, 1 - 1.5 * EDGE - room - side)
+    at = max(low, 1.5 * EDIT_MARGIN + room) if sense < 0 else min(low, 1 - 1.5 * EDIT_MARGIN - room - side)
     return _set(other, axis, at, _low(other, 1 - axis))
 
 
@@ -112,7 +112,7 @@ def _scaled(box: Box, share: float) -> Box:
     """``box`` with sides ``share`` times as long about its centre."""
     if share >= 1:
         return box
-    width, height = max(box.width * share, MIN_SIDE), max(box.height * share, MIN_SIDE)
+    width, height = max(box.width * share, MIN_EDITED_SIDE), max(box.height * share, MIN_EDITED_SIDE)
     sized = box.model_copy(update={"width": round(width, 4), "height": round(height, 4)})
     return geometry.centre(sized, *box.centre)
 
@@ -164,9 +164,9 @@ def _bends(spot: Box, box: Box) -> bool:
 
 
 def _spots(box: Box) -> Iterator[Box]:
-    wide, high = 1 - 2 * EDGE - box.width, 1 - 2 * EDGE - box.height
+    wide, high = 1 - 2 * EDIT_MARGIN - box.width, 1 - 2 * EDIT_MARGIN - box.height
     for across, down in itertools.product(range(_GRID), range(_GRID)):
-        yield geometry.put_at(box, EDGE + wide * across / (_GRID - 1), EDGE + high * down / (_GRID - 1))
+        yield geometry.put_at(box, EDIT_MARGIN + wide * across / (_GRID - 1), EDIT_MARGIN + high * down / (_GRID - 1))
     for step in range(-2 * _GRID, 2 * _GRID + 1):
         yield geometry.put_at(box, box.x + step / (2 * _GRID), box.y)
         yield geometry.put_at(box, box.x, box.y + step / (2 * _GRID))

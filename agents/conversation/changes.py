@@ -19,7 +19,7 @@ from imagewright.agents.conversation.change_words import (
     relation_of,
     way_of,
 )
-from imagewright.agents.conversation.group_edits import read_arrangement, read_count, read_exchange, read_likeness
+from imagewright.agents.conversation.group_edits import read_arrangement, read_exchange, read_group_count, read_likeness
 from imagewright.agents.conversation.targets import NotThere, Unsure, find_boxes
 from imagewright.agents.reading import lexicon, nouns, styling
 from imagewright.agents.reading.parse import parse_prompt
@@ -345,7 +345,7 @@ def _moved(groups: dict[str, str | None], said: str, picture: Reference) -> tupl
 
 _Reader = Callable[[str, Reference, bool], tuple[AnyEdit, ...]]
 _READERS: tuple[_Reader, ...] = (
-    read_count, read_exchange, read_arrangement, read_likeness,
+    read_group_count, read_exchange, read_arrangement, read_likeness,
     _background, _style, _swap, _recolour, _resize, _move, _replace, _remove, _add,
 )  # fmt: skip
 

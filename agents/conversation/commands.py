@@ -120,7 +120,7 @@ def read_order(said: str, pictures: Sequence[Reference]) -> AnyIntent | None:
     return None
 
 
-def read_size(said: str) -> AnyIntent | None:
+def read_size_order(said: str) -> AnyIntent | None:
     """Another size or shape of the picture, which a conversation cannot give; None where none is asked for."""
     if not _SIZE.fullmatch(said):
         return None

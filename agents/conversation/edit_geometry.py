@@ -6,12 +6,12 @@ from collections.abc import Iterator, Sequence
 
 from imagewright.schemas import Box, PlaceName
 
-EDGE = 0.02
+EDIT_MARGIN = 0.02
 """The margin that boxes keep from the edge of the canvas and from one another."""
-MIN_SIDE = 0.06
+MIN_EDITED_SIDE = 0.06
 _MARGIN, _MAIN = 0.1, 0.5
 """How far centres lie apart along an axis, as a share of both sides, and how much of their distance runs along it."""
-_MAX_SIDE = 1 - 2 * EDGE
+_MAX_SIDE = 1 - 2 * EDIT_MARGIN
 _STEP = 0.05
 """By how much a growth is taken back until nothing is in the way."""
 _PLACES: dict[str, tuple[float | None, float | None]] = {
@@ -32,7 +32,7 @@ _PLACES: dict[str, tuple[float | None, float | None]] = {
 
 def put_at(box: Box, x: float, y: float) -> Box:
     """``box`` with its top left corner at ``x, y``, pulled inside the canvas."""
-    return box.move_to(x, y, EDGE)
+    return box.move_to(x, y, EDIT_MARGIN)
 
 
 def shift(box: Box, across: float, down: float) -> Box:
@@ -52,14 +52,14 @@ def shift_clear(box: Box, across: float, down: float, others: Sequence[Box]) -> 
 
 def centre(box: Box, x: float, y: float) -> Box:
     """``box`` with its centre at ``x, y``, pulled inside the canvas."""
-    return box.centre_at(x, y, EDGE)
+    return box.centre_at(x, y, EDIT_MARGIN)
 
 
 def place_box(box: Box, place: PlaceName) -> Box:
     """``box`` at a place of the canvas; where it is for a word that names none."""
     across, down = _PLACES.get(place, (None, None))
-    x = box.x if across is None else EDGE + across * (1 - 2 * EDGE - box.width)
-    y = box.y if down is None else EDGE + down * (1 - 2 * EDGE - box.height)
+    x = box.x if across is None else EDIT_MARGIN + across * (1 - 2 * EDIT_MARGIN - box.width)
+    y = box.y if down is None else EDIT_MARGIN + down * (1 - 2 * EDIT_MARGIN - box.height)
     return put_at(box, x, y)
 
 
@@ -77,7 +77,7 @@ def exchange(box: Box, other: Box) -> tuple[Box, Box]:
 
 def _centred_on(box: Box, other: Box) -> Box:
     x, y = other.centre
-    width, height = 2 * min(x, 1 - x) - 2 * EDGE, 2 * min(y, 1 - y) - 2 * EDGE
+    width, height = 2 * min(x, 1 - x) - 2 * EDIT_MARGIN, 2 * min(y, 1 - y) - 2 * EDIT_MARGIN
     share = max(min(1.0, width / box.width, height / box.height), 0.4)
     sized = {"width": round(box.width * share, 4), "height": round(box.height * share, 4)}
     return centre(box.model_copy(update=sized), x, y)
@@ -104,8 +104,8 @@ def _factors(factor: float) -> Iterator[float]:
 
 
 def _grown(box: Box, factor: float) -> Iterator[Box]:
-    width = min(max(box.width * factor, MIN_SIDE), _MAX_SIDE)
-    height = min(max(box.height * factor, MIN_SIDE), _MAX_SIDE)
+    width = min(max(box.width * factor, MIN_EDITED_SIDE), _MAX_SIDE)
+    height = min(max(box.height * factor, MIN_EDITED_SIDE), _MAX_SIDE)
     sized = box.model_copy(update={"width": round(width, 4), "height": round(height, 4)})
     for across in (0.5, 0.0, 1.0):
         for down in (0.5, 1.0, 0.0):
@@ -116,18 +116,22 @@ def free_place(width: float, height: float, others: Sequence[Box], like: Box) ->
     """Where a new box fits: the first free cell of a grid, shrunk in steps until there is one."""
     for shrink in (1.0, 0.85, 0.7, 0.55, 0.4):
         sized = like.model_copy(
-            update={"width": max(width * shrink, MIN_SIDE), "height": max(height * shrink, MIN_SIDE)}
+            update={"width": max(width * shrink, MIN_EDITED_SIDE), "height": max(height * shrink, MIN_EDITED_SIDE)}
         )
         for candidate in _cells(sized):
             if not overlaps(candidate, others):
                 return candidate
-    return like.model_copy(update={"width": width, "height": height}).centre_at(0.5, 0.5, EDGE)
+    return like.model_copy(update={"width": width, "height": height}).centre_at(0.5, 0.5, EDIT_MARGIN)
 
 
 def _cells(box: Box) -> Iterator[Box]:
     for down in (0.5, 0.0, 1.0, 0.25, 0.75):
         for across in (0.5, 1.0, 0.0, 0.75, 0.25):
-            yield put_at(box, EDGE + across * (1 - 2 * EDGE - box.width), EDGE + down * (1 - 2 * EDGE - box.height))
+            yield put_at(
+                box,
+                EDIT_MARGIN + across * (1 - 2 * EDIT_MARGIN - box.width),
+                EDIT_MARGIN + down * (1 - 2 * EDIT_MARGIN - box.height),
+            )
 
 
 def overlaps(box: Box, others: Sequence[Box]) -> bool:

@@ -98,7 +98,7 @@ def _all(text: str, picture: Reference) -> tuple[int, ...]:
 # --- how many ---------------------------------------------------------------------------------
 
 
-def read_count(said: str, picture: Reference, same: bool) -> tuple[AnyEdit, ...]:
+def read_group_count(said: str, picture: Reference, same: bool) -> tuple[AnyEdit, ...]:
     """ "there should be four, not five": as many of the thing as are asked for."""
     for pattern in _COUNTS:
         if found := pattern.fullmatch(said):

@@ -6,7 +6,7 @@ import re
 from collections.abc import Sequence
 
 from imagewright.agents.conversation.changes import read_edits, strip_same
-from imagewright.agents.conversation.commands import read_impossible, read_order, read_size
+from imagewright.agents.conversation.commands import read_impossible, read_order, read_size_order
 from imagewright.agents.conversation.framing import split_list, unframe
 from imagewright.agents.conversation.sayings import read_command, read_preference, read_question, simplify_saying
 from imagewright.agents.conversation.spelling import correct
@@ -70,7 +70,7 @@ def _changed(text: str, said: str, references: Sequence[Reference]) -> AnyIntent
         added = _edit(text, f"add {unframe(more['n'])}".rstrip(" .!?"), references)
         if added is not None:
             return added
-    if size := read_size(said):
+    if size := read_size_order(said):
         return size
     if re.match(r"(?:just|only|exactly) ", text.lower()):
         said = text.lower().rstrip(" .!?").removesuffix(" please")

@@ -70,13 +70,13 @@ class LLMLayoutPlanner:
 
         if self.lmd:
             text = prompt_file("layout_lmd", prompt=" ".join(prompt.split())[:_ONE_LINE_MOST].rstrip("."))
-            return Query(text, PlacedLayout, check, read=read_answer)
+            return Query(text, PlacedLayout, check, read=_read_answer)
         return Query(
             prompt_file("layout", prompt={"prompt": prompt}, minimum=str(MIN_ANSWERED_SIDE)), PlacedLayout, check
         )
 
 
-def read_answer(said: str) -> PlacedLayout:
+def _read_answer(said: str) -> PlacedLayout:
     """An answer in LMD's form.
 
     Raises:

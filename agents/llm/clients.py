@@ -1,6 +1,6 @@
 """The providers' own clients, made to fit servers that only say they are compatible.
 
-Three things are added to LangChain's: a request can be given another shape (``Shape``), what a service says beside
+Three things are added to LangChain's: a request can be given another shape (``ReplyShape``), what a service says beside
 the answer's text is kept, and an answer that is none (an error under status 200, no choices, a web page) or a
 redirect to another server is refused before the client reads it. A prompt is as private as a key.
 """
@@ -28,7 +28,7 @@ _WHOLE = ("stream",)
 
 
 @dataclass(frozen=True)
-class Shape:
+class ReplyShape:
     """What is different about the requests to one endpoint."""
 
     tokens_name: str | None = None
@@ -50,7 +50,7 @@ class Shape:
 class OpenAIChat(ChatOpenAI):
     """OpenAI's client for servers that speak its protocol."""
 
-    def _get_request_payload(self, input_: Any, *, shape: Shape | None = None, **kwargs: Any) -> dict[str, Any]:
+    def _get_request_payload(self, input_: Any, *, shape: ReplyShape | None = None, **kwargs: Any) -> dict[str, Any]:
         payload: dict[str, Any] = super()._get_request_payload(input_, **kwargs)
         return payload if shape is None else shape.give(payload)
 
@@ -65,7 +65,7 @@ class OpenAIChat(ChatOpenAI):
 class AnthropicChat(ChatAnthropic):
     """Anthropic's client for servers that speak its protocol."""
 
-    def _get_request_payload(self, input_: Any, *, shape: Shape | None = None, **kwargs: Any) -> dict[str, Any]:
+    def _get_request_payload(self, input_: Any, *, shape: ReplyShape | None = None, **kwargs: Any) -> dict[str, Any]:
         payload: dict[str, Any] = super()._get_request_payload(input_, **kwargs)
         return payload if shape is None else shape.give(payload)
 

@@ -57,7 +57,7 @@ _PICTURES = re.compile(r"image|picture|vision|multi-?modal", re.I)
 
 
 @dataclass(frozen=True)
-class Request:
+class SentRequest:
     """What was sent, as far as it matters to what comes back."""
 
     way: str
@@ -73,7 +73,7 @@ class Request:
 
 
 @dataclass(frozen=True)
-class Change:
+class RequestChange:
     """How to ask from now on: what to remember, which ways are of no use, and what to tell."""
 
     learned: dict[str, Any] = field(default_factory=dict)
@@ -101,7 +101,7 @@ def is_about_pictures(words: str) -> bool:
     return bool(_PICTURES.search(words))
 
 
-def adapt(words: str, known: Known, request: Request) -> Change | None:
+def adapt(words: str, known: Known, request: SentRequest) -> RequestChange | None:
     """What ``words`` ask to change about ``request``; None where they name nothing that can be changed.
 
     Every change alters what is known or leaves ways out, so that a service that is never content is soon left alone.
@@ -112,7 +112,7 @@ def adapt(words: str, known: Known, request: Request) -> Change | None:
     if not found and not unusable:
         return None
     learned = {name: value for step in found for name, value in step.learned.items()}
-    return Change(learned, unusable, "; ".join(step.told for step in found))
+    return RequestChange(learned, unusable, "; ".join(step.told for step in found))
 
 
 def _word(name: str, words: str) -> bool:
@@ -121,7 +121,7 @@ def _word(name: str, words: str) -> bool:
     return bool(re.search(rf"(?<![\w]){name}(?!\w)", words, re.IGNORECASE))
 
 
-def _fields(words: str, known: Known, request: Request) -> Change | None:
+def _fields(words: str, known: Known, request: SentRequest) -> RequestChange | None:
     """Fields that the service does not know."""
     if not _UNKNOWN.search(words):
         return None
@@ -140,10 +140,10 @@ def _fields(words: str, known: Known, request: Request) -> Change | None:
         return None
     left = [*refused, *([sent] if "tokens_name" in learned else [])]
     instead = f" ({learned['tokens_name']} is sent instead)" if learned.get("tokens_name") else ""
-    return Change(learned, told=f"takes no {' and no '.join(left)}{instead}")
+    return RequestChange(learned, told=f"takes no {' and no '.join(left)}{instead}")
 
 
-def _fewer(words: str, request: Request) -> Change | None:
+def _fewer(words: str, request: SentRequest) -> RequestChange | None:
     """Fewer tokens: what fits into the context, what the service allows, or half."""
     if not _TOKENS.search(words) or request.most <= LEAST_TOKENS:
         return None
@@ -165,7 +165,7 @@ def _fewer(words: str, request: Request) -> Change | None:
         learned = {"most_tokens": request.most // 2}
     if not LEAST_TOKENS <= learned["most_tokens"] < request.most:
         return None  # fewer were asked for already, or would be no answer
-    return Change(learned, told=f"is asked for at most {learned['most_tokens']:,} tokens")
+    return RequestChange(learned, told=f"is asked for at most {learned['most_tokens']:,} tokens")
 
 
 def _number(patterns: tuple[str, ...], text: str) -> int | None:
@@ -175,11 +175,11 @@ def _number(patterns: tuple[str, ...], text: str) -> int | None:
     return None
 
 
-def _folded(words: str, request: Request) -> Change | None:
+def _folded(words: str, request: SentRequest) -> RequestChange | None:
     """The rules within the person's message."""
     if not request.system or not (_SYSTEM.search(words) and _SYSTEM_REFUSED.search(words)):
         return None
-    return Change({"rules_apart": False}, told="takes no system message: its instructions stand in the question")
+    return RequestChange({"rules_apart": False}, told="takes no system message: its instructions stand in the question")
 
 
 def _unusable_ways(words: str, way: str) -> frozenset[str]:

@@ -17,7 +17,7 @@ from imagewright.agents.llm.account import guess_tokens
 from imagewright.agents.llm.answers import REASONING, Said, read_reply, schema_text, strict_schema, text_of
 from imagewright.agents.llm.calls import Deadline, Failure
 from imagewright.agents.llm.models import MOST_TOKENS, LanguageModel, Way
-from imagewright.agents.llm.refusals import Change, Request, adapt, is_about_pictures, is_policy, most_tokens
+from imagewright.agents.llm.refusals import RequestChange, SentRequest, adapt, is_about_pictures, is_policy, most_tokens
 from imagewright.memory.llm_cache import Known
 from imagewright.redaction import blank_text
 
@@ -85,7 +85,7 @@ def _learn_way(line: Line, model: LanguageModel, way: Way) -> None:
 
 
 def _changed(
-    line: Line, model: LanguageModel, ways: list[Way], request: Request, failed: Failure, heard: set[str]
+    line: Line, model: LanguageModel, ways: list[Way], request: SentRequest, failed: Failure, heard: set[str]
 ) -> list[Way]:
     """The ways that are left after ``failed``, with what it says learned; ``heard`` are the words that led to a change.
 
@@ -112,7 +112,7 @@ def _changed(
     raise Silence(f"the call failed: {failed}")
 
 
-def _follow(line: Line, model: LanguageModel, ways: list[Way], change: Change) -> list[Way]:
+def _follow(line: Line, model: LanguageModel, ways: list[Way], change: RequestChange) -> list[Way]:
     """The ways that are left after ``change``, which is remembered and told; none where it changes nothing."""
     before = line.recall(model)
     if change.learned:
@@ -126,9 +126,11 @@ def _follow(line: Line, model: LanguageModel, ways: list[Way], change: Change) -
 # --- the call -------------------------------------------------------------------------------
 
 
-def _request(line: Line, model: LanguageModel, way: Way, sent: Sequence[BaseMessage], question: Query[Any]) -> Request:
+def _request(
+    line: Line, model: LanguageModel, way: Way, sent: Sequence[BaseMessage], question: Query[Any]
+) -> SentRequest:
     guess = _guess(sent, question)
-    return Request(
+    return SentRequest(
         way=way,
         tokens_in=guess,
         most=most_tokens(line.recall(model), guess, MOST_TOKENS),
@@ -168,9 +170,9 @@ def _settings(known: Known, model: LanguageModel, guess: int) -> dict[str, Any]:
     if (most := most_tokens(known, guess, MOST_TOKENS)) != MOST_TOKENS and known.tokens_name != "":
         settings["max_tokens"] = most
     if model.wire and (known.tokens_name is not None or known.without):
-        from imagewright.agents.llm.clients import Shape
+        from imagewright.agents.llm.clients import ReplyShape
 
-        settings["shape"] = Shape(known.tokens_name, known.without)
+        settings["shape"] = ReplyShape(known.tokens_name, known.without)
     return settings
 
 

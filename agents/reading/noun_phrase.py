@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 
 from imagewright.agents.reading import lexicon, nouns
 from imagewright.agents.reading.function_words import CLOSED, DETERMINERS, PREPOSITIONS
-from imagewright.agents.reading.numbers import COLLECTIVE, EXACT, NUMBER_WORDS, VAGUE, read_count
+from imagewright.agents.reading.numbers import COLLECTIVE, EXACT_WORDS, NUMBER_WORDS, VAGUE, read_count
 from imagewright.agents.reading.phrases import PhraseFinder
 from imagewright.agents.reading.tokens import Token
 
@@ -174,7 +174,7 @@ class NounPhraseReader:
             inner,
             start=start,
             count=members * times,
-            vague=inner.vague or (inner.count is None and kind not in EXACT),
+            vague=inner.vague or (inner.count is None and kind not in EXACT_WORDS),
             determiner=draft.determiner,
             collective=kind,
         )

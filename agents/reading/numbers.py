@@ -123,7 +123,7 @@ COLLECTIVE: dict[str, int | None] = {
     "circle": None,
 }
 
-EXACT = words("pair couple duo brace trio triplet quartet foursome quintet sextet dozen")
+EXACT_WORDS = words("pair couple duo brace trio triplet quartet foursome quintet sextet dozen")
 """The collectives whose number is certain."""
 
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from imagewright.agents.reading.numerals import settle_numerals
 from imagewright.agents.reading.wordings import simplify
 
-MAX_TOKENS = 4000
+_MAX_TOKENS = 4000
 """What comes after this many tokens is not read: a layout of 24 boxes is full long before."""
 _MAX_CHARACTERS = 60_000
 _MAX_WORD = 40
@@ -67,7 +67,7 @@ class Token:
 
 
 def tokenise(text: str) -> list[Token]:
-    """The tokens of ``text``, at most ``MAX_TOKENS``; any text is accepted."""
+    """The tokens of ``text``, at most ``_MAX_TOKENS``; any text is accepted."""
     cut = text[:_MAX_CHARACTERS].translate(_QUOTES)
     clean = "".join(c if c in "\n" or unicodedata.category(c)[0] != "C" else " " for c in cut)
     clean = settle_numerals(clean)
@@ -76,7 +76,7 @@ def tokenise(text: str) -> list[Token]:
     tokens = []
     for hit in _TOKEN.finditer(simplify(clean)):
         tokens.append(_token(hit.group()))
-        if len(tokens) >= MAX_TOKENS:
+        if len(tokens) >= _MAX_TOKENS:
             break
     return tokens
 

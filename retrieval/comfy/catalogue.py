@@ -114,7 +114,7 @@ class Catalogue(Mapping[str, NodeSpec]):
         """
         try:
             with gzip.GzipFile(fileobj=io.BytesIO(data)) as file:
-                found = untrusted.parse_json(file.read(limit), "the node catalogue", untrusted.NODES)
+                found = untrusted.parse_json(file.read(limit), "the node catalogue", untrusted.NODE_LIST)
             return cls(found["nodes"], str(found["source"]))
         except (OSError, EOFError, BadInput, KeyError, TypeError):
             raise Fault("the node catalogue is damaged", "run: imagewright comfyui sync URL, or reinstall") from None
@@ -206,7 +206,7 @@ def specs_of(section: object, prefix: str) -> list[InputSpec]:
 
 def main(arguments: Sequence[str]) -> None:
     """Write the shipped catalogue from a saved ``/object_info`` answer: ``FILE SOURCE``, as the maintainers do."""
-    info = untrusted.load_json(Path(arguments[0]), untrusted.NODES)
+    info = untrusted.load_json(Path(arguments[0]), untrusted.NODE_LIST)
     CATALOGUE_FILE.write_bytes(Catalogue.from_object_info(info, arguments[1]).to_bytes())
 
 

@@ -12,7 +12,7 @@ from imagewright import untrusted
 from imagewright.errors import BadInput
 from imagewright.retrieval.comfy.catalogue import Catalogue
 
-MAX_OBJECT_INFO = untrusted.NODES.bytes
+MAX_OBJECT_INFO = untrusted.NODE_LIST.bytes
 """The longest answer that is read, in bytes; servers with very many nodes send about 20 MB."""
 SECONDS = 60.0
 _REMEDY = "start ComfyUI and give its address, like http://127.0.0.1:8188"
@@ -38,7 +38,7 @@ def fetch_object_info(url: str, seconds: float = SECONDS) -> Catalogue:
     except (OSError, URLError, http.client.HTTPException) as error:
         raise BadInput(f"{shown} does not answer: {str(error)[:200]}", _REMEDY) from None
     try:
-        info = untrusted.parse_json(data, shown, untrusted.NODES)
+        info = untrusted.parse_json(data, shown, untrusted.NODE_LIST)
     except BadInput:
         raise BadInput(f"what {shown} answers is not a list of ComfyUI's nodes", _REMEDY) from None
     return Catalogue.from_object_info(info, shown)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 
-MAX_CHOICES, MAX_PROMPT, MAX_NAME = 200, 20_000, 1_000
+MAX_CHOICES, _MAX_PROMPT, MAX_NAME = 200, 20_000, 1_000
 """The most choices and characters of a prompt, and characters of a file's name, that are looked into."""
 _DATES = (
     ("yyyy", "%year%"),
@@ -22,7 +22,7 @@ def plain_prompt(text: str) -> str:
     """A prompt without its comments, each choice ``{a|b}`` replaced by its first part (the editor draws one by lot)."""
     if "{" not in text and "/" not in text and "\\" not in text:
         return text
-    if text.count("{") > MAX_CHOICES or len(text) > MAX_PROMPT:
+    if text.count("{") > MAX_CHOICES or len(text) > _MAX_PROMPT:
         return text
     return _first_choices(text)
 

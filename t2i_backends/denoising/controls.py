@@ -10,7 +10,7 @@ import torch
 from PIL import Image
 
 from imagewright.errors import BadInput
-from imagewright.t2i_backends.denoising.denoise import Cells, TimedHint
+from imagewright.t2i_backends.denoising.denoise import LatentCells, TimedHint
 from imagewright.t2i_backends.families.base import Hint, Net
 from imagewright.t2i_backends.pictures import pixels
 from imagewright.t2i_backends.values.handles import Control, Images, Shape
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 def hints(
-    run: Runtime, net: Net, table: Table, shape: Shape, area: Cells | None, controls: Sequence[Control]
+    run: Runtime, net: Net, table: Table, shape: Shape, area: LatentCells | None, controls: Sequence[Control]
 ) -> tuple[TimedHint, ...]:
     """The ControlNets of one conditioning; its area, where it has one, sees its part of the picture.
 
@@ -35,7 +35,7 @@ def hints(
     )
 
 
-def _hint(run: Runtime, net: Net, shape: Shape, area: Cells | None, control: Control) -> Hint:
+def _hint(run: Runtime, net: Net, shape: Shape, area: LatentCells | None, control: Control) -> Hint:
     model = run.store.control(control.net)
     if type(model).__name__ != net.family.control_class:
         name = control.net.source.path.name
@@ -52,7 +52,7 @@ class _Picture:
     run: Runtime
     net: Net
     batch: int
-    area: Cells | None
+    area: LatentCells | None
     control: Control
     images: Images
 
@@ -67,7 +67,7 @@ class _Picture:
         return pixels.repeat(_cut(found, self.area, 1), self.batch)
 
 
-def _cut(image: torch.Tensor, area: Cells | None, scale: int) -> torch.Tensor:
+def _cut(image: torch.Tensor, area: LatentCells | None, scale: int) -> torch.Tensor:
     if area is None:
         return image
     rows, columns, top, left = (side * scale for side in area)

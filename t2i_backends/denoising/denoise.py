@@ -20,7 +20,7 @@ FADE = 8
 BOTH_CELLS = 64 * 64
 """Latent cells of a canvas up to which both sides of the guidance share one pass."""
 _NOTHING = 1e-37
-Cells = tuple[int, int, int, int]
+LatentCells = tuple[int, int, int, int]
 """Rows, columns, top and left of an area."""
 
 
@@ -38,7 +38,7 @@ class Conditioned:
     """One conditioning, ready for the model."""
 
     inputs: Inputs
-    area: Cells | None = None
+    area: LatentCells | None = None
     mask: torch.Tensor | None = None
     """How much each cell counts, ``(1 or batch, 1, rows, columns)`` of the whole canvas."""
     strength: float = 1.0
@@ -196,7 +196,7 @@ def match_areas(parts: Sequence[Conditioned], others: Sequence[Conditioned]) -> 
     return tuple(found)
 
 
-def _holds(outer: Cells | None, inner: Cells | None) -> bool:
+def _holds(outer: LatentCells | None, inner: LatentCells | None) -> bool:
     if outer is None or inner is None:
         return outer is None
     return (

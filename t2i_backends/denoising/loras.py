@@ -15,7 +15,7 @@ from safetensors.torch import load_file
 from imagewright.errors import BadInput
 from imagewright.t2i_backends.families.base import Family, Net
 from imagewright.t2i_backends.families.table import known_families
-from imagewright.t2i_backends.models.header_file import find_fault, read_header, refuse
+from imagewright.t2i_backends.models.header_file import find_fault, read_header, refuse_file
 from imagewright.t2i_backends.models.loading import quiet
 from imagewright.t2i_backends.models.lora_names import find_misfit, read_lora_names, rename_for
 from imagewright.t2i_backends.models.model_faults import find_faults
@@ -82,7 +82,7 @@ def _read(lora: ModelPath, family: Family, model: Any = None) -> tuple[dict[str,
     """The weights, alphas and metadata of one file, in diffusers' names."""
     file = lora.path
     if fault := find_fault(file) or next((fault for _, fault in find_faults("loras", lora)), ""):
-        raise refuse(f"the LoRA {file.name!r}", fault)
+        raise refuse_file(f"the LoRA {file.name!r}", fault)
     header = read_header(file)
     names = rename_for(family, header.shapes if header else ())
     source: Any = str(file.parent)
@@ -105,7 +105,7 @@ def _put_on(net: Net, lora: ModelPath, name: str) -> str:
         return ""
     here = {key.replace(".base_layer.", "."): tuple(value.shape) for key, value in net.model.named_parameters()}
     if misfit := find_misfit(layers, here):
-        raise refuse(f"the LoRA {lora.path.name!r}", misfit)
+        raise refuse_file(f"the LoRA {lora.path.name!r}", misfit)
     with _one_line(lora):
         weights, alphas, metadata = _read(lora, family, net.model)
         mine = {key: value for key, value in weights.items() if key.startswith(f"{part}.") and "lora" in key}

@@ -15,7 +15,7 @@ from imagewright.t2i_backends.families.table import known_families, list_titles
 from imagewright.t2i_backends.models.devices import bytes_per_number, device_is_cuda, free_memory, runs_on_cpu
 from imagewright.t2i_backends.models.header_file import find_fault
 from imagewright.t2i_backends.models.memory import Footprint, Level, Room, choose, refusal
-from imagewright.t2i_backends.models.model_faults import PARTS, find_faults
+from imagewright.t2i_backends.models.model_faults import FOLDER_PARTS, find_faults
 from imagewright.t2i_backends.models.model_files import (
     ModelFiles,
     ModelPart,
@@ -189,7 +189,7 @@ def weigh(used: tuple[UsedFile, ...], device: str, pixels: int = 0) -> Footprint
     sums = {"net": 0, "text": 0, "vae": 0}
     seen: set[Path] = set()
     for model in used:
-        for part in PARTS.get(model.kind, ("net",) if model.kind == "controlnet" else ()):
+        for part in FOLDER_PARTS.get(model.kind, ("net",) if model.kind == "controlnet" else ()):
             for file in _weights(model, part):
                 if file not in seen:
                     seen.add(file)

@@ -77,7 +77,7 @@ def find_fault(file: Path) -> str:
     return next(known, "is no safetensors file: download it again")
 
 
-def refuse(name: str, fault: str) -> BadInput:
+def refuse_file(name: str, fault: str) -> BadInput:
     """The error for what ``find_fault`` and its like say of the file or folder ``name``."""
     said, _, remedy = fault.rpartition(": ")
     return BadInput(f"{name} {said}", remedy)

@@ -21,7 +21,7 @@ from imagewright.errors import BadInput, CannotDraw
 from imagewright.t2i_backends.families import table
 from imagewright.t2i_backends.families.base import Family, Net
 from imagewright.t2i_backends.models.folders import find_weights
-from imagewright.t2i_backends.models.header_file import find_fault, refuse
+from imagewright.t2i_backends.models.header_file import find_fault, refuse_file
 from imagewright.t2i_backends.models.headers import look_into
 from imagewright.t2i_backends.models.model_files import (
     ModelPath,
@@ -271,7 +271,7 @@ def variant_of(source: ModelPath, folder: Path) -> str | None:
     """
     found = find_weights(folder)
     if found.fault:
-        raise refuse(source.path.name, found.fault)
+        raise refuse_file(source.path.name, found.fault)
     return found.variant
 
 
@@ -284,7 +284,7 @@ def loading(path: Path) -> Iterator[None]:
         CannotDraw: there is too little memory.
     """
     if path.is_file() and (fault := find_fault(path) or look_into(path).refused):
-        raise refuse(str(path), fault)
+        raise refuse_file(str(path), fault)
     try:
         with quiet():
             yield

@@ -68,7 +68,7 @@ def read_lora_names(file: Path) -> LoraNames:
     net: dict[str, int] = {}
     text: set[str] = set()
     for name, shape in ({} if header is None else header.shapes).items():
-        match = _PART.match(unwrap(name))
+        match = _PART.match(_unwrap(name))
         if match is None or match["side"] == ".alpha":
             continue
         if match["layer"].startswith(_TEXT):
@@ -89,7 +89,7 @@ def changes_text_alone(file: Path) -> bool:
     return bool(names.text) and not names.net
 
 
-def unwrap(name: str) -> str:
+def _unwrap(name: str) -> str:
     """``name`` without the words that trainers put before a layer's own name."""
     for word in _WRAPPERS:
         name = name.removeprefix(word)
@@ -98,7 +98,7 @@ def unwrap(name: str) -> str:
 
 def rename_for(family: Family, names: Iterable[str]) -> dict[str, str]:
     """Each name of a LoRA file → the name that the stock reader of ``family`` understands."""
-    return {name: _understood(family, unwrap(name)) for name in names}
+    return {name: _understood(family, _unwrap(name)) for name in names}
 
 
 def _understood(family: Family, name: str) -> str:

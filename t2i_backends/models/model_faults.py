@@ -20,7 +20,7 @@ from imagewright.t2i_backends.models.model_files import (
     look_at,
 )
 
-PARTS: Mapping[str, tuple[ModelPart, ...]] = {
+FOLDER_PARTS: Mapping[str, tuple[ModelPart, ...]] = {
     "checkpoints": ("net", "vae", "text"),
     "diffusion_models": ("net",),
     "text_encoders": ("text",),
@@ -63,7 +63,7 @@ def list_folders(kind: str, model: ModelPath) -> tuple[Path, ...]:
     """The component folders that a loader of ``kind`` reads."""
     if kind == "controlnet":
         return (model.config,) if model.config is not None else ()
-    return tuple(dict.fromkeys(folder for part in PARTS.get(kind, ()) for folder in component(model, part)))
+    return tuple(dict.fromkeys(folder for part in FOLDER_PARTS.get(kind, ()) for folder in component(model, part)))
 
 
 def _misfit(kind: str, model: ModelPath) -> str:

@@ -12,7 +12,7 @@ from typing import Any
 
 import torch
 
-from imagewright.t2i_backends.text.weights import weigh
+from imagewright.t2i_backends.text.weights import weigh_words
 
 _MAX_CHUNKS = 32
 
@@ -93,7 +93,7 @@ class ClipEncoder:
         begin, end = frame[:-1], frame[-1:]
         room = int(min(tokenizer.model_max_length, self.model.config.max_position_embeddings))
         inside: list[tuple[int, float]] = []
-        for piece, weight in weigh(text):
+        for piece, weight in weigh_words(text):
             found = tokenizer(piece, truncation=False)["input_ids"]
             inside += [(token, weight) for token in found[len(begin) : len(found) - 1]]
         step = room - len(frame)

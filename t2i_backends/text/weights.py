@@ -11,7 +11,7 @@ PLAIN_BRACKET = 1.1
 _MOST = 100.0
 
 
-def weigh(text: str) -> list[tuple[str, float]]:
+def weigh_words(text: str) -> list[tuple[str, float]]:
     """The pieces of ``text`` with their weights; text without brackets is one piece of weight 1.
 
     An open bracket that is never closed, or a closed one that was never opened, is plain text.

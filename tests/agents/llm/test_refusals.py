@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 
-from imagewright.agents.llm.refusals import LEAST_TOKENS, Request, adapt, is_policy, most_tokens, names_request
+from imagewright.agents.llm.refusals import LEAST_TOKENS, SentRequest, adapt, is_policy, most_tokens, names_request
 from imagewright.memory.llm_cache import Known
 
-SENT = Request(way="json_schema", tokens_in=900, most=8192)
+SENT = SentRequest(way="json_schema", tokens_in=900, most=8192)
 
 
 @pytest.mark.parametrize(
@@ -56,7 +56,7 @@ def test_what_is_learned(words: str, learned: dict[str, Any]) -> None:
     ],
 )  # fmt: skip
 def test_ways_that_are_of_no_use(words: str, way: str, unusable: set[str]) -> None:
-    change = adapt(words, Known(), Request(way=way, tokens_in=900, most=8192))
+    change = adapt(words, Known(), SentRequest(way=way, tokens_in=900, most=8192))
     assert change is not None
     assert (change.ways, change.learned) == (unusable, {})
 
@@ -74,7 +74,7 @@ def test_what_names_nothing_changes_nothing(words: str) -> None:
 
 def test_a_server_that_is_never_content_is_soon_left() -> None:
     known, changes = Known(), 0
-    while change := adapt("max_tokens is too large", known, Request("words", 10, most_tokens(known, 10, 8192))):
+    while change := adapt("max_tokens is too large", known, SentRequest("words", 10, most_tokens(known, 10, 8192))):
         known, changes = known.model_copy(update=change.learned), changes + 1
     assert (known.most_tokens, changes) == (LEAST_TOKENS, 5)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from imagewright.t2i_backends.text.tokenizers import load_tokenizer
-from imagewright.t2i_backends.text.weights import weigh
+from imagewright.t2i_backends.text.weights import weigh_words
 
 
 @pytest.mark.parametrize(
@@ -24,7 +24,7 @@ from imagewright.t2i_backends.text.weights import weigh
     ],
 )
 def test_weights(text: str, pieces: list[tuple[str, float]]) -> None:
-    assert weigh(text) == [(piece, pytest.approx(weight)) for piece, weight in pieces]
+    assert weigh_words(text) == [(piece, pytest.approx(weight)) for piece, weight in pieces]
 
 
 def test_the_tokenizers_that_ship() -> None:
