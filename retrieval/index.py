@@ -56,6 +56,7 @@ class FlowIndex:
         self._derived: dict[Hashable, tuple[int, Any]] = {}
         self._shelf = Shelf(embedder.dimension)
         self._refitting = threading.Lock()
+        self._held = threading.local()
         self._ready: WeakKeyDictionary[Backend, ReadyByNeed] = WeakKeyDictionary()
 
     def heard_by(self, on_note: _OnNote) -> FlowIndex:
@@ -321,9 +322,17 @@ class FlowIndex:
 
     @contextmanager
     def reading(self) -> Iterator[sqlite3.Connection]:
-        """A connection to read from."""
+        """A connection to read from; within another piece of reading of this thread, the same."""
+        held: sqlite3.Connection | None = getattr(self._held, "db", None)
+        if held is not None:
+            yield held
+            return
         with database(self.path, store.OWNER, store.INDEX_TABLES) as db:
-            yield db
+            self._held.db = db
+            try:
+                yield db
+            finally:
+                self._held.db = None
 
     def _embed_anew(self) -> None:
         flows = self.list()

@@ -18,6 +18,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from imagewright import untrusted
+from imagewright.errors import BadInput
 from imagewright.retrieval.chroma_mirror import (
     SPACES,
     MirrorBusy,
@@ -140,9 +142,9 @@ class Serving:
 def read_current(folder: Path) -> tuple[str, int]:
     """The folder that serves and its generation; an empty name and -1 for none."""
     try:
-        found = json.loads((folder / "serving.json").read_text(encoding="utf-8"))
+        found = untrusted.load_object(folder / "serving.json")
         name, generation = str(found["folder"]), int(found["generation"])
-    except (OSError, ValueError, KeyError, TypeError):
+    except (BadInput, ValueError, KeyError, TypeError):
         return "", -1
     whole = Path(name).name == name and name.startswith("serving-") and (folder / name).is_dir()
     return (name, generation) if whole else ("", -1)

@@ -12,6 +12,9 @@ import os
 import uuid
 from pathlib import Path
 
+from imagewright import untrusted
+from imagewright.errors import BadInput
+
 _MANIFEST = "manifest.json"
 _DATABASE, _MAGIC = "chroma.sqlite3", b"SQLite format 3\0"
 
@@ -36,9 +39,9 @@ def insist_on_whole(folder: Path) -> None:
     try:
         with (folder / _DATABASE).open("rb") as file:
             whole = file.read(len(_MAGIC)) == _MAGIC
-        wanted = json.loads((folder / _MANIFEST).read_text(encoding="utf-8"))
+        wanted = untrusted.load_object(folder / _MANIFEST)
         found = _listed(folder)
-    except (OSError, ValueError) as error:
+    except (BadInput, OSError, ValueError) as error:
         raise Damaged(f"{folder.name} cannot be read: {error}") from error
     if not whole:
         raise Damaged(f"{folder.name}/{_DATABASE} is no database")

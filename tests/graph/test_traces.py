@@ -135,7 +135,7 @@ def test_a_trace_of_today_has_the_keys_of_yesterday(studio: Studio) -> None:
     before = plain(NEWEST)
     assert list(made) == list(before)
     for name in ("spent", "request", "choice", "categorised"):
-        assert list(made[name]) == list(before[name]), name
+        assert list(made[name])[: len(before[name])] == list(before[name]), name
     assert list(made["rounds"][0]) == list(before["rounds"][0])
     assert list(made["flows"]["fine"]) == list(before["flows"]["fine"])
     assert home.runs.show(made["run"]) == {**home.runs.show(made["run"]), **made}

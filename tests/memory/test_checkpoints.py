@@ -45,7 +45,8 @@ INTENT = intents.Intent(kind="edit", base="r", parsed=PARSED, edits=(EDIT,), pre
 KINDS = ("create", "edit", "vary", "undo", "branch", "question", "feedback", "preference", "command", "unclear")
 INTENTS = tuple(
     intents.Intent(kind=kind, prompt="p", parsed=PARSED, base="r", edits=(EDIT,), seed=1, thumb="up", topic="flow",
-                   preference=PREFERENCE, name="help", reason="why", choices=("a", "b"), decided_by="llm")
+                   preference=PREFERENCE, reason="why", choices=("a", "b"),
+                   decided_by="llm", **({"name": "help"} if kind == "command" else {}))
     for kind in KINDS
 )  # fmt: skip
 TRIED = intents.Tried(flow="f", faults=("x",), kind="redraw", seed=1, before=0.5, after=0.6, left=("x",))
@@ -66,8 +67,9 @@ STATE = State(
     attempt=ATTEMPT, rounds=(ROUND,), keys=("k",), spent=SPENT, notes=("n",), stopped="s", result=RESULT,
     preferences=(PREFERENCE,), settled=SETTLED, answer=ANSWER,
 )  # fmt: skip
+DETECTION = schemas.Detection(object="circle", attributes=("red",), score=0.9, x=0.1, y=0.1, width=0.2, height=0.2)
 VALUES = (
-    BOX, LAYOUT, REPAIR, CHECK, VERDICT, ROUND, CANDIDATE, GROUP, RELATION, PARSED, REQUEST, RESULT, INTENT,
+    DETECTION, BOX, LAYOUT, REPAIR, CHECK, VERDICT, ROUND, CANDIDATE, GROUP, RELATION, PARSED, REQUEST, RESULT, INTENT,
     REFERENCE, REGION, EDIT, PREFERENCE, SETTLED, ANSWER, CATEGORIES, CHOICE, PLANNED, ATTEMPT, SPENT, STATE,
     TRIED, IDEA, *REPAIRS, *EDITS, *INTENTS,
 )  # fmt: skip

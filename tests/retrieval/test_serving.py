@@ -102,7 +102,7 @@ def test_a_disk_without_locks_is_said_with_the_remedy(
     assert [name for name, _ in index.search("castle")] == ["a"]
     assert len(notes) == 1
     assert "IMAGEWRIGHT_HOME" in notes[0]
-    with pytest.raises(MirrorBusy, match="cannot be locked"), lock_mirror(tmp_path / "x", 0.0):
+    with pytest.raises(MirrorBusy, match="knows no locks"), lock_mirror(tmp_path / "x", 0.0):
         pass
 
 

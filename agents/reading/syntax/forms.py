@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+
+from imagewright import untrusted
+from imagewright.errors import BadInput
 
 _KEYS = {
     "subject": "subject subjects prompt description main main_subject object objects content characters character "
@@ -54,8 +56,8 @@ def _json_pairs(text: str) -> list[tuple[str, str]]:
     if not body.startswith(("{", "[")):
         return []
     try:
-        found = json.loads(body)
-    except ValueError:
+        found = untrusted.parse_json(body, "the prompt")
+    except BadInput:
         return []
     return list(_leaves(found, "")) if isinstance(found, dict | list) else []
 
