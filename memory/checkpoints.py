@@ -23,6 +23,7 @@ from imagewright.database import lend_connection, storage_errors
 from imagewright.errors import BadInput
 
 Unpack = Callable[[int, bytes], Any]
+"""How one packed value is read: its code and its bytes."""
 Rebuild = Callable[[Any], object]
 """Makes a value of the fields that a checkpoint holds for it."""
 _unreadable: ContextVar[BadInput | None] = ContextVar("unreadable", default=None)
@@ -75,9 +76,7 @@ class _Serializer(JsonPlusSerializer):
             raise
 
 
-def _reader(
-    known: Mapping[tuple[str, str], Rebuild], plain: Callable[[int, bytes], Any]
-) -> Callable[[int, bytes], Any]:
+def _reader(known: Mapping[tuple[str, str], Rebuild], plain: Unpack) -> Unpack:
     """Reads one packed value; what is none of ours is left to ``plain``."""
 
     def read(code: int, data: bytes) -> Any:
