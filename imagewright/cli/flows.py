@@ -7,7 +7,7 @@ import shlex
 import subprocess
 import sys
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -22,7 +22,7 @@ from imagewright.errors import BadInput
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
-    from imagewright.api import Added, Imagewright, Refused
+    from imagewright.api import Added, FlowPage, Imagewright, ListedFlow, Refused
     from imagewright.schemas import Flow, Readiness, SlotBinding
 
 MOST_LINES = 60
@@ -39,26 +39,52 @@ ComfyOption = Annotated[
 
 
 @app.command("list")
-def list_flows(models: ModelsOption = None, as_json: JsonFlag = False) -> None:
-    """List every flow and whether it can run here."""
+def list_flows(
+    runnable: Annotated[
+        bool | None, typer.Option("--runnable/--not-runnable", help="Only those that can run here, or cannot.")
+    ] = None,
+    model: Annotated[str, typer.Option(metavar="NAME", help="Part of the name of a base model or a model file.")] = "",
+    kind: Annotated[str, typer.Option(metavar="KIND", help="text-to-image, image-to-image, upscale …")] = "",
+    search: Annotated[str, typer.Option(metavar="WORDS", help="Words of id, title, description or tags.")] = "",
+    limit: Annotated[int, typer.Option(metavar="N", min=1, help="How many at most.")] = 100,
+    offset: Annotated[int, typer.Option(metavar="N", min=0, help="How many to pass over.")] = 0,
+    models: ModelsOption = None,
+    as_json: JsonFlag = False,
+) -> None:
+    """List flows by id and whether they can run here, a page at a time; all filters must fit."""
     with engine(models) as opened:
-        readiness = opened.readiness()
-        flows = opened.index.list()
+        page = opened.list_flows(
+            runnable=runnable, model=model, kind=kind, search=search, limit=limit, offset=offset
+        )  # fmt: skip
     if as_json:
-        emit_json({"flows": [opened.describe_flow(flow, readiness[flow.id]) for flow in flows]})
-    else:
-        emit(render(_table(flows, readiness)))
+        emit_json({"flows": [_describe(opened, each) for each in page.flows], "total": page.total, "next": page.next})
+        return
+    emit(render(_table(page.flows)) if page.flows else "no flow fits" if not page.total else "no more flows")
+    if page.next is not None or offset:
+        emit(_place(page, offset))
 
 
-def _table(flows: Sequence[Flow], readiness: dict[str, Readiness]) -> RenderableType:
+def _place(page: FlowPage, offset: int) -> str:
+    """Where in the whole a page stands, and how to go on."""
+    more = "" if page.next is None else f"; go on with --offset {page.next}"
+    first = f"flows {offset + 1:,} to {min(page.next or page.total, page.total):,} of " if page.flows else ""
+    return f"{first}{page.total:,}{more}"
+
+
+def _describe(opened: Imagewright, listed: ListedFlow) -> dict[str, Any]:
+    found = opened.describe_flow(listed.flow, listed.readiness)
+    return {**found, "model": listed.flow.card.base_model, "enabled": listed.enabled}
+
+
+def _table(flows: Sequence[ListedFlow]) -> RenderableType:
     rows = [
         (
             flow.id,
             flow.card.base_model or flow.card.kind,
-            "yes" if readiness[flow.id].runnable else "no",
+            ("yes" if readiness.runnable else "no") if enabled else "off",
             flow.card.title,
         )
-        for flow in flows
+        for flow, readiness, enabled in flows
     ]
     return table(("flow", "model", "runs", "title"), rows, stretch=3)
 
@@ -68,7 +94,7 @@ def show_flow(flow: FlowArgument, models: ModelsOption = None, as_json: JsonFlag
     """Show one flow: its card, its slots, and what it needs here; with --json its graph too."""
     with engine(models) as opened:
         found = opened.index.get(flow)
-        readiness = opened.readiness()[found.id]
+        readiness = opened.backend().check(found)
     if as_json:
         emit_json(opened.describe_flow(found, readiness, with_graph=True))
     else:
@@ -111,17 +137,12 @@ def search_flows(
     """Find flows by what their cards say, nearest first."""
     query = read_prompt(text)
     with engine(models) as opened:
-        hits = opened.index.search(query, count)
-        flows = [opened.index.get(flow) for flow, _ in hits]
-        readiness = opened.readiness()
+        hits = opened.find_flows(query, count)
     if as_json:
-        found = [
-            {**opened.describe_flow(flow, readiness[flow.id]), "similarity": round(similarity, 4)}
-            for flow, (_, similarity) in zip(flows, hits, strict=True)
-        ]
+        found = [{**_describe(opened, each), "similarity": round(similarity, 4)} for each, similarity in hits]
         emit_json({"query": query, "flows": found})
     else:
-        emit(render(_table(flows, readiness)))
+        emit(render(_table([each for each, _ in hits])))
 
 
 @app.command("check")
@@ -132,15 +153,27 @@ def check_flows(
 ) -> None:
     """Say what each flow lacks here: nodes, files and their folders, memory."""
     with engine(models) as opened:
-        flows = [opened.index.get(name) for name in flow] if flow else list(opened.index.list())
-        readiness = opened.readiness()
-    if as_json:
-        found = [{**_brief(each, readiness[each.id]), "problems": _problems(readiness[each.id])} for each in flows]
-        emit_json({"flows": found})
-        return
-    for each in flows:
-        lines = [f"  {clean(problem.remedy)}" for problem in readiness[each.id].problems]
-        emit("\n".join([f"{each.id}: {'missing' if lines else 'runs here'}", *lines]))
+        asked = _checked(opened, flow) if flow else _check_all(opened)
+        if as_json:
+            emit_json({"flows": [{**_brief(*each), "problems": _problems(each[1])} for each in asked]})
+            return
+        for each, readiness in asked:
+            lines = [f"  {clean(problem.remedy)}" for problem in readiness.problems]
+            emit("\n".join([f"{each.id}: {'missing' if lines else 'runs here'}", *lines]))
+
+
+def _checked(opened: Imagewright, names: Sequence[str]) -> list[tuple[Flow, Readiness]]:
+    flows = [opened.index.get(name) for name in names]
+    return [(flow, opened.backend().check(flow)) for flow in flows]
+
+
+def _check_all(opened: Imagewright) -> Iterator[tuple[Flow, Readiness]]:
+    """Every flow, read a page at a time."""
+    offset: int | None = 0
+    while offset is not None:
+        page = opened.list_flows(offset=offset)
+        yield from ((flow, readiness) for flow, readiness, _ in page.flows)
+        offset = page.next
 
 
 def _brief(flow: Flow, readiness: Readiness) -> dict[str, Any]:
@@ -227,7 +260,7 @@ def _tell_refused(refused: Sequence[Refused], stored: int) -> None:
 def remove_flow(flow: FlowArgument) -> None:
     """Forget a flow; its scores stay, for when it is added again."""
     with engine() as opened:
-        opened.index.remove(flow)
+        opened.remove_flow(flow)
     emit(f"removed {flow}")
 
 
@@ -235,7 +268,7 @@ def remove_flow(flow: FlowArgument) -> None:
 def disable_flow(flow: FlowArgument) -> None:
     """Offer a flow no more, until it is enabled again."""
     with engine() as opened:
-        opened.index.switch(flow, on=False)
+        opened.switch_flow(flow, on=False)
     emit(f"{flow} is offered no more")
 
 
@@ -243,7 +276,7 @@ def disable_flow(flow: FlowArgument) -> None:
 def enable_flow(flow: FlowArgument) -> None:
     """Offer a flow again."""
     with engine() as opened:
-        opened.index.switch(flow, on=True)
+        opened.switch_flow(flow, on=True)
     emit(f"{flow} is offered again")
 
 
@@ -252,7 +285,7 @@ def reindex(as_json: JsonFlag = False) -> None:
     """Build the vector index anew from the database."""
     with engine() as opened:
         opened.index.reindex()
-        count, generation = len(opened.index.list()), opened.index.generation
+        count, generation = len(opened.index.ids()), opened.index.generation
     if as_json:
         emit_json({"flows": count, "generation": generation})
     else:

@@ -147,3 +147,31 @@ def test_a_card_in_the_editor(run: Run, monkeypatch: pytest.MonkeyPatch) -> None
         monkeypatch.setenv("EDITOR", editor)
         found, out, err = run("flows", "edit", "mini-quick")
         assert (found, says in out + err) == (code, True), (editor, out, err)
+
+
+def test_a_list_is_filtered_paged_and_says_how_many_there_are(run: Run) -> None:
+    first = json.loads(run("flows", "list", "--json", "--limit", "3")[1])
+    assert (len(first["flows"]), first["next"]) == (3, 3)
+    rest = json.loads(run("flows", "list", "--json", "--offset", "3", "--limit", "1000")[1])
+    assert (rest["next"], rest["total"]) == (None, 3 + len(rest["flows"]))
+    code, out, _ = run("flows", "list", "--limit", "3", "--offset", "3")
+    assert (code, out.splitlines()[-1]) == (0, f"flows 4 to 6 of {first['total']}; go on with --offset 6")
+    found = json.loads(run("flows", "list", "--json", "--runnable", "--model", "mini", "--search", "mini-quick")[1])[
+        "flows"
+    ]
+    assert [(flow["id"], flow["model"], flow["runnable"]) for flow in found] == [("mini-quick", "mini", True)]
+    assert run("flows", "list", "--search", "no such words anywhere")[:2] == (0, "no flow fits\n")
+    code, _, err = run("flows", "list", "--kind", "song")
+    assert (code, "kinds: text-to-image" in err) == (2, True)
+
+
+def test_what_is_put_away_is_listed_as_off_and_gone_when_removed(run: Run) -> None:
+    for words in (["disable", "mini-quick"], ["remove", "mini-multistep"]):
+        assert run("flows", *words)[0] == 0
+    listed = {flow["id"]: flow for flow in json.loads(run("flows", "list", "--json")[1])["flows"]}
+    assert not listed["mini-quick"]["enabled"]
+    assert "mini-multistep" not in listed
+    row = next(line for line in run("flows", "list")[1].splitlines() if line.startswith("mini-quick "))
+    assert row.split()[2] == "off"
+    assert run("flows", "enable", "mini-quick")[0] == 0
+    assert run("flows", "disable", "nothing")[0] == run("flows", "remove", "nothing")[0] == 2
