@@ -24,21 +24,21 @@ if TYPE_CHECKING:
     from imagewright.graph.replay import Replay
     from imagewright.model_folders import Download, ModelScan, NeededModel, OnFile
     from imagewright.retrieval.adding import Added, AlreadyThere, Refused
+    from imagewright.retrieval.evidence_stream import Imported
     from imagewright.retrieval.listing import FlowPage, ListedFlow
     from imagewright.t2i_backends.bench.speed import Compared, SpeedOrder
     from imagewright.t2i_backends.models.download import Remote
 
 __all__ = [
     "DEFAULT_BACKEND", "Added", "AlreadyThere", "BackendSpeed", "BatchRow", "Chat", "Compared", "Download",
-    "DrawnBatch", "Finding", "FlowPage", "Imagewright", "ListedFlow", "ModelScan", "NeededModel",
-    "OnEvent", "Refused", "Remote", "Replay",
-    "Reply", "SyncedNodes",
+    "DrawnBatch", "Finding", "FlowPage", "Imagewright", "Imported", "ListedFlow", "ModelScan", "NeededModel",
+    "OnEvent", "Refused", "Remote", "Replay", "Reply", "SyncedNodes",
 ]  # fmt: skip
 _PLACES = {
     "Added": "retrieval.adding", "AlreadyThere": "retrieval.adding", "BatchRow": "batch", "Chat": "chat",
     "Compared": "t2i_backends.bench.speed",
     "Download": "model_folders", "DrawnBatch": "batch", "Finding": "doctor", "FlowPage": "retrieval.listing",
-    "ListedFlow": "retrieval.listing", "ModelScan": "model_folders",
+    "Imported": "retrieval.evidence_stream", "ListedFlow": "retrieval.listing", "ModelScan": "model_folders",
     "NeededModel": "model_folders", "Refused": "retrieval.adding", "Remote": "t2i_backends.models.download",
     "Replay": "graph.replay", "Reply": "chat",
 }  # fmt: skip

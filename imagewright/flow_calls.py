@@ -13,6 +13,7 @@ from imagewright.schemas import Flow, Readiness
 if TYPE_CHECKING:
     from imagewright.retrieval.adding import Added, AlreadyThere, Refused
     from imagewright.retrieval.comfy.catalogue import Catalogue
+    from imagewright.retrieval.evidence_stream import Imported
     from imagewright.retrieval.listing import FlowPage, ListedFlow
 
 
@@ -107,6 +108,19 @@ class FlowCalls(Rooms):
 
         files = files_below([Path(path) for path in paths])
         yield from add_files(self.index, files, self.node_catalogue(comfyui), replace)
+
+    def add_scores(self, path: Path | str) -> Imported:
+        """Store the scores of a file of evidence or of a score matrix; it may be of any size.
+
+        The file is read line by line and stored in batches. Equal scores are stored once, so a call that was killed or
+        refused is simply made again.
+
+        Raises:
+            BadInput: the file cannot be read, a line is no score, or names a flow that is not there and no graph.
+        """
+        from imagewright.retrieval.evidence_stream import import_scores
+
+        return import_scores(self.index, Path(path))
 
     def edit_flow(self, flow: str, change: Callable[[dict[str, Any]], Mapping[str, Any]]) -> Flow:
         """Correct what the card of a flow says: ``change`` takes the fields that can be set and gives the new ones.

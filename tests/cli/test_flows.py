@@ -175,3 +175,16 @@ def test_what_is_put_away_is_listed_as_off_and_gone_when_removed(run: Run) -> No
     assert row.split()[2] == "off"
     assert run("flows", "enable", "mini-quick")[0] == 0
     assert run("flows", "disable", "nothing")[0] == run("flows", "remove", "nothing")[0] == 2
+
+
+def test_scores_are_learnt_from_files_and_wrong_ones_named(run: Run, tmp_path: Path) -> None:
+    row = {"flow": "mini-quick", "prompt": "two stars", "backend": "diffusers", "scorer": "x", "seed": 0,
+           "value": 0.5, "when": "2026-01-01T00:00:00Z"}  # fmt: skip
+    lines = [{"format": "imagewright-evidence", "version": 1, "made": {}}, row]
+    file = tmp_path / "scores.jsonl"
+    file.write_text("".join(json.dumps(line) + "\n" for line in lines))
+    assert run("flows", "learn", str(file)) == (0, f"1 scores of {file} are stored\n", "")
+    assert json.loads(run("flows", "learn", str(file), "--json")[1])["files"][0]["scores"] == 1
+    file.write_text(file.read_text() + "{")
+    code, _, err = run("flows", "learn", str(file))
+    assert (code, "line 3" in err) == (2, True)
