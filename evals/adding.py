@@ -23,6 +23,7 @@ from typing import Literal
 
 from imagewright.api import Imagewright
 from imagewright.errors import Fault
+from imagewright.retrieval.adding import BATCH
 from imagewright.retrieval.builtin import load_shipped_flows
 from imagewright.settings import load_settings
 
@@ -40,6 +41,8 @@ class Part:
     """A part of the work: how much is done with it, its seconds, and the megabytes at their most so far."""
 
     done: int
+    count: int
+    """How many were done in it."""
     seconds: float
     cpu: float
     """Seconds of the processor."""
@@ -61,8 +64,9 @@ class Written:
 
     @property
     def rate(self) -> float:
-        """The rate of the last part by that of the first, in seconds of the processor."""
-        return self.parts[0].cpu / self.parts[-1].cpu
+        """The rate of the last part by that of the first, by the processor's time."""
+        first, last = self.parts[0], self.parts[-1]
+        return (last.count / last.cpu) / (first.count / first.cpu)
 
 
 def measure_adding(flows: int, scores: int, kills: int, seed: int = 1) -> Iterator[Written]:
@@ -159,10 +163,13 @@ def format_adding(rows: Iterable[Written]) -> str:
     lines = []
     for row in rows:
         after = f", killed {row.kills} times on the way" if row.kills else ""
-        lines += [f"{row.stored:,} {row.work} stored once each{after}; {row.disk:,.0f} MB in all",
-                  f"{row.work:>12}     seconds  of the processor   memory"]  # fmt: skip
-        lines += [f"{p.done:12,}  {p.seconds:10.1f}  {p.cpu:16.1f}  {p.memory:4.0f} MB" for p in row.parts]
-        lines += [f"rate of the last part by the first: {row.rate:.2f}" if not row.kills else "", ""]
+        lines.append(f"{row.stored:,} {row.work} stored once each{after}; {row.disk:,.0f} MB in all")
+        if not row.kills:
+            lines.append(f"{row.work:>12}       of them     seconds  of the processor   memory")
+            lines += [f"{p.done:12,}  {p.count:12,}  {p.seconds:10.1f}  {p.cpu:16.1f}  {p.memory:4.0f} MB"
+                      for p in row.parts]  # fmt: skip
+            lines += [f"rate of the last part by the first: {row.rate:.2f}"]
+        lines.append("")
     return "\n".join(lines).strip()
 
 
@@ -172,13 +179,14 @@ def format_adding(rows: Iterable[Written]) -> str:
 def _work(home: Path, work: str, source: Path, count: int, parts: int) -> None:
     """Do the work, and print a line of JSON after each part."""
     with closing(_engine(home)) as engine:
-        engine.index.search("warm up", 1)
-        start, cpu, base = time.perf_counter(), time.process_time(), _peak()
-        every, told = max(1, count // parts), 0
+        engine.index.search(f"loads the embedder: {time.time()}", 1)
+        start, cpu, base, told = time.perf_counter(), time.process_time(), _peak(), 0
+        step = BATCH if work == "flows" else 1
+        every = max(1, round(count / parts / step)) * step
         for done in _flows(engine, source) if work == "flows" else _scores(engine, source):
-            if done - told >= every:
-                part = Part(done, time.perf_counter() - start, time.process_time() - cpu, _peak() - base)
-                print(json.dumps(asdict(part)), flush=True)
+            if done - told >= every or (done == count and done - told >= every / 2):
+                spent = time.perf_counter() - start, time.process_time() - cpu
+                print(json.dumps(asdict(Part(done, done - told, *spent, _peak() - base))), flush=True)
                 start, cpu, told = time.perf_counter(), time.process_time(), done
 
 

@@ -203,10 +203,11 @@ def vectors(db: sqlite3.Connection, space: Space, wanted: Iterable[str] | None =
     """The unit vectors of ``wanted``, or of the whole space, by id; those that do not fit the others are left out."""
     size = common_dimension(db)
     query = f"SELECT id, vector FROM {space}"
-    if wanted is None:
-        rows = iter(db.execute(f"{query} ORDER BY id"))
-    else:
-        rows = (row for key in wanted for row in db.execute(f"{query} WHERE id = ?", (key,)))
+    rows: Iterable[sqlite3.Row] = (
+        db.execute(f"{query} ORDER BY id")
+        if wanted is None
+        else (row for key in wanted for row in db.execute(f"{query} WHERE id = ?", (key,)))
+    )
     found = ((row["id"], unpack_vector(row["vector"], size)) for row in rows)
     return {key: vector for key, vector in found if vector is not None}
 
