@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from imagewright.errors import CannotDraw
-from imagewright.flow_tags import REGIONS, WORDS_ONLY
 from imagewright.graph.parts import Parts
+from imagewright.ports import KnowsWorlds
 from imagewright.schemas import (
     Candidate,
     Categories,
@@ -18,14 +18,10 @@ from imagewright.schemas import (
     DrawRequest,
     Flow,
     Layout,
-    ParsedGroup,
     ParsedPrompt,
     Value,
     Written,
 )
-
-_NOBODY_DRAWS = "quuxworm"
-"""A word that stands for every word that a small model was not trained on."""
 
 
 class Ranked(Value):
@@ -68,7 +64,7 @@ def rank_flows(parts: Parts, request: DrawRequest, prompt: str, parsed: ParsedPr
     candidates = parts.catalogue.rank(prompt, parsed, categories, request.flow)
     offered = tuple(parts.catalogue.offer(candidates))
     if not request.use_layout:
-        free = tuple(c for c in offered if REGIONS not in parts.catalogue.flow(c.flow).card.tags)
+        free = tuple(c for c in offered if parts.catalogue.flow(c.flow).card.layout != "regions")
         offered = free or offered
     return _limited(parts, prompt, parsed, candidates, offered)
 
@@ -157,7 +153,7 @@ def governing(request: DrawRequest, flow: Flow, layout: Layout | None) -> Layout
     layout = placing(layout)
     if layout is None or not request.use_layout:
         return None
-    if WORDS_ONLY not in flow.card.tags or request.use_layout == "always" or request.thread is not None:
+    if flow.card.layout != "words" or request.use_layout == "always" or request.thread is not None:
         return layout
     return Layout(background=layout.background, negative=layout.negative) if layout.negative else None
 
@@ -171,8 +167,7 @@ def word_prompt(parts: Parts, prompt: str, parsed: ParsedPrompt, flow: Flow) -> 
 
 def is_closed(parts: Parts, flow: Flow) -> bool:
     """Whether the flow's model knows only the words that it was trained on."""
-    group = ParsedGroup(object=_NOBODY_DRAWS, caption=f"a {_NOBODY_DRAWS}")
-    return bool(parts.backend.limits(flow, group.caption, ParsedPrompt(groups=(group,))))
+    return isinstance(parts.backend, KnowsWorlds) and parts.backend.is_closed(flow)
 
 
 def additions(written: Written) -> tuple[str, ...]:

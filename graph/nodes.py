@@ -11,7 +11,6 @@ from langgraph.runtime import Runtime
 from imagewright.agents.critic.repairs.close_up import alone
 from imagewright.agents.critic.verdict import why_unchecked
 from imagewright.errors import Cancelled, Fault, ImagewrightError
-from imagewright.flow_tags import REGIONS, WORDS_ONLY
 from imagewright.graph import budget, change, choose, decide, delivery, draw
 from imagewright.graph.budget import ground, insist_on_room, nothing_made, pick_delivered, why_stop
 from imagewright.graph.choose import governing, placing
@@ -220,10 +219,10 @@ def refine(state: State, parts: Parts) -> Update:
 
 def _others(state: State, parts: Parts) -> tuple[str, ...]:
     """The flows that draw from words alone, best first, where the best picture so far is by one that needs boxes."""
-    drawn_with_boxes = REGIONS in parts.catalogue.flow(ground(state.rounds).flow).card.tags
+    drawn_with_boxes = parts.catalogue.flow(ground(state.rounds).flow).card.layout == "regions"
     if not drawn_with_boxes or state.request.thread or state.request.use_layout == "always":
         return ()
-    return tuple(flow for flow in state.able if WORDS_ONLY in parts.catalogue.flow(flow).card.tags)
+    return tuple(flow for flow in state.able if parts.catalogue.flow(flow).card.layout == "words")
 
 
 def _flow_for_part(state: State, parts: Parts) -> Callable[[str, Box], str | None]:
@@ -250,7 +249,7 @@ def _fitting(state: State, parts: Parts, prompt: str, thing: Box) -> Iterator[Fl
     found = parts.catalogue.offer(parts.catalogue.rank(prompt, alone(thing, ParsedPrompt()), nothing))
     model = parts.catalogue.flow(ground(state.rounds).flow).card.base_model
     for flow in (parts.catalogue.flow(candidate.flow) for candidate in found):
-        if REGIONS not in flow.card.tags and flow.card.base_model == model:
+        if flow.card.layout != "regions" and flow.card.base_model == model:
             yield flow
 
 

@@ -81,7 +81,7 @@ def _details(flow: Flow, readiness: Readiness) -> RenderableType:
         "flow": flow.id,
         "title": card.title,
         "about": card.description,
-        "tags": ", ".join(card.tags),
+        "tags": ", ".join(card.labels),
         "kind": card.kind,
         "model": " · ".join(part for part in (card.base_model, card.family) if part),
         "files": ", ".join(f"{file.folder}/{file.name}" for file in card.models),
@@ -268,6 +268,9 @@ def edit_flow(
     title: Annotated[str | None, typer.Option(metavar="TEXT")] = None,
     description: Annotated[str | None, typer.Option(metavar="TEXT", help="What it is good at.")] = None,
     tag: Annotated[list[str] | None, typer.Option(metavar="WORD", help="All its tags; may be given again.")] = None,
+    layout: Annotated[
+        str | None, typer.Option(metavar="USE", help="How it takes a layout: regions, words or either.")
+    ] = None,
     kind: Annotated[str | None, typer.Option(metavar="KIND", help="text-to-image, image-to-image, upscale …")] = None,
     base_model: Annotated[str | None, typer.Option(metavar="NAME", help="The model that it draws with.")] = None,
     family: Annotated[str | None, typer.Option(metavar="NAME", help="flux, sdxl, sd15, sd3 …")] = None,
@@ -281,8 +284,8 @@ def edit_flow(
 ) -> None:
     """Correct what the card of a flow says; without options, its card is opened in the editor ($EDITOR)."""
     words = {
-        "title": title, "description": description, "tags": tag, "kind": kind, "base_model": base_model,
-        "family": family, "licence": licence,
+        "title": title, "description": description, "tags": tag, "layout": layout, "kind": kind,
+        "base_model": base_model, "family": family, "licence": licence,
     }  # fmt: skip
     given = {name: value for name, value in words.items() if value is not None}
     with engine() as opened:
