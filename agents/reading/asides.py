@@ -7,6 +7,7 @@ place is stated is never set aside.
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 from imagewright.agents.reading import lexicon, nouns
@@ -23,6 +24,7 @@ _LIKENESS = words("as like into of from about after")
 _STATE = words("with in of from by as into out")
 """What leads from "covered", "made", "lit" to what is only a manner of being so."""
 _STUFF = listed("asides.stuff")
+_ABSTRACT = re.compile(r"(ness|[eiltv]ity|ism|ation|itude|algia|hood)$")
 _STATES = listed("asides.states")
 
 
@@ -54,6 +56,7 @@ def _described(reader: Reader, group: NamedGroup) -> bool:
     at = group.start
     before, earlier = reader.word(at - 1), reader.word(at - 2)
     stuff = group.bare and group.noun in lexicon.MATERIALS | _STUFF
+    abstract = group.bare and bool(_ABSTRACT.search(group.noun))
     look = group.noun in lexicon.KNOWN_STYLES and group.bare
     owned = reader.word(at) in _OWN and (before in PREPOSITIONS or group.noun.rpartition(" ")[2] in nouns.PART)
     passing = group.vague and not group.counted and before in {"with", "from", "of"} and at > 1
@@ -63,7 +66,7 @@ def _described(reader: Reader, group: NamedGroup) -> bool:
     part = group.noun in nouns.REGION_NOUNS and (
         reader.word(group.end) == "of" or any(tail.startswith("of ") for tail in group.tails)
     )
-    return owned or passing or stuff or look or likeness or state or part
+    return owned or abstract or passing or stuff or look or likeness or state or part
 
 
 def _is_tag(reader: Reader, group: NamedGroup) -> bool:

@@ -60,7 +60,7 @@ def _unsure(parsed: ParsedPrompt, plain: Plain, why: str) -> ParsedPrompt:
 def _beside(aside: list[str], parsed: ParsedPrompt) -> tuple[str, ...]:
     """What is told of the words that have no box beside those that have one."""
     shown = ", ".join(dict.fromkeys(aside[:6])) + (", …" if len(aside) > 6 else "")
-    return (f"described by the words alone, without a box: {shown}",) if aside and parsed.groups else ()
+    return (f"no place is stated for {shown}, so the words alone describe it",) if aside and parsed.groups else ()
 
 
 def _of_tags(plain: Plain) -> tuple[str, ...]:
