@@ -182,6 +182,8 @@ class Imagewright(Rooms):
         from imagewright.graph.replay import replay
         from imagewright.memory.artifacts import write_whole
 
+        if out is not None and Path(out).exists():
+            raise BadInput(f"{out} is there already", "name a .png file that is not there yet")
         row = self.runs.get(run)
         drawn = replay(self.container.parts(row.request), self.runs.trace(run), on_event or ignore_event)
         if out is not None:

@@ -154,7 +154,8 @@ class Batch:
         if row["status"] == "running" and (run := row.get("run")) and self._known(run):
             return self._engine.resume(run, on_event=listen)
         out = str(self._folder / f"{number + 1:03}.png")
-        return self._engine.draw(request.revise(prompt=row["prompt"], out=out), on_event=listen)
+        taken = "number" if request.taken == "refuse" else request.taken
+        return self._engine.draw(request.revise(prompt=row["prompt"], out=out, taken=taken), on_event=listen)
 
     def _known(self, run: str) -> bool:
         try:

@@ -108,7 +108,8 @@ class Chat:
         from imagewright.graph.runner import begin_turn
 
         # The seed stays out of the request: an edit keeps that of the picture it is about.
-        request = self._options.revise(prompt=text, seed=None, out=self._out())
+        taken = "number" if self._options.taken == "refuse" else self._options.taken
+        request = self._options.revise(prompt=text, seed=None, out=self._out(), taken=taken)
         work = begin_work(self._container, request, on_event, seed=self._options.seed, asks=True)
         return _reply(begin_turn(*work))
 

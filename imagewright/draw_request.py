@@ -40,6 +40,8 @@ class DrawRequest(Value):
     llm: str | None = None
     """``provider:model`` or ``provider:model@base_url``; None for the rules agents."""
     out: str | None = None
+    taken: Literal["refuse", "number", "replace"] = "refuse"
+    """What is done where another file has the name ``out``: end, take the next number beside it, or replace it."""
     strip: bool = False
     """Leave the text chunks out of the delivered PNG."""
     anyway: bool = False

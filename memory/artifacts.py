@@ -149,15 +149,17 @@ def content_key(parts: Mapping[str, object]) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-def write_whole(path: Path, data: bytes) -> None:
+def write_whole(path: Path, data: bytes, temporary: Path | None = None) -> None:
     """Write a file so that ``path`` holds all of ``data`` or what it held before, even when the power fails.
+
+    ``temporary`` is the file beside it that is written first, written over where it is there; one by chance for None.
 
     Raises:
         BadInput: the disk is full or the folder cannot be written; nothing half-written is left behind.
     """
     with storage_errors(path):
         path.parent.mkdir(parents=True, exist_ok=True)
-        handle, name = tempfile.mkstemp(prefix=f".{path.name[:40]}.", suffix=".part", dir=path.parent)
+        handle, name = _open_temporary(path, temporary)
         try:
             with os.fdopen(handle, "wb") as file:
                 file.write(data)
@@ -169,6 +171,13 @@ def write_whole(path: Path, data: bytes) -> None:
             Path(name).unlink(missing_ok=True)
             raise
         _sync_folder(path.parent)
+
+
+def _open_temporary(path: Path, temporary: Path | None) -> tuple[int, str]:
+    if temporary is None:
+        return tempfile.mkstemp(prefix=f".{path.name[:40]}.", suffix=".part", dir=path.parent)
+    flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | getattr(os, "O_NOFOLLOW", 0)
+    return os.open(temporary, flags, 0o600), str(temporary)
 
 
 def with_text(png: bytes, texts: Mapping[str, str]) -> bytes:

@@ -102,6 +102,11 @@ class RunLog:
                 "UPDATE runs SET status = ?, error = ? WHERE id = ? AND status != 'delivered'", (status, error, run)
             )
 
+    def move(self, run: str, out: Path) -> None:
+        """Record that the picture of ``run`` goes to ``out``."""
+        with database(self.path, "memory", RUN_TABLES) as connection:
+            connection.execute("UPDATE runs SET out = ? WHERE id = ?", (str(out), run))
+
     def deliver(self, result: RunResult, trace: dict[str, Any]) -> bool:
         """Record the delivery of a run; False when it was recorded before, and then nothing is changed."""
         row = (result.run, _now(), result.model_dump_json(), json.dumps(trace, ensure_ascii=False))

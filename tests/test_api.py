@@ -131,7 +131,7 @@ def test_words_outside_the_models_world_are_told_before_anything_is_drawn(engine
         ({"out": "/dev/null/a.png"}, "cannot write"),
         ({"out": "nowhere/a.png"}, "cannot write"),
         ({"out": "a.jpg"}, "not the name of a PNG"),
-        ({"out": "notes.png"}, "trace would overwrite"),
+        ({"out": "notes.json"}, "not the name of a PNG"),
     ],
 )
 def test_bad_input_is_told_in_one_line_and_leaves_nothing(

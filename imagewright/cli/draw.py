@@ -60,6 +60,7 @@ def draw(
     anyway: Annotated[bool, typer.Option("--anyway", help="Draw what can be drawn of the prompt.")] = False,
     polish: PolishOption = False,
     strip: Annotated[bool, typer.Option("--strip", help="Leave prompt, flow and trace out of the PNG.")] = False,
+    force: Annotated[bool, typer.Option("--force", help="Replace a file that is at --out.")] = False,
     batch: Annotated[str | None, typer.Option(metavar="FILE", help="Draw each line of FILE into --out.")] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be done; draw nothing.")] = False,
     models: ModelsOption = None,
@@ -102,7 +103,9 @@ def draw(
         _tell_plans([request.revise(prompt=one) for one in texts], models, device, as_json=as_json)
         return
     path = read_out(out, text) if batch is None else Path(out or "batch").expanduser()
-    request = request.revise(out=str(path))
+    named = batch is None and out is not None and path == Path(out).expanduser()
+    taken = "replace" if force else "refuse" if named else "number"
+    request = request.revise(out=str(path), taken=taken)
     if batch is not None:
         _draw_batch(batch, path, request, models, device, as_json=as_json, quiet=quiet)
         return

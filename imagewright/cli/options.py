@@ -182,7 +182,7 @@ def _new_name(folder: Path, prompt: str) -> Path:
     words = re.findall(r"[a-z0-9]+", prompt.lower())
     slug = "-".join(words)[:48].rstrip("-") or "picture"
     name, number = f"{slug}.png", 1
-    while (folder / name).exists() or (folder / name).with_suffix(".json").exists():
+    while (folder / name).exists():
         number += 1
         name = f"{slug}-{number}.png"
     return folder / name
