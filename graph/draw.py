@@ -68,7 +68,7 @@ def make(parts: Parts, state: State, attempt: Attempt, on_step: OnStep) -> tuple
         raise OutOfTime from None
     image, more = parts.store.put_image(drawn.image), tuple(parts.store.put_image(other) for other in drawn.more)
     others = {"batch pictures": " ".join((image, *more))} if more else {}
-    made = Made(image=image, seconds=drawn.seconds, facts={**drawn.facts, **others}, more=more)
+    made = Made(image=image, seconds=drawn.seconds, facts={**drawn.facts, **others}, more=more, run=state.run)
     parts.store.put_made(key, made)
     return key, made
 

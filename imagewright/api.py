@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple, cast, get_args
 
 from imagewright.container import DEFAULT_BACKEND
 from imagewright.errors import BadInput
-from imagewright.rooms import Rooms
+from imagewright.keeping import Keeping
 from imagewright.run_work import OnEvent, begin_work, ignore_event, reopen_work
 from imagewright.schemas import DrawRequest, Flow, Plan, Readiness, RunResult
 
@@ -69,7 +69,7 @@ class BackendSpeed(NamedTuple):
     levels: tuple[Compared, ...]
 
 
-class Imagewright(Rooms):
+class Imagewright(Keeping):
     """Finds the workflow that serves a prompt best, and runs it.
 
     >>> from imagewright import Imagewright
@@ -208,29 +208,6 @@ class Imagewright(Rooms):
         if name is None:
             raise BadInput("no run has delivered a picture yet", 'draw something: imagewright draw "a red circle"')
         return explain(self.runs.trace(name), cast(Topic, about))
-
-    # --- conversations ----------------------------------------------------------------------
-
-    def export_thread(self, thread: str, folder: Path | str) -> int:
-        """Write a conversation into a new or empty folder: what was said, each picture, each trace; how many pictures.
-
-        Raises:
-            BadInput: there is no such conversation, or the folder is not empty or cannot be written.
-        """
-        from imagewright.thread_files import write_thread
-
-        return write_thread(self.container, thread, Path(folder))
-
-    def delete_thread(self, thread: str) -> int:
-        """Delete a conversation with its pictures, also where they were delivered to; how many the store has lost.
-
-        Raises:
-            BadInput: there is no such conversation.
-        """
-        from imagewright.thread_files import delete
-
-        self.threads.insist(thread)
-        return delete(self.container, thread)
 
     # --- flows ------------------------------------------------------------------------------
 

@@ -27,6 +27,7 @@ COMMANDS: Mapping[str, str] = {
     "comfyui": "imagewright.cli.comfyui:app",
     "threads": "imagewright.cli.threads:app",
     "prefs": "imagewright.cli.threads:prefs",
+    "clean": "imagewright.cli.clean:clean",
     "config": "imagewright.cli.doctor:config",
 }
 """Each command as it is typed, and where it lies: a function, or a ``typer.Typer`` with commands of its own."""

@@ -139,6 +139,21 @@ def resume_run(
     show_result(result, as_json=as_json, quiet=quiet)
 
 
+@app.command("delete")
+def delete_runs(
+    runs: Annotated[list[str], typer.Argument(metavar="RUN...", help="Their ids.", autocompletion=complete.runs)],
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
+) -> None:
+    """Delete runs: their traces, and their pictures, also where they were delivered to."""
+    with engine() as opened:
+        for run in runs:
+            opened.runs.get(run)
+        if not yes:
+            typer.confirm(f"Delete {', '.join(runs)} with all of their pictures?", abort=True, err=True)
+        count = opened.delete_runs(runs)
+    emit(clean(f"{', '.join(runs)}: gone, and {count} pictures of the store with them"))
+
+
 # --- what a trace is good for --------------------------------------------------------------
 
 
