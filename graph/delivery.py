@@ -14,10 +14,10 @@ from imagewright.flow_format import graph_hash
 from imagewright.graph import change, png_texts
 from imagewright.graph.budget import pick_delivered
 from imagewright.graph.parts import Parts
+from imagewright.graph.picture_file import pack_picture
 from imagewright.graph.repairs.close_up import flow_of
 from imagewright.graph.repairs.tried import list_tried
 from imagewright.graph.state import Spent, State
-from imagewright.memory.artifacts import with_text
 from imagewright.memory.reservations import claim_name, fill_name, reserve_name
 from imagewright.memory.runs import RunRow
 from imagewright.schemas import Round, RunResult
@@ -43,7 +43,8 @@ def deliver(parts: Parts, state: State) -> RunResult:
         raise Fault("deliver was reached without a picture")
     made = pick_delivered(state)
     texts = texts_of(parts, state, made)
-    pictures = [with_text(parts.store.get(image).read_bytes(), texts) for image in _images(parts, state, made)]
+    kept = [parts.store.get(image).read_bytes() for image in _images(parts, state, made)]
+    pictures = [pack_picture(png, Path(row.out), texts) for png in kept]
     try:
         names = _name_all(parts, row, pictures)
         result = result_of(state, made, names)

@@ -210,14 +210,15 @@ class _Home:
             delete_runs(self._container, [row], self._known)
 
     def _rejected(self) -> Iterator[_Item]:
-        kept = {row.image for row in self._rows.values()} | self._spoken_of()
+        kept = {image for row in self._rows.values() for image in (row.image, *row.sources)} | self._spoken_of()
         rejected = {image for row in self._rows.values() if row.path for image in row.images} - kept
         yield from (_file(path) for image, path in self._store.pictures() if image in rejected)
 
     def _copies(self) -> Iterator[_Item]:
         there = {row.image for row in self._rows.values() if row.path and Path(row.path).is_file()}
         gone = {row.image for row in self._rows.values() if row.path and not Path(row.path).is_file()}
-        free = there - gone - self._spoken_of()
+        sources = {image for row in self._rows.values() for image in row.sources}
+        free = there - gone - sources - self._spoken_of()
         yield from (_file(path) for image, path in self._store.pictures() if image in free)
 
     def _spoken_of(self) -> set[str]:

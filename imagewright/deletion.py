@@ -20,7 +20,7 @@ class Belongings:
     """Which pictures of the store are which run's, by the deliveries and by the sidecars."""
 
     def __init__(self, container: Container, rows: Sequence[RunOutline]) -> None:
-        self.images: dict[str, set[str]] = {row.id: set(row.images) for row in rows}
+        self.images: dict[str, set[str]] = {row.id: set(row.images | row.sources) for row in rows}
         self._made_by_somebody = set[str]()
         for _, made in container.store.sidecars():
             own = self.images.setdefault(made.run, set()) if made.run else self._made_by_somebody

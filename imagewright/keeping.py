@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from imagewright.errors import BadInput
 from imagewright.rooms import Rooms
+from imagewright.schemas import DrawRequest
 
 if TYPE_CHECKING:
     from imagewright.cleaning import Growth
@@ -37,6 +38,20 @@ class Keeping(Rooms):
 
         self.threads.insist(thread)
         return delete(self.container, thread)
+
+    def request_of(self, run: str) -> DrawRequest:
+        """What ``run`` was asked to draw, with the flow that drew it and no seed: the request of its variations.
+
+        Of a change in a conversation it is the whole prompt of the picture that came of it.
+
+        Raises:
+            BadInput: there is no such run, or it delivered nothing.
+        """
+        row = self.runs.get(run)
+        if row.result is None:
+            raise BadInput(f"run {run} has delivered no picture", "`imagewright runs list` shows which have")
+        changes = {"prompt": row.result.prompt, "flow": row.result.flow, "seed": None, "out": None, "thread": None}
+        return row.request.revise(**changes, taken="refuse")
 
     def delete_runs(self, runs: Sequence[str]) -> int:
         """Delete runs with their pictures, also where they were delivered to; how many the store has lost.

@@ -89,6 +89,8 @@ class RunOutline(NamedTuple):
     alive: bool
     images: frozenset[str]
     """The pictures in the store that its delivery names; none before it."""
+    sources: frozenset[str]
+    """Those that it was drawn from, as far as request and delivery name them."""
     image: str
     """The one that was delivered; empty before."""
     path: str
@@ -190,11 +192,14 @@ class RunLog:
         with database(self.path, "memory", RUN_TABLES) as connection:
             rows = connection.execute(_OUTLINE).fetchall()
         for row in rows:
-            images = _images_in(row["result"], row["trace"])
-            image, path = _delivered_in(row["result"])
+            result = json.loads(row["result"]) or {}
+            sources = {made["base"] for made in result.get("rounds", ()) if made.get("base")}
+            sources.update(name for name in (row["start"], row["mask"]) if name)
             alive = row["status"] == "running" and self.is_alive(row["id"])
-            yield RunOutline(row["id"], row["thread"], row["status"], row["created"], Path(row["out"]), alive, images,
-                             image, path)  # fmt: skip
+            yield RunOutline(
+                row["id"], row["thread"], row["status"], row["created"], Path(row["out"]), alive,
+                _images_in(result, row["trace"]), frozenset(sources), result.get("image", ""), result.get("path", ""),
+            )  # fmt: skip
 
     def erase(self, runs: Collection[str]) -> None:
         """Forget runs with their deliveries and answers, in one step; then their locks."""
@@ -320,22 +325,17 @@ _SELECT = """SELECT id, thread, prompt, request, seed, out, status, created, err
 
 
 _OUTLINE = """SELECT r.id, r.thread, r.status, r.created, r.out, coalesce(d.result, 'null') AS result,
+    json_extract(r.request, '$.image') AS start, json_extract(r.request, '$.mask') AS mask,
     CASE WHEN instr(d.trace, '"batch pictures"') THEN d.trace ELSE '' END AS trace
     FROM runs r LEFT JOIN deliveries d ON d.run = r.id ORDER BY r.rowid"""
 
 
-def _images_in(result: str, trace: str) -> frozenset[str]:
+def _images_in(result: dict[str, Any], trace: str) -> frozenset[str]:
     """The pictures of a delivered run: its rounds', and those of their batches."""
-    found = json.loads(result) or {}
-    images = {made["image"] for made in found.get("rounds", ())} | ({found["image"]} if found else set())
+    images = {made["image"] for made in result.get("rounds", ())} | ({result["image"]} if result else set())
     for facts in json.loads(trace).get("facts", ()) if trace else ():
         images.update(facts.get("batch pictures", "").split())
     return frozenset(images)
-
-
-def _delivered_in(result: str) -> tuple[str, str]:
-    found = json.loads(result) or {}
-    return found.get("image", ""), found.get("path", "")
 
 
 _DEAD = "SELECT id, out FROM runs WHERE created BETWEEN ? AND ? AND status = 'running'"

@@ -19,6 +19,8 @@ COMMANDS: Mapping[str, str] = {
     "doctor": "imagewright.cli.doctor:doctor",
     "draw": "imagewright.cli.draw:draw",
     "plan": "imagewright.cli.draw:plan",
+    "variations": "imagewright.cli.pictures:variations",
+    "show": "imagewright.cli.pictures:show",
     "flows": "imagewright.cli.flows:app",
     "models": "imagewright.cli.models:app",
     "bench": "imagewright.cli.bench:app",

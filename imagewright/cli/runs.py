@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -62,6 +63,18 @@ def show_result(result: RunResult, *, as_json: bool, quiet: bool) -> None:
         from imagewright.cli.story import tell_run
 
         emit(render(tell_run(result)))
+
+
+def open_file(path: Path) -> None:
+    """Open a file with this system's viewer; where there is none, say so.
+
+    Raises:
+        BadInput: the file is gone.
+    """
+    if not path.is_file():
+        raise BadInput(f"{path} is not there", "it was moved or deleted; `imagewright runs list` shows runs")
+    if typer.launch(str(path)):
+        print(clean(f"nothing here opens pictures; it is at {path}"), file=sys.stderr)
 
 
 def result_json(result: RunResult) -> dict[str, Any]:
