@@ -63,7 +63,7 @@ def rank_flows(parts: Parts, request: DrawRequest, prompt: str, parsed: ParsedPr
     """
     candidates = parts.catalogue.rank(prompt, parsed, categories, request.flow)
     offered = tuple(parts.catalogue.offer(candidates))
-    if not request.use_layout:
+    if not request.use_layout or request.image is not None:
         free = tuple(c for c in offered if parts.catalogue.flow(c.flow).card.layout != "regions")
         offered = free or offered
     return _limited(parts, prompt, parsed, candidates, offered)
@@ -151,7 +151,7 @@ def governing(request: DrawRequest, flow: Flow, layout: Layout | None) -> Layout
     where things stand.
     """
     layout = placing(layout)
-    if layout is None or not request.use_layout:
+    if layout is None or not request.use_layout or request.image is not None:
         return None
     if flow.card.layout != "words" or request.use_layout == "always" or request.thread is not None:
         return layout

@@ -14,7 +14,7 @@ from pathlib import Path
 from imagewright.agents.conversation.edits import settle
 from imagewright.agents.conversation.kinds import assume, wants_picture
 from imagewright.errors import BadInput, CannotDraw
-from imagewright.graph import change, choose
+from imagewright.graph import change, choose, own_picture
 from imagewright.graph.budget import nothing_made, why_stop
 from imagewright.graph.parts import Parts
 from imagewright.graph.request import unpack_request
@@ -132,7 +132,7 @@ def _choosable(
 ) -> tuple[choose.Ranked, tuple[Candidate, ...], CannotDraw | None]:
     """The ranking narrowed to a named flow, the candidates to choose from, and why none of them draws."""
     try:
-        found = choose.narrow_to_named(parts, request, found, parsed)
+        found = own_picture.insist_on_start(parts, request, choose.narrow_to_named(parts, request, found, parsed))
     except CannotDraw as refusal:
         return found, (), refusal
     try:
@@ -181,7 +181,8 @@ def decide_layout(state: State, parts: Parts) -> Update:
     layout = choose.governing(state.request, flow, planned.layout)
     first = Attempt(flow=flow.id, seed=change.first_seed(state), prompt=words.prompt, layout=layout)
     attempt, why = change.in_the_base(parts, state, first)
-    return {"planned": planned, "attempt": attempt, "notes": (*state.notes, *choose.additions(words), *why)}
+    attempt, started = own_picture.start_from(parts, state, attempt)
+    return {"planned": planned, "attempt": attempt, "notes": (*state.notes, *choose.additions(words), *why, *started)}
 
 
 # --- all of it, drawing nothing -------------------------------------------------------------
@@ -197,6 +198,7 @@ def plan_request(parts: Parts, request: DrawRequest, checkpoints: Path | None = 
         BadInput: the request cannot be carried out as it stands, or there is no flow of the name that it gives.
     """
     request, seed = unpack_request(request, lambda: 0)
+    own_picture.check_pictures(request)
     state = State(run="", request=request, seed=seed, out="", turns=_turns(request, checkpoints))
     for step in (remember_thread, read_request):
         state = state.model_copy(update=dict(step(state, parts)))

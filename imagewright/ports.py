@@ -42,6 +42,8 @@ class Redraw:
     """The boxes to draw anew; everything else is kept."""
     strength: float = 1.0
     """How far to go back toward noise inside the boxes: 1 draws anew, 0 changes nothing."""
+    mask: Picture | None = None
+    """Instead of the boxes, in the size of ``image``: white is drawn anew, black is kept, grey blends."""
 
 
 @dataclass(frozen=True)

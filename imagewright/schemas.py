@@ -6,12 +6,14 @@ origin at the top left. Pictures never appear here, only their content hashes.
 
 from __future__ import annotations
 
+import io
 from collections.abc import Mapping
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import Field, model_validator
 
 from imagewright.draw_request import DrawRequest as DrawRequest
+from imagewright.errors import BadInput
 from imagewright.geometry import Rectangle
 from imagewright.values import Value as Value
 from imagewright.verdicts import AnyRepair
@@ -19,6 +21,9 @@ from imagewright.verdicts import Check as Check
 from imagewright.verdicts import Detection as Detection
 from imagewright.verdicts import Repair as Repair
 from imagewright.verdicts import Verdict as Verdict
+
+if TYPE_CHECKING:
+    from PIL.Image import Image
 
 SlotName = Literal[
     "positive", "negative", "seed", "width", "height", "steps", "guidance", "batch", "input_image", "mask", "denoise"
@@ -371,3 +376,28 @@ class RunResult(Value):
     notes: tuple[str, ...] = ()
     trace: str = ""
     """Where the trace was written."""
+
+    @property
+    def picture(self) -> Image:
+        """The picture that was delivered, as an RGB image of Pillow.
+
+        Raises:
+            BadInput: its file is gone, or is no picture any more.
+        """
+        import PIL.Image
+
+        try:
+            with PIL.Image.open(self.path, formats=("PNG", "JPEG", "WEBP")) as found:
+                return found.convert("RGB")
+        except (OSError, ValueError, SyntaxError):
+            raise BadInput(f"the picture of run {self.run} is not at {self.path}", "it was moved or changed") from None
+
+    def _repr_png_(self) -> bytes | None:
+        """The picture, for a notebook; None where its file is gone."""
+        try:
+            found = self.picture
+        except BadInput:
+            return None
+        buffer = io.BytesIO()
+        found.save(buffer, "PNG")
+        return buffer.getvalue()

@@ -247,7 +247,7 @@ def _draw(program: Program, run: Runtime) -> list[Image.Image]:
         return [image.copy() for image in images]
     if not redraw.strength:
         return [redraw.image.copy()]
-    return [paste(images[0], redraw.image, redraw.regions, run.cell_pixels)]
+    return [paste(images[0], redraw.image, redraw.regions, run.cell_pixels, redraw.mask)]
 
 
 def _with_less(draw: Callable[[], Any], run: Runtime) -> Any:
