@@ -15,6 +15,7 @@ from imagewright.graph import budget, change, choose, decide, delivery, draw
 from imagewright.graph.budget import ground, insist_on_room, nothing_made, pick_delivered, why_stop
 from imagewright.graph.choose import governing, placing
 from imagewright.graph.events import flow_in_words, say_verdict, tell, tell_node, tell_notes
+from imagewright.graph.fitting import needs_boxes
 from imagewright.graph.parts import Parts
 from imagewright.graph.repairs import own
 from imagewright.graph.repairs import polish as polishing
@@ -211,7 +212,9 @@ def refine(state: State, parts: Parts) -> Update:
     attempt = refine_attempt(state, canonical, tried, _others(state, parts), _flow_for_part(state, parts))
     if attempt.flow != ground(state.rounds).flow:
         boxes = placing(attempt.layout) or _there(state.planned, "plan").layout
-        layout = governing(state.request, parts.catalogue.flow(attempt.flow), boxes)
+        flow, parsed = parts.catalogue.flow(attempt.flow), _there(state.planned, "plan").parsed
+        needed = needs_boxes(parts, flow, _settled(state).prompt, parsed)
+        layout = governing(state.request, flow, boxes, needed)
         attempt = attempt.model_copy(update={"layout": layout})
     tell(RunEvent(kind="repair", run=state.run, text=_there(attempt.repair, "repair").tell()))
     return {"attempt": attempt}

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from imagewright.memory.runs import RunLog
     from imagewright.memory.threads import Threads
     from imagewright.ports import Backend, Critic
-    from imagewright.retrieval.embed import MiniLMEmbedder
+    from imagewright.retrieval.embed import EnglishWords, MiniLMEmbedder
     from imagewright.retrieval.index import FlowIndex
 
 DEFAULT_BACKEND = "diffusers"
@@ -123,6 +123,12 @@ class Container:
         return NoCritic(f"{why}, or name a model that sees: --llm critic=…")
 
     @cached_property
+    def _english(self) -> EnglishWords:
+        from imagewright.retrieval.embed import EnglishWords
+
+        return EnglishWords()
+
+    @cached_property
     def _open_critic(self) -> Critic | None:
         """The critic of any picture, where the weights of an open-vocabulary detector lie under a model root."""
         from imagewright.tools.open_detector import OpenDetector, find_detector
@@ -165,6 +171,7 @@ class Container:
         from imagewright.agents.reading.describe import canonical_prompt
         from imagewright.graph.catalogue import IndexCatalogue
         from imagewright.graph.parts import Parts
+        from imagewright.retrieval.embed import liken
 
         fallbacks: list[str] = []
         stop = stop or threading.Event()
@@ -190,5 +197,7 @@ class Container:
             fallbacks=fallbacks,
             account=line.account,
             polisher=polisher_of(team) if request.polish or self.settings.polish else None,
+            is_word=self._english,
+            liken=lambda word, others: liken(self._embedder, word, others),
             stop=stop,
         )

@@ -29,6 +29,7 @@ from imagewright.schemas import (
     Verdict,
     Written,
 )
+from imagewright.worlds import World
 
 Picture = Image.Image
 
@@ -138,6 +139,15 @@ class KnowsWorlds(Protocol):
 
     def is_closed(self, flow: Flow) -> bool:
         """Whether the model of ``flow`` is one of them."""
+        ...
+
+
+@runtime_checkable
+class StatesWorlds(Protocol):
+    """A backend whose small models say what they were taught, and what they have to be told."""
+
+    def state_world(self, flow: Flow) -> World | None:
+        """The world of the model of ``flow``; None for a model that states none."""
         ...
 
 

@@ -26,6 +26,7 @@ from imagewright.t2i_backends.execution.program import Program, compile_flow
 from imagewright.t2i_backends.models.devices import check_device_name, pick_device, pick_dtype
 from imagewright.t2i_backends.models.memory import below
 from imagewright.t2i_backends.models.model_files import ModelFiles
+from imagewright.worlds import World
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -98,6 +99,18 @@ class DiffusersBackend:
             BadInput: the flow's graph is broken; ``check`` says how.
         """
         return bool(self._worlds(compile_flow(flow)))
+
+    def state_world(self, flow: Flow) -> World | None:
+        """What the flow's model says of its world; None for a model that says nothing.
+
+        Raises:
+            BadInput: the flow's graph is broken; ``check`` says how.
+        """
+        for folder in self._worlds(compile_flow(flow)):
+            from imagewright.t2i_backends.mini.limits import world_of
+
+            return world_of(folder)
+        return None
 
     def can_redraw(self, flow: Flow) -> bool:
         """Whether the flow samples once, so that a region of its picture can be drawn anew."""
