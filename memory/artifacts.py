@@ -41,6 +41,8 @@ class Made(BaseModel):
     facts: dict[str, str]
     more: tuple[str, ...] = ()
     """The other pictures of a batch, in its order."""
+    graph: str = ""
+    """The graph as it was run, as JSON, where that is not the flow's own with its slots filled."""
 
 
 class ArtifactStore:
