@@ -23,6 +23,7 @@ from imagewright.schemas import (
     Value,
     Written,
 )
+from imagewright.t2i_backends.several import SeveralBackends
 
 
 class Ranked(Value):
@@ -131,6 +132,14 @@ def why_elsewhere(found: Ranked) -> str:
     first, *more = other.why_not.split("; ")
     rest = f" (and {len(more)} more: imagewright flows check {other.flow})" if more else ""
     return f"{other.title} ({other.flow}) would serve best; it needs: {first}{rest}"
+
+
+def name_backend(parts: Parts, candidates: Sequence[Candidate], flow: str) -> str:
+    """The backend that draws ``flow`` in a run with these candidates: the one that it was offered on."""
+    offered = next((candidate.backend for candidate in candidates if candidate.flow == flow), "")
+    if offered or not isinstance(parts.backend, SeveralBackends):
+        return offered or parts.backend.name
+    return parts.backend.find(parts.catalogue.flow(flow)).name
 
 
 def choose_flow(parts: Parts, request: DrawRequest, categories: Categories, among: Sequence[Candidate]) -> Choice:

@@ -128,7 +128,7 @@ def generate(state: State, parts: Parts) -> Update:
         if isinstance(error, Cancelled) or not state.rounds:
             raise
         return _ended(state, str(error))
-    parts.account.add_picture(picture_name(parts, attempt.flow))
+    parts.account.add_picture(picture_name(parts, state, attempt.flow))
     number = len(state.rounds) + 1
     tell(RunEvent(kind="image", run=state.run, text=f"picture {number}, seed {attempt.seed}", image=made.image))
     drawn = Round(
@@ -163,6 +163,9 @@ def _limits(state: State) -> Update:
 
 
 def _tell_step(state: State, parts: Parts, step: Step) -> None:
+    if step.text:
+        tell(RunEvent(kind="note", run=state.run, text=step.text))
+        return
     text = f"step {step.step} of {step.total}"
     tell(RunEvent(kind="step", run=state.run, text=text, step=step.step, total=step.total))
     if step.preview is not None:

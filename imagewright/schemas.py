@@ -189,6 +189,8 @@ class Candidate(Value):
     """Whether files or memory are all that keeps it from running here."""
     cost: float | None = None
     base_model: str = ""
+    backend: str = ""
+    """The backend that would draw it."""
 
     @property
     def ships_with_us(self) -> bool:

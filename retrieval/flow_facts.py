@@ -11,10 +11,10 @@ import json
 import sqlite3
 from collections.abc import Iterator
 
+from imagewright import needing
 from imagewright.database import transaction
 from imagewright.flow_format import shape_hash
 from imagewright.needs import Need
-from imagewright.retrieval import needing
 from imagewright.schemas import Card, Flow
 
 STEP = """

@@ -19,6 +19,7 @@ from imagewright.flow_format import Graph, links
 from imagewright.needs import Need
 from imagewright.ports import Drawn, IsCancelled, Job, OnStep
 from imagewright.schemas import Flow, ParsedPrompt, Readiness, SlotName
+from imagewright.settings import Settings
 from imagewright.t2i_backends.execution import readiness
 from imagewright.t2i_backends.execution.needs_check import NeedAnswers
 from imagewright.t2i_backends.execution.node_cache import NodeCache
@@ -38,6 +39,11 @@ if TYPE_CHECKING:
 
 class TooLittleMemory(CannotDraw):
     """Memory ran out while drawing."""
+
+
+def open_diffusers(settings: Settings) -> DiffusersBackend:
+    """The backend over the model folders and the device of ``settings``."""
+    return DiffusersBackend(settings.model_roots, settings.device, settings.model_cache)
 
 
 class DiffusersBackend:
