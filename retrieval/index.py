@@ -136,6 +136,8 @@ class FlowIndex:
             BadInput: there is none; the remedy names close matches.
         """
         with self.reading() as db:
+            if (known := self._shelf.recall_flow(db, flow_id)) is not None:
+                return known
             row = db.execute("SELECT id, card, graph FROM flows WHERE id = ?", (flow_id,)).fetchone()
             if row is None:
                 raise store.miss_flow(db, flow_id)
