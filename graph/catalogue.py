@@ -58,6 +58,10 @@ class IndexCatalogue:
             lists.append([candidate.model_copy(update={"backend": name}) for candidate in ranked])
         return tuple(merge_lists(lists))
 
+    def carry_lora(self, name: str) -> tuple[str, ...]:
+        """The flows whose graph loads the LoRA file called ``name``, with or without folder and ending."""
+        return self._index.carry_lora(name)
+
     def offer(self, candidates: Sequence[Candidate]) -> tuple[Candidate, ...]:
         """Those that the selector may choose from."""
         return offer(candidates)

@@ -129,6 +129,11 @@ class FlowIndex:
         store.put_flow(db, flow, vector, "user", changed)
         return flow
 
+    def carry_lora(self, name: str) -> tuple[str, ...]:
+        """The ids of the flows that load a LoRA file called ``name``, with or without folder and ending."""
+        with self.reading() as db:
+            return flow_facts.find_carriers(db, name)
+
     def get(self, flow_id: str) -> Flow:
         """The flow called ``flow_id``.
 
