@@ -7,13 +7,16 @@ a model nor imports diffusers. The values that methods give can be imported from
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple, cast, get_args
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Unpack, cast, get_args
 
 from imagewright.container import DEFAULT_BACKEND
+from imagewright.draw_request import ChatOptions, DrawOptions
 from imagewright.errors import BadInput
 from imagewright.flow_calls import FlowCalls, SyncedNodes
+from imagewright.keeping import Keeping
+from imagewright.limits import MAX_VARIATIONS
 from imagewright.run_work import OnEvent, begin_work, ignore_event, reopen_work
 from imagewright.schemas import DrawRequest, Plan, RunResult
 
@@ -61,7 +64,7 @@ class BackendSpeed(NamedTuple):
     levels: tuple[Compared, ...]
 
 
-class Imagewright(FlowCalls):
+class Imagewright(FlowCalls, Keeping):
     """Finds the workflow that serves a prompt best, and runs it.
 
     >>> from imagewright import Imagewright
@@ -77,9 +80,9 @@ class Imagewright(FlowCalls):
         on_event: OnEvent | None = None,
         stop: threading.Event | None = None,
         ask: bool = False,
-        **options: Any,
+        **options: Unpack[DrawOptions],
     ) -> RunResult:
-        """Draw ``prompt``; ``options`` are the other fields of ``DrawRequest``.
+        """Draw ``prompt``; ``options`` are the other fields of ``DrawRequest``, as ``DrawOptions`` tells them.
 
         ``on_event`` hears the run's id first, then every step. Setting ``stop`` ends the run between two steps. What is
         not clear is assumed and told in the notes, and a limit that is reached ends the run, unless ``ask`` is set.
@@ -96,10 +99,10 @@ class Imagewright(FlowCalls):
         request = _request(prompt, options)
         return begin(*begin_work(self.container, request, on_event, seed=request.seed, stop=stop, asks=ask))
 
-    def plan(self, prompt: str | DrawRequest, **options: Any) -> Plan:
+    def plan(self, prompt: str | DrawRequest, **options: Unpack[DrawOptions]) -> Plan:
         """What ``prompt`` would be drawn with, and where things would go. Draws nothing.
 
-        ``options`` are the other fields of ``DrawRequest``.
+        ``options`` are the other fields of ``DrawRequest``, as ``DrawOptions`` tells them.
 
         Raises:
             BadInput: the prompt is empty, an option cannot be used, or there is no such flow or language model.
@@ -116,7 +119,7 @@ class Imagewright(FlowCalls):
         *,
         on_event: OnEvent | None = None,
         on_row: Callable[[int, BatchRow], None] | None = None,
-        **options: Any,
+        **options: Unpack[DrawOptions],
     ) -> DrawnBatch:
         """Draw each prompt into ``folder``, with a manifest and a contact sheet; called again, it goes on.
 
@@ -133,10 +136,37 @@ class Imagewright(FlowCalls):
         tell = on_row or (lambda number, row: None)
         return draw_all(self, prompts, Path(folder), request, on_event or ignore_event, tell)
 
-    def chat(self, thread: str = "chat", **options: Any) -> Chat:
+    def draw_variations(
+        self,
+        prompt: str | DrawRequest,
+        count: int,
+        folder: Path | str,
+        *,
+        on_event: OnEvent | None = None,
+        on_row: Callable[[int, BatchRow], None] | None = None,
+        **options: Unpack[DrawOptions],
+    ) -> DrawnBatch:
+        """Draw ``prompt`` ``count`` times into ``folder``, each with a seed of its own, as ``draw_batch`` does.
+
+        With ``seed`` the seeds are that one and those that follow it; else they are by chance.
+
+        Raises:
+            BadInput: ``count`` is not from 1 to 1,000, or as ``draw_batch``.
+            Cancelled: Ctrl-C; the same call goes on.
+        """
+        from imagewright.batch import draw_all
+
+        if not 1 <= count <= MAX_VARIATIONS:
+            raise BadInput(f"{count} pictures are not drawn at once", f"ask for 1 to {MAX_VARIATIONS}")
+        request = _request(prompt, {**options, "out": None, "thread": None})
+        tell = on_row or (lambda number, row: None)
+        prompts = [request.prompt] * count
+        return draw_all(self, prompts, Path(folder), request, on_event or ignore_event, tell, own_seeds=True)
+
+    def chat(self, thread: str = "chat", **options: Unpack[ChatOptions]) -> Chat:
         """A conversation that is kept under the name ``thread`` and goes on where it was left.
 
-        ``options`` are fields of ``DrawRequest`` that hold for all of its pictures.
+        ``options`` are fields of ``DrawRequest`` that hold for all of its pictures, as ``ChatOptions`` tells them.
 
         Raises:
             BadInput: an option or the name cannot be used.
@@ -174,6 +204,8 @@ class Imagewright(FlowCalls):
         from imagewright.graph.replay import replay
         from imagewright.memory.artifacts import write_whole
 
+        if out is not None and Path(out).exists():
+            raise BadInput(f"{out} is there already", "name a .png file that is not there yet")
         row = self.runs.get(run)
         drawn = replay(self.container.parts(row.request), self.runs.trace(run), on_event or ignore_event)
         if out is not None:
@@ -198,29 +230,6 @@ class Imagewright(FlowCalls):
         if name is None:
             raise BadInput("no run has delivered a picture yet", 'draw something: imagewright draw "a red circle"')
         return explain(self.runs.trace(name), cast(Topic, about))
-
-    # --- conversations ----------------------------------------------------------------------
-
-    def export_thread(self, thread: str, folder: Path | str) -> int:
-        """Write a conversation into a new or empty folder: what was said, each picture, each trace; how many pictures.
-
-        Raises:
-            BadInput: there is no such conversation, or the folder is not empty or cannot be written.
-        """
-        from imagewright.thread_files import write_thread
-
-        return write_thread(self.container, thread, Path(folder))
-
-    def delete_thread(self, thread: str) -> int:
-        """Delete a conversation with its pictures, also where they were delivered to; how many the store has lost.
-
-        Raises:
-            BadInput: there is no such conversation.
-        """
-        from imagewright.thread_files import delete
-
-        self.threads.insist(thread)
-        return delete(self.container, thread)
 
     # --- models and this machine ------------------------------------------------------------
 
@@ -290,7 +299,7 @@ class Imagewright(FlowCalls):
         return self.runs.find_names(typed, most) if kind == "runs" else self.threads.find_names(typed, most)
 
 
-def _request(prompt: str | DrawRequest, options: dict[str, Any]) -> DrawRequest:
+def _request(prompt: str | DrawRequest, options: Mapping[str, object]) -> DrawRequest:
     """One request from what was passed to ``draw`` or ``plan``.
 
     Raises:

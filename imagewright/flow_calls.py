@@ -30,8 +30,8 @@ class SyncedNodes(NamedTuple):
 class FlowCalls(Rooms):
     """The flows: listed, added, corrected, put away; and what they scored."""
 
-    def readiness(self, backend: str = DEFAULT_BACKEND) -> dict[str, Readiness]:
-        """For every flow of the index whether it can run here, and what it needs."""
+    def readiness(self, backend: str | None = None) -> dict[str, Readiness]:
+        """For every flow of the index whether ``backend`` can run it, any for None, and what it needs."""
         engine = self.backend(backend)
         return {flow.id: engine.check(flow) for flow in self.index.list()}
 

@@ -132,6 +132,11 @@ class FlowIndex:
         store.put_flow(db, flow, vector, "user", changed)
         return flow
 
+    def carry_lora(self, name: str) -> tuple[str, ...]:
+        """The ids of the flows that load a LoRA file called ``name``, with or without folder and ending."""
+        with self.reading() as db:
+            return flow_facts.find_carriers(db, name)
+
     def get(self, flow_id: str) -> Flow:
         """The flow called ``flow_id``.
 
@@ -139,6 +144,8 @@ class FlowIndex:
             BadInput: there is none; the remedy names close matches.
         """
         with self.reading() as db:
+            if (known := self._shelf.recall_flow(db, flow_id)) is not None:
+                return known
             row = db.execute("SELECT id, card, graph FROM flows WHERE id = ?", (flow_id,)).fetchone()
             if row is None:
                 raise store.miss_flow(db, flow_id)

@@ -30,6 +30,9 @@ def edit_flow(
     title: Annotated[str | None, typer.Option(metavar="TEXT")] = None,
     description: Annotated[str | None, typer.Option(metavar="TEXT", help="What it is good at.")] = None,
     tag: Annotated[list[str] | None, typer.Option(metavar="WORD", help="All its tags; may be given again.")] = None,
+    layout: Annotated[
+        str | None, typer.Option(metavar="USE", help="How it takes a layout: regions, words or either.")
+    ] = None,
     kind: Annotated[str | None, typer.Option(metavar="KIND", help="text-to-image, image-to-image, upscale …")] = None,
     base_model: Annotated[str | None, typer.Option(metavar="NAME", help="The model that it draws with.")] = None,
     family: Annotated[str | None, typer.Option(metavar="NAME", help="flux, sdxl, sd15, sd3 …")] = None,
@@ -43,7 +46,8 @@ def edit_flow(
 ) -> None:
     """Correct what the card of a flow says; without options, its card is opened in the editor ($EDITOR)."""
     words = {
-        "title": title, "description": description, "tags": tag, "kind": kind, "base_model": base_model,
+        "title": title, "description": description, "tags": tag, "layout": layout, "kind": kind,
+        "base_model": base_model,
         "family": family, "licence": licence,
     }  # fmt: skip
     given = {name: value for name, value in words.items() if value is not None}

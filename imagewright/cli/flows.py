@@ -100,7 +100,7 @@ def _details(flow: Flow, readiness: Readiness) -> RenderableType:
         "flow": flow.id,
         "title": card.title,
         "about": card.description,
-        "tags": ", ".join(card.tags),
+        "tags": ", ".join(card.labels),
         "kind": card.kind,
         "model": " · ".join(part for part in (card.base_model, card.family) if part),
         "files": ", ".join(f"{file.folder}/{file.name}" for file in card.models),
