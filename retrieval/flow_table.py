@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from imagewright.needs import Need
 from imagewright.retrieval.cells import FloatArray, Ints
-from imagewright.retrieval.embed import Vector, unpack_vector
+from imagewright.retrieval.embed import Vector, read_vector
 from imagewright.retrieval.flow_facts import read_needs
 
 _COLUMNS = """
@@ -91,7 +91,7 @@ class FlowTable:
         for column, value in ((self.unit, unit), (self.group, group), (self.need, row["need"]), (self.live, live),
                               (self.benchmark, row["benchmark"]), (self.changed, row["changed"])):  # fmt: skip
             column.put(number, value)
-        vector = unpack_vector(row["vector"], self._vectors.shape[1])
+        vector = read_vector(row["vector"], self._vectors.shape[1])
         self._vectors[number] = 0.0 if vector is None else vector
         (self.misfits.add if vector is None else self.misfits.discard)(name)
         self.version += 1
