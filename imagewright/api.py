@@ -265,7 +265,7 @@ class Imagewright(FlowCalls, Keeping):
         """What works here, what is missing and how to get it, what is needed first."""
         from imagewright.doctor import examine_home
 
-        return tuple(examine_home(self.container, self.readiness))
+        return tuple(examine_home(self.container, self.list_flows))
 
     def bench_backend(
         self, checkpoint: str = "mini", *, size: int = 64, steps: int = 10, repeats: int = 7, levels: str = ""
