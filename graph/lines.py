@@ -65,6 +65,24 @@ def go_back(graph: CompiledGraph, thread: str, by: str, to: str) -> None:
     raise Fault(f"the checkpoint of run {to} is gone")
 
 
+def return_to(checkpoints: Path, thread: str, run: str) -> None:
+    """Make the end of ``run`` the present of ``thread``, unless it is so already.
+
+    Raises:
+        BadInput: that run has no end among the checkpoints.
+    """
+    config: RunnableConfig = {"configurable": {"thread_id": thread}}
+    with open_checkpoints(checkpoints, OWN_TYPES) as saver:
+        graph = build().compile(checkpointer=saver)
+        if graph.get_state(config).values.get("run") == run:
+            return
+        for snapshot in graph.get_state_history(config, filter={RUN_MARK: run}):
+            if not is_open(snapshot):
+                graph.update_state(snapshot.config, None, as_node="__copy__")
+                return
+    raise BadInput(f"run {run} was never finished", "go on from another turn")
+
+
 def find_unfinished(checkpoints: Path, thread: str) -> str:
     """The run that was cut off before its last node was done; empty where the present is the end of a run."""
     if not checkpoints.exists():

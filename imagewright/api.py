@@ -85,12 +85,14 @@ class Imagewright(Rooms):
         on_event: OnEvent | None = None,
         stop: threading.Event | None = None,
         ask: bool = False,
+        run: str | None = None,
         **options: Any,
     ) -> RunResult:
         """Draw ``prompt``; ``options`` are the other fields of ``DrawRequest``.
 
         ``on_event`` hears the run's id first, then every step. Setting ``stop`` ends the run between two steps. What is
         not clear is assumed and told in the notes, and a limit that is reached ends the run, unless ``ask`` is set.
+        ``run`` is an id of ``name_run``, for callers that must know it beforehand.
 
         Raises:
             NeedsAnswer: with ``ask``, something must be answered first; ``resume`` takes the reply.
@@ -102,7 +104,14 @@ class Imagewright(Rooms):
         from imagewright.graph.runner import begin
 
         request = _request(prompt, options)
-        return begin(*begin_work(self.container, request, on_event, seed=request.seed, stop=stop, asks=ask))
+        work = begin_work(self.container, request, on_event, seed=request.seed, stop=stop, asks=ask, run=run)
+        return begin(*work)
+
+    def name_run(self) -> str:
+        """An id for a run that is yet to begin: ``draw`` and ``Chat.say`` take it."""
+        from imagewright.memory.runs import new_run_id
+
+        return new_run_id()
 
     def plan(self, prompt: str | DrawRequest, **options: Any) -> Plan:
         """What ``prompt`` would be drawn with, and where things would go. Draws nothing.
@@ -155,10 +164,17 @@ class Imagewright(Rooms):
 
     # --- runs -------------------------------------------------------------------------------
 
-    def resume(self, run: str, on_event: OnEvent | None = None, *, reply: str | None = None) -> RunResult:
+    def resume(
+        self,
+        run: str,
+        on_event: OnEvent | None = None,
+        *,
+        reply: str | None = None,
+        stop: threading.Event | None = None,
+    ) -> RunResult:
         """Go on with a run that was killed, stopped or failed, or that waits for ``reply``.
 
-        One that is delivered is only told again.
+        One that is delivered is only told again. Setting ``stop`` ends it between two steps.
 
         Raises:
             NeedsAnswer: it waits for an answer, still or again.
@@ -168,7 +184,7 @@ class Imagewright(Rooms):
         from imagewright.graph.runner import resume
 
         row = self.runs.get(run)
-        return resume(*reopen_work(self.container, row, on_event, asks=row.status == "asked"), reply)
+        return resume(*reopen_work(self.container, row, on_event, asks=row.status == "asked", stop=stop), reply)
 
     def replay(self, run: str, on_event: OnEvent | None = None, out: Path | str | None = None) -> Replay:
         """Draw the picture of ``run`` again from its trace, and say whether it is the same and what differs here.

@@ -1,0 +1,74 @@
+"""The application: routes, error answers, and the guard before them."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from starlette.exceptions import HTTPException
+from starlette.responses import JSONResponse
+
+import imagewright
+from imagewright.errors import ImagewrightError
+from imagewright.serve import files, health, images
+from imagewright.serve.clients import Clients
+from imagewright.serve.faults import Refused, refuse
+from imagewright.serve.guards import Doors, Guard
+from imagewright.serve.house import House
+
+_STATUS_CODES = {404: "not_found", 405: "bad_input", 413: "too_large"}
+_DESCRIPTION = """One warm engine: OpenAI's routes, so that any client of theirs draws here, and ours beside them.
+
+Every route but `/health`, `/ready` and signed file links wants `Authorization: Bearer TOKEN`."""
+
+
+def build_app(house: House, clients: Clients, doors: Doors) -> Guard:
+    """The ASGI application of one server; its lifespan starts and stops nothing of the desk."""
+    app = FastAPI(
+        title="imagewright", version=imagewright.__version__, description=_DESCRIPTION, docs_url=None, redoc_url=None,
+        lifespan=_live,
+    )  # fmt: skip
+    app.state.house = house
+    for module in (images, files, health):
+        app.include_router(module.router)
+    app.add_exception_handler(Refused, _tell_refused)
+    app.add_exception_handler(ImagewrightError, _tell_ours)
+    app.add_exception_handler(RequestValidationError, _tell_invalid)
+    app.add_exception_handler(HTTPException, _tell_http)
+    app.add_exception_handler(Exception, _tell_bug)
+    return Guard(app, clients, doors)
+
+
+@asynccontextmanager
+async def _live(app: FastAPI) -> AsyncIterator[None]:
+    yield
+
+
+async def _tell_refused(request: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, Refused)
+    return error.to_response()
+
+
+async def _tell_ours(request: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, ImagewrightError)
+    return refuse(error).to_response()
+
+
+async def _tell_invalid(request: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, RequestValidationError)
+    first = error.errors()[0]
+    where = ".".join(str(part) for part in first["loc"] if part not in ("body", "query", "path"))
+    message = f"{where}: {first['msg']}" if where else str(first["msg"])
+    return Refused("bad_input", message, "see /openapi.json", param=where or None).to_response()
+
+
+async def _tell_http(request: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, HTTPException)
+    told = Refused(_STATUS_CODES.get(error.status_code, "bad_input"), str(error.detail), "see /openapi.json")
+    return JSONResponse(told.to_body(), error.status_code, error.headers)
+
+
+async def _tell_bug(request: Request, error: Exception) -> JSONResponse:
+    return Refused("server_error", f"a bug of ours: {type(error).__name__}", "the server's log says more").to_response()
