@@ -107,12 +107,6 @@ class Imagewright(Rooms):
         work = begin_work(self.container, request, on_event, seed=request.seed, stop=stop, asks=ask, run=run)
         return begin(*work)
 
-    def name_run(self) -> str:
-        """An id for a run that is yet to begin: ``draw`` and ``Chat.say`` take it."""
-        from imagewright.memory.runs import new_run_id
-
-        return new_run_id()
-
     def plan(self, prompt: str | DrawRequest, **options: Any) -> Plan:
         """What ``prompt`` would be drawn with, and where things would go. Draws nothing.
 
@@ -222,6 +216,16 @@ class Imagewright(Rooms):
         if name is None:
             raise BadInput("no run has delivered a picture yet", 'draw something: imagewright draw "a red circle"')
         return explain(self.runs.trace(name), cast(Topic, about))
+
+    def delete_run(self, run: str) -> int:
+        """Delete a run with its pictures, also where they were delivered to; how many the store has lost.
+
+        Raises:
+            BadInput: there is no such run, it is being drawn, or it is a turn of a conversation.
+        """
+        from imagewright.thread_files import delete_alone
+
+        return delete_alone(self.container, run)
 
     # --- conversations ----------------------------------------------------------------------
 

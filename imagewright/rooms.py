@@ -84,3 +84,9 @@ class Rooms:
     def use_backend(self, name: str, backend: Backend) -> None:
         """Draw with ``backend`` wherever the one called ``name`` is asked for."""
         self.container.use_backend(name, backend)
+
+    def name_run(self) -> str:
+        """An id for a run that is yet to begin: ``draw`` and ``Chat.say`` take it."""
+        from imagewright.memory.runs import new_run_id
+
+        return new_run_id()

@@ -12,7 +12,6 @@ from imagewright.trace import open_trace
 
 if TYPE_CHECKING:
     from imagewright.container import Container
-    from imagewright.memory.threads import Turn
 
 EXPORT_FORMAT = 1
 
@@ -43,6 +42,32 @@ def write_thread(container: Container, thread: str, folder: Path) -> int:
     return len(made)
 
 
+def delete_alone(container: Container, run: str) -> int:
+    """Delete a run outside any conversation, in the same order; how many pictures of the store are gone.
+
+    Raises:
+        BadInput: there is no such run, it is being drawn, or it is a turn of a conversation, which others rest on.
+    """
+    from imagewright.memory.checkpoints import open_checkpoints
+
+    row = container.runs.get(run)
+    if row.request.thread is not None:
+        raise BadInput(f"run {run} is a turn of a conversation", "delete the conversation: imagewright threads delete")
+    with container.runs.working_on(run):
+        if row.result is not None:
+            _delete_delivered(run, row.result.path)
+        if container.settings.checkpoints.exists():
+            with open_checkpoints(container.settings.checkpoints) as saver:
+                saver.setup()
+                saver.delete_thread(row.thread)
+        images = container.runs.images_only_of(run)
+        container.store.forget(images)
+        container.runs.erase(run)
+        container.store.drop_previews(run)
+    container.runs.forget(run)
+    return len(images)
+
+
 def delete(container: Container, thread: str) -> int:
     """Delete a thread: delivered files that are still its own, checkpoints, pictures in the store, then its rows.
 
@@ -54,7 +79,7 @@ def delete(container: Container, thread: str) -> int:
     from imagewright.memory.checkpoints import open_checkpoints
 
     for turn in container.threads.turns(thread):
-        _delete_delivered(turn)
+        _delete_delivered(turn.run, turn.path)
     if container.settings.checkpoints.exists():
         with open_checkpoints(container.settings.checkpoints) as saver:
             saver.setup()
@@ -67,15 +92,15 @@ def delete(container: Container, thread: str) -> int:
     return len(images)
 
 
-def _delete_delivered(turn: Turn) -> None:
-    """Delete the PNG and the trace of a turn where the trace beside the PNG says that they are its own."""
-    if not turn.path:
+def _delete_delivered(run: str, path: str) -> None:
+    """Delete the PNG and the trace of a run where the trace beside the PNG says that they are its own."""
+    if not path:
         return
-    png = Path(turn.path)
+    png = Path(path)
     trace = png.with_suffix(".json")
     with contextlib.suppress(OSError, BadInput):
         told = open_trace(trace)
-        if told.run == turn.run:
+        if told.run == run:
             for name in (png.name, *told.batch):
                 png.with_name(Path(name).name).unlink(missing_ok=True)
             trace.unlink()

@@ -180,6 +180,21 @@ class RunLog:
         """
         return read_trace(self.show(run), f"the trace of run {run}")
 
+    def images_only_of(self, run: str) -> tuple[str, ...]:
+        """The hashes of the pictures that ``run`` made and no other run did."""
+        mine, others = set[str](), set[str]()
+        with database(self.path, "memory", RUN_TABLES) as connection:
+            for row in connection.execute("SELECT run, result FROM deliveries"):
+                images = {made["image"] for made in json.loads(row["result"])["rounds"]}
+                (mine if row["run"] == run else others).update(images)
+        return tuple(sorted(mine - others))
+
+    def erase(self, run: str) -> None:
+        """Forget a run, its delivery and its answer in one step."""
+        with database(self.path, "memory", RUN_TABLES) as connection, transaction(connection):
+            for table, column in (("deliveries", "run"), ("answers", "run"), ("runs", "id")):
+                connection.execute(f"DELETE FROM {table} WHERE {column} = ?", (run,))
+
     @contextmanager
     def working_on(self, run: str) -> Iterator[None]:
         """Hold the run for this process, so that no other resumes it meanwhile.

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from imagewright.cli.options import DeviceOption, ModelsOption
+from imagewright.cli.options import ModelsOption
 from imagewright.cli.runs import engine
 from imagewright.cli.terminal.text import clean, emit
 from imagewright.errors import BadInput
@@ -49,9 +49,16 @@ def serve(
     from imagewright.serve.server import ServeOptions, run_server
 
     options = ServeOptions(
-        host=host, port=port, token=token, tokens=tokens, hosts=tuple(allow_host or ()), public_url=public_url,
-        origins=tuple(allow_origin or ()), grace=grace, limits=QueueLimits(most=queue, most_own=queue),
-    )  # fmt: skip
+        host=host,
+        port=port,
+        token=token,
+        tokens=tokens,
+        hosts=tuple(allow_host or ()),
+        public_url=public_url,
+        origins=tuple(allow_origin or ()),
+        grace=grace,
+        limits=QueueLimits(most=queue, most_own=queue),
+    )
     if public_url and not public_url.startswith(("http://", "https://")):
         raise BadInput(f"--public-url {public_url} is no address", "give one such as https://pictures.example.org")
     devices: list[str | None] = [*device] if device else [None]

@@ -87,10 +87,13 @@ def announce(home: Path, url: str, settings: Settings) -> None:
     write_address(
         home,
         ServerAddress(
-            secret=read_secret(home), url=url, pid=os.getpid(), version=imagewright.__version__,
+            secret=read_secret(home),
+            url=url,
+            pid=os.getpid(),
+            version=imagewright.__version__,
             fingerprint=fingerprint_of(settings),
         ),
-    )  # fmt: skip
+    )
 
 
 def withdraw(home: Path) -> None:

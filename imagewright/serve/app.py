@@ -12,9 +12,9 @@ from starlette.responses import JSONResponse
 
 import imagewright
 from imagewright.errors import ImagewrightError
-from imagewright.serve import files, health, images
+from imagewright.serve import completions, conversations, files, flows, gallery, health, images, runs
 from imagewright.serve.clients import Clients
-from imagewright.serve.faults import Refused, refuse
+from imagewright.serve.faults import Denied, deny
 from imagewright.serve.guards import Doors, Guard
 from imagewright.serve.house import House
 
@@ -27,13 +27,17 @@ Every route but `/health`, `/ready` and signed file links wants `Authorization: 
 def build_app(house: House, clients: Clients, doors: Doors) -> Guard:
     """The ASGI application of one server; its lifespan starts and stops nothing of the desk."""
     app = FastAPI(
-        title="imagewright", version=imagewright.__version__, description=_DESCRIPTION, docs_url=None, redoc_url=None,
+        title="imagewright",
+        version=imagewright.__version__,
+        description=_DESCRIPTION,
+        docs_url=None,
+        redoc_url=None,
         lifespan=_live,
-    )  # fmt: skip
+    )
     app.state.house = house
-    for module in (images, files, health):
+    for module in (images, completions, runs, conversations, gallery, flows, files, health):
         app.include_router(module.router)
-    app.add_exception_handler(Refused, _tell_refused)
+    app.add_exception_handler(Denied, _tell_refused)
     app.add_exception_handler(ImagewrightError, _tell_ours)
     app.add_exception_handler(RequestValidationError, _tell_invalid)
     app.add_exception_handler(HTTPException, _tell_http)
@@ -47,13 +51,13 @@ async def _live(app: FastAPI) -> AsyncIterator[None]:
 
 
 async def _tell_refused(request: Request, error: Exception) -> JSONResponse:
-    assert isinstance(error, Refused)
+    assert isinstance(error, Denied)
     return error.to_response()
 
 
 async def _tell_ours(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, ImagewrightError)
-    return refuse(error).to_response()
+    return deny(error).to_response()
 
 
 async def _tell_invalid(request: Request, error: Exception) -> JSONResponse:
@@ -61,14 +65,14 @@ async def _tell_invalid(request: Request, error: Exception) -> JSONResponse:
     first = error.errors()[0]
     where = ".".join(str(part) for part in first["loc"] if part not in ("body", "query", "path"))
     message = f"{where}: {first['msg']}" if where else str(first["msg"])
-    return Refused("bad_input", message, "see /openapi.json", param=where or None).to_response()
+    return Denied("bad_input", message, "see /openapi.json", param=where or None).to_response()
 
 
 async def _tell_http(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, HTTPException)
-    told = Refused(_STATUS_CODES.get(error.status_code, "bad_input"), str(error.detail), "see /openapi.json")
+    told = Denied(_STATUS_CODES.get(error.status_code, "bad_input"), str(error.detail), "see /openapi.json")
     return JSONResponse(told.to_body(), error.status_code, error.headers)
 
 
 async def _tell_bug(request: Request, error: Exception) -> JSONResponse:
-    return Refused("server_error", f"a bug of ours: {type(error).__name__}", "the server's log says more").to_response()
+    return Denied("server_error", f"a bug of ours: {type(error).__name__}", "the server's log says more").to_response()

@@ -27,7 +27,7 @@ from imagewright import untrusted
 from imagewright.errors import BadInput
 from imagewright.limits import MAX_THREAD
 
-OWNER = "owner"
+HOME_OWNER = "owner"
 """The name of the client that is the home's owner: it sees all that the terminal sees."""
 SHORTEST_TOKEN = 16
 _NAME = r"[a-z0-9][a-z0-9-]{0,39}"
@@ -47,7 +47,7 @@ class Client(BaseModel):
     @property
     def owns_home(self) -> bool:
         """Whether it is the owner, who has the home's own conversations and wishes."""
-        return self.name == OWNER
+        return self.name == HOME_OWNER
 
     def stored_thread(self, thread: str) -> str:
         """The conversation's name in the home: each client's lie apart.
@@ -128,7 +128,7 @@ def read_clients(path: Path) -> list[Client]:
 
 
 def _client(name: str, values: object, path: Path) -> Client:
-    if name == OWNER or not isinstance(values, Mapping):
+    if name == HOME_OWNER or not isinstance(values, Mapping):
         raise BadInput(f"{path} names {name[:60]!r}, which is no client", "docs/serving.md shows one")
     try:
         return Client(name=name, **values)

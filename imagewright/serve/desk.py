@@ -12,16 +12,16 @@ from typing import TYPE_CHECKING, TypeVar
 from imagewright.errors import BadInput, ImagewrightError
 from imagewright.schemas import DrawRequest
 from imagewright.serve.clients import Client
-from imagewright.serve.faults import Refused, refuse
+from imagewright.serve.faults import Denied, deny
 from imagewright.serve.feeds import Feed, Feeds
-from imagewright.serve.jobs import LEASE_SECONDS, Entry, Full, JobBook, Reserve
-from imagewright.serve.orders import Job, Order, Outcome
+from imagewright.serve.jobs import LEASE_SECONDS, Accepted, Full, JobBook, Reserve
+from imagewright.serve.orders import Ending, JobOrder, QueuedJob
 from imagewright.serve.worker import Heart, Worker
 
 if TYPE_CHECKING:
     from imagewright.api import Imagewright
 
-T = TypeVar("T")
+Done = TypeVar("Done")
 _SHARE_OF_A_DAY = 10
 """A job that names no sum may spend this part of its client's daily money."""
 NO_JOB = "no run is called {!r}"
@@ -91,92 +91,92 @@ class Desk:
         return self.engine.settings.data_dir / "served" / client.name
 
     def accept(
-        self, client: Client, orders: Sequence[Order], *, user: str = "", key: str = "", digest: str = ""
+        self, client: Client, orders: Sequence[JobOrder], *, user: str = "", key: str = "", digest: str = ""
     ) -> tuple[str, ...]:
         """Take all of ``orders`` or none; the ids of their jobs, which are the ids of the runs they begin.
 
         ``key`` names the request: the same one again gives the same jobs.
 
         Raises:
-            Refused: there is no room, the client's budget is spent, the key stands for another request, or the server
+            Denied: there is no room, the client's budget is spent, the key stands for another request, or the server
                 is about to stop.
         """
         if self.leaving:
-            raise Refused("stopping", "the server is about to stop", "ask again when it runs", wait=5)
+            raise Denied("stopping", "the server is about to stop", "ask again when it runs", wait=5)
         ids = tuple(self.engine.name_run() for _ in orders)
         if key:
             known, jobs = self.book.remember_key(client.name, key, digest, ids)
             if known != digest:
-                raise Refused("key_reused", "this Idempotency-Key was used for another request", "use a new one")
+                raise Denied("key_reused", "this Idempotency-Key was used for another request", "use a new one")
             if jobs != ids:
                 return jobs
         try:
-            entries = [Entry(job, *self._bound(client, order)) for job, order in zip(ids, orders, strict=True)]
+            entries = [Accepted(job, *self._bound(client, order)) for job, order in zip(ids, orders, strict=True)]
             self.book.accept(client.name, user, entries, self.limits.most_own)
-        except (Full, Refused, ImagewrightError) as error:
+        except (Full, Denied, ImagewrightError) as error:
             if key:
                 self.book.forget_key(client.name, key)
-            raise error if isinstance(error, Refused) else refuse(error) from None
+            raise error if isinstance(error, Denied) else deny(error) from None
         for worker in self.workers:
             worker.ring()
         return ids
 
-    def _bound(self, client: Client, order: Order) -> tuple[Order, Reserve]:
+    def _bound(self, client: Client, order: JobOrder) -> tuple[JobOrder, Reserve]:
         """The order within what its client may still use, and what is kept aside for it."""
         used, request = self.book.used_today(client.name), order.request
         images = request.max_images
         if client.images_a_day is not None:
             images = min(images, client.images_a_day - used.images)
             if images <= 0:
-                raise Refused("budget_spent", "today's pictures are used up", "ask again tomorrow, or the owner")
+                raise Denied("budget_spent", "today's pictures are used up", "ask again tomorrow, or the owner")
         money = request.max_money
         if client.money_a_day is not None:
             left = client.money_a_day - used.money
             if left <= 0 < client.money_a_day:
-                raise Refused("budget_spent", "today's money is used up", "ask again tomorrow, or the owner")
+                raise Denied("budget_spent", "today's money is used up", "ask again tomorrow, or the owner")
             money = min(left, client.money_a_day / _SHARE_OF_A_DAY if money is None else money)
         bounded = request.revise(max_images=images, max_money=money)
         return order.model_copy(update={"request": bounded}), Reserve(images, money or 0.0)
 
     # --- watching ---------------------------------------------------------------------------
 
-    def job(self, client: Client, job: str) -> Job:
+    def job(self, client: Client, job: str) -> QueuedJob:
         """A job of the client's.
 
         Raises:
-            Refused: there is none of that id; another client's is none.
+            Denied: there is none of that id; another client's is none.
         """
         found = self.book.get(job, None if client.owns_home else client.name)
         if found is None:
-            raise Refused("not_found", NO_JOB.format(job[:60]), "GET /v1/runs lists them")
+            raise Denied("not_found", NO_JOB.format(job[:60]), "GET /v1/runs lists them")
         return found
 
-    def feed(self, job: Job) -> Feed:
+    def feed(self, job: QueuedJob) -> Feed:
         """What happens to the job."""
         feed = self.feeds.of(job.id)
         if job.over:
             feed.close()
         return feed
 
-    async def outcome_of(self, client: Client, job: str) -> Outcome:
+    async def outcome_of(self, client: Client, job: str) -> Ending:
         """What a job comes to, once it is over.
 
         Raises:
-            Refused: there is no such job, or the server stops before.
+            Denied: there is no such job, or the server stops before.
         """
         found = await in_thread(self.job, client, job)
         if not found.over:
             await self.feed(found).wait()
             found = await in_thread(self.job, client, job)
         if found.outcome is None:
-            raise Refused("stopping", "the server stops; the run goes on at its next start", wait=5, run=job)
+            raise Denied("stopping", "the server stops; the run goes on at its next start", wait=5, run=job)
         return found.outcome
 
-    def cancel(self, client: Client, job: str) -> Job:
+    def cancel(self, client: Client, job: str) -> QueuedJob:
         """Ask a job to end; what is over stays as it is.
 
         Raises:
-            Refused: there is none of that id.
+            Denied: there is none of that id.
         """
         self.job(client, job)
         self.book.ask_to_stop(job)
@@ -192,29 +192,29 @@ class Desk:
         """Refuse a flow that there is not before anything is queued.
 
         Raises:
-            Refused: there is none of that name.
+            Denied: there is none of that name.
         """
         if request.flow is not None:
             try:
                 self.engine.index.get(request.flow)
             except BadInput as error:
-                raise Refused("bad_input", str(error), "GET /v1/flows lists them", param="flow") from None
+                raise Denied("bad_input", str(error), "GET /v1/flows lists them", param="flow") from None
 
     def insist_on_picture(self, client: Client, image: str) -> Path:
         """The PNG of a picture that the client may see: as it was delivered, without metadata.
 
         Raises:
-            Refused: there is none, or it is another client's.
+            Denied: there is none, or it is another client's.
         """
         mine = client.owns_home or self.book.has_picture(client.name, image)
         if not mine or not self.engine.store.has(image):
-            raise Refused("not_found", "there is no such picture", "GET /v1/pictures lists them")
+            raise Denied("not_found", "there is no such picture", "GET /v1/pictures lists them")
         return self.engine.store.get(image)
 
 
-async def in_thread(work: Callable[..., T], *arguments: object) -> T:
+async def in_thread(work: Callable[..., Done], *arguments: object) -> Done:
     """Do ``work`` beside the event loop; what we foresaw becomes an answer."""
     try:
         return await asyncio.to_thread(work, *arguments)
     except (ImagewrightError, Full) as error:
-        raise refuse(error) from error
+        raise deny(error) from error

@@ -10,14 +10,29 @@ from starlette.responses import JSONResponse
 
 from imagewright.errors import ImagewrightError, NeedsAnswer
 from imagewright.serve.jobs import Full
-from imagewright.serve.orders import Outcome, Trouble
+from imagewright.serve.orders import Ending, Trouble
 
 _STATUS = {
-    "bad_input": 400, "cannot_draw": 422, "budget_spent": 402, "needs_answer": 409, "cancelled": 409, "not_found": 404,
-    "server_error": 500, "queue_full": 429, "rate_limited": 429, "invalid_token": 401, "wrong_host": 421,
-    "wrong_origin": 403, "too_large": 413, "too_slow": 408, "unsupported": 400, "key_reused": 409, "stopping": 503,
-    "not_allowed": 403, "not_over": 409,
-}  # fmt: skip
+    "bad_input": 400,
+    "cannot_draw": 422,
+    "budget_spent": 402,
+    "needs_answer": 409,
+    "cancelled": 409,
+    "not_found": 404,
+    "server_error": 500,
+    "queue_full": 429,
+    "rate_limited": 429,
+    "invalid_token": 401,
+    "wrong_host": 421,
+    "wrong_origin": 403,
+    "too_large": 413,
+    "too_slow": 408,
+    "unsupported": 400,
+    "key_reused": 409,
+    "stopping": 503,
+    "not_allowed": 403,
+    "not_over": 409,
+}
 """The HTTP status of each code."""
 _TYPES = {401: "authentication_error", 402: "insufficient_quota", 403: "permission_error", 429: "rate_limit_error"}
 
@@ -37,20 +52,41 @@ class ErrorFacts(BaseModel):
 class ErrorBody(BaseModel):
     """The body of every answer that is an error."""
 
-    model_config = ConfigDict(json_schema_extra={"examples": [{"error": {
-        "message": "no flow is called 'nope'", "type": "invalid_request_error", "param": None, "code": "bad_input",
-        "remedy": "GET /v1/flows lists them", "run": None, "choices": []}}]})  # fmt: skip
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {
+                    "error": {
+                        "message": "no flow is called 'nope'",
+                        "type": "invalid_request_error",
+                        "param": None,
+                        "code": "bad_input",
+                        "remedy": "GET /v1/flows lists them",
+                        "run": None,
+                        "choices": [],
+                    }
+                }
+            ]
+        }
+    )
 
     error: ErrorFacts
 
 
-class Refused(Exception):
+class Denied(Exception):
     """A request that is answered with an error; ``code`` is one of the table's."""
 
     def __init__(
-        self, code: str, message: str, remedy: str = "", *, param: str | None = None, wait: int = 0, run: str = "",
+        self,
+        code: str,
+        message: str,
+        remedy: str = "",
+        *,
+        param: str | None = None,
+        wait: int = 0,
+        run: str = "",
         choices: tuple[str, ...] = (),
-    ) -> None:  # fmt: skip
+    ) -> None:
         super().__init__(message)
         self.code, self.message, self.remedy, self.param = code, message, remedy, param
         self.wait, self.run, self.choices = wait, run, choices
@@ -64,9 +100,14 @@ class Refused(Exception):
         """The answer's body."""
         kind = _TYPES.get(self.status, "server_error" if self.status >= 500 else "invalid_request_error")
         facts = ErrorFacts(
-            message=self.message, type=kind, param=self.param, code=self.code, remedy=self.remedy,
-            run=self.run or None, choices=list(self.choices),
-        )  # fmt: skip
+            message=self.message,
+            type=kind,
+            param=self.param,
+            code=self.code,
+            remedy=self.remedy,
+            run=self.run or None,
+            choices=list(self.choices),
+        )
         return ErrorBody(error=facts).model_dump(mode="json")
 
     def to_headers(self) -> dict[str, str]:
@@ -83,27 +124,27 @@ class Refused(Exception):
         return json.dumps({"type": "error", **self.to_body()})
 
 
-def refuse(error: ImagewrightError | Full) -> Refused:
+def deny(error: ImagewrightError | Full) -> Denied:
     """An error of ours as an answer."""
     if isinstance(error, Full):
-        return Refused("queue_full", str(error), "ask again later", wait=error.seconds)
+        return Denied("queue_full", str(error), "ask again later", wait=error.seconds)
     asked = error if isinstance(error, NeedsAnswer) else None
     choices, run = (asked.choices, asked.run) if asked else ((), "")
     trouble = Trouble.of(error)
-    return Refused(trouble.code, trouble.message, trouble.remedy, choices=choices, run=run)
+    return Denied(trouble.code, trouble.message, trouble.remedy, choices=choices, run=run)
 
 
-def insist_on_picture(outcome: Outcome) -> Outcome:
+def insist_on_picture(outcome: Ending) -> Ending:
     """``outcome`` where it is a picture.
 
     Raises:
-        Refused: it is a question, words, or trouble.
+        Denied: it is a question, words, or trouble.
     """
     if (trouble := outcome.trouble) is not None:
-        raise Refused(trouble.code, trouble.message, trouble.remedy, run=outcome.run)
+        raise Denied(trouble.code, trouble.message, trouble.remedy, run=outcome.run)
     if outcome.asked:
         remedy = "say it more clearly, or answer in the same thread"
-        raise Refused("needs_answer", outcome.text, remedy, run=outcome.run, choices=outcome.choices)
+        raise Denied("needs_answer", outcome.text, remedy, run=outcome.run, choices=outcome.choices)
     if not outcome.image:
-        raise Refused("bad_input", outcome.text or "no picture was made", "say what to draw", run=outcome.run)
+        raise Denied("bad_input", outcome.text or "no picture was made", "say what to draw", run=outcome.run)
     return outcome

@@ -9,7 +9,7 @@ from fastapi import APIRouter, Query
 from starlette.responses import Response
 
 from imagewright.serve.desk import in_thread
-from imagewright.serve.faults import Refused
+from imagewright.serve.faults import Denied
 from imagewright.serve.house import ERRORS, AtHouse, House
 from imagewright.serve.renders import MEDIA_TYPES, render_as
 
@@ -28,10 +28,10 @@ async def get_file(
 ) -> Response:
     """The picture that a link leads to, while it is good."""
     if not house.signer.accepts(name, until, signature):
-        raise Refused("not_allowed", "the link was altered or is too old", "ask for a new one")
+        raise Denied("not_allowed", "the link was altered or is too old", "ask for a new one")
     found = _NAME.fullmatch(name)
     if found is None:
-        raise Refused("not_found", "there is no such picture")
+        raise Denied("not_found", "there is no such picture")
     data = await in_thread(_read, house, found[1], found[2])
     return Response(data, media_type=MEDIA_TYPES[found[2]], headers={"cache-control": "private, max-age=3600"})
 
@@ -39,5 +39,5 @@ async def get_file(
 def _read(house: House, image: str, kind: str) -> bytes:
     store = house.desk.engine.store
     if not store.has(image):
-        raise Refused("not_found", "the picture was deleted")
+        raise Denied("not_found", "the picture was deleted")
     return render_as(store.get(image).read_bytes(), kind)  # type: ignore[arg-type]

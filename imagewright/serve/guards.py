@@ -14,7 +14,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from imagewright.errors import BadInput
 from imagewright.serve.clients import Client, Clients
-from imagewright.serve.faults import Refused
+from imagewright.serve.faults import Denied
 from imagewright.untrusted import Bounds, parse_json
 
 OPEN_PATHS = frozenset({"/health", "/ready", "/openapi.json"})
@@ -82,7 +82,7 @@ class Guard:
         self.app, self.clients, self.doors = app, clients, doors
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Pass on, or refuse."""
+        """Pass on, or deny."""
         if scope["type"] != "http":
             if scope["type"] == "lifespan":
                 await self.app(scope, receive, send)
@@ -94,7 +94,7 @@ class Guard:
         try:
             scope["state"]["client"] = self._admit(scope, headers)
             received = await self._receive(scope, headers, receive)
-        except Refused as refused:
+        except Denied as refused:
             response = refused.to_response()
             response.headers["connection"] = "close"
             await response(scope, receive, answer)
@@ -104,17 +104,17 @@ class Guard:
     def _admit(self, scope: Scope, headers: Headers) -> Client | None:
         """The client whose request it is; None for what needs none."""
         if len(headers) > 100:
-            raise Refused("too_large", "there are more than 100 headers", "send fewer")
+            raise Denied("too_large", "there are more than 100 headers", "send fewer")
         if len(headers.getlist("host")) != 1 or not self.doors.knows_host(headers.get("host")):
-            raise Refused("wrong_host", "this server does not answer to that name", "see --allow-host")
+            raise Denied("wrong_host", "this server does not answer to that name", "see --allow-host")
         if not self.doors.admits_origin(headers.get("origin"), headers.get("host")):
-            raise Refused("wrong_origin", "pages of that origin may not ask", "see --allow-origin")
+            raise Denied("wrong_origin", "pages of that origin may not ask", "see --allow-origin")
         path = scope["path"]
         if path in OPEN_PATHS or path.startswith(SIGNED):
             return None
         client = self._identify(headers)
         if wait := self.clients.seconds_to_wait(client):
-            raise Refused("rate_limited", f"{client.name} may ask again in {wait} s", "ask less often", wait=wait)
+            raise Denied("rate_limited", f"{client.name} may ask again in {wait} s", "ask less often", wait=wait)
         return client
 
     def _identify(self, headers: Headers) -> Client:
@@ -123,7 +123,7 @@ class Guard:
         given = token.strip() if kind.lower() == "bearer" else headers.get("x-api-key", "")
         client = self.clients.identify(given) if given else None
         if client is None:
-            raise Refused("invalid_token", "no such token" if given else "no token was sent", _HOW)
+            raise Denied("invalid_token", "no such token" if given else "no token was sent", _HOW)
         return client
 
     # --- bodies -----------------------------------------------------------------------------
@@ -152,7 +152,7 @@ def _check_json(body: bytes, bounds: Bounds) -> None:
     try:
         parse_json(body, "the body", bounds)
     except BadInput as error:
-        raise Refused("bad_input", str(error), error.remedy) from None
+        raise Denied("bad_input", str(error), error.remedy) from None
 
 
 def _request_id(headers: Headers) -> str:
@@ -184,15 +184,15 @@ class _Bounded:
         if header is None:
             return
         if not header.isascii() or not header.isdigit():
-            raise Refused("bad_input", "the Content-Length is no number", "send one")
+            raise Denied("bad_input", "the Content-Length is no number", "send one")
         if len(header) > 12 or int(header) > self._most:
             raise self._too_large()
 
-    def _too_large(self) -> Refused:
-        return Refused("too_large", f"the body is larger than {self._most // 1_000_000} MB", "send less")
+    def _too_large(self) -> Denied:
+        return Denied("too_large", f"the body is larger than {self._most // 1_000_000} MB", "send less")
 
     async def receive(self) -> Message:
-        """The next piece; raises ``Refused`` where it is too much or too late."""
+        """The next piece; raises ``Denied`` where it is too much or too late."""
         if self._whole:
             return await self._receive()
         loop = asyncio.get_running_loop()
@@ -201,7 +201,7 @@ class _Bounded:
             async with asyncio.timeout_at(self._deadline):
                 message = await self._receive()
         except TimeoutError:
-            raise Refused("too_slow", "the body took too long to arrive", "send it faster") from None
+            raise Denied("too_slow", "the body took too long to arrive", "send it faster") from None
         self._count += len(message.get("body", b""))
         if self._count > self._most:
             raise self._too_large()
@@ -214,7 +214,7 @@ class _Bounded:
         while not self._whole:
             message = await self.receive()
             if message["type"] == "http.disconnect":
-                raise Refused("bad_input", "the body was not sent to its end", _BODY)
+                raise Denied("bad_input", "the body was not sent to its end", _BODY)
             parts.append(message.get("body", b""))
         return b"".join(parts)
 

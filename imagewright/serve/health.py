@@ -22,7 +22,7 @@ class Health(BaseModel):
     version: str = imagewright.__version__
 
 
-class Ready(BaseModel):
+class TakesWork(BaseModel):
     """Whether it takes work."""
 
     ready: bool
@@ -36,11 +36,11 @@ async def tell_health() -> Health:
     return Health()
 
 
-@router.get("/ready", response_model=Ready, responses={503: {"model": Ready}})
+@router.get("/ready", response_model=TakesWork, responses={503: {"model": TakesWork}})
 async def tell_ready(house: AtHouse) -> Response:
     """Whether orders are taken: the queue can be read, has room, and the server is not about to stop."""
     counts = await in_thread(house.desk.book.count)
     waiting, running = counts.get("queued", 0), counts.get("running", 0)
     ready = not house.desk.leaving and waiting + running < house.desk.limits.most
-    body = Ready(ready=ready, waiting=waiting, running=running)
+    body = TakesWork(ready=ready, waiting=waiting, running=running)
     return JSONResponse(body.model_dump(), 200 if ready else 503)

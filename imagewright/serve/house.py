@@ -13,19 +13,28 @@ from fastapi import Depends, Request
 from imagewright.errors import ImagewrightError
 from imagewright.serve.clients import Client
 from imagewright.serve.desk import Desk
-from imagewright.serve.faults import ErrorBody, Refused
+from imagewright.serve.faults import Denied, ErrorBody
 from imagewright.serve.links import LinkSigner
-from imagewright.serve.orders import Outcome
+from imagewright.serve.orders import Ending
 
 ERRORS: dict[int | str, dict[str, Any]] = {
     status: {"model": ErrorBody, "description": what}
     for status, what in {
-        400: "The request cannot be used", 401: "No such token", 402: "A budget is spent", 403: "Not allowed",
-        404: "There is none", 408: "The body came too slowly", 409: "Not as things stand", 413: "Too large",
-        421: "Not the name of this server", 422: "Nothing here can draw it", 429: "Too much at once",
-        500: "A bug of ours", 503: "The server stops",
+        400: "The request cannot be used",
+        401: "No such token",
+        402: "A budget is spent",
+        403: "Not allowed",
+        404: "There is none",
+        408: "The body came too slowly",
+        409: "Not as things stand",
+        413: "Too large",
+        421: "Not the name of this server",
+        422: "Nothing here can draw it",
+        429: "Too much at once",
+        500: "A bug of ours",
+        503: "The server stops",
     }.items()
-}  # fmt: skip
+}
 """What any route may answer instead, for the OpenAPI."""
 
 
@@ -56,7 +65,7 @@ def client_of(request: Request) -> Client:
     """Whose request it is; the guard has found out."""
     client = request.state.client
     if client is None:
-        raise Refused("invalid_token", "no token was sent", "send one")
+        raise Denied("invalid_token", "no token was sent", "send one")
     return cast(Client, client)
 
 
@@ -64,11 +73,11 @@ AtHouse = Annotated[House, Depends(house_of)]
 Asking = Annotated[Client, Depends(client_of)]
 
 
-async def wait_for_all(request: Request, house: House, client: Client, jobs: Sequence[str]) -> list[Outcome]:
+async def wait_for_all(request: Request, house: House, client: Client, jobs: Sequence[str]) -> list[Ending]:
     """What the jobs come to; where the client goes away before, they are cancelled.
 
     Raises:
-        Refused: the client went away, or the server stops.
+        Denied: the client went away, or the server stops.
     """
     work = asyncio.ensure_future(asyncio.gather(*(house.desk.outcome_of(client, job) for job in jobs)))
     gone = asyncio.ensure_future(_wait_until_gone(request))
@@ -81,7 +90,7 @@ async def wait_for_all(request: Request, house: House, client: Client, jobs: Seq
         for task in both:
             task.cancel()
     abandon(house, client, jobs)
-    raise Refused("cancelled", "the client went away")
+    raise Denied("cancelled", "the client went away")
 
 
 def abandon(house: House, client: Client, jobs: Sequence[str]) -> None:
@@ -92,7 +101,7 @@ def abandon(house: House, client: Client, jobs: Sequence[str]) -> None:
 
 
 def _cancel_quietly(house: House, client: Client, job: str) -> None:
-    with contextlib.suppress(Refused, ImagewrightError):
+    with contextlib.suppress(Denied, ImagewrightError):
         house.desk.cancel(client, job)
 
 

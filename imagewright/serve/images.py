@@ -16,11 +16,11 @@ from starlette.responses import Response
 from imagewright.schemas import RunResult
 from imagewright.serve.clients import Client
 from imagewright.serve.desk import in_thread
-from imagewright.serve.faults import Refused, insist_on_picture
+from imagewright.serve.faults import Denied, insist_on_picture
 from imagewright.serve.feeds import Told
 from imagewright.serve.house import ERRORS, Asking, AtHouse, House, abandon, wait_for_all
 from imagewright.serve.knobs import Knobs, Text
-from imagewright.serve.orders import Job, Order, Outcome
+from imagewright.serve.orders import Ending, JobOrder, QueuedJob
 from imagewright.serve.renders import OutputFormat, render_as, to_base64
 
 router = APIRouter(tags=["OpenAI"])
@@ -46,19 +46,22 @@ class PictureWishes(Knobs):
         """Refuse what no flow here does.
 
         Raises:
-            Refused: that is asked for.
+            Denied: that is asked for.
         """
         if self.background == "transparent":
-            raise Refused("unsupported", "no flow here draws on nothing", "leave it out", param="background")
+            raise Denied("unsupported", "no flow here draws on nothing", "leave it out", param="background")
         if self.n > 1 and self.thread is not None:
-            raise Refused("bad_input", "a conversation makes one picture at a time", "ask again", param="n")
+            raise Denied("bad_input", "a conversation makes one picture at a time", "ask again", param="n")
 
 
 class ImageRequest(PictureWishes):
     """The body of a generation."""
 
-    model_config = ConfigDict(json_schema_extra={"examples": [
-        {"prompt": "a red circle above a blue square", "size": "128x128", "seed": 7, "critic": False}]})  # fmt: skip
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [{"prompt": "a red circle above a blue square", "size": "128x128", "seed": 7, "critic": False}]
+        }
+    )
 
     prompt: Text
 
@@ -120,11 +123,11 @@ async def create_image(
     return await answer_pictures(request, house, client, jobs, body)
 
 
-def orders_of(wishes: PictureWishes, prompt: str, house: House, client: Client) -> list[Order]:
+def orders_of(wishes: PictureWishes, prompt: str, house: House, client: Client) -> list[JobOrder]:
     """One order a picture; each has its own seed."""
     request = wishes.to_request(prompt, client, str(house.desk.place_of(client)))
     seeds = [None if request.seed is None else (request.seed + number) % 2**64 for number in range(wishes.n)]
-    return [Order(kind="draw", request=request.revise(seed=seed)) for seed in seeds]
+    return [JobOrder(kind="draw", request=request.revise(seed=seed)) for seed in seeds]
 
 
 def user_of(wishes: PictureWishes) -> str:
@@ -146,21 +149,26 @@ async def answer_pictures(
     data = [await in_thread(_datum, request, house, result, wishes) for result in results]
     usage = [await in_thread(usage_of, house, result.run) for result in results]
     return ImagesAnswer(
-        created=int(time.time()), data=data, output_format=wishes.output_format, usage=_sum(usage),
-        size=wishes.size, quality=wishes.quality,
-    )  # fmt: skip
+        created=int(time.time()),
+        data=data,
+        output_format=wishes.output_format,
+        usage=_sum(usage),
+        size=wishes.size,
+        quality=wishes.quality,
+    )
 
 
-def _result_of(house: House, outcome: Outcome) -> RunResult:
+def _result_of(house: House, outcome: Ending) -> RunResult:
     result = house.desk.engine.runs.get(insist_on_picture(outcome).run).result
     if result is None:
-        raise Refused("not_found", "the run was deleted meanwhile")
+        raise Denied("not_found", "the run was deleted meanwhile")
     return result
 
 
 def _datum(request: Request, house: House, result: RunResult, wishes: PictureWishes) -> ImageDatum:
-    datum = ImageDatum(run=result.run, seed=result.seed, flow=result.flow, notes=list(result.notes),
-                       revised_prompt=_drawn_from(result))  # fmt: skip
+    datum = ImageDatum(
+        run=result.run, seed=result.seed, flow=result.flow, notes=list(result.notes), revised_prompt=_drawn_from(result)
+    )
     if wishes.response_format == "url":
         return datum.model_copy(update={"url": house.link(request, f"{result.image}.{wishes.output_format}")})
     return datum.model_copy(update={"b64_json": _encoded(house, result.image, wishes)})
@@ -179,14 +187,22 @@ def usage_of(house: House, run: str) -> ImageUsage:
     """What language models used for a run."""
     spent = house.desk.engine.runs.show(run).get("spent") or {}
     read, wrote = int(spent.get("tokens_in", 0)), int(spent.get("tokens_out", 0))
-    return ImageUsage(input_tokens=read, output_tokens=wrote, total_tokens=read + wrote,
-                      input_tokens_details=InputDetails(text_tokens=read))  # fmt: skip
+    return ImageUsage(
+        input_tokens=read,
+        output_tokens=wrote,
+        total_tokens=read + wrote,
+        input_tokens_details=InputDetails(text_tokens=read),
+    )
 
 
 def _sum(usages: list[ImageUsage]) -> ImageUsage:
     read, wrote = sum(usage.input_tokens for usage in usages), sum(usage.output_tokens for usage in usages)
-    return ImageUsage(input_tokens=read, output_tokens=wrote, total_tokens=read + wrote,
-                      input_tokens_details=InputDetails(text_tokens=read))  # fmt: skip
+    return ImageUsage(
+        input_tokens=read,
+        output_tokens=wrote,
+        total_tokens=read + wrote,
+        input_tokens_details=InputDetails(text_tokens=read),
+    )
 
 
 # --- as a stream ------------------------------------------------------------------------------
@@ -210,7 +226,7 @@ async def _stream(
                 yield event
             yield await _completed(house, client, job, wishes, name, request)
         over = True
-    except Refused as refused:
+    except Denied as refused:
         over = True
         yield ServerSentEvent(refused.to_event(), event="error")
     finally:
@@ -218,7 +234,7 @@ async def _stream(
             abandon(house, client, jobs)
 
 
-async def _partials(house: House, job: Job, wishes: PictureWishes, name: str) -> AsyncIterator[ServerSentEvent]:
+async def _partials(house: House, job: QueuedJob, wishes: PictureWishes, name: str) -> AsyncIterator[ServerSentEvent]:
     sent = 0
     async for told in house.desk.feed(job).follow():
         if sent >= wishes.partial_images or not told.png or not _is_due(told, sent, wishes.partial_images):
@@ -248,6 +264,10 @@ async def _completed(
 
 def _facts(wishes: PictureWishes, kind: str) -> dict[str, Any]:
     return {
-        "type": kind, "created_at": int(time.time()), "size": wishes.size or "auto",
-        "quality": wishes.quality or "auto", "background": "opaque", "output_format": wishes.output_format,
-    }  # fmt: skip
+        "type": kind,
+        "created_at": int(time.time()),
+        "size": wishes.size or "auto",
+        "quality": wishes.quality or "auto",
+        "background": "opaque",
+        "output_format": wishes.output_format,
+    }

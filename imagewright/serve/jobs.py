@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from imagewright.database import database, transaction
-from imagewright.serve.orders import EndStatus, Job, Order, Outcome, Trouble
+from imagewright.serve.orders import Ending, EndStatus, JobOrder, QueuedJob, Trouble
 
 JOB_TABLES = (
     """
@@ -55,11 +55,11 @@ class Reserve(NamedTuple):
     money: float
 
 
-class Entry(NamedTuple):
+class Accepted(NamedTuple):
     """One job that is to be accepted."""
 
     id: str
-    order: Order
+    order: JobOrder
     reserve: Reserve
 
 
@@ -71,7 +71,7 @@ class JobBook:
 
     # --- accepting --------------------------------------------------------------------------
 
-    def accept(self, owner: str, user: str, entries: Sequence[Entry], most_own: int) -> None:
+    def accept(self, owner: str, user: str, entries: Sequence[Accepted], most_own: int) -> None:
         """Take all of ``entries`` or none.
 
         Raises:
@@ -87,9 +87,18 @@ class JobBook:
                 wanted, (images, money) = entry.order, entry.reserve
                 connection.execute(
                     _INSERT,
-                    (entry.id, owner, user, wanted.kind, wanted.request.thread or "", wanted.model_dump_json(), now,
-                     images, money),
-                )  # fmt: skip
+                    (
+                        entry.id,
+                        owner,
+                        user,
+                        wanted.kind,
+                        wanted.request.thread or "",
+                        wanted.model_dump_json(),
+                        now,
+                        images,
+                        money,
+                    ),
+                )
 
     def used_today(self, owner: str) -> Reserve:
         """What the owner's jobs of the last 24 hours have used, and what those that are open may still use."""
@@ -116,7 +125,7 @@ class JobBook:
 
     # --- working ----------------------------------------------------------------------------
 
-    def claim(self, worker: str) -> Job | None:
+    def claim(self, worker: str) -> QueuedJob | None:
         """The next job for ``worker``, whose turn it is by clients, then by their users; None where none waits.
 
         Jobs of one conversation are done in their order, one at a time.
@@ -144,7 +153,7 @@ class JobBook:
             ).fetchone()
         return bool(held), stop is not None
 
-    def end(self, worker: str, job: Job, status: EndStatus, outcome: Outcome, used: Reserve) -> bool:
+    def end(self, worker: str, job: QueuedJob, status: EndStatus, outcome: Ending, used: Reserve) -> bool:
         """Write how a job ended; False where this worker does not hold it any more, and then nothing is changed."""
         with database(self.path, "serve", JOB_TABLES) as connection, transaction(connection):
             ended = connection.execute(
@@ -154,7 +163,7 @@ class JobBook:
                 connection.execute("INSERT OR IGNORE INTO job_pictures VALUES (?, ?)", (job.owner, outcome.image))
         return bool(ended)
 
-    def put_back(self, worker: str, job: Job, seconds: float = 0.0) -> None:
+    def put_back(self, worker: str, job: QueuedJob, seconds: float = 0.0) -> None:
         """Leave a job for a later worker: at once, or when ``seconds`` have gone by."""
         status, lease = ("running", time.time() + seconds) if seconds else ("queued", 0.0)
         with database(self.path, "serve", JOB_TABLES) as connection:
@@ -166,13 +175,13 @@ class JobBook:
 
     # --- looking ----------------------------------------------------------------------------
 
-    def get(self, job: str, owner: str | None = None) -> Job | None:
+    def get(self, job: str, owner: str | None = None) -> QueuedJob | None:
         """The job of that id, of that owner where one is given."""
         with database(self.path, "serve", JOB_TABLES) as connection:
             row = connection.execute("SELECT * FROM jobs WHERE id = ?", (job,)).fetchone()
         return _job(row) if row is not None and owner in (None, row["owner"]) else None
 
-    def list_jobs(self, owner: str | None, limit: int, before: str = "") -> tuple[Job, ...]:
+    def list_jobs(self, owner: str | None, limit: int, before: str = "") -> tuple[QueuedJob, ...]:
         """The newest jobs of an owner (None: of all), those before the job ``before`` where one is named."""
         with database(self.path, "serve", JOB_TABLES) as connection:
             rows = connection.execute(_LIST, (owner, owner, before, before, limit)).fetchall()
@@ -189,7 +198,7 @@ class JobBook:
 
     def ask_to_stop(self, job: str) -> None:
         """Cancel a job: at once where it waits, else its worker ends it between two steps."""
-        outcome = Outcome(trouble=Trouble(code="cancelled", message="the job was cancelled before it began"))
+        outcome = Ending(trouble=Trouble(code="cancelled", message="the job was cancelled before it began"))
         with database(self.path, "serve", JOB_TABLES) as connection, transaction(connection):
             connection.execute("UPDATE jobs SET stop = 1 WHERE id = ? AND status = 'running'", (job,))
             connection.execute(_CANCEL, (outcome.model_dump_json(), time.time(), job))
@@ -225,19 +234,26 @@ class JobBook:
 
 def _give_up(connection: Any, now: float) -> None:
     trouble = Trouble(code="server_error", message="the process ended each time this was drawn", remedy="see the log")
-    text = Outcome(trouble=trouble).model_dump_json()
+    text = Ending(trouble=trouble).model_dump_json()
     connection.execute(
         "UPDATE jobs SET status = 'failed', outcome = ?, ended = ? WHERE status = 'queued' AND tries >= ?",
         (text, now, MOST_TRIES),
     )
 
 
-def _job(row: Any) -> Job:
-    return Job(
-        id=row["id"], owner=row["owner"], order=Order.model_validate_json(row["wanted"]), status=row["status"],
-        stop=bool(row["stop"]), tries=row["tries"], created=row["created"], started=row["started"], ended=row["ended"],
-        outcome=Outcome.model_validate_json(row["outcome"]) if row["outcome"] else None,
-    )  # fmt: skip
+def _job(row: Any) -> QueuedJob:
+    return QueuedJob(
+        id=row["id"],
+        owner=row["owner"],
+        order=JobOrder.model_validate_json(row["wanted"]),
+        status=row["status"],
+        stop=bool(row["stop"]),
+        tries=row["tries"],
+        created=row["created"],
+        started=row["started"],
+        ended=row["ended"],
+        outcome=Ending.model_validate_json(row["outcome"]) if row["outcome"] else None,
+    )
 
 
 _OPEN = "SELECT owner FROM jobs WHERE status IN ('queued', 'running')"

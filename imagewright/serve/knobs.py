@@ -11,7 +11,7 @@ from imagewright.errors import BadInput
 from imagewright.limits import MAX_IMAGES, MAX_MONEY, MAX_PROMPT, MAX_SEED, SIDE_STEP, SIDES
 from imagewright.schemas import DrawRequest
 from imagewright.serve.clients import Client
-from imagewright.serve.faults import Refused
+from imagewright.serve.faults import Denied
 
 OWN_MODEL = "imagewright"
 """The model's name that lets the flow be chosen; ``imagewright/FLOW`` names one."""
@@ -50,29 +50,40 @@ class Knobs(BaseModel):
         """What the engine is asked for. Its files go below ``out``, whatever was sent.
 
         Raises:
-            Refused: a value cannot be used.
+            Denied: a value cannot be used.
         """
         width, height = read_pixels(self.size)
         given: dict[str, Any] = {
-            "max_images": self.max_images, "use_critic": self.critic, "polish": self.polish, "use_layout": self.layout,
-            "max_seconds": self.max_seconds, "max_money": self.max_money,
-        }  # fmt: skip
+            "max_images": self.max_images,
+            "use_critic": self.critic,
+            "polish": self.polish,
+            "use_layout": self.layout,
+            "max_seconds": self.max_seconds,
+            "max_money": self.max_money,
+        }
         thread = client.stored_thread(self.thread) if self.thread is not None else None
         try:
             return DrawRequest(
-                prompt=prompt, seed=self.seed, width=width, height=height, flow=self.flow or flow_of_model(self.model),
-                negative=self.negative_prompt, anyway=self.anyway, out=out, thread=thread,
+                prompt=prompt,
+                seed=self.seed,
+                width=width,
+                height=height,
+                flow=self.flow or flow_of_model(self.model),
+                negative=self.negative_prompt,
+                anyway=self.anyway,
+                out=out,
+                thread=thread,
                 **{**self._quality(), **{name: value for name, value in given.items() if value is not None}},
-            )  # fmt: skip
+            )
         except BadInput as error:
-            raise Refused("bad_input", str(error), error.remedy) from None
+            raise Denied("bad_input", str(error), error.remedy) from None
 
     def _quality(self) -> dict[str, Any]:
         name = (self.quality or "auto").lower()
         if name in ("auto", "medium", "standard", "hd"):
             return {}
         if name not in _QUALITIES:
-            raise Refused("bad_input", f"no quality is called {name!r}", "low, medium, high or auto", param="quality")
+            raise Denied("bad_input", f"no quality is called {name!r}", "low, medium, high or auto", param="quality")
         return _QUALITIES[name]
 
 
@@ -86,7 +97,7 @@ def read_pixels(size: str | None) -> tuple[int | None, int | None]:
     """``1024x1024`` as ``(width, height)``; none of ``auto``.
 
     Raises:
-        Refused: it is no size, or one that no model draws.
+        Denied: it is no size, or one that no model draws.
     """
     if size in (None, "", "auto"):
         return None, None
@@ -94,5 +105,5 @@ def read_pixels(size: str | None) -> tuple[int | None, int | None]:
     sides = (int(found[1]), int(found[2])) if found else (0, 0)
     if any(side % SIDE_STEP or not SIDES[0] <= side <= SIDES[1] for side in sides):
         remedy = f"auto, or WIDTHxHEIGHT with sides of {SIDES[0]} to {SIDES[1]} in steps of {SIDE_STEP}"
-        raise Refused("bad_input", f"the size {size!r} cannot be used", remedy, param="size")
+        raise Denied("bad_input", f"the size {size!r} cannot be used", remedy, param="size")
     return sides

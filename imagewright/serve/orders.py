@@ -20,7 +20,7 @@ CODES: dict[type[ImagewrightError], str] = {
 """What a program reads of an error; anything else is ``server_error``."""
 
 
-class Order(Value):
+class JobOrder(Value):
     """One piece of work for the engine."""
 
     kind: OrderKind
@@ -46,7 +46,7 @@ class Trouble(Value):
         return cls(code=code, message=str(error), remedy=error.remedy)
 
 
-class Outcome(Value):
+class Ending(Value):
     """What an order came to: a picture, words, a question, or trouble."""
 
     run: str = ""
@@ -62,13 +62,13 @@ class Outcome(Value):
     trouble: Trouble | None = None
 
 
-class Job(Value):
+class QueuedJob(Value):
     """One row of the queue."""
 
     id: str
     owner: str
     """The client whose token ordered it."""
-    order: Order
+    order: JobOrder
     status: Literal["queued", "running", "done", "failed", "cancelled"]
     stop: bool = False
     """Whether it was asked to end."""
@@ -78,7 +78,7 @@ class Job(Value):
     """Seconds since 1970, UTC; so are the other times."""
     started: float | None = None
     ended: float | None = None
-    outcome: Outcome | None = None
+    outcome: Ending | None = None
 
     @property
     def over(self) -> bool:

@@ -9,13 +9,13 @@ from typing import Literal
 
 from PIL import Image
 
-from imagewright.serve.faults import Refused
+from imagewright.serve.faults import Denied
 
 OutputFormat = Literal["png", "webp", "jpeg"]
 MEDIA_TYPES: dict[str, str] = {"png": "image/png", "webp": "image/webp", "jpeg": "image/jpeg"}
-MOST_PIXELS = 25_000_000
+UPLOAD_PIXELS = 25_000_000
 """Pixels of a picture that a client may send."""
-MOST_BYTES = 20_000_000
+UPLOAD_BYTES = 20_000_000
 _FORMATS = ("PNG", "JPEG", "WEBP")
 _HEADS = (b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff", b"RIFF")
 
@@ -45,12 +45,12 @@ def read_upload(data: bytes, param: str) -> Image.Image:
     Size and pixels are checked before anything is decoded.
 
     Raises:
-        Refused: it is no PNG, JPEG or WebP, is too large, is animated, or is broken.
+        Denied: it is no PNG, JPEG or WebP, is too large, is animated, or is broken.
     """
-    if len(data) > MOST_BYTES:
-        raise Refused("too_large", f"{param} is larger than {MOST_BYTES // 1_000_000} MB", "send less", param=param)
+    if len(data) > UPLOAD_BYTES:
+        raise Denied("too_large", f"{param} is larger than {UPLOAD_BYTES // 1_000_000} MB", "send less", param=param)
     if not data.startswith(_HEADS):
-        raise Refused("bad_input", f"{param} is no picture", "send a PNG, JPEG or WebP", param=param)
+        raise Denied("bad_input", f"{param} is no picture", "send a PNG, JPEG or WebP", param=param)
     try:
         with warnings.catch_warnings(), Image.open(io.BytesIO(data), formats=_FORMATS) as image:
             warnings.simplefilter("error", Image.DecompressionBombWarning)
@@ -58,32 +58,32 @@ def read_upload(data: bytes, param: str) -> Image.Image:
             image.load()
             return image.copy()
     except (OSError, ValueError, SyntaxError, Image.DecompressionBombError, Image.DecompressionBombWarning):
-        raise Refused("bad_input", f"{param} cannot be read", "send a whole picture", param=param) from None
+        raise Denied("bad_input", f"{param} cannot be read", "send a whole picture", param=param) from None
 
 
 def _check_head(image: Image.Image, param: str) -> None:
-    if image.width * image.height > MOST_PIXELS:
+    if image.width * image.height > UPLOAD_PIXELS:
         words = (
-            f"{param} has {image.width} x {image.height} pixels; at most {MOST_PIXELS // 1_000_000} million are read"
+            f"{param} has {image.width} x {image.height} pixels; at most {UPLOAD_PIXELS // 1_000_000} million are read"
         )
-        raise Refused("too_large", words, "send a smaller one", param=param)
+        raise Denied("too_large", words, "send a smaller one", param=param)
     if getattr(image, "n_frames", 1) != 1:
-        raise Refused("bad_input", f"{param} is animated", "send one picture", param=param)
+        raise Denied("bad_input", f"{param} is animated", "send one picture", param=param)
 
 
 def read_data_url(url: str, param: str) -> Image.Image:
     """The picture in a ``data:`` address. No other address is fetched.
 
     Raises:
-        Refused: it is another address, or no picture.
+        Denied: it is another address, or no picture.
     """
     head, comma, text = url.partition(",")
     if not head.lower().startswith("data:image/") or not head.lower().endswith(";base64") or not comma:
-        raise Refused(
+        raise Denied(
             "unsupported", "no address is fetched for a client", "send the picture as a data: URL", param=param
         )
     try:
         data = base64.b64decode(text, validate=True)
     except ValueError:
-        raise Refused("bad_input", f"{param} is no base64", "send a whole picture", param=param) from None
+        raise Denied("bad_input", f"{param} is no base64", "send a whole picture", param=param) from None
     return read_upload(data, param)

@@ -18,7 +18,7 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 from imagewright.errors import BadInput
 from imagewright.serve.address import FILE, announce, read_secret, withdraw
 from imagewright.serve.app import build_app
-from imagewright.serve.clients import OWNER, SHORTEST_TOKEN, Client, Clients, read_clients
+from imagewright.serve.clients import HOME_OWNER, SHORTEST_TOKEN, Client, Clients, read_clients
 from imagewright.serve.desk import Desk, QueueLimits
 from imagewright.serve.guards import Doors, Guard
 from imagewright.serve.house import House
@@ -89,7 +89,7 @@ def gather_clients(home: Path, options: ServeOptions) -> Clients:
     if not named and not is_loopback(options.host):
         remedy = f"name clients in {home / 'tokens.toml'} (docs/serving.md), or give --token"
         raise BadInput(f"--host {options.host} is open to other machines and there is no token", remedy)
-    return Clients([Client(name=OWNER, token=read_secret(home)), *named])
+    return Clients([Client(name=HOME_OWNER, token=read_secret(home)), *named])
 
 
 def is_loopback(host: str) -> bool:
@@ -132,10 +132,21 @@ def _bound(host: str, port: int) -> Iterator[socket.socket]:
 
 def _config(app: Any, options: ServeOptions) -> uvicorn.Config:
     return uvicorn.Config(
-        app, host=options.host, port=options.port, http=_Protocol, ws="none", lifespan="on", log_level="warning",
-        access_log=False, server_header=False, proxy_headers=False, limit_concurrency=MOST_CONNECTIONS,
-        h11_max_incomplete_event_size=MOST_HEADERS, timeout_keep_alive=15, timeout_graceful_shutdown=int(options.grace),
-    )  # fmt: skip
+        app,
+        host=options.host,
+        port=options.port,
+        http=_Protocol,
+        ws="none",
+        lifespan="on",
+        log_level="warning",
+        access_log=False,
+        server_header=False,
+        proxy_headers=False,
+        limit_concurrency=MOST_CONNECTIONS,
+        h11_max_incomplete_event_size=MOST_HEADERS,
+        timeout_keep_alive=15,
+        timeout_graceful_shutdown=int(options.grace),
+    )
 
 
 class _Protocol(H11Protocol):

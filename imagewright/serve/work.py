@@ -8,14 +8,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from imagewright.errors import BadInput, NeedsAnswer
-from imagewright.serve.orders import Job, Outcome
+from imagewright.serve.orders import Ending, QueuedJob
 
 if TYPE_CHECKING:
     from imagewright.api import Imagewright, OnEvent, Reply
     from imagewright.schemas import RunResult
 
 
-def do_order(engine: Imagewright, job: Job, tell: OnEvent, stop: threading.Event) -> Outcome:
+def do_order(engine: Imagewright, job: QueuedJob, tell: OnEvent, stop: threading.Event) -> Ending:
     """What comes of ``job``. Done again after a kill at any point, it gives one picture and one delivery.
 
     Raises:
@@ -30,12 +30,12 @@ def do_order(engine: Imagewright, job: Job, tell: OnEvent, stop: threading.Event
         if order.kind == "resume":
             return _delivered(engine.resume(order.target, tell, reply=order.reply, stop=stop))
     except NeedsAnswer as asked:
-        return Outcome(run=asked.run, text=str(asked), asked=True, choices=asked.choices)
+        return Ending(run=asked.run, text=str(asked), asked=True, choices=asked.choices)
     replay = engine.replay(order.target, tell)
-    return Outcome(run=order.target, image=replay.image, same=replay.same, text="; ".join(replay.differences))
+    return Ending(run=order.target, image=replay.image, same=replay.same, text="; ".join(replay.differences))
 
 
-def is_held_elsewhere(engine: Imagewright, job: Job) -> bool:
+def is_held_elsewhere(engine: Imagewright, job: QueuedJob) -> bool:
     """Whether a process whose lease ran out is drawing the run all the same, on this machine."""
     if job.tries < 2 or not _was_begun(engine, job.id):
         return False
@@ -46,7 +46,7 @@ def is_held_elsewhere(engine: Imagewright, job: Job) -> bool:
         return True
 
 
-def _draw(engine: Imagewright, job: Job, tell: OnEvent, stop: threading.Event) -> RunResult:
+def _draw(engine: Imagewright, job: QueuedJob, tell: OnEvent, stop: threading.Event) -> RunResult:
     if _was_begun(engine, job.id):
         return engine.resume(job.id, tell, stop=stop)
     request = job.order.request
@@ -61,7 +61,7 @@ def _was_begun(engine: Imagewright, run: str) -> bool:
     return False
 
 
-def _say(engine: Imagewright, job: Job, tell: OnEvent, stop: threading.Event) -> Outcome:
+def _say(engine: Imagewright, job: QueuedJob, tell: OnEvent, stop: threading.Event) -> Ending:
     order = job.order
     options = order.request.model_dump(exclude={"prompt", "thread"})
     chat = engine.chat(order.request.thread or "", **options)
@@ -72,7 +72,7 @@ def _say(engine: Imagewright, job: Job, tell: OnEvent, stop: threading.Event) ->
     return _replied(chat.say(order.request.prompt, tell, stop=stop, run=job.id))
 
 
-def _finish(engine: Imagewright, job: Job, reply: Reply | None) -> Reply:
+def _finish(engine: Imagewright, job: QueuedJob, reply: Reply | None) -> Reply:
     """What the turn came to that a killed process has begun; where it was over already, what it said."""
     from imagewright.api import Reply
 
@@ -84,12 +84,12 @@ def _finish(engine: Imagewright, job: Job, reply: Reply | None) -> Reply:
     return Reply(run=row.id, text=engine.runs.answered(row.id) or row.error)
 
 
-def _replied(reply: Reply) -> Outcome:
+def _replied(reply: Reply) -> Ending:
     if reply.result is not None:
         return _delivered(reply.result)
     choices = reply.question.choices if reply.question else ()
-    return Outcome(run=reply.run, text=reply.text, asked=reply.question is not None, choices=choices)
+    return Ending(run=reply.run, text=reply.text, asked=reply.question is not None, choices=choices)
 
 
-def _delivered(result: RunResult) -> Outcome:
-    return Outcome(run=result.run, image=result.image)
+def _delivered(result: RunResult) -> Ending:
+    return Ending(run=result.run, image=result.image)

@@ -14,7 +14,7 @@ from imagewright.errors import BadInput, Cancelled, Fault, ImagewrightError
 from imagewright.schemas import RunEvent
 from imagewright.serve.feeds import Feed, Feeds
 from imagewright.serve.jobs import JobBook, Reserve
-from imagewright.serve.orders import EndStatus, Job, Outcome, Trouble
+from imagewright.serve.orders import Ending, EndStatus, QueuedJob, Trouble
 from imagewright.serve.work import do_order, is_held_elsewhere
 
 if TYPE_CHECKING:
@@ -75,7 +75,7 @@ class Worker(threading.Thread):
 
     # --- one job ----------------------------------------------------------------------------
 
-    def _do(self, job: Job) -> None:
+    def _do(self, job: QueuedJob) -> None:
         stop = self._halt = threading.Event()
         if job.stop:
             stop.set()
@@ -94,7 +94,7 @@ class Worker(threading.Thread):
             self._halt = None
             self.own_seconds = [*self.own_seconds[-999:], time.monotonic() - begun]
 
-    def _fail(self, job: Job, feed: Feed, error: BaseException, counted: _Counted) -> None:
+    def _fail(self, job: QueuedJob, feed: Feed, error: BaseException, counted: _Counted) -> None:
         if isinstance(error, Cancelled) and self._leaving.is_set():
             self._book.put_back(self.label, job)
             feed.close()
@@ -102,11 +102,11 @@ class Worker(threading.Thread):
         known = error if isinstance(error, ImagewrightError) else Fault(f"a bug of ours: {type(error).__name__}")
         if known is not error:
             _LOG.error("job %s", job.id, exc_info=error)
-        outcome = Outcome(run=job.order.target or job.id, trouble=Trouble.of(known))
+        outcome = Ending(run=job.order.target or job.id, trouble=Trouble.of(known))
         status: EndStatus = "cancelled" if isinstance(error, Cancelled) else "failed"
         self._end(job, feed, status, outcome, Reserve(counted.images, 0.0))
 
-    def _end(self, job: Job, feed: Feed, status: EndStatus, outcome: Outcome, used: Reserve) -> None:
+    def _end(self, job: QueuedJob, feed: Feed, status: EndStatus, outcome: Ending, used: Reserve) -> None:
         for patience in (0.0, 1.0, 5.0):
             time.sleep(patience)
             try:
@@ -123,7 +123,7 @@ class _Counted:
     def __init__(self) -> None:
         self.images = 0
 
-    def used(self, engine: Imagewright, outcome: Outcome) -> Reserve:
+    def used(self, engine: Imagewright, outcome: Ending) -> Reserve:
         """Pictures drawn, and US dollars by the trace."""
         if not outcome.image:
             return Reserve(self.images, 0.0)

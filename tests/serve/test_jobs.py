@@ -17,16 +17,16 @@ import pytest
 
 from imagewright.memory.runs import new_run_id
 from imagewright.schemas import DrawRequest
-from imagewright.serve.jobs import MOST_TRIES, Entry, Full, JobBook, Reserve
-from imagewright.serve.orders import Order, Outcome
+from imagewright.serve.jobs import MOST_TRIES, Accepted, Full, JobBook, Reserve
+from imagewright.serve.orders import Ending, JobOrder
 
 KIT = Path(__file__).parent / "kit.py"
 NOTHING = Reserve(0, 0.0)
 
 
-def entry(thread: str | None = None, images: int = 1) -> Entry:
-    order = Order(kind="draw", request=DrawRequest(prompt="a red circle", thread=thread))
-    return Entry(new_run_id(), order, Reserve(images, 0.5))
+def entry(thread: str | None = None, images: int = 1) -> Accepted:
+    order = JobOrder(kind="draw", request=DrawRequest(prompt="a red circle", thread=thread))
+    return Accepted(new_run_id(), order, Reserve(images, 0.5))
 
 
 @pytest.fixture
@@ -51,7 +51,7 @@ def test_clients_take_turns_and_so_do_their_users(book: JobBook) -> None:
     turns = []
     while (job := book.claim("w")) is not None:
         turns.append(job.owner)
-        book.end("w", job, "done", Outcome(), NOTHING)
+        book.end("w", job, "done", Ending(), NOTHING)
     assert turns == ["a", "b", "a", "b", "a", "a", "a"]
 
 
@@ -62,7 +62,7 @@ def test_a_user_of_many_orders_does_not_hold_up_another(book: JobBook) -> None:
     order = []
     while (job := book.claim("w")) is not None:
         order.append(job.id)
-        book.end("w", job, "done", Outcome(), NOTHING)
+        book.end("w", job, "done", Ending(), NOTHING)
     assert order.index(last.id) == 1
 
 
@@ -74,7 +74,7 @@ def test_a_conversation_is_worked_on_in_order_by_one_worker_at_a_time(book: JobB
     assert two is not None
     assert {one.id, two.id} == {first.id, other.id}
     assert book.claim("w3") is None
-    book.end("w1", one, "done", Outcome(), NOTHING)
+    book.end("w1", one, "done", Ending(), NOTHING)
     third = book.claim("w3")
     assert third is not None
     assert third.id == second.id
@@ -88,7 +88,7 @@ def test_no_job_is_claimed_twice(tmp_path: Path) -> None:
     def work(name: str) -> None:
         while (job := book.claim(name)) is not None:
             claimed.append(job.id)
-            assert book.end(name, job, "done", Outcome(), NOTHING)
+            assert book.end(name, job, "done", Ending(), NOTHING)
 
     threads = [threading.Thread(target=work, args=(f"w{number}",)) for number in range(4)]
     for thread in threads:
@@ -109,13 +109,13 @@ def test_a_lease_that_runs_out_frees_the_job_and_the_late_worker_ends_nothing(bo
     again = book.claim("w")
     assert again is not None
     assert (again.id, again.tries) == (job.id, 2)
-    assert not book.end("dead", job, "failed", Outcome(), NOTHING)
+    assert not book.end("dead", job, "failed", Ending(), NOTHING)
     assert book.renew("dead") == (False, False)
-    assert book.end("w", again, "done", Outcome(run=job.id), NOTHING)
-    assert not book.end("w", again, "failed", Outcome(), NOTHING)
+    assert book.end("w", again, "done", Ending(run=job.id), NOTHING)
+    assert not book.end("w", again, "failed", Ending(), NOTHING)
     found = book.get(job.id)
     assert found is not None
-    assert (found.status, found.outcome) == ("done", Outcome(run=job.id))
+    assert (found.status, found.outcome) == ("done", Ending(run=job.id))
 
 
 def test_a_job_that_ends_every_process_is_given_up(book: JobBook) -> None:
@@ -145,7 +145,7 @@ def test_budgets_count_what_was_used_and_what_may_yet_be(book: JobBook) -> None:
     assert book.used_today("a") == Reserve(8, 1.0)
     job = book.claim("w")
     assert job is not None
-    book.end("w", job, "done", Outcome(run=job.id, image="f" * 64), Reserve(1, 0.02))
+    book.end("w", job, "done", Ending(run=job.id, image="f" * 64), Reserve(1, 0.02))
     assert book.used_today("a") == Reserve(5, 0.52)
     assert book.used_today("b") == NOTHING
     assert book.has_picture("a", "f" * 64)
@@ -188,7 +188,7 @@ def test_kill_9_under_load_three_times_and_every_accepted_run_ends_exactly_once(
         process = start(tmp_path, port)
         try:
             headers = {"authorization": f"Bearer {kit.secret_of(tmp_path)}"}
-            with httpx.Client(base_url=f"http://127.0.0.1:{port}", headers=headers, trust_env=False) as http:
+            with httpx.Client(base_url=f"http://127.0.0.1:{port}", headers=headers, trust_env=False, timeout=90) as http:
                 if life < 3:
                     for number in range(6):
                         answer = http.post("/v1/runs", json={**body, "seed": 100 * life + number})
