@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from imagewright.cli.options import ModelsOption
+from imagewright.cli.options import DeviceOption, ModelsOption
 from imagewright.cli.runs import engine
 from imagewright.cli.terminal.text import clean, emit
 from imagewright.errors import BadInput
@@ -65,3 +65,14 @@ def serve(
     with contextlib.ExitStack() as opened:
         engines = [opened.enter_context(engine(models, name)) for name in devices]
         run_server(engines, options, lambda line: emit(clean(line)))
+
+
+def mcp(models: ModelsOption = None, device: DeviceOption = None) -> None:
+    """Speak MCP on standard input and output, for an agent's client that starts this command itself."""
+    from imagewright.extras import insist_on_extra
+
+    insist_on_extra("serve", "mcp", "fastapi", "sse_starlette")
+    from imagewright.serve.stdio import speak_mcp
+
+    with engine(models, device) as opened:
+        speak_mcp(opened)

@@ -104,8 +104,31 @@ def withdraw(home: Path) -> None:
             write_address(home, ServerAddress(secret=known.secret))
 
 
+def find_running(settings: Settings) -> ServerAddress | None:
+    """The server of this home that runs on this machine and draws as ``settings`` say; None where there is none.
+
+    Raises:
+        BadInput: as ``read_address``.
+    """
+    known = read_address(settings.data_dir)
+    if known is None or not known.url or known.version != imagewright.__version__:
+        return None
+    return known if _is_alive(known.pid) and known.fingerprint == fingerprint_of(settings) else None
+
+
+def _is_alive(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except (ProcessLookupError, OverflowError):
+        return False
+    except PermissionError:
+        return True
+    return pid > 0
+
+
 def fingerprint_of(settings: Settings) -> str:
     """A digest of every setting, the keys' values included: the same for two processes that would draw alike."""
-    plain = settings.model_dump(mode="json", exclude={"llm_keys", "editor"})
+    plain = settings.model_dump(mode="json", exclude={"llm_keys", "keys_file", "editor"})
     keys = {name: key.get_secret_value() for name, key in sorted(settings.llm_keys.items())}
-    return hashlib.sha256(json.dumps([plain, keys], sort_keys=True).encode()).hexdigest()
+    more = settings.keys_file.read_bytes().hex() if settings.keys_file and settings.keys_file.is_file() else ""
+    return hashlib.sha256(json.dumps([plain, keys, more], sort_keys=True).encode()).hexdigest()

@@ -7,8 +7,12 @@ from contextlib import asynccontextmanager
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
+from mcp.server.mcpserver import MCPServer
+from mcp.server.streamable_http_manager import StreamableHTTPASGIApp
+from mcp.server.transport_security import TransportSecuritySettings
 from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse
+from starlette.routing import Route
 
 import imagewright
 from imagewright.errors import ImagewrightError
@@ -17,6 +21,7 @@ from imagewright.serve.clients import Clients
 from imagewright.serve.faults import Denied, deny
 from imagewright.serve.guards import Doors, Guard
 from imagewright.serve.house import House
+from imagewright.serve.mcp_tools import OwnSessions, asker_of_request, build_mcp
 
 _STATUS_CODES = {404: "not_found", 405: "bad_input", 413: "too_large"}
 _DESCRIPTION = """One warm engine: OpenAI's routes, so that any client of theirs draws here, and ours beside them.
@@ -34,9 +39,10 @@ def build_app(house: House, clients: Clients, doors: Doors) -> Guard:
         redoc_url=None,
         lifespan=_live,
     )
-    app.state.house = house
+    app.state.house, app.state.mcp = house, build_mcp(house, asker_of_request)
     for module in (images, completions, runs, conversations, gallery, flows, files, health):
         app.include_router(module.router)
+    app.router.routes.append(_mcp_route(app.state.mcp))
     app.add_exception_handler(Denied, _tell_refused)
     app.add_exception_handler(ImagewrightError, _tell_ours)
     app.add_exception_handler(RequestValidationError, _tell_invalid)
@@ -47,7 +53,15 @@ def build_app(house: House, clients: Clients, doors: Doors) -> Guard:
 
 @asynccontextmanager
 async def _live(app: FastAPI) -> AsyncIterator[None]:
-    yield
+    async with app.state.mcp.session_manager.run():
+        yield
+
+
+def _mcp_route(server: MCPServer) -> Route:
+    """MCP's streamable HTTP at ``/mcp``. Host and origin were checked by the guard, which knows the allowed names."""
+    checked = TransportSecuritySettings(enable_dns_rebinding_protection=False)
+    server.streamable_http_app(transport_security=checked, max_sessions=1000)
+    return Route("/mcp", endpoint=OwnSessions(StreamableHTTPASGIApp(server.session_manager)))
 
 
 async def _tell_refused(request: Request, error: Exception) -> JSONResponse:

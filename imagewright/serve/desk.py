@@ -64,8 +64,10 @@ class Desk:
 
         return make
 
-    def start(self) -> None:
-        """Begin to work on what waits."""
+    def start(self, *, working: bool = True) -> None:
+        """Begin to work on what waits; without ``working``, only watch what others make of it."""
+        if not working:
+            self.workers.clear()
         for thread in (*self.workers, self._heart):
             thread.start()
 

@@ -125,7 +125,7 @@ async def get_flows(
     offset: Annotated[int, Query(ge=0, le=1_000_000)] = 0,
 ) -> FlowList:
     """The flows, by name; with ``text``, the nearest cards."""
-    found = await in_thread(_find, house, text, runnable)
+    found = await in_thread(find_flows, house, text, runnable)
     return FlowList(data=found[offset : offset + limit], total=len(found))
 
 
@@ -194,7 +194,8 @@ def _tell(house: House, flow: Flow, ready: Readiness, similarity: float | None =
     )
 
 
-def _find(house: House, text: str, runnable: bool) -> list[FlowFacts]:
+def find_flows(house: House, text: str, runnable: bool) -> list[FlowFacts]:
+    """The flows by name; with ``text``, the nearest cards first."""
     engine = house.desk.engine
     ready = engine.readiness()
     known = {flow.id: flow for flow in engine.index.list()}

@@ -63,7 +63,7 @@ async def list_pictures(
     before: Annotated[str, Query(max_length=60, description="the run before which the list goes on")] = "",
 ) -> PictureList:
     """The pictures that the client's runs have delivered; of the owner, all of the home's."""
-    rows = await in_thread(_find, house, client, text.casefold(), flow, before, limit + 1)
+    rows = await in_thread(find_pictures, house, client, text.casefold(), flow, before, limit + 1)
     return PictureList(data=[_tell(request, house, client, row) for row in rows[:limit]], has_more=len(rows) > limit)
 
 
@@ -92,7 +92,8 @@ async def plan_picture(body: PlanWishes, house: AtHouse, client: Asking) -> Plan
     return plan.model_copy(update={"candidates": plan.candidates[: body.candidates]})
 
 
-def _find(house: House, client: Client, text: str, flow: str, before: str, limit: int) -> list[Any]:
+def find_pictures(house: House, client: Client, text: str, flow: str, before: str, limit: int) -> list[Any]:
+    """The newest rows of the log that delivered a picture the client may see."""
     rows = house.desk.engine.runs.list(5000)
     if not client.owns_home:
         own = {job.id for job in house.desk.book.list_jobs(client.name, 5000)}
@@ -102,7 +103,7 @@ def _find(house: House, client: Client, text: str, flow: str, before: str, limit
         for row in rows
         if row.result is not None
         and (not before or row.id < before)
-        and text in row.prompt.casefold()
+        and text in f"{row.prompt}\n{row.result.prompt}".casefold()
         and flow in ("", row.result.flow)
         and house.desk.engine.store.has(row.result.image)
     )

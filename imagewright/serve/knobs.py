@@ -61,8 +61,8 @@ class Knobs(BaseModel):
             "max_seconds": self.max_seconds,
             "max_money": self.max_money,
         }
-        thread = client.stored_thread(self.thread) if self.thread is not None else None
         try:
+            thread = client.stored_thread(self.thread) if self.thread is not None else None
             return DrawRequest(
                 prompt=prompt,
                 seed=self.seed,

@@ -188,7 +188,9 @@ def test_kill_9_under_load_three_times_and_every_accepted_run_ends_exactly_once(
         process = start(tmp_path, port)
         try:
             headers = {"authorization": f"Bearer {kit.secret_of(tmp_path)}"}
-            with httpx.Client(base_url=f"http://127.0.0.1:{port}", headers=headers, trust_env=False, timeout=90) as http:
+            with httpx.Client(
+                base_url=f"http://127.0.0.1:{port}", headers=headers, trust_env=False, timeout=90
+            ) as http:
                 if life < 3:
                     for number in range(6):
                         answer = http.post("/v1/runs", json={**body, "seed": 100 * life + number})

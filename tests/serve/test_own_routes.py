@@ -155,9 +155,7 @@ def test_flows_are_paged_searched_checked_added_and_switched(http: httpx.Client,
     assert (added.status_code, added.json()["id"]) == (201, "mine"), added.text
     assert http.patch("/v1/flows/mine", json={"disabled": True}).status_code == 204
     assert http.get("/v1/flows/mine").json()["disabled"]
-    broken = http.post(
-        "/v1/flows", json={"name": "broken", "workflow": {"1": {"class_type": "KSampler", "inputs": {}}}}
-    )
+    broken = http.post("/v1/flows", json={"name": "broken", "workflow": {"1": {"nothing": 1}}})
     assert broken.status_code == 400
     assert str(served.home) not in broken.text
     assert "/tmp" not in broken.text
