@@ -37,6 +37,7 @@ def build_app(house: House, clients: Clients, doors: Doors) -> Guard:
         description=_DESCRIPTION,
         docs_url=None,
         redoc_url=None,
+        redirect_slashes=False,
         lifespan=_live,
     )
     app.state.house, app.state.mcp = house, build_mcp(house, asker_of_request)

@@ -1,7 +1,8 @@
-"""Nobody in where they do not belong: hosts, origins, tokens, sizes, other clients' things, and slow or flooding ones."""
+"""Nobody in where they do not belong: hosts, origins, tokens, sizes, others' things, slow and flooding ones."""
 
 from __future__ import annotations
 
+import contextlib
 import io
 import json
 import socket
@@ -117,8 +118,6 @@ def test_hostile_bodies_are_refused_and_the_server_goes_on(served: Any) -> None:
             assert answer.json()["error"]["code"] == "bad_input", name
         large = http.post("/v1/runs", content=b'{"prompt": "' + b"x" * 1_100_000 + b'"}')
         assert (large.status_code, large.json()["error"]["code"]) == (413, "too_large")
-        whole = http.post("/v1/runs", content=b"a", headers={"content-length": "99999999999999"})
-        assert whole.status_code in (400, 413)
     alive(served)
 
 
@@ -127,11 +126,9 @@ def test_a_body_without_a_length_is_counted(served: Any) -> None:
         for _ in range(40):
             yield b"x" * 100_000
 
-    with served.client(**{"content-type": "application/json"}) as http:
-        try:
-            assert http.post("/v1/runs", content=pieces()).status_code == 413
-        except httpx.WriteError:
-            pass  # it was refused while it was still being sent
+    refused_meanwhile = contextlib.suppress(httpx.WriteError)
+    with served.client(**{"content-type": "application/json"}) as http, refused_meanwhile:
+        assert http.post("/v1/runs", content=pieces()).status_code == 413
     alive(served)
 
 
@@ -195,6 +192,14 @@ def bomb(side: int) -> bytes:
     return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", head) + chunk(b"IDAT", rows) + chunk(b"IEND", b"")
 
 
+def noise() -> bytes:
+    from PIL import Image
+
+    buffer = io.BytesIO()
+    Image.effect_noise((64, 64), 90).save(buffer, "PNG")
+    return buffer.getvalue()
+
+
 def animated() -> bytes:
     from PIL import Image
 
@@ -209,7 +214,7 @@ def animated() -> bytes:
     [
         (bomb(13_000), "too_large"),
         (bomb(5001), "too_large"),
-        (bomb(100), "bad_input"),
+        (noise()[:-200], "bad_input"),
         (b"GIF89a" + b"\0" * 100, "bad_input"),
         (b"<svg xmlns='http://www.w3.org/2000/svg'/>", "bad_input"),
         (b"\x89PNG\r\n\x1a\n", "bad_input"),
@@ -296,7 +301,7 @@ def test_a_client_s_wishes_are_its_own(served: Any, kit: Any) -> None:
         run = alice.post("/v1/threads/wish/turns", json={**BODY, "text": "I like watercolour"}).json()["id"]
         kit.wait_until(lambda: alice.get(f"/v1/runs/{run}").json()["status"] == "done")
         assert "watercolour" in alice.get(f"/v1/runs/{run}").json()["text"]
-    assert served.engine.preferences.list() == ()
+    assert served.engine.preferences.all() == ()
 
 
 def test_only_the_owner_changes_the_index(served: Any) -> None:
