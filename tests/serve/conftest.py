@@ -28,7 +28,7 @@ class Served:
     def client(self, token: str | None = None, **headers: str) -> httpx.Client:
         """An HTTP client with a token; the owner's for None."""
         sent = {"authorization": f"Bearer {self.token if token is None else token}", **headers}
-        return httpx.Client(base_url=self.url, headers=sent, timeout=60, trust_env=False)
+        return httpx.Client(base_url=self.url, headers=sent, timeout=180, trust_env=False)
 
 
 ALICE, BOB = "alice-has-a-long-token", "bob-has-another-token-too"
@@ -64,5 +64,6 @@ def served(kit: ModuleType, tmp_path_factory: pytest.TempPathFactory) -> Iterato
     tokens.chmod(0o600)
     backend = kit.Paper()
     engine = kit.engine_on(home, backend)
+    engine.plan("a red circle")  # so that no test waits for the index
     with kit.serving(engine) as server:
         yield Served(server.url, kit.secret_of(home), home, engine, backend, server)

@@ -14,7 +14,7 @@ QUICK = {"critic": False, "max_images": 1, "flow": "mini-quick", "seed": 3}
 
 @pytest.fixture(scope="module")
 def client(served: Any) -> openai.OpenAI:
-    return openai.OpenAI(base_url=f"{served.url}/v1", api_key=served.token, max_retries=0, timeout=60)
+    return openai.OpenAI(base_url=f"{served.url}/v1", api_key=served.token, max_retries=0, timeout=180)
 
 
 def say(client: openai.OpenAI, messages: list[dict[str, str]], text: str, **more: Any) -> Any:

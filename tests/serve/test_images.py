@@ -18,7 +18,7 @@ QUICK = {"critic": False, "max_images": 1, "flow": "mini-quick"}
 
 @pytest.fixture(scope="module")
 def client(served: Any) -> openai.OpenAI:
-    return openai.OpenAI(base_url=f"{served.url}/v1", api_key=served.token, max_retries=0, timeout=60)
+    return openai.OpenAI(base_url=f"{served.url}/v1", api_key=served.token, max_retries=0, timeout=180)
 
 
 def picture(text: str | None) -> Image.Image:

@@ -30,7 +30,7 @@ def over_http(served: Any, work: Any, token: str | None = None) -> Any:
     async def run() -> Any:
         async with AsyncExitStack() as stack:
             headers = {"authorization": f"Bearer {token or served.token}"}
-            http = await stack.enter_async_context(httpx.AsyncClient(headers=headers, timeout=60, trust_env=False))
+            http = await stack.enter_async_context(httpx.AsyncClient(headers=headers, timeout=180, trust_env=False))
             transport = streamable_http_client(f"{served.url}/mcp", http_client=http)
             client = await stack.enter_async_context(Client(transport))
             return await work(client)
