@@ -16,12 +16,13 @@ from starlette.routing import Route
 
 import imagewright
 from imagewright.errors import ImagewrightError
-from imagewright.serve import completions, conversations, files, flows, gallery, health, images, runs
+from imagewright.serve import completions, conversations, files, flows, gallery, health, images, metrics, runs
 from imagewright.serve.clients import Clients
 from imagewright.serve.faults import Denied, deny
 from imagewright.serve.guards import Doors, Guard
 from imagewright.serve.house import House
 from imagewright.serve.mcp_tools import OwnSessions, asker_of_request, build_mcp
+from imagewright.serve.metrics import Counting
 
 _STATUS_CODES = {404: "not_found", 405: "bad_input", 413: "too_large"}
 _DESCRIPTION = """One warm engine: OpenAI's routes, so that any client of theirs draws here, and ours beside them.
@@ -41,7 +42,7 @@ def build_app(house: House, clients: Clients, doors: Doors) -> Guard:
         lifespan=_live,
     )
     app.state.house, app.state.mcp = house, build_mcp(house, asker_of_request)
-    for module in (images, completions, runs, conversations, gallery, flows, files, health):
+    for module in (images, completions, runs, conversations, gallery, flows, files, health, metrics):
         app.include_router(module.router)
     app.router.routes.append(_mcp_route(app.state.mcp))
     app.add_exception_handler(Denied, _tell_refused)
@@ -49,7 +50,7 @@ def build_app(house: House, clients: Clients, doors: Doors) -> Guard:
     app.add_exception_handler(RequestValidationError, _tell_invalid)
     app.add_exception_handler(HTTPException, _tell_http)
     app.add_exception_handler(Exception, _tell_bug)
-    return Guard(app, clients, doors)
+    return Guard(Counting(app, house.metrics), clients, doors)
 
 
 @asynccontextmanager

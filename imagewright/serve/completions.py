@@ -22,7 +22,7 @@ from imagewright.serve.clients import Client
 from imagewright.serve.conversations import saying
 from imagewright.serve.desk import in_thread
 from imagewright.serve.faults import Denied
-from imagewright.serve.house import ERRORS, Asking, AtHouse, House, abandon, wait_for_all
+from imagewright.serve.house import STREAMS, Asking, AtHouse, House, abandon, wait_for_all
 from imagewright.serve.images import IdempotencyKey, digest_of, usage_of
 from imagewright.serve.knobs import OWN_MODEL, Knobs
 from imagewright.serve.orders import Ending, JobOrder
@@ -120,7 +120,7 @@ class ChatAnswer(BaseModel):
     run: str
 
 
-@router.post("/v1/chat/completions", response_model=ChatAnswer, responses=ERRORS)
+@router.post("/v1/chat/completions", response_model=ChatAnswer, responses=STREAMS)
 async def complete_chat(
     body: ChatRequest, request: Request, house: AtHouse, client: Asking, key: IdempotencyKey = None
 ) -> Response | ChatAnswer:

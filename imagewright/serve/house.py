@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Annotated, Any, cast
+from typing import TYPE_CHECKING, Annotated, Any, cast
 
 from fastapi import Depends, Request
 
@@ -16,6 +16,9 @@ from imagewright.serve.desk import Desk
 from imagewright.serve.faults import Denied, ErrorBody
 from imagewright.serve.links import LinkSigner
 from imagewright.serve.orders import Ending
+
+if TYPE_CHECKING:
+    from imagewright.serve.metrics import Metrics
 
 ERRORS: dict[int | str, dict[str, Any]] = {
     status: {"model": ErrorBody, "description": what}
@@ -36,6 +39,11 @@ ERRORS: dict[int | str, dict[str, Any]] = {
     }.items()
 }
 """What any route may answer instead, for the OpenAPI."""
+STREAMS: dict[int | str, dict[str, Any]] = {
+    **ERRORS,
+    200: {"description": "The answer; with `stream`, events", "content": {"text/event-stream": {}}},
+}
+"""The same for routes that stream where that is asked for."""
 
 
 @dataclass(frozen=True)
@@ -44,6 +52,7 @@ class House:
 
     desk: Desk
     signer: LinkSigner
+    metrics: Metrics
     public_url: str = ""
     """The address under which clients reach it, where a proxy stands before it."""
 

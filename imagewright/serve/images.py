@@ -18,7 +18,7 @@ from imagewright.serve.clients import Client
 from imagewright.serve.desk import in_thread
 from imagewright.serve.faults import Denied, insist_on_picture
 from imagewright.serve.feeds import Told
-from imagewright.serve.house import ERRORS, Asking, AtHouse, House, abandon, wait_for_all
+from imagewright.serve.house import STREAMS, Asking, AtHouse, House, abandon, wait_for_all
 from imagewright.serve.knobs import Knobs, Text
 from imagewright.serve.orders import Ending, JobOrder, QueuedJob
 from imagewright.serve.renders import OutputFormat, render_as, to_base64
@@ -106,7 +106,7 @@ class ImagesAnswer(BaseModel):
     usage: ImageUsage = ImageUsage()
 
 
-@router.post("/v1/images/generations", response_model=ImagesAnswer, responses=ERRORS)
+@router.post("/v1/images/generations", response_model=ImagesAnswer, responses=STREAMS)
 async def create_image(
     body: ImageRequest, request: Request, house: AtHouse, client: Asking, key: IdempotencyKey = None
 ) -> Response | ImagesAnswer:

@@ -175,7 +175,8 @@ class PictureTools:
         finally:
             if not over:
                 abandon(self._house, client, [run])
-        return await _known(_tell_ending, self._house, client, order, ending)
+        told: CallToolResult = await _known(_tell_ending, self._house, client, order, ending)
+        return told
 
     async def _follow(self, ctx: Context, client: Client, run: str) -> None:
         told_so_far = 0

@@ -23,6 +23,7 @@ from imagewright.serve.desk import Desk, QueueLimits
 from imagewright.serve.guards import Doors, Guard
 from imagewright.serve.house import House
 from imagewright.serve.links import LinkSigner
+from imagewright.serve.metrics import Metrics
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -69,7 +70,7 @@ def open_house(desk: Desk, clients: Clients, secret: SecretStr, options: ServeOp
     """The application of a desk."""
     names = frozenset(name.lower() for name in (*options.hosts, *_names_of(options)))
     return build_app(
-        House(desk, LinkSigner(secret), options.public_url.rstrip("/")),
+        House(desk, LinkSigner(secret), Metrics(), options.public_url.rstrip("/")),
         clients,
         Doors(hosts=names, origins=frozenset(origin.rstrip("/") for origin in options.origins)),
     )

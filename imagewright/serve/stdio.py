@@ -12,6 +12,7 @@ from imagewright.serve.desk import Desk
 from imagewright.serve.house import House
 from imagewright.serve.links import LinkSigner
 from imagewright.serve.mcp_tools import build_mcp
+from imagewright.serve.metrics import Metrics
 
 if TYPE_CHECKING:
     from imagewright.api import Imagewright
@@ -29,7 +30,7 @@ def speak_mcp(engine: Imagewright) -> None:
     secret = read_secret(engine.settings.data_dir)
     owner = Client(name=HOME_OWNER, token=secret)
     desk = Desk([engine])
-    server = build_mcp(House(desk, LinkSigner(secret)), lambda ctx: owner)
+    server = build_mcp(House(desk, LinkSigner(secret), Metrics()), lambda ctx: owner)
     desk.start(working=find_running(engine.settings) is None)
     try:
         anyio.run(server.run_stdio_async)
