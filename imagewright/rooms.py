@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Self
 
-from imagewright.container import DEFAULT_BACKEND, Container
+from imagewright.container import Container
 from imagewright.errors import BadInput
 from imagewright.settings import Settings, load_settings
 
@@ -73,8 +73,10 @@ class Rooms:
         """The pictures."""
         return self.container.store
 
-    def backend(self, name: str = DEFAULT_BACKEND) -> Backend:
+    def backend(self, name: str | None = None) -> Backend:
         """The backend called ``name``; the same one each time, so that its models stay loaded.
+
+        Without a name it is all that draw unless one is asked for, as one.
 
         Raises:
             BadInput: there is no such backend.

@@ -33,7 +33,7 @@ SHORTEST_TOKEN = 16
 _NAME = r"[a-z0-9][a-z0-9-]{0,39}"
 
 
-class Client(BaseModel):
+class ClientAccount(BaseModel):
     """One who may use the server, and how much. None: as much as wanted."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -72,7 +72,7 @@ class Client(BaseModel):
 class Clients:
     """All clients; each request's token is compared with every one in constant time."""
 
-    def __init__(self, clients: list[Client]) -> None:
+    def __init__(self, clients: list[ClientAccount]) -> None:
         self.names = {client.name: client for client in clients}
         if len(self.names) != len(clients):
             raise BadInput("two tokens have one name", "give each a name of its own")
@@ -82,13 +82,13 @@ class Clients:
         self._rates: dict[str, tuple[float, float]] = {}
         self._lock = threading.Lock()
 
-    def identify(self, token: str) -> Client | None:
+    def identify(self, token: str) -> ClientAccount | None:
         """The client whose token this is."""
         given = _digest(token)
         matching = [client for digest, client in self._digests if hmac.compare_digest(digest, given)]
         return matching[0] if matching else None
 
-    def seconds_to_wait(self, client: Client) -> int:
+    def seconds_to_wait(self, client: ClientAccount) -> int:
         """0 where the client may ask now, and then it is counted; else after how many seconds."""
         rate = client.requests_a_minute
         if rate is None:
@@ -105,7 +105,7 @@ def _digest(token: str) -> bytes:
     return hashlib.sha256(token.encode(errors="replace")).digest()
 
 
-def read_clients(path: Path) -> list[Client]:
+def read_clients(path: Path) -> list[ClientAccount]:
     """The named clients in the file at ``path``; none where there is no file.
 
     Raises:
@@ -127,11 +127,11 @@ def read_clients(path: Path) -> list[Client]:
     return [_client(name, values, path) for name, values in table.items()]
 
 
-def _client(name: str, values: object, path: Path) -> Client:
+def _client(name: str, values: object, path: Path) -> ClientAccount:
     if name == HOME_OWNER or not isinstance(values, Mapping):
         raise BadInput(f"{path} names {name[:60]!r}, which is no client", "docs/serving.md shows one")
     try:
-        return Client(name=name, **values)
+        return ClientAccount(name=name, **values)
     except ValidationError as error:
         first = error.errors()[0]
         where = first["loc"][0] if first["loc"] else "it"

@@ -18,7 +18,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from sse_starlette import EventSourceResponse, ServerSentEvent
 from starlette.responses import Response
 
-from imagewright.serve.clients import Client
+from imagewright.serve.clients import ClientAccount
 from imagewright.serve.conversations import saying
 from imagewright.serve.desk import in_thread
 from imagewright.serve.faults import Denied
@@ -145,7 +145,7 @@ async def complete_chat(
     )
 
 
-def order_of_messages(body: ChatRequest, house: House, client: Client) -> tuple[JobOrder, str]:
+def order_of_messages(body: ChatRequest, house: House, client: ClientAccount) -> tuple[JobOrder, str]:
     """What the last message orders, and the client's name of the conversation.
 
     Raises:
@@ -161,7 +161,7 @@ def order_of_messages(body: ChatRequest, house: House, client: Client) -> tuple[
     return saying(house, client, thread, said, body, run), thread
 
 
-def _find_turn(body: ChatRequest, house: House, client: Client) -> tuple[str, str] | None:
+def _find_turn(body: ChatRequest, house: House, client: ClientAccount) -> tuple[str, str] | None:
     """The conversation and the turn that the newest answer of ours in the messages belongs to."""
     last = max(n for n, message in enumerate(body.messages) if message.role == "user")
     for message in reversed(body.messages[:last]):
@@ -211,7 +211,7 @@ def _usage(house: House, ending: Ending) -> ChatUsage:
 
 
 async def _stream(
-    body: ChatRequest, house: House, client: Client, run: str, request: Request
+    body: ChatRequest, house: House, client: ClientAccount, run: str, request: Request
 ) -> AsyncIterator[ServerSentEvent]:
     over = False
     try:

@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from starlette.responses import Response
 
 from imagewright.errors import BadInput
-from imagewright.serve.clients import Client
+from imagewright.serve.clients import ClientAccount
 from imagewright.serve.desk import in_thread
 from imagewright.serve.faults import Denied
 from imagewright.serve.house import ERRORS, Asking, AtHouse, House, wait_for_all
@@ -169,7 +169,7 @@ async def drop_thread(name: str, house: AtHouse, client: Asking) -> Response:
 # --- what they have in common -----------------------------------------------------------------
 
 
-def saying(house: House, client: Client, thread: str, text: str, knobs: Knobs, go_on_from: str = "") -> JobOrder:
+def saying(house: House, client: ClientAccount, thread: str, text: str, knobs: Knobs, go_on_from: str = "") -> JobOrder:
     """The order of something said in a conversation."""
     wishes = knobs.model_copy(update={"thread": thread})
     return JobOrder(
@@ -177,7 +177,7 @@ def saying(house: House, client: Client, thread: str, text: str, knobs: Knobs, g
     )
 
 
-async def _said(request: Request, house: House, client: Client, name: str, text: str) -> RunFacts:
+async def _said(request: Request, house: House, client: ClientAccount, name: str, text: str) -> RunFacts:
     """Say something in a conversation that there is, and wait for what comes of it."""
     await in_thread(_insist, house, client, name)
     order = saying(house, client, name, text, Knobs())
@@ -186,7 +186,7 @@ async def _said(request: Request, house: House, client: Client, name: str, text:
     return await in_thread(lambda: run_facts(request, house, client, house.desk.job(client, jobs[0])))
 
 
-def _insist(house: House, client: Client, name: str) -> str:
+def _insist(house: House, client: ClientAccount, name: str) -> str:
     """The stored name of a conversation that the client has.
 
     Raises:

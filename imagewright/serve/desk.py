@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from imagewright.errors import BadInput, ImagewrightError
 from imagewright.schemas import DrawRequest
-from imagewright.serve.clients import Client
+from imagewright.serve.clients import ClientAccount
 from imagewright.serve.faults import Denied, deny
 from imagewright.serve.feeds import Feed, Feeds
 from imagewright.serve.jobs import LEASE_SECONDS, Accepted, Full, JobBook, Reserve
@@ -88,12 +88,12 @@ class Desk:
 
     # --- accepting --------------------------------------------------------------------------
 
-    def place_of(self, client: Client) -> Path:
+    def place_of(self, client: ClientAccount) -> Path:
         """The folder of the pictures that the client's runs deliver."""
         return self.engine.settings.data_dir / "served" / client.name
 
     def accept(
-        self, client: Client, orders: Sequence[JobOrder], *, user: str = "", key: str = "", digest: str = ""
+        self, client: ClientAccount, orders: Sequence[JobOrder], *, user: str = "", key: str = "", digest: str = ""
     ) -> tuple[str, ...]:
         """Take all of ``orders`` or none; the ids of their jobs, which are the ids of the runs they begin.
 
@@ -123,7 +123,7 @@ class Desk:
             worker.ring()
         return ids
 
-    def _bound(self, client: Client, order: JobOrder) -> tuple[JobOrder, Reserve]:
+    def _bound(self, client: ClientAccount, order: JobOrder) -> tuple[JobOrder, Reserve]:
         """The order within what its client may still use, and what is kept aside for it."""
         used, request = self.book.used_today(client.name), order.request
         images = request.max_images
@@ -142,7 +142,7 @@ class Desk:
 
     # --- watching ---------------------------------------------------------------------------
 
-    def job(self, client: Client, job: str) -> QueuedJob:
+    def job(self, client: ClientAccount, job: str) -> QueuedJob:
         """A job of the client's.
 
         Raises:
@@ -160,7 +160,7 @@ class Desk:
             feed.close()
         return feed
 
-    async def outcome_of(self, client: Client, job: str) -> Ending:
+    async def outcome_of(self, client: ClientAccount, job: str) -> Ending:
         """What a job comes to, once it is over.
 
         Raises:
@@ -174,7 +174,7 @@ class Desk:
             raise Denied("stopping", "the server stops; the run goes on at its next start", wait=5, run=job)
         return found.outcome
 
-    def cancel(self, client: Client, job: str) -> QueuedJob:
+    def cancel(self, client: ClientAccount, job: str) -> QueuedJob:
         """Ask a job to end; what is over stays as it is.
 
         Raises:
@@ -202,7 +202,7 @@ class Desk:
             except BadInput as error:
                 raise Denied("bad_input", str(error), "GET /v1/flows lists them", param="flow") from None
 
-    def insist_on_picture(self, client: Client, image: str) -> Path:
+    def insist_on_picture(self, client: ClientAccount, image: str) -> Path:
         """The PNG of a picture that the client may see: as it was delivered, without metadata.
 
         Raises:

@@ -17,7 +17,7 @@ MOST_OVER = 64
 
 
 @dataclass(frozen=True)
-class Told:
+class Numbered:
     """One event with its number, from 1, and the PNG that came with a preview."""
 
     number: int
@@ -29,7 +29,7 @@ class Feed:
     """The events of one job. Only the newest preview keeps its pixels."""
 
     def __init__(self) -> None:
-        self._told: list[Told] = []
+        self._told: list[Numbered] = []
         self._lock = threading.Lock()
         self._heard: set[tuple[asyncio.AbstractEventLoop, asyncio.Event]] = set()
         self._count = 0
@@ -45,8 +45,8 @@ class Feed:
         with self._lock:
             self._count += 1
             if png:
-                self._told = [Told(t.number, t.event) if t.png else t for t in self._told]
-            self._told.append(Told(self._count, event, png))
+                self._told = [Numbered(t.number, t.event) if t.png else t for t in self._told]
+            self._told.append(Numbered(self._count, event, png))
             del self._told[:-MOST_EVENTS]
         self._wake()
 
@@ -62,7 +62,7 @@ class Feed:
             if not loop.is_closed():
                 loop.call_soon_threadsafe(event.set)
 
-    async def follow(self, after: int = 0) -> AsyncIterator[Told]:
+    async def follow(self, after: int = 0) -> AsyncIterator[Numbered]:
         """The events behind number ``after``, those that were and those that come, until the job is over."""
         mine = (asyncio.get_running_loop(), asyncio.Event())
         with self._lock:
@@ -81,7 +81,7 @@ class Feed:
             with self._lock:
                 self._heard.discard(mine)
 
-    def _since(self, after: int) -> list[Told]:
+    def _since(self, after: int) -> list[Numbered]:
         with self._lock:
             return [told for told in self._told if told.number > after]
 

@@ -12,7 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from starlette.responses import Response
 
 from imagewright.schemas import Flow, Readiness
-from imagewright.serve.clients import Client
+from imagewright.serve.clients import ClientAccount
 from imagewright.serve.desk import in_thread
 from imagewright.serve.faults import Denied
 from imagewright.serve.house import ERRORS, Asking, AtHouse, House
@@ -162,7 +162,7 @@ async def switch_flow(flow: str, body: Switch, house: AtHouse, client: Asking) -
     return Response(status_code=204)
 
 
-def _insist_on_owner(client: Client) -> None:
+def _insist_on_owner(client: ClientAccount) -> None:
     if not client.owns_home:
         raise Denied("not_allowed", "only the owner changes the index", "ask the owner of this server")
 

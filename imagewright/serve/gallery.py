@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from starlette.responses import Response
 
 from imagewright.schemas import Plan
-from imagewright.serve.clients import Client
+from imagewright.serve.clients import ClientAccount
 from imagewright.serve.desk import in_thread
 from imagewright.serve.faults import Denied
 from imagewright.serve.files import PICTURE_ANSWERS
@@ -92,7 +92,7 @@ async def plan_picture(body: PlanWishes, house: AtHouse, client: Asking) -> Plan
     return plan.model_copy(update={"candidates": plan.candidates[: body.candidates]})
 
 
-def find_pictures(house: House, client: Client, text: str, flow: str, before: str, limit: int) -> list[Any]:
+def find_pictures(house: House, client: ClientAccount, text: str, flow: str, before: str, limit: int) -> list[Any]:
     """The newest rows of the log that delivered a picture the client may see."""
     rows = house.desk.engine.runs.list(5000)
     if not client.owns_home:
@@ -110,7 +110,7 @@ def find_pictures(house: House, client: Client, text: str, flow: str, before: st
     return [row for row, _ in zip(wanted, range(limit), strict=False)]
 
 
-def _tell(request: Request, house: House, client: Client, row: Any) -> PictureFacts:
+def _tell(request: Request, house: House, client: ClientAccount, row: Any) -> PictureFacts:
     result, thread = row.result, row.request.thread
     verdict = next((made.verdict for made in result.rounds if made.image == result.image), None)
     return PictureFacts(

@@ -13,7 +13,7 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from imagewright.errors import BadInput
-from imagewright.serve.clients import Client, Clients
+from imagewright.serve.clients import ClientAccount, Clients
 from imagewright.serve.faults import Denied
 from imagewright.untrusted import Bounds, parse_json
 
@@ -101,7 +101,7 @@ class Guard:
             return
         await self.app(scope, received, answer)
 
-    def _admit(self, scope: Scope, headers: Headers) -> Client | None:
+    def _admit(self, scope: Scope, headers: Headers) -> ClientAccount | None:
         """The client whose request it is; None for what needs none."""
         if len(headers) > 100:
             raise Denied("too_large", "there are more than 100 headers", "send fewer")
@@ -117,7 +117,7 @@ class Guard:
             raise Denied("rate_limited", f"{client.name} may ask again in {wait} s", "ask less often", wait=wait)
         return client
 
-    def _identify(self, headers: Headers) -> Client:
+    def _identify(self, headers: Headers) -> ClientAccount:
         """Two header names, one check."""
         kind, _, token = headers.get("authorization", "").partition(" ")
         given = token.strip() if kind.lower() == "bearer" else headers.get("x-api-key", "")

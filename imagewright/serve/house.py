@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any, cast
 from fastapi import Depends, Request
 
 from imagewright.errors import ImagewrightError
-from imagewright.serve.clients import Client
+from imagewright.serve.clients import ClientAccount
 from imagewright.serve.desk import Desk
 from imagewright.serve.faults import Denied, ErrorBody
 from imagewright.serve.links import LinkSigner
@@ -70,19 +70,19 @@ def house_of(request: Request) -> House:
     return cast(House, request.app.state.house)
 
 
-def client_of(request: Request) -> Client:
+def client_of(request: Request) -> ClientAccount:
     """Whose request it is; the guard has found out."""
     client = request.state.client
     if client is None:
         raise Denied("invalid_token", "no token was sent", "send one")
-    return cast(Client, client)
+    return cast(ClientAccount, client)
 
 
 AtHouse = Annotated[House, Depends(house_of)]
-Asking = Annotated[Client, Depends(client_of)]
+Asking = Annotated[ClientAccount, Depends(client_of)]
 
 
-async def wait_for_all(request: Request, house: House, client: Client, jobs: Sequence[str]) -> list[Ending]:
+async def wait_for_all(request: Request, house: House, client: ClientAccount, jobs: Sequence[str]) -> list[Ending]:
     """What the jobs come to; where the client goes away before, they are cancelled.
 
     Raises:
@@ -102,14 +102,14 @@ async def wait_for_all(request: Request, house: House, client: Client, jobs: Seq
     raise Denied("cancelled", "the client went away")
 
 
-def abandon(house: House, client: Client, jobs: Sequence[str]) -> None:
+def abandon(house: House, client: ClientAccount, jobs: Sequence[str]) -> None:
     """Cancel jobs whose client went away; not awaited, since the request's own task is being cancelled."""
     loop = asyncio.get_running_loop()
     for job in jobs:
         loop.run_in_executor(None, _cancel_quietly, house, client, job)
 
 
-def _cancel_quietly(house: House, client: Client, job: str) -> None:
+def _cancel_quietly(house: House, client: ClientAccount, job: str) -> None:
     with contextlib.suppress(Denied, ImagewrightError):
         house.desk.cancel(client, job)
 

@@ -14,10 +14,10 @@ from sse_starlette import EventSourceResponse, ServerSentEvent
 from starlette.responses import Response
 
 from imagewright.schemas import RunResult
-from imagewright.serve.clients import Client
+from imagewright.serve.clients import ClientAccount
 from imagewright.serve.desk import in_thread
 from imagewright.serve.faults import Denied, insist_on_picture
-from imagewright.serve.feeds import Told
+from imagewright.serve.feeds import Numbered
 from imagewright.serve.house import STREAMS, Asking, AtHouse, House, abandon, wait_for_all
 from imagewright.serve.knobs import Knobs, Text
 from imagewright.serve.orders import Ending, JobOrder, QueuedJob
@@ -123,7 +123,7 @@ async def create_image(
     return await answer_pictures(request, house, client, jobs, body)
 
 
-def orders_of(wishes: PictureWishes, prompt: str, house: House, client: Client) -> list[JobOrder]:
+def orders_of(wishes: PictureWishes, prompt: str, house: House, client: ClientAccount) -> list[JobOrder]:
     """One order a picture; each has its own seed."""
     request = wishes.to_request(prompt, client, str(house.desk.place_of(client)))
     seeds = [None if request.seed is None else (request.seed + number) % 2**64 for number in range(wishes.n)]
@@ -141,7 +141,7 @@ def digest_of(body: BaseModel, more: bytes = b"") -> str:
 
 
 async def answer_pictures(
-    request: Request, house: House, client: Client, jobs: tuple[str, ...], wishes: PictureWishes
+    request: Request, house: House, client: ClientAccount, jobs: tuple[str, ...], wishes: PictureWishes
 ) -> ImagesAnswer:
     """Wait for the jobs and give their pictures."""
     outcomes = await wait_for_all(request, house, client, jobs)
@@ -209,14 +209,14 @@ def _sum(usages: list[ImageUsage]) -> ImageUsage:
 
 
 def stream_pictures(
-    house: House, client: Client, jobs: tuple[str, ...], wishes: PictureWishes, name: str, request: Request
+    house: House, client: ClientAccount, jobs: tuple[str, ...], wishes: PictureWishes, name: str, request: Request
 ) -> EventSourceResponse:
     """Previews while they come, then each picture; ``name`` begins the events' names."""
     return EventSourceResponse(_stream(house, client, jobs, wishes, name, request), ping=15)
 
 
 async def _stream(
-    house: House, client: Client, jobs: tuple[str, ...], wishes: PictureWishes, name: str, request: Request
+    house: House, client: ClientAccount, jobs: tuple[str, ...], wishes: PictureWishes, name: str, request: Request
 ) -> AsyncIterator[ServerSentEvent]:
     over = False
     try:
@@ -245,14 +245,14 @@ async def _partials(house: House, job: QueuedJob, wishes: PictureWishes, name: s
         yield ServerSentEvent(json.dumps(facts), event=f"{name}.partial_image")
 
 
-def _is_due(told: Told, sent: int, wanted: int) -> bool:
+def _is_due(told: Numbered, sent: int, wanted: int) -> bool:
     """Whether it is time for the next of ``wanted`` partial pictures."""
     step, total = told.event.step or 0, told.event.total or 1
     return step / total >= sent / (wanted + 1)
 
 
 async def _completed(
-    house: House, client: Client, job: str, wishes: PictureWishes, name: str, request: Request
+    house: House, client: ClientAccount, job: str, wishes: PictureWishes, name: str, request: Request
 ) -> ServerSentEvent:
     outcome = await house.desk.outcome_of(client, job)
     result = await in_thread(_result_of, house, outcome)

@@ -33,7 +33,7 @@ JOB_TABLES = (
     """,
 )
 LEASE_SECONDS = 10.0
-MOST_TRIES = 5
+MOST_LIVES = 5
 """A job whose process ended so often is given up: it may be what ends the process."""
 KEPT_SECONDS = 7 * 86_400.0
 """How long jobs that are over, and keys of repeated requests, are remembered."""
@@ -237,7 +237,7 @@ def _give_up(connection: Any, now: float) -> None:
     text = Ending(trouble=trouble).model_dump_json()
     connection.execute(
         "UPDATE jobs SET status = 'failed', outcome = ?, ended = ? WHERE status = 'queued' AND tries >= ?",
-        (text, now, MOST_TRIES),
+        (text, now, MOST_LIVES),
     )
 
 

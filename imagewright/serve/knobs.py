@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from imagewright.errors import BadInput
 from imagewright.limits import MAX_IMAGES, MAX_MONEY, MAX_PROMPT, MAX_SEED, SIDE_STEP, SIDES
 from imagewright.schemas import DrawRequest
-from imagewright.serve.clients import Client
+from imagewright.serve.clients import ClientAccount
 from imagewright.serve.faults import Denied
 
 OWN_MODEL = "imagewright"
@@ -46,7 +46,7 @@ class Knobs(BaseModel):
     size: str | None = Field(default=None, max_length=20, description="auto, or WIDTHxHEIGHT in pixels")
     model: str | None = Field(default=None, max_length=220, description="imagewright, or imagewright/FLOW")
 
-    def to_request(self, prompt: str, client: Client, out: str) -> DrawRequest:
+    def to_request(self, prompt: str, client: ClientAccount, out: str) -> DrawRequest:
         """What the engine is asked for. Its files go below ``out``, whatever was sent.
 
         Raises:

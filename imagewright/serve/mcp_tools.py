@@ -17,7 +17,7 @@ from pydantic import Field
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 import imagewright
-from imagewright.serve.clients import Client
+from imagewright.serve.clients import ClientAccount
 from imagewright.serve.desk import in_thread
 from imagewright.serve.faults import Denied
 from imagewright.serve.flows import find_flows
@@ -30,18 +30,18 @@ from imagewright.serve.runs import find_job, run_of
 
 PREVIEW = 768
 """Pixels of the longer side of the picture that an agent is shown."""
-PICTURES = "imagewright://pictures/"
+PICTURE_URI = "imagewright://pictures/"
 INSTRUCTIONS = (
     "Draws pictures with the workflow that has measurably served such prompts best, checks and repairs them."
     " Name a thread to change its last picture later. Errors say what to do."
 )
 _TOLD = frozenset({"flow", "layout", "step", "image", "verdict", "repair", "note", "fallback"})
 Thread = Annotated[str, Field(max_length=150, description="conversation; its last picture can be changed")]
-Prompt = Annotated[str, Field(min_length=1, max_length=20_000)]
-Asker = Callable[[Context], Client]
+DrawText = Annotated[str, Field(min_length=1, max_length=20_000)]
+WhoAsks = Callable[[Context], ClientAccount]
 
 
-def build_mcp(house: House, asker: Asker) -> MCPServer:
+def build_mcp(house: House, asker: WhoAsks) -> MCPServer:
     """The server; ``asker`` says whose call it is."""
     server = MCPServer(
         "imagewright",
@@ -61,20 +61,20 @@ def build_mcp(house: House, asker: Asker) -> MCPServer:
         tools.list_images,
     ):
         server.add_tool(tool, structured_output=False)
-    server.resource(PICTURES + "{image}", mime_type="image/png", description="a whole picture")(tools.read_picture)
+    server.resource(PICTURE_URI + "{image}", mime_type="image/png", description="a whole picture")(tools.read_picture)
     return server
 
 
 class PictureTools:
     """What agents call."""
 
-    def __init__(self, house: House, asker: Asker) -> None:
+    def __init__(self, house: House, asker: WhoAsks) -> None:
         self._house, self._asker = house, asker
 
     async def draw(
         self,
         ctx: Context,
-        prompt: Prompt,
+        prompt: DrawText,
         thread: Thread = "",
         seed: int | None = None,
         size: Annotated[str, Field(description="auto or WxH")] = "auto",
@@ -90,7 +90,7 @@ class PictureTools:
         order = JobOrder(kind="draw", request=_request(self._house, client, prompt, knobs))
         return await self._work(ctx, client, order)
 
-    async def change(self, ctx: Context, thread: Thread, text: Prompt) -> CallToolResult:
+    async def change(self, ctx: Context, thread: Thread, text: DrawText) -> CallToolResult:
         """Say something in a thread: 'make the fox bigger', 'undo', 'one more', 'why?', or the answer to a question."""
         client = self._asker(ctx)
         order = JobOrder(kind="say", request=_request(self._house, client, text, _knobs(thread=thread)))
@@ -145,7 +145,7 @@ class PictureTools:
                 "prompt": row.result.prompt,
                 "flow": row.result.flow,
                 "seed": row.result.seed,
-                "uri": PICTURES + row.result.image,
+                "uri": PICTURE_URI + row.result.image,
             }
             for row in rows
         ]
@@ -161,7 +161,7 @@ class PictureTools:
 
     # --- how ------------------------------------------------------------------------------------
 
-    async def _work(self, ctx: Context, client: Client, order: JobOrder) -> CallToolResult:
+    async def _work(self, ctx: Context, client: ClientAccount, order: JobOrder) -> CallToolResult:
         """Queue an order, tell its progress, and give what comes of it; a call that is cancelled takes it along."""
         await _known(self._house.desk.insist_on_flow, order.request)
         [run] = await _known(self._house.desk.accept, client, [order])
@@ -178,7 +178,7 @@ class PictureTools:
         told: CallToolResult = await _known(_tell_ending, self._house, client, order, ending)
         return told
 
-    async def _follow(self, ctx: Context, client: Client, run: str) -> None:
+    async def _follow(self, ctx: Context, client: ClientAccount, run: str) -> None:
         told_so_far = 0
         job = await in_thread(self._house.desk.job, client, run)
         async for told in self._house.desk.feed(job).follow():
@@ -206,14 +206,14 @@ def _knobs(**given: Any) -> Knobs:
         raise ToolError(str(error).splitlines()[-2].strip() if "\n" in str(error) else str(error)) from None
 
 
-def _request(house: House, client: Client, prompt: str, knobs: Knobs) -> Any:
+def _request(house: House, client: ClientAccount, prompt: str, knobs: Knobs) -> Any:
     try:
         return knobs.to_request(prompt, client, str(house.desk.place_of(client)))
     except Denied as denied:
         raise ToolError(_said(denied.message, denied.remedy)) from None
 
 
-def _tell_ending(house: House, client: Client, order: JobOrder, ending: Ending) -> CallToolResult:
+def _tell_ending(house: House, client: ClientAccount, order: JobOrder, ending: Ending) -> CallToolResult:
     if (trouble := ending.trouble) is not None:
         raise Denied(trouble.code, trouble.message, trouble.remedy)
     thread = client.own_thread(order.request.thread) if order.request.thread else None
@@ -222,7 +222,7 @@ def _tell_ending(house: House, client: Client, order: JobOrder, ending: Ending) 
     return _tell_picture(house, client, thread, ending)
 
 
-def _tell_picture(house: House, client: Client, thread: str | None, ending: Ending) -> CallToolResult:
+def _tell_picture(house: House, client: ClientAccount, thread: str | None, ending: Ending) -> CallToolResult:
     engine = house.desk.engine
     result = engine.runs.get(ending.run).result
     if result is None:
@@ -237,13 +237,13 @@ def _tell_picture(house: House, client: Client, thread: str | None, ending: Endi
         "seed": result.seed,
         "score": verdict.score if verdict else None,
         "notes": result.notes,
-        "uri": PICTURES + result.image,
+        "uri": PICTURE_URI + result.image,
     }
     if client.owns_home:
         facts["path"] = result.path
     link = ResourceLink(
         type="resource_link",
-        uri=PICTURES + result.image,
+        uri=PICTURE_URI + result.image,
         name=Path(result.path).name,
         mime_type="image/png",
         size=len(png),
@@ -263,7 +263,7 @@ def _tell(blocks: Sequence[ContentBlock], **facts: Any) -> CallToolResult:
 # --- over HTTP ----------------------------------------------------------------------------------
 
 
-def asker_of_request(ctx: Context) -> Client:
+def asker_of_request(ctx: Context) -> ClientAccount:
     """Whose call it is that came over HTTP: the guard has found out, for every single request.
 
     Raises:
@@ -271,7 +271,7 @@ def asker_of_request(ctx: Context) -> Client:
     """
     request = ctx.request_context.request
     client = getattr(getattr(request, "state", None), "client", None)
-    if not isinstance(client, Client):
+    if not isinstance(client, ClientAccount):
         raise ToolError("no token was sent")
     return client
 
@@ -285,6 +285,6 @@ class OwnSessions:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Name the client to the SDK, which compares it with the session's."""
         client = scope.get("state", {}).get("client")
-        if isinstance(client, Client):
+        if isinstance(client, ClientAccount):
             scope["user"] = AuthenticatedUser(AccessToken(token="", client_id=client.name, scopes=[]))
         await self._app(scope, receive, send)

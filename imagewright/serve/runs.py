@@ -13,7 +13,7 @@ from sse_starlette import EventSourceResponse, ServerSentEvent
 from starlette.responses import FileResponse, Response
 
 from imagewright.errors import BadInput
-from imagewright.serve.clients import HOME_OWNER, Client
+from imagewright.serve.clients import HOME_OWNER, ClientAccount
 from imagewright.serve.desk import NO_JOB, in_thread
 from imagewright.serve.faults import Denied
 from imagewright.serve.files import PICTURE_ANSWERS
@@ -181,14 +181,14 @@ async def get_delivered(run: str, house: AtHouse, client: Asking) -> FileRespons
 
 
 async def accept_order(
-    order: JobOrder, request: Request, house: House, client: Client, key: str = "", digest: str = ""
+    order: JobOrder, request: Request, house: House, client: ClientAccount, key: str = "", digest: str = ""
 ) -> RunFacts:
     """Queue one order and tell how it stands."""
     jobs = await in_thread(lambda: house.desk.accept(client, [order], key=key, digest=digest))
     return await in_thread(lambda: run_facts(request, house, client, house.desk.job(client, jobs[0])))
 
 
-def find_job(house: House, client: Client, run: str) -> QueuedJob:
+def find_job(house: House, client: ClientAccount, run: str) -> QueuedJob:
     """A run of the client's; of the owner also one that the terminal made.
 
     Raises:
@@ -205,7 +205,7 @@ def find_job(house: House, client: Client, run: str) -> QueuedJob:
         raise Denied("not_found", NO_JOB.format(run[:60]), "GET /v1/runs lists them") from None
 
 
-def find_over(house: House, client: Client, run: str) -> QueuedJob:
+def find_over(house: House, client: ClientAccount, run: str) -> QueuedJob:
     """The same, where nothing more comes of it.
 
     Raises:
@@ -243,7 +243,7 @@ def _of_terminal(row: Any) -> QueuedJob:
     )
 
 
-def _list(house: House, client: Client, limit: int, before: str) -> list[QueuedJob]:
+def _list(house: House, client: ClientAccount, limit: int, before: str) -> list[QueuedJob]:
     jobs = house.desk.book.list_jobs(None if client.owns_home else client.name, MOST_LISTED * 10)
     found = {job.id: job for job in jobs}
     if client.owns_home:
@@ -253,7 +253,7 @@ def _list(house: House, client: Client, limit: int, before: str) -> list[QueuedJ
     return [job for job in ordered if not before or job.id < before][:limit]
 
 
-def run_facts(request: Request, house: House, client: Client, job: QueuedJob) -> RunFacts:
+def run_facts(request: Request, house: House, client: ClientAccount, job: QueuedJob) -> RunFacts:
     """How a run stands, as its client reads it."""
     outcome, thread = job.outcome or Ending(), job.order.request.thread
     result = house.desk.engine.runs.get(outcome.run).result if outcome.image and outcome.same is None else None
@@ -291,12 +291,12 @@ def _is_file(path: str) -> bool:
 def _delete(house: House, job: QueuedJob) -> None:
     run = run_of(job)
     if job.order.kind in ("draw", "say") or job.id == run:
-        house.desk.engine.delete_run(run)
+        house.desk.engine.delete_runs([run])
     house.desk.book.delete(job.id)
 
 
 async def _events(
-    request: Request, house: House, client: Client, job: QueuedJob, after: int
+    request: Request, house: House, client: ClientAccount, job: QueuedJob, after: int
 ) -> AsyncIterator[ServerSentEvent]:
     async for told in house.desk.feed(job).follow(after):
         data = json.dumps(told.event.model_dump(mode="json", exclude_none=True), ensure_ascii=False)

@@ -18,7 +18,7 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 from imagewright.errors import BadInput
 from imagewright.serve.address import FILE, announce, read_secret, withdraw
 from imagewright.serve.app import build_app
-from imagewright.serve.clients import HOME_OWNER, SHORTEST_TOKEN, Client, Clients, read_clients
+from imagewright.serve.clients import HOME_OWNER, SHORTEST_TOKEN, ClientAccount, Clients, read_clients
 from imagewright.serve.desk import Desk, QueueLimits
 from imagewright.serve.guards import Doors, Guard
 from imagewright.serve.house import House
@@ -86,11 +86,11 @@ def gather_clients(home: Path, options: ServeOptions) -> Clients:
     if options.token:
         if len(options.token) < SHORTEST_TOKEN:
             raise BadInput(f"--token has fewer than {SHORTEST_TOKEN} characters", "make one: openssl rand -hex 24")
-        named = [*named, Client(name="token", token=SecretStr(options.token))]
+        named = [*named, ClientAccount(name="token", token=SecretStr(options.token))]
     if not named and not is_loopback(options.host):
         remedy = f"name clients in {home / 'tokens.toml'} (docs/serving.md), or give --token"
         raise BadInput(f"--host {options.host} is open to other machines and there is no token", remedy)
-    return Clients([Client(name=HOME_OWNER, token=read_secret(home)), *named])
+    return Clients([ClientAccount(name=HOME_OWNER, token=read_secret(home)), *named])
 
 
 def is_loopback(host: str) -> bool:

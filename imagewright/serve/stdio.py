@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import anyio
 
 from imagewright.serve.address import find_running, read_secret
-from imagewright.serve.clients import HOME_OWNER, Client
+from imagewright.serve.clients import HOME_OWNER, ClientAccount
 from imagewright.serve.desk import Desk
 from imagewright.serve.house import House
 from imagewright.serve.links import LinkSigner
@@ -28,7 +28,7 @@ def speak_mcp(engine: Imagewright) -> None:
     its models are loaded already. Else this process draws.
     """
     secret = read_secret(engine.settings.data_dir)
-    owner = Client(name=HOME_OWNER, token=secret)
+    owner = ClientAccount(name=HOME_OWNER, token=secret)
     desk = Desk([engine])
     server = build_mcp(House(desk, LinkSigner(secret), Metrics()), lambda ctx: owner)
     desk.start(working=find_running(engine.settings) is None)

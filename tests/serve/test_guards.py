@@ -19,7 +19,7 @@ from pydantic import SecretStr
 
 from imagewright.errors import BadInput
 from imagewright.serve.address import read_address, read_secret
-from imagewright.serve.clients import Client, Clients, read_clients
+from imagewright.serve.clients import ClientAccount, Clients, read_clients
 from imagewright.serve.faults import Denied
 from imagewright.serve.guards import Doors
 from imagewright.serve.links import LinkSigner
@@ -401,7 +401,7 @@ def test_a_file_of_tokens_that_cannot_be_used_says_no_token(text: str, tmp_path:
 
 
 def test_one_token_is_one_client() -> None:
-    one, two = (Client(name=name, token=SecretStr("t" * 20)) for name in ("a", "b"))
+    one, two = (ClientAccount(name=name, token=SecretStr("t" * 20)) for name in ("a", "b"))
     with pytest.raises(BadInput, match="one token"):
         Clients([one, two])
     with pytest.raises(BadInput, match="one name"):

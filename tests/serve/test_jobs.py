@@ -17,7 +17,7 @@ import pytest
 
 from imagewright.memory.runs import new_run_id
 from imagewright.schemas import DrawRequest
-from imagewright.serve.jobs import MOST_TRIES, Accepted, Full, JobBook, Reserve
+from imagewright.serve.jobs import MOST_LIVES, Accepted, Full, JobBook, Reserve
 from imagewright.serve.orders import Ending, JobOrder
 
 KIT = Path(__file__).parent / "kit.py"
@@ -121,7 +121,7 @@ def test_a_lease_that_runs_out_frees_the_job_and_the_late_worker_ends_nothing(bo
 def test_a_job_that_ends_every_process_is_given_up(book: JobBook) -> None:
     book.lease = -1.0
     book.accept("a", "", [entry()], most_own=10)
-    for number in range(MOST_TRIES):
+    for number in range(MOST_LIVES):
         assert book.claim(f"w{number}") is not None
     assert book.claim("w") is None
     [job] = book.list_jobs("a", 5)
