@@ -16,12 +16,10 @@ import typer
 from imagewright.cli import complete
 from imagewright.cli.options import JsonFlag, ModelsOption, read_prompt
 from imagewright.cli.runs import engine
-from imagewright.cli.terminal.text import clean, emit, emit_json, render, render_labelled, table
+from imagewright.cli.terminal.text import Labelled, Table, clean, emit, emit_json, render, render_labelled, table
 from imagewright.errors import BadInput
 
 if TYPE_CHECKING:
-    from rich.console import RenderableType
-
     from imagewright.api import Added, Imagewright, Refused
     from imagewright.schemas import Flow, Readiness, SlotBinding
 
@@ -50,7 +48,7 @@ def list_flows(models: ModelsOption = None, as_json: JsonFlag = False) -> None:
         emit(render(_table(flows, readiness)))
 
 
-def _table(flows: Sequence[Flow], readiness: dict[str, Readiness]) -> RenderableType:
+def _table(flows: Sequence[Flow], readiness: dict[str, Readiness]) -> Table:
     rows = [
         (
             flow.id,
@@ -75,7 +73,7 @@ def show_flow(flow: FlowArgument, models: ModelsOption = None, as_json: JsonFlag
         emit(render(_details(found, readiness)))
 
 
-def _details(flow: Flow, readiness: Readiness) -> RenderableType:
+def _details(flow: Flow, readiness: Readiness) -> Labelled:
     card = flow.card
     rows = {
         "flow": flow.id,

@@ -6,7 +6,6 @@ import contextlib
 import os
 import re
 import sys
-import unicodedata
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated
@@ -14,6 +13,7 @@ from typing import Annotated
 import typer
 
 from imagewright.cli import complete
+from imagewright.cli.terminal.wrapping import is_steering
 from imagewright.errors import BadInput
 from imagewright.limits import MAX_TOKENS, SIDE_STEP
 
@@ -48,7 +48,7 @@ DeviceOption = Annotated[
 
 
 def read_prompt(text: str) -> str:
-    """The prompt without control characters; ``-`` reads standard input.
+    """The prompt without control and format characters; ``-`` reads standard input.
 
     Raises:
         BadInput: it is empty, or no text.
@@ -79,7 +79,7 @@ def read_prompts(source: str) -> list[str]:
 def _tidy(text: str) -> str:
     if any("\ud800" <= c <= "\udfff" for c in text):
         raise BadInput("the prompt is not valid UTF-8", "type it in a UTF-8 terminal, or give it in a file")
-    return "".join(c for c in text if c in "\n\t" or unicodedata.category(c) != "Cc").strip()
+    return "".join(c for c in text if c in "\n\t\u2028\u2029" or not is_steering(c)).strip()
 
 
 def _decode(data: bytes, name: str) -> str:

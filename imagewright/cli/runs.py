@@ -33,6 +33,9 @@ def engine(models: list[Path] | None = None, device: str | None = None) -> Itera
     Raises:
         BadInput: a folder of models does not exist, or a setting cannot be used.
     """
+    from imagewright.starvation import insist_on_memory
+
+    insist_on_memory()
     for folder in models or ():
         if not folder.is_dir():
             raise BadInput(f"--models {folder} is not a folder", "name a folder laid out as ComfyUI's models")

@@ -204,6 +204,16 @@ def test_ctrl_c_says_how_to_go_on(home: Path, tmp_path: Path, run: Run) -> None:
     assert (tmp_path / "stopped.png").exists()
 
 
+def test_a_picture_is_delivered_though_nobody_reads_standard_error(home: Path, tmp_path: Path) -> None:
+    draw = f"{sys.executable} -m imagewright.cli draw '{PROMPT}' {' '.join(QUICK)} --out a.png"
+    command = ["bash", "-c", f"{draw} 2> >(head -c 5 >/dev/null)"]
+    environment = {**os.environ, "IMAGEWRIGHT_HOME": str(home)}
+    done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=tmp_path, env=environment)
+    assert done.returncode == 0, done.stdout
+    assert str(tmp_path / "a.png") in done.stdout
+    assert (tmp_path / "a.png").exists()
+
+
 # --- runs -----------------------------------------------------------------------------------
 
 
