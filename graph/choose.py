@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from imagewright.errors import CannotDraw
 from imagewright.flow_tags import REGIONS, WORDS_ONLY
 from imagewright.graph.parts import Parts
+from imagewright.ports import KnowsSizes
 from imagewright.schemas import (
     Candidate,
     Categories,
@@ -70,7 +71,23 @@ def rank_flows(parts: Parts, request: DrawRequest, prompt: str, parsed: ParsedPr
     if not request.use_layout:
         free = tuple(c for c in offered if REGIONS not in parts.catalogue.flow(c.flow).card.tags)
         offered = free or offered
+    offered = tuple(c for c in offered if not why_no_size(parts, request, c.flow)) or offered
     return _limited(parts, prompt, parsed, candidates, offered)
+
+
+def why_no_size(parts: Parts, request: DrawRequest, flow: str) -> str:
+    """Why ``flow`` draws nothing of the size that ``request`` names; empty where it does. A pasted size is a wish."""
+    if (
+        request.pasted
+        or not isinstance(parts.backend, KnowsSizes)
+        or (request.width is None and request.height is None)
+    ):
+        return ""
+    only = parts.backend.only_size(parts.catalogue.flow(flow))
+    if only is None or (request.width in (None, only[0]) and request.height in (None, only[1])):
+        return ""
+    model = parts.catalogue.flow(flow).card.base_model or flow
+    return f"{model} draws {only[0]}x{only[1]} pixels and no other size"
 
 
 def _limited(
@@ -99,8 +116,8 @@ def narrow_to_named(parts: Parts, request: DrawRequest, found: Ranked, parsed: P
     return _limited(parts, request.prompt, parsed, found.candidates, mine)
 
 
-def insist_on_able(found: Ranked, anyway: bool) -> tuple[Candidate, ...]:
-    """The candidates to choose from.
+def insist_on_able(found: Ranked, anyway: bool, asks: bool = False) -> tuple[Candidate, ...]:
+    """The candidates to choose from; in a conversation (``asks``) no option is named that cannot be given there.
 
     Raises:
         CannotDraw: nothing can run here, or no flow here can draw all of the prompt and ``anyway`` is off.
@@ -110,7 +127,7 @@ def insist_on_able(found: Ranked, anyway: bool) -> tuple[Candidate, ...]:
     if found.able or anyway:
         return found.able or found.offered
     remedy = "; ".join(part for part in (why_elsewhere(found), "--anyway draws what it can") if part)
-    raise CannotDraw(cannot_draw(found), remedy)
+    raise CannotDraw(cannot_draw(found), why_elsewhere(found) if asks else remedy)
 
 
 def cannot_draw(found: Ranked) -> str:

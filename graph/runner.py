@@ -13,14 +13,14 @@ from typing import Any, cast
 from langchain_core.runnables import RunnableConfig
 from langgraph.types import Command
 
-from imagewright.errors import BadInput, Cancelled, Fault, ImagewrightError, NeedsAnswer
+from imagewright.errors import BadInput, Cancelled, CannotDraw, Fault, ImagewrightError, MachineTrouble, NeedsAnswer
 from imagewright.graph import lines
 from imagewright.graph.build import build
 from imagewright.graph.parts import Parts
 from imagewright.graph.state import OWN_TYPES, fresh
 from imagewright.intents import Answer, Question
 from imagewright.memory.checkpoints import open_checkpoints
-from imagewright.memory.runs import RunRow
+from imagewright.memory.runs import RunRow, RunStatus
 from imagewright.schemas import DrawRequest, RunEvent, RunResult, Value
 
 _OnEvent = Callable[[RunEvent], None]
@@ -91,7 +91,7 @@ def _picture(outcome: Outcome) -> RunResult:
 def _work(
     parts: Parts, checkpoints: Path, row: RunRow, on_event: _OnEvent, resuming: bool = False, reply: str | None = None
 ) -> Outcome:
-    with _logged(parts, row.id), _stoppable(parts.stop), open_checkpoints(checkpoints, OWN_TYPES) as saver:
+    with _logged(parts, row.id) as log, _stoppable(parts.stop), open_checkpoints(checkpoints, OWN_TYPES) as saver:
         graph = build().compile(checkpointer=saver)
         config, values = _config(row), cast(Any, fresh(row.id, row.request, row.seed, row.out))
         found = lines.last_of(graph, config, row.id) if resuming else None
@@ -100,6 +100,7 @@ def _work(
             values = None if reply is None else Command(resume=reply)
         if found is None or lines.is_open(found):
             for event in graph.stream(values, config, context=parts, stream_mode="custom", durability="sync"):
+                log.hear(cast(RunEvent, event))
                 on_event(cast(RunEvent, event))
         outcome = _outcome(parts, graph, row)
         if row.request.thread is None and outcome.question is None:
@@ -139,23 +140,39 @@ def thread_id(run: str, request: DrawRequest) -> str:
     return f"run {run}" if request.thread is None else f"thread {request.thread.strip()}"
 
 
+class _Progress:
+    """How far a run has come."""
+
+    drew = False
+
+    def hear(self, event: RunEvent) -> None:
+        """One of its events."""
+        self.drew = self.drew or (event.kind, event.text) == ("node", "generate")
+
+    def end_by(self, error: ImagewrightError) -> RunStatus:
+        """How a run stands that ``error`` ended: what was refused before anything was drawn did not fail."""
+        asked_wrong = isinstance(error, CannotDraw | BadInput) and not isinstance(error, MachineTrouble)
+        return "refused" if asked_wrong and not self.drew else "failed"
+
+
 @contextlib.contextmanager
-def _logged(parts: Parts, run: str) -> Iterator[None]:
+def _logged(parts: Parts, run: str) -> Iterator[_Progress]:
     """Write into the log how the run ended, when it did not end well."""
+    progress = _Progress()
     try:
-        yield
+        yield progress
     except (Cancelled, KeyboardInterrupt):
         _mark(parts, run, "cancelled", "stopped by the person")
         raise Cancelled("the run was stopped", f"go on with: imagewright runs resume {run}") from None
     except ImagewrightError as error:
-        _mark(parts, run, "failed", str(error))
+        _mark(parts, run, progress.end_by(error), str(error))
         raise
     except BaseException as error:
         _mark(parts, run, "failed", f"{type(error).__name__}: {error}"[:500])
         raise
 
 
-def _mark(parts: Parts, run: str, status: Any, text: str) -> None:
+def _mark(parts: Parts, run: str, status: RunStatus, text: str) -> None:
     # A log that cannot be written must not hide the error that is on its way.
     with contextlib.suppress(BadInput):
         parts.runs.mark(run, status, text)

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from imagewright.chat import Chat, Reply
     from imagewright.doctor import Finding
     from imagewright.graph.replay import Replay
+    from imagewright.memory.runs import RunRow
     from imagewright.model_folders import Download, ModelScan, NeededModel, OnFile
     from imagewright.retrieval.adding import Added, AlreadyThere, Refused
     from imagewright.retrieval.comfy.catalogue import Catalogue
@@ -31,14 +32,14 @@ if TYPE_CHECKING:
 __all__ = [
     "DEFAULT_BACKEND", "Added", "AlreadyThere", "BackendSpeed", "BatchRow", "Chat", "Compared", "Download",
     "DrawnBatch", "Finding", "Imagewright", "ModelScan", "NeededModel", "OnEvent", "Refused", "Remote", "Replay",
-    "Reply", "SyncedNodes",
+    "Reply", "RunRow", "SyncedNodes",
 ]  # fmt: skip
 _PLACES = {
     "Added": "retrieval.adding", "AlreadyThere": "retrieval.adding", "BatchRow": "batch", "Chat": "chat",
     "Compared": "t2i_backends.bench.speed",
     "Download": "model_folders", "DrawnBatch": "batch", "Finding": "doctor", "ModelScan": "model_folders",
     "NeededModel": "model_folders", "Refused": "retrieval.adding", "Remote": "t2i_backends.models.download",
-    "Replay": "graph.replay", "Reply": "chat",
+    "Replay": "graph.replay", "Reply": "chat", "RunRow": "memory.runs",
 }  # fmt: skip
 """Where the values lie whose modules are imported only when they are asked for."""
 

@@ -118,16 +118,17 @@ class Chat:
         return _reply(resume_turn(*reopen_work(self._container, row, on_event, asks=True), reply))
 
     def _out(self) -> str:
-        """The next picture's file: ``<thread>-<n>.png`` in the folder that the options name."""
+        """The next picture's file: ``<thread>-<n>.png`` in the folder that the options name; ``n`` is its number."""
         folder = Path(self._options.out or ".").expanduser()
         if folder.exists() and not folder.is_dir():
             raise BadInput(f"{folder} is not a folder", "a conversation makes several pictures: name a folder")
         folder.mkdir(parents=True, exist_ok=True)
         slug = "-".join(re.findall(r"[a-z0-9]+", self.thread.lower()))[:40] or "chat"
-        number = len(self._container.threads.turns(self.thread)) + 1
-        while (folder / f"{slug}-{number:02}.png").exists():
-            number += 1
-        return str(folder / f"{slug}-{number:02}.png")
+        number = sum(turn.picture > 0 for turn in self._container.threads.turns(self.thread)) + 1
+        name, copy = f"{slug}-{number:02}.png", 1
+        while (folder / name).exists():
+            name, copy = f"{slug}-{number:02}-{copy + 1}.png", copy + 1
+        return str(folder / name)
 
 
 def _reply(outcome: Outcome) -> Reply:

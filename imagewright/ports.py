@@ -140,6 +140,15 @@ class KnowsWorlds(Protocol):
 
 
 @runtime_checkable
+class KnowsSizes(Protocol):
+    """A backend with models that draw one size only; any other draws what is asked for."""
+
+    def only_size(self, flow: Flow) -> tuple[int, int] | None:
+        """Width and height in pixels of all that the model of ``flow`` draws; None where it draws other sizes too."""
+        ...
+
+
+@runtime_checkable
 class DrawsTogether(Protocol):
     """A backend that makes several pictures of one flow at once, faster than one by one."""
 

@@ -99,6 +99,17 @@ class DiffusersBackend:
         """
         return bool(self._worlds(compile_flow(flow)))
 
+    def only_size(self, flow: Flow) -> tuple[int, int] | None:
+        """The one size that the flow's model was trained on, where it states so beside its weights.
+
+        Raises:
+            BadInput: the flow's graph is broken; ``check`` says how.
+        """
+        from imagewright.t2i_backends.mini.limits import side_of
+
+        side = side_of(self._worlds(compile_flow(flow)))
+        return None if side is None else (side, side)
+
     def can_redraw(self, flow: Flow) -> bool:
         """Whether the flow samples once, so that a region of its picture can be drawn anew."""
         return len(compile_flow(flow).samplers) == 1

@@ -31,7 +31,7 @@ import typer
 from typer.exceptions import TyperException
 
 from imagewright.cli.terminal.streams import stand_streams
-from imagewright.cli.terminal.text import clean, emit_json, is_terminal
+from imagewright.cli.terminal.text import clean, emit, emit_json, is_terminal
 from imagewright.cli.terminal.wrapping import prose, window, wrap
 from imagewright.database import explain_storage
 from imagewright.errors import BadInput, Cancelled, Fault, ImagewrightError
@@ -39,7 +39,15 @@ from imagewright.redaction import blank_text, secret_values
 from imagewright.starvation import explain_starvation
 
 NOBODY_READS = 128 + signal.SIGPIPE.value if hasattr(signal, "SIGPIPE") else 1
+EXIT_CODES = (
+    "Exit codes: 0 done; 1 a bug or a broken installation; 2 bad input, or the machine lacks something; 3 nothing here "
+    "can draw it; 4 the budget ended before a picture; 5 with --strict, no picture was accepted; 130 cancelled; 141 "
+    "nobody reads the output."
+)
+"""The table above in words, for ``--help``."""
 _UNREAD = "standard output is closed, so nothing was printed; what was made is kept"
+_BARE = "NoArgsIsHelpError"
+"""What typer raises for a group without a command; it has no public name."""
 _LONGEST = 400
 """Characters of a message, and of a remedy, that are shown."""
 _SHORTEST_SECRET = 6
@@ -80,9 +88,20 @@ def _run(argv: Sequence[str], command: Callable[[], object]) -> int:
         _drop_stdout()
         return NOBODY_READS
     except (KeyboardInterrupt, Exception) as error:  # noqa: BLE001 - the process boundary
+        if type(error).__name__ == _BARE and isinstance(error, TyperException):
+            return _show_help(error)
         if os.environ.get("IMAGEWRIGHT_DEBUG") == "1":
             traceback.print_exc()
         return _report(as_ours(error), "--json" in argv)
+
+
+def _show_help(bare: TyperException) -> int:
+    """A group without a command: its help, as bad input."""
+    try:
+        emit(bare.format_message())
+    except OSError:
+        _drop_stdout()
+    return BadInput.exit_code
 
 
 def as_ours(error: BaseException) -> ImagewrightError:

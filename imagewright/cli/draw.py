@@ -19,6 +19,7 @@ from imagewright.cli.options import (
     ModelsOption,
     PolishOption,
     QuietFlag,
+    StrictFlag,
     ThreadOption,
     parents_of,
     read_money,
@@ -30,7 +31,7 @@ from imagewright.cli.options import (
     read_tokens,
     read_whole,
 )
-from imagewright.cli.runs import engine, follow, show_result
+from imagewright.cli.runs import NOT_ACCEPTED, engine, follow, show_result
 from imagewright.cli.terminal.progress import ProgressLine
 from imagewright.cli.terminal.text import clean, emit, emit_json, render
 from imagewright.errors import BadInput, CannotDraw
@@ -45,7 +46,9 @@ def draw(
     prompt: Annotated[str | None, typer.Argument(metavar="PROMPT", help="What to draw; - is standard input.")] = None,
     out: Annotated[str | None, typer.Option(metavar="PATH", help="A .png file, or a folder for a new one.")] = None,
     seed: Annotated[str | None, typer.Option(metavar="N", help="The same seed draws the same picture.")] = None,
-    size: Annotated[str | None, typer.Option(metavar="WxH", help="In pixels: 64, or 96x64.")] = None,
+    size: Annotated[
+        str | None, typer.Option(metavar="WxH", help="In pixels: 1024, or 1024x768; mini draws 128.")
+    ] = None,
     flow: FlowOption = None,
     backend: BackendOption = None,
     categories: CategoriesOption = True,
@@ -61,6 +64,7 @@ def draw(
     polish: PolishOption = False,
     strip: Annotated[bool, typer.Option("--strip", help="Leave prompt, flow and trace out of the PNG.")] = False,
     batch: Annotated[str | None, typer.Option(metavar="FILE", help="Draw each line of FILE into --out.")] = None,
+    strict: StrictFlag = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be done; draw nothing.")] = False,
     models: ModelsOption = None,
     device: DeviceOption = None,
@@ -104,19 +108,22 @@ def draw(
     path = read_out(out, text) if batch is None else Path(out or "batch").expanduser()
     request = request.revise(out=str(path))
     if batch is not None:
-        _draw_batch(batch, path, request, models, device, as_json=as_json, quiet=quiet)
-        return
-    _draw(request, path, models, device, as_json=as_json, quiet=quiet)
+        code = _draw_batch(batch, path, request, models, device, as_json=as_json, quiet=quiet)
+    else:
+        code = _draw(request, path, models, device, as_json=as_json, quiet=quiet)
+    if code == CannotDraw.exit_code or (code == NOT_ACCEPTED and strict):
+        raise typer.Exit(code)
 
 
 def _draw(
     request: DrawRequest, path: Path, models: list[Path] | None, device: str | None, *, as_json: bool, quiet: bool
-) -> None:
+) -> int:
     with parents_of(path), engine(models, device) as opened:
         if request.flow is not None:
             opened.index.get(request.flow)
         result = follow(lambda listen: opened.draw(request, on_event=listen), quiet=quiet)
     show_result(result, as_json=as_json, quiet=quiet)
+    return 0 if result.accepted else NOT_ACCEPTED
 
 
 def _draw_batch(
@@ -128,19 +135,20 @@ def _draw_batch(
     *,
     as_json: bool,
     quiet: bool,
-) -> None:
-    """Draw each line of ``source``; exit code 3 where one could not be drawn."""
+) -> int:
+    """Draw each line of ``source``; 3 where one could not be drawn, else 5 where none was accepted."""
     prompts, options = read_prompts(source), request.model_dump(exclude={"prompt", "out"})
     with engine(models, device) as opened, _BatchLines(quiet, as_json) as lines:
         drawn = opened.draw_batch(prompts, folder, on_event=lines.hear, on_row=lines.tell, **options)
     missed = sum(row["status"] != "delivered" for row in drawn.rows)
+    accepted = sum(row.get("accepted") is True for row in drawn.rows)
     if as_json:
         emit_json({"manifest": str(drawn.manifest), "contact_sheet": drawn.contact_sheet, "rows": drawn.rows})
     else:
         sheet = f"; {drawn.contact_sheet}" if drawn.contact_sheet else ""
-        emit(clean(f"{len(prompts) - missed} of {len(prompts)} pictures are in {folder}{sheet}"))
-    if missed:
-        raise typer.Exit(CannotDraw.exit_code)
+        made = f"{len(prompts) - missed} of {len(prompts)} pictures are in {folder}"
+        emit(clean(f"{made}, {accepted} of them accepted{sheet}"))
+    return CannotDraw.exit_code if missed else 0 if accepted else NOT_ACCEPTED
 
 
 class _BatchLines:
@@ -165,9 +173,12 @@ class _BatchLines:
 
     def tell(self, number: int, row: BatchRow) -> None:
         """How a prompt stands, once it was its turn."""
+        from imagewright.schemas import say_judgement
+
         self._lines.close()
         if not self._silent:
-            emit(clean(f"{number + 1:03}  {row['status']:<9}  {row.get('path') or row.get('error', '')}"))
+            stands = say_judgement(row.get("accepted"), row.get("score")) if "path" in row else row["status"]
+            emit(clean(f"{number + 1:03}  {stands:<17}  {row.get('path') or row.get('error', '')}"))
 
 
 def plan(

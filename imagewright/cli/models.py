@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -31,11 +32,14 @@ def scan_models(
     """Name every model in the model folders, and add one flow for each checkpoint that no flow uses yet."""
     with engine(models) as opened:
         seen, added = opened.scan_models(add_flows=flows)
+        folders = [str(folder) for folder in opened.settings.model_roots]
     if as_json:
-        emit_json({"models": [vars(model) for model in seen], "flows": added})
+        emit_json({"models": [vars(model) for model in seen], "flows": added, "folders": folders})
         return
+    emit("\n".join(f"looked in {clean(folder)}{'' if Path(folder).is_dir() else ' (not there)'}" for folder in folders))
     rows = [(m.kind, m.name, m.family or m.holds, _size(m.bytes), m.problem or "ok") for m in seen]
-    emit(render(table(("folder", "model", "family", "size", "state"), rows, stretch=4)) if rows else "no models found")
+    nothing = "no models found; --models FOLDER or IMAGEWRIGHT_MODELS names another folder, laid out as ComfyUI's"
+    emit(render(table(("folder", "model", "family", "size", "state"), rows, stretch=4)) if rows else nothing)
     for flow in added:
         emit(f"added flow {flow}")
 

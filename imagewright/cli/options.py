@@ -18,7 +18,10 @@ from imagewright.errors import BadInput
 from imagewright.limits import MAX_TOKENS, SIDE_STEP
 
 JsonFlag = Annotated[bool, typer.Option("--json", help="Print JSON on standard output.")]
-QuietFlag = Annotated[bool, typer.Option("--quiet", "-q", help="No progress; print only the picture's path.")]
+QuietFlag = Annotated[
+    bool, typer.Option("--quiet", "-q", help="No progress; print the path, a tab, and how the picture was judged.")
+]
+StrictFlag = Annotated[bool, typer.Option("--strict", help="Exit with 5 where no picture was accepted.")]
 LlmOption = Annotated[
     str | None,
     typer.Option(metavar="MODEL", help="anthropic:NAME, openai:NAME, http://HOST/v1#NAME or paste; see docs/llm.md."),
@@ -104,7 +107,7 @@ def read_size(text: str | None) -> tuple[int | None, int | None]:
     found = re.fullmatch(r"\s*([0-9]{1,6})\s*(?:[xX×]\s*([0-9]{1,6})\s*)?", text)
     if not found:
         raise BadInput(
-            f"{text!r} is not a size", "give a side or WIDTHxHEIGHT in pixels, e.g. --size 64 or --size 96x64"
+            f"{text!r} is not a size", "give a side or WIDTHxHEIGHT in pixels, such as --size 1024 or --size 1024x768"
         )
     sides = (int(found[1]), int(found[2] or found[1]))
     if any(side % SIDE_STEP for side in sides):

@@ -38,6 +38,7 @@ def tell_run(result: RunResult) -> Labelled:
     rows += [row for number, a_round in enumerate(result.rounds, 1) for row in _round(number, a_round, result.flow)]
     rows += [("note", note) for note in result.notes]
     rows += [("cost", f"{_count(result.images, 'image')}, {result.seconds:.1f} s")]
+    rows += [("judged", Text(result.judgement, "green" if result.accepted else "yellow"))]
     rows += [("picture", Text(clean(result.path), "bold", no_wrap=True))]
     rows += [("trace", _path(result.trace))] if result.trace else []
     return render_labelled(rows)

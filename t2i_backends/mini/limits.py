@@ -60,6 +60,11 @@ def region_share(folders: Sequence[Path]) -> float | None:
     return next((w.region_share for w in worlds if w is not None and w.region_share is not None), None)
 
 
+def side_of(folders: Sequence[Path]) -> int | None:
+    """The side in pixels of all that the models in ``folders`` draw; None where none of them states one."""
+    return next((world.side for world in map(world_of, folders) if world is not None), None)
+
+
 def insist_on_size(folder: Path, width: int | None, height: int | None) -> None:
     """Refuse a size that the model in ``folder`` never learned; a side that is not asked for is right.
 
@@ -70,7 +75,7 @@ def insist_on_size(folder: Path, width: int | None, height: int | None) -> None:
     if world is not None and any(side not in (None, world.side) for side in (width, height)):
         raise BadInput(
             f"this model draws {world.side}x{world.side} pixels and nothing else",
-            "leave the size out, or choose a flow on a larger model (imagewright flows list)",
+            "leave the size out, or choose a flow on a larger model",
         )
 
 

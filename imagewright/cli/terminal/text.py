@@ -28,6 +28,8 @@ _PLAIN = str.maketrans(
         **{"│": "|", "·": "-", "×": "x", "✓": "+", "✗": "x", "…": "~", "→": ">"},
     }
 )
+_KEPT = "\ue000"
+"""Stands for a space that no line may end at."""
 _HIDDEN = re.compile(r"[^\x00-\x7e]")
 
 
@@ -67,9 +69,19 @@ def emit(text: str) -> None:
 
 
 def emit_prose(*paragraphs: str) -> None:
-    """Write lines of prose: wrapped between words in a terminal, and there alone."""
+    """Write lines of prose: wrapped between words in a terminal, and there alone; they keep their indent."""
     columns = prose(window(is_terminal(sys.stdout)))
-    emit("\n".join(line for text in paragraphs for line in wrap(clean(text), columns)))
+    lines: list[str] = []
+    for text in paragraphs:
+        indent = " " * (len(text) - len(text.lstrip(" ")))
+        room = columns and columns - len(indent)
+        lines += [f"{indent}{line}".replace(_KEPT, " ") for line in wrap(clean(text), room)]
+    emit("\n".join(lines))
+
+
+def keep_whole(path: str) -> str:
+    """``path`` for ``emit_prose``, which does not end a line at one of its spaces."""
+    return path.replace(" ", _KEPT)
 
 
 def emit_json(value: object, *, indent: int | None = 2) -> None:
