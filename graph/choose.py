@@ -77,14 +77,11 @@ def rank_flows(parts: Parts, request: DrawRequest, prompt: str, parsed: ParsedPr
 
 def why_no_size(parts: Parts, request: DrawRequest, flow: str) -> str:
     """Why ``flow`` draws nothing of the size that ``request`` names; empty where it does. A pasted size is a wish."""
-    if (
-        request.pasted
-        or not isinstance(parts.backend, KnowsSizes)
-        or (request.width is None and request.height is None)
-    ):
+    asked = (request.width, request.height)
+    if request.pasted or asked == (None, None) or not isinstance(parts.backend, KnowsSizes):
         return ""
     only = parts.backend.only_size(parts.catalogue.flow(flow))
-    if only is None or (request.width in (None, only[0]) and request.height in (None, only[1])):
+    if only is None or all(side in (None, there) for side, there in zip(asked, only, strict=True)):
         return ""
     model = parts.catalogue.flow(flow).card.base_model or flow
     return f"{model} draws {only[0]}x{only[1]} pixels and no other size"

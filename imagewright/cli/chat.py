@@ -46,9 +46,7 @@ def chat(
     thread: ThreadOption = "chat",
     out: Annotated[str | None, typer.Option(metavar="FOLDER", help="Where the pictures go.")] = None,
     seed: Annotated[str | None, typer.Option(metavar="N", help="The seed of every new picture.")] = None,
-    size: Annotated[
-        str | None, typer.Option(metavar="WxH", help="In pixels: 1024, or 1024x768; mini draws 128.")
-    ] = None,
+    size: Annotated[str | None, typer.Option(metavar="WxH", help="In pixels: 1024 or 1024x768; mini: 128.")] = None,
     flow: FlowOption = None,
     backend: BackendOption = None,
     categories: CategoriesOption = True,

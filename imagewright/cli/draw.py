@@ -46,9 +46,7 @@ def draw(
     prompt: Annotated[str | None, typer.Argument(metavar="PROMPT", help="What to draw; - is standard input.")] = None,
     out: Annotated[str | None, typer.Option(metavar="PATH", help="A .png file, or a folder for a new one.")] = None,
     seed: Annotated[str | None, typer.Option(metavar="N", help="The same seed draws the same picture.")] = None,
-    size: Annotated[
-        str | None, typer.Option(metavar="WxH", help="In pixels: 1024, or 1024x768; mini draws 128.")
-    ] = None,
+    size: Annotated[str | None, typer.Option(metavar="WxH", help="In pixels: 1024 or 1024x768; mini: 128.")] = None,
     flow: FlowOption = None,
     backend: BackendOption = None,
     categories: CategoriesOption = True,
