@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from imagewright.graph.replay import Replay
     from imagewright.memory.runs import RunRow
     from imagewright.model_folders import Download, ModelScan, NeededModel, OnFile
+    from imagewright.onward import Machine, Onward, Way
     from imagewright.retrieval.adding import Added, AlreadyThere, Refused
     from imagewright.retrieval.comfy.catalogue import Catalogue
     from imagewright.t2i_backends.bench.speed import Compared, SpeedOrder
@@ -31,15 +32,15 @@ if TYPE_CHECKING:
 
 __all__ = [
     "DEFAULT_BACKEND", "Added", "AlreadyThere", "BackendSpeed", "BatchRow", "Chat", "Compared", "Download",
-    "DrawnBatch", "Finding", "Imagewright", "ModelScan", "NeededModel", "OnEvent", "Refused", "Remote", "Replay",
-    "Reply", "RunRow", "SyncedNodes",
+    "DrawnBatch", "Finding", "Imagewright", "Machine", "ModelScan", "NeededModel", "OnEvent", "Refused", "Remote",
+    "Replay", "Reply", "RunRow", "SyncedNodes", "Way",
 ]  # fmt: skip
 _PLACES = {
     "Added": "retrieval.adding", "AlreadyThere": "retrieval.adding", "BatchRow": "batch", "Chat": "chat",
     "Compared": "t2i_backends.bench.speed",
     "Download": "model_folders", "DrawnBatch": "batch", "Finding": "doctor", "ModelScan": "model_folders",
     "NeededModel": "model_folders", "Refused": "retrieval.adding", "Remote": "t2i_backends.models.download",
-    "Replay": "graph.replay", "Reply": "chat", "RunRow": "memory.runs",
+    "Replay": "graph.replay", "Reply": "chat", "RunRow": "memory.runs", "Machine": "onward", "Way": "onward",
 }  # fmt: skip
 """Where the values lie whose modules are imported only when they are asked for."""
 
@@ -344,6 +345,13 @@ class Imagewright(Rooms):
         from imagewright.doctor import examine_home
 
         return tuple(examine_home(self.container, self.readiness))
+
+    @property
+    def onward(self) -> Onward:
+        """What this machine could draw with beyond the small model that ships."""
+        from imagewright.onward import Onward
+
+        return Onward(self.container)
 
     def bench_backend(
         self, checkpoint: str = "mini", *, size: int = 64, steps: int = 10, repeats: int = 7, levels: str = ""

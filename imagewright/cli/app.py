@@ -19,6 +19,7 @@ COMMANDS: Mapping[str, str] = {
     "doctor": "imagewright.cli.doctor:doctor",
     "draw": "imagewright.cli.draw:draw",
     "plan": "imagewright.cli.draw:plan",
+    "setup": "imagewright.cli.setup:setup",
     "flows": "imagewright.cli.flows:app",
     "models": "imagewright.cli.models:app",
     "bench": "imagewright.cli.bench:app",

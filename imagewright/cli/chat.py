@@ -28,6 +28,7 @@ from imagewright.cli.options import (
     read_whole,
 )
 from imagewright.cli.runs import engine
+from imagewright.cli.setup import OFFER, is_new_here
 from imagewright.cli.terminal.input import open_reader
 from imagewright.cli.terminal.preview import show
 from imagewright.cli.terminal.progress import ProgressLine
@@ -74,6 +75,8 @@ def chat(
         "polish": polish,
     }  # fmt: skip
     with engine(models, device) as opened:
+        if is_new_here(opened.settings):
+            emit_prose(OFFER)
         if flow is not None:
             opened.index.get(flow)
         code = Talk(opened, opened.chat("chat" if thread is None else thread, **options), preview=preview).run()

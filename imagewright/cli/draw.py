@@ -32,8 +32,9 @@ from imagewright.cli.options import (
     read_whole,
 )
 from imagewright.cli.runs import NOT_ACCEPTED, engine, follow, show_result
+from imagewright.cli.setup import OFFER, is_new_here
 from imagewright.cli.terminal.progress import ProgressLine
-from imagewright.cli.terminal.text import clean, emit, emit_json, render
+from imagewright.cli.terminal.text import clean, emit, emit_json, emit_prose, render
 from imagewright.errors import BadInput, CannotDraw
 from imagewright.limits import MAX_IMAGES, MAX_SEED
 
@@ -117,10 +118,13 @@ def _draw(
     request: DrawRequest, path: Path, models: list[Path] | None, device: str | None, *, as_json: bool, quiet: bool
 ) -> int:
     with parents_of(path), engine(models, device) as opened:
+        new = not (quiet or as_json) and is_new_here(opened.settings)
         if request.flow is not None:
             opened.index.get(request.flow)
         result = follow(lambda listen: opened.draw(request, on_event=listen), quiet=quiet)
     show_result(result, as_json=as_json, quiet=quiet)
+    if new:
+        emit_prose("", OFFER)
     return 0 if result.accepted else NOT_ACCEPTED
 
 

@@ -14,7 +14,7 @@ from imagewright.cli.terminal.text import clean, emit, emit_json, render, table
 from imagewright.errors import BadInput, Cancelled
 
 if TYPE_CHECKING:
-    from imagewright.api import Download, Remote
+    from imagewright.api import Download, Imagewright, Remote
 
 app = typer.Typer(help="Look into the model folders, and fetch what a flow needs.", no_args_is_help=True)
 
@@ -67,11 +67,16 @@ def pull_models(
 ) -> None:
     """Fetch the models that FLOW lacks: says size, licence and gate first, and asks; goes on after an interruption."""
     with engine(models) as opened:
-        fetched = [str(path) for path in opened.pull_models(flow, lambda asked: _agree(asked, yes), _show_bytes)]
+        fetched = fetch_models(opened, flow, yes)
     if as_json:
         emit_json({"flow": flow, "fetched": fetched})
     else:
         emit("\n".join(f"fetched {clean(path)}" for path in fetched) or f"{flow}: every model is here")
+
+
+def fetch_models(opened: Imagewright, flow: str, yes: bool) -> list[str]:
+    """The files that were fetched for ``flow``, once the person has agreed."""
+    return [str(path) for path in opened.pull_models(flow, lambda asked: _agree(asked, yes), _show_bytes)]
 
 
 def _agree(asked: Download, yes: bool) -> bool:
