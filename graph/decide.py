@@ -14,8 +14,9 @@ from pathlib import Path
 from imagewright.agents.conversation.edits import settle
 from imagewright.agents.conversation.kinds import assume, wants_picture
 from imagewright.errors import BadInput, CannotDraw
-from imagewright.graph import change, choose
+from imagewright.graph import change, choose, own_picture
 from imagewright.graph.budget import nothing_made, why_stop
+from imagewright.graph.fitting import fit_request, needs_boxes
 from imagewright.graph.parts import Parts
 from imagewright.graph.request import unpack_request
 from imagewright.graph.state import Attempt, State, Update, require
@@ -61,8 +62,9 @@ def read_request(state: State, parts: Parts) -> Update:
     if not wants_picture(intent):
         return {"intent": intent}
     settled = add_wishes(settle(intent, state.references), intent, state.preferences)
-    notes = (*notes, *(say_unread(settled.parsed) if intent.kind == "create" else ()))
-    return {"intent": intent, "settled": settled, "notes": notes}
+    fitted = fit_request(parts, state.request, settled)
+    notes = (*notes, *(say_unread(fitted.settled.parsed) if intent.kind == "create" else ()), *fitted.told)
+    return {"intent": intent, "settled": fitted.settled, "notes": notes}
 
 
 def say_unread(parsed: ParsedPrompt) -> tuple[str, ...]:
@@ -117,7 +119,8 @@ def weigh_flows(state: State, parts: Parts) -> Weighed:
     settled, categories = require(state.settled, "settled intent"), require(state.categories, "categories")
     generation = parts.catalogue.generation()
     found = choose.rank_flows(parts, state.request, settled.prompt, settled.parsed, categories)
-    if not found.able and (plain := change.without_wishes(state)) is not None:
+    if not found.able and (bare := change.without_wishes(state)) is not None:
+        plain = fit_request(parts, state.request, bare).settled
         found, settled = choose.rank_flows(parts, state.request, plain.prompt, plain.parsed, categories), plain
     request = state.request.model_copy(update={"prompt": settled.prompt})
     found, among, refusal = _choosable(parts, request, found, settled.parsed)
@@ -132,7 +135,7 @@ def _choosable(
 ) -> tuple[choose.Ranked, tuple[Candidate, ...], CannotDraw | None]:
     """The ranking narrowed to a named flow, the candidates to choose from, and why none of them draws."""
     try:
-        found = choose.narrow_to_named(parts, request, found, parsed)
+        found = own_picture.insist_on_start(parts, request, choose.narrow_to_named(parts, request, found, parsed))
     except CannotDraw as refusal:
         return found, (), refusal
     try:
@@ -181,13 +184,15 @@ def decide_layout(state: State, parts: Parts) -> Update:
     flow = parts.catalogue.flow(require(state.choice, "choice").flow)
     carried = change.carry_layout(state)
     planned = carried or parts.planner.plan(settled.prompt)
+    needed = needs_boxes(parts, flow, settled.prompt, planned.parsed)
     words = Written(prompt=settled.prompt)
-    if carried is None:
+    if carried is None or needed:
         words = choose.word_prompt(parts, settled.prompt, planned.parsed, flow)
-    layout = choose.governing(state.request, flow, planned.layout)
+    layout = choose.governing(state.request, flow, planned.layout, needed)
     first = Attempt(flow=flow.id, seed=change.first_seed(state), prompt=words.prompt, layout=layout)
     attempt, why = change.in_the_base(parts, state, first)
-    return {"planned": planned, "attempt": attempt, "notes": (*state.notes, *choose.additions(words), *why)}
+    attempt, started = own_picture.start_from(parts, state, attempt)
+    return {"planned": planned, "attempt": attempt, "notes": (*state.notes, *choose.additions(words), *why, *started)}
 
 
 # --- all of it, drawing nothing -------------------------------------------------------------
@@ -203,6 +208,7 @@ def plan_request(parts: Parts, request: DrawRequest, checkpoints: Path | None = 
         BadInput: the request cannot be carried out as it stands, or there is no flow of the name that it gives.
     """
     request, seed = unpack_request(request, lambda: 0)
+    own_picture.check_pictures(request)
     state = State(run="", request=request, seed=seed, out="", turns=_turns(request, checkpoints))
     for step in (remember_thread, read_request):
         state = state.model_copy(update=dict(step(state, parts)))

@@ -11,11 +11,10 @@ import json
 import sqlite3
 from collections.abc import Iterator
 
+from imagewright import needing
 from imagewright.database import transaction
 from imagewright.flow_format import shape_hash
-from imagewright.flow_tags import REGIONS
 from imagewright.needs import Need
-from imagewright.retrieval import needing
 from imagewright.schemas import Card, Flow
 
 STEP = """
@@ -59,7 +58,7 @@ def put(db: sqlite3.Connection, flow: Flow, graph_hash: str, shape: str, origin:
     need = store_need(db, needing.read_need(flow))
     row = db.execute("SELECT enabled FROM flow_facts WHERE id = ?", (flow.id,)).fetchone()
     card = flow.card
-    same = f"{shape} {REGIONS}" if REGIONS in card.tags else shape
+    same = f"{shape} {card.layout}" if card.layout == "regions" else shape
     kin = json.dumps([sorted(set(card.loras)), sorted(set(card.samplers))])
     db.execute(
         "INSERT OR REPLACE INTO flow_facts VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",

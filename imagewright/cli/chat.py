@@ -38,9 +38,12 @@ from imagewright.limits import MAX_IMAGES, MAX_SEED
 
 if TYPE_CHECKING:
     from imagewright.api import Chat, Imagewright, Reply
+    from imagewright.draw_request import ChatOptions
     from imagewright.schemas import RunResult
 
-_COMMANDS = "/undo /more /why /story /pictures /threads /thread NAME /name TITLE /prefs /quit"
+_MOST_VARIATIONS = 24
+_COMMANDS = """/variations 3                    three more with other seeds
+/undo /more /why /story /pictures /threads /thread NAME /name TITLE /prefs /quit"""
 
 
 def chat(
@@ -66,7 +69,7 @@ def chat(
 ) -> None:
     """Talk about pictures: each saying draws, changes, goes back or is answered. It goes on where it was left."""
     width, height = read_size(size)
-    options = {
+    options: ChatOptions = {
         "out": out, "seed": None if seed is None else read_whole("--seed", seed, MAX_SEED), "width": width,
         "height": height, "flow": flow, "backend": backend, "use_categories": categories, "use_layout": layout,
         "use_critic": critic,
@@ -91,7 +94,7 @@ class Talk:
         self._failed, self._keys = 0, ""
         self._commands: dict[str, Callable[[str], None]] = {
             "/help": lambda _: self._help(), "/undo": lambda _: self._say("undo"),
-            "/more": lambda _: self._say("one more"),
+            "/more": lambda _: self._say("one more"), "/variations": self._vary,
             "/why": lambda about: self._say(f"why {about}?" if about else "why?"), "/story": lambda _: self._story(),
             "/pictures": lambda _: self._pictures(), "/threads": lambda text: show_threads(opened, text),
             "/thread": self._switch, "/name": self._entitle, "/prefs": lambda _: self._say("what are my preferences?"),
@@ -180,6 +183,10 @@ class Talk:
 
     def _help(self) -> None:
         emit("\n".join(text for text in (HELP, _COMMANDS, self._keys) if text))
+
+    def _vary(self, count: str) -> None:
+        for _ in range(read_whole("/variations", count or "3", _MOST_VARIATIONS)):
+            self._say("one more")
 
     def _story(self) -> None:
         from imagewright.cli.story import tell_run
