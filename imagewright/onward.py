@@ -134,7 +134,7 @@ def _ways(container: Container, machine: Machine) -> Iterator[Way]:
     )
     yield from _on_disk(container)
     yield _fetching(machine)
-    yield from _backends()
+    yield from _backends(container)
     yield _language_model(container)
 
 
@@ -198,7 +198,7 @@ def _lack(there: int | None, needed: int, what: str) -> str:
     return f"; too little {what} here: {there / 1e9:.1f} of {needed / 1e9:.1f} GB"
 
 
-def _backends() -> Iterator[Way]:
+def _backends(container: Container) -> Iterator[Way]:
     """A way for each backend that is registered beside the one of this process."""
     from imagewright.container import DEFAULT_BACKEND
 
@@ -207,11 +207,11 @@ def _backends() -> Iterator[Way]:
             yield Way(
                 "comfyui",
                 "a ComfyUI server",
-                "whatever that server has",
+                "whatever models that server has",
                 "0 here",
                 "each model its own",
                 "as fast as the server",
-                'imagewright draw "…" --backend comfyui',
+                _comfy_words(container),
             )
         elif name != DEFAULT_BACKEND:
             yield Way(
@@ -223,6 +223,11 @@ def _backends() -> Iterator[Way]:
                 "as fast as the service; it may cost money",
                 f'imagewright draw "…" --backend {name}',
             )
+
+
+def _comfy_words(container: Container) -> str:
+    servers = ", ".join(server.name for server in container.settings.comfyui)
+    return f"it is set: {servers}" if servers else 'IMAGEWRIGHT_COMFYUI=http://127.0.0.1:8188 imagewright draw "…"'
 
 
 def _language_model(container: Container) -> Way:

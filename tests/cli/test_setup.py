@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from imagewright import registry
-from imagewright.api import Imagewright, Machine
+from imagewright.api import Imagewright, Machine, Way
 from imagewright.cli.setup import OFFER, is_new_here
 from imagewright.errors import BadInput
 from imagewright.settings import load_settings
@@ -37,17 +37,20 @@ def test_in_a_pipe_the_ways_are_told_and_nothing_is_asked(typed: Any, capfd: pyt
     assert [part for part in told if part not in out] == []
     value = json.loads(typed(capfd)("setup", "--json")[1])
     assert set(value["machine"]) == {"processor", "gpu", "gpu_memory", "memory", "disk"}
-    assert [way["name"] for way in value["ways"]] == ["mini", "fetch", "language-model"]
+    assert [way["name"] for way in value["ways"]] == ["mini", "fetch", "comfyui", "language-model"]
 
 
 def test_a_backend_is_offered_once_it_is_registered(monkeypatch: pytest.MonkeyPatch) -> None:
-    with_more = {**registry.BUILT_IN["backends"], "comfyui": "nowhere:Comfy", "painter": "nowhere:Painter"}
-    before = {way.name for way in Imagewright().onward.list(LARGE)}
-    monkeypatch.setattr(registry, "BUILT_IN", {**registry.BUILT_IN, "backends": with_more})
-    ways = {way.name: way for way in Imagewright().onward.list(LARGE)}
-    assert "service" not in before
-    assert ways["comfyui"].how.endswith("--backend comfyui")
-    assert "painter" in ways["service"].title
+    alone = {"diffusers": registry.BUILT_IN["backends"]["diffusers"]}
+
+    def ways(backends: dict[str, str]) -> dict[str, Way]:
+        monkeypatch.setattr(registry, "BUILT_IN", {**registry.BUILT_IN, "backends": backends})
+        return {way.name: way for way in Imagewright().onward.list(LARGE)}
+
+    assert set(ways(alone)) == {"mini", "fetch", "language-model"}
+    more = ways({**alone, "comfyui": "nowhere:Comfy", "painter": "nowhere:Painter"})
+    assert "IMAGEWRIGHT_COMFYUI" in more["comfyui"].how
+    assert "painter" in more["service"].title
 
 
 def test_what_a_small_machine_lacks_is_said() -> None:
