@@ -35,8 +35,8 @@ class Step:
     never: tuple[str, ...] = ()
     sayings: tuple[str, ...] = ()
     """What is typed into it, a line each."""
-    draws: bool = False
-    """Whether it takes longer than a few seconds, once the home is there."""
+    light: bool = False
+    """Whether it needs neither the index nor what was done before."""
 
 
 @dataclass(frozen=True)
@@ -49,20 +49,20 @@ class Seen:
 
 
 STEPS: Sequence[Step] = (
-    Step("imagewright", tells=("imagewright draw", "imagewright chat", "imagewright setup")),
-    Step("imagewright --help", tells=("Exit codes", "setup")),
-    Step("imagewright setup", tells=("stay with mini", "SD 1.5", "4.3 GB", "CreativeML"), sayings=("1",)),
-    Step('imagewright draw "a blue house on a white background"', tells=("picture", ".png", "judged"), draws=True),
-    Step('imagewright draw "a house" -q', tells=(".png", "accepted"), never=("run 2",), draws=True),
-    Step('imagewright draw "two cups" --strict -q', code=-1, tells=("accepted",), draws=True),
+    Step("imagewright", tells=("imagewright draw", "imagewright chat", "imagewright setup"), light=True),
+    Step("imagewright --help", tells=("Exit codes", "setup"), light=True),
+    Step("imagewright setup", tells=("stay with mini", "SD 1.5", "4.3 GB", "CreativeML"), sayings=("1",), light=True),
+    Step('imagewright draw "a blue house on a white background"', tells=("picture", ".png", "judged")),
+    Step('imagewright draw "a house" -q', tells=(".png", "accepted"), never=("run 2",)),
+    Step('imagewright draw "two cups" --strict -q', code=-1, tells=("accepted",)),
     Step('imagewright draw "an astronaut riding a horse"', code=3, tells=("astronaut",)),
     Step('imagewright draw "a blue house" --size 512', code=2, tells=("128x128", "leave the size out")),
-    Step("imagewright draw a red house", code=2, tells=("put the whole prompt in quotes",)),
-    Step("imagewright draw", code=2, tells=("PROMPT",)),
-    Step('imagewright paint "a fox"', code=2, tells=("No such command",)),
+    Step("imagewright draw a red house", code=2, tells=("put the whole prompt in quotes",), light=True),
+    Step("imagewright draw", code=2, tells=("PROMPT",), light=True),
+    Step('imagewright paint "a fox"', code=2, tells=("No such command",), light=True),
     Step('imagewright draw "a red heart" --backend midjourney', code=2, tells=("known:", "diffusers")),
     Step('imagewright plan "a fox and an owl sharing an umbrella, watercolour"', tells=("caption", "flux")),
-    Step("imagewright flows", code=2, tells=("list", "check")),
+    Step("imagewright flows", code=2, tells=("list", "check"), light=True),
     Step("imagewright flows list", tells=("mini-layout", "sd15-base")),
     Step("imagewright flows show mini-layout", tells=("Apache-2.0",)),
     Step("imagewright flows check sd15-base", tells=("v1-5-pruned-emaonly.safetensors",)),
@@ -70,9 +70,9 @@ STEPS: Sequence[Step] = (
     Step("imagewright models list", tells=("missing", "checkpoints/")),
     Step("imagewright doctor", tells=("flows that run here", "data folder")),
     Step("imagewright runs list", tells=("delivered", "accepted"), never=("failed", "astronaut")),
-    Step("imagewright runs show nothing", code=2, tells=("no run",)),
+    Step("imagewright runs show nothing", code=2, tells=("no run",), light=True),
     Step("imagewright why", tells=("seed",)),
-    Step("imagewright threads list", tells=("no threads yet",)),
+    Step("imagewright threads list", tells=("no threads yet",), light=True),
     Step(
         "imagewright chat",
         tells=("picture 1: ", "chat-01.png", "picture 2: ", "chat-02.png", "back to picture 1", "say what to draw"),
@@ -81,12 +81,11 @@ STEPS: Sequence[Step] = (
             "what can you draw?", "a green tree on a white background", "make it red", "undo", "why this flow?",
             "an astronaut riding a horse", "/pictures", "/help", "/dance", "thumbs up", "/quit",
         ),
-        draws=True,
     ),
     Step("imagewright threads show chat", tells=("make it red", "chat-02.png")),
-    Step("imagewright prefs list", tells=("no wishes yet",)),
-    Step("imagewright config path", tells=("config.toml",)),
-    Step("imagewright --version", tells=("imagewright 0",)),
+    Step("imagewright prefs list", tells=("no wishes yet",), light=True),
+    Step("imagewright config path", tells=("config.toml",), light=True),
+    Step("imagewright --version", tells=("imagewright 0",), light=True),
 )  # fmt: skip
 NEVER = ("bug of ours", "Traceback", "\x1b", "None", "the budget of 4", "your limit of 4")
 """What nobody may be told in this hour."""

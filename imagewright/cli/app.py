@@ -35,12 +35,12 @@ COMMANDS: Mapping[str, str] = {
 }
 """Each command as it is typed, and where it lies: a function, or a ``typer.Typer`` with commands of its own."""
 
-_GREETING = """Say what you want to see: imagewright chooses what draws it best, draws it, looks
-at the picture and repairs it.
+_GREETING = """Say what you want to see: imagewright chooses what draws it best, draws it,
+looks at the picture and repairs it.
 
   imagewright draw "a blue house"   draws it, and tells how it came about
   imagewright chat                  say what to draw, then what to change
-  imagewright setup                 what this machine can do, and what more there is
+  imagewright setup                 what more this machine could draw with
 
 imagewright --help lists every command."""
 """What somebody sees who types nothing else; the third command is where the ways onward are."""
