@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, NamedTuple
 
 import typer
 
+from imagewright.cli.chat import tell_turn
 from imagewright.cli.options import (
     BackendOption,
     CategoriesOption,
@@ -168,7 +169,11 @@ def _draw(request: DrawRequest, out: str | None, place: Place) -> int:
         if request.flow is not None:
             opened.index.get(request.flow)
         result = follow(lambda listen: opened.draw(request, on_event=listen), quiet=place.quiet)
-    show_result(result, as_json=place.as_json, quiet=place.quiet)
+        turns = opened.threads.turns(request.thread.strip()) if request.thread else ()
+    if turns and not (place.quiet or place.as_json):
+        tell_turn(result, next(turn.picture for turn in turns if turn.run == result.run))
+    else:
+        show_result(result, as_json=place.as_json, quiet=place.quiet)
     if new:
         emit_prose("", OFFER)
     if place.opens:
