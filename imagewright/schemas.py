@@ -403,3 +403,31 @@ class RunResult(Value):
         buffer = io.BytesIO()
         found.save(buffer, "PNG")
         return buffer.getvalue()
+
+    @property
+    def verdict(self) -> Verdict | None:
+        """What the critic said of the delivered picture; None where nothing of it was checked."""
+        judged = [made.verdict for made in self.rounds if made.image == self.image and made.verdict is not None]
+        return judged[-1] if judged and any(check.counts for check in judged[-1].checks) else None
+
+    @property
+    def accepted(self) -> bool | None:
+        """Whether the critic accepted the delivered picture; None where it was not judged."""
+        return self.verdict.accepted if self.verdict else None
+
+    @property
+    def score(self) -> float | None:
+        """The delivered picture's score, from 0 to 1; None where it was not judged."""
+        return self.verdict.score if self.verdict else None
+
+    @property
+    def judgement(self) -> str:
+        """Acceptance and score in words: ``accepted 0.97``, ``not accepted 0.62`` or ``not judged``."""
+        return say_judgement(self.accepted, self.score)
+
+
+def say_judgement(accepted: bool | None, score: float | None) -> str:
+    """How a picture was judged, in words."""
+    if accepted is None or score is None:
+        return "not judged"
+    return f"{'accepted' if accepted else 'not accepted'} {score:.2f}"
