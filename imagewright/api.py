@@ -25,7 +25,9 @@ if TYPE_CHECKING:
     from imagewright.chat import Chat, Reply
     from imagewright.doctor import Finding
     from imagewright.graph.replay import Replay
+    from imagewright.memory.runs import RunRow
     from imagewright.model_folders import Download, ModelScan, NeededModel, OnFile
+    from imagewright.onward import Machine, Onward, Way
     from imagewright.retrieval.adding import Added, AlreadyThere, Refused
     from imagewright.retrieval.evidence_stream import Imported
     from imagewright.retrieval.listing import FlowPage, ListedFlow
@@ -34,8 +36,8 @@ if TYPE_CHECKING:
 
 __all__ = [
     "DEFAULT_BACKEND", "Added", "AlreadyThere", "BackendSpeed", "BatchRow", "Chat", "Compared", "Download",
-    "DrawnBatch", "Finding", "FlowPage", "Imagewright", "Imported", "ListedFlow", "ModelScan", "NeededModel",
-    "OnEvent", "Refused", "Remote", "Replay", "Reply", "SyncedNodes",
+    "DrawnBatch", "Finding", "FlowPage", "Imagewright", "Imported", "ListedFlow", "Machine", "ModelScan", "NeededModel",
+    "OnEvent", "Refused", "Remote", "Replay", "Reply", "RunRow", "SyncedNodes", "Way",
 ]  # fmt: skip
 _PLACES = {
     "Added": "retrieval.adding", "AlreadyThere": "retrieval.adding", "BatchRow": "batch", "Chat": "chat",
@@ -43,7 +45,7 @@ _PLACES = {
     "Download": "model_folders", "DrawnBatch": "batch", "Finding": "doctor", "FlowPage": "retrieval.listing",
     "Imported": "retrieval.evidence_stream", "ListedFlow": "retrieval.listing", "ModelScan": "model_folders",
     "NeededModel": "model_folders", "Refused": "retrieval.adding", "Remote": "t2i_backends.models.download",
-    "Replay": "graph.replay", "Reply": "chat",
+    "Replay": "graph.replay", "Reply": "chat", "RunRow": "memory.runs", "Machine": "onward", "Way": "onward",
 }  # fmt: skip
 """Where the values lie whose modules are imported only when they are asked for."""
 
@@ -276,6 +278,13 @@ class Imagewright(FlowCalls, Keeping):
         from imagewright.doctor import examine_home
 
         return tuple(examine_home(self.container, self.readiness))
+
+    @property
+    def onward(self) -> Onward:
+        """What this machine could draw with beyond the small model that ships."""
+        from imagewright.onward import Onward
+
+        return Onward(self.container)
 
     def bench_backend(
         self, checkpoint: str = "mini", *, size: int = 64, steps: int = 10, repeats: int = 7, levels: str = ""

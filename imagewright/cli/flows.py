@@ -12,12 +12,10 @@ import typer
 from imagewright.cli.card_edit import edit_flow
 from imagewright.cli.options import FlowArgument, JsonFlag, ModelsOption, read_prompt
 from imagewright.cli.runs import engine
-from imagewright.cli.terminal.text import clean, emit, emit_json, render, render_labelled, table
+from imagewright.cli.terminal.text import Labelled, Table, clean, emit, emit_json, render, render_labelled, table
 from imagewright.errors import BadInput
 
 if TYPE_CHECKING:
-    from rich.console import RenderableType
-
     from imagewright.api import Added, FlowPage, Imagewright, ListedFlow, Refused
     from imagewright.schemas import Flow, Readiness, SlotBinding
 
@@ -69,7 +67,7 @@ def _describe(opened: Imagewright, listed: ListedFlow) -> dict[str, Any]:
     return {**found, "model": listed.flow.card.base_model, "enabled": listed.enabled}
 
 
-def _table(flows: Sequence[ListedFlow]) -> RenderableType:
+def _table(flows: Sequence[ListedFlow]) -> Table:
     rows = [
         (
             flow.id,
@@ -94,7 +92,7 @@ def show_flow(flow: FlowArgument, models: ModelsOption = None, as_json: JsonFlag
         emit(render(_details(found, readiness)))
 
 
-def _details(flow: Flow, readiness: Readiness) -> RenderableType:
+def _details(flow: Flow, readiness: Readiness) -> Labelled:
     card = flow.card
     rows = {
         "flow": flow.id,

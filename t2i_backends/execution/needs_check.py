@@ -34,7 +34,7 @@ _MOST_FOLDERS = 20_000
 _ROOM_SECONDS = 1.0
 _STEP = 256_000_000
 """Free memory that moves by less than this many bytes asks no question anew."""
-_ELSEWHERE = "run this flow on a ComfyUI server"
+_ELSEWHERE = "run this flow in ComfyUI"
 Stamp = tuple[object, ...]
 
 
