@@ -11,34 +11,36 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, cast, get_args
 
+from imagewright.comfy_rooms import ComfyRooms, SyncedNodes
 from imagewright.container import DEFAULT_BACKEND
 from imagewright.errors import BadInput
-from imagewright.rooms import Rooms
 from imagewright.run_work import OnEvent, begin_work, ignore_event, reopen_work
 from imagewright.schemas import DrawRequest, Flow, Plan, Readiness, RunResult
 
 if TYPE_CHECKING:
     from imagewright.batch import BatchRow, DrawnBatch
     from imagewright.chat import Chat, Reply
+    from imagewright.comfy_import import Imported
     from imagewright.doctor import Finding
     from imagewright.graph.replay import Replay
     from imagewright.model_folders import Download, ModelScan, NeededModel, OnFile
     from imagewright.retrieval.adding import Added, AlreadyThere, Refused
-    from imagewright.retrieval.comfy.catalogue import Catalogue
     from imagewright.t2i_backends.bench.speed import Compared, SpeedOrder
+    from imagewright.t2i_backends.comfyui.bench import ServerSpeed
     from imagewright.t2i_backends.models.download import Remote
 
 __all__ = [
     "DEFAULT_BACKEND", "Added", "AlreadyThere", "BackendSpeed", "BatchRow", "Chat", "Compared", "Download",
-    "DrawnBatch", "Finding", "Imagewright", "ModelScan", "NeededModel", "OnEvent", "Refused", "Remote", "Replay",
-    "Reply", "SyncedNodes",
+    "DrawnBatch", "Finding", "Imagewright", "Imported", "ModelScan", "NeededModel", "OnEvent", "Refused", "Remote",
+    "Replay", "Reply", "ServerSpeed", "SyncedNodes",
 ]  # fmt: skip
 _PLACES = {
     "Added": "retrieval.adding", "AlreadyThere": "retrieval.adding", "BatchRow": "batch", "Chat": "chat",
     "Compared": "t2i_backends.bench.speed",
     "Download": "model_folders", "DrawnBatch": "batch", "Finding": "doctor", "ModelScan": "model_folders",
     "NeededModel": "model_folders", "Refused": "retrieval.adding", "Remote": "t2i_backends.models.download",
-    "Replay": "graph.replay", "Reply": "chat",
+    "Replay": "graph.replay", "Reply": "chat", "Imported": "comfy_import",
+    "ServerSpeed": "t2i_backends.comfyui.bench",
 }  # fmt: skip
 """Where the values lie whose modules are imported only when they are asked for."""
 
@@ -51,16 +53,6 @@ def __getattr__(name: str) -> object:
     raise AttributeError(f"module 'imagewright.api' has no attribute {name!r}")
 
 
-class SyncedNodes(NamedTuple):
-    """What was learnt from a ComfyUI server."""
-
-    nodes: Catalogue
-    new: tuple[str, ...]
-    """The classes that the shipped list lacks, sorted."""
-    path: Path
-    """The file that keeps them."""
-
-
 class BackendSpeed(NamedTuple):
     """Our denoising loop beside the stock pipeline on one machine."""
 
@@ -69,7 +61,7 @@ class BackendSpeed(NamedTuple):
     levels: tuple[Compared, ...]
 
 
-class Imagewright(Rooms):
+class Imagewright(ComfyRooms):
     """Finds the workflow that serves a prompt best, and runs it.
 
     >>> from imagewright import Imagewright
@@ -278,35 +270,6 @@ class Imagewright(Rooms):
         from imagewright.retrieval.card_edit import read_card
 
         return read_card(Path(path))
-
-    def node_catalogue(self, comfyui: str | None = None) -> Catalogue:
-        """What is known of ComfyUI's nodes: of the server ``comfyui``, else of the last synced one, over the shipped.
-
-        Raises:
-            BadInput: the server does not answer.
-        """
-        from imagewright.retrieval.comfy.catalogue import catalogue_of
-
-        kept = catalogue_of(self.settings.data_dir)
-        if comfyui is None:
-            return kept
-        from imagewright.retrieval.comfy.sync import fetch_object_info
-
-        return fetch_object_info(comfyui).over(kept)
-
-    def sync_nodes(self, comfyui: str) -> SyncedNodes:
-        """Keep the nodes of the server ``comfyui`` for later conversions.
-
-        Raises:
-            BadInput: the server does not answer, or the folder cannot be written; what was kept before stays.
-        """
-        from imagewright.memory.artifacts import write_whole
-        from imagewright.retrieval.comfy.catalogue import SYNCED, load_catalogue
-        from imagewright.retrieval.comfy.sync import fetch_object_info
-
-        nodes, path = fetch_object_info(comfyui), self.settings.data_dir / SYNCED
-        write_whole(path, nodes.to_bytes())
-        return SyncedNodes(nodes, tuple(sorted(set(nodes) - set(load_catalogue()))), path)
 
     # --- models and this machine ------------------------------------------------------------
 

@@ -7,7 +7,7 @@ import shlex
 import subprocess
 import sys
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -134,13 +134,21 @@ def check_flows(
     with engine(models) as opened:
         flows = [opened.index.get(name) for name in flow] if flow else list(opened.index.list())
         readiness = opened.readiness()
+        servers = {each.id: opened.check_servers(each) for each in flows}
     if as_json:
-        found = [{**_brief(each, readiness[each.id]), "problems": _problems(readiness[each.id])} for each in flows]
-        emit_json({"flows": found})
+        emit_json({"flows": [_checked(each, readiness[each.id], servers[each.id]) for each in flows]})
         return
     for each in flows:
         lines = [f"  {clean(problem.remedy)}" for problem in readiness[each.id].problems]
-        emit("\n".join([f"{each.id}: {'missing' if lines else 'runs here'}", *lines]))
+        able = [name for name, ready in servers[each.id].items() if ready.runnable]
+        where = f"runs on {', '.join(able)}" if able else "runs here"
+        emit("\n".join([f"{each.id}: {'missing' if lines else where}", *lines]))
+
+
+def _checked(flow: Flow, readiness: Readiness, servers: Mapping[str, Readiness]) -> dict[str, Any]:
+    """What a flow lacks, and where servers are named what it lacks on each."""
+    found = {**_brief(flow, readiness), "problems": _problems(readiness)}
+    return {**found, "servers": {name: _problems(ready) for name, ready in servers.items()}} if servers else found
 
 
 def _brief(flow: Flow, readiness: Readiness) -> dict[str, Any]:

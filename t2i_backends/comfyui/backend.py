@@ -13,7 +13,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, suppress
 from dataclasses import replace
 
-from imagewright.comfy_settings import DEFAULT_NAME, DEFAULT_URL, server_at
+from imagewright.comfy_settings import find_servers
 from imagewright.errors import BadInput, Cancelled, CannotDraw, ImagewrightError
 from imagewright.flow_format import bind
 from imagewright.keys import read_keys
@@ -48,7 +48,7 @@ def open_comfyui(settings: Settings) -> ComfyBackend:
     Raises:
         BadInput: the keys' file cannot be used.
     """
-    named = settings.comfyui or (server_at(DEFAULT_URL, DEFAULT_NAME),)
+    named = find_servers(settings.comfyui)
     keys = read_keys(settings.keys_file) if settings.keys_file else {}
     store = FactStore(settings.database)
     servers = [Server(Client(each, keys), store) for each in named]
