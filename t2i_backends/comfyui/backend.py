@@ -29,6 +29,7 @@ from imagewright.t2i_backends.comfyui.facts import FactStore
 from imagewright.t2i_backends.comfyui.faults import ServerFault, explain_failure, explain_partly
 from imagewright.t2i_backends.comfyui.follow import PATIENCE, Following, Lost
 from imagewright.t2i_backends.comfyui.job_log import JobLog, SentJob
+from imagewright.t2i_backends.comfyui.lacks import folder_of
 from imagewright.t2i_backends.comfyui.prepare import Prepared, prepare
 from imagewright.t2i_backends.comfyui.results import fetch_pictures
 from imagewright.t2i_backends.comfyui.servers import Pool, Server
@@ -146,7 +147,8 @@ class _Drawing:
     def __init__(self, backend: ComfyBackend, job: Job, on_step: OnStep, is_cancelled: IsCancelled) -> None:
         self.backend, self.job, self.on_step, self.is_cancelled = backend, job, on_step, is_cancelled
         self.jobs, self.pool = backend.jobs, backend.pool
-        self.models = frozenset(value for _, value in read_need(job.flow).files)
+        values = read_need(job.flow).values
+        self.models = frozenset(each.value for each in values if each.drawn and folder_of(each))
         self.failed: list[str] = []
         """The servers that failed with this job."""
         self.notes: list[str] = []

@@ -116,8 +116,8 @@ def connect(settings: Callable[..., Settings]) -> Iterator[Callable[..., ComfyBa
     """A backend over servers that waits for nothing long."""
     made: list[ComfyBackend] = []
 
-    def open_one(*servers: Any, **fields: Any) -> ComfyBackend:
-        backend = open_comfyui(settings(*servers, **fields))
+    def open_one(*servers: Any, home: Path | None = None, **fields: Any) -> ComfyBackend:
+        backend = open_comfyui(settings(*servers, home=home, **fields))
         backend.patience = IMPATIENT
         made.append(backend)
         return backend
