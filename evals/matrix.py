@@ -15,7 +15,6 @@ from pathlib import Path
 from imagewright import registry
 from imagewright.agents.layout.rules import RulesLayoutPlanner
 from imagewright.errors import BadInput
-from imagewright.flow_tags import REGIONS
 from imagewright.graph.repairs.ladder import region
 from imagewright.memory.artifacts import write_whole
 from imagewright.retrieval.evidence import EvidenceFile
@@ -34,7 +33,7 @@ _SEEDS = 4
 
 def layout_for(flow: Flow, prompt: str) -> tuple[Region, ...]:
     """The regions of the rules' layout for a flow that is run with one; none for any other."""
-    if REGIONS not in flow.card.tags:
+    if flow.card.layout != "regions":
         return ()
     return tuple(region(box) for box in RulesLayoutPlanner().plan(prompt).layout.boxes)
 

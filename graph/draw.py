@@ -9,15 +9,16 @@ from imagewright.agents.critic.repairs.base import KnownRepair
 from imagewright.agents.critic.repairs.close_up import CloseUp
 from imagewright.errors import Cancelled
 from imagewright.flow_format import graph_hash
-from imagewright.graph import choose
+from imagewright.graph import choose, own_picture
 from imagewright.graph.budget import seconds_left
 from imagewright.graph.parts import Parts
 from imagewright.graph.repairs import close_up
 from imagewright.graph.repairs.ladder import region
 from imagewright.graph.state import Attempt, State
 from imagewright.memory.artifacts import Made, content_key
-from imagewright.ports import Drawn, Job, OnStep, Redraw
+from imagewright.ports import Drawn, Job, OnStep
 from imagewright.schemas import DrawRequest, Flow, Layout, Region, Repair
+from imagewright.starvation import starvation_errors
 
 Stop = Callable[[], bool]
 
@@ -54,6 +55,7 @@ def make(parts: Parts, state: State, attempt: Attempt, on_step: OnStep) -> tuple
     Raises:
         Cancelled: the person stopped the run.
         OutOfTime: the run's seconds ended before the picture was done.
+        MachineTrouble: memory or file handles ran out.
     """
     flow = parts.catalogue.flow(close_up.flow_of(attempt.flow, attempt.repair))
     backend = choose.name_backend(parts, state.candidates, flow.id)
@@ -62,14 +64,17 @@ def make(parts: Parts, state: State, attempt: Attempt, on_step: OnStep) -> tuple
         return key, before
     deadline = parts.clock() + seconds_left(state)
     try:
-        drawn = draw_attempt(parts, state, attempt, flow, on_step, _stop(parts, deadline), (key, backend))
+        with starvation_errors():
+            drawn = draw_attempt(parts, state, attempt, flow, on_step, _stop(parts, deadline), (key, backend))
     except Cancelled:
         if parts.stop.is_set() or state.request.max_seconds is None:
             raise
         raise OutOfTime from None
     image, more = parts.store.put_image(drawn.image), tuple(parts.store.put_image(other) for other in drawn.more)
     others = {"batch pictures": " ".join((image, *more))} if more else {}
-    made = Made(image=image, seconds=drawn.seconds, facts={**drawn.facts, **others}, more=more, graph=drawn.graph)
+    made = Made(
+        image=image, seconds=drawn.seconds, facts={**drawn.facts, **others}, more=more, graph=drawn.graph, run=state.run
+    )
     parts.store.put_made(key, made)
     return key, made
 
@@ -109,7 +114,7 @@ def job_of(parts: Parts, state: State, attempt: Attempt, flow: Flow) -> Job:
     layout = attempt.layout
     regions = redrawn(attempt)
     width, height = _size(parts, state.request, flow)
-    base = Redraw(parts.store.open(attempt.base), regions) if attempt.base and regions else None
+    base = own_picture.redraw_of(parts, state.request, attempt.base, regions) if attempt.base and regions else None
     return Job(
         flow=flow,
         prompt=attempt.prompt,
@@ -117,6 +122,8 @@ def job_of(parts: Parts, state: State, attempt: Attempt, flow: Flow) -> Job:
         seed=attempt.seed,
         width=width,
         height=height,
+        steps=state.request.steps,
+        guidance=state.request.guidance,
         regions=tuple(region(box) for box in layout.boxes) if layout else (),
         redraw=base,
     )

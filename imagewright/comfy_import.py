@@ -32,7 +32,7 @@ MOST_WORKFLOWS = 2000
 _LISTED = untrusted.Bounds(bytes=20_000_000, remedy="ask the server again")
 
 
-class Imported(NamedTuple):
+class ImportedWorkflow(NamedTuple):
     """One workflow of a server."""
 
     server: str
@@ -43,7 +43,7 @@ class Imported(NamedTuple):
     """Whether that server can run it; None for one that was refused."""
 
 
-def import_workflows(container: Container, url: str | None) -> Iterator[Imported]:
+def import_workflows(container: Container, url: str | None) -> Iterator[ImportedWorkflow]:
     """Bring in the workflows of the server at ``url``, or called so; of all named ones for None. Twice adds nothing.
 
     Raises:
@@ -64,14 +64,16 @@ def import_workflows(container: Container, url: str | None) -> Iterator[Imported
         )
 
 
-def _import_from(container: Container, client: Client, nodes: Catalogue, abilities: Abilities) -> Iterator[Imported]:
+def _import_from(
+    container: Container, client: Client, nodes: Catalogue, abilities: Abilities
+) -> Iterator[ImportedWorkflow]:
     with tempfile.TemporaryDirectory() as folder:
         files = dict(_saved(client, Path(folder)))
         files |= dict(_templates(client, Path(folder), nodes, abilities))
         for told in add_files(container.index, list(files), nodes):
             name = files[told.path]
             ready = None if isinstance(told, Refused) else abilities.check(told.flow)
-            yield Imported(client.name, name, replace(told, path=Path(name)), ready)
+            yield ImportedWorkflow(client.name, name, replace(told, path=Path(name)), ready)
 
 
 # --- what is there --------------------------------------------------------------------------

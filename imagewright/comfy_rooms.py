@@ -1,34 +1,22 @@
-"""What an engine does with ComfyUI servers: their nodes, their workflows, what each lacks, and how fast they are."""
+"""What an engine does with ComfyUI servers: it brings in workflows, says what each lacks, and times them."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from imagewright.rooms import Rooms
 from imagewright.schemas import Flow, Readiness
 
 if TYPE_CHECKING:
-    from imagewright.comfy_import import Imported
-    from imagewright.retrieval.comfy.catalogue import Catalogue
+    from imagewright.comfy_import import ImportedWorkflow
     from imagewright.t2i_backends.comfyui.bench import ServerSpeed
-
-
-class SyncedNodes(NamedTuple):
-    """What was learnt from a ComfyUI server."""
-
-    nodes: Catalogue
-    new: tuple[str, ...]
-    """The classes that the shipped list lacks, sorted."""
-    path: Path
-    """The file that keeps them."""
 
 
 class ComfyRooms(Rooms):
     """The part of ``Imagewright`` that knows servers."""
 
-    def import_comfyui(self, server: str | None = None) -> Iterator[Imported]:
+    def import_comfyui(self, server: str | None = None) -> Iterator[ImportedWorkflow]:
         """Bring in the workflows saved on a ComfyUI server, and those of its templates that it can run.
 
         ``server`` is an address or a name of the settings; all named ones for None. Called again it adds only what is
@@ -41,35 +29,6 @@ class ComfyRooms(Rooms):
         from imagewright.comfy_import import import_workflows
 
         yield from import_workflows(self.container, server)
-
-    def node_catalogue(self, comfyui: str | None = None) -> Catalogue:
-        """What is known of ComfyUI's nodes: of the server ``comfyui``, else of the last synced one, over the shipped.
-
-        Raises:
-            BadInput: the server does not answer.
-        """
-        from imagewright.retrieval.comfy.catalogue import catalogue_of
-
-        kept = catalogue_of(self.settings.data_dir)
-        if comfyui is None:
-            return kept
-        from imagewright.retrieval.comfy.sync import fetch_object_info
-
-        return fetch_object_info(comfyui).over(kept)
-
-    def sync_nodes(self, comfyui: str) -> SyncedNodes:
-        """Keep the nodes of the server ``comfyui`` for later conversions.
-
-        Raises:
-            BadInput: the server does not answer, or the folder cannot be written; what was kept before stays.
-        """
-        from imagewright.memory.artifacts import write_whole
-        from imagewright.retrieval.comfy.catalogue import SYNCED, load_catalogue
-        from imagewright.retrieval.comfy.sync import fetch_object_info
-
-        nodes, path = fetch_object_info(comfyui), self.settings.data_dir / SYNCED
-        write_whole(path, nodes.to_bytes())
-        return SyncedNodes(nodes, tuple(sorted(set(nodes) - set(load_catalogue()))), path)
 
     def check_servers(self, flow: Flow) -> Mapping[str, Readiness]:
         """What each server of the settings lacks for ``flow``, by its name; nothing where none is named."""

@@ -6,6 +6,7 @@ Nothing is opened or imported before it is needed: making a ``Container`` costs 
 
 from __future__ import annotations
 
+import copy
 import threading
 from functools import cached_property
 from typing import TYPE_CHECKING, cast
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
     from imagewright.memory.runs import RunLog
     from imagewright.memory.threads import Threads
     from imagewright.ports import Backend, Critic
-    from imagewright.retrieval.embed import MiniLMEmbedder
+    from imagewright.retrieval.embed import EnglishWords, MiniLMEmbedder
     from imagewright.retrieval.index import FlowIndex
 
 DEFAULT_BACKEND = "diffusers"
@@ -38,6 +39,15 @@ class Container:
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
         self._backends: dict[str, Backend] = {}
+        self._making = threading.Lock()
+
+    def for_client(self, name: str) -> Container:
+        """The same objects for one of several people who share them: what ``name`` wishes is kept apart."""
+        from imagewright.memory.preferences import Preferences
+
+        theirs = copy.copy(self)
+        theirs.__dict__["preferences"] = Preferences(self.settings.data_dir / "clients" / name / "store.sqlite")
+        return theirs
 
     def close(self) -> None:
         """Let go of loaded models, and of the database files that this thread keeps open."""
@@ -95,9 +105,10 @@ class Container:
         """
         if name is None:
             return self._usual if len(self.usual_backends) > 1 else self.backend(DEFAULT_BACKEND)
-        if name not in self._backends:
-            self._backends[name] = registry.load("backends", name)(self.settings)
-        return self._backends[name]
+        with self._making:
+            if name not in self._backends:
+                self._backends[name] = registry.load("backends", name)(self.settings)
+            return self._backends[name]
 
     @property
     def usual_backends(self) -> tuple[str, ...]:
@@ -136,6 +147,12 @@ class Container:
         name = flow.card.base_model or flow.id
         why = f"no critic here knows the pictures of {name}; {why_none(self.settings.model_roots)}"
         return NoCritic(f"{why}, or name a model that sees: --llm critic=…")
+
+    @cached_property
+    def _english(self) -> EnglishWords:
+        from imagewright.retrieval.embed import EnglishWords
+
+        return EnglishWords()
 
     @cached_property
     def _open_critic(self) -> Critic | None:
@@ -180,6 +197,7 @@ class Container:
         from imagewright.agents.reading.describe import canonical_prompt
         from imagewright.graph.catalogue import IndexCatalogue
         from imagewright.graph.parts import Parts
+        from imagewright.retrieval.embed import liken
 
         fallbacks: list[str] = []
         stop = stop or threading.Event()
@@ -208,5 +226,7 @@ class Container:
             fallbacks=fallbacks,
             account=line.account,
             polisher=polisher_of(team) if request.polish or self.settings.polish else None,
+            is_word=self._english,
+            liken=lambda word, others: liken(self._embedder, word, others),
             stop=stop,
         )

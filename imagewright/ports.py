@@ -29,6 +29,7 @@ from imagewright.schemas import (
     Verdict,
     Written,
 )
+from imagewright.worlds import World
 
 Picture = Image.Image
 
@@ -42,6 +43,8 @@ class Redraw:
     """The boxes to draw anew; everything else is kept."""
     strength: float = 1.0
     """How far to go back toward noise inside the boxes: 1 draws anew, 0 changes nothing."""
+    mask: Picture | None = None
+    """Instead of the boxes, in the size of ``image``: white is drawn anew, black is kept, grey blends."""
 
 
 @dataclass(frozen=True)
@@ -144,6 +147,15 @@ class KnowsWorlds(Protocol):
 
     def is_closed(self, flow: Flow) -> bool:
         """Whether the model of ``flow`` is one of them."""
+        ...
+
+
+@runtime_checkable
+class StatesWorlds(Protocol):
+    """A backend whose small models say what they were taught, and what they have to be told."""
+
+    def state_world(self, flow: Flow) -> World | None:
+        """The world of the model of ``flow``; None for a model that states none."""
         ...
 
 

@@ -27,6 +27,7 @@ from imagewright.t2i_backends.execution.program import Program, compile_flow
 from imagewright.t2i_backends.models.devices import check_device_name, pick_device, pick_dtype
 from imagewright.t2i_backends.models.memory import below
 from imagewright.t2i_backends.models.model_files import ModelFiles
+from imagewright.worlds import World
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -104,6 +105,18 @@ class DiffusersBackend:
             BadInput: the flow's graph is broken; ``check`` says how.
         """
         return bool(self._worlds(compile_flow(flow)))
+
+    def state_world(self, flow: Flow) -> World | None:
+        """What the flow's model says of its world; None for a model that says nothing.
+
+        Raises:
+            BadInput: the flow's graph is broken; ``check`` says how.
+        """
+        for folder in self._worlds(compile_flow(flow)):
+            from imagewright.t2i_backends.mini.limits import world_of
+
+            return world_of(folder)
+        return None
 
     def can_redraw(self, flow: Flow) -> bool:
         """Whether the flow samples once, so that a region of its picture can be drawn anew."""
@@ -253,7 +266,7 @@ def _draw(program: Program, run: Runtime) -> list[Image.Image]:
         return [image.copy() for image in images]
     if not redraw.strength:
         return [redraw.image.copy()]
-    return [paste(images[0], redraw.image, redraw.regions, run.cell_pixels)]
+    return [paste(images[0], redraw.image, redraw.regions, run.cell_pixels, redraw.mask)]
 
 
 def _with_less(draw: Callable[[], Any], run: Runtime) -> Any:
@@ -280,17 +293,20 @@ def _can_offload(run: Runtime) -> bool:
     return run.store.device.type == "cuda"
 
 
+_LEANER = "close other programs, or choose a smaller size or a flow on a smaller model"
+
+
 def _out_of_memory_is_ours(draw: Callable[[], Any]) -> Any:
     import torch
 
     try:
         return draw()
     except (torch.OutOfMemoryError, MemoryError):
-        raise TooLittleMemory("there is too little memory for this picture", "use a smaller size") from None
+        raise TooLittleMemory("there is too little memory for this picture", _LEANER) from None
     except RuntimeError as error:
         if "can't allocate memory" not in str(error):
             raise
-        raise TooLittleMemory("there is too little memory for this picture", "use a smaller size") from None
+        raise TooLittleMemory("there is too little memory for this picture", _LEANER) from None
 
 
 def _facts(run: Runtime) -> dict[str, str]:

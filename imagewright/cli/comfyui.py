@@ -11,7 +11,7 @@ from imagewright.cli.runs import engine
 from imagewright.cli.terminal.text import clean, emit, emit_json
 
 if TYPE_CHECKING:
-    from imagewright.api import Imported
+    from imagewright.api import ImportedWorkflow
 
 app = typer.Typer(help="Learn from a ComfyUI server.", no_args_is_help=True)
 
@@ -56,14 +56,14 @@ def import_workflows(
     emit(", ".join(f"{words.count(word)} {word}" for word in ("added", "known", "refused")))
 
 
-def _word(each: Imported) -> str:
+def _word(each: ImportedWorkflow) -> str:
     from imagewright.api import Added, AlreadyThere
 
     told = each.told
     return "added" if isinstance(told, Added) else "known" if isinstance(told, AlreadyThere) else "refused"
 
 
-def _line(each: Imported) -> str:
+def _line(each: ImportedWorkflow) -> str:
     from imagewright.api import Refused
 
     if isinstance(each.told, Refused):
@@ -74,7 +74,7 @@ def _line(each: Imported) -> str:
     return clean(f"{_word(each)} {each.told.flow.id} ({each.name}): {where}")
 
 
-def _as_json(each: Imported) -> dict[str, Any]:
+def _as_json(each: ImportedWorkflow) -> dict[str, Any]:
     from imagewright.api import Refused
 
     found: dict[str, Any] = {"server": each.server, "name": each.name, "outcome": _word(each)}

@@ -16,9 +16,7 @@ def find_flaws(graph: Graph) -> list[Flaw]:
         known = NODES.get(value["class_type"])
         if known is None:
             name = value["class_type"]
-            found.append(
-                Flaw(name, f"the diffusers backend has no node {name[:80]!r}", "run this flow on a ComfyUI server")
-            )
+            found.append(Flaw(name, f"the diffusers backend has no node {name[:80]!r}", "run this flow in ComfyUI"))
         else:
             found += flaws_of(node, graph, known.inputs, OUTPUTS)
     return found

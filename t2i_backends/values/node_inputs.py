@@ -119,7 +119,7 @@ def _bad_value(where: str, value: object, wanted: Input, reason: str) -> Flaw:
     if wanted.kind == "choice" and isinstance(value, str):
         label = where.rpartition(".")[2].removesuffix("_name")
         here = f"the diffusers backend has no {label} {shown}"
-        return Flaw(f"{label} {value[:60]}", here, f"it has {', '.join(wanted.choices)}; others need a ComfyUI server")
+        return Flaw(f"{label} {value[:60]}", here, f"it has {', '.join(wanted.choices)}; others need ComfyUI")
     return Flaw(where, f"{where} is {shown}, but must be {reason}", "correct it in the flow")
 
 
