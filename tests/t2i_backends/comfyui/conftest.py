@@ -108,7 +108,7 @@ def settings(tmp_path: Path) -> Callable[..., Settings]:
     return make
 
 
-IMPATIENT = Patience(beat=0.01, poll=1.0, deaf=0.02, ended=1.0, gone=0.1, away=1.5, reconnect=0.3)
+IMPATIENT = Patience(beat=0.01, poll=1.0, deaf=0.02, ended=1.0, gone=0.1, away=10.0, reconnect=0.3)
 
 
 @pytest.fixture
