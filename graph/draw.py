@@ -87,7 +87,8 @@ def draw_attempt(parts: Parts, state: State, attempt: Attempt, flow: Flow, on_st
     if not isinstance(repair, CloseUp) or attempt.base is None:
         return parts.backend.draw(job_of(parts, state, attempt, flow), on_step, stop)
     whole = parts.store.open(attempt.base)
-    drawn = parts.backend.draw(close_up.job(whole, repair, flow, attempt.seed), on_step, stop)
+    job = replace(close_up.job(whole, repair, flow, attempt.seed), rules=parts.rules)
+    drawn = parts.backend.draw(job, on_step, stop)
     return replace(drawn, image=close_up.put_back(whole, drawn.image, repair.moved))
 
 
@@ -106,6 +107,7 @@ def job_of(parts: Parts, state: State, attempt: Attempt, flow: Flow) -> Job:
         height=height,
         regions=tuple(region(box) for box in layout.boxes) if layout else (),
         redraw=base,
+        rules=parts.rules,
     )
 
 

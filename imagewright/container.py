@@ -191,4 +191,5 @@ class Container:
             account=line.account,
             polisher=polisher_of(team) if request.polish or self.settings.polish else None,
             stop=stop,
+            rules=self.settings.rules,
         )

@@ -63,6 +63,8 @@ class Job:
     region_share: float | None = None
     """The share of the steps, from the first, that obey the regions; None for the backend's default."""
     redraw: Redraw | None = None
+    rules: str = ""
+    """By which rules the backend draws, as its facts called them for an earlier picture; empty for its newest."""
 
 
 @dataclass(frozen=True)
