@@ -62,9 +62,9 @@ class Encoders:
     def read_t5(self, text: str | None, stock_length: int, least: int = 0) -> tuple[torch.Tensor, str]:
         """T5's states of ``text`` and what was cut off in words.
 
-        Padded to ``stock_length`` tokens as the stock pipelines do it; else to ``least`` and longer where the text is,
-        as in ComfyUI (``stock_length`` where none is given). An encoder that takes fewer tokens has its own length either
-        way. None is the end token alone.
+        Padded to ``stock_length`` tokens as the stock pipelines do it; else to ``least`` (``stock_length`` where none
+        is given) and longer where the text is, as in ComfyUI. An encoder that takes fewer tokens has its own length
+        either way. None is the end token alone.
         """
         least = least or stock_length
         model, tokenizer = self.parts["t5"]
