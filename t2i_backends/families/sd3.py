@@ -108,9 +108,8 @@ class SD3(Family):
 
         pair = {role: encoders.clip(role) for role in ("clip_l", "clip_g")}
         one = encoders.stock
-        plain = not encoders.rules.is_before
         found = {
-            role: clip.encode(texts[role] or "", not one, not (plain and role == "clip_l" and role in encoders.lone))
+            role: clip.encode(texts[role] or "", not one, one or role != "clip_l" or role not in encoders.lone)
             for role, clip in pair.items()
         }
         pooled = torch.cat([part.pooled for part in found.values()], dim=-1)
