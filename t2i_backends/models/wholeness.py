@@ -161,12 +161,21 @@ def _strip(shapes: Shapes, prefixes: Sequence[str], *marks: str) -> dict[str, tu
 
 
 def _compare(held: Shapes, wanted: Weights, kind: str, config: Mapping[str, Any]) -> str:
-    """What ``held`` lacks in whichever layout more of it is in; shapes are compared in diffusers' names alone."""
-    first = rename_first(wanted, kind, config)
-    if sum(name in held for name in wanted) >= sum(name in held for name in set(first.values())):
+    """What ``held`` lacks in whichever layout more of it is in."""
+    first: Weights = {}
+    for name, there in rename_first(wanted, kind, config).items():
+        shape = wanted[name]
+        # several of diffusers' weights are one there, one below the other
+        first[there] = (first[there][0] + shape[0], *shape[1:]) if there in first else shape
+    if sum(name in held for name in wanted) >= sum(name in held for name in first):
         return find_gap(held, wanted)
-    lost = next((name for name in first.values() if name not in held), "")
-    return f"lacks weights ({lost[-80:]}): download the whole model" if lost else ""
+    fitted = {name: _as_linear(shape, first.get(name, ())) for name, shape in held.items()}
+    return find_gap(fitted, first)
+
+
+def _as_linear(shape: tuple[int, ...], wanted: tuple[int, ...]) -> tuple[int, ...]:
+    """A convolution over single cells is a linear layer, and is read as one."""
+    return shape[:2] if len(wanted) == 2 and shape[2:] == (1, 1) else shape
 
 
 def _renew(shapes: Shapes) -> dict[str, tuple[int, ...]]:

@@ -270,3 +270,26 @@ def test_shift_at_every_size_is_comfyuis() -> None:
     most, least, width, height = Flux.fixed_shift
     assert (most, least, width * height // 256) == (1.15, 0.5, 4096)
     assert Shift(math.exp(1.15)).alpha == pytest.approx(math.exp(1.15))
+
+
+def test_a_redraw_keeps_its_border(
+    draw: Callable[..., Any], make_job: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The soft border of a redraw counts twice in the latents by every rule: earlier pictures' repairs stay theirs."""
+    from imagewright.ports import Redraw
+    from imagewright.schemas import Region
+
+    picture = draw(make_job()).image
+    redraw = Redraw(picture, (Region(caption="a cat", x=0.25, y=0.25, width=0.5, height=0.5),))
+    seen: list[bool] = []
+    after = Kept.after
+
+    def watch(self: Kept, x0: torch.Tensor) -> torch.Tensor:
+        seen.append(self.after_all)
+        return after(self, x0)
+
+    monkeypatch.setattr(Kept, "after", watch)
+    images = [draw(make_job(redraw=redraw, rules=rules)).image.tobytes() for rules in ("", "1")]
+    assert images[0] == images[1]
+    assert seen
+    assert all(seen)
