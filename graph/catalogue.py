@@ -11,7 +11,7 @@ from imagewright.schemas import Candidate, Categories, Flow, ParsedPrompt
 
 
 class IndexCatalogue:
-    """The flow index and the backends of a run, as the graph sees them.
+    """The flow index and the backends, as the graph sees them for one run.
 
     ``open_index`` is called when the first flow is asked for, so that a saying that draws nothing opens no index;
     ``backends`` stand under their names in the evidence, the first of them first where two are equally good.
@@ -26,6 +26,7 @@ class IndexCatalogue:
     ) -> None:
         self._open_index, self._backends = open_index, dict(backends)
         self._on_note, self._learn_critic = on_note, learn_critic
+        self._read: dict[str, Flow] = {}
 
     @property
     def _index(self) -> FlowIndex:
@@ -36,8 +37,10 @@ class IndexCatalogue:
         return self._index.generation
 
     def flow(self, name: str) -> Flow:
-        """The flow with this id."""
-        return self._index.get(name)
+        """The flow with this id, as it was when this catalogue was first asked for it."""
+        if name not in self._read:
+            self._read[name] = self._index.get(name)
+        return self._read[name]
 
     def rank(
         self, prompt: str, parsed: ParsedPrompt, categories: Categories, named: str | None = None
@@ -54,6 +57,10 @@ class IndexCatalogue:
             )  # fmt: skip
             lists.append([candidate.model_copy(update={"backend": name}) for candidate in ranked])
         return tuple(merge_lists(lists))
+
+    def carry_lora(self, name: str) -> tuple[str, ...]:
+        """The flows whose graph loads the LoRA file called ``name``, with or without folder and ending."""
+        return self._index.carry_lora(name)
 
     def offer(self, candidates: Sequence[Candidate]) -> tuple[Candidate, ...]:
         """Those that the selector may choose from."""

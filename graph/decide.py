@@ -13,6 +13,7 @@ from pathlib import Path
 
 from imagewright.agents.conversation.edits import settle
 from imagewright.agents.conversation.kinds import assume, wants_picture
+from imagewright.agents.reading.syntax.marks import find_loras
 from imagewright.errors import BadInput, CannotDraw
 from imagewright.graph import change, choose, own_picture
 from imagewright.graph.budget import nothing_made, why_stop
@@ -154,14 +155,14 @@ def decide_flow(state: State, parts: Parts, weighed: Weighed) -> Update:
     choice = change.keep_flow(state, among) or choose.choose_flow(parts, state.request, categories, among)
     if why := choose.why_no_size(parts, state.request, choice.flow):
         raise BadInput(why, "leave the size out, or name a flow on a larger model that can run here")
-    sized = _note_pasted_size(state.request, parts, choice.flow)
+    beside = _note_pasted_size(state.request, parts, choice.flow) + _offer_loras(weighed.settled, parts, choice.flow)
     return {
         "settled": weighed.settled,
         "generation": weighed.generation,
         "candidates": weighed.candidates,
         "choice": choice,
         "able": tuple(candidate.flow for candidate in among),
-        "notes": (*state.notes, *weighed.notes, *sized),
+        "notes": (*state.notes, *weighed.notes, *beside),
     }
 
 
@@ -170,6 +171,20 @@ def _note_pasted_size(request: DrawRequest, parts: Parts, flow: str) -> tuple[st
     if not request.pasted or not choose.is_closed(parts, parts.catalogue.flow(flow)):
         return ()
     return (f"the pasted size {request.width}x{request.height} is left out: this model draws one size",)
+
+
+def _offer_loras(settled: Settled, parts: Parts, flow: str) -> tuple[str, ...]:
+    """Which flows here load the LoRAs that tags in the prompt ask for; only a flow's own node loads one."""
+    told = []
+    for name in find_loras(settled.prompt):
+        carriers = parts.catalogue.carry_lora(name)
+        if flow in carriers:
+            told.append(f"{flow} loads the LoRA {name} itself, at its own strength")
+        elif carriers:
+            told.append(
+                f"the LoRA {name} is loaded by {', '.join(carriers[:3])}: ask for one with --flow {carriers[0]}"
+            )
+    return tuple(told)
 
 
 # --- the layout and the words ---------------------------------------------------------------

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import platform
 from collections.abc import Iterator, Sequence
@@ -160,7 +161,7 @@ def texts_of(parts: Parts, state: State, made: Round) -> dict[str, str]:
     drawn = parts.store.find(_key(state, made))
     facts, graph = (drawn.facts, drawn.graph) if drawn else ({}, "")
     flow = parts.catalogue.flow(made.flow)
-    return png_texts.texts(state, flow, made, facts, metadata.version("imagewright"), graph)
+    return png_texts.texts(state, flow, made, facts, versions()["imagewright"], graph)
 
 
 def trace_of(parts: Parts, state: State, result: RunResult, batch: Sequence[str] = ()) -> Trace:
@@ -210,6 +211,12 @@ def _flow_facts(parts: Parts, name: str) -> TraceFlow:
 
 def versions() -> dict[str, str]:
     """Python, the platform and the packages that a picture depends on."""
+    return dict(_versions())
+
+
+@functools.cache
+def _versions() -> dict[str, str]:
+    """As ``versions``, looked up once a process."""
     found = {"python": platform.python_version(), "platform": platform.platform()}
     for name in _PACKAGES:
         try:

@@ -33,6 +33,10 @@ class FlowCatalogue(Protocol):
         """Every flow that makes pictures from text, best estimate first, runnable here or not."""
         ...
 
+    def carry_lora(self, name: str) -> tuple[str, ...]:
+        """The flows whose graph loads the LoRA file called ``name``, with or without folder and ending."""
+        ...
+
     def offer(self, candidates: Sequence[Candidate]) -> tuple[Candidate, ...]:
         """The few of them that the selector may choose from; all can run here."""
         ...

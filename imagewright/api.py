@@ -82,12 +82,14 @@ class Imagewright(FlowCalls, Keeping):
         on_event: OnEvent | None = None,
         stop: threading.Event | None = None,
         ask: bool = False,
+        run: str | None = None,
         **options: Unpack[DrawOptions],
     ) -> RunResult:
         """Draw ``prompt``; ``options`` are the other fields of ``DrawRequest``, as ``DrawOptions`` tells them.
 
         ``on_event`` hears the run's id first, then every step. Setting ``stop`` ends the run between two steps. What is
         not clear is assumed and told in the notes, and a limit that is reached ends the run, unless ``ask`` is set.
+        ``run`` is an id of ``name_run``, for callers that must know it beforehand.
 
         Raises:
             NeedsAnswer: with ``ask``, something must be answered first; ``resume`` takes the reply.
@@ -99,7 +101,8 @@ class Imagewright(FlowCalls, Keeping):
         from imagewright.graph.runner import begin
 
         request = _request(prompt, options)
-        return begin(*begin_work(self.container, request, on_event, seed=request.seed, stop=stop, asks=ask))
+        work = begin_work(self.container, request, on_event, seed=request.seed, stop=stop, asks=ask, run=run)
+        return begin(*work)
 
     def plan(self, prompt: str | DrawRequest, **options: Unpack[DrawOptions]) -> Plan:
         """What ``prompt`` would be drawn with, and where things would go. Draws nothing.
@@ -179,10 +182,17 @@ class Imagewright(FlowCalls, Keeping):
 
     # --- runs -------------------------------------------------------------------------------
 
-    def resume(self, run: str, on_event: OnEvent | None = None, *, reply: str | None = None) -> RunResult:
+    def resume(
+        self,
+        run: str,
+        on_event: OnEvent | None = None,
+        *,
+        reply: str | None = None,
+        stop: threading.Event | None = None,
+    ) -> RunResult:
         """Go on with a run that was killed, stopped or failed, or that waits for ``reply``.
 
-        One that is delivered is only told again.
+        One that is delivered is only told again. Setting ``stop`` ends it between two steps.
 
         Raises:
             NeedsAnswer: it waits for an answer, still or again.
@@ -192,7 +202,7 @@ class Imagewright(FlowCalls, Keeping):
         from imagewright.graph.runner import resume
 
         row = self.runs.get(run)
-        return resume(*reopen_work(self.container, row, on_event, asks=row.status == "asked"), reply)
+        return resume(*reopen_work(self.container, row, on_event, asks=row.status == "asked", stop=stop), reply)
 
     def replay(self, run: str, on_event: OnEvent | None = None, out: Path | str | None = None) -> Replay:
         """Draw the picture of ``run`` again from its trace, and say whether it is the same and what differs here.

@@ -34,6 +34,9 @@ _OnNote = Callable[[str], None]
 T = TypeVar("T")
 
 
+_ANEW = "embed them anew with: imagewright flows reindex"
+
+
 def ignore_note(note: str) -> None:
     """The listener of those who do not want to know."""
 
@@ -129,6 +132,11 @@ class FlowIndex:
         store.put_flow(db, flow, vector, "user", changed)
         return flow
 
+    def carry_lora(self, name: str) -> tuple[str, ...]:
+        """The ids of the flows that load a LoRA file called ``name``, with or without folder and ending."""
+        with self.reading() as db:
+            return flow_facts.find_carriers(db, name)
+
     def get(self, flow_id: str) -> Flow:
         """The flow called ``flow_id``.
 
@@ -136,6 +144,8 @@ class FlowIndex:
             BadInput: there is none; the remedy names close matches.
         """
         with self.reading() as db:
+            if (known := self._shelf.recall_flow(db, flow_id)) is not None:
+                return known
             row = db.execute("SELECT id, card, graph FROM flows WHERE id = ?", (flow_id,)).fetchone()
             if row is None:
                 raise store.miss_flow(db, flow_id)
@@ -286,6 +296,7 @@ class FlowIndex:
                 with self._shelf.hold(db) as shelf:
                     fit = shelf.fit(db, backend, learn_critic)
                     if fit is not None:
+                        self._note_misfits(len(shelf.flows.misfits) + len(shelf.prompts.misfits))
                         yield db, shelf, fit
                         break
                 refit(db, (backend, learn_critic), self.embedder.dimension)
@@ -334,7 +345,10 @@ class FlowIndex:
 
     def vector_fault(self) -> str:
         """What is wrong with the vector index, in one line; empty when it is whole or not made yet."""
-        return self._mirror.fault() or self.neighbours.serving.fault()
+        with self.reading() as db:
+            wrong = store.count_misfits(db, self.embedder.dimension)
+        misfit = f"{wrong} stored vectors do not fit; {_ANEW}" if wrong else ""
+        return misfit or self._mirror.fault() or self.neighbours.serving.fault()
 
     def ensure_builtin(self) -> None:
         """Bring in the flows and evidence that this release ships; nothing to do but a hash when they are in."""
@@ -355,6 +369,10 @@ class FlowIndex:
                 yield db
             finally:
                 self._held.db = None
+
+    def _note_misfits(self, count: int) -> None:
+        if count:
+            self.on_note(f"{count} stored vectors do not fit and are near to nothing; {_ANEW}")
 
     def _embed_anew(self) -> None:
         flows = self.list()
@@ -380,9 +398,7 @@ class FlowIndex:
             self.on_note(f"answered exactly without the vector index: {error}")
         with self.reading() as db:
             found = store.vectors(db, space, proposed)
-        scored = [(key, float(item @ _array(vector))) for key, item in found.items()]
+            self._note_misfits(store.count_misfits(db, len(vector)))
+        wanted = np.asarray(vector, dtype=np.float32)
+        scored = [(key, float(item @ wanted)) for key, item in found.items() if len(item) == len(wanted)]
         return tuple(sorted(scored, key=lambda pair: (-pair[1], pair[0]))[:k])
-
-
-def _array(vector: Sequence[float]) -> Vector:
-    return np.asarray(vector, dtype=np.float32)

@@ -7,6 +7,8 @@ before it. Linear in the prompt's length, and never fails. What it finds is clai
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 from imagewright.agents.reading import sureness
 from imagewright.agents.reading.languages import foreign_language
 from imagewright.agents.reading.reader import Reader
@@ -22,6 +24,12 @@ def parse_prompt(text: str) -> ParsedPrompt:
     Where the reading is not sure, ``groups``, ``relations`` and ``negative`` are empty, ``sure`` is False and
     ``unread`` says in words what was not read.
     """
+    return _read(text)
+
+
+@lru_cache(maxsize=32)
+def _read(text: str) -> ParsedPrompt:
+    """As ``parse_prompt``; a run asks for the same text in several of its steps."""
     plain = read_field(text)
     language = foreign_language(plain.words or text)
     if language:

@@ -179,6 +179,24 @@ def test_a_plan_asks_the_writer_that_a_run_asks(studio: Callable[..., Any]) -> N
     assert plan_request(home.parts, request).drawn_from == "a red circle, sharp"
 
 
+def test_a_lora_tag_is_offered_as_the_flow_that_loads_it(studio: Callable[..., Any]) -> None:
+    home = studio(flows={"plain": 0.9, "ink": 0.8}, missing=())
+    home.parts.catalogue.loras = {"ink": ("inkStyle",)}
+    tagged = "a red circle <lora:inkStyle:0.8>"
+    told = plan_request(home.parts, DrawRequest(prompt=tagged)).notes
+    assert "the LoRA inkStyle is loaded by ink: ask for one with --flow ink" in told
+    assert any(
+        "ink loads the LoRA" in line for line in plan_request(home.parts, DrawRequest(prompt=tagged, flow="ink")).notes
+    )
+    assert not any("LoRA" in line for line in plan_request(home.parts, DrawRequest(prompt="a red circle")).notes)
+
+
+def test_the_shipped_index_knows_who_loads_a_lora(engine: Imagewright) -> None:
+    assert set(engine.index.carry_lora("counting")) == {"mini-counting", "mini-counting-strict"}
+    assert engine.index.carry_lora("sub/Counting.safetensors") == engine.index.carry_lora("counting")
+    assert engine.index.carry_lora("count") == ()
+
+
 def test_every_shipped_flow_is_compared() -> None:
     assert len(SHIPPED) >= 34
     assert {flow.card.layout for flow in SHIPPED.values()} == {"words", "regions", "either"}
