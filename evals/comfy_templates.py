@@ -94,8 +94,8 @@ def _add(index: FlowIndex, path: Path, catalogue: Catalogue) -> Result:
     seconds = time.perf_counter() - start
     if isinstance(told, Refused):
         return Result(path.stem, None, False, (), (), told.reasons, seconds)
-    new = isinstance(told, Added)
-    return Result(path.stem, told.flow, new, told.skipped if new else (), told.notes if new else (), (), seconds)
+    skipped, notes = (told.skipped, told.notes) if isinstance(told, Added) else ((), ())
+    return Result(path.stem, told.flow, isinstance(told, Added), skipped, notes, (), seconds)
 
 
 def template_table(results: Sequence[Result]) -> str:
