@@ -51,6 +51,7 @@ class Serving:
         self._lock = threading.Lock()
         self._open: tuple[str, int, dict[Space, Any]] | None = None
         self._refused = ""
+        self._seen: tuple[tuple[int, int], tuple[str, int]] | None = None
         self._building: subprocess.Popen[bytes] | None = None
 
     def nearest(self, space: Space, vector: Sequence[float], k: int) -> Served | None:
@@ -69,7 +70,7 @@ class Serving:
             return Served(found["ids"][0], generation)
 
     def _opened(self) -> tuple[str, int, dict[Space, Any]] | None:
-        name, generation = read_current(self._folder)
+        name, generation = self._current()
         if not name or name == self._refused:
             return None
         if self._open is None or self._open[0] != name:
@@ -84,6 +85,17 @@ class Serving:
                     f"the vector index is unusable ({error}); rebuild it with: imagewright flows reindex"
                 ) from error
         return self._open
+
+    def _current(self) -> tuple[str, int]:
+        """``read_current``, read anew where the file is another one than before."""
+        try:
+            facts = (self._folder / "serving.json").stat()
+        except OSError:
+            return "", -1
+        stamp = facts.st_ino, facts.st_mtime_ns
+        if self._seen is None or self._seen[0] != stamp:
+            self._seen = stamp, read_current(self._folder)
+        return self._seen[1]
 
     def fault(self) -> str:
         """What is wrong with the folder that serves, in one line; empty when it is whole, or there is none."""
