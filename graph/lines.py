@@ -6,6 +6,7 @@ checkpoint with which an earlier run ended, so that the copy is the newest and t
 
 from __future__ import annotations
 
+import contextlib
 import functools
 from pathlib import Path
 from typing import Any
@@ -21,6 +22,7 @@ from imagewright.graph.parts import Parts
 from imagewright.graph.state import OWN_TYPES, State
 from imagewright.intents import Question, Reference
 from imagewright.memory.checkpoints import open_checkpoints
+from imagewright.schemas import Round
 
 CompiledGraph = CompiledStateGraph[State, Parts, State, State]
 RUN_MARK = "imagewright_run"
@@ -101,3 +103,16 @@ def present(checkpoints: Path, thread: str) -> tuple[Reference, ...]:
     if not all(isinstance(turn, Reference) for turn in turns):
         raise BadInput("the thread was written by another version of imagewright", "upgrade, or begin a new thread")
     return tuple(turns)
+
+
+def list_drawn(checkpoints: Path, thread: str) -> frozenset[str]:
+    """The pictures that the checkpoints of ``thread`` name, delivered or not; none where another version wrote them."""
+    if not checkpoints.exists():
+        return frozenset()
+    found = set[str]()
+    # What cannot be read any more names nothing; it must not keep anybody from deleting it.
+    with contextlib.suppress(BadInput), open_checkpoints(checkpoints, OWN_TYPES) as saver:
+        graph = build().compile(checkpointer=saver)
+        for snapshot in graph.get_state_history({"configurable": {"thread_id": thread}}):
+            found.update(made.image for made in snapshot.values.get("rounds", ()) if isinstance(made, Round))
+    return frozenset(found)

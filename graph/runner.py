@@ -19,6 +19,7 @@ from imagewright.graph.parts import Parts
 from imagewright.graph.state import OWN_TYPES, fresh
 from imagewright.intents import Answer, Question
 from imagewright.memory.checkpoints import open_checkpoints, secure
+from imagewright.memory.reservations import claim_name, free_name, reserve_name, say_taken
 from imagewright.memory.runs import RunRow
 from imagewright.schemas import DrawRequest, RunEvent, RunResult, Value
 
@@ -50,7 +51,9 @@ def begin_turn(parts: Parts, checkpoints: Path, row: RunRow, on_event: _OnEvent)
     """Do a new run of a conversation; raises as ``begin``."""
     with parts.runs.working_on(row.id):
         parts.runs.start(row.id, row.thread, row.request, row.seed, Path(row.out))
-        return _work(parts, checkpoints, row, on_event)
+        with _logged(parts, row.id), _keeping_name(parts, row):
+            row = _reserve(parts, row)
+            return _work(parts, checkpoints, row, on_event)
 
 
 def resume(parts: Parts, checkpoints: Path, row: RunRow, on_event: _OnEvent, reply: str | None = None) -> RunResult:
@@ -75,7 +78,39 @@ def resume_turn(parts: Parts, checkpoints: Path, row: RunRow, on_event: _OnEvent
             if row.request.thread is None:
                 return Outcome(run=row.id, result=delivered)
         parts.runs.mark(row.id, "running")
-        return _work(parts, checkpoints, row, on_event, resuming=True, reply=reply)
+        with _logged(parts, row.id), _keeping_name(parts, row):
+            if delivered is None:  # a name that another has now is seen to when the picture is delivered
+                reserve_name(Path(row.out), row.id)
+            return _work(parts, checkpoints, row, on_event, resuming=True, reply=reply)
+
+
+def _reserve(parts: Parts, row: RunRow) -> RunRow:
+    """Reserve the name of the picture, or where the request lets it count the first number that is free.
+
+    Raises:
+        BadInput: the name is another's.
+    """
+    wanted, taken = Path(row.out), row.request.taken
+    if taken == "number":
+        path = claim_name(wanted, row.id, lambda name: False, counts=True)
+    elif reserve_name(wanted, row.id) or taken == "replace":
+        return row
+    else:
+        raise say_taken(wanted)
+    if path != wanted:
+        parts.runs.move(row.id, path)
+    return row.model_copy(update={"out": str(path)})
+
+
+@contextlib.contextmanager
+def _keeping_name(parts: Parts, row: RunRow) -> Iterator[None]:
+    """Free the name of the picture in the end where none was delivered; it is reserved again when the run goes on."""
+    try:
+        yield
+    finally:
+        # What cannot be freed must not hide the error that is on its way; `imagewright clean` frees it later.
+        with contextlib.suppress(BadInput, OSError):
+            free_name(Path(parts.runs.get(row.id).out), row.id)
 
 
 def _picture(outcome: Outcome) -> RunResult:
@@ -90,7 +125,7 @@ def _picture(outcome: Outcome) -> RunResult:
 def _work(
     parts: Parts, checkpoints: Path, row: RunRow, on_event: _OnEvent, resuming: bool = False, reply: str | None = None
 ) -> Outcome:
-    with _logged(parts, row.id), _stoppable(parts.stop), open_checkpoints(checkpoints, OWN_TYPES) as saver:
+    with _stoppable(parts.stop), open_checkpoints(checkpoints, OWN_TYPES) as saver:
         graph = lines.compile_with(saver)
         config, values = _config(row), cast(Any, fresh(row.id, row.request, row.seed, row.out))
         found = lines.last_of(graph, config, row.id) if resuming else None

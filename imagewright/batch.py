@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, Required, TypedDict, cast
 
-from imagewright import untrusted
+from imagewright import limits, untrusted
 from imagewright.errors import BadInput, Cancelled, ImagewrightError
 from imagewright.schemas import DrawRequest, RunEvent, RunResult
 
@@ -48,6 +48,10 @@ class DrawnBatch(NamedTuple):
     """Its path; empty where no picture was made."""
     rows: tuple[BatchRow, ...]
 
+    def _repr_png_(self) -> bytes | None:
+        """The contact sheet, for a notebook; None where there is none."""
+        return Path(self.contact_sheet).read_bytes() if self.contact_sheet else None
+
 
 class Draws(Protocol):
     """What a batch needs of an engine."""
@@ -73,10 +77,13 @@ def draw_all(
     request: DrawRequest,
     on_event: Callable[[RunEvent], None],
     on_row: Callable[[int, BatchRow], None],
+    *,
+    own_seeds: bool = False,
 ) -> DrawnBatch:
     """Draw every prompt with the other fields of ``request`` into ``folder``.
 
-    ``on_row`` hears the number of each prompt, from 0, and how it stands. What an earlier call has delivered is not
+    ``on_row`` hears the number of each prompt, from 0, and how it stands. With ``own_seeds`` a seed that is asked for
+    is the first one's, and each picture has the next. What an earlier call has delivered is not
     drawn again; what cannot be drawn is written down, and the batch goes on.
 
     Raises:
@@ -85,7 +92,10 @@ def draw_all(
     """
     batch = Batch(engine, folder, prompts)
     for number in range(len(prompts)):
-        on_row(number, batch.draw(number, request, on_event))
+        seed = (
+            request.seed if request.seed is None or not own_seeds else (request.seed + number) % (limits.MAX_SEED + 1)
+        )
+        on_row(number, batch.draw(number, request.revise(seed=seed), on_event))
     return DrawnBatch(folder / _MANIFEST, batch.contact_sheet(), tuple(batch.rows))
 
 
@@ -94,12 +104,16 @@ class Batch:
 
     def __init__(self, engine: Draws, folder: Path, prompts: Sequence[str]) -> None:
         from imagewright.database import storage_errors
+        from imagewright.memory.reservations import list_names
 
         self._engine, self._folder = engine, folder
         with storage_errors(folder):
             folder.mkdir(parents=True, exist_ok=True)
         self._file = folder / _MANIFEST
+        self._sheet = _SHEET
         before = self._read()
+        if not self._file.exists() and (folder / _SHEET).exists():  # somebody's own
+            self._sheet = next(name.name for name in list_names(folder / _SHEET, counts=False) if not name.exists())
         self.rows: list[BatchRow] = [
             before[n] if n < len(before) and before[n]["prompt"] == prompt else {"prompt": prompt, "status": "waiting"}
             for n, prompt in enumerate(prompts)
@@ -113,6 +127,7 @@ class Batch:
         try:
             value = untrusted.load_json(self._file)
             rows = [_row(row) for row in value["rows"]]
+            self._sheet = Path(str(value.get("contact_sheet", _SHEET))).name
         except (BadInput, KeyError, TypeError) as error:
             raise BadInput(f"{self._file} is no manifest: {error}", "move it away, or name another folder") from None
         if value.get("imagewright_batch", 0) > _FORMAT:
@@ -122,7 +137,8 @@ class Batch:
     def _write(self) -> None:
         from imagewright.memory.artifacts import write_whole
 
-        value = {"imagewright_batch": _FORMAT, "rows": self.rows}
+        named = {} if self._sheet == _SHEET else {"contact_sheet": self._sheet}
+        value = {"imagewright_batch": _FORMAT, **named, "rows": self.rows}
         write_whole(self._file, json.dumps(value, ensure_ascii=False, indent=1).encode())
 
     def draw(self, number: int, request: DrawRequest, progress: Callable[[RunEvent], None]) -> BatchRow:
@@ -153,8 +169,9 @@ class Batch:
         """The picture of one row: its run is gone on with where there is one, else begun."""
         if row["status"] == "running" and (run := row.get("run")) and self._known(run):
             return self._engine.resume(run, on_event=listen)
-        out = str(self._folder / f"{number + 1:03}.png")
-        return self._engine.draw(request.revise(prompt=row["prompt"], out=out), on_event=listen)
+        out = str(self._folder / f"{number + 1:03}")
+        taken = "number" if request.taken == "refuse" else request.taken
+        return self._engine.draw(request.revise(prompt=row["prompt"], out=out, taken=taken), on_event=listen)
 
     def _known(self, run: str) -> bool:
         try:
@@ -177,15 +194,15 @@ class Batch:
         pen = ImageDraw.Draw(paper)
         for place, (number, path) in enumerate(made):
             x, y = place % columns * _THUMB, place // columns * (_THUMB + 14)
-            with Image.open(path, formats=("PNG",)) as image:
+            with Image.open(path, formats=("PNG", "JPEG", "WEBP")) as image:
                 small = image.convert("RGB")
                 small.thumbnail((_THUMB - 4, _THUMB - 4))
                 paper.paste(small, (x + 2, y + 2))
             pen.text((x + 2, y + _THUMB), f"{number + 1:03}", fill="black")
         buffer = io.BytesIO()
         paper.save(buffer, "PNG")
-        write_whole(self._folder / _SHEET, buffer.getvalue())
-        return str(self._folder / _SHEET)
+        write_whole(self._folder / self._sheet, buffer.getvalue())
+        return str(self._folder / self._sheet)
 
 
 def _row(value: dict[str, Any]) -> BatchRow:

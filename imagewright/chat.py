@@ -35,6 +35,10 @@ class Reply(Value):
     result: RunResult | None = None
     question: Question | None = None
 
+    def _repr_png_(self) -> bytes | None:
+        """The picture, for a notebook; None where there is none."""
+        return None if self.result is None else self.result._repr_png_()
+
 
 class Chat:
     """One thread. Its state lies on the disk: any ``Chat`` of the same name goes on from it."""
@@ -108,7 +112,8 @@ class Chat:
         from imagewright.graph.runner import begin_turn
 
         # The seed stays out of the request: an edit keeps that of the picture it is about.
-        request = self._options.revise(prompt=text, seed=None, out=self._out())
+        taken = "number" if self._options.taken == "refuse" else self._options.taken
+        request = self._options.revise(prompt=text, seed=None, out=self._out(), taken=taken)
         work = begin_work(self._container, request, on_event, seed=self._options.seed, asks=True)
         return _reply(begin_turn(*work))
 
@@ -119,15 +124,17 @@ class Chat:
 
     def _out(self) -> str:
         """The next picture's file: ``<thread>-<n>.png`` in the folder that the options name."""
+        from imagewright.graph.picture_file import name_file
+
         folder = Path(self._options.out or ".").expanduser()
         if folder.exists() and not folder.is_dir():
             raise BadInput(f"{folder} is not a folder", "a conversation makes several pictures: name a folder")
         folder.mkdir(parents=True, exist_ok=True)
         slug = "-".join(re.findall(r"[a-z0-9]+", self.thread.lower()))[:40] or "chat"
         number = len(self._container.threads.turns(self.thread)) + 1
-        while (folder / f"{slug}-{number:02}.png").exists():
+        while (path := name_file(folder / f"{slug}-{number:02}", self._options.format)).exists():
             number += 1
-        return str(folder / f"{slug}-{number:02}.png")
+        return str(path)
 
 
 def _reply(outcome: Outcome) -> Reply:

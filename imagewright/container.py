@@ -24,10 +24,11 @@ if TYPE_CHECKING:
     from imagewright.memory.runs import RunLog
     from imagewright.memory.threads import Threads
     from imagewright.ports import Backend, Critic
-    from imagewright.retrieval.embed import MiniLMEmbedder
+    from imagewright.retrieval.embed import EnglishWords, MiniLMEmbedder
     from imagewright.retrieval.index import FlowIndex
 
 DEFAULT_BACKEND = "diffusers"
+COMFYUI = "comfyui"
 DEFAULT_CRITIC = "detector"
 
 
@@ -84,21 +85,35 @@ class Container:
 
         return ArtifactStore(self.settings.artifacts)
 
-    def backend(self, name: str = DEFAULT_BACKEND) -> Backend:
+    def backend(self, name: str | None = None) -> Backend:
         """The backend called ``name``; the same one each time, so that its models stay loaded.
+
+        Without a name it is all that draw unless one is asked for: this process, and ComfyUI where servers are named.
 
         Raises:
             BadInput: there is no such backend.
         """
+        if name is None:
+            return self._usual if len(self.usual_backends) > 1 else self.backend(DEFAULT_BACKEND)
         if name not in self._backends:
-            settings = self.settings
-            factory = registry.load("backends", name)
-            self._backends[name] = factory(settings.model_roots, settings.device, settings.model_cache)
+            self._backends[name] = registry.load("backends", name)(self.settings)
         return self._backends[name]
+
+    @property
+    def usual_backends(self) -> tuple[str, ...]:
+        """The names of the backends that draw unless one is asked for, in their order."""
+        return (DEFAULT_BACKEND, *((COMFYUI,) if self.settings.comfyui else ()))
+
+    @cached_property
+    def _usual(self) -> Backend:
+        from imagewright.t2i_backends.several import SeveralBackends
+
+        return SeveralBackends([self.backend(name) for name in self.usual_backends])
 
     def use_backend(self, name: str, backend: Backend) -> None:
         """Draw with ``backend`` wherever the one called ``name`` is asked for."""
         self._backends[name] = backend
+        self.__dict__.pop("_usual", None)
 
     # --- critics and rules ------------------------------------------------------------------
 
@@ -121,6 +136,12 @@ class Container:
         name = flow.card.base_model or flow.id
         why = f"no critic here knows the pictures of {name}; {why_none(self.settings.model_roots)}"
         return NoCritic(f"{why}, or name a model that sees: --llm critic=…")
+
+    @cached_property
+    def _english(self) -> EnglishWords:
+        from imagewright.retrieval.embed import EnglishWords
+
+        return EnglishWords()
 
     @cached_property
     def _open_critic(self) -> Critic | None:
@@ -165,12 +186,13 @@ class Container:
         from imagewright.agents.reading.describe import canonical_prompt
         from imagewright.graph.catalogue import IndexCatalogue
         from imagewright.graph.parts import Parts
+        from imagewright.retrieval.embed import liken
 
         fallbacks: list[str] = []
         stop = stop or threading.Event()
         line = line_of(self.settings, request, fallbacks.append, stop)
         team = team_of(self.settings, request.llm or self.settings.llm, self._rules, line)
-        name = request.backend or DEFAULT_BACKEND
+        names = (request.backend,) if request.backend else self.usual_backends
         return Parts(
             interpreter=team.interpreter or RulesInterpreter(),
             categorizer=team.categorizer,
@@ -179,9 +201,12 @@ class Container:
             writer=team.writer,
             critic=critics_of(team, self.critic_for) if request.use_critic else None,
             catalogue=IndexCatalogue(
-                lambda: self.index, self.backend(name), name, fallbacks.append, self.settings.learn_critic
+                lambda: self.index,
+                {name: self.backend(name) for name in names},
+                fallbacks.append,
+                self.settings.learn_critic,
             ),
-            backend=self.backend(name),
+            backend=self.backend(request.backend),
             store=self.store,
             runs=self.runs,
             canonical_prompt=canonical_prompt,
@@ -190,5 +215,7 @@ class Container:
             fallbacks=fallbacks,
             account=line.account,
             polisher=polisher_of(team) if request.polish or self.settings.polish else None,
+            is_word=self._english,
+            liken=lambda word, others: liken(self._embedder, word, others),
             stop=stop,
         )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from imagewright.container import DEFAULT_BACKEND, Container
+from imagewright.container import Container
 from imagewright.settings import Settings, load_settings
 
 if TYPE_CHECKING:
@@ -56,8 +56,10 @@ class Rooms:
         """The pictures."""
         return self.container.store
 
-    def backend(self, name: str = DEFAULT_BACKEND) -> Backend:
+    def backend(self, name: str | None = None) -> Backend:
         """The backend called ``name``; the same one each time, so that its models stay loaded.
+
+        Without a name it is all that draw unless one is asked for, as one.
 
         Raises:
             BadInput: there is no such backend.

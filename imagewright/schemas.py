@@ -6,11 +6,14 @@ origin at the top left. Pictures never appear here, only their content hashes.
 
 from __future__ import annotations
 
-from typing import Any, Literal
+import io
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, Literal
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from imagewright.draw_request import DrawRequest as DrawRequest
+from imagewright.errors import BadInput
 from imagewright.geometry import Rectangle
 from imagewright.values import Value as Value
 from imagewright.verdicts import AnyRepair
@@ -19,9 +22,20 @@ from imagewright.verdicts import Detection as Detection
 from imagewright.verdicts import Repair as Repair
 from imagewright.verdicts import Verdict as Verdict
 
+if TYPE_CHECKING:
+    from PIL.Image import Image
+
 SlotName = Literal[
     "positive", "negative", "seed", "width", "height", "steps", "guidance", "batch", "input_image", "mask", "denoise"
 ]
+LayoutUse = Literal["regions", "words", "either"]
+"""How a flow takes a layout, which is how it was measured; run in another way, its evidence would say little.
+
+``regions``: with the planned boxes; not offered where a request wants no layout. ``words``: from the words alone; no
+box governs its picture, outside of conversations. ``either``: the boxes govern wherever a layout is wanted.
+"""
+_LAYOUT_TAGS: dict[str, LayoutUse] = {"regions": "regions", "words-only": "words"}
+"""The tags that said so on cards written before the field."""
 Kind = Literal["text-to-image", "image-to-image", "inpaint", "upscale", "video", "audio", "3d", "api", "other"]
 RelationName = Literal["left", "right", "above", "below", "inside", "near", "behind", "in-front"]
 PlaceName = (
@@ -58,6 +72,8 @@ class Card(Value):
     title: str
     description: str = ""
     tags: tuple[str, ...] = ()
+    layout: LayoutUse = "either"
+    """How it takes a layout. A tag ``regions`` or ``words-only``, as older cards have it, is read as this field."""
     kind: Kind = "text-to-image"
     base_model: str = ""
     """The model that the flow draws with, as people name it: ``mini``, ``FLUX.1-dev``, ``SDXL 1.0``."""
@@ -77,6 +93,21 @@ class Card(Value):
     """Published figures by benchmark name; they order flows without evidence and never enter an estimate."""
     source: str = ""
     duplicate_of: str | None = None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _layout_of_tags(cls, given: object) -> object:
+        if not isinstance(given, Mapping) or not isinstance(given.get("tags"), list | tuple):
+            return given
+        said = [_LAYOUT_TAGS[tag] for tag in given["tags"] if isinstance(tag, str) and tag in _LAYOUT_TAGS]
+        if not said:
+            return given
+        return {**given, "tags": tuple(tag for tag in given["tags"] if tag not in _LAYOUT_TAGS), "layout": said[-1]}
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """Its tags, and the word for how it takes a layout: what is embedded, and shown as its tags."""
+        return (*self.tags, *(tag for tag, use in _LAYOUT_TAGS.items() if use == self.layout))
 
     @property
     def ships_with_us(self) -> bool:
@@ -158,6 +189,8 @@ class Candidate(Value):
     """Whether files or memory are all that keeps it from running here."""
     cost: float | None = None
     base_model: str = ""
+    backend: str = ""
+    """The backend that would draw it."""
 
     @property
     def ships_with_us(self) -> bool:
@@ -345,3 +378,28 @@ class RunResult(Value):
     notes: tuple[str, ...] = ()
     trace: str = ""
     """Where the trace was written."""
+
+    @property
+    def picture(self) -> Image:
+        """The picture that was delivered, as an RGB image of Pillow.
+
+        Raises:
+            BadInput: its file is gone, or is no picture any more.
+        """
+        import PIL.Image
+
+        try:
+            with PIL.Image.open(self.path, formats=("PNG", "JPEG", "WEBP")) as found:
+                return found.convert("RGB")
+        except (OSError, ValueError, SyntaxError):
+            raise BadInput(f"the picture of run {self.run} is not at {self.path}", "it was moved or changed") from None
+
+    def _repr_png_(self) -> bytes | None:
+        """The picture, for a notebook; None where its file is gone."""
+        try:
+            found = self.picture
+        except BadInput:
+            return None
+        buffer = io.BytesIO()
+        found.save(buffer, "PNG")
+        return buffer.getvalue()

@@ -6,8 +6,9 @@ in ``MOVED``, so that homes of earlier releases go on; a name that stands nowher
 
 from __future__ import annotations
 
+import contextlib
 import sqlite3
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 from pathlib import Path
@@ -127,3 +128,41 @@ def _saver(connection: sqlite3.Connection, extra: tuple[type[schemas.Value], ...
     saver = SqliteSaver(connection, serde=serializer)
     saver.jsonplus_serde = serializer
     return saver
+
+
+def measure_threads(path: Path) -> dict[str, int]:
+    """The threads of checkpoints in the file at ``path``, and how many bytes each takes; none without a file.
+
+    Raises:
+        BadInput: the file cannot be read.
+    """
+    if not path.exists():
+        return {}
+    with open_checkpoints(path) as saver:
+        saver.setup()
+        return dict(saver.conn.execute(_SIZES).fetchall())
+
+
+def drop_threads(path: Path, threads: Collection[str]) -> None:
+    """Delete the checkpoints of ``threads``.
+
+    Raises:
+        BadInput: the file cannot be written.
+    """
+    if not threads or not path.exists():
+        return
+    with open_checkpoints(path) as saver:
+        saver.setup()
+        for thread in threads:
+            saver.delete_thread(thread)
+
+
+def shrink_file(path: Path) -> None:
+    """Give the room of deleted checkpoints back to the disk; left for another time while others use the file."""
+    with contextlib.suppress(BadInput), open_checkpoints(path) as saver:
+        saver.conn.execute("VACUUM")
+
+
+_SIZES = """SELECT thread_id, sum(size) FROM (
+    SELECT thread_id, length(checkpoint) + length(metadata) AS size FROM checkpoints
+    UNION ALL SELECT thread_id, coalesce(length(value), 0) FROM writes) GROUP BY thread_id"""

@@ -104,16 +104,6 @@ class Threads:
         with database(self.path, "memory", RUN_TABLES) as connection:
             connection.execute("INSERT OR REPLACE INTO titles VALUES (?, ?)", (_PREFIX + name, title.strip()[:200]))
 
-    def images_only_of(self, name: str) -> tuple[str, ...]:
-        """The hashes of the pictures that runs of this thread made and no other run did."""
-        with database(self.path, "memory", RUN_TABLES) as connection:
-            rows = connection.execute(_MADE).fetchall()
-        mine, others = set[str](), set[str]()
-        for row in rows:
-            images = {made["image"] for made in json.loads(row["result"])["rounds"]}
-            (mine if row["thread"] == _PREFIX + name else others).update(images)
-        return tuple(sorted(mine - others))
-
     def delete(self, name: str) -> Sequence[str]:
         """Forget a thread's runs, deliveries, answers and title in one step; the ids of its runs."""
         thread = _PREFIX + name
@@ -150,7 +140,6 @@ def _picture(number: int, trace: Trace) -> Reference:
 
 _NAMES = """SELECT substr(thread, 8) AS name FROM runs WHERE thread LIKE 'thread %' AND name LIKE ? ESCAPE '\\'
     GROUP BY name ORDER BY max(rowid) DESC LIMIT ?"""
-_MADE = "SELECT r.thread, d.result FROM deliveries d JOIN runs r ON r.id = d.run"
 _LIST = """SELECT substr(r.thread, 8) AS name, coalesce(t.title, '') AS title,
     count(*) AS turns, count(d.run) AS pictures,
     (SELECT prompt FROM runs WHERE thread = r.thread ORDER BY rowid LIMIT 1) AS first,

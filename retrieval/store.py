@@ -6,12 +6,14 @@ generation of its last change, from which the mirror in Chroma is brought up to 
 
 from __future__ import annotations
 
+import difflib
 import hashlib
 import json
 import sqlite3
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Literal
 
+from imagewright.errors import BadInput
 from imagewright.flow_format import graph_hash, shape_hash
 from imagewright.retrieval import flow_facts
 from imagewright.retrieval.chroma_mirror import Space
@@ -42,7 +44,13 @@ INDEX_TABLES = (
     ) WITHOUT ROWID;
     """,
     flow_facts.STEP,
+    """
+    DROP INDEX IF EXISTS flows_by_shape;
+    CREATE INDEX IF NOT EXISTS flows_by_shape_and_origin ON flows (shape_hash, origin);
+    CREATE INDEX IF NOT EXISTS flow_facts_by_graph ON flow_facts (graph_hash, title);
+    """,
 )
+"""The last step lets the thousandth flow of one shape be stored as fast as the first."""
 BULK = 5000
 """A change of more scores than that is not listed row by row: what was made of the scores is made anew."""
 
@@ -93,14 +101,38 @@ def put_flow(db: sqlite3.Connection, flow: Flow, vector: Sequence[float], origin
     return mine
 
 
-def hash_shape(flow: Flow) -> str:
-    """The hash of what a flow draws."""
-    return shape_hash(flow.graph, flow.card.slots)
+def find_same(db: sqlite3.Connection, flow: Flow) -> str | None:
+    """The id of a stored flow with the graph and the card of ``flow``: added again, it would be nothing new."""
+    query = """
+        SELECT s.id, s.card FROM flow_facts f JOIN flows s ON s.id = f.id
+        WHERE f.graph_hash = ? AND f.title = ? ORDER BY f.id
+    """
+    wanted = strip_card(flow.card)
+    for row in db.execute(query, (graph_hash(flow.graph), flow.card.title)):
+        if strip_card(Card.model_validate_json(row["card"])) == wanted:
+            return str(row["id"])
+    return None
 
 
-def strip_card(flow: Flow) -> Card:
+def free_id(db: sqlite3.Connection, wanted: str) -> str:
+    """``wanted``, or ``wanted-2``, ``wanted-3``… one that is not taken; the first of them, unless some were removed.
+
+    It is found by doubling and halving: thousands of files may be called the same.
+    """
+    if not has_flow(db, wanted):
+        return wanted
+    taken, free = 1, 2
+    while has_flow(db, f"{wanted}-{free}"):
+        taken, free = free, 2 * free
+    while free - taken > 1:
+        middle = (taken + free) // 2
+        taken, free = (middle, free) if has_flow(db, f"{wanted}-{middle}") else (taken, middle)
+    return f"{wanted}-{free}"
+
+
+def strip_card(card: Card) -> Card:
     """The card without what depends on the other flows of the index and on the file that it came from."""
-    return flow.card.model_copy(update={"duplicate_of": None, "source": ""})
+    return card.model_copy(update={"duplicate_of": None, "source": ""})
 
 
 def drop_flow(db: sqlite3.Connection, flow_id: str, changed: int) -> None:
@@ -128,6 +160,13 @@ def mean_seconds(db: sqlite3.Connection, flow_id: str, graph: str, backend: str)
 def has_flow(db: sqlite3.Connection, flow_id: str) -> bool:
     """Whether a flow is called ``flow_id``."""
     return db.execute("SELECT 1 FROM flows WHERE id = ?", (flow_id,)).fetchone() is not None
+
+
+def miss_flow(db: sqlite3.Connection, flow_id: str) -> BadInput:
+    """That no flow is called ``flow_id``; the remedy names close matches."""
+    close = difflib.get_close_matches(flow_id, sorted(flow_origins(db)), n=3, cutoff=0.5)
+    hint = f"did you mean {' or '.join(close)}?" if close else "see them with: imagewright flows list"
+    return BadInput(f"no flow is called {flow_id[:80]!r}", hint)
 
 
 def same_shape(db: sqlite3.Connection, flow: Flow) -> str | None:
@@ -189,6 +228,28 @@ def put_prompt(db: sqlite3.Connection, text: str, facts: PromptFacts, vector: Se
         {"id": prompt_id(text), "text": text, "parsed": parsed, "categories": json.dumps(facts.categories),
          "vector": pack_vector(vector), "changed": changed},
     )  # fmt: skip
+
+
+def unknown_prompts(db: sqlite3.Connection, texts: Iterable[str]) -> set[str]:
+    """Those of ``texts`` that are no prompts of evidence yet."""
+    known = "SELECT 1 FROM prompts WHERE id = ?"
+    return {text for text in texts if db.execute(known, (prompt_id(text),)).fetchone() is None}
+
+
+def add_hash(db: sqlite3.Connection, row: Evidence, known: dict[str, str]) -> Evidence:
+    """The row with the hash of its flow's graph; ``known`` keeps those that were looked up.
+
+    Raises:
+        BadInput: there is no such flow.
+    """
+    if row.graph_hash:
+        return row
+    if row.flow not in known:
+        found = db.execute("SELECT graph_hash FROM flows WHERE id = ?", (row.flow,)).fetchone()
+        if found is None:
+            raise miss_flow(db, row.flow)
+        known[row.flow] = str(found["graph_hash"])
+    return row.model_copy(update={"graph_hash": known[row.flow]})
 
 
 def put_evidence(db: sqlite3.Connection, row: Evidence, origin: Origin, changed: int | None = None) -> None:

@@ -41,7 +41,7 @@ def _read(text: str) -> ParsedPrompt:
     doubt = sureness.find_doubt(reader, parsed, plain.words or text)
     if doubt:
         return _unsure(parsed, plain, doubt)
-    return parsed.model_copy(update={"unread": (*plain.told, *_of_tags(plain))})
+    return parsed.model_copy(update={"unread": (*plain.told, *_of_tags(plain), *_beside(reader.aside, parsed))})
 
 
 def _with_field(parsed: ParsedPrompt, plain: Plain) -> ParsedPrompt:
@@ -63,6 +63,12 @@ def _unsure(parsed: ParsedPrompt, plain: Plain, why: str) -> ParsedPrompt:
     return ParsedPrompt(
         background=parsed.background, style=parsed.style, sure=False, words=plain.words, unread=(why, *plain.told)
     )
+
+
+def _beside(aside: list[str], parsed: ParsedPrompt) -> tuple[str, ...]:
+    """What is told of the words that have no box beside those that have one."""
+    shown = ", ".join(dict.fromkeys(aside[:6])) + (", …" if len(aside) > 6 else "")
+    return (f"no place is stated for {shown}, so the words alone describe it",) if aside and parsed.groups else ()
 
 
 def _of_tags(plain: Plain) -> tuple[str, ...]:

@@ -19,6 +19,8 @@ COMMANDS: Mapping[str, str] = {
     "doctor": "imagewright.cli.doctor:doctor",
     "draw": "imagewright.cli.draw:draw",
     "plan": "imagewright.cli.draw:plan",
+    "variations": "imagewright.cli.pictures:variations",
+    "show": "imagewright.cli.pictures:show",
     "flows": "imagewright.cli.flows:app",
     "models": "imagewright.cli.models:app",
     "bench": "imagewright.cli.bench:app",
@@ -27,6 +29,7 @@ COMMANDS: Mapping[str, str] = {
     "comfyui": "imagewright.cli.comfyui:app",
     "threads": "imagewright.cli.threads:app",
     "prefs": "imagewright.cli.threads:prefs",
+    "clean": "imagewright.cli.clean:clean",
     "config": "imagewright.cli.doctor:config",
 }
 """Each command as it is typed, and where it lies: a function, or a ``typer.Typer`` with commands of its own."""

@@ -36,7 +36,9 @@ from imagewright.limits import MAX_IMAGES, MAX_SEED
 
 if TYPE_CHECKING:
     from imagewright.api import Chat, Imagewright, Reply
+    from imagewright.draw_request import ChatOptions
 
+_MOST_VARIATIONS = 24
 _HELP = """say what to draw, or what to change:
   a fox under a yellow moon        a new picture
   make the moon red; bigger fox    a change of the present one; the rest stays as it is
@@ -46,6 +48,7 @@ _HELP = """say what to draw, or what to change:
   save as boat.png; help           a copy; all that can be said
   why this flow?; thumbs up        questions, and what you think of it
   I like watercolour; never text   wishes for every new picture
+/variations 3                    three more with other seeds
 /undo /more /why /story /pictures /threads /thread NAME /name TITLE /prefs /quit
 Ctrl-C stops the picture that is being drawn; Ctrl-D ends; Alt-Enter begins a new line."""
 
@@ -73,7 +76,7 @@ def chat(
 ) -> None:
     """Talk about pictures: each saying draws, changes, goes back or is answered. It goes on where it was left."""
     width, height = read_size(size)
-    options = {
+    options: ChatOptions = {
         "out": out, "seed": None if seed is None else read_whole("--seed", seed, MAX_SEED), "width": width,
         "height": height, "flow": flow, "backend": backend, "use_categories": categories, "use_layout": layout,
         "use_critic": critic,
@@ -96,7 +99,7 @@ class Talk:
         self._failed = 0
         self._commands: dict[str, Callable[[str], None]] = {
             "/help": lambda _: emit(_HELP), "/undo": lambda _: self._say("undo"),
-            "/more": lambda _: self._say("one more"),
+            "/more": lambda _: self._say("one more"), "/variations": self._vary,
             "/why": lambda about: self._say(f"why {about}?" if about else "why?"), "/story": lambda _: self._story(),
             "/pictures": lambda _: self._pictures(), "/threads": lambda text: show_threads(opened, text),
             "/thread": self._switch, "/name": self._entitle, "/prefs": lambda _: self._say("what are my preferences?"),
@@ -180,6 +183,10 @@ class Talk:
         emit(clean(f"picture {number}: {reply.result.path}  ({reply.result.flow}, seed {reply.result.seed})"))
 
     # --- the commands -----------------------------------------------------------------------
+
+    def _vary(self, count: str) -> None:
+        for _ in range(read_whole("/variations", count or "3", _MOST_VARIATIONS)):
+            self._say("one more")
 
     def _story(self) -> None:
         from imagewright.cli.story import tell_run

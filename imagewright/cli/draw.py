@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, NamedTuple
 
 import typer
 
@@ -13,37 +13,49 @@ from imagewright.cli.options import (
     CategoriesOption,
     DeviceOption,
     FlowOption,
+    FormatOption,
+    GuidanceOption,
+    ImageOption,
     JsonFlag,
     LayoutOption,
     LlmOption,
+    MaskOption,
     ModelsOption,
+    NegativeOption,
+    OpenFlag,
     PolishOption,
     QuietFlag,
+    StepsOption,
+    StrengthOption,
     ThreadOption,
+    new_name,
     parents_of,
+    read_format,
     read_money,
     read_out,
     read_prompt,
     read_prompts,
     read_seconds,
+    read_share,
     read_size,
+    read_text,
     read_tokens,
     read_whole,
 )
-from imagewright.cli.runs import engine, follow, show_result
+from imagewright.cli.runs import engine, follow, open_file, show_result
 from imagewright.cli.terminal.progress import ProgressLine
 from imagewright.cli.terminal.text import clean, emit, emit_json, render
 from imagewright.errors import BadInput, CannotDraw
-from imagewright.limits import MAX_IMAGES, MAX_SEED
+from imagewright.limits import MAX_GUIDANCE, MAX_IMAGES, MAX_SEED, MAX_STEPS, MAX_VARIATIONS, PICTURE_FORMATS
 
 if TYPE_CHECKING:
-    from imagewright.api import BatchRow
+    from imagewright.api import BatchRow, DrawnBatch
     from imagewright.schemas import DrawRequest, RunEvent
 
 
 def draw(
     prompt: Annotated[str | None, typer.Argument(metavar="PROMPT", help="What to draw; - is standard input.")] = None,
-    out: Annotated[str | None, typer.Option(metavar="PATH", help="A .png file, or a folder for a new one.")] = None,
+    out: Annotated[str | None, typer.Option(metavar="PATH", help="A file, or a folder for a new one.")] = None,
     seed: Annotated[str | None, typer.Option(metavar="N", help="The same seed draws the same picture.")] = None,
     size: Annotated[str | None, typer.Option(metavar="WxH", help="In pixels: 64, or 96x64.")] = None,
     flow: FlowOption = None,
@@ -60,12 +72,22 @@ def draw(
     anyway: Annotated[bool, typer.Option("--anyway", help="Draw what can be drawn of the prompt.")] = False,
     polish: PolishOption = False,
     strip: Annotated[bool, typer.Option("--strip", help="Leave prompt, flow and trace out of the PNG.")] = False,
+    negative: NegativeOption = "",
+    steps: StepsOption = None,
+    guidance: GuidanceOption = None,
+    image: ImageOption = None,
+    mask: MaskOption = None,
+    strength: StrengthOption = None,
+    picture_format: FormatOption = None,
+    count: Annotated[str | None, typer.Option(metavar="N", help="So many pictures, into a folder, on a sheet.")] = None,
+    force: Annotated[bool, typer.Option("--force", help="Replace a file that is at --out.")] = False,
     batch: Annotated[str | None, typer.Option(metavar="FILE", help="Draw each line of FILE into --out.")] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be done; draw nothing.")] = False,
     models: ModelsOption = None,
     device: DeviceOption = None,
     as_json: JsonFlag = False,
     quiet: QuietFlag = False,
+    open_it: OpenFlag = False,
 ) -> None:
     """Draw PROMPT and tell how it came about."""
     if (prompt is None) == (batch is None):
@@ -96,49 +118,79 @@ def draw(
         polish=polish,
         strip=strip,
         anyway=anyway,
+        negative=read_text("--negative", negative),
+        steps=None if steps is None else read_whole("--steps", steps, MAX_STEPS),
+        guidance=read_share("--guidance", guidance, MAX_GUIDANCE),
+        image=image,
+        mask=mask,
+        strength=read_share("--strength", strength, 1.0),
+        format=read_format(picture_format),
+        taken="replace" if force else "refuse",
     )
+    many = None if count is None else read_whole("--count", count, MAX_VARIATIONS)
+    if many is not None and batch is not None:
+        raise BadInput("--count and --batch do not go together", "give each line of the file as often as it is wanted")
     if dry_run:
         texts = [text] if batch is None else read_prompts(batch)
         _tell_plans([request.revise(prompt=one) for one in texts], models, device, as_json=as_json)
         return
-    path = read_out(out, text) if batch is None else Path(out or "batch").expanduser()
-    request = request.revise(out=str(path))
+    place = Place(models, device, as_json, quiet, open_it)
     if batch is not None:
-        _draw_batch(batch, path, request, models, device, as_json=as_json, quiet=quiet)
-        return
-    _draw(request, path, models, device, as_json=as_json, quiet=quiet)
+        _draw_batch(batch, Path(out or "batch").expanduser(), request, place)
+    elif many is not None:
+        draw_many(request, many, Path(out).expanduser() if out else new_name(Path(), text, ""), place)
+    else:
+        _draw(request, out, place)
 
 
-def _draw(
-    request: DrawRequest, path: Path, models: list[Path] | None, device: str | None, *, as_json: bool, quiet: bool
-) -> None:
-    with parents_of(path), engine(models, device) as opened:
+class Place(NamedTuple):
+    """Where a command draws, and how it tells."""
+
+    models: list[Path] | None
+    device: str | None
+    as_json: bool
+    quiet: bool
+    opens: bool = False
+    """Whether what is drawn is opened with the system's viewer."""
+
+
+def _draw(request: DrawRequest, out: str | None, place: Place) -> None:
+    path = read_out(out, request.prompt, PICTURE_FORMATS[request.format or "png"])
+    ours = request.taken == "refuse" and not (out is not None and path == Path(out).expanduser())
+    request = request.revise(out=str(path), taken="number" if ours else request.taken)
+    with parents_of(path), engine(place.models, place.device) as opened:
         if request.flow is not None:
             opened.index.get(request.flow)
-        result = follow(lambda listen: opened.draw(request, on_event=listen), quiet=quiet)
-    show_result(result, as_json=as_json, quiet=quiet)
+        result = follow(lambda listen: opened.draw(request, on_event=listen), quiet=place.quiet)
+    show_result(result, as_json=place.as_json, quiet=place.quiet)
+    if place.opens:
+        open_file(Path(result.path))
 
 
-def _draw_batch(
-    source: str,
-    folder: Path,
-    request: DrawRequest,
-    models: list[Path] | None,
-    device: str | None,
-    *,
-    as_json: bool,
-    quiet: bool,
-) -> None:
+def _draw_batch(source: str, folder: Path, request: DrawRequest, place: Place) -> None:
     """Draw each line of ``source``; exit code 3 where one could not be drawn."""
     prompts, options = read_prompts(source), request.model_dump(exclude={"prompt", "out"})
-    with engine(models, device) as opened, _BatchLines(quiet, as_json) as lines:
+    with engine(place.models, place.device) as opened, _BatchLines(place.quiet, place.as_json) as lines:
         drawn = opened.draw_batch(prompts, folder, on_event=lines.hear, on_row=lines.tell, **options)
+    _tell_batch(drawn, folder, place)
+
+
+def draw_many(request: DrawRequest, count: int, folder: Path, place: Place) -> None:
+    """Draw ``request`` ``count`` times into ``folder``; exit code 3 where one could not be drawn."""
+    with engine(place.models, place.device) as opened, _BatchLines(place.quiet, place.as_json) as lines:
+        drawn = opened.draw_variations(request, count, folder, on_event=lines.hear, on_row=lines.tell)
+    _tell_batch(drawn, folder, place)
+
+
+def _tell_batch(drawn: DrawnBatch, folder: Path, place: Place) -> None:
     missed = sum(row["status"] != "delivered" for row in drawn.rows)
-    if as_json:
+    if place.as_json:
         emit_json({"manifest": str(drawn.manifest), "contact_sheet": drawn.contact_sheet, "rows": drawn.rows})
     else:
         sheet = f"; {drawn.contact_sheet}" if drawn.contact_sheet else ""
-        emit(clean(f"{len(prompts) - missed} of {len(prompts)} pictures are in {folder}{sheet}"))
+        emit(clean(f"{len(drawn.rows) - missed} of {len(drawn.rows)} pictures are in {folder}{sheet}"))
+    if place.opens and drawn.contact_sheet:
+        open_file(Path(drawn.contact_sheet))
     if missed:
         raise typer.Exit(CannotDraw.exit_code)
 

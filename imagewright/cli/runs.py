@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -62,6 +63,18 @@ def show_result(result: RunResult, *, as_json: bool, quiet: bool) -> None:
         from imagewright.cli.story import tell_run
 
         emit(render(tell_run(result)))
+
+
+def open_file(path: Path) -> None:
+    """Open a file with this system's viewer; where there is none, say so.
+
+    Raises:
+        BadInput: the file is gone.
+    """
+    if not path.is_file():
+        raise BadInput(f"{path} is not there", "it was moved or deleted; `imagewright runs list` shows runs")
+    if typer.launch(str(path)):
+        print(clean(f"nothing here opens pictures; it is at {path}"), file=sys.stderr)
 
 
 def result_json(result: RunResult) -> dict[str, Any]:
@@ -137,6 +150,21 @@ def resume_run(
     with engine(models, device) as opened:
         result = follow(lambda listen: opened.resume(run, on_event=listen, reply=reply), quiet=quiet)
     show_result(result, as_json=as_json, quiet=quiet)
+
+
+@app.command("delete")
+def delete_runs(
+    runs: Annotated[list[str], typer.Argument(metavar="RUN...", help="Their ids.", autocompletion=complete.runs)],
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
+) -> None:
+    """Delete runs: their traces, and their pictures, also where they were delivered to."""
+    with engine() as opened:
+        for run in runs:
+            opened.runs.get(run)
+        if not yes:
+            typer.confirm(f"Delete {', '.join(runs)} with all of their pictures?", abort=True, err=True)
+        count = opened.delete_runs(runs)
+    emit(clean(f"{', '.join(runs)}: gone, and {count} pictures of the store with them"))
 
 
 # --- what a trace is good for --------------------------------------------------------------

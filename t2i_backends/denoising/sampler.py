@@ -18,7 +18,7 @@ from imagewright.errors import BadInput, CannotDraw
 from imagewright.t2i_backends.denoising import controls, regions
 from imagewright.t2i_backends.denoising.denoise import Conditioned, Denoiser, Kept, match_areas
 from imagewright.t2i_backends.denoising.fills import filling
-from imagewright.t2i_backends.denoising.redraw import soft_boxes
+from imagewright.t2i_backends.denoising.redraw import redrawn_share
 from imagewright.t2i_backends.denoising.samplers.base import OnLatent, Source, with_noise
 from imagewright.t2i_backends.denoising.samplers.table import SAMPLERS
 from imagewright.t2i_backends.families.base import Inputs, Net
@@ -163,7 +163,7 @@ def _kept(
     run: Runtime, latent: Latent, base: torch.Tensor, noise: torch.Tensor, shape: Shape, table: Table
 ) -> Kept | None:
     if run.job.redraw is not None:
-        redrawn = torch.from_numpy(soft_boxes(run.job.redraw.regions, shape[3], shape[2], FEATHER))[None, None]
+        redrawn = torch.from_numpy(redrawn_share(run.job.redraw, shape[3], shape[2], FEATHER))[None, None]
     elif latent.mask is not None:
         redrawn = _resized(latent.mask, shape)
     else:

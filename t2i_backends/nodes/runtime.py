@@ -78,6 +78,7 @@ class Runtime:
         if job.redraw is not None:
             image = job.redraw.image
             parts += [job.redraw.regions, job.redraw.strength, image.mode, image.size, image.tobytes()]
+            parts += [] if job.redraw.mask is None else [job.redraw.mask.convert("L").tobytes()]
         return hashlib.sha256(repr(parts).encode()).hexdigest()
 
     @property
