@@ -77,7 +77,7 @@ class Fitted:
         self._precision = np.bincount(cells.flow, weights=precision, minlength=size).astype(np.float64)
         self._weighted = np.bincount(cells.flow, weights=precision * cells.mean, minlength=size).astype(np.float64)
         own, _ = self._sums().posterior(np.zeros(1), np.full(1, self.common.between))
-        lead = np.array([each[0] if each else -1 for each in self._flows.members], dtype=np.int64)
+        lead = self._flows.first.array
         there = lead >= 0
         group, vectors = self._flows.group.array[lead], self._flows.vectors
         self.kinship = Kinship(list(self._flows.groups), group, _Picked(vectors, lead), own, (self.cells > 0) & there)
@@ -137,8 +137,7 @@ class Fitted:
                 setattr(self, name, np.concatenate([getattr(self, name), more]))
             self.prior_var = np.concatenate([self.prior_var, more + self.common.between])
             self._label_start = np.concatenate([self._label_start, np.full(size - before, self._label_start[-1])])
-            lead = np.array([each[0] if each else -1 for each in self._flows.members], dtype=np.int64)
-            self._ask_kin(np.arange(before, size), lead, np.zeros(size))
+            self._ask_kin(np.arange(before, size), self._flows.first.array, np.zeros(size))
             self.overall[before:], self.overall_var[before:] = self.prior[before:], self.prior_var[before:]
         new = len(self._prompts) - len(self.level)
         if new > 0:
