@@ -20,7 +20,7 @@ from imagewright.errors import BadInput, Fault
 from imagewright.graph.build import build
 from imagewright.graph.parts import Parts
 from imagewright.graph.state import OWN_TYPES, State
-from imagewright.intents import Question, Reference
+from imagewright.intents import Answer, Question, Reference
 from imagewright.memory.checkpoints import open_checkpoints
 from imagewright.schemas import Round
 
@@ -77,6 +77,31 @@ def go_back(graph: CompiledGraph, thread: str, by: str, to: str) -> None:
             graph.update_state(snapshot.config, None, as_node="__copy__")
             return
     raise Fault(f"the checkpoint of run {to} is gone")
+
+
+def return_to(checkpoints: Path, thread: str, run: str) -> None:
+    """Make the end of ``run`` the present of ``thread``, unless it is so already.
+
+    The end of a turn that went back itself is where it went.
+
+    Raises:
+        BadInput: that run has no end among the checkpoints.
+    """
+    config: RunnableConfig = {"configurable": {"thread_id": thread}}
+    with open_checkpoints(checkpoints, OWN_TYPES) as saver:
+        graph = build().compile(checkpointer=saver)
+        if graph.get_state(config).values.get("run") == run:
+            return
+        for snapshot in graph.get_state_history(config, filter={RUN_MARK: run}):
+            answer = snapshot.values.get("answer")
+            if isinstance(answer, Answer) and answer.back_to:
+                break
+            if not is_open(snapshot):
+                graph.update_state(snapshot.config, None, as_node="__copy__")
+                return
+        else:
+            raise BadInput(f"run {run} was never finished", "go on from another turn")
+    return_to(checkpoints, thread, answer.back_to)
 
 
 def find_unfinished(checkpoints: Path, thread: str) -> str:

@@ -6,6 +6,7 @@ Nothing is opened or imported before it is needed: making a ``Container`` costs 
 
 from __future__ import annotations
 
+import copy
 import threading
 from functools import cached_property
 from typing import TYPE_CHECKING, cast
@@ -38,6 +39,15 @@ class Container:
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
         self._backends: dict[str, Backend] = {}
+        self._making = threading.Lock()
+
+    def for_client(self, name: str) -> Container:
+        """The same objects for one of several people who share them: what ``name`` wishes is kept apart."""
+        from imagewright.memory.preferences import Preferences
+
+        theirs = copy.copy(self)
+        theirs.__dict__["preferences"] = Preferences(self.settings.data_dir / "clients" / name / "store.sqlite")
+        return theirs
 
     def close(self) -> None:
         """Let go of loaded models, and of the database files that this thread keeps open."""
@@ -95,9 +105,10 @@ class Container:
         """
         if name is None:
             return self._usual if len(self.usual_backends) > 1 else self.backend(DEFAULT_BACKEND)
-        if name not in self._backends:
-            self._backends[name] = registry.load("backends", name)(self.settings)
-        return self._backends[name]
+        with self._making:
+            if name not in self._backends:
+                self._backends[name] = registry.load("backends", name)(self.settings)
+            return self._backends[name]
 
     @property
     def usual_backends(self) -> tuple[str, ...]:
@@ -218,4 +229,5 @@ class Container:
             is_word=self._english,
             liken=lambda word, others: liken(self._embedder, word, others),
             stop=stop,
+            rules=self.settings.rules,
         )

@@ -43,9 +43,15 @@ def pack_vector(vector: Sequence[float] | Vector) -> bytes:
     return np.asarray(vector, dtype="<f4").tobytes()
 
 
-def unpack_vector(blob: bytes) -> Vector:
-    """The vector that ``pack_vector`` wrote."""
-    return np.frombuffer(blob, dtype="<f4").astype(np.float32)
+def unpack_vector(blob: bytes, dimension: int) -> Vector | None:
+    """The vector that ``pack_vector`` wrote; None for what is no vector of ``dimension`` finite numbers.
+
+    Another embedder leaves such ones, or a damaged disk; the text that it was made of tells the right one again.
+    """
+    if not isinstance(blob, bytes) or len(blob) != 4 * dimension:
+        return None
+    found = np.frombuffer(blob, dtype="<f4").astype(np.float32)
+    return found if np.isfinite(found @ found) else None
 
 
 class _Cached:
@@ -92,8 +98,9 @@ class _Cached:
         with database(self._store, "embeddings", _TABLES) as connection:
             for key in dict.fromkeys(keys):
                 row = connection.execute("SELECT vector FROM embeddings WHERE key = ?", (key,)).fetchone()
-                if row is not None:
-                    found[key] = unpack_vector(row["vector"])
+                vector = None if row is None else unpack_vector(row["vector"], self.dimension)
+                if vector is not None:
+                    found[key] = vector
         return found
 
     def _remember(self, vectors: dict[bytes, Vector]) -> None:

@@ -45,16 +45,28 @@ def import_scores(index: FlowIndex, path: Path) -> Imported:
         BadInput: it cannot be read, a line is no score, or one names a flow that is not there and no graph; the batches
             before that line are stored. Or the database cannot be written.
     """
-    scores = prompts = 0
+    found = Imported(0, 0)
+    for scores, prompts in import_batches(index, path):
+        found = Imported(found.scores + scores, found.prompts + prompts)
+    return found
+
+
+def import_batches(index: FlowIndex, path: Path) -> Iterator[Imported]:
+    """The same batch by batch: what each has brought, once it is stored.
+
+    Raises:
+        BadInput: as ``import_scores``.
+    """
+    stored = 0
     try:
         for batch in stream_scores(path):
-            index.add_evidence(batch.rows, batch.prompts, many=len(batch.rows) == SCORES or scores > 0)
-            scores, prompts = scores + len(batch.rows), prompts + len(batch.prompts)
+            index.add_evidence(batch.rows, batch.prompts, many=len(batch.rows) == SCORES or stored > 0)
+            stored += len(batch.rows)
+            yield Imported(len(batch.rows), len(batch.prompts))
     except BadInput as error:
-        if not scores:
+        if not stored:
             raise
-        raise BadInput(f"{error}; {scores:,} scores before it are stored", error.remedy) from error
-    return Imported(scores, prompts)
+        raise BadInput(f"{error}; {stored:,} scores before it are stored", error.remedy) from error
 
 
 def stream_scores(path: Path) -> Iterator[EvidenceFile]:

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from imagewright.needs import Need
 from imagewright.retrieval.cells import FloatArray, Ints
-from imagewright.retrieval.embed import Vector
+from imagewright.retrieval.embed import Vector, unpack_vector
 from imagewright.retrieval.flow_facts import read_needs
 
 _COLUMNS = """
@@ -48,6 +48,8 @@ class FlowTable:
         self._vectors = np.zeros((16, dimension), dtype=np.float32)
         self.needs: dict[int, Need] = {}
         """The distinct needs by their number in the database."""
+        self.misfits: set[str] = set()
+        """The flows whose stored vector does not fit; their cards are near to nothing."""
         self.version = 0
         """Raised by every change."""
 
@@ -82,7 +84,10 @@ class FlowTable:
             column.put(places, values)
         while len(self.ids) > len(self._vectors):
             self._vectors = np.concatenate([self._vectors, np.zeros_like(self._vectors)])
-        self._vectors[places] = np.frombuffer(b"".join(row["vector"] for row in rows), "<f4").reshape(len(rows), -1)
+        for number, row in zip(places.tolist(), rows, strict=True):
+            vector = unpack_vector(row["vector"], self._vectors.shape[1])
+            self._vectors[number] = 0.0 if vector is None else vector
+            (self.misfits.add if vector is None else self.misfits.discard)(row["id"])
         self._appoint(touched)
         self.version += 1
 

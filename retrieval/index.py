@@ -35,6 +35,9 @@ _OnNote = Callable[[str], None]
 T = TypeVar("T")
 
 
+_ANEW = "embed them anew with: imagewright flows reindex"
+
+
 def ignore_note(note: str) -> None:
     """The listener of those who do not want to know."""
 
@@ -294,6 +297,7 @@ class FlowIndex:
                 with self._shelf.hold(db) as shelf:
                     fit = shelf.fit(db, backend, learn_critic)
                     if fit is not None:
+                        self._note_misfits(len(shelf.flows.misfits) + len(shelf.prompts.misfits))
                         yield db, shelf, fit
                         break
                 refit(db, (backend, learn_critic), self.embedder.dimension)
@@ -329,7 +333,10 @@ class FlowIndex:
 
     def vector_fault(self) -> str:
         """What is wrong with the vector index, in one line; empty when it is whole or not made yet."""
-        return self._mirror.fault() or self.neighbours.serving.fault()
+        with self.reading() as db:
+            wrong = store.count_misfits(db, self.embedder.dimension)
+        misfit = f"{wrong} stored vectors do not fit; {_ANEW}" if wrong else ""
+        return misfit or self._mirror.fault() or self.neighbours.serving.fault()
 
     def ensure_builtin(self) -> None:
         """Bring in the flows and evidence that this release ships; nothing to do but a hash when they are in."""
@@ -350,6 +357,10 @@ class FlowIndex:
                 yield db
             finally:
                 self._held.db = None
+
+    def _note_misfits(self, count: int) -> None:
+        if count:
+            self.on_note(f"{count} stored vectors do not fit and are near to nothing; {_ANEW}")
 
     def _embed_anew(self) -> None:
         flows = self.list()
@@ -375,9 +386,7 @@ class FlowIndex:
             self.on_note(f"answered exactly without the vector index: {error}")
         with self.reading() as db:
             found = store.vectors(db, space, proposed)
-        scored = [(key, float(item @ _array(vector))) for key, item in found.items()]
+            self._note_misfits(store.count_misfits(db, len(vector)))
+        wanted = np.asarray(vector, dtype=np.float32)
+        scored = [(key, float(item @ wanted)) for key, item in found.items() if len(item) == len(wanted)]
         return tuple(sorted(scored, key=lambda pair: (-pair[1], pair[0]))[:k])
-
-
-def _array(vector: Sequence[float]) -> Vector:
-    return np.asarray(vector, dtype=np.float32)

@@ -142,8 +142,16 @@ def drop_flow(db: sqlite3.Connection, flow_id: str, changed: int) -> None:
 
 
 def flow_from(row: sqlite3.Row) -> Flow:
-    """The flow of a row of ``flows``."""
-    return Flow(id=row["id"], graph=json.loads(row["graph"]), card=Card.model_validate_json(row["card"]))
+    """The flow of a row of ``flows``.
+
+    Raises:
+        BadInput: what is stored is no flow any more.
+    """
+    try:
+        return Flow(id=row["id"], graph=json.loads(row["graph"]), card=Card.model_validate_json(row["card"]))
+    except ValueError:
+        remedy = f"imagewright flows remove {row['id']}, then add it again"
+        raise BadInput(f"the flow {row['id']!r} is damaged in the database", remedy) from None
 
 
 def read_flow(db: sqlite3.Connection, flow_id: str) -> Flow:
@@ -192,16 +200,32 @@ def ids(db: sqlite3.Connection, space: Space) -> dict[str, int]:
 
 
 def vectors(db: sqlite3.Connection, space: Space, wanted: Iterable[str] | None = None) -> dict[str, Vector]:
-    """The unit vectors of ``wanted``, or of the whole space, by id in the order of ids."""
-    if wanted is None:
-        rows = db.execute(f"SELECT id, vector FROM {space} ORDER BY id").fetchall()
-        return {row["id"]: unpack_vector(row["vector"]) for row in rows}
-    found = {}
-    for key in wanted:
-        row = db.execute(f"SELECT vector FROM {space} WHERE id = ?", (key,)).fetchone()
+    """The unit vectors of ``wanted``, or of the whole space, by id; those that do not fit the others are left out."""
+    size = common_dimension(db)
+    query = f"SELECT id, vector FROM {space}"
+    rows: Iterable[sqlite3.Row] = (
+        db.execute(f"{query} ORDER BY id")
+        if wanted is None
+        else (row for key in wanted for row in db.execute(f"{query} WHERE id = ?", (key,)))
+    )
+    found = ((row["id"], unpack_vector(row["vector"], size)) for row in rows)
+    return {key: vector for key, vector in found if vector is not None}
+
+
+def common_dimension(db: sqlite3.Connection) -> int:
+    """How many numbers most of the flows' vectors have; of the prompts', where there is no flow; else 0."""
+    for space in ("flows", "prompts"):
+        query = f"SELECT length(vector) / 4 AS size FROM {space} GROUP BY size ORDER BY count(*) DESC, size LIMIT 1"
+        row = db.execute(query).fetchone()
         if row is not None:
-            found[key] = unpack_vector(row["vector"])
-    return found
+            return int(row["size"])
+    return 0
+
+
+def count_misfits(db: sqlite3.Connection, dimension: int) -> int:
+    """How many vectors are not of ``dimension`` numbers."""
+    parts = [f"SELECT count(*) AS n FROM {space} WHERE length(vector) != 4 * :size" for space in ("flows", "prompts")]
+    return int(db.execute(f"SELECT sum(n) FROM ({' UNION ALL '.join(parts)})", {"size": dimension}).fetchone()[0])
 
 
 def put_vector(db: sqlite3.Connection, space: str, key: str, vector: Sequence[float], changed: int) -> None:

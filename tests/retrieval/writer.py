@@ -2,7 +2,7 @@
 
 ``writer.py HOME add PREFIX COUNT`` adds flows; ``writer.py HOME file PATH`` adds a file; ``writer.py HOME folder
 PATH`` adds a folder in small batches, and says so of each file; ``writer.py HOME hold`` keeps the vector index locked
-until its standard input is closed.
+until its standard input is closed, ``writer.py HOME open`` has Chroma open as long.
 """
 
 from __future__ import annotations
@@ -91,6 +91,10 @@ def main(home: Path, work: str, *rest: str) -> None:
     elif work == "hold":
         with lock_mirror(home / "chroma" / "lock", 5.0):
             print("held", flush=True)
+            sys.stdin.read()
+    elif work == "open":
+        with index(home)._mirror._open():
+            print("open", flush=True)
             sys.stdin.read()
 
 
