@@ -5,6 +5,9 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 
+import numpy as np
+from numpy.typing import NDArray
+
 from imagewright.agents.categorizer.examples import EXAMPLES
 from imagewright.agents.reading import lexicon, nouns
 from imagewright.agents.reading.words import words
@@ -42,7 +45,7 @@ class RulesCategorizer:
     def __init__(self, embedder: Embedder | None = None, examples: Mapping[str, Sequence[str]] = EXAMPLES) -> None:
         self._embedder = embedder
         self._examples = examples
-        self._vectors: list[tuple[str, list[float]]] | None = None
+        self._vectors: tuple[list[str], NDArray[np.float64]] | None = None
 
     def categorize(self, prompt: str, parsed: ParsedPrompt) -> Categories:
         """The labels of ``prompt``, those that the parse is sure of first; never empty."""
@@ -60,11 +63,11 @@ class RulesCategorizer:
         if self._vectors is None:
             pairs = [(label, text) for label, texts in self._examples.items() for text in texts]
             embedded = self._embedder.embed([text for _, text in pairs])
-            self._vectors = [(label, vector) for (label, _), vector in zip(pairs, embedded, strict=True)]
-        mine = self._embedder.embed([prompt])[0]
+            self._vectors = [label for label, _ in pairs], np.array(embedded)
+        labels, vectors = self._vectors
         best: dict[str, float] = {}
-        for label, vector in self._vectors:
-            best[label] = max(best.get(label, -1.0), sum(a * b for a, b in zip(mine, vector, strict=True)))
+        for label, cosine in zip(labels, (vectors @ np.array(self._embedder.embed([prompt])[0])).tolist(), strict=True):
+            best[label] = max(best.get(label, -1.0), cosine)
         ranked = sorted(best, key=lambda label: -best[label])[:_MOST_NEAR]
         top = best[ranked[0]] if ranked else 0.0
         return [
