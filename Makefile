@@ -104,11 +104,11 @@ endef
 
 $(READY): | venv
 	@$(call install,torch (the first time takes minutes),$(if $(TORCH_INDEX),--index-url $(TORCH_INDEX)) -c constraints.txt torch)
-	@$(call install,imagewright and what it needs,-c constraints.txt -e '.[llm]')
+	@$(call install,imagewright and what it needs,-c constraints.txt -e '.[llm$(comma)serve]')
 	@rm -f $(VENV)/.ready-run-*; touch $@
 
 $(READY_DEV): $(READY)
-	@$(call install,what the tests need,-c constraints.txt -e '.[llm$(comma)dev]')
+	@$(call install,what the tests need,-c constraints.txt -e '.[llm$(comma)serve$(comma)dev]')
 	@rm -f $(VENV)/.ready-dev-*; touch $@
 
 .PHONY: venv

@@ -6,8 +6,9 @@ import hashlib
 
 from imagewright.api import Imagewright
 from imagewright.flow_format import graph_hash
-from imagewright.ports import Backend, Drawn, IsCancelled, Job, KnowsWorlds, OnStep, Redraws
+from imagewright.ports import Backend, Drawn, IsCancelled, Job, KnowsWorlds, OnStep, Redraws, StatesWorlds
 from imagewright.schemas import DrawRequest, Flow, ParsedPrompt, Readiness, RunResult
+from imagewright.worlds import World
 
 
 class Remembering:
@@ -30,6 +31,10 @@ class Remembering:
     def is_closed(self, flow: Flow) -> bool:
         """As the backend says; not where it knows no worlds."""
         return isinstance(self._backend, KnowsWorlds) and self._backend.is_closed(flow)
+
+    def state_world(self, flow: Flow) -> World | None:
+        """As the backend says; None where it states no worlds."""
+        return self._backend.state_world(flow) if isinstance(self._backend, StatesWorlds) else None
 
     def can_redraw(self, flow: Flow) -> bool:
         """As the backend says; not where it knows no redraw."""

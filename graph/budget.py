@@ -135,7 +135,7 @@ def allow(state: State, parts: Parts, attempt: Attempt) -> tuple[State, str]:
     The money comes first, for its question is asked by the account and its answer is kept there: asked again after an
     interruption, the questions must come in the same order.
     """
-    if reason := parts.account.why_no_picture(picture_name(parts, attempt.flow)):
+    if reason := parts.account.why_no_picture(picture_name(parts, state, attempt.flow)):
         return _with_account(state, parts), reason
     state = _with_account(state, parts)
     while (over := passing(state)) is not None:

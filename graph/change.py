@@ -32,9 +32,9 @@ def keep_flow(state: State, among: Sequence[Candidate]) -> Choice | None:
 
 
 def without_wishes(state: State) -> Settled | None:
-    """A new picture as its own words say, without the person's lasting wishes; None where there are none in it."""
+    """A new picture as its own words say, without the person's lasting wishes; None where the person has none."""
     intent = state.intent
-    if not isinstance(intent, CreateIntent) or state.settled is None or state.settled.prompt == intent.prompt:
+    if not isinstance(intent, CreateIntent) or not any(wish.on for wish in state.preferences):
         return None
     return Settled(prompt=intent.prompt, parsed=intent.parsed)
 

@@ -9,8 +9,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from imagewright.errors import CannotDraw
-from imagewright.flow_tags import REGIONS, WORDS_ONLY
+from imagewright.graph.fitting import needs_boxes, writer_for
 from imagewright.graph.parts import Parts
+from imagewright.ports import KnowsWorlds
 from imagewright.schemas import (
     Candidate,
     Categories,
@@ -18,14 +19,11 @@ from imagewright.schemas import (
     DrawRequest,
     Flow,
     Layout,
-    ParsedGroup,
     ParsedPrompt,
     Value,
     Written,
 )
-
-_NOBODY_DRAWS = "quuxworm"
-"""A word that stands for every word that a small model was not trained on."""
+from imagewright.t2i_backends.several import SeveralBackends
 
 
 class Ranked(Value):
@@ -63,13 +61,17 @@ def label(parts: Parts, request: DrawRequest, prompt: str, parsed: ParsedPrompt)
 def rank_flows(parts: Parts, request: DrawRequest, prompt: str, parsed: ParsedPrompt, categories: Categories) -> Ranked:
     """Rank the index for ``prompt`` and ask the backend what the offered flows cannot draw of it.
 
-    A flow that is run with a layout is not offered where ``request`` wants none, as long as there are others.
+    A flow that is run with a layout is not offered where ``request`` wants none, as long as there are others; and only
+    such flows are where the prompt says in words that the model does not have where things stand.
     """
     candidates = parts.catalogue.rank(prompt, parsed, categories, request.flow)
     offered = tuple(parts.catalogue.offer(candidates))
     if not request.use_layout or request.image is not None:
-        free = tuple(c for c in offered if REGIONS not in parts.catalogue.flow(c.flow).card.tags)
+        free = tuple(c for c in offered if parts.catalogue.flow(c.flow).card.layout != "regions")
         offered = free or offered
+    elif offered and needs_boxes(parts, parts.catalogue.flow(offered[0].flow), prompt, parsed):
+        boxed = tuple(c for c in offered if parts.catalogue.flow(c.flow).card.layout == "regions")
+        offered = boxed or offered
     return _limited(parts, prompt, parsed, candidates, offered)
 
 
@@ -132,6 +134,14 @@ def why_elsewhere(found: Ranked) -> str:
     return f"{other.title} ({other.flow}) would serve best; it needs: {first}{rest}"
 
 
+def name_backend(parts: Parts, candidates: Sequence[Candidate], flow: str) -> str:
+    """The backend that draws ``flow`` in a run with these candidates: the one that it was offered on."""
+    offered = next((candidate.backend for candidate in candidates if candidate.flow == flow), "")
+    if offered or not isinstance(parts.backend, SeveralBackends):
+        return offered or parts.backend.name
+    return parts.backend.find(parts.catalogue.flow(flow)).name
+
+
 def choose_flow(parts: Parts, request: DrawRequest, categories: Categories, among: Sequence[Candidate]) -> Choice:
     """The selector's choice, or the one that the request names."""
     if request.flow is not None:
@@ -147,23 +157,25 @@ def placing(layout: Layout | None) -> Layout | None:
     return layout if layout is not None and layout.boxes else None
 
 
-def governing(request: DrawRequest, flow: Flow, layout: Layout | None) -> Layout | None:
+def governing(request: DrawRequest, flow: Flow, layout: Layout | None, needed: bool = False) -> Layout | None:
     """``layout`` where it governs what ``flow`` draws for ``request``; None where the flow places things itself.
 
     A flow that was measured from words alone is run so: of the layout only what must not appear is left. The layout
-    governs it all the same where the request says ``always``, and in a conversation, for the next edit has to know
-    where things stand.
+    governs it all the same where the request says ``always``, where the words cannot say where things stand
+    (``needed``), and in a conversation, for the next edit has to know it.
     """
     layout = placing(layout)
     if layout is None or not request.use_layout or request.image is not None:
         return None
-    if WORDS_ONLY not in flow.card.tags or request.use_layout == "always" or request.thread is not None:
+    if flow.card.layout != "words" or needed or request.use_layout == "always" or request.thread is not None:
         return layout
     return Layout(background=layout.background, negative=layout.negative) if layout.negative else None
 
 
 def word_prompt(parts: Parts, prompt: str, parsed: ParsedPrompt, flow: Flow) -> Written:
-    """``prompt`` for the model of ``flow``; a model of a closed world gets it as it is, for it knows few words."""
+    """``prompt`` for the model of ``flow``; a model of a closed world gets it in the few words that it knows."""
+    if (writer := writer_for(parts, flow)) is not None:
+        return Written(prompt=writer.word(prompt, parsed))
     if parts.writer is None or is_closed(parts, flow):
         return Written(prompt=prompt)
     return parts.writer.write(prompt, parsed, flow.card)
@@ -171,8 +183,7 @@ def word_prompt(parts: Parts, prompt: str, parsed: ParsedPrompt, flow: Flow) -> 
 
 def is_closed(parts: Parts, flow: Flow) -> bool:
     """Whether the flow's model knows only the words that it was trained on."""
-    group = ParsedGroup(object=_NOBODY_DRAWS, caption=f"a {_NOBODY_DRAWS}")
-    return bool(parts.backend.limits(flow, group.caption, ParsedPrompt(groups=(group,))))
+    return isinstance(parts.backend, KnowsWorlds) and parts.backend.is_closed(flow)
 
 
 def additions(written: Written) -> tuple[str, ...]:

@@ -13,9 +13,11 @@ from pathlib import Path
 
 from imagewright.agents.conversation.edits import settle
 from imagewright.agents.conversation.kinds import assume, wants_picture
+from imagewright.agents.reading.syntax.marks import find_loras
 from imagewright.errors import BadInput, CannotDraw
 from imagewright.graph import change, choose, own_picture
 from imagewright.graph.budget import nothing_made, why_stop
+from imagewright.graph.fitting import fit_request, needs_boxes
 from imagewright.graph.parts import Parts
 from imagewright.graph.request import unpack_request
 from imagewright.graph.state import Attempt, State, Update, require
@@ -61,8 +63,9 @@ def read_request(state: State, parts: Parts) -> Update:
     if not wants_picture(intent):
         return {"intent": intent}
     settled = add_wishes(settle(intent, state.references), intent, state.preferences)
-    notes = (*notes, *(say_unread(settled.parsed) if intent.kind == "create" else ()))
-    return {"intent": intent, "settled": settled, "notes": notes}
+    fitted = fit_request(parts, state.request, settled)
+    notes = (*notes, *(say_unread(fitted.settled.parsed) if intent.kind == "create" else ()), *fitted.told)
+    return {"intent": intent, "settled": fitted.settled, "notes": notes}
 
 
 def say_unread(parsed: ParsedPrompt) -> tuple[str, ...]:
@@ -117,7 +120,8 @@ def weigh_flows(state: State, parts: Parts) -> Weighed:
     settled, categories = require(state.settled, "settled intent"), require(state.categories, "categories")
     generation = parts.catalogue.generation()
     found = choose.rank_flows(parts, state.request, settled.prompt, settled.parsed, categories)
-    if not found.able and (plain := change.without_wishes(state)) is not None:
+    if not found.able and (bare := change.without_wishes(state)) is not None:
+        plain = fit_request(parts, state.request, bare).settled
         found, settled = choose.rank_flows(parts, state.request, plain.prompt, plain.parsed, categories), plain
     request = state.request.model_copy(update={"prompt": settled.prompt})
     found, among, refusal = _choosable(parts, request, found, settled.parsed)
@@ -145,14 +149,14 @@ def decide_flow(state: State, parts: Parts, weighed: Weighed) -> Update:
     """The flow that has best served prompts like this one, of those that may be chosen from."""
     categories, among = require(state.categories, "categories"), weighed.among
     choice = change.keep_flow(state, among) or choose.choose_flow(parts, state.request, categories, among)
-    sized = _note_pasted_size(state.request, parts, choice.flow)
+    beside = _note_pasted_size(state.request, parts, choice.flow) + _offer_loras(weighed.settled, parts, choice.flow)
     return {
         "settled": weighed.settled,
         "generation": weighed.generation,
         "candidates": weighed.candidates,
         "choice": choice,
         "able": tuple(candidate.flow for candidate in among),
-        "notes": (*state.notes, *weighed.notes, *sized),
+        "notes": (*state.notes, *weighed.notes, *beside),
     }
 
 
@@ -161,6 +165,20 @@ def _note_pasted_size(request: DrawRequest, parts: Parts, flow: str) -> tuple[st
     if not request.pasted or not choose.is_closed(parts, parts.catalogue.flow(flow)):
         return ()
     return (f"the pasted size {request.width}x{request.height} is left out: this model draws one size",)
+
+
+def _offer_loras(settled: Settled, parts: Parts, flow: str) -> tuple[str, ...]:
+    """Which flows here load the LoRAs that tags in the prompt ask for; only a flow's own node loads one."""
+    told = []
+    for name in find_loras(settled.prompt):
+        carriers = parts.catalogue.carry_lora(name)
+        if flow in carriers:
+            told.append(f"{flow} loads the LoRA {name} itself, at its own strength")
+        elif carriers:
+            told.append(
+                f"the LoRA {name} is loaded by {', '.join(carriers[:3])}: ask for one with --flow {carriers[0]}"
+            )
+    return tuple(told)
 
 
 # --- the layout and the words ---------------------------------------------------------------
@@ -175,10 +193,11 @@ def decide_layout(state: State, parts: Parts) -> Update:
     flow = parts.catalogue.flow(require(state.choice, "choice").flow)
     carried = change.carry_layout(state)
     planned = carried or parts.planner.plan(settled.prompt)
+    needed = needs_boxes(parts, flow, settled.prompt, planned.parsed)
     words = Written(prompt=settled.prompt)
-    if carried is None:
+    if carried is None or needed:
         words = choose.word_prompt(parts, settled.prompt, planned.parsed, flow)
-    layout = choose.governing(state.request, flow, planned.layout)
+    layout = choose.governing(state.request, flow, planned.layout, needed)
     first = Attempt(flow=flow.id, seed=change.first_seed(state), prompt=words.prompt, layout=layout)
     attempt, why = change.in_the_base(parts, state, first)
     attempt, started = own_picture.start_from(parts, state, attempt)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import platform
 from collections.abc import Iterator, Sequence
@@ -13,6 +14,7 @@ from imagewright.errors import BadInput, Fault
 from imagewright.flow_format import graph_hash
 from imagewright.graph import change, png_texts
 from imagewright.graph.budget import pick_delivered
+from imagewright.graph.choose import name_backend
 from imagewright.graph.parts import Parts
 from imagewright.graph.picture_file import pack_picture
 from imagewright.graph.repairs.close_up import flow_of
@@ -157,8 +159,9 @@ def _prompt(state: State) -> str:
 def texts_of(parts: Parts, state: State, made: Round) -> dict[str, str]:
     """The PNG's text chunks, unless the person wants none."""
     drawn = parts.store.find(_key(state, made))
-    facts = drawn.facts if drawn else {}
-    return png_texts.texts(state, parts.catalogue.flow(made.flow), made, facts, metadata.version("imagewright"))
+    facts, graph = (drawn.facts, drawn.graph) if drawn else ({}, "")
+    flow = parts.catalogue.flow(made.flow)
+    return png_texts.texts(state, flow, made, facts, versions()["imagewright"], graph)
 
 
 def trace_of(parts: Parts, state: State, result: RunResult, batch: Sequence[str] = ()) -> Trace:
@@ -180,7 +183,7 @@ def trace_of(parts: Parts, state: State, result: RunResult, batch: Sequence[str]
         planned_by=state.planned.decided_by if state.planned else "",
         tried=list_tried(change.base(state), state.rounds),
         spent=_spent(state.spent),
-        backend=parts.backend.name,
+        backend=name_backend(parts, state.candidates, result.flow),
         flows={name: _flow_facts(parts, name) for name in _flows(state.rounds)},
         facts=tuple(made.facts if (made := parts.store.find(key)) else {} for key in state.keys),
         versions=versions(),
@@ -208,6 +211,12 @@ def _flow_facts(parts: Parts, name: str) -> TraceFlow:
 
 def versions() -> dict[str, str]:
     """Python, the platform and the packages that a picture depends on."""
+    return dict(_versions())
+
+
+@functools.cache
+def _versions() -> dict[str, str]:
+    """As ``versions``, looked up once a process."""
     found = {"python": platform.python_version(), "platform": platform.platform()}
     for name in _PACKAGES:
         try:

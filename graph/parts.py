@@ -33,6 +33,10 @@ class FlowCatalogue(Protocol):
         """Every flow that makes pictures from text, best estimate first, runnable here or not."""
         ...
 
+    def carry_lora(self, name: str) -> tuple[str, ...]:
+        """The flows whose graph loads the LoRA file called ``name``, with or without folder and ending."""
+        ...
+
     def offer(self, candidates: Sequence[Candidate]) -> tuple[Candidate, ...]:
         """The few of them that the selector may choose from; all can run here."""
         ...
@@ -67,6 +71,10 @@ class Parts:
     """Words the prompt for the chosen flow; None leaves it in the person's words."""
     polisher: Polisher | None = None
     """Proposes what would make a right picture more beautiful; None where nobody asked for that."""
+    is_word: Callable[[str], bool] = lambda word: False
+    """Whether the language has a word, as far as that is known."""
+    liken: Callable[[str, Sequence[str]], str] = lambda word, others: ""
+    """Of some words the one that means nearly the same as the first; empty where none does."""
     stop: threading.Event = field(default_factory=threading.Event)
     """Set when the person stops the run."""
     clock: Callable[[], float] = time.monotonic

@@ -88,7 +88,7 @@ def _again(
     state = State(run=trace.run, request=request, seed=this.seed, out="")
 
     def on_step(step: Step) -> None:
-        text = f"step {step.step} of {step.total}"
+        text = step.text or f"step {step.step} of {step.total}"
         on_event(RunEvent(kind="step", run=state.run, text=text, step=step.step, total=step.total))
 
     name = flow_of(this.flow, this.repair)

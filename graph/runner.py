@@ -15,11 +15,10 @@ from langgraph.types import Command
 
 from imagewright.errors import BadInput, Cancelled, Fault, ImagewrightError, NeedsAnswer
 from imagewright.graph import lines
-from imagewright.graph.build import build
 from imagewright.graph.parts import Parts
 from imagewright.graph.state import OWN_TYPES, fresh
 from imagewright.intents import Answer, Question
-from imagewright.memory.checkpoints import open_checkpoints
+from imagewright.memory.checkpoints import open_checkpoints, secure
 from imagewright.memory.reservations import claim_name, free_name, reserve_name, say_taken
 from imagewright.memory.runs import RunRow
 from imagewright.schemas import DrawRequest, RunEvent, RunResult, Value
@@ -127,7 +126,7 @@ def _work(
     parts: Parts, checkpoints: Path, row: RunRow, on_event: _OnEvent, resuming: bool = False, reply: str | None = None
 ) -> Outcome:
     with _stoppable(parts.stop), open_checkpoints(checkpoints, OWN_TYPES) as saver:
-        graph = build().compile(checkpointer=saver)
+        graph = lines.compile_with(saver)
         config, values = _config(row), cast(Any, fresh(row.id, row.request, row.seed, row.out))
         found = lines.last_of(graph, config, row.id) if resuming else None
         if found is not None:
@@ -139,6 +138,8 @@ def _work(
         outcome = _outcome(parts, graph, row)
         if row.request.thread is None and outcome.question is None:
             saver.delete_thread(row.thread)
+        else:
+            secure(saver)
         return outcome
 
 

@@ -7,17 +7,18 @@ a model nor imports diffusers. The values that methods give can be imported from
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Unpack, cast, get_args
 
 from imagewright.container import DEFAULT_BACKEND
 from imagewright.draw_request import ChatOptions, DrawOptions
 from imagewright.errors import BadInput
+from imagewright.flow_calls import FlowCalls, SyncedNodes
 from imagewright.keeping import Keeping
 from imagewright.limits import MAX_VARIATIONS
 from imagewright.run_work import OnEvent, begin_work, ignore_event, reopen_work
-from imagewright.schemas import DrawRequest, Flow, Plan, Readiness, RunResult
+from imagewright.schemas import DrawRequest, Plan, RunResult
 
 if TYPE_CHECKING:
     from imagewright.batch import BatchRow, DrawnBatch
@@ -26,19 +27,21 @@ if TYPE_CHECKING:
     from imagewright.graph.replay import Replay
     from imagewright.model_folders import Download, ModelScan, NeededModel, OnFile
     from imagewright.retrieval.adding import Added, AlreadyThere, Refused
-    from imagewright.retrieval.comfy.catalogue import Catalogue
+    from imagewright.retrieval.evidence_stream import Imported
+    from imagewright.retrieval.listing import FlowPage, ListedFlow
     from imagewright.t2i_backends.bench.speed import Compared, SpeedOrder
     from imagewright.t2i_backends.models.download import Remote
 
 __all__ = [
     "DEFAULT_BACKEND", "Added", "AlreadyThere", "BackendSpeed", "BatchRow", "Chat", "Compared", "Download",
-    "DrawnBatch", "Finding", "Imagewright", "ModelScan", "NeededModel", "OnEvent", "Refused", "Remote", "Replay",
-    "Reply", "SyncedNodes",
+    "DrawnBatch", "Finding", "FlowPage", "Imagewright", "Imported", "ListedFlow", "ModelScan", "NeededModel",
+    "OnEvent", "Refused", "Remote", "Replay", "Reply", "SyncedNodes",
 ]  # fmt: skip
 _PLACES = {
     "Added": "retrieval.adding", "AlreadyThere": "retrieval.adding", "BatchRow": "batch", "Chat": "chat",
     "Compared": "t2i_backends.bench.speed",
-    "Download": "model_folders", "DrawnBatch": "batch", "Finding": "doctor", "ModelScan": "model_folders",
+    "Download": "model_folders", "DrawnBatch": "batch", "Finding": "doctor", "FlowPage": "retrieval.listing",
+    "Imported": "retrieval.evidence_stream", "ListedFlow": "retrieval.listing", "ModelScan": "model_folders",
     "NeededModel": "model_folders", "Refused": "retrieval.adding", "Remote": "t2i_backends.models.download",
     "Replay": "graph.replay", "Reply": "chat",
 }  # fmt: skip
@@ -53,16 +56,6 @@ def __getattr__(name: str) -> object:
     raise AttributeError(f"module 'imagewright.api' has no attribute {name!r}")
 
 
-class SyncedNodes(NamedTuple):
-    """What was learnt from a ComfyUI server."""
-
-    nodes: Catalogue
-    new: tuple[str, ...]
-    """The classes that the shipped list lacks, sorted."""
-    path: Path
-    """The file that keeps them."""
-
-
 class BackendSpeed(NamedTuple):
     """Our denoising loop beside the stock pipeline on one machine."""
 
@@ -71,7 +64,7 @@ class BackendSpeed(NamedTuple):
     levels: tuple[Compared, ...]
 
 
-class Imagewright(Keeping):
+class Imagewright(FlowCalls, Keeping):
     """Finds the workflow that serves a prompt best, and runs it.
 
     >>> from imagewright import Imagewright
@@ -87,12 +80,14 @@ class Imagewright(Keeping):
         on_event: OnEvent | None = None,
         stop: threading.Event | None = None,
         ask: bool = False,
+        run: str | None = None,
         **options: Unpack[DrawOptions],
     ) -> RunResult:
         """Draw ``prompt``; ``options`` are the other fields of ``DrawRequest``, as ``DrawOptions`` tells them.
 
         ``on_event`` hears the run's id first, then every step. Setting ``stop`` ends the run between two steps. What is
         not clear is assumed and told in the notes, and a limit that is reached ends the run, unless ``ask`` is set.
+        ``run`` is an id of ``name_run``, for callers that must know it beforehand.
 
         Raises:
             NeedsAnswer: with ``ask``, something must be answered first; ``resume`` takes the reply.
@@ -104,7 +99,8 @@ class Imagewright(Keeping):
         from imagewright.graph.runner import begin
 
         request = _request(prompt, options)
-        return begin(*begin_work(self.container, request, on_event, seed=request.seed, stop=stop, asks=ask))
+        work = begin_work(self.container, request, on_event, seed=request.seed, stop=stop, asks=ask, run=run)
+        return begin(*work)
 
     def plan(self, prompt: str | DrawRequest, **options: Unpack[DrawOptions]) -> Plan:
         """What ``prompt`` would be drawn with, and where things would go. Draws nothing.
@@ -184,10 +180,17 @@ class Imagewright(Keeping):
 
     # --- runs -------------------------------------------------------------------------------
 
-    def resume(self, run: str, on_event: OnEvent | None = None, *, reply: str | None = None) -> RunResult:
+    def resume(
+        self,
+        run: str,
+        on_event: OnEvent | None = None,
+        *,
+        reply: str | None = None,
+        stop: threading.Event | None = None,
+    ) -> RunResult:
         """Go on with a run that was killed, stopped or failed, or that waits for ``reply``.
 
-        One that is delivered is only told again.
+        One that is delivered is only told again. Setting ``stop`` ends it between two steps.
 
         Raises:
             NeedsAnswer: it waits for an answer, still or again.
@@ -197,7 +200,7 @@ class Imagewright(Keeping):
         from imagewright.graph.runner import resume
 
         row = self.runs.get(run)
-        return resume(*reopen_work(self.container, row, on_event, asks=row.status == "asked"), reply)
+        return resume(*reopen_work(self.container, row, on_event, asks=row.status == "asked", stop=stop), reply)
 
     def replay(self, run: str, on_event: OnEvent | None = None, out: Path | str | None = None) -> Replay:
         """Draw the picture of ``run`` again from its trace, and say whether it is the same and what differs here.
@@ -237,84 +240,6 @@ class Imagewright(Keeping):
         if name is None:
             raise BadInput("no run has delivered a picture yet", 'draw something: imagewright draw "a red circle"')
         return explain(self.runs.trace(name), cast(Topic, about))
-
-    # --- flows ------------------------------------------------------------------------------
-
-    def readiness(self, backend: str = DEFAULT_BACKEND) -> dict[str, Readiness]:
-        """For every flow of the index whether it can run here, and what it needs."""
-        engine = self.backend(backend)
-        return {flow.id: engine.check(flow) for flow in self.index.list()}
-
-    def describe_flow(self, flow: Flow, readiness: Readiness, *, with_graph: bool = False) -> dict[str, Any]:
-        """One flow as plain JSON: what its card says, whether it runs here, and with ``with_graph`` its graph."""
-        from imagewright.retrieval.card import flow_json
-
-        return flow_json(flow, readiness, with_graph=with_graph)
-
-    def add_flows(
-        self, paths: Sequence[Path | str], *, replace: bool = False, comfyui: str | None = None
-    ) -> Iterator[Added | AlreadyThere | Refused]:
-        """Put workflows into the index: files of any of ComfyUI's formats, PNGs it saved, or folders of them.
-
-        Each is told of once it is stored, or refused with the reason; nothing stops at one that is refused. ``comfyui``
-        is the address of a server whose nodes the workflows are read with, for nodes that the shipped list lacks.
-
-        Raises:
-            BadInput: a folder holds no workflow, the server does not answer, or the database cannot be written.
-        """
-        from imagewright.retrieval.adding import add_files, files_below
-
-        files = files_below([Path(path) for path in paths])
-        yield from add_files(self.index, files, self.node_catalogue(comfyui), replace)
-
-    def edit_flow(self, flow: str, change: Callable[[dict[str, Any]], Mapping[str, Any]]) -> Flow:
-        """Correct what the card of a flow says: ``change`` takes the fields that can be set and gives the new ones.
-
-        Raises:
-            BadInput: there is no such flow, a field cannot be set, or its value cannot be used with the flow's graph.
-        """
-        from imagewright.retrieval.card_edit import change_card, editable_fields
-
-        return self.index.edit(flow, lambda found: change_card(found, change(editable_fields(found))))
-
-    def read_card(self, path: Path | str) -> dict[str, Any]:
-        """The fields of a card in a JSON file, for ``edit_flow``.
-
-        Raises:
-            BadInput: the file cannot be read, or holds no JSON object.
-        """
-        from imagewright.retrieval.card_edit import read_card
-
-        return read_card(Path(path))
-
-    def node_catalogue(self, comfyui: str | None = None) -> Catalogue:
-        """What is known of ComfyUI's nodes: of the server ``comfyui``, else of the last synced one, over the shipped.
-
-        Raises:
-            BadInput: the server does not answer.
-        """
-        from imagewright.retrieval.comfy.catalogue import catalogue_of
-
-        kept = catalogue_of(self.settings.data_dir)
-        if comfyui is None:
-            return kept
-        from imagewright.retrieval.comfy.sync import fetch_object_info
-
-        return fetch_object_info(comfyui).over(kept)
-
-    def sync_nodes(self, comfyui: str) -> SyncedNodes:
-        """Keep the nodes of the server ``comfyui`` for later conversions.
-
-        Raises:
-            BadInput: the server does not answer, or the folder cannot be written; what was kept before stays.
-        """
-        from imagewright.memory.artifacts import write_whole
-        from imagewright.retrieval.comfy.catalogue import SYNCED, load_catalogue
-        from imagewright.retrieval.comfy.sync import fetch_object_info
-
-        nodes, path = fetch_object_info(comfyui), self.settings.data_dir / SYNCED
-        write_whole(path, nodes.to_bytes())
-        return SyncedNodes(nodes, tuple(sorted(set(nodes) - set(load_catalogue()))), path)
 
     # --- models and this machine ------------------------------------------------------------
 

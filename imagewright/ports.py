@@ -29,6 +29,7 @@ from imagewright.schemas import (
     Verdict,
     Written,
 )
+from imagewright.worlds import World
 
 Picture = Image.Image
 
@@ -65,15 +66,21 @@ class Job:
     region_share: float | None = None
     """The share of the steps, from the first, that obey the regions; None for the backend's default."""
     redraw: Redraw | None = None
+    key: str = ""
+    """The content key of the drawing step, by which a backend knows a job again after a kill; empty for none."""
+    backend: str = ""
+    """The backend that draws, where there are several; empty leaves it to them."""
 
 
 @dataclass(frozen=True)
 class Step:
-    """Progress of one job: ``step`` of ``total`` is done; sometimes with a small preview."""
+    """Progress of one job: ``step`` of ``total`` is done; sometimes with a small preview, or with a word instead."""
 
     step: int
     total: int
     preview: Picture | None = None
+    text: str = ""
+    """What goes on before or between steps: a queue, a model that is being loaded."""
 
 
 @dataclass(frozen=True)
@@ -86,6 +93,8 @@ class Drawn:
     """Device, dtype, library versions, model hashes, fallbacks: plain strings."""
     more: tuple[Picture, ...] = ()
     """The other pictures of a flow that draws a batch, in its order; ``image`` is the first."""
+    graph: str = ""
+    """The graph as it was run, as JSON, where that is not the flow's own with its slots filled."""
 
 
 OnStep = Callable[[Step], None]
@@ -138,6 +147,15 @@ class KnowsWorlds(Protocol):
 
     def is_closed(self, flow: Flow) -> bool:
         """Whether the model of ``flow`` is one of them."""
+        ...
+
+
+@runtime_checkable
+class StatesWorlds(Protocol):
+    """A backend whose small models say what they were taught, and what they have to be told."""
+
+    def state_world(self, flow: Flow) -> World | None:
+        """The world of the model of ``flow``; None for a model that states none."""
         ...
 
 

@@ -7,9 +7,10 @@ origin at the top left. Pictures never appear here, only their content hashes.
 from __future__ import annotations
 
 import io
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Literal
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from imagewright.draw_request import DrawRequest as DrawRequest
 from imagewright.errors import BadInput
@@ -27,6 +28,14 @@ if TYPE_CHECKING:
 SlotName = Literal[
     "positive", "negative", "seed", "width", "height", "steps", "guidance", "batch", "input_image", "mask", "denoise"
 ]
+LayoutUse = Literal["regions", "words", "either"]
+"""How a flow takes a layout, which is how it was measured; run in another way, its evidence would say little.
+
+``regions``: with the planned boxes; not offered where a request wants no layout. ``words``: from the words alone; no
+box governs its picture, outside of conversations. ``either``: the boxes govern wherever a layout is wanted.
+"""
+_LAYOUT_TAGS: dict[str, LayoutUse] = {"regions": "regions", "words-only": "words"}
+"""The tags that said so on cards written before the field."""
 Kind = Literal["text-to-image", "image-to-image", "inpaint", "upscale", "video", "audio", "3d", "api", "other"]
 RelationName = Literal["left", "right", "above", "below", "inside", "near", "behind", "in-front"]
 PlaceName = (
@@ -63,6 +72,8 @@ class Card(Value):
     title: str
     description: str = ""
     tags: tuple[str, ...] = ()
+    layout: LayoutUse = "either"
+    """How it takes a layout. A tag ``regions`` or ``words-only``, as older cards have it, is read as this field."""
     kind: Kind = "text-to-image"
     base_model: str = ""
     """The model that the flow draws with, as people name it: ``mini``, ``FLUX.1-dev``, ``SDXL 1.0``."""
@@ -82,6 +93,21 @@ class Card(Value):
     """Published figures by benchmark name; they order flows without evidence and never enter an estimate."""
     source: str = ""
     duplicate_of: str | None = None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _layout_of_tags(cls, given: object) -> object:
+        if not isinstance(given, Mapping) or not isinstance(given.get("tags"), list | tuple):
+            return given
+        said = [_LAYOUT_TAGS[tag] for tag in given["tags"] if isinstance(tag, str) and tag in _LAYOUT_TAGS]
+        if not said:
+            return given
+        return {**given, "tags": tuple(tag for tag in given["tags"] if tag not in _LAYOUT_TAGS), "layout": said[-1]}
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """Its tags, and the word for how it takes a layout: what is embedded, and shown as its tags."""
+        return (*self.tags, *(tag for tag, use in _LAYOUT_TAGS.items() if use == self.layout))
 
     @property
     def ships_with_us(self) -> bool:
@@ -163,6 +189,8 @@ class Candidate(Value):
     """Whether files or memory are all that keeps it from running here."""
     cost: float | None = None
     base_model: str = ""
+    backend: str = ""
+    """The backend that would draw it."""
 
     @property
     def ships_with_us(self) -> bool:

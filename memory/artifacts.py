@@ -43,6 +43,8 @@ class Made(BaseModel):
     """The other pictures of a batch, in its order."""
     run: str = ""
     """The run that made it; unknown in sidecars of earlier releases."""
+    graph: str = ""
+    """The graph as it was run, as JSON, where that is not the flow's own with its slots filled."""
 
 
 class ArtifactStore:

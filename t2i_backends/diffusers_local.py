@@ -19,6 +19,7 @@ from imagewright.flow_format import Graph, links
 from imagewright.needs import Need
 from imagewright.ports import Drawn, IsCancelled, Job, OnStep
 from imagewright.schemas import Flow, ParsedPrompt, Readiness, SlotName
+from imagewright.settings import Settings
 from imagewright.t2i_backends.execution import readiness
 from imagewright.t2i_backends.execution.needs_check import NeedAnswers
 from imagewright.t2i_backends.execution.node_cache import NodeCache
@@ -26,6 +27,7 @@ from imagewright.t2i_backends.execution.program import Program, compile_flow
 from imagewright.t2i_backends.models.devices import check_device_name, pick_device, pick_dtype
 from imagewright.t2i_backends.models.memory import below
 from imagewright.t2i_backends.models.model_files import ModelFiles
+from imagewright.worlds import World
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -37,6 +39,11 @@ if TYPE_CHECKING:
 
 class TooLittleMemory(CannotDraw):
     """Memory ran out while drawing."""
+
+
+def open_diffusers(settings: Settings) -> DiffusersBackend:
+    """The backend over the model folders and the device of ``settings``."""
+    return DiffusersBackend(settings.model_roots, settings.device, settings.model_cache)
 
 
 class DiffusersBackend:
@@ -98,6 +105,18 @@ class DiffusersBackend:
             BadInput: the flow's graph is broken; ``check`` says how.
         """
         return bool(self._worlds(compile_flow(flow)))
+
+    def state_world(self, flow: Flow) -> World | None:
+        """What the flow's model says of its world; None for a model that says nothing.
+
+        Raises:
+            BadInput: the flow's graph is broken; ``check`` says how.
+        """
+        for folder in self._worlds(compile_flow(flow)):
+            from imagewright.t2i_backends.mini.limits import world_of
+
+            return world_of(folder)
+        return None
 
     def can_redraw(self, flow: Flow) -> bool:
         """Whether the flow samples once, so that a region of its picture can be drawn anew."""

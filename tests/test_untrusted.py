@@ -197,7 +197,7 @@ OWN = {
     "agents/reading/languages.py": "words that ship with us",
     "retrieval/flow_facts.py": "rows of our own database",
     "retrieval/flow_table.py": "rows of our own database",
-    "evals/many_flows.py": "a copy of a value",
+    "evals/adding.py": "what a process of ours has printed",
     "t2i_backends/mini/captions.py": "words that ship with us",
     "t2i_backends/mini/outlines.py": "outlines that ship with us",
     "evals/scale.py": "what a process of ours has printed",

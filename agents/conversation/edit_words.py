@@ -6,9 +6,8 @@ import re
 from collections.abc import Sequence
 
 from imagewright.agents.reading import nouns
-from imagewright.agents.reading.describe import canonical_prompt
-from imagewright.agents.reading.function_words import CLOSED, DETERMINERS, PREPOSITIONS
-from imagewright.agents.reading.numbers import NUMBER_WORDS, number_word
+from imagewright.agents.reading.describe import canonical_prompt, says_no_more
+from imagewright.agents.reading.numbers import number_word
 from imagewright.intents import (
     AddEdit,
     AnyEdit,
@@ -25,8 +24,6 @@ from imagewright.intents import (
 )
 from imagewright.schemas import ParsedPrompt
 
-_SILENT = {*CLOSED, *DETERMINERS, *PREPOSITIONS, *NUMBER_WORDS, "background", "backdrop", "with", "there", "is", "are"}
-
 
 def edit_prompt(base: Reference, edits: Sequence[AnyEdit], parsed: ParsedPrompt) -> str:
     """The prompt of the edited picture.
@@ -34,7 +31,7 @@ def edit_prompt(base: Reference, edits: Sequence[AnyEdit], parsed: ParsedPrompt)
     Where the parse holds all that the base's prompt says, the new parse is restated; otherwise the change is worked
     into the old words ("sharing an umbrella" would be lost), and only what cannot be worked in is restated.
     """
-    if _says_no_more(base.prompt, base.parsed):
+    if says_no_more(base.prompt, base.parsed):
         return canonical_prompt(parsed)
     text = base.prompt
     for edit in edits:
@@ -43,15 +40,6 @@ def edit_prompt(base: Reference, edits: Sequence[AnyEdit], parsed: ParsedPrompt)
             return canonical_prompt(parsed)
         text = changed
     return text
-
-
-def _words(text: str) -> set[str]:
-    return {nouns.singular(word) for word in re.findall(r"[^\W\d_]+", text.lower())}
-
-
-def _says_no_more(prompt: str, parsed: ParsedPrompt) -> bool:
-    """Whether the parse's plain words hold every word of the prompt that carries meaning."""
-    return _words(prompt) <= _words(canonical_prompt(parsed)) | _SILENT
 
 
 def _worked_in(text: str, edit: AnyEdit, base: Reference) -> str | None:

@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterable
 
 from imagewright.agents.reading import lexicon, nouns
+from imagewright.agents.reading.slips import is_slip
 from imagewright.agents.reading.words import words
 from imagewright.intents import Reference
 
@@ -35,20 +36,5 @@ def _nearest(word: str, known: Iterable[str], shown: set[str]) -> str:
     """A known word that is one slip away: two letters exchanged, one left out or added; the picture's first."""
     if word in known:
         return word
-    near = sorted((other for other in known if _is_slip(word, other)), key=lambda o: (o not in shown, o))
+    near = sorted((other for other in known if is_slip(word, other)), key=lambda o: (o not in shown, o))
     return near[0] if near else word
-
-
-def _is_slip(word: str, other: str) -> bool:
-    """Whether they differ by one slip of the fingers; another letter in a place makes another word, not a slip."""
-    if len(word) == len(other):
-        wrong = [at for at in range(len(word)) if word[at] != other[at]]
-        return len(wrong) == 2 and wrong[1] == wrong[0] + 1 and _turned(word, wrong[0]) == other
-    longer, shorter = (word, other) if len(word) > len(other) else (other, word)
-    if len(longer) != len(shorter) + 1 or len(shorter) < 4:
-        return False
-    return any(longer[:at] + longer[at + 1 :] == shorter for at in range(len(longer)))
-
-
-def _turned(word: str, at: int) -> str:
-    return word[:at] + word[at + 1] + word[at] + word[at + 2 :]

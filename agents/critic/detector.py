@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from imagewright.agents.critic.repair import offer_later, propose, see_wrong
-from imagewright.agents.critic.sight import Sight, Wanted, locate, see, stand_in_place, stands
+from imagewright.agents.critic.sight import Sight, Wanted, locate, see, stand_in_place, stand_some
 from imagewright.agents.critic.verdict import failed_checks, not_judged, verdict
 from imagewright.ports import Detector, Picture
 from imagewright.schemas import Check, Layout, ParsedPrompt, Verdict
@@ -96,7 +96,7 @@ def _relations(sight: Sight, parsed: ParsedPrompt) -> Iterator[Check]:
         subject, other = sight.wanted[relation.subject], sight.wanted[relation.object]
         words = f"{subject.name} {relation.relation} {other.name}"
         known = {subject.object, other.object} <= sight.labels
-        answer = stands(relation.relation, sight.matching(subject), sight.matching(other)) if known else None
+        answer = stand_some(relation.relation, sight, subject, other) if known else None
         yield _place(answer, words)
     for wanted, group in zip(sight.wanted, parsed.groups, strict=True):
         if group.position:

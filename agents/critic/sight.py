@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import combinations
 
 from imagewright.geometry import Rectangle
 from imagewright.schemas import Detection, Layout, ParsedPrompt
@@ -16,6 +17,8 @@ MAIN_DIRECTION = 0.5
 """The least share of the distance that must run along the axis (GenEval's direction test)."""
 _NEAR = 0.2
 """The widest gap between boxes that are near each other, as a share of the canvas."""
+MOST_SPLIT = 8
+"""Of how many like things it is tried which of them are meant; of more all are."""
 
 
 @dataclass(frozen=True)
@@ -143,6 +146,26 @@ def stands(relation: str, subjects: Sequence[SeenThing], others: Sequence[SeenTh
     if relation in ("behind", "in-front"):
         return None
     return bool(subjects and others) and all(_pair(relation, a.box, b.box) for a in subjects for b in others)
+
+
+def stand_some(relation: str, sight: Sight, subject: Wanted, other: Wanted) -> bool | None:
+    """Whether ``subject``'s things stand in ``relation`` to ``other``'s; None where boxes cannot tell.
+
+    Of like things that were asked for in two groups, as "between two trees" does, some must stand so, not all.
+    """
+    subjects, others = sight.matching(subject), sight.matching(other)
+    if len(sight.alike(subject)) == 1 == len(sight.alike(other)):
+        return stands(relation, subjects, others)
+    some = [_some_of(sight, each, things) for each, things in ((subject, subjects), (other, others))]
+    answers = [stands(relation, mine, theirs) for mine in some[0] for theirs in some[1]]
+    return None if None in answers else any(answers)
+
+
+def _some_of(sight: Sight, wanted: Wanted, things: tuple[SeenThing, ...]) -> list[tuple[SeenThing, ...]]:
+    """The things that may be ``wanted``'s: all, or each choice of as many as it asks for."""
+    if len(sight.alike(wanted)) == 1 or len(things) > MOST_SPLIT:
+        return [things]
+    return list(combinations(things, min(wanted.count, len(things))))
 
 
 def stand_in_place(position: str, subjects: Sequence[SeenThing]) -> bool | None:

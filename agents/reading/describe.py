@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import re
+
 from imagewright.agents.reading import lexicon, nouns
-from imagewright.agents.reading.numbers import number_word
+from imagewright.agents.reading.function_words import CLOSED, DETERMINERS, PREPOSITIONS
+from imagewright.agents.reading.numbers import NUMBER_WORDS, number_word
 from imagewright.schemas import Box, Layout, ParsedGroup, ParsedPrompt, ParsedRelation
 
 _RELATION = {
@@ -33,6 +36,9 @@ _PLACE = {
     "near": "nearby",
     "inside": "in the middle",
 }
+
+
+_SILENT = {*CLOSED, *DETERMINERS, *PREPOSITIONS, *NUMBER_WORDS, "background", "backdrop", "with", "there", "is", "are"}
 
 
 def describe_layout(layout: Layout) -> str:
@@ -71,6 +77,15 @@ def canonical_prompt(parsed: ParsedPrompt) -> str:
     if parsed.negative:
         text += f"{',' if text else ''} no " + " and no ".join(nouns.plural(n) for n in parsed.negative)
     return ", ".join(t for t in [text.strip(), *parsed.style] if t)
+
+
+def says_no_more(prompt: str, parsed: ParsedPrompt) -> bool:
+    """Whether the parse's plain words hold every word of the prompt that carries meaning."""
+    return _words(prompt) <= _words(canonical_prompt(parsed)) | _SILENT
+
+
+def _words(text: str) -> set[str]:
+    return {nouns.singular(word) for word in re.findall(r"[^\W\d_]+", text.lower())}
 
 
 def _implied(parsed: ParsedPrompt, relation: ParsedRelation) -> bool:

@@ -26,6 +26,8 @@ COMMANDS: Mapping[str, str] = {
     "bench": "imagewright.cli.bench:app",
     "runs": "imagewright.cli.runs:app",
     "eval": "imagewright.cli.eval:app",
+    "serve": "imagewright.cli.serve:serve",
+    "mcp": "imagewright.cli.serve:mcp",
     "comfyui": "imagewright.cli.comfyui:app",
     "threads": "imagewright.cli.threads:app",
     "prefs": "imagewright.cli.threads:prefs",

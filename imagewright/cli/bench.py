@@ -52,6 +52,25 @@ def bench_backend(
     emit(f"{checkpoint}, {size} x {size}, {steps} steps on {on} in {about['dtype']}, medians of {repeats} in turns")
 
 
+@app.command("request")
+def bench_request(
+    requests: Annotated[int, typer.Option(metavar="N", min=1, max=1000, help="How many prompts to draw.")] = 20,
+    models: ModelsOption = None,
+    device: DeviceOption = None,
+    as_json: JsonFlag = False,
+) -> None:
+    """Time what a warm request costs around its picture: without drawing it and without the critic's looking."""
+    from imagewright.cli.runs import engine
+    from imagewright.evals.around import format_around, measure_around
+
+    with engine(models, device) as opened:
+        found = measure_around(opened, requests)
+    if as_json:
+        emit_json(vars(found))
+    else:
+        emit(format_around(found))
+
+
 def _row(found: Compared) -> tuple[str, ...]:
     if found.problem:
         return (found.level, found.problem, "", "", "", "", "")

@@ -40,6 +40,7 @@ LayoutOption = Annotated[bool, typer.Option("--layout/--no-layout", help="Plan w
 FlowOption = Annotated[
     str | None, typer.Option("--flow", metavar="ID", help="The flow to draw with.", autocompletion=complete.flows)
 ]
+FlowArgument = Annotated[str, typer.Argument(metavar="ID", help="The flow's id.", autocompletion=complete.flows)]
 ThreadOption = Annotated[
     str | None,
     typer.Option("--thread", metavar="NAME", help="The conversation that it joins.", autocompletion=complete.threads),

@@ -3,13 +3,25 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from imagewright.t2i_backends.mini import sizes
 from imagewright.t2i_backends.mini.captions import COLOUR_WORDS, LARGE, PATTERN_WORDS, SMALL, SYNONYMS, vocabulary
-from imagewright.t2i_backends.mini.limits import WORLD_FILE, World
+from imagewright.t2i_backends.mini.limits import WORLD_FILE
 from imagewright.t2i_backends.mini.render import SIZE
-from imagewright.t2i_backends.mini.world import COLOURS, MOST_THINGS, PATTERNS, SHAPES, STYLES
+from imagewright.t2i_backends.mini.world import (
+    CLASHES,
+    COLOURS,
+    MOST_THINGS,
+    PAPERS,
+    PATTERNS,
+    RELATIONS,
+    SHAPES,
+    STYLES,
+    USUAL_COLOURS,
+)
+from imagewright.worlds import World
 
 #: Words that ask for nothing that mini would have to draw, beside those of its captions.
 FILLER = (
@@ -85,7 +97,20 @@ def _statement() -> World:
         filler=tuple(sorted({*vocabulary(), *FILLER})),
         # Untrained models obey regions early and refine without them; mini learned them to the last step.
         region_share=1.0,
+        things={shape: _others(shape, SYNONYMS) for shape in SHAPES},
+        colours={colour: _others(colour, COLOUR_WORDS) for colour in COLOURS},
+        patterns={pattern: _others(pattern, PATTERN_WORDS) for pattern in PATTERNS},
+        styles=STYLES,
+        relations=(*RELATIONS, "near"),
+        usual_colours=USUAL_COLOURS,
+        papers=PAPERS,
+        clashes=CLASHES,
     )
+
+
+def _others(name: str, table: Mapping[str, Sequence[str]]) -> tuple[str, ...]:
+    """The other words for ``name``, each once."""
+    return tuple(dict.fromkeys(word for word in table.get(name, ()) if word != name))
 
 
 def _card_text() -> str:

@@ -8,34 +8,14 @@ from collections.abc import Sequence
 from importlib import resources
 from pathlib import Path
 
-from pydantic import BaseModel, ConfigDict
-
 from imagewright import untrusted
 from imagewright.errors import BadInput, Fault
 from imagewright.schemas import ParsedPrompt
+from imagewright.worlds import World
 
 WORLD_FILE = "world.json"
-
-
-class World(BaseModel):
-    """A model's own statement of its world."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    objects: tuple[str, ...]
-    """Singular nouns that it draws."""
-    attributes: tuple[str, ...]
-    """Adjectives that it obeys or that change nothing: colours, sizes, "plain"."""
-    backgrounds: tuple[str, ...]
-    """Words that may describe a background."""
-    side: int
-    """The side of the square pictures it was trained on, in pixels; it draws no other."""
-    most_things: int
-    """How many things in one picture it was trained on."""
-    filler: tuple[str, ...]
-    """Other words that it understands or that ask for nothing."""
-    region_share: float | None = None
-    """The share of the steps in which it obeys regions best, where that is known; None leaves it to the backend."""
+RELATION_WORDS = frozenset("between inside within amid sandwiched flanked either".split())
+"""Words that say where things stand to one another: boxes tell it to a model that has no such word."""
 
 
 @functools.cache
@@ -79,7 +59,8 @@ def unknown_words(folder: Path, prompt: str, parsed: ParsedPrompt) -> tuple[str,
 
     Objects, attributes and backgrounds that the grammar found are looked up first; then any other word of the prompt
     that the model never saw. Words that name nothing ("exactly", "but", "3x") and what must *not* appear need no
-    drawing. A count beyond the model's reach is said as "12 things (it draws up to 4)", where it is surely read.
+    drawing; relations that were read are told by boxes. A count beyond the model's reach is said as "12 things (it
+    draws up to 4)", where it is surely read.
     """
     world = world_of(folder)
     if world is None:
@@ -87,6 +68,7 @@ def unknown_words(folder: Path, prompt: str, parsed: ParsedPrompt) -> tuple[str,
     known = {*world.objects, *world.attributes, *world.backgrounds, *world.filler, *map(_plural, world.objects)}
     excused = {word for noun in parsed.negative for word in (*noun.split(), *_plural(noun).split())}
     known |= _function_words()
+    known |= RELATION_WORDS if parsed.sure and parsed.relations else frozenset()
     said = _words(parsed.words or prompt)
     found = [word for word in said if word not in known and word not in excused and not _is_count(word, parsed)]
     found += [

@@ -45,6 +45,21 @@ _TOO_CLOSE = {
 }
 """Colours too close for one to be read on the other, or on its tint: each pair once."""
 _POOR_CONTRAST = frozenset(frozenset((one, other)) for one, others in _TOO_CLOSE.items() for other in others.split())
+CLASHES: tuple[tuple[str, str], ...] = tuple(
+    (one, other) for one, others in _TOO_CLOSE.items() for other in others.split()
+)
+_USUAL = {
+    "red": "circle heart house flower car mushroom",
+    "blue": "square star cup moon boat",
+    "green": "triangle tree",
+    "orange": "fish",
+}
+USUAL_COLOURS: dict[str, str] = {shape: colour for colour, shapes in _USUAL.items() for shape in shapes.split()}
+"""The colour of a thing that nobody gave one: all can be seen on white."""
+PAPERS: tuple[str, ...] = (
+    "white", "yellow", "pink", "gray", "blue", "green", "black", "purple", "orange", "red", "brown",
+)  # fmt: skip
+"""The background that nobody asked for: the first on which all things can be seen; plain and light."""
 SCENE_KINDS: tuple[str, ...] = ("one", "few", "two", "mixed", "many")
 """What a scene holds: one thing; two to five alike; two things; two groups with more; three or four groups."""
 _COUNTS: dict[str, tuple[tuple[int, ...], ...]] = {

@@ -13,6 +13,8 @@ if TYPE_CHECKING:
     from rich.console import RenderableType
 
 WIDTH = 80
+_LEAST = 20
+"""The columns that a column that takes what is left has at least, where its text is that long."""
 _PLAIN = str.maketrans(
     {
         **dict.fromkeys("┌┐└┘┼├┤┬┴", "+"),
@@ -52,27 +54,36 @@ def emit_json(value: object, *, indent: int | None = 2) -> None:
 
 
 def render(what: RenderableType) -> str:
-    """A rich renderable as text, 80 columns wide, coloured only for a terminal that wants colour."""
+    """A rich renderable as text, coloured only for a terminal that wants colour.
+
+    It is 80 columns wide, or as wide as its longest word: a path or a name that is broken can be neither copied nor
+    searched for.
+    """
     from rich.console import Console
 
     tty = is_terminal(sys.stdout)
-    console = Console(file=io.StringIO(), width=_width(tty), force_terminal=tty, highlight=False, emoji=False)
+    console = Console(file=io.StringIO(), width=10_000, force_terminal=tty, highlight=False, emoji=False)
+    console.width = max(_width(tty), console.measure(what).minimum)
     with console.capture() as captured:
         console.print(what)
     return "\n".join(line.rstrip() for line in captured.get().splitlines())
 
 
 def table(headings: Sequence[str], rows: Iterable[Sequence[str]], *, stretch: int) -> RenderableType:
-    """A table without lines whose column ``stretch`` takes the room that the others leave."""
+    """A table without lines whose column ``stretch`` takes the room that the others leave; the others are never cut."""
+    from rich.cells import cell_len
     from rich.table import Table
     from rich.text import Text
 
+    cells = [[clean(cell) for cell in row] for row in rows]
     grid = Table(box=None, pad_edge=False, header_style="bold", expand=True)
     for number, heading in enumerate(headings):
-        wide = number == stretch
-        grid.add_column(heading, ratio=1 if wide else None, no_wrap=not wide, overflow="fold" if wide else "ellipsis")
-    for row in rows:
-        grid.add_row(*(Text(clean(cell)) for cell in row))
+        wide, longest = number == stretch, max((cell_len(row[number]) for row in cells), default=0)
+        words = max((cell_len(word) for row in cells for word in row[number].split()), default=0)
+        least = max(words, min(longest, _LEAST)) if wide else longest
+        grid.add_column(heading, ratio=1 if wide else None, no_wrap=not wide, overflow="fold", min_width=least or None)
+    for row in cells:
+        grid.add_row(*(Text(cell) for cell in row))
     return grid
 
 
