@@ -283,7 +283,7 @@ class _Drawing:
             return image
         if image.size != redraw.image.size:  # type: ignore[attr-defined]
             raise ServerFault("bad-file", "the redrawn picture came back in another size", "choose another flow")
-        return paste(image, redraw.image, redraw.regions, inpaint.BORDER)  # type: ignore[arg-type]
+        return paste(image, redraw.image, redraw.regions, inpaint.BORDER, redraw.mask)  # type: ignore[arg-type]
 
     def _send(self, client: Client, sent: SentJob, prepared: Prepared, client_id: str) -> None:
         """Put the job into the queue, unless a process before this one has done so.
