@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from imagewright.errors import CannotDraw
 from imagewright.graph.fitting import needs_boxes, writer_for
 from imagewright.graph.parts import Parts
-from imagewright.ports import KnowsWorlds
+from imagewright.ports import KnowsWorlds, StatesWorlds
 from imagewright.schemas import (
     Candidate,
     Categories,
@@ -72,7 +72,20 @@ def rank_flows(parts: Parts, request: DrawRequest, prompt: str, parsed: ParsedPr
     elif offered and needs_boxes(parts, parts.catalogue.flow(offered[0].flow), prompt, parsed):
         boxed = tuple(c for c in offered if parts.catalogue.flow(c.flow).card.layout == "regions")
         offered = boxed or offered
+    offered = tuple(c for c in offered if not why_no_size(parts, request, c.flow)) or offered
     return _limited(parts, prompt, parsed, candidates, offered)
+
+
+def why_no_size(parts: Parts, request: DrawRequest, flow: str) -> str:
+    """Why ``flow`` draws nothing of the size that ``request`` names; empty where it does. A pasted size is a wish."""
+    asked = (request.width, request.height)
+    if request.pasted or asked == (None, None) or not isinstance(parts.backend, StatesWorlds):
+        return ""
+    world = parts.backend.state_world(parts.catalogue.flow(flow))
+    if world is None or all(side in (None, world.side) for side in asked):
+        return ""
+    model = parts.catalogue.flow(flow).card.base_model or flow
+    return f"{model} draws {world.side}x{world.side} pixels and no other size"
 
 
 def _limited(
@@ -101,8 +114,8 @@ def narrow_to_named(parts: Parts, request: DrawRequest, found: Ranked, parsed: P
     return _limited(parts, request.prompt, parsed, found.candidates, mine)
 
 
-def insist_on_able(found: Ranked, anyway: bool) -> tuple[Candidate, ...]:
-    """The candidates to choose from.
+def insist_on_able(found: Ranked, anyway: bool, asks: bool = False) -> tuple[Candidate, ...]:
+    """The candidates to choose from; in a conversation (``asks``) no option is named that cannot be given there.
 
     Raises:
         CannotDraw: nothing can run here, or no flow here can draw all of the prompt and ``anyway`` is off.
@@ -111,8 +124,8 @@ def insist_on_able(found: Ranked, anyway: bool) -> tuple[Candidate, ...]:
         raise CannotDraw("no flow of the index can run here", why_elsewhere(found) or "add one: imagewright flows add")
     if found.able or anyway:
         return found.able or found.offered
-    remedy = "; ".join(part for part in (why_elsewhere(found), "--anyway draws what it can") if part)
-    raise CannotDraw(cannot_draw(found), remedy)
+    remedy = "; ".join(part for part in (why_elsewhere(found), "imagewright draw --anyway draws what it can") if part)
+    raise CannotDraw(cannot_draw(found), why_elsewhere(found) if asks else remedy)
 
 
 def cannot_draw(found: Ranked) -> str:

@@ -25,6 +25,7 @@ from imagewright.intents import Intent, Preference, Reference, Settled
 from imagewright.memory.threads import Threads
 from imagewright.schemas import Candidate, DrawRequest, Layout, ParsedPrompt, Plan, Written
 
+_OTHER_SIZES = "leave the size out; other sizes need another model: imagewright setup names ways to one"
 MAX_REFERENCES = 100
 """How many earlier pictures of a thread are kept in mind."""
 
@@ -140,15 +141,21 @@ def _choosable(
     except CannotDraw as refusal:
         return found, (), refusal
     try:
-        return found, choose.insist_on_able(found, request.anyway), None
+        return found, choose.insist_on_able(found, request.anyway, parts.asks), None
     except CannotDraw as refusal:
         return found, found.offered, refusal
 
 
 def decide_flow(state: State, parts: Parts, weighed: Weighed) -> Update:
-    """The flow that has best served prompts like this one, of those that may be chosen from."""
+    """The flow that has best served prompts like this one, of those that may be chosen from.
+
+    Raises:
+        BadInput: its model does not draw the size that is asked for.
+    """
     categories, among = require(state.categories, "categories"), weighed.among
     choice = change.keep_flow(state, among) or choose.choose_flow(parts, state.request, categories, among)
+    if why := choose.why_no_size(parts, state.request, choice.flow):
+        raise BadInput(why, _OTHER_SIZES)
     beside = _note_pasted_size(state.request, parts, choice.flow) + _offer_loras(weighed.settled, parts, choice.flow)
     return {
         "settled": weighed.settled,

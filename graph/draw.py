@@ -18,6 +18,7 @@ from imagewright.graph.state import Attempt, State
 from imagewright.memory.artifacts import Made, content_key
 from imagewright.ports import Drawn, Job, OnStep
 from imagewright.schemas import DrawRequest, Flow, Layout, Region, Repair
+from imagewright.starvation import starvation_errors
 
 Stop = Callable[[], bool]
 
@@ -54,6 +55,7 @@ def make(parts: Parts, state: State, attempt: Attempt, on_step: OnStep) -> tuple
     Raises:
         Cancelled: the person stopped the run.
         OutOfTime: the run's seconds ended before the picture was done.
+        MachineTrouble: memory or file handles ran out.
     """
     flow = parts.catalogue.flow(close_up.flow_of(attempt.flow, attempt.repair))
     backend = choose.name_backend(parts, state.candidates, flow.id)
@@ -62,7 +64,8 @@ def make(parts: Parts, state: State, attempt: Attempt, on_step: OnStep) -> tuple
         return key, before
     deadline = parts.clock() + seconds_left(state)
     try:
-        drawn = draw_attempt(parts, state, attempt, flow, on_step, _stop(parts, deadline), (key, backend))
+        with starvation_errors():
+            drawn = draw_attempt(parts, state, attempt, flow, on_step, _stop(parts, deadline), (key, backend))
     except Cancelled:
         if parts.stop.is_set() or state.request.max_seconds is None:
             raise
@@ -101,7 +104,7 @@ def draw_attempt(
         job = replace(job_of(parts, state, attempt, flow), key=key, backend=backend)
         return parts.backend.draw(job, on_step, stop)
     whole = parts.store.open(attempt.base)
-    job = replace(close_up.job(whole, repair, flow, attempt.seed), key=key, backend=backend)
+    job = replace(close_up.job(whole, repair, flow, attempt.seed), key=key, backend=backend, rules=parts.rules)
     drawn = parts.backend.draw(job, on_step, stop)
     return replace(drawn, image=close_up.put_back(whole, drawn.image, repair.moved))
 
@@ -123,6 +126,7 @@ def job_of(parts: Parts, state: State, attempt: Attempt, flow: Flow) -> Job:
         guidance=state.request.guidance,
         regions=tuple(region(box) for box in layout.boxes) if layout else (),
         redraw=base,
+        rules=parts.rules,
     )
 
 

@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Unpack, cast, get_args
 
+from imagewright.comfy_rooms import ComfyRooms
 from imagewright.container import DEFAULT_BACKEND
 from imagewright.draw_request import ChatOptions, DrawOptions
 from imagewright.errors import BadInput
@@ -23,19 +24,24 @@ from imagewright.schemas import DrawRequest, Plan, RunResult
 if TYPE_CHECKING:
     from imagewright.batch import BatchRow, DrawnBatch
     from imagewright.chat import Chat, Reply
+    from imagewright.comfy_import import ImportedWorkflow
     from imagewright.doctor import Finding
     from imagewright.graph.replay import Replay
+    from imagewright.memory.runs import RunRow
     from imagewright.model_folders import Download, ModelScan, NeededModel, OnFile
+    from imagewright.onward import Machine, Onward, Way
     from imagewright.retrieval.adding import Added, AlreadyThere, Refused
     from imagewright.retrieval.evidence_stream import Imported
     from imagewright.retrieval.listing import FlowPage, ListedFlow
     from imagewright.t2i_backends.bench.speed import Compared, SpeedOrder
+    from imagewright.t2i_backends.comfyui.bench import ServerSpeed
     from imagewright.t2i_backends.models.download import Remote
 
 __all__ = [
     "DEFAULT_BACKEND", "Added", "AlreadyThere", "BackendSpeed", "BatchRow", "Chat", "Compared", "Download",
-    "DrawnBatch", "Finding", "FlowPage", "Imagewright", "Imported", "ListedFlow", "ModelScan", "NeededModel",
-    "OnEvent", "Refused", "Remote", "Replay", "Reply", "SyncedNodes",
+    "DrawnBatch", "Finding", "FlowPage", "Imagewright", "Imported", "ImportedWorkflow", "ListedFlow", "Machine",
+    "ModelScan", "NeededModel", "OnEvent", "Refused", "Remote", "Replay", "Reply", "RunRow", "ServerSpeed",
+    "SyncedNodes", "Way",
 ]  # fmt: skip
 _PLACES = {
     "Added": "retrieval.adding", "AlreadyThere": "retrieval.adding", "BatchRow": "batch", "Chat": "chat",
@@ -43,7 +49,8 @@ _PLACES = {
     "Download": "model_folders", "DrawnBatch": "batch", "Finding": "doctor", "FlowPage": "retrieval.listing",
     "Imported": "retrieval.evidence_stream", "ListedFlow": "retrieval.listing", "ModelScan": "model_folders",
     "NeededModel": "model_folders", "Refused": "retrieval.adding", "Remote": "t2i_backends.models.download",
-    "Replay": "graph.replay", "Reply": "chat",
+    "Replay": "graph.replay", "Reply": "chat", "RunRow": "memory.runs", "Machine": "onward", "Way": "onward",
+    "ImportedWorkflow": "comfy_import", "ServerSpeed": "t2i_backends.comfyui.bench",
 }  # fmt: skip
 """Where the values lie whose modules are imported only when they are asked for."""
 
@@ -64,7 +71,7 @@ class BackendSpeed(NamedTuple):
     levels: tuple[Compared, ...]
 
 
-class Imagewright(FlowCalls, Keeping):
+class Imagewright(FlowCalls, ComfyRooms, Keeping):
     """Finds the workflow that serves a prompt best, and runs it.
 
     >>> from imagewright import Imagewright
@@ -276,6 +283,13 @@ class Imagewright(FlowCalls, Keeping):
         from imagewright.doctor import examine_home
 
         return tuple(examine_home(self.container, self.readiness))
+
+    @property
+    def onward(self) -> Onward:
+        """What this machine could draw with beyond the small model that ships."""
+        from imagewright.onward import Onward
+
+        return Onward(self.container)
 
     def bench_backend(
         self, checkpoint: str = "mini", *, size: int = 64, steps: int = 10, repeats: int = 7, levels: str = ""

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, Required, TypedDict
 
 from imagewright import limits, untrusted
 from imagewright.errors import BadInput, Cancelled, ImagewrightError
-from imagewright.schemas import DrawRequest, RunEvent, RunResult
+from imagewright.schemas import DrawRequest, RunEvent, RunResult, say_judgement
 
 if TYPE_CHECKING:
     from imagewright.memory.runs import RunLog
@@ -21,6 +21,8 @@ _FORMAT = 1
 _THUMB = 128
 """The side of a picture on the contact sheet, in pixels."""
 _COLUMNS = 6
+_INK = {"accepted": "darkgreen", "not": "firebrick"}
+"""The colour of what is said of a picture, by its first word."""
 
 
 class BatchRow(TypedDict, total=False):
@@ -31,11 +33,15 @@ class BatchRow(TypedDict, total=False):
     """``waiting``, ``running``, ``delivered`` or ``failed``."""
     run: str
     path: str
-    """Where the picture is; there once it is delivered, as the three below."""
+    """Where the picture is; there once it is delivered, as the five below."""
     image: str
     """Its content hash."""
     seed: int
     flow: str
+    accepted: bool | None
+    """Whether the critic accepted it; None where it was not judged."""
+    score: float | None
+    """From 0 to 1; None where it was not judged."""
     error: str
     """Why it failed."""
 
@@ -157,6 +163,7 @@ class Batch:
             result = self._drawn(row, number, request, listen)
             row["status"], row["path"], row["image"] = "delivered", result.path, result.image
             row["seed"], row["flow"] = result.seed, result.flow
+            row["accepted"], row["score"] = result.accepted, result.score
             row.pop("error", None)
         except Cancelled:
             raise
@@ -198,11 +205,17 @@ class Batch:
                 small = image.convert("RGB")
                 small.thumbnail((_THUMB - 4, _THUMB - 4))
                 paper.paste(small, (x + 2, y + 2))
-            pen.text((x + 2, y + _THUMB), f"{number + 1:03}", fill="black")
+            judged = say_row(self.rows[number])
+            pen.text((x + 2, y + _THUMB), f"{number + 1:03} {judged}", fill=_INK.get(judged.split(" ")[0], "black"))
         buffer = io.BytesIO()
         paper.save(buffer, "PNG")
         write_whole(self._folder / self._sheet, buffer.getvalue())
         return str(self._folder / self._sheet)
+
+
+def say_row(row: BatchRow) -> str:
+    """How the picture of a delivered row was judged, in words."""
+    return say_judgement(row.get("accepted"), row.get("score"))
 
 
 def _row(value: dict[str, Any]) -> BatchRow:

@@ -154,7 +154,7 @@ class Chat:
         return _reply(resume_turn(*reopen_work(self._container, row, on_event, asks=True, stop=stop), reply))
 
     def _out(self) -> str:
-        """The next picture's file: ``<thread>-<n>.png`` in the folder that the options name."""
+        """The next picture's file: ``<thread>-<n>.png`` in the folder that the options name; ``n`` is its number."""
         from imagewright.graph.picture_file import name_file
 
         folder = Path(self._options.out or ".").expanduser()
@@ -162,10 +162,8 @@ class Chat:
             raise BadInput(f"{folder} is not a folder", "a conversation makes several pictures: name a folder")
         folder.mkdir(parents=True, exist_ok=True)
         slug = "-".join(re.findall(r"[a-z0-9]+", self.thread.lower()))[:40] or "chat"
-        number = len(self._container.threads.turns(self.thread)) + 1
-        while (path := name_file(folder / f"{slug}-{number:02}", self._options.format)).exists():
-            number += 1
-        return str(path)
+        number = sum(turn.picture > 0 for turn in self._container.threads.turns(self.thread)) + 1
+        return str(name_file(folder / f"{slug}-{number:02}", self._options.format))
 
 
 def _reply(outcome: Outcome) -> Reply:

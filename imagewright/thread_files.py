@@ -31,10 +31,10 @@ def write_thread(container: Container, thread: str, folder: Path) -> int:
         raise BadInput(f"{folder} is not an empty folder", "name a new one")
     turns = container.threads.turns(thread)
     made = [turn for turn in turns if turn.image and container.store.has(turn.image)]
-    for number, turn in enumerate(made, 1):
-        write_whole(folder / f"{number:03}.png", container.store.get(turn.image).read_bytes())
+    for turn in made:
+        write_whole(folder / f"{turn.picture:03}.png", container.store.get(turn.image).read_bytes())
         trace = json.dumps(container.runs.show(turn.run), ensure_ascii=False, indent=1)
-        write_whole(folder / f"{number:03}.json", trace.encode())
+        write_whole(folder / f"{turn.picture:03}.json", trace.encode())
     said = [turn.model_dump(mode="json", exclude={"path"}) for turn in turns]
     whole = {"imagewright_thread": EXPORT_FORMAT, "thread": thread, "turns": said}
     write_whole(folder / "thread.json", json.dumps(whole, ensure_ascii=False, indent=1).encode())

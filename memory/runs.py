@@ -24,8 +24,9 @@ from imagewright.locks import LockHeld, hold_lock
 from imagewright.schemas import DrawRequest, RunResult, Value
 from imagewright.trace import Trace, parse_trace, read_known, read_trace
 
-RunStatus = Literal["running", "delivered", "answered", "asked", "failed", "cancelled", "interrupted"]
-"""``answered``: something was said instead of a picture; ``asked``: the run waits for the person's answer."""
+RunStatus = Literal["running", "delivered", "answered", "asked", "failed", "cancelled", "interrupted", "refused"]
+"""``refused``: nothing was drawn, for nothing that can be drawn was asked for; ``answered``: something was said instead
+of a picture; ``asked``: the run waits for the person's answer."""
 
 RUN_TABLES = (
     """
@@ -181,10 +182,11 @@ class RunLog:
             raise BadInput(f"no run is called {run[:80]!r}", "`imagewright runs list` shows them")
         return self._row(row)
 
-    def list(self, limit: int = 20) -> tuple[RunRow, ...]:
-        """The newest runs, newest first."""
+    def list(self, limit: int = 20, *, refused: bool = True) -> tuple[RunRow, ...]:
+        """The newest runs, newest first; unless wanted, without those that were refused before anything was drawn."""
+        where = "" if refused else "WHERE status != 'refused'"
         with database(self.path, "memory", RUN_TABLES) as connection:
-            rows = connection.execute(f"{_SELECT} ORDER BY rowid DESC LIMIT ?", (limit,)).fetchall()
+            rows = connection.execute(f"{_SELECT} {where} ORDER BY rowid DESC LIMIT ?", (limit,)).fetchall()
         return tuple(self._row(row) for row in rows)
 
     def outline(self) -> Iterator[RunOutline]:

@@ -293,17 +293,20 @@ def _can_offload(run: Runtime) -> bool:
     return run.store.device.type == "cuda"
 
 
+_LEANER = "close other programs, or choose a smaller size or a flow on a smaller model"
+
+
 def _out_of_memory_is_ours(draw: Callable[[], Any]) -> Any:
     import torch
 
     try:
         return draw()
     except (torch.OutOfMemoryError, MemoryError):
-        raise TooLittleMemory("there is too little memory for this picture", "use a smaller size") from None
+        raise TooLittleMemory("there is too little memory for this picture", _LEANER) from None
     except RuntimeError as error:
         if "can't allocate memory" not in str(error):
             raise
-        raise TooLittleMemory("there is too little memory for this picture", "use a smaller size") from None
+        raise TooLittleMemory("there is too little memory for this picture", _LEANER) from None
 
 
 def _facts(run: Runtime) -> dict[str, str]:
@@ -315,6 +318,7 @@ def _facts(run: Runtime) -> dict[str, str]:
         "backend": "diffusers",
         "device": run.device_name,
         "dtype": run.dtype_name,
+        "rules": str(run.rules),
         **versions,
         **models,
         **run.facts,

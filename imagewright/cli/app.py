@@ -10,7 +10,7 @@ from typing import Annotated
 
 import typer
 
-from imagewright.cli.boundary import guard
+from imagewright.cli.boundary import EXIT_CODES, guard
 from imagewright.cli.terminal.text import emit
 
 COMMANDS: Mapping[str, str] = {
@@ -19,6 +19,7 @@ COMMANDS: Mapping[str, str] = {
     "doctor": "imagewright.cli.doctor:doctor",
     "draw": "imagewright.cli.draw:draw",
     "plan": "imagewright.cli.draw:plan",
+    "setup": "imagewright.cli.setup:setup",
     "variations": "imagewright.cli.pictures:variations",
     "show": "imagewright.cli.pictures:show",
     "flows": "imagewright.cli.flows:app",
@@ -36,10 +37,20 @@ COMMANDS: Mapping[str, str] = {
 }
 """Each command as it is typed, and where it lies: a function, or a ``typer.Typer`` with commands of its own."""
 
+_GREETING = """Say what you want to see: imagewright chooses what draws it best, draws it,
+looks at the picture and repairs it.
+
+  imagewright draw "a blue house"   draws it, and tells how it came about
+  imagewright chat                  say what to draw, then what to change
+  imagewright setup                 what more this machine could draw with
+
+imagewright --help lists every command."""
+"""What somebody sees who types nothing else; the third command is where the ways onward are."""
+
 app = typer.Typer(
     name="imagewright",
     help="Finds the text-to-image workflow that has measurably served prompts like yours best, and runs it.",
-    no_args_is_help=True,
+    epilog=EXIT_CODES,
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
@@ -64,11 +75,14 @@ def _version(wanted: bool) -> None:
         raise typer.Exit
 
 
-@app.callback()
+@app.callback(invoke_without_command=True)
 def root(
+    context: typer.Context,
     version: Annotated[bool, typer.Option("--version", callback=_version, is_eager=True, help="Print it.")] = False,
 ) -> None:
     """Say what to draw; the best flow for it that can run here is chosen, laid out, drawn, checked and repaired."""
+    if context.invoked_subcommand is None:
+        emit(_GREETING)
 
 
 _add_commands()

@@ -12,12 +12,20 @@ import typer
 from imagewright.cli.card_edit import edit_flow
 from imagewright.cli.options import FlowArgument, JsonFlag, ModelsOption, read_prompt
 from imagewright.cli.runs import engine
-from imagewright.cli.terminal.text import clean, emit, emit_json, render, render_labelled, table
+from imagewright.cli.terminal.text import (
+    Labelled,
+    Table,
+    clean,
+    emit,
+    emit_json,
+    emit_prose,
+    render,
+    render_labelled,
+    table,
+)
 from imagewright.errors import BadInput
 
 if TYPE_CHECKING:
-    from rich.console import RenderableType
-
     from imagewright.api import Added, FlowPage, Imagewright, ListedFlow, Refused
     from imagewright.schemas import Flow, Readiness, SlotBinding
 
@@ -69,7 +77,7 @@ def _describe(opened: Imagewright, listed: ListedFlow) -> dict[str, Any]:
     return {**found, "model": listed.flow.card.base_model, "enabled": listed.enabled}
 
 
-def _table(flows: Sequence[ListedFlow]) -> RenderableType:
+def _table(flows: Sequence[ListedFlow]) -> Table:
     rows = [
         (
             flow.id,
@@ -94,7 +102,7 @@ def show_flow(flow: FlowArgument, models: ModelsOption = None, as_json: JsonFlag
         emit(render(_details(found, readiness)))
 
 
-def _details(flow: Flow, readiness: Readiness) -> RenderableType:
+def _details(flow: Flow, readiness: Readiness) -> Labelled:
     card = flow.card
     rows = {
         "flow": flow.id,
@@ -148,11 +156,24 @@ def check_flows(
     with engine(models) as opened:
         asked = _checked(opened, flow) if flow else _check_all(opened)
         if as_json:
-            emit_json({"flows": [{**_brief(*each), "problems": _problems(each[1])} for each in asked]})
+            emit_json({"flows": [_check_json(opened, *each) for each in asked]})
             return
         for each, readiness in asked:
-            lines = [f"  {clean(problem.remedy)}" for problem in readiness.problems]
-            emit("\n".join([f"{each.id}: {'missing' if lines else 'runs here'}", *lines]))
+            lines = [f"  {problem.remedy}" for problem in readiness.problems]
+            emit_prose(f"{each.id}: {'missing' if lines else _where(opened, each)}", *lines)
+
+
+def _check_json(opened: Imagewright, flow: Flow, readiness: Readiness) -> dict[str, Any]:
+    """What a flow lacks, and where servers are named what it lacks on each."""
+    found = {**_brief(flow, readiness), "problems": _problems(readiness)}
+    servers = {name: _problems(ready) for name, ready in opened.check_servers(flow).items()}
+    return {**found, "servers": servers} if servers else found
+
+
+def _where(opened: Imagewright, flow: Flow) -> str:
+    """Where a flow that runs does so."""
+    able = [name for name, ready in opened.check_servers(flow).items() if ready.runnable]
+    return f"runs on {', '.join(able)}" if able else "runs here"
 
 
 def _checked(opened: Imagewright, names: Sequence[str]) -> list[tuple[Flow, Readiness]]:

@@ -6,7 +6,6 @@ import contextlib
 import os
 import re
 import sys
-import unicodedata
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, cast
@@ -14,6 +13,7 @@ from typing import TYPE_CHECKING, Annotated, cast
 import typer
 
 from imagewright.cli import complete
+from imagewright.cli.terminal.wrapping import is_steering
 from imagewright.errors import BadInput
 from imagewright.limits import MAX_TOKENS, PICTURE_FORMATS, SIDE_STEP
 
@@ -21,7 +21,10 @@ if TYPE_CHECKING:
     from imagewright.draw_request import PictureFormat
 
 JsonFlag = Annotated[bool, typer.Option("--json", help="Print JSON on standard output.")]
-QuietFlag = Annotated[bool, typer.Option("--quiet", "-q", help="No progress; print only the picture's path.")]
+QuietFlag = Annotated[
+    bool, typer.Option("--quiet", "-q", help="No progress; print the path, a tab, and how the picture was judged.")
+]
+StrictFlag = Annotated[bool, typer.Option("--strict", help="Exit with 5 where no picture was accepted.")]
 LlmOption = Annotated[
     str | None,
     typer.Option(metavar="MODEL", help="anthropic:NAME, openai:NAME, http://HOST/v1#NAME or paste; see docs/llm.md."),
@@ -68,7 +71,7 @@ DeviceOption = Annotated[
 
 
 def read_prompt(text: str) -> str:
-    """The prompt without control characters; ``-`` reads standard input.
+    """The prompt without control and format characters; ``-`` reads standard input.
 
     Raises:
         BadInput: it is empty, or no text.
@@ -111,7 +114,7 @@ def read_text(option: str, text: str) -> str:
 def _tidy(text: str) -> str:
     if any("\ud800" <= c <= "\udfff" for c in text):
         raise BadInput("the prompt is not valid UTF-8", "type it in a UTF-8 terminal, or give it in a file")
-    return "".join(c for c in text if c in "\n\t" or unicodedata.category(c) != "Cc").strip()
+    return "".join(c for c in text if c in "\n\t\u2028\u2029" or not is_steering(c)).strip()
 
 
 def _decode(data: bytes, name: str) -> str:
@@ -136,7 +139,7 @@ def read_size(text: str | None) -> tuple[int | None, int | None]:
     found = re.fullmatch(r"\s*([0-9]{1,6})\s*(?:[xX×]\s*([0-9]{1,6})\s*)?", text)
     if not found:
         raise BadInput(
-            f"{text!r} is not a size", "give a side or WIDTHxHEIGHT in pixels, e.g. --size 64 or --size 96x64"
+            f"{text!r} is not a size", "give a side or WIDTHxHEIGHT in pixels, such as --size 1024 or --size 1024x768"
         )
     sides = (int(found[1]), int(found[2] or found[1]))
     if any(side % SIDE_STEP for side in sides):

@@ -13,8 +13,8 @@ from imagewright.cli.draw import Place, draw_many
 from imagewright.cli.options import DeviceOption, JsonFlag, ModelsOption, OpenFlag, QuietFlag, new_name, read_whole
 from imagewright.cli.runs import engine, open_file
 from imagewright.cli.terminal.preview import show as preview
-from imagewright.cli.terminal.text import clean, emit
-from imagewright.errors import BadInput
+from imagewright.cli.terminal.text import emit, emit_prose, keep_whole
+from imagewright.errors import BadInput, CannotDraw
 from imagewright.limits import MAX_VARIATIONS
 
 _RunOrLast = Annotated[
@@ -40,7 +40,7 @@ def show(run: _RunOrLast = None, open_it: OpenFlag = False) -> None:
         )
     if picture := preview(path, os.environ):
         emit(picture)
-    emit(clean(f"{path}  ({found.flow}, seed {found.seed}): {found.prompt}"))
+    emit_prose(f"{keep_whole(str(path))}  ({found.judgement}; {found.flow}, seed {found.seed}): {found.prompt}")
     if open_it:
         open_file(path)
 
@@ -60,4 +60,6 @@ def variations(
     with engine() as opened:
         request = opened.request_of(run)
     folder = Path(out).expanduser() if out else new_name(Path(), f"{request.prompt} variations", "")
-    draw_many(request, many, folder, Place(models, device, as_json, quiet, open_it))
+    code = draw_many(request, many, folder, Place(models, device, as_json, quiet, open_it))
+    if code == CannotDraw.exit_code:
+        raise typer.Exit(code)
