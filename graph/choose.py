@@ -6,7 +6,7 @@ takes the prompt. ``draw`` and ``plan`` share this.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from imagewright.errors import CannotDraw
 from imagewright.flow_tags import REGIONS, WORDS_ONLY
@@ -27,6 +27,8 @@ from imagewright.schemas import (
 
 _NOBODY_DRAWS = "quuxworm"
 """A word that stands for every word that a small model was not trained on."""
+_MOST_NEAR = 3
+"""For how many words a refusal names the nearest one."""
 
 
 class Ranked(Value):
@@ -104,8 +106,8 @@ def narrow_to_named(parts: Parts, request: DrawRequest, found: Ranked, parsed: P
     return _limited(parts, request.prompt, parsed, found.candidates, mine)
 
 
-def insist_on_able(found: Ranked, anyway: bool) -> tuple[Candidate, ...]:
-    """The candidates to choose from.
+def insist_on_able(found: Ranked, anyway: bool, near: Callable[[], str] = str) -> tuple[Candidate, ...]:
+    """The candidates to choose from; ``near`` says what would work, where none of them draws the prompt.
 
     Raises:
         CannotDraw: nothing can run here, or no flow here can draw all of the prompt and ``anyway`` is off.
@@ -114,7 +116,7 @@ def insist_on_able(found: Ranked, anyway: bool) -> tuple[Candidate, ...]:
         raise CannotDraw("no flow of the index can run here", why_elsewhere(found) or "add one: imagewright flows add")
     if found.able or anyway:
         return found.able or found.offered
-    remedy = "; ".join(part for part in (why_elsewhere(found), "--anyway draws what it can") if part)
+    remedy = "; ".join(part for part in (near(), why_elsewhere(found), "--anyway draws what it can") if part)
     raise CannotDraw(cannot_draw(found), remedy)
 
 
@@ -125,6 +127,19 @@ def cannot_draw(found: Ranked) -> str:
     first = found.offered[0]
     words = ", ".join(repr(word) for word in found.limits[first.flow])
     return f"{first.base_model or first.flow} cannot draw {words}"
+
+
+def name_nearest(parts: Parts, found: Ranked) -> str:
+    """The words nearest to those that the best flow's model cannot draw, and where all of them are listed."""
+    flow = parts.catalogue.flow(found.offered[0].flow)
+    writer = writer_for(parts, flow)
+    if writer is None:
+        return ""
+    words = [word for word in found.limits[flow.id] if word.isalpha()][:_MOST_NEAR]
+    pairs = [(word, near) for word in words if (near := writer.name_near(word, parts.liken))]
+    nearest = ", ".join(f"{near!r} for {word!r}" for word, near in pairs)
+    listed = f"imagewright words lists what {writer.model} draws"
+    return f"nearest: {nearest}; {listed}" if nearest else listed
 
 
 def why_elsewhere(found: Ranked) -> str:

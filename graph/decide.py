@@ -20,7 +20,7 @@ from imagewright.graph.fitting import fit_request, needs_boxes
 from imagewright.graph.parts import Parts
 from imagewright.graph.request import unpack_request
 from imagewright.graph.state import Attempt, State, Update, require
-from imagewright.intents import Intent, Preference, Reference, Settled
+from imagewright.intents import Intent, Preference, QuestionIntent, Reference, Settled
 from imagewright.memory.threads import Threads
 from imagewright.schemas import Candidate, DrawRequest, Layout, ParsedPrompt, Plan, Written
 
@@ -56,7 +56,10 @@ def read_request(state: State, parts: Parts) -> Update:
         intent, assumption = assume(intent, lambda text: parts.interpreter.interpret(text, state.references))
         notes = (*notes, *((assumption,) if assumption else ()))
         if not wants_picture(intent):
-            raise BadInput(f"{said[:80]!r} asks for no picture", "say it in a conversation: imagewright chat")
+            remedy = "say it in a conversation: imagewright chat"
+            if isinstance(intent, QuestionIntent) and intent.topic == "world":
+                remedy = "imagewright words lists what can be drawn here"
+            raise BadInput(f"{said[:80]!r} asks for no picture", remedy)
     if intent.read_as:
         notes = (*notes, f"read as: {intent.read_as}")
     if not wants_picture(intent):
@@ -139,7 +142,7 @@ def _choosable(
     except CannotDraw as refusal:
         return found, (), refusal
     try:
-        return found, choose.insist_on_able(found, request.anyway), None
+        return found, choose.insist_on_able(found, request.anyway, lambda: choose.name_nearest(parts, found)), None
     except CannotDraw as refusal:
         return found, found.offered, refusal
 

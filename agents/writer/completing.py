@@ -11,6 +11,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from imagewright.agents.reading import nouns
+from imagewright.agents.reading.lexicon import KNOWN_COLOURS
 from imagewright.agents.reading.numbers import number_word
 from imagewright.schemas import Box, ParsedGroup, ParsedPrompt, ParsedRelation, RelationName
 from imagewright.worlds import World
@@ -87,7 +88,7 @@ def _paint_all(groups: tuple[ParsedGroup, ...], paper: str | None, world: World)
 def _colour_for(group: ParsedGroup, groups: tuple[ParsedGroup, ...], paper: str | None, world: World) -> str | None:
     """The colour of a thing that has none: its usual one where that can be seen and tells it from its like."""
     usual = world.usual_colours.get(world.find_thing(group.object) or "")
-    if usual is None or colour_of(group, world) is not None:
+    if usual is None or KNOWN_COLOURS & {word for text in group.attributes for word in text.split()}:
         return None
     like = {colour_of(g, world) for g in groups if world.find_thing(g.object) == world.find_thing(group.object)}
     order = dict.fromkeys([usual, *world.usual_colours.values(), *world.colours])

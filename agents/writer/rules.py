@@ -5,14 +5,15 @@ A model that states no world gets every prompt as it is.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from imagewright.agents.reading.describe import canonical_prompt
+from imagewright.agents.reading.lexicon import KNOWN_COLOURS
 from imagewright.agents.reading.parse import parse_prompt
 from imagewright.agents.writer.completing import colour_of, complete, knows_some, paint_words, paper_of
 from imagewright.agents.writer.rewording import reword
-from imagewright.agents.writer.spelling import mend
+from imagewright.agents.writer.spelling import find_near, find_near_colour, mend
 from imagewright.intents import Settled
 from imagewright.schemas import Box, ParsedGroup, ParsedPrompt, Region
 from imagewright.worlds import World
@@ -47,7 +48,7 @@ class WorldWriter:
         if done.parsed == spelt.parsed:
             return Fitted(spelt, read)
         prompt = reword(spelt.prompt, spelt.parsed, done.parsed)
-        if prompt is None:
+        if prompt is None or (self.unknown(prompt, done.parsed) and not keep):
             return Fitted(spelt, read)
         return Fitted(_settle(spelt, prompt, done.parsed, self.world), (*read, *done.told))
 
@@ -61,6 +62,17 @@ class WorldWriter:
         negative = tuple(dict.fromkeys((*parsed.negative, *settled.parsed.negative)))
         parsed = parsed.model_copy(update={"negative": negative})
         return settled.model_copy(update={"prompt": prompt, "parsed": parsed}), (f"read as: {prompt}",)
+
+    def name_near(self, word: str, liken: Callable[[str, Sequence[str]], str]) -> str:
+        """The word of the world that is nearest to ``word`` by its meaning; by its letters where it has none.
+
+        ``liken`` finds of some words the one that means nearly the same.
+        """
+        if word in KNOWN_COLOURS:
+            return find_near_colour(word, self.world)
+        return (
+            liken(word, tuple(self.world.things)) if self.is_word(word) else next(iter(find_near(word, self.world)), "")
+        )
 
     def word(self, prompt: str, parsed: ParsedPrompt) -> str:
         """``prompt`` in words that the model has: relations that boxes tell it are left out of them."""

@@ -6,14 +6,20 @@ where a single word of the world is one slip away.
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Callable, Sequence
+
+from PIL import ImageColor
 
 from imagewright.agents.reading import lexicon, nouns
 from imagewright.agents.reading.function_words import CLOSED, DETERMINERS
 from imagewright.agents.reading.numbers import NUMBER_WORDS
 from imagewright.agents.reading.slips import is_one_letter_off, is_slip
 from imagewright.worlds import World
+
+_NEAR_COLOURS = 120.0
+"""Distance in RGB (0–255 a channel) up to which one colour may stand for another: crimson for red."""
 
 
 def mend(prompt: str, unknown: Sequence[str], world: World, is_word: Callable[[str], bool]) -> str:
@@ -59,7 +65,19 @@ def _single(word: str, known: frozenset[str]) -> str | None:
 def find_near(word: str, world: World) -> tuple[str, ...]:
     """The world's things whose names look like ``word``, singular: what may have been meant."""
     single = nouns.singular(word.lower())
-    return tuple(noun for noun in world.objects if noun != single and _alike(single, noun))
+    names = (*world.objects, *world.colours)
+    return tuple(name for name in names if name != single and _alike(single, name))
+
+
+def find_near_colour(word: str, world: World) -> str:
+    """The world's colour that looks nearly like the one that ``word`` names; empty where none does."""
+    table = ImageColor.colormap
+    near = {
+        math.dist(ImageColor.getrgb(word), ImageColor.getrgb(c)): c
+        for c in world.colours
+        if c in table and word in table
+    }
+    return near[min(near)] if near and min(near) < _NEAR_COLOURS else ""
 
 
 def _alike(one: str, other: str) -> bool:

@@ -19,6 +19,7 @@ COMMANDS: Mapping[str, str] = {
     "doctor": "imagewright.cli.doctor:doctor",
     "draw": "imagewright.cli.draw:draw",
     "plan": "imagewright.cli.draw:plan",
+    "words": "imagewright.cli.words:words",
     "flows": "imagewright.cli.flows:app",
     "models": "imagewright.cli.models:app",
     "bench": "imagewright.cli.bench:app",
@@ -31,9 +32,17 @@ COMMANDS: Mapping[str, str] = {
 }
 """Each command as it is typed, and where it lies: a function, or a ``typer.Typer`` with commands of its own."""
 
+EXAMPLES = """\b
+Examples, which work with the small model that ships:
+  imagewright words                        what it can draw
+  imagewright draw "a house"               what is left open is filled in, and said
+  imagewright draw "two red cups left of a green tree on a yellow background"
+  imagewright chat                         "a house", "make it blue", "bigger", "undo"
+"""
 app = typer.Typer(
     name="imagewright",
     help="Finds the text-to-image workflow that has measurably served prompts like yours best, and runs it.",
+    epilog=EXAMPLES,
     no_args_is_help=True,
     rich_markup_mode=None,
     pretty_exceptions_enable=False,

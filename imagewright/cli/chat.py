@@ -38,11 +38,11 @@ if TYPE_CHECKING:
     from imagewright.api import Chat, Imagewright, Reply
 
 _HELP = """say what to draw, or what to change:
-  a fox under a yellow moon        a new picture
-  make the moon red; bigger fox    a change of the present one; the rest stays as it is
-  put the moon left of the fox     a place; swap them; there should be two, not three
+  a house under a blue moon        a new picture; what can you draw?
+  make the moon red; bigger house  a change of the present one; the rest stays as it is
+  put the moon left of the house   a place; swap them; there should be two, not three
   one more; seed 12                the same with another seed
-  undo; redo; go back to the owl   an earlier picture; like the second one
+  undo; redo; go back to the house an earlier picture; like the second one
   save as boat.png; help           a copy; all that can be said
   why this flow?; thumbs up        questions, and what you think of it
   I like watercolour; never text   wishes for every new picture
