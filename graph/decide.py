@@ -247,7 +247,7 @@ def _as_plan(state: State, parts: Parts, weighed: Weighed) -> Plan:
         layout = state.planned.layout if state.planned else parts.planner.plan(settled.prompt).layout
     return Plan(
         prompt=state.request.prompt,
-        categories=state.categories.labels if state.categories else (),
+        categories=state.categories.telling if state.categories else (),
         candidates=tuple(sorted(known.values(), key=lambda candidate: candidate.flow != first)),
         layout=layout,
         flow=attempt.flow if attempt else "",

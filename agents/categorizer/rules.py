@@ -45,18 +45,24 @@ class RulesCategorizer:
         self._vectors: list[tuple[str, list[float]]] | None = None
 
     def categorize(self, prompt: str, parsed: ParsedPrompt) -> Categories:
-        """The labels of ``prompt``, those that the parse is sure of first; never empty."""
-        certain = read_labels(prompt, parsed)
-        near = self._nearest(prompt)
-        labels = tuple(dict.fromkeys([*certain, *near])) or (_FALLBACK,)
-        return Categories(
-            labels=labels, decided_by="rules" if self._embedder is not None else "rules without embeddings"
-        )
+        """The labels of ``prompt``, those that the parse is sure of first; never empty.
 
-    def _nearest(self, prompt: str) -> list[str]:
-        """Labels by the cosine of their nearest example, best first: the best few of those that are near."""
+        The confidence of a label that is near says how near it still is without the prompt's colours: "a red star" is
+        near "a red sports car" by its colour alone.
+        """
+        certain = read_labels(prompt, parsed)
+        near = self._choose_near(self._likeness(prompt))
+        labels = tuple(dict.fromkeys([*certain, *near])) or (_FALLBACK,)
+        bare = self._likeness(_without_colours(prompt))
+        confidence = tuple(1.0 if label in certain else max(0.0, min(1.0, bare.get(label, 0.0))) for label in labels)
+        if self._embedder is None:
+            return Categories(labels=labels, decided_by="rules without embeddings")
+        return Categories(labels=labels, confidence=confidence, decided_by="rules")
+
+    def _likeness(self, prompt: str) -> dict[str, float]:
+        """For each label the cosine of its nearest example; none without an embedder or a prompt."""
         if self._embedder is None or not prompt.strip():
-            return []
+            return {}
         if self._vectors is None:
             pairs = [(label, text) for label, texts in self._examples.items() for text in texts]
             embedded = self._embedder.embed([text for _, text in pairs])
@@ -65,6 +71,11 @@ class RulesCategorizer:
         best: dict[str, float] = {}
         for label, vector in self._vectors:
             best[label] = max(best.get(label, -1.0), sum(a * b for a, b in zip(mine, vector, strict=True)))
+        return best
+
+    @staticmethod
+    def _choose_near(best: Mapping[str, float]) -> list[str]:
+        """The best few of the labels that are near, best first."""
         ranked = sorted(best, key=lambda label: -best[label])[:_MOST_NEAR]
         top = best[ranked[0]] if ranked else 0.0
         return [
@@ -72,6 +83,12 @@ class RulesCategorizer:
             for k, label in enumerate(ranked)
             if (best[label] >= _NEAR and best[label] >= top - _CLOSE_BEHIND) or k == 0
         ]
+
+
+def _without_colours(prompt: str) -> str:
+    """The prompt without the words for colours; as it is where nothing would be left."""
+    left = [word for word in prompt.split() if word.lower().strip(",.;:!?") not in lexicon.KNOWN_COLOURS]
+    return " ".join(left) or prompt
 
 
 def read_labels(prompt: str, parsed: ParsedPrompt) -> list[str]:
