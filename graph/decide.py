@@ -65,7 +65,8 @@ def read_request(state: State, parts: Parts) -> Update:
     if not wants_picture(intent):
         return {"intent": intent}
     settled = add_wishes(settle(intent, state.references), intent, state.preferences)
-    fitted = fit_request(parts, state.request, settled)
+    words = (said, *(reference.said for reference in state.references))
+    fitted = fit_request(parts, state.request, settled, words)
     notes = (*notes, *(say_unread(fitted.settled.parsed) if intent.kind == "create" else ()), *fitted.told)
     return {"intent": intent, "settled": fitted.settled, "notes": notes}
 

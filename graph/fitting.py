@@ -6,6 +6,7 @@ drawn, checked and remembered is one and the same. A request for any other model
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import partial
 
 from imagewright.agents.writer.rules import Fitted, WorldWriter
@@ -15,8 +16,8 @@ from imagewright.ports import StatesWorlds
 from imagewright.schemas import Categories, DrawRequest, Flow, ParsedPrompt
 
 
-def fit_request(parts: Parts, request: DrawRequest, settled: Settled) -> Fitted:
-    """``settled`` as the models that may draw ``request`` can draw it.
+def fit_request(parts: Parts, request: DrawRequest, settled: Settled, said: Sequence[str] = ()) -> Fitted:
+    """``settled`` as the models that may draw ``request`` can draw it; ``said`` is what the thread has said before.
 
     Raises:
         BadInput: there is no flow of the name that the request gives.
@@ -26,7 +27,7 @@ def fit_request(parts: Parts, request: DrawRequest, settled: Settled) -> Fitted:
     writers = [writer_for(parts, flow) for flow in _flows_for(parts, request)]
     if not writers or any(writer is None or writer.world != _world(writers[0]) for writer in writers):
         return Fitted(settled)
-    return writers[0].fit(settled, keep=request.anyway) if writers[0] is not None else Fitted(settled)
+    return writers[0].fit(settled, request.anyway, said) if writers[0] is not None else Fitted(settled)
 
 
 def _world(writer: WorldWriter | None) -> object:

@@ -5,6 +5,7 @@ A model that states no world gets every prompt as it is.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -39,18 +40,27 @@ class WorldWriter:
     unknown: Unknown
     is_word: Callable[[str], bool] = lambda word: False
 
-    def fit(self, settled: Settled, keep: bool = False) -> Fitted:
-        """``settled`` as the model can draw it; with ``keep`` nothing that the person named is changed."""
+    def fit(self, settled: Settled, keep: bool = False, said: Sequence[str] = ()) -> Fitted:
+        """``settled`` as the model can draw it; with ``keep`` nothing that the person named is changed.
+
+        ``said`` is what was said of the picture before an edit: a background that it names is kept.
+        """
         spelt, read = self._mended(settled)
         if not spelt.parsed.sure or not knows_some(spelt.parsed, self.world):
             return Fitted(spelt, read)
-        done = complete(spelt.parsed, self.world, self.model, keep)
+        done = complete(spelt.parsed, self.world, self.model, keep, self._is_paper_said(settled, said))
         if done.parsed == spelt.parsed:
-            return Fitted(spelt, read)
+            return Fitted(spelt, (*read, *done.told))
         prompt = reword(spelt.prompt, spelt.parsed, done.parsed)
         if prompt is None or (self.unknown(prompt, done.parsed) and not keep):
             return Fitted(spelt, read)
         return Fitted(_settle(spelt, prompt, done.parsed, self.world), (*read, *done.told))
+
+    def _is_paper_said(self, settled: Settled, said: Sequence[str]) -> bool:
+        """Whether the person named the colour of an edited picture's background."""
+        paper = paper_of(settled.parsed.background, self.world)
+        words = (word for text in said for word in re.findall(r"[a-z]+", text.lower()))
+        return settled.layout is not None and any(self.world.find_colour(word) == paper for word in words)
 
     def _mended(self, settled: Settled) -> tuple[Settled, tuple[str, ...]]:
         """The request with its misspelt words put right; an edit's words were read before."""

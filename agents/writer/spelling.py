@@ -6,6 +6,7 @@ where a single word of the world is one slip away.
 
 from __future__ import annotations
 
+import colorsys
 import math
 import re
 from collections.abc import Callable, Sequence
@@ -18,8 +19,8 @@ from imagewright.agents.reading.numbers import NUMBER_WORDS
 from imagewright.agents.reading.slips import is_one_letter_off, is_slip
 from imagewright.worlds import World
 
-_NEAR_COLOURS = 120.0
-"""Distance in RGB (0–255 a channel) up to which one colour may stand for another: crimson for red."""
+_NEAR_COLOURS = 0.4
+"""Distance in the cone of colours up to which one may stand for another: crimson lies at .33 from red."""
 
 
 def mend(prompt: str, unknown: Sequence[str], world: World, is_word: Callable[[str], bool]) -> str:
@@ -71,13 +72,19 @@ def find_near(word: str, world: World) -> tuple[str, ...]:
 
 def find_near_colour(word: str, world: World) -> str:
     """The world's colour that looks nearly like the one that ``word`` names; empty where none does."""
-    table = ImageColor.colormap
-    near = {
-        math.dist(ImageColor.getrgb(word), ImageColor.getrgb(c)): c
-        for c in world.colours
-        if c in table and word in table
-    }
+    mine = _solid(word)
+    near = {math.dist(mine, solid): c for c in world.colours if mine and (solid := _solid(c))}
     return near[min(near)] if near and min(near) < _NEAR_COLOURS else ""
+
+
+def _solid(colour: str) -> tuple[float, float, float] | None:
+    """A colour's place in the cone of hue, chroma and value, each of its axes up to 1; None for an unknown one."""
+    if colour not in ImageColor.colormap:
+        return None
+    red, green, blue = ImageColor.getrgb(colour)[:3]
+    hue, saturation, value = colorsys.rgb_to_hsv(red / 255, green / 255, blue / 255)
+    chroma, angle = saturation * value, 2 * math.pi * hue
+    return chroma * math.cos(angle), chroma * math.sin(angle), value
 
 
 def _alike(one: str, other: str) -> bool:
