@@ -38,7 +38,7 @@ class WorldWriter:
     world: World
     model: str
     unknown: Unknown
-    is_word: Callable[[str], bool] = lambda word: False
+    is_word: Callable[[str], bool] = lambda word: True
 
     def fit(self, settled: Settled, keep: bool = False, said: Sequence[str] = ()) -> Fitted:
         """``settled`` as the model can draw it; with ``keep`` nothing that the person named is changed.
