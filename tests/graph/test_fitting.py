@@ -75,8 +75,7 @@ def test_what_was_filled_in_can_be_changed_and_referred_to(home: Any) -> None:
     assert home.line() == ["a red heart and a blue star on a white background"]
     home.say("make the red one green")
     assert home.line()[-1] == "a green heart and a blue star on a white background"
-    home.parts = dataclasses.replace(home.parts, critic=None)  # the painter paints on white alone
-    home.say("make the star yellow")
+    home.say("make the star yellow", use_critic=False)  # the painter paints on white alone
     assert home.line()[-1] == "a green heart and a yellow star on a pink background"
     assert "paint was never taught yellow on white: the background is pink" in home.told("note")
 
