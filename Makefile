@@ -1,6 +1,6 @@
 # imagewright: `make run PROMPT="..."` and `make test` are all that a newcomer needs; `make help` lists the rest.
 # Variables: PROMPT   what to draw (any characters; it is handed over as it is)
-#            ARGS     further options, e.g. ARGS="--seed 7 --size 96x64"
+#            ARGS     further options, e.g. ARGS="--seed 7"
 #            PYTHON   the Python to build .venv with, from 3.11 on
 #            TORCH_INDEX  where torch comes from; a machine without a GPU saves gigabytes with
 #                         TORCH_INDEX=https://download.pytorch.org/whl/cpu
@@ -59,6 +59,10 @@ bench: $(READY) ## run the benchmarks that need no GPU
 docs: $(READY) ## write docs/commands.md from the command's own help
 	@$(BIN)/python -m typer imagewright.cli.app utils docs --name imagewright --output docs/commands.md
 
+.PHONY: first-hour
+first-hour: $(READY) ## write docs/first-hour.md: a newcomer's first hour, typed and recorded (minutes)
+	@$(BIN)/python -m imagewright.evals.first_hour
+
 .PHONY: captures
 captures: $(READY_DEV) ## write docs/llm_captures.md: what agents show when a language model misbehaves
 	@$(BIN)/python tests/graph/llm_captures.py
@@ -104,11 +108,11 @@ endef
 
 $(READY): | venv
 	@$(call install,torch (the first time takes minutes),$(if $(TORCH_INDEX),--index-url $(TORCH_INDEX)) -c constraints.txt torch)
-	@$(call install,imagewright and what it needs,-c constraints.txt -e '.[llm]')
+	@$(call install,imagewright and what it needs,-c constraints.txt -e '.[llm$(comma)serve]')
 	@rm -f $(VENV)/.ready-run-*; touch $@
 
 $(READY_DEV): $(READY)
-	@$(call install,what the tests need,-c constraints.txt -e '.[llm$(comma)dev]')
+	@$(call install,what the tests need,-c constraints.txt -e '.[llm$(comma)serve$(comma)dev]')
 	@rm -f $(VENV)/.ready-dev-*; touch $@
 
 .PHONY: venv

@@ -278,6 +278,7 @@ def _request(arm: Arm, case: ReportCase, seed: int, picture: Path) -> DrawReques
         backend=arm.backend,
         max_images=arm.images,
         out=str(picture),
+        taken="replace",
         anyway=True,
     )
 

@@ -21,11 +21,11 @@ import numpy as np
 
 from imagewright.database import database, transaction
 from imagewright.errors import BadInput
+from imagewright.needing import read_need
 from imagewright.retrieval import flow_facts, store
 from imagewright.retrieval.builtin import load_shipped_flows
 from imagewright.retrieval.embed import Vector, pack_vector
 from imagewright.retrieval.evidence import PromptFacts
-from imagewright.retrieval.needing import read_need
 from imagewright.schemas import Card, Flow, ParsedGroup, ParsedPrompt, ParsedRelation
 
 BACKEND = "diffusers"

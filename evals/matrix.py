@@ -15,7 +15,6 @@ from pathlib import Path
 from imagewright import registry
 from imagewright.agents.layout.rules import RulesLayoutPlanner
 from imagewright.errors import BadInput
-from imagewright.flow_tags import REGIONS
 from imagewright.graph.repairs.ladder import region
 from imagewright.memory.artifacts import write_whole
 from imagewright.retrieval.evidence import EvidenceFile
@@ -34,7 +33,7 @@ _SEEDS = 4
 
 def layout_for(flow: Flow, prompt: str) -> tuple[Region, ...]:
     """The regions of the rules' layout for a flow that is run with one; none for any other."""
-    if REGIONS not in flow.card.tags:
+    if flow.card.layout != "regions":
         return ()
     return tuple(region(box) for box in RulesLayoutPlanner().plan(prompt).layout.boxes)
 
@@ -84,7 +83,7 @@ def _run(options: argparse.Namespace) -> str:
     settings = load_settings()
     flows = flows_in(options.flows, options.only)
     prompts = load_prompts(options.prompts, options.count)
-    backend = registry.load("backends", options.backend)(settings.model_roots, settings.device, settings.model_cache)
+    backend = registry.load("backends", options.backend)(settings)
     scorer = registry.load("scorers", options.scorer)()
     store = CellStore(options.store or settings.data_dir / "sweep.sqlite")
     files = ModelFiles(settings.model_roots)

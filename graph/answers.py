@@ -19,6 +19,7 @@ from imagewright.intents import (
     Preference,
     PreferenceIntent,
     QuestionIntent,
+    Reference,
     UnclearIntent,
     UndoIntent,
 )
@@ -53,11 +54,19 @@ def _thumb(parts: Parts, state: State, intent: FeedbackIntent) -> str:
     """Keep a person's thumb as evidence; the same picture judged twice counts once, the last time."""
     made = base_of(intent, state.references)
     parts.learn(
-        Evidence(flow=made.flow, prompt=made.prompt, backend=parts.backend.name, scorer=_THUMB, seed=made.seed,
+        Evidence(flow=made.flow, prompt=made.prompt, backend=_drawn_by(parts, made), scorer=_THUMB, seed=made.seed,
                  value=1.0 if intent.thumb == "up" else 0.0, when=datetime.now(UTC).isoformat(timespec="seconds"),
                  source="person")
     )  # fmt: skip
     return f"noted: thumb {intent.thumb} for {made.flow} on {made.prompt!r}; it counts when a flow is chosen"
+
+
+def _drawn_by(parts: Parts, made: Reference) -> str:
+    """The backend that drew a picture of the conversation, as its trace says."""
+    try:
+        return parts.runs.trace(made.run).backend or parts.backend.name
+    except BadInput:
+        return parts.backend.name
 
 
 def _wish(parts: Parts, wish: Preference) -> str:

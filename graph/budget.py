@@ -20,7 +20,7 @@ from imagewright.errors import BudgetSpent
 from imagewright.graph.parts import Parts
 from imagewright.graph.spending import ask_about, picture_name
 from imagewright.graph.state import Attempt, State
-from imagewright.schemas import Round
+from imagewright.schemas import DrawRequest, Round
 
 PATIENCE = 5
 """How many rounds in a row may fail to improve on the best one before them."""
@@ -93,9 +93,18 @@ def passing(state: State) -> tuple[LimitName, str] | None:
     return None
 
 
-def say_used_up(name: LimitName, size: str) -> str:
-    """That a limit is reached, and how to raise it."""
+def say_used_up(state: State, name: LimitName, size: str) -> str:
+    """That a limit is reached, and how to raise it; who was asked and said no need not hear how."""
+    if name in state.declined:
+        return f"{size} are used" if _is_own(state, name) else f"{size} were made"
+    if not _is_own(state, name):
+        return f"{size} were made; --max-images allows more"
     return f"the budget of {size} is used; raise it with --max-{name}"
+
+
+def _is_own(state: State, name: LimitName) -> bool:
+    """Whether the person set a limit, so that it may be called theirs; the number of images has a default."""
+    return name != "images" or state.request.max_images != DrawRequest.model_fields["max_images"].default
 
 
 def why_stop(state: State, asks: bool = False) -> str:
@@ -107,7 +116,7 @@ def why_stop(state: State, asks: bool = False) -> str:
     if has_stalled(state.rounds):
         return f"{patience(state.rounds)} rounds in a row were no better than the best picture"
     over = passing(state)
-    return say_used_up(*over) if over and not (asks and over[0] not in state.declined) else ""
+    return say_used_up(state, *over) if over and not (asks and over[0] not in state.declined) else ""
 
 
 def insist_on_room(state: State, asks: bool = False) -> None:
@@ -135,14 +144,14 @@ def allow(state: State, parts: Parts, attempt: Attempt) -> tuple[State, str]:
     The money comes first, for its question is asked by the account and its answer is kept there: asked again after an
     interruption, the questions must come in the same order.
     """
-    if reason := parts.account.why_no_picture(picture_name(parts, attempt.flow)):
+    if reason := parts.account.why_no_picture(picture_name(parts, state, attempt.flow)):
         return _with_account(state, parts), reason
     state = _with_account(state, parts)
     while (over := passing(state)) is not None:
         name, size = over
         if not parts.asks or name in state.declined or size.startswith("0 "):
-            return state, say_used_up(name, size)
-        if ask_about(name, f"{_more(state)} would pass your limit of {size}{_so_far(state)}"):
+            return state, say_used_up(state, name, size)
+        if ask_about(name, _say_over(state, name, size)):
             state = _extended(state, name)
         else:
             state = state.model_copy(update={"declined": (*state.declined, name)})
@@ -157,7 +166,7 @@ def out_of_time(state: State, parts: Parts) -> str:
     over = f"{seconds_limit(state):g} seconds"
     if parts.asks and "seconds" not in state.declined:
         ask_about("seconds", f"this picture would pass your limit of {over}{_so_far(state)}")
-    return say_used_up("seconds", over)
+    return say_used_up(state, "seconds", over)
 
 
 def _extended(state: State, name: LimitName) -> State:
@@ -170,6 +179,12 @@ def _extended(state: State, name: LimitName) -> State:
 def _with_account(state: State, parts: Parts) -> State:
     account = parts.account
     return state.model_copy(update={"extended": account.extended, "declined": account.declined})
+
+
+def _say_over(state: State, name: LimitName, size: str) -> str:
+    if not _is_own(state, name):
+        return f"{size} were made and none is accepted{_so_far(state)}; more may take as many again"
+    return f"{_more(state)} would pass your limit of {size}{_so_far(state)}"
 
 
 def _more(state: State) -> str:

@@ -1,8 +1,8 @@
-"""The flow index and one backend, as the graph sees them: a short list ranked by what flows have measurably drawn."""
+"""The flow index and the backends, as the graph sees them: a short list ranked by what flows have measurably drawn."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from imagewright.ports import Backend
 from imagewright.retrieval.candidates import offer, rank
@@ -11,22 +11,22 @@ from imagewright.schemas import Candidate, Categories, Flow, ParsedPrompt
 
 
 class IndexCatalogue:
-    """The flow index and a backend, as the graph sees them.
+    """The flow index and the backends, as the graph sees them for one run.
 
     ``open_index`` is called when the first flow is asked for, so that a saying that draws nothing opens no index;
-    ``name`` is the backend's name in the evidence.
+    ``backends`` stand under their names in the evidence, the first of them first where two are equally good.
     """
 
     def __init__(
         self,
         open_index: Callable[[], FlowIndex],
-        backend: Backend,
-        name: str,
+        backends: Mapping[str, Backend],
         on_note: Callable[[str], None],
         learn_critic: bool,
     ) -> None:
-        self._open_index, self._backend, self._name = open_index, backend, name
+        self._open_index, self._backends = open_index, dict(backends)
         self._on_note, self._learn_critic = on_note, learn_critic
+        self._read: dict[str, Flow] = {}
 
     @property
     def _index(self) -> FlowIndex:
@@ -37,21 +37,53 @@ class IndexCatalogue:
         return self._index.generation
 
     def flow(self, name: str) -> Flow:
-        """The flow with this id."""
-        return self._index.get(name)
+        """The flow with this id, as it was when this catalogue was first asked for it."""
+        if name not in self._read:
+            self._read[name] = self._index.get(name)
+        return self._read[name]
 
     def rank(
         self, prompt: str, parsed: ParsedPrompt, categories: Categories, named: str | None = None
     ) -> tuple[Candidate, ...]:
-        """The short list for ``prompt``, best first."""
-        index, backend = self._index, self._backend
-        ready = index.ready_for(backend)
-        limits = ready.limits_of(lambda flow: backend.limits(flow, prompt, parsed))
-        return rank(
-            index, prompt, parsed, categories, ready, self._name,
-            limits=limits, learn_critic=self._learn_critic, named=named,
-        )  # fmt: skip
+        """The short list for ``prompt``, best first; each flow with the backend that would draw it."""
+        index = self._index
+        lists = []
+        for name, backend in self._backends.items():
+            ready = index.ready_for(backend)
+            limits = ready.limits_of(lambda flow, backend=backend: backend.limits(flow, prompt, parsed))  # type: ignore[misc]
+            ranked = rank(
+                index, prompt, parsed, categories, ready, name,
+                limits=limits, learn_critic=self._learn_critic, named=named,
+            )  # fmt: skip
+            lists.append([candidate.model_copy(update={"backend": name}) for candidate in ranked])
+        return tuple(merge_lists(lists))
+
+    def carry_lora(self, name: str) -> tuple[str, ...]:
+        """The flows whose graph loads the LoRA file called ``name``, with or without folder and ending."""
+        return self._index.carry_lora(name)
 
     def offer(self, candidates: Sequence[Candidate]) -> tuple[Candidate, ...]:
         """Those that the selector may choose from."""
         return offer(candidates)
+
+
+def merge_lists(lists: Sequence[Sequence[Candidate]]) -> list[Candidate]:
+    """One list of several backends': each flow once, on the backend where it runs and is estimated best.
+
+    The order of each list is kept; between two the one whose next flow is estimated higher comes first.
+    """
+    best: dict[str, Candidate] = {}
+    for candidate in (candidate for ranked in lists for candidate in ranked):
+        before = best.get(candidate.flow)
+        if before is None or _worth(candidate) > _worth(before):
+            best[candidate.flow] = candidate
+    waiting = [[each for each in ranked if best[each.flow] is each] for ranked in lists]
+    merged: list[Candidate] = []
+    while any(waiting):
+        first = max((ranked for ranked in waiting if ranked), key=lambda ranked: ranked[0].estimate)
+        merged.append(first.pop(0))
+    return merged
+
+
+def _worth(candidate: Candidate) -> tuple[bool, float]:
+    return candidate.runnable, candidate.estimate

@@ -9,9 +9,9 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 
 from imagewright.errors import CannotDraw
-from imagewright.flow_tags import REGIONS, WORDS_ONLY
 from imagewright.graph.fitting import needs_boxes, writer_for
 from imagewright.graph.parts import Parts
+from imagewright.ports import KnowsWorlds, StatesWorlds
 from imagewright.schemas import (
     Candidate,
     Categories,
@@ -19,14 +19,12 @@ from imagewright.schemas import (
     DrawRequest,
     Flow,
     Layout,
-    ParsedGroup,
     ParsedPrompt,
     Value,
     Written,
 )
+from imagewright.t2i_backends.several import SeveralBackends
 
-_NOBODY_DRAWS = "quuxworm"
-"""A word that stands for every word that a small model was not trained on."""
 _MOST_NEAR = 3
 """For how many words a refusal names the nearest one."""
 
@@ -71,13 +69,26 @@ def rank_flows(parts: Parts, request: DrawRequest, prompt: str, parsed: ParsedPr
     """
     candidates = parts.catalogue.rank(prompt, parsed, categories, request.flow)
     offered = tuple(parts.catalogue.offer(candidates))
-    if not request.use_layout:
-        free = tuple(c for c in offered if REGIONS not in parts.catalogue.flow(c.flow).card.tags)
+    if not request.use_layout or request.image is not None:
+        free = tuple(c for c in offered if parts.catalogue.flow(c.flow).card.layout != "regions")
         offered = free or offered
     elif offered and needs_boxes(parts, parts.catalogue.flow(offered[0].flow), prompt, parsed):
-        boxed = tuple(c for c in offered if REGIONS in parts.catalogue.flow(c.flow).card.tags)
+        boxed = tuple(c for c in offered if parts.catalogue.flow(c.flow).card.layout == "regions")
         offered = boxed or offered
+    offered = tuple(c for c in offered if not why_no_size(parts, request, c.flow)) or offered
     return _limited(parts, prompt, parsed, candidates, offered)
+
+
+def why_no_size(parts: Parts, request: DrawRequest, flow: str) -> str:
+    """Why ``flow`` draws nothing of the size that ``request`` names; empty where it does. A pasted size is a wish."""
+    asked = (request.width, request.height)
+    if request.pasted or asked == (None, None) or not isinstance(parts.backend, StatesWorlds):
+        return ""
+    world = parts.backend.state_world(parts.catalogue.flow(flow))
+    if world is None or all(side in (None, world.side) for side in asked):
+        return ""
+    model = parts.catalogue.flow(flow).card.base_model or flow
+    return f"{model} draws {world.side}x{world.side} pixels and no other size"
 
 
 def _limited(
@@ -106,8 +117,12 @@ def narrow_to_named(parts: Parts, request: DrawRequest, found: Ranked, parsed: P
     return _limited(parts, request.prompt, parsed, found.candidates, mine)
 
 
-def insist_on_able(found: Ranked, anyway: bool, near: Callable[[], str] = str) -> tuple[Candidate, ...]:
-    """The candidates to choose from; ``near`` says what would work, where none of them draws the prompt.
+def insist_on_able(
+    found: Ranked, anyway: bool, asks: bool = False, near: Callable[[], str] = str
+) -> tuple[Candidate, ...]:
+    """The candidates to choose from; in a conversation (``asks``) no option is named that cannot be given there.
+
+    ``near`` says what would work, where none of them draws the prompt.
 
     Raises:
         CannotDraw: nothing can run here, or no flow here can draw all of the prompt and ``anyway`` is off.
@@ -116,8 +131,9 @@ def insist_on_able(found: Ranked, anyway: bool, near: Callable[[], str] = str) -
         raise CannotDraw("no flow of the index can run here", why_elsewhere(found) or "add one: imagewright flows add")
     if found.able or anyway:
         return found.able or found.offered
-    remedy = "; ".join(part for part in (near(), why_elsewhere(found), "--anyway draws what it can") if part)
-    raise CannotDraw(cannot_draw(found), remedy)
+    told = [part for part in (near(), why_elsewhere(found)) if part]
+    option = [] if asks else ["imagewright draw --anyway draws what it can"]
+    raise CannotDraw(cannot_draw(found), "; ".join((*told, *option)))
 
 
 def cannot_draw(found: Ranked) -> str:
@@ -152,6 +168,14 @@ def why_elsewhere(found: Ranked) -> str:
     return f"{other.title} ({other.flow}) would serve best; it needs: {first}{rest}"
 
 
+def name_backend(parts: Parts, candidates: Sequence[Candidate], flow: str) -> str:
+    """The backend that draws ``flow`` in a run with these candidates: the one that it was offered on."""
+    offered = next((candidate.backend for candidate in candidates if candidate.flow == flow), "")
+    if offered or not isinstance(parts.backend, SeveralBackends):
+        return offered or parts.backend.name
+    return parts.backend.find(parts.catalogue.flow(flow)).name
+
+
 def choose_flow(parts: Parts, request: DrawRequest, categories: Categories, among: Sequence[Candidate]) -> Choice:
     """The selector's choice, or the one that the request names."""
     if request.flow is not None:
@@ -175,9 +199,9 @@ def governing(request: DrawRequest, flow: Flow, layout: Layout | None, needed: b
     (``needed``), and in a conversation, for the next edit has to know it.
     """
     layout = placing(layout)
-    if layout is None or not request.use_layout:
+    if layout is None or not request.use_layout or request.image is not None:
         return None
-    if WORDS_ONLY not in flow.card.tags or needed or request.use_layout == "always" or request.thread is not None:
+    if flow.card.layout != "words" or needed or request.use_layout == "always" or request.thread is not None:
         return layout
     return Layout(background=layout.background, negative=layout.negative) if layout.negative else None
 
@@ -193,8 +217,7 @@ def word_prompt(parts: Parts, prompt: str, parsed: ParsedPrompt, flow: Flow) -> 
 
 def is_closed(parts: Parts, flow: Flow) -> bool:
     """Whether the flow's model knows only the words that it was trained on."""
-    group = ParsedGroup(object=_NOBODY_DRAWS, caption=f"a {_NOBODY_DRAWS}")
-    return bool(parts.backend.limits(flow, group.caption, ParsedPrompt(groups=(group,))))
+    return isinstance(parts.backend, KnowsWorlds) and parts.backend.is_closed(flow)
 
 
 def additions(written: Written) -> tuple[str, ...]:

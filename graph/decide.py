@@ -9,12 +9,14 @@ checkpoint follows it.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from imagewright.agents.conversation.edits import settle
 from imagewright.agents.conversation.kinds import assume, wants_picture
+from imagewright.agents.reading.syntax.marks import find_loras
 from imagewright.errors import BadInput, CannotDraw
-from imagewright.graph import change, choose
+from imagewright.graph import change, choose, own_picture
 from imagewright.graph.budget import nothing_made, why_stop
 from imagewright.graph.fitting import fit_request, needs_boxes
 from imagewright.graph.parts import Parts
@@ -24,6 +26,7 @@ from imagewright.intents import Intent, Preference, QuestionIntent, Reference, S
 from imagewright.memory.threads import Threads
 from imagewright.schemas import Candidate, DrawRequest, Layout, ParsedPrompt, Plan, Written
 
+_OTHER_SIZES = "leave the size out; other sizes need another model: imagewright setup names ways to one"
 MAX_REFERENCES = 100
 """How many earlier pictures of a thread are kept in mind."""
 
@@ -139,27 +142,34 @@ def _choosable(
 ) -> tuple[choose.Ranked, tuple[Candidate, ...], CannotDraw | None]:
     """The ranking narrowed to a named flow, the candidates to choose from, and why none of them draws."""
     try:
-        found = choose.narrow_to_named(parts, request, found, parsed)
+        found = own_picture.insist_on_start(parts, request, choose.narrow_to_named(parts, request, found, parsed))
     except CannotDraw as refusal:
         return found, (), refusal
     try:
-        return found, choose.insist_on_able(found, request.anyway, lambda: choose.name_nearest(parts, found)), None
+        near = partial(choose.name_nearest, parts, found)
+        return found, choose.insist_on_able(found, request.anyway, parts.asks, near), None
     except CannotDraw as refusal:
         return found, found.offered, refusal
 
 
 def decide_flow(state: State, parts: Parts, weighed: Weighed) -> Update:
-    """The flow that has best served prompts like this one, of those that may be chosen from."""
+    """The flow that has best served prompts like this one, of those that may be chosen from.
+
+    Raises:
+        BadInput: its model does not draw the size that is asked for.
+    """
     categories, among = require(state.categories, "categories"), weighed.among
     choice = change.keep_flow(state, among) or choose.choose_flow(parts, state.request, categories, among)
-    sized = _note_pasted_size(state.request, parts, choice.flow)
+    if why := choose.why_no_size(parts, state.request, choice.flow):
+        raise BadInput(why, _OTHER_SIZES)
+    beside = _note_pasted_size(state.request, parts, choice.flow) + _offer_loras(weighed.settled, parts, choice.flow)
     return {
         "settled": weighed.settled,
         "generation": weighed.generation,
         "candidates": weighed.candidates,
         "choice": choice,
         "able": tuple(candidate.flow for candidate in among),
-        "notes": (*state.notes, *weighed.notes, *sized),
+        "notes": (*state.notes, *weighed.notes, *beside),
     }
 
 
@@ -168,6 +178,20 @@ def _note_pasted_size(request: DrawRequest, parts: Parts, flow: str) -> tuple[st
     if not request.pasted or not choose.is_closed(parts, parts.catalogue.flow(flow)):
         return ()
     return (f"the pasted size {request.width}x{request.height} is left out: this model draws one size",)
+
+
+def _offer_loras(settled: Settled, parts: Parts, flow: str) -> tuple[str, ...]:
+    """Which flows here load the LoRAs that tags in the prompt ask for; only a flow's own node loads one."""
+    told = []
+    for name in find_loras(settled.prompt):
+        carriers = parts.catalogue.carry_lora(name)
+        if flow in carriers:
+            told.append(f"{flow} loads the LoRA {name} itself, at its own strength")
+        elif carriers:
+            told.append(
+                f"the LoRA {name} is loaded by {', '.join(carriers[:3])}: ask for one with --flow {carriers[0]}"
+            )
+    return tuple(told)
 
 
 # --- the layout and the words ---------------------------------------------------------------
@@ -189,7 +213,8 @@ def decide_layout(state: State, parts: Parts) -> Update:
     layout = choose.governing(state.request, flow, planned.layout, needed)
     first = Attempt(flow=flow.id, seed=change.first_seed(state), prompt=words.prompt, layout=layout)
     attempt, why = change.in_the_base(parts, state, first)
-    return {"planned": planned, "attempt": attempt, "notes": (*state.notes, *choose.additions(words), *why)}
+    attempt, started = own_picture.start_from(parts, state, attempt)
+    return {"planned": planned, "attempt": attempt, "notes": (*state.notes, *choose.additions(words), *why, *started)}
 
 
 # --- all of it, drawing nothing -------------------------------------------------------------
@@ -205,6 +230,7 @@ def plan_request(parts: Parts, request: DrawRequest, checkpoints: Path | None = 
         BadInput: the request cannot be carried out as it stands, or there is no flow of the name that it gives.
     """
     request, seed = unpack_request(request, lambda: 0)
+    own_picture.check_pictures(request)
     state = State(run="", request=request, seed=seed, out="", turns=_turns(request, checkpoints))
     for step in (remember_thread, read_request):
         state = state.model_copy(update=dict(step(state, parts)))

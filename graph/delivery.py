@@ -2,23 +2,28 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import platform
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from importlib import metadata
 from pathlib import Path
+from typing import NamedTuple
 
 from imagewright.errors import BadInput, Fault
 from imagewright.flow_format import graph_hash
 from imagewright.graph import change, png_texts
 from imagewright.graph.budget import pick_delivered
+from imagewright.graph.choose import name_backend
 from imagewright.graph.parts import Parts
+from imagewright.graph.picture_file import pack_picture
 from imagewright.graph.repairs.close_up import flow_of
 from imagewright.graph.repairs.tried import list_tried
 from imagewright.graph.state import Spent, State
-from imagewright.memory.artifacts import with_text, write_whole
+from imagewright.memory.reservations import claim_name, fill_name, reserve_name
+from imagewright.memory.runs import RunRow
 from imagewright.schemas import Round, RunResult
-from imagewright.trace import TRACE_FORMAT, Trace, TraceFlow, TraceSpent
+from imagewright.trace import TRACE_FORMAT, Trace, TraceFlow, TraceSpent, open_trace
 
 _PACKAGES = ("imagewright", "langgraph", "torch", "diffusers", "transformers", "chromadb", "sentence-transformers")
 
@@ -27,27 +32,29 @@ def deliver(parts: Parts, state: State) -> RunResult:
     """Write the best picture and its trace, then record the delivery; a run delivered before is left as it is.
 
     Killed at any point, it can be done again: the same bytes are put under the same names, and only one row exists.
+    What has meanwhile taken a name and is not this run's stays; the picture then gets the next number, and a note says
+    so.
 
     Raises:
         BadInput: the file cannot be written.
     """
-    if (before := parts.runs.result_of(state.run)) is not None:
-        return before
+    row = parts.runs.get(state.run)
+    if row.result is not None:
+        return row.result
     if not state.rounds:
         raise Fault("deliver was reached without a picture")
     made = pick_delivered(state)
-    others = _others(parts, state, made)
-    names = [path.name for path in others]
-    result = result_of(state, made)
-    if others:
-        note = f"the flow draws {len(others) + 1} pictures at once; beside this one: {', '.join(names)}"
-        result = result.model_copy(update={"notes": (*result.notes, note)})
-    trace = trace_of(parts, state, result, names).to_json()
     texts = texts_of(parts, state, made)
+    kept = [parts.store.get(image).read_bytes() for image in _images(parts, state, made)]
+    pictures = [pack_picture(png, Path(row.out), texts) for png in kept]
     try:
-        for path, image in {**others, Path(result.path): result.image}.items():
-            _write(path, with_text(parts.store.get(image).read_bytes(), texts), new=path in others)
-        write_whole(Path(result.trace), json.dumps(trace, ensure_ascii=False, indent=1).encode())
+        names = _name_all(parts, row, pictures)
+        result = result_of(state, made, names)
+        result = result.model_copy(update={"notes": (*result.notes, *_notes(Path(row.out), names))})
+        trace = trace_of(parts, state, result, [path.name for path in names.others]).to_json()
+        for path, data in zip((names.picture, *names.others), pictures, strict=True):
+            fill_name(path, state.run, data)
+        fill_name(names.trace, state.run, json.dumps(trace, ensure_ascii=False, indent=1).encode())
     except BadInput as error:
         remedy = f"the picture is kept; make room there, then: imagewright runs resume {state.run}"
         raise BadInput(str(error), remedy) from error
@@ -56,31 +63,79 @@ def deliver(parts: Parts, state: State) -> RunResult:
     return result
 
 
-def _others(parts: Parts, state: State, made: Round) -> dict[Path, str]:
-    """The other pictures of the batch that ``made`` is the first of: file beside it → SHA-256 in the store."""
+class Names(NamedTuple):
+    """The files of one delivery."""
+
+    picture: Path
+    others: tuple[Path, ...]
+    """The other pictures of a batch, in its order."""
+    trace: Path
+
+
+def _images(parts: Parts, state: State, made: Round) -> tuple[str, ...]:
+    """The SHA-256 of ``made``, and of the other pictures of the batch that it is the first of."""
     drawn = parts.store.find(_key(state, made))
-    path = Path(state.out)
-    found = enumerate(drawn.more if drawn else (), 2)
-    return {path.with_name(f"{path.stem}.batch-{number}{path.suffix}"): image for number, image in found}
+    return (made.image, *(drawn.more if drawn else ()))
 
 
-def _write(path: Path, data: bytes, *, new: bool) -> None:
-    """``new`` is a name that nobody has asked for: a file there that is not this one is left alone."""
-    if new and path.exists() and path.read_bytes() != data:
-        raise BadInput(f"{path} is there already and is another picture")
-    write_whole(path, data)
+def _name_all(parts: Parts, row: RunRow, pictures: Sequence[bytes]) -> Names:
+    """Names that are this run's: as they were reserved where nobody else has them now."""
+    wanted, replaces = Path(row.out), row.request.taken == "replace"
+
+    def claim(path: Path, data: bytes, *, counts: bool = False) -> Path:
+        return claim_name(path, row.id, lambda name: replaces or _holds(name, data), counts=counts)
+
+    picture = claim(wanted, pictures[0], counts=row.request.taken == "number")
+    if picture != wanted:
+        parts.runs.move(row.id, picture)
+    beside = [picture.with_name(f"{picture.stem}.batch-{n}{picture.suffix}") for n in range(2, len(pictures) + 1)]
+    others = tuple(claim(path, data) for path, data in zip(beside, pictures[1:], strict=True))
+    return Names(picture, others, _name_trace(picture, row.id, replaces))
+
+
+def _holds(path: Path, data: bytes) -> bool:
+    return path.is_file() and path.stat().st_size == len(data) and path.read_bytes() == data
+
+
+def _name_trace(picture: Path, run: str, replaces: bool) -> Path:
+    """The trace's name, ``<picture>.json``; where a file has it that is none of this run's, another one."""
+
+    def is_own(path: Path) -> bool:
+        told = read_run_of(path)
+        return told == run or (replaces and bool(told))
+
+    plain = picture.with_suffix(".json")
+    if reserve_name(plain, run) or is_own(plain):
+        return plain
+    return claim_name(picture.with_suffix(".trace.json"), run, is_own)
+
+
+def read_run_of(trace: Path) -> str:
+    """The run whose trace a file is; empty for any other file."""
+    try:
+        return open_trace(trace).run
+    except BadInput:
+        return ""
+
+
+def _notes(wanted: Path, names: Names) -> Iterator[str]:
+    if names.picture != wanted:
+        yield f"{wanted.name} was taken meanwhile by another; the picture is {names.picture.name}"
+    if names.others:
+        beside = ", ".join(path.name for path in names.others)
+        yield f"the flow draws {len(names.others) + 1} pictures at once; beside this one: {beside}"
 
 
 def _key(state: State, made: Round) -> str:
     return state.keys[[found.image for found in state.rounds].index(made.image)]
 
 
-def result_of(state: State, made: Round) -> RunResult:
-    """What the run comes to when ``made`` is delivered."""
+def result_of(state: State, made: Round, names: Names) -> RunResult:
+    """What the run comes to when ``made`` is delivered under ``names``."""
     return RunResult(
         run=state.run,
         prompt=_prompt(state),
-        path=state.out,
+        path=str(names.picture),
         image=made.image,
         seed=made.seed,
         flow=made.flow,
@@ -91,7 +146,7 @@ def result_of(state: State, made: Round) -> RunResult:
         images=len(state.rounds),
         seconds=round(state.spent.seconds, 3),
         notes=state.notes,
-        trace=str(trace_path(Path(state.out))),
+        trace=str(names.trace),
     )
 
 
@@ -101,16 +156,12 @@ def _prompt(state: State) -> str:
     return state.settled.prompt if changed and state.settled else state.request.prompt
 
 
-def trace_path(out: Path) -> Path:
-    """Where the trace of a picture at ``out`` stands: beside it, as JSON."""
-    return out.with_suffix(".json")
-
-
 def texts_of(parts: Parts, state: State, made: Round) -> dict[str, str]:
     """The PNG's text chunks, unless the person wants none."""
     drawn = parts.store.find(_key(state, made))
-    facts = drawn.facts if drawn else {}
-    return png_texts.texts(state, parts.catalogue.flow(made.flow), made, facts, metadata.version("imagewright"))
+    facts, graph = (drawn.facts, drawn.graph) if drawn else ({}, "")
+    flow = parts.catalogue.flow(made.flow)
+    return png_texts.texts(state, flow, made, facts, versions()["imagewright"], graph)
 
 
 def trace_of(parts: Parts, state: State, result: RunResult, batch: Sequence[str] = ()) -> Trace:
@@ -132,7 +183,7 @@ def trace_of(parts: Parts, state: State, result: RunResult, batch: Sequence[str]
         planned_by=state.planned.decided_by if state.planned else "",
         tried=list_tried(change.base(state), state.rounds),
         spent=_spent(state.spent),
-        backend=parts.backend.name,
+        backend=name_backend(parts, state.candidates, result.flow),
         flows={name: _flow_facts(parts, name) for name in _flows(state.rounds)},
         facts=tuple(made.facts if (made := parts.store.find(key)) else {} for key in state.keys),
         versions=versions(),
@@ -160,6 +211,12 @@ def _flow_facts(parts: Parts, name: str) -> TraceFlow:
 
 def versions() -> dict[str, str]:
     """Python, the platform and the packages that a picture depends on."""
+    return dict(_versions())
+
+
+@functools.cache
+def _versions() -> dict[str, str]:
+    """As ``versions``, looked up once a process."""
     found = {"python": platform.python_version(), "platform": platform.platform()}
     for name in _PACKAGES:
         try:

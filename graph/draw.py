@@ -9,15 +9,16 @@ from imagewright.agents.critic.repairs.base import KnownRepair
 from imagewright.agents.critic.repairs.close_up import CloseUp
 from imagewright.errors import Cancelled
 from imagewright.flow_format import graph_hash
-from imagewright.graph import choose
+from imagewright.graph import choose, own_picture
 from imagewright.graph.budget import seconds_left
 from imagewright.graph.parts import Parts
 from imagewright.graph.repairs import close_up
 from imagewright.graph.repairs.ladder import region
 from imagewright.graph.state import Attempt, State
 from imagewright.memory.artifacts import Made, content_key
-from imagewright.ports import Drawn, Job, OnStep, Redraw
+from imagewright.ports import Drawn, Job, OnStep
 from imagewright.schemas import DrawRequest, Flow, Layout, Region, Repair
+from imagewright.starvation import starvation_errors
 
 Stop = Callable[[], bool]
 
@@ -54,21 +55,26 @@ def make(parts: Parts, state: State, attempt: Attempt, on_step: OnStep) -> tuple
     Raises:
         Cancelled: the person stopped the run.
         OutOfTime: the run's seconds ended before the picture was done.
+        MachineTrouble: memory or file handles ran out.
     """
     flow = parts.catalogue.flow(close_up.flow_of(attempt.flow, attempt.repair))
-    key = attempt_key(state, attempt, flow, parts.backend.name)
+    backend = choose.name_backend(parts, state.candidates, flow.id)
+    key = attempt_key(state, attempt, flow, backend)
     if (before := parts.store.find(key)) is not None:
         return key, before
     deadline = parts.clock() + seconds_left(state)
     try:
-        drawn = draw_attempt(parts, state, attempt, flow, on_step, _stop(parts, deadline))
+        with starvation_errors():
+            drawn = draw_attempt(parts, state, attempt, flow, on_step, _stop(parts, deadline), (key, backend))
     except Cancelled:
         if parts.stop.is_set() or state.request.max_seconds is None:
             raise
         raise OutOfTime from None
     image, more = parts.store.put_image(drawn.image), tuple(parts.store.put_image(other) for other in drawn.more)
     others = {"batch pictures": " ".join((image, *more))} if more else {}
-    made = Made(image=image, seconds=drawn.seconds, facts={**drawn.facts, **others}, more=more)
+    made = Made(
+        image=image, seconds=drawn.seconds, facts={**drawn.facts, **others}, more=more, graph=drawn.graph, run=state.run
+    )
     parts.store.put_made(key, made)
     return key, made
 
@@ -77,17 +83,29 @@ def _stop(parts: Parts, deadline: float) -> Stop:
     return lambda: parts.stop.is_set() or parts.clock() > deadline
 
 
-def draw_attempt(parts: Parts, state: State, attempt: Attempt, flow: Flow, on_step: OnStep, stop: Stop) -> Drawn:
+def draw_attempt(
+    parts: Parts,
+    state: State,
+    attempt: Attempt,
+    flow: Flow,
+    on_step: OnStep,
+    stop: Stop,
+    known_as: tuple[str, str] = ("", ""),
+) -> Drawn:
     """What the backend draws for ``attempt``; a close-up is put back into its picture.
+
+    ``known_as`` is the content key of the step and the backend that draws; without a key it is drawn in any case.
 
     Raises:
         ImagewrightError: what the backend raises.
     """
-    repair = attempt.repair
+    repair, (key, backend) = attempt.repair, known_as
     if not isinstance(repair, CloseUp) or attempt.base is None:
-        return parts.backend.draw(job_of(parts, state, attempt, flow), on_step, stop)
+        job = replace(job_of(parts, state, attempt, flow), key=key, backend=backend)
+        return parts.backend.draw(job, on_step, stop)
     whole = parts.store.open(attempt.base)
-    drawn = parts.backend.draw(close_up.job(whole, repair, flow, attempt.seed), on_step, stop)
+    job = replace(close_up.job(whole, repair, flow, attempt.seed), key=key, backend=backend, rules=parts.rules)
+    drawn = parts.backend.draw(job, on_step, stop)
     return replace(drawn, image=close_up.put_back(whole, drawn.image, repair.moved))
 
 
@@ -96,7 +114,7 @@ def job_of(parts: Parts, state: State, attempt: Attempt, flow: Flow) -> Job:
     layout = attempt.layout
     regions = redrawn(attempt)
     width, height = _size(parts, state.request, flow)
-    base = Redraw(parts.store.open(attempt.base), regions) if attempt.base and regions else None
+    base = own_picture.redraw_of(parts, state.request, attempt.base, regions) if attempt.base and regions else None
     return Job(
         flow=flow,
         prompt=attempt.prompt,
@@ -104,8 +122,11 @@ def job_of(parts: Parts, state: State, attempt: Attempt, flow: Flow) -> Job:
         seed=attempt.seed,
         width=width,
         height=height,
+        steps=state.request.steps,
+        guidance=state.request.guidance,
         regions=tuple(region(box) for box in layout.boxes) if layout else (),
         redraw=base,
+        rules=parts.rules,
     )
 
 

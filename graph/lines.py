@@ -6,10 +6,13 @@ checkpoint with which an earlier run ended, so that the copy is the newest and t
 
 from __future__ import annotations
 
+import contextlib
+import functools
 from pathlib import Path
 from typing import Any
 
 from langchain_core.runnables import RunnableConfig
+from langgraph.checkpoint.base import BaseCheckpointSaver
 from langgraph.graph.state import CompiledStateGraph
 from langgraph.types import StateSnapshot
 
@@ -17,12 +20,23 @@ from imagewright.errors import BadInput, Fault
 from imagewright.graph.build import build
 from imagewright.graph.parts import Parts
 from imagewright.graph.state import OWN_TYPES, State
-from imagewright.intents import Question, Reference
+from imagewright.intents import Answer, Question, Reference
 from imagewright.memory.checkpoints import open_checkpoints
+from imagewright.schemas import Round
 
 CompiledGraph = CompiledStateGraph[State, Parts, State, State]
 RUN_MARK = "imagewright_run"
 """The key under which each checkpoint's metadata names its run."""
+
+
+@functools.cache
+def _compiled() -> CompiledGraph:
+    return build().compile()
+
+
+def compile_with(saver: BaseCheckpointSaver[str]) -> CompiledGraph:
+    """The graph with its checkpointer, to be run; compiled once a process, for that takes longer than most nodes."""
+    return _compiled().copy({"checkpointer": saver})
 
 
 def last_of(graph: CompiledGraph, config: RunnableConfig, run: str) -> StateSnapshot | None:
@@ -65,12 +79,37 @@ def go_back(graph: CompiledGraph, thread: str, by: str, to: str) -> None:
     raise Fault(f"the checkpoint of run {to} is gone")
 
 
+def return_to(checkpoints: Path, thread: str, run: str) -> None:
+    """Make the end of ``run`` the present of ``thread``, unless it is so already.
+
+    The end of a turn that went back itself is where it went.
+
+    Raises:
+        BadInput: that run has no end among the checkpoints.
+    """
+    config: RunnableConfig = {"configurable": {"thread_id": thread}}
+    with open_checkpoints(checkpoints, OWN_TYPES) as saver:
+        graph = build().compile(checkpointer=saver)
+        if graph.get_state(config).values.get("run") == run:
+            return
+        for snapshot in graph.get_state_history(config, filter={RUN_MARK: run}):
+            answer = snapshot.values.get("answer")
+            if isinstance(answer, Answer) and answer.back_to:
+                break
+            if not is_open(snapshot):
+                graph.update_state(snapshot.config, None, as_node="__copy__")
+                return
+        else:
+            raise BadInput(f"run {run} was never finished", "go on from another turn")
+    return_to(checkpoints, thread, answer.back_to)
+
+
 def find_unfinished(checkpoints: Path, thread: str) -> str:
     """The run that was cut off before its last node was done; empty where the present is the end of a run."""
     if not checkpoints.exists():
         return ""
     with open_checkpoints(checkpoints, OWN_TYPES) as saver:
-        found = build().compile(checkpointer=saver).get_state({"configurable": {"thread_id": thread}})
+        found = compile_with(saver).get_state({"configurable": {"thread_id": thread}})
     return str(found.values.get("run", "")) if is_open(found) else ""
 
 
@@ -83,9 +122,22 @@ def present(checkpoints: Path, thread: str) -> tuple[Reference, ...]:
     if not checkpoints.exists():
         return ()
     with open_checkpoints(checkpoints, OWN_TYPES) as saver:
-        graph = build().compile(checkpointer=saver)
+        graph = compile_with(saver)
         values: dict[str, Any] = graph.get_state({"configurable": {"thread_id": thread}}).values
     turns = values.get("turns", ())
     if not all(isinstance(turn, Reference) for turn in turns):
         raise BadInput("the thread was written by another version of imagewright", "upgrade, or begin a new thread")
     return tuple(turns)
+
+
+def list_drawn(checkpoints: Path, thread: str) -> frozenset[str]:
+    """The pictures that the checkpoints of ``thread`` name, delivered or not; none where another version wrote them."""
+    if not checkpoints.exists():
+        return frozenset()
+    found = set[str]()
+    # What cannot be read any more names nothing; it must not keep anybody from deleting it.
+    with contextlib.suppress(BadInput), open_checkpoints(checkpoints, OWN_TYPES) as saver:
+        graph = build().compile(checkpointer=saver)
+        for snapshot in graph.get_state_history({"configurable": {"thread_id": thread}}):
+            found.update(made.image for made in snapshot.values.get("rounds", ()) if isinstance(made, Round))
+    return frozenset(found)

@@ -11,7 +11,6 @@ from langgraph.runtime import Runtime
 from imagewright.agents.critic.repairs.close_up import alone
 from imagewright.agents.critic.verdict import why_unchecked
 from imagewright.errors import Cancelled, Fault, ImagewrightError
-from imagewright.flow_tags import REGIONS, WORDS_ONLY
 from imagewright.graph import budget, change, choose, decide, delivery, draw
 from imagewright.graph.budget import ground, insist_on_room, nothing_made, pick_delivered, why_stop
 from imagewright.graph.choose import governing, placing
@@ -129,7 +128,7 @@ def generate(state: State, parts: Parts) -> Update:
         if isinstance(error, Cancelled) or not state.rounds:
             raise
         return _ended(state, str(error))
-    parts.account.add_picture(picture_name(parts, attempt.flow))
+    parts.account.add_picture(picture_name(parts, state, attempt.flow))
     number = len(state.rounds) + 1
     tell(RunEvent(kind="image", run=state.run, text=f"picture {number}, seed {attempt.seed}", image=made.image))
     drawn = Round(
@@ -164,6 +163,9 @@ def _limits(state: State) -> Update:
 
 
 def _tell_step(state: State, parts: Parts, step: Step) -> None:
+    if step.text:
+        tell(RunEvent(kind="note", run=state.run, text=step.text))
+        return
     text = f"step {step.step} of {step.total}"
     tell(RunEvent(kind="step", run=state.run, text=text, step=step.step, total=step.total))
     if step.preview is not None:
@@ -223,10 +225,10 @@ def refine(state: State, parts: Parts) -> Update:
 
 def _others(state: State, parts: Parts) -> tuple[str, ...]:
     """The flows that draw from words alone, best first, where the best picture so far is by one that needs boxes."""
-    drawn_with_boxes = REGIONS in parts.catalogue.flow(ground(state.rounds).flow).card.tags
+    drawn_with_boxes = parts.catalogue.flow(ground(state.rounds).flow).card.layout == "regions"
     if not drawn_with_boxes or state.request.thread or state.request.use_layout == "always":
         return ()
-    return tuple(flow for flow in state.able if WORDS_ONLY in parts.catalogue.flow(flow).card.tags)
+    return tuple(flow for flow in state.able if parts.catalogue.flow(flow).card.layout == "words")
 
 
 def _flow_for_part(state: State, parts: Parts) -> Callable[[str, Box], str | None]:
@@ -253,7 +255,7 @@ def _fitting(state: State, parts: Parts, prompt: str, thing: Box) -> Iterator[Fl
     found = parts.catalogue.offer(parts.catalogue.rank(prompt, alone(thing, ParsedPrompt()), nothing))
     model = parts.catalogue.flow(ground(state.rounds).flow).card.base_model
     for flow in (parts.catalogue.flow(candidate.flow) for candidate in found):
-        if REGIONS not in flow.card.tags and flow.card.base_model == model:
+        if flow.card.layout != "regions" and flow.card.base_model == model:
             yield flow
 
 

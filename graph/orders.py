@@ -7,21 +7,12 @@ import shutil
 from pathlib import Path
 
 from imagewright.agents.conversation.edits import base_of
+from imagewright.chat_help import HELP
 from imagewright.errors import BadInput
 from imagewright.graph.parts import Parts
 from imagewright.graph.state import State
 from imagewright.intents import CommandIntent
 
-HELP = """say what to draw, or what to change:
-  a house under a blue moon        a new picture; what can you draw?
-  make the moon red; bigger house  a change of the present one; the rest stays as it is
-  put the moon left of the house   a place; swap them; mirror the picture; centre the house
-  there should be two, not three   a count; add a star above it; without the moon
-  one more; seed 12                the same with another seed
-  undo; redo; go back to the house an earlier picture; like the second one
-  save as boat.png                 a copy beside the other pictures
-  why this flow?; what changed?    questions; thumbs up: what you think of it
-  I like watercolour; never text   wishes for every new picture"""
 _NAME = re.compile(r"[\w][\w .-]{0,80}")
 
 

@@ -33,6 +33,10 @@ class FlowCatalogue(Protocol):
         """Every flow that makes pictures from text, best estimate first, runnable here or not."""
         ...
 
+    def carry_lora(self, name: str) -> tuple[str, ...]:
+        """The flows whose graph loads the LoRA file called ``name``, with or without folder and ending."""
+        ...
+
     def offer(self, candidates: Sequence[Candidate]) -> tuple[Candidate, ...]:
         """The few of them that the selector may choose from; all can run here."""
         ...
@@ -74,6 +78,8 @@ class Parts:
     stop: threading.Event = field(default_factory=threading.Event)
     """Set when the person stops the run."""
     clock: Callable[[], float] = time.monotonic
+    rules: str = ""
+    """By which rules the backend draws; empty for its own."""
 
     def take_fallbacks(self) -> tuple[str, ...]:
         """What has been left to the rules since the last call."""

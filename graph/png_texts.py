@@ -11,7 +11,7 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from imagewright.flow_format import bind, graph_hash
+from imagewright.flow_format import bind, graph_hash, parse_graph, read_json
 from imagewright.graph.draw import negative_of, wanted_negative
 from imagewright.graph.state import State
 from imagewright.redaction import blank_text, blank_value
@@ -23,12 +23,18 @@ CHUNK_VERSION = 1
 _Graph = dict[str, dict[str, Any]]
 
 
-def texts(state: State, flow: Flow, made: Round, facts: Mapping[str, str], version: str) -> dict[str, str]:
-    """The three chunks for ``made``; none where the person wants none."""
+def texts(
+    state: State, flow: Flow, made: Round, facts: Mapping[str, str], version: str, graph: str = ""
+) -> dict[str, str]:
+    """The three chunks for ``made``; none where the person wants none.
+
+    ``graph`` is the graph as a backend ran it, as JSON, where that is not the flow's own with its slots filled.
+    """
     if state.request.strip:
         return {}
+    run = parse_graph(read_json(graph.encode())) if graph else graph_as_run(state, flow, made)
     chunks = {
-        "prompt": json.dumps(blank_keys(graph_as_run(state, flow, made))),
+        "prompt": json.dumps(blank_keys(run)),
         "parameters": parameters(state, flow, made, facts, version),
         "imagewright": json.dumps(_ours(state, flow, made, facts, version), ensure_ascii=False),
     }

@@ -7,10 +7,11 @@ import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
-from imagewright import untrusted
 from imagewright.agents.reading.syntax.alternatives import expand
 from imagewright.agents.reading.syntax.pasted import read_pasted
 from imagewright.errors import BadInput
+from imagewright.graph.picture_file import name_file
+from imagewright.memory.reservations import say_taken
 from imagewright.schemas import DrawRequest
 
 
@@ -41,18 +42,17 @@ def unpack_request(request: DrawRequest, seed: Callable[[], int]) -> tuple[DrawR
 def out_path(request: DrawRequest, run: str, folder: Path) -> Path:
     """Where the picture of ``run`` goes: what the request says, else ``imagewright-<run>.png`` in ``folder``.
 
-    A request may name a folder; a name without a suffix gets ``.png``. The path is absolute.
+    A request may name a folder; a name without a suffix gets that of the format. The path is absolute.
 
     Raises:
-        BadInput: the place cannot be written, is not a PNG, or its trace would overwrite a file that is not a trace.
+        BadInput: the place cannot be written, is no picture's, or another file is there that may not be replaced.
     """
-    name = f"imagewright-{run}.png"
+    name = name_file(Path(f"imagewright-{run}"), request.format)
     wanted = Path(os.path.abspath(folder / Path(request.out).expanduser())) if request.out else folder / name
-    path = wanted / name if wanted.is_dir() else wanted.with_suffix(wanted.suffix or ".png")
-    if path.suffix.lower() != ".png":
-        raise BadInput(f"{path.name} is not the name of a PNG", "pictures are written as PNG: name a .png file")
+    path = wanted / name if wanted.is_dir() else name_file(wanted, request.format)
     _try_writing(path)
-    _check_trace(path.with_suffix(".json"))
+    if request.taken == "refuse" and os.path.lexists(path):
+        raise say_taken(path)
     return path
 
 
@@ -65,15 +65,3 @@ def _try_writing(path: Path) -> None:
     except (OSError, ValueError) as error:
         reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
         raise BadInput(f"cannot write {path}: {reason}", "choose a folder that exists and can be written") from None
-
-
-def _check_trace(path: Path) -> None:
-    """A trace may replace an older trace, and nothing else."""
-    if not path.exists():
-        return
-    try:
-        ours = "imagewright" in untrusted.load_json(path)
-    except (BadInput, TypeError):
-        ours = False
-    if not ours:
-        raise BadInput(f"the trace would overwrite {path}, which is not a trace", "choose another name for the picture")

@@ -13,14 +13,14 @@ from typing import Any, cast
 from langchain_core.runnables import RunnableConfig
 from langgraph.types import Command
 
-from imagewright.errors import BadInput, Cancelled, Fault, ImagewrightError, NeedsAnswer
+from imagewright.errors import BadInput, Cancelled, CannotDraw, Fault, ImagewrightError, MachineTrouble, NeedsAnswer
 from imagewright.graph import lines
-from imagewright.graph.build import build
 from imagewright.graph.parts import Parts
 from imagewright.graph.state import OWN_TYPES, fresh
 from imagewright.intents import Answer, Question
-from imagewright.memory.checkpoints import open_checkpoints
-from imagewright.memory.runs import RunRow
+from imagewright.memory.checkpoints import open_checkpoints, secure
+from imagewright.memory.reservations import claim_name, free_name, reserve_name, say_taken
+from imagewright.memory.runs import RunRow, RunStatus
 from imagewright.schemas import DrawRequest, RunEvent, RunResult, Value
 
 _OnEvent = Callable[[RunEvent], None]
@@ -51,7 +51,9 @@ def begin_turn(parts: Parts, checkpoints: Path, row: RunRow, on_event: _OnEvent)
     """Do a new run of a conversation; raises as ``begin``."""
     with parts.runs.working_on(row.id):
         parts.runs.start(row.id, row.thread, row.request, row.seed, Path(row.out))
-        return _work(parts, checkpoints, row, on_event)
+        with _logged(parts, row.id) as log, _keeping_name(parts, row):
+            row = _reserve(parts, row)
+            return _work(parts, checkpoints, row, log.tell(on_event))
 
 
 def resume(parts: Parts, checkpoints: Path, row: RunRow, on_event: _OnEvent, reply: str | None = None) -> RunResult:
@@ -76,7 +78,39 @@ def resume_turn(parts: Parts, checkpoints: Path, row: RunRow, on_event: _OnEvent
             if row.request.thread is None:
                 return Outcome(run=row.id, result=delivered)
         parts.runs.mark(row.id, "running")
-        return _work(parts, checkpoints, row, on_event, resuming=True, reply=reply)
+        with _logged(parts, row.id) as log, _keeping_name(parts, row):
+            if delivered is None:  # a name that another has now is seen to when the picture is delivered
+                reserve_name(Path(row.out), row.id)
+            return _work(parts, checkpoints, row, log.tell(on_event), resuming=True, reply=reply)
+
+
+def _reserve(parts: Parts, row: RunRow) -> RunRow:
+    """Reserve the name of the picture, or where the request lets it count the first number that is free.
+
+    Raises:
+        BadInput: the name is another's.
+    """
+    wanted, taken = Path(row.out), row.request.taken
+    if taken == "number":
+        path = claim_name(wanted, row.id, lambda name: False, counts=row.request.thread is None)
+    elif reserve_name(wanted, row.id) or taken == "replace":
+        return row
+    else:
+        raise say_taken(wanted)
+    if path != wanted:
+        parts.runs.move(row.id, path)
+    return row.model_copy(update={"out": str(path)})
+
+
+@contextlib.contextmanager
+def _keeping_name(parts: Parts, row: RunRow) -> Iterator[None]:
+    """Free the name of the picture in the end where none was delivered; it is reserved again when the run goes on."""
+    try:
+        yield
+    finally:
+        # What cannot be freed must not hide the error that is on its way; `imagewright clean` frees it later.
+        with contextlib.suppress(BadInput, OSError):
+            free_name(Path(parts.runs.get(row.id).out), row.id)
 
 
 def _picture(outcome: Outcome) -> RunResult:
@@ -91,8 +125,8 @@ def _picture(outcome: Outcome) -> RunResult:
 def _work(
     parts: Parts, checkpoints: Path, row: RunRow, on_event: _OnEvent, resuming: bool = False, reply: str | None = None
 ) -> Outcome:
-    with _logged(parts, row.id), _stoppable(parts.stop), open_checkpoints(checkpoints, OWN_TYPES) as saver:
-        graph = build().compile(checkpointer=saver)
+    with _stoppable(parts.stop), open_checkpoints(checkpoints, OWN_TYPES) as saver:
+        graph = lines.compile_with(saver)
         config, values = _config(row), cast(Any, fresh(row.id, row.request, row.seed, row.out))
         found = lines.last_of(graph, config, row.id) if resuming else None
         if found is not None:
@@ -104,6 +138,8 @@ def _work(
         outcome = _outcome(parts, graph, row)
         if row.request.thread is None and outcome.question is None:
             saver.delete_thread(row.thread)
+        else:
+            secure(saver)
         return outcome
 
 
@@ -139,23 +175,44 @@ def thread_id(run: str, request: DrawRequest) -> str:
     return f"run {run}" if request.thread is None else f"thread {request.thread.strip()}"
 
 
+class _Progress:
+    """How far a run has come."""
+
+    drew = False
+
+    def tell(self, on_event: _OnEvent) -> _OnEvent:
+        """``on_event``, with each event noted here."""
+
+        def hear(event: RunEvent) -> None:
+            self.drew = self.drew or (event.kind, event.text) == ("node", "generate")
+            on_event(event)
+
+        return hear
+
+    def end_by(self, error: ImagewrightError) -> RunStatus:
+        """How a run stands that ``error`` ended: what was refused before anything was drawn did not fail."""
+        asked_wrong = isinstance(error, CannotDraw | BadInput) and not isinstance(error, MachineTrouble)
+        return "refused" if asked_wrong and not self.drew else "failed"
+
+
 @contextlib.contextmanager
-def _logged(parts: Parts, run: str) -> Iterator[None]:
+def _logged(parts: Parts, run: str) -> Iterator[_Progress]:
     """Write into the log how the run ended, when it did not end well."""
+    progress = _Progress()
     try:
-        yield
+        yield progress
     except (Cancelled, KeyboardInterrupt):
         _mark(parts, run, "cancelled", "stopped by the person")
         raise Cancelled("the run was stopped", f"go on with: imagewright runs resume {run}") from None
     except ImagewrightError as error:
-        _mark(parts, run, "failed", str(error))
+        _mark(parts, run, progress.end_by(error), str(error))
         raise
     except BaseException as error:
         _mark(parts, run, "failed", f"{type(error).__name__}: {error}"[:500])
         raise
 
 
-def _mark(parts: Parts, run: str, status: Any, text: str) -> None:
+def _mark(parts: Parts, run: str, status: RunStatus, text: str) -> None:
     # A log that cannot be written must not hide the error that is on its way.
     with contextlib.suppress(BadInput):
         parts.runs.mark(run, status, text)

@@ -17,6 +17,7 @@ from pydantic import ValidationError
 
 from imagewright.agents.llm.account import LimitName
 from imagewright.errors import BadInput
+from imagewright.graph.choose import name_backend
 from imagewright.graph.parts import Parts
 from imagewright.graph.state import Spent, State, Update
 from imagewright.intents import Question
@@ -122,6 +123,6 @@ def asks_about_a_limit(question: str) -> bool:
     return question.endswith(YES_NO)
 
 
-def picture_name(parts: Parts, flow: str) -> str:
-    """Under which name the price of a flow's pictures is looked for."""
-    return f"{parts.backend.name}:{parts.catalogue.flow(flow).card.base_model}"
+def picture_name(parts: Parts, state: State, flow: str) -> str:
+    """Under which name the price of a flow's pictures is looked for: the backend that draws, and the base model."""
+    return f"{name_backend(parts, state.candidates, flow)}:{parts.catalogue.flow(flow).card.base_model}"

@@ -7,39 +7,51 @@ a model nor imports diffusers. The values that methods give can be imported from
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple, cast, get_args
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Unpack, cast, get_args
 
+from imagewright.comfy_rooms import ComfyRooms
 from imagewright.container import DEFAULT_BACKEND
+from imagewright.draw_request import ChatOptions, DrawOptions
 from imagewright.errors import BadInput
-from imagewright.rooms import Rooms
+from imagewright.flow_calls import FlowCalls, SyncedNodes
+from imagewright.keeping import Keeping
+from imagewright.limits import MAX_VARIATIONS
 from imagewright.run_work import OnEvent, begin_work, ignore_event, reopen_work
-from imagewright.schemas import DrawRequest, Flow, Plan, Readiness, RunResult
+from imagewright.schemas import DrawRequest, Plan, RunResult
 
 if TYPE_CHECKING:
     from imagewright.batch import BatchRow, DrawnBatch
     from imagewright.chat import Chat, Reply
+    from imagewright.comfy_import import ImportedWorkflow
     from imagewright.doctor import Finding
     from imagewright.graph.replay import Replay
+    from imagewright.memory.runs import RunRow
     from imagewright.model_folders import Download, ModelScan, NeededModel, OnFile
+    from imagewright.onward import Machine, Onward, Way
     from imagewright.retrieval.adding import Added, AlreadyThere, Refused
-    from imagewright.retrieval.comfy.catalogue import Catalogue
+    from imagewright.retrieval.evidence_stream import Imported
+    from imagewright.retrieval.listing import FlowPage, ListedFlow
     from imagewright.t2i_backends.bench.speed import Compared, SpeedOrder
+    from imagewright.t2i_backends.comfyui.bench import ServerSpeed
     from imagewright.t2i_backends.models.download import Remote
     from imagewright.world_words import KnownWorld
 
 __all__ = [
     "DEFAULT_BACKEND", "Added", "AlreadyThere", "BackendSpeed", "BatchRow", "Chat", "Compared", "Download",
-    "DrawnBatch", "Finding", "Imagewright", "ModelScan", "NeededModel", "OnEvent", "Refused", "Remote", "Replay",
-    "Reply", "SyncedNodes",
+    "DrawnBatch", "Finding", "FlowPage", "Imagewright", "Imported", "ImportedWorkflow", "ListedFlow", "Machine",
+    "ModelScan", "NeededModel", "OnEvent", "Refused", "Remote", "Replay", "Reply", "RunRow", "ServerSpeed",
+    "SyncedNodes", "Way",
 ]  # fmt: skip
 _PLACES = {
     "Added": "retrieval.adding", "AlreadyThere": "retrieval.adding", "BatchRow": "batch", "Chat": "chat",
     "Compared": "t2i_backends.bench.speed",
-    "Download": "model_folders", "DrawnBatch": "batch", "Finding": "doctor", "ModelScan": "model_folders",
+    "Download": "model_folders", "DrawnBatch": "batch", "Finding": "doctor", "FlowPage": "retrieval.listing",
+    "Imported": "retrieval.evidence_stream", "ListedFlow": "retrieval.listing", "ModelScan": "model_folders",
     "NeededModel": "model_folders", "Refused": "retrieval.adding", "Remote": "t2i_backends.models.download",
-    "Replay": "graph.replay", "Reply": "chat",
+    "Replay": "graph.replay", "Reply": "chat", "RunRow": "memory.runs", "Machine": "onward", "Way": "onward",
+    "ImportedWorkflow": "comfy_import", "ServerSpeed": "t2i_backends.comfyui.bench",
 }  # fmt: skip
 """Where the values lie whose modules are imported only when they are asked for."""
 
@@ -52,16 +64,6 @@ def __getattr__(name: str) -> object:
     raise AttributeError(f"module 'imagewright.api' has no attribute {name!r}")
 
 
-class SyncedNodes(NamedTuple):
-    """What was learnt from a ComfyUI server."""
-
-    nodes: Catalogue
-    new: tuple[str, ...]
-    """The classes that the shipped list lacks, sorted."""
-    path: Path
-    """The file that keeps them."""
-
-
 class BackendSpeed(NamedTuple):
     """Our denoising loop beside the stock pipeline on one machine."""
 
@@ -70,7 +72,7 @@ class BackendSpeed(NamedTuple):
     levels: tuple[Compared, ...]
 
 
-class Imagewright(Rooms):
+class Imagewright(FlowCalls, ComfyRooms, Keeping):
     """Finds the workflow that serves a prompt best, and runs it.
 
     >>> from imagewright import Imagewright
@@ -86,12 +88,14 @@ class Imagewright(Rooms):
         on_event: OnEvent | None = None,
         stop: threading.Event | None = None,
         ask: bool = False,
-        **options: Any,
+        run: str | None = None,
+        **options: Unpack[DrawOptions],
     ) -> RunResult:
-        """Draw ``prompt``; ``options`` are the other fields of ``DrawRequest``.
+        """Draw ``prompt``; ``options`` are the other fields of ``DrawRequest``, as ``DrawOptions`` tells them.
 
         ``on_event`` hears the run's id first, then every step. Setting ``stop`` ends the run between two steps. What is
         not clear is assumed and told in the notes, and a limit that is reached ends the run, unless ``ask`` is set.
+        ``run`` is an id of ``name_run``, for callers that must know it beforehand.
 
         Raises:
             NeedsAnswer: with ``ask``, something must be answered first; ``resume`` takes the reply.
@@ -103,12 +107,13 @@ class Imagewright(Rooms):
         from imagewright.graph.runner import begin
 
         request = _request(prompt, options)
-        return begin(*begin_work(self.container, request, on_event, seed=request.seed, stop=stop, asks=ask))
+        work = begin_work(self.container, request, on_event, seed=request.seed, stop=stop, asks=ask, run=run)
+        return begin(*work)
 
-    def plan(self, prompt: str | DrawRequest, **options: Any) -> Plan:
+    def plan(self, prompt: str | DrawRequest, **options: Unpack[DrawOptions]) -> Plan:
         """What ``prompt`` would be drawn with, and where things would go. Draws nothing.
 
-        ``options`` are the other fields of ``DrawRequest``.
+        ``options`` are the other fields of ``DrawRequest``, as ``DrawOptions`` tells them.
 
         Raises:
             BadInput: the prompt is empty, an option cannot be used, or there is no such flow or language model.
@@ -125,7 +130,7 @@ class Imagewright(Rooms):
         *,
         on_event: OnEvent | None = None,
         on_row: Callable[[int, BatchRow], None] | None = None,
-        **options: Any,
+        **options: Unpack[DrawOptions],
     ) -> DrawnBatch:
         """Draw each prompt into ``folder``, with a manifest and a contact sheet; called again, it goes on.
 
@@ -142,10 +147,37 @@ class Imagewright(Rooms):
         tell = on_row or (lambda number, row: None)
         return draw_all(self, prompts, Path(folder), request, on_event or ignore_event, tell)
 
-    def chat(self, thread: str = "chat", **options: Any) -> Chat:
+    def draw_variations(
+        self,
+        prompt: str | DrawRequest,
+        count: int,
+        folder: Path | str,
+        *,
+        on_event: OnEvent | None = None,
+        on_row: Callable[[int, BatchRow], None] | None = None,
+        **options: Unpack[DrawOptions],
+    ) -> DrawnBatch:
+        """Draw ``prompt`` ``count`` times into ``folder``, each with a seed of its own, as ``draw_batch`` does.
+
+        With ``seed`` the seeds are that one and those that follow it; else they are by chance.
+
+        Raises:
+            BadInput: ``count`` is not from 1 to 1,000, or as ``draw_batch``.
+            Cancelled: Ctrl-C; the same call goes on.
+        """
+        from imagewright.batch import draw_all
+
+        if not 1 <= count <= MAX_VARIATIONS:
+            raise BadInput(f"{count} pictures are not drawn at once", f"ask for 1 to {MAX_VARIATIONS}")
+        request = _request(prompt, {**options, "out": None, "thread": None})
+        tell = on_row or (lambda number, row: None)
+        prompts = [request.prompt] * count
+        return draw_all(self, prompts, Path(folder), request, on_event or ignore_event, tell, own_seeds=True)
+
+    def chat(self, thread: str = "chat", **options: Unpack[ChatOptions]) -> Chat:
         """A conversation that is kept under the name ``thread`` and goes on where it was left.
 
-        ``options`` are fields of ``DrawRequest`` that hold for all of its pictures.
+        ``options`` are fields of ``DrawRequest`` that hold for all of its pictures, as ``ChatOptions`` tells them.
 
         Raises:
             BadInput: an option or the name cannot be used.
@@ -156,10 +188,17 @@ class Imagewright(Rooms):
 
     # --- runs -------------------------------------------------------------------------------
 
-    def resume(self, run: str, on_event: OnEvent | None = None, *, reply: str | None = None) -> RunResult:
+    def resume(
+        self,
+        run: str,
+        on_event: OnEvent | None = None,
+        *,
+        reply: str | None = None,
+        stop: threading.Event | None = None,
+    ) -> RunResult:
         """Go on with a run that was killed, stopped or failed, or that waits for ``reply``.
 
-        One that is delivered is only told again.
+        One that is delivered is only told again. Setting ``stop`` ends it between two steps.
 
         Raises:
             NeedsAnswer: it waits for an answer, still or again.
@@ -169,7 +208,7 @@ class Imagewright(Rooms):
         from imagewright.graph.runner import resume
 
         row = self.runs.get(run)
-        return resume(*reopen_work(self.container, row, on_event, asks=row.status == "asked"), reply)
+        return resume(*reopen_work(self.container, row, on_event, asks=row.status == "asked", stop=stop), reply)
 
     def replay(self, run: str, on_event: OnEvent | None = None, out: Path | str | None = None) -> Replay:
         """Draw the picture of ``run`` again from its trace, and say whether it is the same and what differs here.
@@ -183,6 +222,8 @@ class Imagewright(Rooms):
         from imagewright.graph.replay import replay
         from imagewright.memory.artifacts import write_whole
 
+        if out is not None and Path(out).exists():
+            raise BadInput(f"{out} is there already", "name a .png file that is not there yet")
         row = self.runs.get(run)
         drawn = replay(self.container.parts(row.request), self.runs.trace(run), on_event or ignore_event)
         if out is not None:
@@ -207,107 +248,6 @@ class Imagewright(Rooms):
         if name is None:
             raise BadInput("no run has delivered a picture yet", 'draw something: imagewright draw "a red circle"')
         return explain(self.runs.trace(name), cast(Topic, about))
-
-    # --- conversations ----------------------------------------------------------------------
-
-    def export_thread(self, thread: str, folder: Path | str) -> int:
-        """Write a conversation into a new or empty folder: what was said, each picture, each trace; how many pictures.
-
-        Raises:
-            BadInput: there is no such conversation, or the folder is not empty or cannot be written.
-        """
-        from imagewright.thread_files import write_thread
-
-        return write_thread(self.container, thread, Path(folder))
-
-    def delete_thread(self, thread: str) -> int:
-        """Delete a conversation with its pictures, also where they were delivered to; how many the store has lost.
-
-        Raises:
-            BadInput: there is no such conversation.
-        """
-        from imagewright.thread_files import delete
-
-        self.threads.insist(thread)
-        return delete(self.container, thread)
-
-    # --- flows ------------------------------------------------------------------------------
-
-    def readiness(self, backend: str = DEFAULT_BACKEND) -> dict[str, Readiness]:
-        """For every flow of the index whether it can run here, and what it needs."""
-        engine = self.backend(backend)
-        return {flow.id: engine.check(flow) for flow in self.index.list()}
-
-    def describe_flow(self, flow: Flow, readiness: Readiness, *, with_graph: bool = False) -> dict[str, Any]:
-        """One flow as plain JSON: what its card says, whether it runs here, and with ``with_graph`` its graph."""
-        from imagewright.retrieval.card import flow_json
-
-        return flow_json(flow, readiness, with_graph=with_graph)
-
-    def add_flows(
-        self, paths: Sequence[Path | str], *, replace: bool = False, comfyui: str | None = None
-    ) -> Iterator[Added | AlreadyThere | Refused]:
-        """Put workflows into the index: files of any of ComfyUI's formats, PNGs it saved, or folders of them.
-
-        Each is told of once it is stored, or refused with the reason; nothing stops at one that is refused. ``comfyui``
-        is the address of a server whose nodes the workflows are read with, for nodes that the shipped list lacks.
-
-        Raises:
-            BadInput: a folder holds no workflow, the server does not answer, or the database cannot be written.
-        """
-        from imagewright.retrieval.adding import add_files, files_below
-
-        files = files_below([Path(path) for path in paths])
-        yield from add_files(self.index, files, self.node_catalogue(comfyui), replace)
-
-    def edit_flow(self, flow: str, change: Callable[[dict[str, Any]], Mapping[str, Any]]) -> Flow:
-        """Correct what the card of a flow says: ``change`` takes the fields that can be set and gives the new ones.
-
-        Raises:
-            BadInput: there is no such flow, a field cannot be set, or its value cannot be used with the flow's graph.
-        """
-        from imagewright.retrieval.card_edit import change_card, editable_fields
-
-        return self.index.edit(flow, lambda found: change_card(found, change(editable_fields(found))))
-
-    def read_card(self, path: Path | str) -> dict[str, Any]:
-        """The fields of a card in a JSON file, for ``edit_flow``.
-
-        Raises:
-            BadInput: the file cannot be read, or holds no JSON object.
-        """
-        from imagewright.retrieval.card_edit import read_card
-
-        return read_card(Path(path))
-
-    def node_catalogue(self, comfyui: str | None = None) -> Catalogue:
-        """What is known of ComfyUI's nodes: of the server ``comfyui``, else of the last synced one, over the shipped.
-
-        Raises:
-            BadInput: the server does not answer.
-        """
-        from imagewright.retrieval.comfy.catalogue import catalogue_of
-
-        kept = catalogue_of(self.settings.data_dir)
-        if comfyui is None:
-            return kept
-        from imagewright.retrieval.comfy.sync import fetch_object_info
-
-        return fetch_object_info(comfyui).over(kept)
-
-    def sync_nodes(self, comfyui: str) -> SyncedNodes:
-        """Keep the nodes of the server ``comfyui`` for later conversions.
-
-        Raises:
-            BadInput: the server does not answer, or the folder cannot be written; what was kept before stays.
-        """
-        from imagewright.memory.artifacts import write_whole
-        from imagewright.retrieval.comfy.catalogue import SYNCED, load_catalogue
-        from imagewright.retrieval.comfy.sync import fetch_object_info
-
-        nodes, path = fetch_object_info(comfyui), self.settings.data_dir / SYNCED
-        write_whole(path, nodes.to_bytes())
-        return SyncedNodes(nodes, tuple(sorted(set(nodes) - set(load_catalogue()))), path)
 
     # --- models and this machine ------------------------------------------------------------
 
@@ -344,6 +284,13 @@ class Imagewright(Rooms):
         from imagewright.doctor import examine_home
 
         return tuple(examine_home(self.container, self.readiness))
+
+    @property
+    def onward(self) -> Onward:
+        """What this machine could draw with beyond the small model that ships."""
+        from imagewright.onward import Onward
+
+        return Onward(self.container)
 
     def bench_backend(
         self, checkpoint: str = "mini", *, size: int = 64, steps: int = 10, repeats: int = 7, levels: str = ""
@@ -383,7 +330,7 @@ class Imagewright(Rooms):
         return self.runs.find_names(typed, most) if kind == "runs" else self.threads.find_names(typed, most)
 
 
-def _request(prompt: str | DrawRequest, options: dict[str, Any]) -> DrawRequest:
+def _request(prompt: str | DrawRequest, options: Mapping[str, object]) -> DrawRequest:
     """One request from what was passed to ``draw`` or ``plan``.
 
     Raises:

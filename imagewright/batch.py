@@ -8,9 +8,9 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, Required, TypedDict, cast
 
-from imagewright import untrusted
+from imagewright import limits, untrusted
 from imagewright.errors import BadInput, Cancelled, ImagewrightError
-from imagewright.schemas import DrawRequest, RunEvent, RunResult
+from imagewright.schemas import DrawRequest, RunEvent, RunResult, say_judgement
 
 if TYPE_CHECKING:
     from imagewright.memory.runs import RunLog
@@ -21,6 +21,8 @@ _FORMAT = 1
 _THUMB = 128
 """The side of a picture on the contact sheet, in pixels."""
 _COLUMNS = 6
+_INK = {"accepted": "darkgreen", "not": "firebrick"}
+"""The colour of what is said of a picture, by its first word."""
 
 
 class BatchRow(TypedDict, total=False):
@@ -31,11 +33,15 @@ class BatchRow(TypedDict, total=False):
     """``waiting``, ``running``, ``delivered`` or ``failed``."""
     run: str
     path: str
-    """Where the picture is; there once it is delivered, as the three below."""
+    """Where the picture is; there once it is delivered, as the five below."""
     image: str
     """Its content hash."""
     seed: int
     flow: str
+    accepted: bool | None
+    """Whether the critic accepted it; None where it was not judged."""
+    score: float | None
+    """From 0 to 1; None where it was not judged."""
     error: str
     """Why it failed."""
 
@@ -47,6 +53,10 @@ class DrawnBatch(NamedTuple):
     contact_sheet: str
     """Its path; empty where no picture was made."""
     rows: tuple[BatchRow, ...]
+
+    def _repr_png_(self) -> bytes | None:
+        """The contact sheet, for a notebook; None where there is none."""
+        return Path(self.contact_sheet).read_bytes() if self.contact_sheet else None
 
 
 class Draws(Protocol):
@@ -73,10 +83,13 @@ def draw_all(
     request: DrawRequest,
     on_event: Callable[[RunEvent], None],
     on_row: Callable[[int, BatchRow], None],
+    *,
+    own_seeds: bool = False,
 ) -> DrawnBatch:
     """Draw every prompt with the other fields of ``request`` into ``folder``.
 
-    ``on_row`` hears the number of each prompt, from 0, and how it stands. What an earlier call has delivered is not
+    ``on_row`` hears the number of each prompt, from 0, and how it stands. With ``own_seeds`` a seed that is asked for
+    is the first one's, and each picture has the next. What an earlier call has delivered is not
     drawn again; what cannot be drawn is written down, and the batch goes on.
 
     Raises:
@@ -85,7 +98,10 @@ def draw_all(
     """
     batch = Batch(engine, folder, prompts)
     for number in range(len(prompts)):
-        on_row(number, batch.draw(number, request, on_event))
+        seed = (
+            request.seed if request.seed is None or not own_seeds else (request.seed + number) % (limits.MAX_SEED + 1)
+        )
+        on_row(number, batch.draw(number, request.revise(seed=seed), on_event))
     return DrawnBatch(folder / _MANIFEST, batch.contact_sheet(), tuple(batch.rows))
 
 
@@ -94,12 +110,16 @@ class Batch:
 
     def __init__(self, engine: Draws, folder: Path, prompts: Sequence[str]) -> None:
         from imagewright.database import storage_errors
+        from imagewright.memory.reservations import list_names
 
         self._engine, self._folder = engine, folder
         with storage_errors(folder):
             folder.mkdir(parents=True, exist_ok=True)
         self._file = folder / _MANIFEST
+        self._sheet = _SHEET
         before = self._read()
+        if not self._file.exists() and (folder / _SHEET).exists():  # somebody's own
+            self._sheet = next(name.name for name in list_names(folder / _SHEET, counts=False) if not name.exists())
         self.rows: list[BatchRow] = [
             before[n] if n < len(before) and before[n]["prompt"] == prompt else {"prompt": prompt, "status": "waiting"}
             for n, prompt in enumerate(prompts)
@@ -113,6 +133,7 @@ class Batch:
         try:
             value = untrusted.load_json(self._file)
             rows = [_row(row) for row in value["rows"]]
+            self._sheet = Path(str(value.get("contact_sheet", _SHEET))).name
         except (BadInput, KeyError, TypeError) as error:
             raise BadInput(f"{self._file} is no manifest: {error}", "move it away, or name another folder") from None
         if value.get("imagewright_batch", 0) > _FORMAT:
@@ -122,7 +143,8 @@ class Batch:
     def _write(self) -> None:
         from imagewright.memory.artifacts import write_whole
 
-        value = {"imagewright_batch": _FORMAT, "rows": self.rows}
+        named = {} if self._sheet == _SHEET else {"contact_sheet": self._sheet}
+        value = {"imagewright_batch": _FORMAT, **named, "rows": self.rows}
         write_whole(self._file, json.dumps(value, ensure_ascii=False, indent=1).encode())
 
     def draw(self, number: int, request: DrawRequest, progress: Callable[[RunEvent], None]) -> BatchRow:
@@ -141,6 +163,7 @@ class Batch:
             result = self._drawn(row, number, request, listen)
             row["status"], row["path"], row["image"] = "delivered", result.path, result.image
             row["seed"], row["flow"] = result.seed, result.flow
+            row["accepted"], row["score"] = result.accepted, result.score
             row.pop("error", None)
         except Cancelled:
             raise
@@ -153,8 +176,9 @@ class Batch:
         """The picture of one row: its run is gone on with where there is one, else begun."""
         if row["status"] == "running" and (run := row.get("run")) and self._known(run):
             return self._engine.resume(run, on_event=listen)
-        out = str(self._folder / f"{number + 1:03}.png")
-        return self._engine.draw(request.revise(prompt=row["prompt"], out=out), on_event=listen)
+        out = str(self._folder / f"{number + 1:03}")
+        taken = "number" if request.taken == "refuse" else request.taken
+        return self._engine.draw(request.revise(prompt=row["prompt"], out=out, taken=taken), on_event=listen)
 
     def _known(self, run: str) -> bool:
         try:
@@ -177,15 +201,21 @@ class Batch:
         pen = ImageDraw.Draw(paper)
         for place, (number, path) in enumerate(made):
             x, y = place % columns * _THUMB, place // columns * (_THUMB + 14)
-            with Image.open(path, formats=("PNG",)) as image:
+            with Image.open(path, formats=("PNG", "JPEG", "WEBP")) as image:
                 small = image.convert("RGB")
                 small.thumbnail((_THUMB - 4, _THUMB - 4))
                 paper.paste(small, (x + 2, y + 2))
-            pen.text((x + 2, y + _THUMB), f"{number + 1:03}", fill="black")
+            judged = say_row(self.rows[number])
+            pen.text((x + 2, y + _THUMB), f"{number + 1:03} {judged}", fill=_INK.get(judged.split(" ")[0], "black"))
         buffer = io.BytesIO()
         paper.save(buffer, "PNG")
-        write_whole(self._folder / _SHEET, buffer.getvalue())
-        return str(self._folder / _SHEET)
+        write_whole(self._folder / self._sheet, buffer.getvalue())
+        return str(self._folder / self._sheet)
+
+
+def say_row(row: BatchRow) -> str:
+    """How the picture of a delivered row was judged, in words."""
+    return say_judgement(row.get("accepted"), row.get("score"))
 
 
 def _row(value: dict[str, Any]) -> BatchRow:

@@ -10,6 +10,7 @@
 from __future__ import annotations
 
 import re
+import threading
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -35,6 +36,10 @@ class Reply(Value):
     result: RunResult | None = None
     question: Question | None = None
 
+    def _repr_png_(self) -> bytes | None:
+        """The picture, for a notebook; None where there is none."""
+        return None if self.result is None else self.result._repr_png_()
+
 
 class Chat:
     """One thread. Its state lies on the disk: any ``Chat`` of the same name goes on from it."""
@@ -45,10 +50,18 @@ class Chat:
 
     # --- what people call -------------------------------------------------------------------
 
-    def say(self, text: str, on_event: OnEvent | None = None) -> Reply:
+    def say(
+        self,
+        text: str,
+        on_event: OnEvent | None = None,
+        *,
+        stop: threading.Event | None = None,
+        run: str | None = None,
+    ) -> Reply:
         """Say something; where the last turn asked a question, this answers it.
 
-        What does not answer a question about a limit is taken for no, and then for something new.
+        What does not answer a question about a limit is taken for no, and then for something new. Setting ``stop`` ends
+        the turn between two steps; ``run`` is an id of ``Imagewright.name_run`` for a turn that is a new one.
 
         Raises:
             BadInput: the words, or the thread's files, cannot be used.
@@ -56,13 +69,13 @@ class Chat:
             Cancelled: Ctrl-C; the conversation stays where it was.
         """
         if self.changes_subject(text):
-            self.say("no", on_event)
+            self.say("no", on_event, stop=stop)
         open_turn = self.pending
         if open_turn is not None and open_turn.status == "asked":
-            return self._resume(open_turn, on_event, text)
+            return self._resume(open_turn, on_event, text, stop)
         if open_turn is not None:
-            self._resume(open_turn, on_event)
-        return self._begin(text, on_event)
+            self._resume(open_turn, on_event, stop=stop)
+        return self._begin(text, on_event, stop, run)
 
     def changes_subject(self, text: str) -> bool:
         """Whether a question about a limit waits and ``text`` is no answer to it."""
@@ -72,10 +85,23 @@ class Chat:
         asked = waiting is not None and waiting.status == "asked" and asks_about_a_limit(waiting.error)
         return asked and not is_reply(text)
 
-    def resume(self, on_event: OnEvent | None = None) -> Reply | None:
+    def resume(self, on_event: OnEvent | None = None, *, stop: threading.Event | None = None) -> Reply | None:
         """Finish the turn that a kill interrupted, or ask its question again; None where nothing is open."""
         open_turn = self.pending
-        return None if open_turn is None else self._resume(open_turn, on_event)
+        return None if open_turn is None else self._resume(open_turn, on_event, stop=stop)
+
+    def return_to(self, run: str) -> None:
+        """Make the end of turn ``run`` the present of the conversation: what is said next goes on from there.
+
+        Raises:
+            BadInput: it is no turn of this conversation, or one that was never finished.
+        """
+        from imagewright.graph.lines import return_to
+        from imagewright.graph.runner import thread_id
+
+        if run not in (turn.run for turn in self._container.threads.turns(self.thread)):
+            raise BadInput(f"the conversation has no turn {run[:80]!r}", "`imagewright runs list` shows them")
+        return_to(self._container.settings.checkpoints, thread_id("", self._options), run)
 
     @property
     def pending(self) -> RunRow | None:
@@ -104,30 +130,40 @@ class Chat:
 
     # --- how --------------------------------------------------------------------------------
 
-    def _begin(self, text: str, on_event: OnEvent | None) -> Reply:
+    def _begin(
+        self, text: str, on_event: OnEvent | None, stop: threading.Event | None = None, run: str | None = None
+    ) -> Reply:
         from imagewright.graph.runner import begin_turn
 
         # The seed stays out of the request: an edit keeps that of the picture it is about.
-        request = self._options.revise(prompt=text, seed=None, out=self._out())
-        work = begin_work(self._container, request, on_event, seed=self._options.seed, asks=True)
+        taken = "number" if self._options.taken == "refuse" else self._options.taken
+        request = self._options.revise(prompt=text, seed=None, out=self._out(), taken=taken)
+        seed = self._options.seed
+        work = begin_work(self._container, request, on_event, seed=seed, stop=stop, asks=True, run=run)
         return _reply(begin_turn(*work))
 
-    def _resume(self, row: RunRow, on_event: OnEvent | None, reply: str | None = None) -> Reply:
+    def _resume(
+        self,
+        row: RunRow,
+        on_event: OnEvent | None,
+        reply: str | None = None,
+        stop: threading.Event | None = None,
+    ) -> Reply:
         from imagewright.graph.runner import resume_turn
 
-        return _reply(resume_turn(*reopen_work(self._container, row, on_event, asks=True), reply))
+        return _reply(resume_turn(*reopen_work(self._container, row, on_event, asks=True, stop=stop), reply))
 
     def _out(self) -> str:
-        """The next picture's file: ``<thread>-<n>.png`` in the folder that the options name."""
+        """The next picture's file: ``<thread>-<n>.png`` in the folder that the options name; ``n`` is its number."""
+        from imagewright.graph.picture_file import name_file
+
         folder = Path(self._options.out or ".").expanduser()
         if folder.exists() and not folder.is_dir():
             raise BadInput(f"{folder} is not a folder", "a conversation makes several pictures: name a folder")
         folder.mkdir(parents=True, exist_ok=True)
         slug = "-".join(re.findall(r"[a-z0-9]+", self.thread.lower()))[:40] or "chat"
-        number = len(self._container.threads.turns(self.thread)) + 1
-        while (folder / f"{slug}-{number:02}.png").exists():
-            number += 1
-        return str(folder / f"{slug}-{number:02}.png")
+        number = sum(turn.picture > 0 for turn in self._container.threads.turns(self.thread)) + 1
+        return str(name_file(folder / f"{slug}-{number:02}", self._options.format))
 
 
 def _reply(outcome: Outcome) -> Reply:

@@ -6,6 +6,7 @@ Nothing is opened or imported before it is needed: making a ``Container`` costs 
 
 from __future__ import annotations
 
+import copy
 import threading
 from functools import cached_property
 from typing import TYPE_CHECKING, cast
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     from imagewright.retrieval.index import FlowIndex
 
 DEFAULT_BACKEND = "diffusers"
+COMFYUI = "comfyui"
 DEFAULT_CRITIC = "detector"
 
 
@@ -37,6 +39,15 @@ class Container:
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
         self._backends: dict[str, Backend] = {}
+        self._making = threading.Lock()
+
+    def for_client(self, name: str) -> Container:
+        """The same objects for one of several people who share them: what ``name`` wishes is kept apart."""
+        from imagewright.memory.preferences import Preferences
+
+        theirs = copy.copy(self)
+        theirs.__dict__["preferences"] = Preferences(self.settings.data_dir / "clients" / name / "store.sqlite")
+        return theirs
 
     def close(self) -> None:
         """Let go of loaded models, and of the database files that this thread keeps open."""
@@ -84,21 +95,36 @@ class Container:
 
         return ArtifactStore(self.settings.artifacts)
 
-    def backend(self, name: str = DEFAULT_BACKEND) -> Backend:
+    def backend(self, name: str | None = None) -> Backend:
         """The backend called ``name``; the same one each time, so that its models stay loaded.
+
+        Without a name it is all that draw unless one is asked for: this process, and ComfyUI where servers are named.
 
         Raises:
             BadInput: there is no such backend.
         """
-        if name not in self._backends:
-            settings = self.settings
-            factory = registry.load("backends", name)
-            self._backends[name] = factory(settings.model_roots, settings.device, settings.model_cache)
-        return self._backends[name]
+        if name is None:
+            return self._usual if len(self.usual_backends) > 1 else self.backend(DEFAULT_BACKEND)
+        with self._making:
+            if name not in self._backends:
+                self._backends[name] = registry.load("backends", name)(self.settings)
+            return self._backends[name]
+
+    @property
+    def usual_backends(self) -> tuple[str, ...]:
+        """The names of the backends that draw unless one is asked for, in their order."""
+        return (DEFAULT_BACKEND, *((COMFYUI,) if self.settings.comfyui else ()))
+
+    @cached_property
+    def _usual(self) -> Backend:
+        from imagewright.t2i_backends.several import SeveralBackends
+
+        return SeveralBackends([self.backend(name) for name in self.usual_backends])
 
     def use_backend(self, name: str, backend: Backend) -> None:
         """Draw with ``backend`` wherever the one called ``name`` is asked for."""
         self._backends[name] = backend
+        self.__dict__.pop("_usual", None)
 
     # --- critics and rules ------------------------------------------------------------------
 
@@ -177,7 +203,7 @@ class Container:
         stop = stop or threading.Event()
         line = line_of(self.settings, request, fallbacks.append, stop)
         team = team_of(self.settings, request.llm or self.settings.llm, self._rules, line)
-        name = request.backend or DEFAULT_BACKEND
+        names = (request.backend,) if request.backend else self.usual_backends
         return Parts(
             interpreter=team.interpreter or RulesInterpreter(),
             categorizer=team.categorizer,
@@ -186,9 +212,12 @@ class Container:
             writer=team.writer,
             critic=critics_of(team, self.critic_for) if request.use_critic else None,
             catalogue=IndexCatalogue(
-                lambda: self.index, self.backend(name), name, fallbacks.append, self.settings.learn_critic
+                lambda: self.index,
+                {name: self.backend(name) for name in names},
+                fallbacks.append,
+                self.settings.learn_critic,
             ),
-            backend=self.backend(name),
+            backend=self.backend(request.backend),
             store=self.store,
             runs=self.runs,
             canonical_prompt=canonical_prompt,
@@ -200,4 +229,5 @@ class Container:
             is_word=self._english,
             liken=lambda word, others: liken(self._embedder, word, others),
             stop=stop,
+            rules=self.settings.rules,
         )

@@ -21,7 +21,8 @@ from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
 from pathlib import Path
 
-from imagewright.errors import BadInput
+from imagewright.errors import BadInput, MachineTrouble
+from imagewright.starvation import explain_starvation
 
 BUSY_SECONDS = 10.0
 """How long a connection waits for another process's write lock."""
@@ -320,16 +321,18 @@ def storage_errors(path: Path) -> Iterator[None]:
     except _NOT_DISK:
         raise
     except sqlite3.DatabaseError as error:
-        mapped = _from_sqlite(error, path)
+        mapped = explain_starvation(error) or _from_sqlite(error, path)
         if mapped is None:
             raise
         raise mapped from error
     except OSError as error:
-        raise _from_os(error, path) from error
+        raise explain_starvation(error) or _from_os(error, path) from error
 
 
-def explain_storage(error: BaseException) -> BadInput | None:
+def explain_storage(error: BaseException) -> MachineTrouble | None:
     """What went wrong with a disk or a database wherever it was noticed, in words; None for a mistake of ours."""
+    if starved := explain_starvation(error):
+        return starved
     if isinstance(error, sqlite3.DatabaseError) and not isinstance(error, _NOT_DISK):
         return _from_sqlite(error, Path("imagewright's database"))
     if isinstance(error, OSError) and error.errno in (*_NO_SPACE, *_FORBIDDEN):
@@ -337,36 +340,36 @@ def explain_storage(error: BaseException) -> BadInput | None:
     return None
 
 
-def _from_sqlite(error: sqlite3.DatabaseError, path: Path) -> BadInput | None:
+def _from_sqlite(error: sqlite3.DatabaseError, path: Path) -> MachineTrouble | None:
     code = getattr(error, "sqlite_errorcode", 0) & 0xFF
     if code == sqlite3.SQLITE_FULL:
         return _full(path, str(error))
     if code in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB):
-        return BadInput(f"{path} is damaged or not a database", "move it away; a new one is made at the next start")
+        return MachineTrouble(f"{path} is damaged or not a database", "move it away; a new one is made then")
     if code in (sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY, sqlite3.SQLITE_PERM, sqlite3.SQLITE_AUTH):
         return _unwritable(path, str(error))
     if code in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
-        return BadInput(f"{path} is locked by another program", "wait for it to finish, or end it, and try again")
+        return MachineTrouble(f"{path} is locked by another program", "wait for it to finish, or end it, and try again")
     if code == sqlite3.SQLITE_IOERR:
-        return BadInput(f"the disk fails at {path}: {error}", "check free space and the disk, then try again")
+        return MachineTrouble(f"the disk fails at {path}: {error}", "check free space and the disk, then try again")
     return None
 
 
-def _from_os(error: OSError, path: Path) -> BadInput:
+def _from_os(error: OSError, path: Path) -> MachineTrouble:
     where = Path(error.filename) if isinstance(error.filename, str) else path
     if error.errno in _NO_SPACE:
         return _full(where, error.strerror or str(error))
     return _unwritable(where, error.strerror or str(error))
 
 
-def _full(path: Path, reason: str) -> BadInput:
-    return BadInput(
+def _full(path: Path, reason: str) -> MachineTrouble:
+    return MachineTrouble(
         f"the disk is full: cannot write {path} ({reason})",
         "free some space, or set IMAGEWRIGHT_HOME or --out to another disk",
     )
 
 
-def _unwritable(path: Path, reason: str) -> BadInput:
-    return BadInput(
+def _unwritable(path: Path, reason: str) -> MachineTrouble:
+    return MachineTrouble(
         f"cannot use {path}: {reason}", "make it writable, or set IMAGEWRIGHT_HOME or --out to another place"
     )

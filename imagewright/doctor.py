@@ -6,7 +6,9 @@ import importlib.util
 import shutil
 import sys
 import tempfile
+import time
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
 from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, NamedTuple
@@ -19,6 +21,7 @@ if TYPE_CHECKING:
 
 ROOM = 500_000_000
 """Bytes of free disk below which doctor warns: models and pictures need more soon."""
+_AWAY = "move it away, or let sqlite3's .recover read what is left; a new one is made at the next start"
 _EXTRAS = {
     "a language model": ("langchain", "pip install 'imagewright[llm]'"),
     "several lines and menus in chat": ("prompt_toolkit", "pip install 'imagewright[chat]'"),
@@ -41,9 +44,11 @@ def examine_home(container: Container, readiness: Callable[[], Mapping[str, Read
     yield Finding("ok", "python", f"{sys.version.split()[0]} on {sys.platform}")
     yield from _packages()
     yield _folder(container.settings.data_dir)
+    yield _looked("file locks", lambda: _locks(container))
     for name, look in _FILES.items():
         yield _looked(name, lambda look=look: look(container))  # type: ignore[misc]
     yield _looked("device", lambda: _device(container))
+    yield from _servers(container)
     yield from _flows(readiness)
     for what, (package, remedy) in _EXTRAS.items():
         here = importlib.util.find_spec(package) is not None
@@ -77,7 +82,28 @@ def _folder(folder: Path) -> Finding:
     return Finding("ok" if free > ROOM else "broken", "data folder", detail, "" if free > ROOM else "free some space")
 
 
+def _locks(container: Container) -> str:
+    """Whether processes can keep out of each other's way there."""
+    from imagewright.locks import LockHeld, hold_lock
+
+    with suppress(LockHeld), hold_lock(container.settings.data_dir / "locks" / "doctor.lock"):
+        pass
+    return "they work here"
+
+
+def _sound(path: Path) -> None:
+    """Let SQLite check a database of ours; one that is not there yet is sound."""
+    from imagewright.database import open_for_reading
+
+    if path.exists():
+        with open_for_reading(path) as db:
+            said = str(db.execute("PRAGMA quick_check(1)").fetchone()[0])
+        if said != "ok":
+            raise BadInput(f"{path} is damaged: {' '.join(said.split())}", _AWAY)
+
+
 def _index(container: Container) -> str:
+    _sound(container.settings.database)
     fault = container.index.vector_fault()
     if fault:
         raise BadInput(fault, "imagewright flows reindex")
@@ -90,6 +116,7 @@ def _log(container: Container) -> str:
 
 
 def _checkpoints(container: Container) -> str:
+    _sound(container.settings.checkpoints)
     from imagewright.graph.lines import present
 
     present(container.settings.checkpoints, "thread ")
@@ -109,6 +136,29 @@ def _device(container: Container) -> str:
     from imagewright.t2i_backends.models.devices import pick_device
 
     return str(pick_device(container.settings.device))
+
+
+def _servers(container: Container) -> Iterator[Finding]:
+    """Each ComfyUI server: whether it answers, its version, and how old what is known of it is."""
+    if not container.settings.comfyui:
+        return
+    from imagewright.container import COMFYUI
+    from imagewright.t2i_backends.comfyui.backend import ComfyBackend
+
+    try:
+        backend = container.backend(COMFYUI)
+    except ImagewrightError as error:
+        yield Finding("broken", "ComfyUI servers", str(error), error.remedy)
+        return
+    for server in backend.pool.servers if isinstance(backend, ComfyBackend) else ():
+        server.look(anew=True)
+        facts, fault = server.facts, server.fault
+        known = f"ComfyUI {facts.version}, {len(facts.rows)} node classes" if facts else "nothing is known of it"
+        if fault is None:
+            yield Finding("ok", f"server {server.name}", known)
+        else:
+            age = f", asked {facts.say_age(time.time())}" if facts else ""
+            yield Finding("broken", f"server {server.name}", f"{fault} ({known}{age})", fault.remedy)
 
 
 def _flows(look: Callable[[], Mapping[str, Readiness]]) -> Iterator[Finding]:

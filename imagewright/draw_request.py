@@ -2,14 +2,25 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
-from typing import Annotated, Any, Literal
+from pathlib import Path
+from typing import Annotated, Any, Literal, TypedDict
 
-from pydantic import Field, ModelWrapValidatorHandler, ValidationError, model_validator
+from pydantic import BeforeValidator, Field, ModelWrapValidatorHandler, ValidationError, model_validator
 
 from imagewright import limits
+from imagewright.errors import BadInput
 from imagewright.values import Value
 
+PictureFormat = Literal["png", "jpeg", "webp"]
+
+
+def _as_text(value: object) -> object:
+    return os.fspath(value) if isinstance(value, os.PathLike) else value
+
+
+_File = Annotated[str | None, BeforeValidator(_as_text)]
 _Side = Annotated[int | None, Field(ge=limits.SIDES[0], le=limits.SIDES[1], multiple_of=limits.SIDE_STEP)]
 
 
@@ -39,13 +50,28 @@ class DrawRequest(Value):
     thread: Annotated[str, Field(max_length=limits.MAX_THREAD, pattern=r"\S")] | None = None
     llm: str | None = None
     """``provider:model`` or ``provider:model@base_url``; None for the rules agents."""
-    out: str | None = None
+    out: _File = None
+    """A file, or a folder for ``imagewright-<run>.png``; here for None."""
+    format: PictureFormat | None = None
+    """How the picture is written; by the ending of ``out`` for None, else PNG."""
+    taken: Literal["refuse", "number", "replace"] = "refuse"
+    """What is done where another file has the name ``out``: end, take the next number beside it, or replace it."""
     strip: bool = False
     """Leave the text chunks out of the delivered PNG."""
     anyway: bool = False
     """Draw what can be drawn of a prompt outside the model's world."""
     negative: str = ""
     """Words for the flow's negative prompt, beside what the prompt itself excludes."""
+    steps: int | None = Field(default=None, ge=1, le=limits.MAX_STEPS)
+    """Denoising steps; the flow's own for None."""
+    guidance: float | None = Field(default=None, ge=0, le=limits.MAX_GUIDANCE)
+    """The guidance scale; the flow's own for None."""
+    image: _File = None
+    """A picture of one's own to start from: a PNG, JPEG or WebP; once the run has begun, its SHA-256 in the store."""
+    mask: _File = None
+    """What of ``image`` is drawn anew: white, or what is transparent; the rest stays."""
+    strength: float | None = Field(default=None, gt=0, le=1)
+    """How far from ``image``: little keeps it, 1 draws anew. None: 0.65, and 1 inside a mask."""
     pasted: bool = False
     """Whether the size came with a pasted block: a wish, left out where the model draws one size only."""
 
@@ -55,9 +81,14 @@ class DrawRequest(Value):
         if isinstance(values, dict) and isinstance(values.get("prompt"), str):
             limits.check_prompt(values["prompt"])
         try:
-            return handler(values)
+            request = handler(values)
         except ValidationError as error:
             raise limits.say_what_is_wrong(error, cls.model_fields) from None
+        for name in ("mask", "strength"):
+            if request.image is None and getattr(request, name) is not None:
+                remedy = f"name the picture, too, or leave the {name} out"
+                raise BadInput(f"a {name} is of no use without an image", remedy)
+        return request
 
     @classmethod
     def recall(cls, stored: Mapping[str, Any]) -> DrawRequest:
@@ -67,3 +98,63 @@ class DrawRequest(Value):
     def revise(self, **changes: Any) -> DrawRequest:
         """This request with ``changes``, checked as a new one is."""
         return DrawRequest.model_validate({**self.model_dump(), **changes})
+
+
+class ChatOptions(TypedDict, total=False):
+    """The fields of ``DrawRequest`` beside the prompt and the conversation, as keyword arguments."""
+
+    seed: int | None
+    """The same seed draws the same picture; one by chance for None."""
+    width: int | None
+    """In pixels, a multiple of 8; the flow's own for None. There is no ``size``: give ``width`` and ``height``."""
+    height: int | None
+    flow: str | None
+    """The flow to draw with, by name; the best one for None."""
+    backend: str | None
+    use_categories: bool
+    """Whether flows that are good at this kind of prompt may win by that."""
+    use_layout: bool | Literal["always"]
+    """Whether it is planned where things go; ``always``: the plan also governs flows that were measured without."""
+    use_critic: bool
+    """Whether the picture is checked and repaired."""
+    polish: bool
+    """Whether a picture that is right is tried with one change of light, angle or mood."""
+    max_images: int
+    """Pictures to make at most, 4 unless told otherwise."""
+    max_seconds: float | None
+    max_tokens: int | None
+    max_money: float | None
+    """US dollars that language models may cost."""
+    llm: str | None
+    """``provider:model`` or ``provider:model@base_url``; None for the rules agents."""
+    out: str | Path | None
+    """A file, or a folder for ``imagewright-<run>.png``; here for None."""
+    format: PictureFormat | None
+    """``png``, ``jpeg`` or ``webp``; by the ending of ``out`` for None."""
+    taken: Literal["refuse", "number", "replace"]
+    """What is done where another file has the name ``out``: end, take the next number beside it, or replace it."""
+    strip: bool
+    """Leave prompt, flow and settings out of the picture's file."""
+    anyway: bool
+    """Draw what can be drawn of a prompt outside the model's world."""
+    negative: str
+    """What must not appear, for the flow's negative prompt."""
+    steps: int | None
+    """Denoising steps, 1 to 200; the flow's own for None."""
+    guidance: float | None
+    """The guidance scale, 0 to 100; the flow's own for None."""
+    image: str | Path | None
+    """A picture of one's own to start from: a PNG, JPEG or WebP."""
+    mask: str | Path | None
+    """What of ``image`` is drawn anew: white, or what is transparent; the rest stays."""
+    strength: float | None
+    """How far from ``image``, above 0 (keeps it) to 1 (draws anew). None: 0.65, and 1 inside a mask."""
+    pasted: bool
+    """Whether the size came with a pasted block: a wish, left out where the model draws one size only."""
+
+
+class DrawOptions(ChatOptions, total=False):
+    """The fields of ``DrawRequest`` beside the prompt, as keyword arguments."""
+
+    thread: str | None
+    """The conversation that the picture joins."""

@@ -4,6 +4,7 @@
 
     ImagewrightError            anything that we raise on purpose; carries a remedy
     ├── BadInput                the person: the input is wrong            (exit code 2)
+    │   └── MachineTrouble      the person: the machine lacks something   (exit code 2)
     ├── CannotDraw              the person: nothing here can draw it      (exit code 3)
     ├── BudgetSpent             the person: the budget is too small       (exit code 4)
     ├── NeedsAnswer             the caller: a question must be answered   (exit code 2)
@@ -31,6 +32,10 @@ class BadInput(ImagewrightError):
     """What came in cannot be used: a prompt, a file, an option."""
 
     exit_code = 2
+
+
+class MachineTrouble(BadInput):
+    """The machine and not the words: a full disk, a locked database, too little memory, too few file handles."""
 
 
 class CannotDraw(ImagewrightError):

@@ -60,8 +60,7 @@ def as_tool(engine: Imagewright | None = None, **options: Any) -> BaseTool:
 
 
 def _told(result: RunResult) -> dict[str, Any]:
-    verdict = next((made.verdict for made in result.rounds if made.image == result.image), None)
     return {
         "path": result.path, "run": result.run, "flow": result.flow, "seed": result.seed,
-        "score": verdict.score if verdict else None, "notes": list(result.notes),
+        "accepted": result.accepted, "score": result.score, "notes": list(result.notes),
     }  # fmt: skip

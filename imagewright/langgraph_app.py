@@ -31,6 +31,8 @@ class DrawOutput(TypedDict, total=False):
     image: str
     flow: str
     seed: int
+    accepted: bool | None
+    score: float | None
     notes: list[str]
 
 
@@ -44,7 +46,7 @@ def draw_once(wanted: DrawInput) -> DrawOutput:
     options: dict[str, Any] = {name: wanted[name] for name in ("seed", "thread") if name in wanted}
     result = _engine().draw(wanted["prompt"], on_event=lambda e: write(e.model_dump(mode="json")), **options)
     return DrawOutput(run=result.run, path=result.path, image=result.image, flow=result.flow, seed=result.seed,
-                notes=list(result.notes))  # fmt: skip
+                accepted=result.accepted, score=result.score, notes=list(result.notes))  # fmt: skip
 
 
 _KEPT: list[Imagewright] = []

@@ -99,7 +99,7 @@ def _place(files: ModelFiles, folder: str, name: str) -> tuple[str, bool]:
     from imagewright.t2i_backends.models.model_files import KIND_FOLDERS
 
     if folder not in KIND_FOLDERS:
-        return f"{folder}/ of a ComfyUI server", False
+        return f"{folder}/ of ComfyUI", False
     try:
         found = files.find(folder, name)
     except BadInput as error:

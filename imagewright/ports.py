@@ -43,6 +43,8 @@ class Redraw:
     """The boxes to draw anew; everything else is kept."""
     strength: float = 1.0
     """How far to go back toward noise inside the boxes: 1 draws anew, 0 changes nothing."""
+    mask: Picture | None = None
+    """Instead of the boxes, in the size of ``image``: white is drawn anew, black is kept, grey blends."""
 
 
 @dataclass(frozen=True)
@@ -64,15 +66,23 @@ class Job:
     region_share: float | None = None
     """The share of the steps, from the first, that obey the regions; None for the backend's default."""
     redraw: Redraw | None = None
+    key: str = ""
+    """The content key of the drawing step, by which a backend knows a job again after a kill; empty for none."""
+    backend: str = ""
+    """The backend that draws, where there are several; empty leaves it to them."""
+    rules: str = ""
+    """By which rules the backend draws, as its facts called them for an earlier picture; empty for its newest."""
 
 
 @dataclass(frozen=True)
 class Step:
-    """Progress of one job: ``step`` of ``total`` is done; sometimes with a small preview."""
+    """Progress of one job: ``step`` of ``total`` is done; sometimes with a small preview, or with a word instead."""
 
     step: int
     total: int
     preview: Picture | None = None
+    text: str = ""
+    """What goes on before or between steps: a queue, a model that is being loaded."""
 
 
 @dataclass(frozen=True)
@@ -85,6 +95,8 @@ class Drawn:
     """Device, dtype, library versions, model hashes, fallbacks: plain strings."""
     more: tuple[Picture, ...] = ()
     """The other pictures of a flow that draws a batch, in its order; ``image`` is the first."""
+    graph: str = ""
+    """The graph as it was run, as JSON, where that is not the flow's own with its slots filled."""
 
 
 OnStep = Callable[[Step], None]

@@ -1,6 +1,6 @@
 """Name → implementation. Built-ins stand in tables of ``module:attribute``; outsiders use entry points.
 
-Entry point groups: ``imagewright.backends``, ``imagewright.scorers``, ``imagewright.critics``,
+Entry point groups: ``imagewright.backends`` (``settings → Backend``), ``imagewright.scorers``, ``imagewright.critics``,
 ``imagewright.repairs``, ``imagewright.families`` (model families: subclasses of ``t2i_backends.families.base.Family``),
 ``imagewright.models`` (language models: ``(name, what stands behind its colon) → LanguageModel``).
 """
@@ -15,7 +15,10 @@ from typing import Any
 from imagewright.errors import BadInput
 
 BUILT_IN: Mapping[str, Mapping[str, str]] = {
-    "backends": {"diffusers": "imagewright.t2i_backends.diffusers_local:DiffusersBackend"},
+    "backends": {
+        "diffusers": "imagewright.t2i_backends.diffusers_local:open_diffusers",
+        "comfyui": "imagewright.t2i_backends.comfyui.backend:open_comfyui",
+    },
     "families": {
         "flux": "imagewright.t2i_backends.families.flux:Flux",
         "sd3": "imagewright.t2i_backends.families.sd3:SD3",

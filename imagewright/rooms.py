@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import re
+from typing import TYPE_CHECKING, Self
 
-from imagewright.container import DEFAULT_BACKEND, Container
+from imagewright.container import Container
+from imagewright.errors import BadInput
 from imagewright.settings import Settings, load_settings
 
 if TYPE_CHECKING:
@@ -16,11 +18,26 @@ if TYPE_CHECKING:
     from imagewright.retrieval.index import FlowIndex
 
 
+_CLIENT = re.compile(r"[a-z0-9][a-z0-9-]{0,39}")
+
+
 class Rooms:
     """The rooms that ``Container`` builds, each opened when it is first asked for."""
 
     def __init__(self, settings: Settings | None = None) -> None:
         self.container = Container(settings or load_settings())
+
+    def for_client(self, name: str) -> Self:
+        """This engine for one of several people who share it: ``name``'s lasting wishes are kept apart.
+
+        Raises:
+            BadInput: the name is not made of 1 to 40 small letters, digits and ``-``.
+        """
+        if not _CLIENT.fullmatch(name):
+            raise BadInput(f"{name[:60]!r} cannot be a client's name", "use small letters, digits and -")
+        theirs = type(self)(self.settings)
+        theirs.container = self.container.for_client(name)
+        return theirs
 
     def close(self) -> None:
         """Let go of loaded models. Files are opened and closed with each piece of work."""
@@ -56,8 +73,10 @@ class Rooms:
         """The pictures."""
         return self.container.store
 
-    def backend(self, name: str = DEFAULT_BACKEND) -> Backend:
+    def backend(self, name: str | None = None) -> Backend:
         """The backend called ``name``; the same one each time, so that its models stay loaded.
+
+        Without a name it is all that draw unless one is asked for, as one.
 
         Raises:
             BadInput: there is no such backend.
@@ -67,3 +86,9 @@ class Rooms:
     def use_backend(self, name: str, backend: Backend) -> None:
         """Draw with ``backend`` wherever the one called ``name`` is asked for."""
         self.container.use_backend(name, backend)
+
+    def name_run(self) -> str:
+        """An id for a run that is yet to begin: ``draw`` and ``Chat.say`` take it."""
+        from imagewright.memory.runs import new_run_id
+
+        return new_run_id()

@@ -40,31 +40,45 @@ def begin_work(
     seed: int | None,
     stop: threading.Event | None = None,
     asks: bool = False,
+    run: str | None = None,
 ) -> RunWork:
     """A new run of ``request``: checked, with an id, a seed (one by chance for None) and a place for its picture.
 
-    ``asks`` says whether the person can be asked back. The listener hears the run's id; nothing is written yet.
+    ``asks`` says whether the person can be asked back; ``run`` is an id of ``new_run_id`` that nobody has used. The
+    listener hears the run's id; nothing is written yet.
 
     Raises:
         BadInput: the request, a setting or the disk cannot be used.
     """
+    from imagewright.graph.own_picture import take_pictures
     from imagewright.graph.request import out_path, unpack_request
     from imagewright.graph.runner import thread_id
+    from imagewright.memory.reservations import free_name
     from imagewright.memory.runs import RunRow, new_run_id
 
     request, chosen = unpack_request(request, lambda: secrets.randbits(32) if seed is None else seed)
     chosen = chosen if seed is None else seed
-    run = new_run_id()
+    request = take_pictures(request, container.store)
+    for killed, name in container.runs.retire():
+        free_name(name, killed)
+    run = run or new_run_id()
     out = out_path(request, run, Path.cwd())
     parts = dataclasses.replace(container.parts(request, stop), asks=asks)
     row = RunRow.new(run, thread_id(run, request), request, chosen, out)
     return RunWork(parts, container.settings.checkpoints, row, _announce(row, on_event))
 
 
-def reopen_work(container: Container, row: RunRow, on_event: OnEvent | None, *, asks: bool = False) -> RunWork:
+def reopen_work(
+    container: Container,
+    row: RunRow,
+    on_event: OnEvent | None,
+    *,
+    asks: bool = False,
+    stop: threading.Event | None = None,
+) -> RunWork:
     """The run of ``row`` once more, to go on with. The listener hears its id."""
     listen = _announce(row, on_event)
-    parts = dataclasses.replace(container.parts(row.request), asks=asks)
+    parts = dataclasses.replace(container.parts(row.request, stop), asks=asks)
     return RunWork(parts, container.settings.checkpoints, row, listen)
 
 

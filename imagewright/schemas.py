@@ -6,11 +6,23 @@ origin at the top left. Pictures never appear here, only their content hashes.
 
 from __future__ import annotations
 
-from typing import Any, Literal
+import io
+from typing import TYPE_CHECKING, Literal
 
 from pydantic import Field
 
+from imagewright.cards import MINI as MINI
+from imagewright.cards import Card as Card
+from imagewright.cards import Flow as Flow
+from imagewright.cards import Kind as Kind
+from imagewright.cards import LayoutUse as LayoutUse
+from imagewright.cards import ModelFile as ModelFile
+from imagewright.cards import Problem as Problem
+from imagewright.cards import Readiness as Readiness
+from imagewright.cards import SlotBinding as SlotBinding
+from imagewright.cards import SlotName as SlotName
 from imagewright.draw_request import DrawRequest as DrawRequest
+from imagewright.errors import BadInput
 from imagewright.geometry import Rectangle
 from imagewright.values import Value as Value
 from imagewright.verdicts import AnyRepair
@@ -19,110 +31,13 @@ from imagewright.verdicts import Detection as Detection
 from imagewright.verdicts import Repair as Repair
 from imagewright.verdicts import Verdict as Verdict
 
-SlotName = Literal[
-    "positive", "negative", "seed", "width", "height", "steps", "guidance", "batch", "input_image", "mask", "denoise"
-]
-Kind = Literal["text-to-image", "image-to-image", "inpaint", "upscale", "video", "audio", "3d", "api", "other"]
+if TYPE_CHECKING:
+    from PIL.Image import Image
+
 RelationName = Literal["left", "right", "above", "below", "inside", "near", "behind", "in-front"]
 PlaceName = (
     RelationName | Literal["top", "bottom", "middle", "top-left", "top-right", "bottom-left", "bottom-right", ""]
 )
-
-
-MINI = "mini"
-"""The base model that ships with the package, as cards name it."""
-
-
-# --- flows ----------------------------------------------------------------------------------
-
-
-class SlotBinding(Value):
-    """Where a slot enters a graph: an input of a node."""
-
-    node: str
-    input: str
-
-
-class ModelFile(Value):
-    """A file (or diffusers folder) that a flow needs, and the folder under a model root that it belongs in."""
-
-    name: str
-    folder: str
-    """ComfyUI's folder names: ``checkpoints``, ``diffusion_models``, ``text_encoders``, ``vae``, ``loras``…"""
-    url: str | None = None
-
-
-class Card(Value):
-    """What the index knows of a flow."""
-
-    title: str
-    description: str = ""
-    tags: tuple[str, ...] = ()
-    kind: Kind = "text-to-image"
-    base_model: str = ""
-    """The model that the flow draws with, as people name it: ``mini``, ``FLUX.1-dev``, ``SDXL 1.0``."""
-    family: str = ""
-    """The architecture: ``flux``, ``sdxl``, ``sd15``, ``sd3``…"""
-    models: tuple[ModelFile, ...] = ()
-    loras: tuple[str, ...] = ()
-    samplers: tuple[str, ...] = ()
-    node_classes: tuple[str, ...] = ()
-    packs: dict[str, str] = Field(default_factory=dict)
-    """The pack of custom nodes that a class comes from, by its registry name or repository, where known."""
-    slots: dict[SlotName, tuple[SlotBinding, ...]] = Field(default_factory=dict)
-    licence: str = ""
-    cost: float | None = None
-    """Measured seconds for one picture on the backend that holds its evidence, where known."""
-    benchmarks: dict[str, float] = Field(default_factory=dict)
-    """Published figures by benchmark name; they order flows without evidence and never enter an estimate."""
-    source: str = ""
-    duplicate_of: str | None = None
-
-    @property
-    def ships_with_us(self) -> bool:
-        """Whether its model is the small one that comes with the package."""
-        return self.base_model == MINI
-
-
-class Flow(Value):
-    """A text-to-image workflow: a ComfyUI API-format graph ``{id: {class_type, inputs}}`` and its card."""
-
-    id: str
-    graph: dict[str, dict[str, Any]]
-    card: Card
-
-
-class Problem(Value):
-    """One reason why a flow cannot run here, and what would cure it."""
-
-    kind: Literal["node", "model", "memory", "family", "backend", "world", "kind", "slot"]
-    name: str
-    """The node class, the file, the word: what is missing."""
-    remedy: str
-    """One line: what to do, with the folder where a file belongs."""
-
-
-class Readiness(Value):
-    """The answer of ``Backend.check``: whether a flow can run here, now."""
-
-    problems: tuple[Problem, ...] = ()
-
-    @property
-    def runnable(self) -> bool:
-        """Whether nothing is missing."""
-        return not self.problems
-
-    @property
-    def curable(self) -> bool:
-        """Whether files or memory are all that is missing."""
-        return all(p.kind in ("model", "memory") for p in self.problems)
-
-    @property
-    def why_not(self) -> str:
-        """The problems in one line, the first three that differ; empty when there are none."""
-        lines = list(dict.fromkeys(p.remedy for p in self.problems))
-        more = f"; and {len(lines) - 3} more (imagewright flows check lists them)" if len(lines) > 3 else ""
-        return "; ".join(lines[:3]) + more
 
 
 class Evidence(Value):
@@ -158,6 +73,8 @@ class Candidate(Value):
     """Whether files or memory are all that keeps it from running here."""
     cost: float | None = None
     base_model: str = ""
+    backend: str = ""
+    """The backend that would draw it."""
 
     @property
     def ships_with_us(self) -> bool:
@@ -357,3 +274,56 @@ class RunResult(Value):
     notes: tuple[str, ...] = ()
     trace: str = ""
     """Where the trace was written."""
+
+    @property
+    def picture(self) -> Image:
+        """The picture that was delivered, as an RGB image of Pillow.
+
+        Raises:
+            BadInput: its file is gone, or is no picture any more.
+        """
+        import PIL.Image
+
+        try:
+            with PIL.Image.open(self.path, formats=("PNG", "JPEG", "WEBP")) as found:
+                return found.convert("RGB")
+        except (OSError, ValueError, SyntaxError):
+            raise BadInput(f"the picture of run {self.run} is not at {self.path}", "it was moved or changed") from None
+
+    def _repr_png_(self) -> bytes | None:
+        """The picture, for a notebook; None where its file is gone."""
+        try:
+            found = self.picture
+        except BadInput:
+            return None
+        buffer = io.BytesIO()
+        found.save(buffer, "PNG")
+        return buffer.getvalue()
+
+    @property
+    def verdict(self) -> Verdict | None:
+        """What the critic said of the delivered picture; None where nothing of it was checked."""
+        judged = [made.verdict for made in self.rounds if made.image == self.image and made.verdict is not None]
+        return judged[-1] if judged and any(check.counts for check in judged[-1].checks) else None
+
+    @property
+    def accepted(self) -> bool | None:
+        """Whether the critic accepted the delivered picture; None where it was not judged."""
+        return self.verdict.accepted if self.verdict else None
+
+    @property
+    def score(self) -> float | None:
+        """The delivered picture's score, from 0 to 1; None where it was not judged."""
+        return self.verdict.score if self.verdict else None
+
+    @property
+    def judgement(self) -> str:
+        """Acceptance and score in words: ``accepted 0.97``, ``not accepted 0.62`` or ``not judged``."""
+        return say_judgement(self.accepted, self.score)
+
+
+def say_judgement(accepted: bool | None, score: float | None) -> str:
+    """How a picture was judged, in words."""
+    if accepted is None or score is None:
+        return "not judged"
+    return f"{'accepted' if accepted else 'not accepted'} {score:.2f}"

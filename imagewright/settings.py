@@ -15,6 +15,7 @@ import platformdirs
 from pydantic import BaseModel, ConfigDict, SecretStr
 
 from imagewright import untrusted
+from imagewright.comfy_settings import ServerSettings, read_servers
 from imagewright.errors import BadInput
 from imagewright.keys import keys_of
 from imagewright.redaction import SHORTEST, secret_values
@@ -28,13 +29,17 @@ _VARIABLES = {
     "model_cache": "IMAGEWRIGHT_MODEL_CACHE",
     "learn_critic": "IMAGEWRIGHT_LEARN_CRITIC",
     "polish": "IMAGEWRIGHT_POLISH",
+    "comfyui": "IMAGEWRIGHT_COMFYUI",
+    "rules": "IMAGEWRIGHT_RULES",
 }
 """The environment's name of each setting."""
 FILE_NAMES = {
     "home": "data_dir", "models": "model_roots", "device": "device", "llm": "llm", "model_cache": "model_cache",
-    "learn.critic": "learn_critic", "polish": "polish",
+    "learn.critic": "learn_critic", "polish": "polish", "rules": "rules",
 }  # fmt: skip
 """The file's name of each setting. There is none for a key: keys stay out of files."""
+_SERVERS = "comfyui"
+"""The table of the file that names servers (``comfy_settings``)."""
 _OF_FIELD = {name.replace(".", "_"): setting for name, setting in FILE_NAMES.items()}
 """The setting that each field of ``setting_sources`` becomes."""
 
@@ -64,8 +69,13 @@ class Settings(BaseModel):
     """How many loaded pipelines stay in memory (``IMAGEWRIGHT_MODEL_CACHE``)."""
     learn_critic: bool = False
     """Whether the critic's verdicts count as evidence (``IMAGEWRIGHT_LEARN_CRITIC=1``)."""
+    comfyui: tuple[ServerSettings, ...] = ()
+    """The ComfyUI servers (``IMAGEWRIGHT_COMFYUI``, or ``[comfyui.NAME]`` in the file)."""
     polish: bool = False
     """Whether a picture that is right is tried with one change of light, angle or mood (``IMAGEWRIGHT_POLISH=1``)."""
+    rules: str = ""
+    """Whose way the ``diffusers`` backend goes where ComfyUI and the stock pipelines differ: ``comfyui``, ``stock``, or
+    ``text=…`` and ``shift=…`` apart; docs/executor.md (``IMAGEWRIGHT_RULES``)."""
 
     editor: str | None = None
     """The command that opens a file for the person to change (``VISUAL``, else ``EDITOR``)."""
@@ -111,7 +121,9 @@ def load_settings(environ: Mapping[str, str] | None = None) -> Settings:
 
     env = os.environ if environ is None else environ
     file = config_file(env)
-    given = read_given(env, _from_file(file), file)
+    table = _from_file(file)
+    servers = read_servers(env.get(_VARIABLES["comfyui"]), table.pop(_SERVERS, {}), file)
+    given = read_given(env, table, file)
     home = (given.home or Path(platformdirs.user_data_dir("imagewright"))).expanduser()
     return Settings(
         data_dir=home,
@@ -126,6 +138,8 @@ def load_settings(environ: Mapping[str, str] | None = None) -> Settings:
         editor=env.get("VISUAL") or env.get("EDITOR") or None,
         learn_critic=given.learn_critic,
         polish=given.polish,
+        comfyui=servers,
+        rules=given.rules,
     )
 
 
@@ -137,7 +151,7 @@ def environment_secrets(shortest: int = SHORTEST) -> tuple[SecretStr, ...]:
 def setting_origins(environ: Mapping[str, str]) -> dict[str, str]:
     """Where each setting's value comes from: a variable, the file, or the default."""
     path = config_file(environ)
-    from_file = {_OF_FIELD[name] for name in _from_file(path)}
+    from_file = {_OF_FIELD.get(name, name) for name in _from_file(path)}
     return {
         name: variable if environ.get(variable) else str(path) if name in from_file else "default"
         for name, variable in _VARIABLES.items()
@@ -156,12 +170,15 @@ def _from_file(path: Path) -> dict[str, Any]:
     Raises:
         BadInput: it cannot be read, is no TOML, or states what there is not.
     """
-    values = _flat(untrusted.load_toml(path, "the settings file")) if _exists(path) else {}
+    table = untrusted.load_toml(path, "the settings file") if _exists(path) else {}
+    servers = {_SERVERS: table.pop(_SERVERS)} if _SERVERS in table else {}
+    values = _flat(table)
     unknown = [name for name in values if name not in FILE_NAMES]
     if unknown:
-        why = "keys belong in the environment" if "key" in unknown[0] else f"it knows {', '.join(FILE_NAMES)}"
+        known = ", ".join((*FILE_NAMES, _SERVERS))
+        why = "keys belong in the environment" if "key" in unknown[0] else f"it knows {known}"
         raise BadInput(f"the settings file {path} states {unknown[0]!r}", why)
-    return {name.replace(".", "_"): value for name, value in values.items() if value not in ("", [])}
+    return {name.replace(".", "_"): value for name, value in values.items() if value not in ("", [])} | servers
 
 
 def _exists(path: Path) -> bool:

@@ -5,8 +5,9 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections.abc import AsyncIterator
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Unpack
 
+from imagewright.draw_request import DrawOptions
 from imagewright.schemas import DrawRequest, RunEvent, RunResult
 
 if TYPE_CHECKING:
@@ -14,7 +15,7 @@ if TYPE_CHECKING:
 
 
 async def astream(
-    prompt: str | DrawRequest, *, engine: Imagewright | None = None, **options: Any
+    prompt: str | DrawRequest, *, engine: Imagewright | None = None, **options: Unpack[DrawOptions]
 ) -> AsyncIterator[RunEvent | RunResult]:
     """The events of drawing ``prompt`` as they happen, and the ``RunResult`` as the last item.
 

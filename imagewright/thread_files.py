@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from imagewright.deletion import delete_runs
 from imagewright.errors import BadInput
-from imagewright.trace import open_trace
 
 if TYPE_CHECKING:
     from imagewright.container import Container
-    from imagewright.memory.threads import Turn
 
 EXPORT_FORMAT = 1
 
@@ -33,10 +31,10 @@ def write_thread(container: Container, thread: str, folder: Path) -> int:
         raise BadInput(f"{folder} is not an empty folder", "name a new one")
     turns = container.threads.turns(thread)
     made = [turn for turn in turns if turn.image and container.store.has(turn.image)]
-    for number, turn in enumerate(made, 1):
-        write_whole(folder / f"{number:03}.png", container.store.get(turn.image).read_bytes())
+    for turn in made:
+        write_whole(folder / f"{turn.picture:03}.png", container.store.get(turn.image).read_bytes())
         trace = json.dumps(container.runs.show(turn.run), ensure_ascii=False, indent=1)
-        write_whole(folder / f"{number:03}.json", trace.encode())
+        write_whole(folder / f"{turn.picture:03}.json", trace.encode())
     said = [turn.model_dump(mode="json", exclude={"path"}) for turn in turns]
     whole = {"imagewright_thread": EXPORT_FORMAT, "thread": thread, "turns": said}
     write_whole(folder / "thread.json", json.dumps(whole, ensure_ascii=False, indent=1).encode())
@@ -46,36 +44,16 @@ def write_thread(container: Container, thread: str, folder: Path) -> int:
 def delete(container: Container, thread: str) -> int:
     """Delete a thread: delivered files that are still its own, checkpoints, pictures in the store, then its rows.
 
-    The rows go last, so that a kill in between leaves a thread that can be deleted again.
+    The pictures of turns that were killed, stopped or failed go, too. The rows go last, so that a kill in between
+    leaves a thread that can be deleted again.
 
     Returns:
         How many pictures of the store are gone; those that another run made too are kept.
+
+    Raises:
+        BadInput: a picture of it is being drawn.
     """
-    from imagewright.memory.checkpoints import open_checkpoints
-
-    for turn in container.threads.turns(thread):
-        _delete_delivered(turn)
-    if container.settings.checkpoints.exists():
-        with open_checkpoints(container.settings.checkpoints) as saver:
-            saver.setup()
-            saver.delete_thread(f"thread {thread}")
-    images = container.threads.images_only_of(thread)
-    container.store.forget(images)
-    for run in container.threads.delete(thread):
-        container.store.drop_previews(run)
-        container.runs.forget(run)
-    return len(images)
-
-
-def _delete_delivered(turn: Turn) -> None:
-    """Delete the PNG and the trace of a turn where the trace beside the PNG says that they are its own."""
-    if not turn.path:
-        return
-    png = Path(turn.path)
-    trace = png.with_suffix(".json")
-    with contextlib.suppress(OSError, BadInput):
-        told = open_trace(trace)
-        if told.run == turn.run:
-            for name in (png.name, *told.batch):
-                png.with_name(Path(name).name).unlink(missing_ok=True)
-            trace.unlink()
+    name = f"thread {thread}"
+    count = delete_runs(container, [row for row in container.runs.outline() if row.thread == name])
+    container.threads.delete(thread)
+    return count

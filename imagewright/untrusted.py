@@ -12,6 +12,7 @@ import json
 import math
 import tomllib
 from collections import Counter
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -81,6 +82,27 @@ def read_lines(path: Path, limit: int = 256_000_000, remedy: str = "give a file 
         return data.decode("utf-8-sig").splitlines()
     except UnicodeDecodeError:
         raise BadInput(f"cannot read {path}: it is not UTF-8 text", remedy) from None
+
+
+def stream_lines(path: Path, remedy: str = "give a file of JSON lines", most: int = _PLAIN.bytes) -> Iterator[str]:
+    """The lines of a UTF-8 text of any size, one after the other; none is longer than ``most`` bytes.
+
+    Raises:
+        BadInput: it cannot be read, has a longer line, or is not UTF-8; the message names the line.
+    """
+    try:
+        with path.open("rb") as file:
+            number = 0
+            while line := file.readline(most + 1):
+                number += 1
+                if len(line) > most:
+                    raise BadInput(f"line {number} of {path} is longer than {_size(most)}", remedy)
+                yield line.decode("utf-8-sig" if number == 1 else "utf-8").rstrip("\r\n")
+    except UnicodeDecodeError:
+        raise BadInput(f"line {number} of {path} is not UTF-8 text", remedy) from None
+    except (OSError, ValueError) as error:
+        reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
+        raise BadInput(f"cannot read {path}: {reason}", remedy) from None
 
 
 def _size(limit: int) -> str:

@@ -16,7 +16,7 @@ import shutil
 import struct
 import tempfile
 import zlib
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 
 from PIL import Image
@@ -41,6 +41,10 @@ class Made(BaseModel):
     facts: dict[str, str]
     more: tuple[str, ...] = ()
     """The other pictures of a batch, in its order."""
+    run: str = ""
+    """The run that made it; unknown in sidecars of earlier releases."""
+    graph: str = ""
+    """The graph as it was run, as JSON, where that is not the flow's own with its slots filled."""
 
 
 class ArtifactStore:
@@ -58,7 +62,9 @@ class ArtifactStore:
         data = _png(image)
         sha = hashlib.sha256(data).hexdigest()
         path = self._path(sha)
-        if not path.exists():
+        try:
+            os.utime(path)  # it is in use: whoever tidies up leaves new files alone
+        except OSError:
             write_whole(path, data)
         return sha
 
@@ -94,21 +100,34 @@ class ArtifactStore:
             return None
         return made if all(self.has(image) for image in (made.image, *made.more)) else None
 
-    def forget(self, images: Collection[str]) -> None:
-        """Delete these pictures, the sidecars that stand for them, and what else only their batches hold."""
+    def forget(self, images: Collection[str], runs: Collection[str] = ()) -> None:
+        """Delete these pictures, the sidecars that stand for them, and what else only their batches hold.
+
+        The sidecars of ``runs`` go, too, whatever they stand for.
+        """
         gone = set(images)
         kept: set[str] = set()
         others: set[str] = set()
-        for sidecar in self.root.glob("keys/*/*.json"):
-            with contextlib.suppress(OSError, ValueError):
-                made = Made.model_validate_json(sidecar.read_bytes())
-                if made.image in gone:
-                    others.update(made.more)
-                    sidecar.unlink()
-                else:
-                    kept.update((made.image, *made.more))
+        for sidecar, made in self.sidecars():
+            if made.image in gone or made.run in runs:
+                others.update(made.more if made.image in gone else ())
+                sidecar.unlink(missing_ok=True)
+            else:
+                kept.update((made.image, *made.more))
         for sha in gone | (others - kept):
             self._path(sha).unlink(missing_ok=True)
+
+    def sidecars(self) -> Iterator[tuple[Path, Made]]:
+        """Every sidecar that can be read, and its file."""
+        for sidecar in self.root.glob("keys/*/*.json"):
+            with contextlib.suppress(OSError, ValueError):
+                yield sidecar, Made.model_validate_json(sidecar.read_bytes())
+
+    def pictures(self) -> Iterator[tuple[str, Path]]:
+        """Every picture that is kept: its SHA-256 and its file."""
+        for path in self.root.glob("[0-9a-f][0-9a-f]/*.png"):
+            if _SHA.fullmatch(path.stem):
+                yield path.stem, path
 
     def put_preview(self, run: str, image: Image.Image) -> str:
         """Keep a preview until the run is delivered; return the SHA-256 of its PNG."""
@@ -149,15 +168,17 @@ def content_key(parts: Mapping[str, object]) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-def write_whole(path: Path, data: bytes) -> None:
+def write_whole(path: Path, data: bytes, temporary: Path | None = None) -> None:
     """Write a file so that ``path`` holds all of ``data`` or what it held before, even when the power fails.
+
+    ``temporary`` is the file beside it that is written first, written over where it is there; one by chance for None.
 
     Raises:
         BadInput: the disk is full or the folder cannot be written; nothing half-written is left behind.
     """
     with storage_errors(path):
         path.parent.mkdir(parents=True, exist_ok=True)
-        handle, name = tempfile.mkstemp(prefix=f".{path.name[:40]}.", suffix=".part", dir=path.parent)
+        handle, name = _open_temporary(path, temporary)
         try:
             with os.fdopen(handle, "wb") as file:
                 file.write(data)
@@ -169,6 +190,13 @@ def write_whole(path: Path, data: bytes) -> None:
             Path(name).unlink(missing_ok=True)
             raise
         _sync_folder(path.parent)
+
+
+def _open_temporary(path: Path, temporary: Path | None) -> tuple[int, str]:
+    if temporary is None:
+        return tempfile.mkstemp(prefix=f".{path.name[:40]}.", suffix=".part", dir=path.parent)
+    flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | getattr(os, "O_NOFOLLOW", 0)
+    return os.open(temporary, flags, 0o600), str(temporary)
 
 
 def with_text(png: bytes, texts: Mapping[str, str]) -> bytes:

@@ -6,8 +6,9 @@ in ``MOVED``, so that homes of earlier releases go on; a name that stands nowher
 
 from __future__ import annotations
 
+import contextlib
 import sqlite3
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 from pathlib import Path
@@ -100,11 +101,16 @@ def _reader(known: Mapping[tuple[str, str], Rebuild], plain: Unpack) -> Unpack:
 def open_checkpoints(path: Path, extra: tuple[type[schemas.Value], ...] = ()) -> Iterator[SqliteSaver]:
     """The checkpointer on ``path`` (WAL, ten seconds of patience with other processes), closed at the end.
 
+    A checkpoint is given to the operating system and not waited for until it is on the disk: a killed process loses
+    none. When the power fails the last ones may be gone (``secure`` says which are not), and the run goes on from the
+    one before; what it drew, was billed and delivered is kept elsewhere and waited for.
+
     Raises:
         BadInput: the file cannot be used; also for what SQLite complains about inside the block.
     """
     with lend_connection(path) as connection:
         connection.row_factory = None
+        connection.execute("PRAGMA synchronous = NORMAL")
         try:
             yield _saver(connection, extra)
         except sqlite3.DatabaseError as error:
@@ -112,8 +118,51 @@ def open_checkpoints(path: Path, extra: tuple[type[schemas.Value], ...] = ()) ->
                 raise error
 
 
+def secure(saver: SqliteSaver) -> None:
+    """Wait until every checkpoint so far is on the disk, so that not even a power failure takes a turn back."""
+    saver.conn.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()
+
+
 def _saver(connection: sqlite3.Connection, extra: tuple[type[schemas.Value], ...]) -> SqliteSaver:
     serializer = strict_serializer(extra)
     saver = SqliteSaver(connection, serde=serializer)
     saver.jsonplus_serde = serializer
     return saver
+
+
+def measure_threads(path: Path) -> dict[str, int]:
+    """The threads of checkpoints in the file at ``path``, and how many bytes each takes; none without a file.
+
+    Raises:
+        BadInput: the file cannot be read.
+    """
+    if not path.exists():
+        return {}
+    with open_checkpoints(path) as saver:
+        saver.setup()
+        return dict(saver.conn.execute(_SIZES).fetchall())
+
+
+def drop_threads(path: Path, threads: Collection[str]) -> None:
+    """Delete the checkpoints of ``threads``.
+
+    Raises:
+        BadInput: the file cannot be written.
+    """
+    if not threads or not path.exists():
+        return
+    with open_checkpoints(path) as saver:
+        saver.setup()
+        for thread in threads:
+            saver.delete_thread(thread)
+
+
+def shrink_file(path: Path) -> None:
+    """Give the room of deleted checkpoints back to the disk; left for another time while others use the file."""
+    with contextlib.suppress(BadInput), open_checkpoints(path) as saver:
+        saver.conn.execute("VACUUM")
+
+
+_SIZES = """SELECT thread_id, sum(size) FROM (
+    SELECT thread_id, length(checkpoint) + length(metadata) AS size FROM checkpoints
+    UNION ALL SELECT thread_id, coalesce(length(value), 0) FROM writes) GROUP BY thread_id"""

@@ -10,11 +10,11 @@ import json
 import os
 import re
 import secrets
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 from pydantic import ValidationError
 
@@ -24,8 +24,9 @@ from imagewright.locks import LockHeld, hold_lock
 from imagewright.schemas import DrawRequest, RunResult, Value
 from imagewright.trace import Trace, parse_trace, read_known, read_trace
 
-RunStatus = Literal["running", "delivered", "answered", "asked", "failed", "cancelled", "interrupted"]
-"""``answered``: something was said instead of a picture; ``asked``: the run waits for the person's answer."""
+RunStatus = Literal["running", "delivered", "answered", "asked", "failed", "cancelled", "interrupted", "refused"]
+"""``refused``: nothing was drawn, for nothing that can be drawn was asked for; ``answered``: something was said instead
+of a picture; ``asked``: the run waits for the person's answer."""
 
 RUN_TABLES = (
     """
@@ -48,6 +49,8 @@ _PATIENCE = 0.5
 """Seconds to wait for a run's lock: `runs list` holds it for an instant to see whether anyone else does."""
 _NOTE = 1000
 """Bytes of a note, so that a shorter one covers a longer one."""
+_RETIRED_AFTER, _RETIRED_BY = timedelta(days=1), timedelta(days=30)
+"""When a killed run is no longer waited for; and an age that none has that was not looked at before."""
 _RUN_ID = re.compile(r"\d{8}-\d{6}-[0-9a-f]{6}")
 
 
@@ -75,9 +78,39 @@ class RunRow(Value):
                    status="running", created="")  # fmt: skip
 
 
+class RunOutline(NamedTuple):
+    """What it takes to know of a run to tidy up after it."""
+
+    id: str
+    thread: str
+    """Its thread of checkpoints."""
+    status: str
+    created: str
+    out: Path
+    alive: bool
+    images: frozenset[str]
+    """The pictures in the store that its delivery names; none before it."""
+    sources: frozenset[str]
+    """Those that it was drawn from, as far as request and delivery name them."""
+    image: str
+    """The one that was delivered; empty before."""
+    path: str
+    """Where that was written."""
+
+    @property
+    def over(self) -> bool:
+        """Whether it came to an end, with a picture or an answer."""
+        return self.status in ("delivered", "answered")
+
+
 def new_run_id() -> str:
     """A short id that sorts by time: date and time (UTC), and six random hex digits."""
     return f"{datetime.now(UTC):%Y%m%d-%H%M%S}-{secrets.token_hex(3)}"
+
+
+def is_run_id(text: str) -> bool:
+    """Whether ``text`` looks as ``new_run_id`` makes them."""
+    return _RUN_ID.fullmatch(text) is not None
 
 
 class RunLog:
@@ -101,6 +134,11 @@ class RunLog:
             connection.execute(
                 "UPDATE runs SET status = ?, error = ? WHERE id = ? AND status != 'delivered'", (status, error, run)
             )
+
+    def move(self, run: str, out: Path) -> None:
+        """Record that the picture of ``run`` goes to ``out``."""
+        with database(self.path, "memory", RUN_TABLES) as connection:
+            connection.execute("UPDATE runs SET out = ? WHERE id = ?", (str(out), run))
 
     def deliver(self, result: RunResult, trace: dict[str, Any]) -> bool:
         """Record the delivery of a run; False when it was recorded before, and then nothing is changed."""
@@ -144,11 +182,47 @@ class RunLog:
             raise BadInput(f"no run is called {run[:80]!r}", "`imagewright runs list` shows them")
         return self._row(row)
 
-    def list(self, limit: int = 20) -> tuple[RunRow, ...]:
-        """The newest runs, newest first."""
+    def list(self, limit: int = 20, *, refused: bool = True) -> tuple[RunRow, ...]:
+        """The newest runs, newest first; unless wanted, without those that were refused before anything was drawn."""
+        where = "" if refused else "WHERE status != 'refused'"
         with database(self.path, "memory", RUN_TABLES) as connection:
-            rows = connection.execute(f"{_SELECT} ORDER BY rowid DESC LIMIT ?", (limit,)).fetchall()
+            rows = connection.execute(f"{_SELECT} {where} ORDER BY rowid DESC LIMIT ?", (limit,)).fetchall()
         return tuple(self._row(row) for row in rows)
+
+    def outline(self) -> Iterator[RunOutline]:
+        """Every run, oldest first, with no more than what it takes to tidy up."""
+        with database(self.path, "memory", RUN_TABLES) as connection:
+            rows = connection.execute(_OUTLINE).fetchall()
+        for row in rows:
+            result = json.loads(row["result"]) or {}
+            sources = {made["base"] for made in result.get("rounds", ()) if made.get("base")}
+            sources.update(name for name in (row["start"], row["mask"]) if name)
+            alive = row["status"] == "running" and self.is_alive(row["id"])
+            yield RunOutline(
+                row["id"], row["thread"], row["status"], row["created"], Path(row["out"]), alive,
+                _images_in(result, row["trace"]), frozenset(sources), result.get("image", ""), result.get("path", ""),
+            )  # fmt: skip
+
+    def erase(self, runs: Collection[str]) -> None:
+        """Forget runs with their deliveries and answers, in one step; then their locks."""
+        with database(self.path, "memory", RUN_TABLES) as connection, transaction(connection):
+            for table, column in (("deliveries", "run"), ("answers", "run"), ("runs", "id")):
+                connection.executemany(f"DELETE FROM {table} WHERE {column} = ?", [(run,) for run in runs])
+        for run in runs:
+            self.forget(run)
+
+    def retire(self) -> Sequence[tuple[str, Path]]:
+        """The runs that began a day ago or earlier and were killed since, once each, and their pictures' names.
+
+        From then on they count as interrupted without a look at their locks.
+        """
+        with database(self.path, "memory", RUN_TABLES) as connection:
+            span = [_now(since) for since in (_RETIRED_BY, _RETIRED_AFTER)]
+            rows = connection.execute(_DEAD, span).fetchall()
+        dead = [(str(row["id"]), Path(row["out"])) for row in rows if not self.is_alive(row["id"])]
+        for run, _ in dead:
+            self.mark(run, "interrupted")
+        return dead
 
     def find_names(self, typed: str, most: int) -> Sequence[str]:
         """Up to ``most`` ids of runs that begin with ``typed``, newest first. Reads what is there and makes nothing.
@@ -217,7 +291,7 @@ class RunLog:
             path.unlink(missing_ok=True)
 
     def _lock_of(self, run: str) -> Path:
-        if _RUN_ID.fullmatch(run) is None:
+        if not is_run_id(run):
             raise Fault(f"not a run id: {run[:80]!r}")
         return self.locks / run
 
@@ -230,7 +304,7 @@ class RunLog:
             "request": DrawRequest.recall(json.loads(row["request"])),
             "result": json.loads(row["result"] or "null"),
         }
-        if values["status"] == "running" and not self._alive(values["id"]):
+        if values["status"] == "running" and not self.is_alive(values["id"]):
             values["status"] = "interrupted"
         try:
             return read_known(RunRow, values)[0]
@@ -239,7 +313,8 @@ class RunLog:
             reason = f"run {values['id']} cannot be read by this version: {where}"
             raise BadInput(reason, "upgrade imagewright") from None
 
-    def _alive(self, run: str) -> bool:
+    def is_alive(self, run: str) -> bool:
+        """Whether a process is working on the run now."""
         try:
             with hold_lock(self._lock_of(run)):
                 return False
@@ -251,5 +326,22 @@ _SELECT = """SELECT id, thread, prompt, request, seed, out, status, created, err
     (SELECT result FROM deliveries WHERE run = runs.id) AS result FROM runs"""
 
 
-def _now() -> str:
-    return datetime.now(UTC).isoformat(timespec="milliseconds")
+_OUTLINE = """SELECT r.id, r.thread, r.status, r.created, r.out, coalesce(d.result, 'null') AS result,
+    json_extract(r.request, '$.image') AS start, json_extract(r.request, '$.mask') AS mask,
+    CASE WHEN instr(d.trace, '"batch pictures"') THEN d.trace ELSE '' END AS trace
+    FROM runs r LEFT JOIN deliveries d ON d.run = r.id ORDER BY r.rowid"""
+
+
+def _images_in(result: dict[str, Any], trace: str) -> frozenset[str]:
+    """The pictures of a delivered run: its rounds', and those of their batches."""
+    images = {made["image"] for made in result.get("rounds", ())} | ({result["image"]} if result else set())
+    for facts in json.loads(trace).get("facts", ()) if trace else ():
+        images.update(facts.get("batch pictures", "").split())
+    return frozenset(images)
+
+
+_DEAD = "SELECT id, out FROM runs WHERE created BETWEEN ? AND ? AND status = 'running'"
+
+
+def _now(since: timedelta = timedelta()) -> str:
+    return (datetime.now(UTC) - since).isoformat(timespec="milliseconds")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 from collections.abc import Sequence
 from pathlib import Path
@@ -43,6 +44,8 @@ class Turn(Value):
     """What was answered, where no picture was made."""
     path: str = ""
     image: str = ""
+    picture: int = 0
+    """The number of its picture in the conversation, from 1; 0 where none was made."""
 
 
 class Threads:
@@ -78,7 +81,8 @@ class Threads:
         """All that was said in thread ``name``, oldest first; none for a thread that is not there."""
         with database(self.path, "memory", RUN_TABLES) as connection:
             rows = connection.execute(_TURNS, (_PREFIX + name,)).fetchall()
-        return tuple(_turn(row) for row in rows)
+        numbers = itertools.accumulate(row["result"] is not None for row in rows)
+        return tuple(_turn(row, number) for row, number in zip(rows, numbers, strict=True))
 
     def pictures(self, name: str, before: str = "") -> tuple[Reference, ...]:
         """Every picture that the thread has delivered, on whatever line, numbered in the order of their making.
@@ -104,16 +108,6 @@ class Threads:
         with database(self.path, "memory", RUN_TABLES) as connection:
             connection.execute("INSERT OR REPLACE INTO titles VALUES (?, ?)", (_PREFIX + name, title.strip()[:200]))
 
-    def images_only_of(self, name: str) -> tuple[str, ...]:
-        """The hashes of the pictures that runs of this thread made and no other run did."""
-        with database(self.path, "memory", RUN_TABLES) as connection:
-            rows = connection.execute(_MADE).fetchall()
-        mine, others = set[str](), set[str]()
-        for row in rows:
-            images = {made["image"] for made in json.loads(row["result"])["rounds"]}
-            (mine if row["thread"] == _PREFIX + name else others).update(images)
-        return tuple(sorted(mine - others))
-
     def delete(self, name: str) -> Sequence[str]:
         """Forget a thread's runs, deliveries, answers and title in one step; the ids of its runs."""
         thread = _PREFIX + name
@@ -127,11 +121,12 @@ class Threads:
         return runs
 
 
-def _turn(row: Any) -> Turn:
+def _turn(row: Any, number: int) -> Turn:
     result = json.loads(row["result"]) if row["result"] else {}
     return Turn(
         run=row["id"], said=row["prompt"], status=row["status"], created=row["created"],
         reply=row["answer"] or row["error"], path=result.get("path", ""), image=result.get("image", ""),
+        picture=number if result else 0,
     )  # fmt: skip
 
 
@@ -150,7 +145,6 @@ def _picture(number: int, trace: Trace) -> Reference:
 
 _NAMES = """SELECT substr(thread, 8) AS name FROM runs WHERE thread LIKE 'thread %' AND name LIKE ? ESCAPE '\\'
     GROUP BY name ORDER BY max(rowid) DESC LIMIT ?"""
-_MADE = "SELECT r.thread, d.result FROM deliveries d JOIN runs r ON r.id = d.run"
 _LIST = """SELECT substr(r.thread, 8) AS name, coalesce(t.title, '') AS title,
     count(*) AS turns, count(d.run) AS pictures,
     (SELECT prompt FROM runs WHERE thread = r.thread ORDER BY rowid LIMIT 1) AS first,

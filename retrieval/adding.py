@@ -76,31 +76,30 @@ def add_files(
 ) -> Iterator[Added | AlreadyThere | Refused]:
     """Read and store ``files``, ``BATCH`` at a time, and tell of each; what is told is stored.
 
+    A batch is stored whole or not at all, and what is stored already is told and not stored again: the same call goes
+    on where one that was killed stopped.
+
     Raises:
         BadInput: the database cannot be written.
     """
     for start in range(0, len(files), BATCH):
         group = files[start : start + BATCH]
         read = [_read(path, catalogue) for path in group]
-        brought = [item for item in read if isinstance(item, Brought)]
-        known = {} if replace else _known(index, brought)
-        new = [item.flow for number, item in enumerate(brought) if number not in known]
-        stored = iter(index.add_many(new, replace, rename=not replace) if new else ())
-        number = -1
+        flows = [item.flow for item in read if isinstance(item, Brought)]
+        stored = iter(_store(index, flows, replace))
         for path, item in zip(group, read, strict=True):
-            number += isinstance(item, Brought)
-            if isinstance(item, Brought) and number in known:
-                yield AlreadyThere(path, index.get(known[number]))
-            elif isinstance(item, Brought):
-                yield Added(path, next(stored), tuple(item.skipped), tuple(item.notes))
-            else:
-                yield Refused(path, item)
+            yield _tell(path, item, *next(stored)) if isinstance(item, Brought) else Refused(path, item)
 
 
-def _known(index: FlowIndex, brought: Sequence[Brought]) -> dict[int, str]:
-    """Which of the flows that were read are in the index already, by their places."""
-    found = {number: index.find_same(item.flow) for number, item in enumerate(brought)}
-    return {number: name for number, name in found.items() if name is not None}
+def _store(index: FlowIndex, flows: Sequence[Flow], replace: bool) -> list[tuple[Flow, bool]]:
+    """Each flow as it is stored, and whether that is new."""
+    if replace and flows:
+        return [(flow, True) for flow in index.add_many(flows, replace=True)]
+    return index.add_new(flows)
+
+
+def _tell(path: Path, brought: Brought, flow: Flow, new: bool) -> Added | AlreadyThere:
+    return Added(path, flow, tuple(brought.skipped), tuple(brought.notes)) if new else AlreadyThere(path, flow)
 
 
 def _read(path: Path, catalogue: Catalogue) -> Brought | BadInput:

@@ -22,7 +22,7 @@ def example_prompt(flow: Flow) -> str:
 def card_text(flow: Flow) -> str:
     """What a flow is for, in the words that are embedded: title, description, tags, and its author's own prompt."""
     card = flow.card
-    parts = [card.title, card.description[:DESCRIPTION_CHARACTERS], ", ".join(card.tags), example_prompt(flow)]
+    parts = [card.title, card.description[:DESCRIPTION_CHARACTERS], ", ".join(card.labels), example_prompt(flow)]
     return ". ".join(part.strip().rstrip(".") for part in parts if part.strip())
 
 

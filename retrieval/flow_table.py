@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from imagewright.needs import Need
 from imagewright.retrieval.cells import FloatArray, Ints
-from imagewright.retrieval.embed import Vector
+from imagewright.retrieval.embed import Vector, unpack_vector
 from imagewright.retrieval.flow_facts import read_needs
 
 _COLUMNS = """
@@ -42,6 +42,8 @@ class FlowTable:
         self._vectors = np.zeros((16, dimension), dtype=np.float32)
         self.needs: dict[int, Need] = {}
         """The distinct needs by their number in the database."""
+        self.misfits: set[str] = set()
+        """The flows whose stored vector does not fit; their cards are near to nothing."""
         self.version = 0
         """Raised by every change."""
 
@@ -89,7 +91,9 @@ class FlowTable:
         for column, value in ((self.unit, unit), (self.group, group), (self.need, row["need"]), (self.live, live),
                               (self.benchmark, row["benchmark"]), (self.changed, row["changed"])):  # fmt: skip
             column.put(number, value)
-        self._vectors[number] = np.frombuffer(row["vector"], dtype="<f4")
+        vector = unpack_vector(row["vector"], self._vectors.shape[1])
+        self._vectors[number] = 0.0 if vector is None else vector
+        (self.misfits.add if vector is None else self.misfits.discard)(name)
         self.version += 1
 
     def _unit(self, shape: str) -> int:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-import difflib
 import sqlite3
 import threading
 from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
@@ -16,7 +15,6 @@ import numpy as np
 
 from imagewright.database import database, transaction
 from imagewright.errors import BadInput
-from imagewright.flow_format import graph_hash
 from imagewright.ports import AnswersNeeds, Backend
 from imagewright.retrieval import builtin, flow_facts, store
 from imagewright.retrieval.card import card_text
@@ -34,6 +32,9 @@ if TYPE_CHECKING:
 
 _OnNote = Callable[[str], None]
 T = TypeVar("T")
+
+
+_ANEW = "embed them anew with: imagewright flows reindex"
 
 
 def ignore_note(note: str) -> None:
@@ -89,29 +90,52 @@ class FlowIndex:
                 for flow, vector in zip(flows, vectors, strict=True)
             ]
 
-    def find_same(self, flow: Flow) -> str | None:
-        """The id of a stored flow with the graph and the card of ``flow``: added again, it would be nothing new."""
+    def add_new(self, flows: Sequence[Flow]) -> list[tuple[Flow, bool]]:
+        """Store those of ``flows`` that are not there yet, under free ids, all of them or none.
+
+        Each is given as it is stored, with whether it is new; one with the graph and the card of another, be it stored
+        earlier or by this call, is not.
+
+        Raises:
+            BadInput: the database cannot be written.
+        """
         with self.reading() as db:
-            same = db.execute("SELECT id, card, graph FROM flows WHERE shape_hash = ?", (store.hash_shape(flow),))
-            for row in same:
-                found = store.flow_from(row)
-                if graph_hash(found.graph) == graph_hash(flow.graph) and store.strip_card(found) == store.strip_card(
-                    flow
-                ):
-                    return found.id
-        return None
+            flow_facts.bring_up(db)
+            there = [store.find_same(db, flow) for flow in flows]
+            known = [None if same is None else store.read_flow(db, same) for same in there]
+        new = [flow for flow, stored in zip(flows, known, strict=True) if stored is None]
+        if not new:
+            return [(flow, False) for flow in known if flow is not None]
+        vectors = iter(self.embedder.embed([card_text(flow) for flow in new]))
+        with self.writing() as db:
+            changed = store.bump(db)
+            return [
+                (stored, False) if stored is not None else self._put_new(db, flow, next(vectors), changed)
+                for flow, stored in zip(flows, known, strict=True)
+            ]
+
+    def _put_new(self, db: sqlite3.Connection, flow: Flow, vector: Sequence[float], changed: int) -> tuple[Flow, bool]:
+        same = store.find_same(db, flow)  # stored by another process meanwhile, or twice among these
+        if same is not None:
+            return store.read_flow(db, same), False
+        return self._put(db, flow, vector, changed, replace=False, rename=True), True
 
     def _put(
         self, db: sqlite3.Connection, flow: Flow, vector: Sequence[float], changed: int, *, replace: bool, rename: bool
     ) -> Flow:
         if rename and not replace:
-            flow = flow.model_copy(update={"id": _free_id(db, flow.id)})
+            flow = flow.model_copy(update={"id": store.free_id(db, flow.id)})
         elif not replace and store.has_flow(db, flow.id):
             raise BadInput(f"a flow is already called {flow.id!r}", "give it another id, or replace that one")
         card = flow.card.model_copy(update={"duplicate_of": store.same_shape(db, flow)})
         flow = flow.model_copy(update={"card": card})
         store.put_flow(db, flow, vector, "user", changed)
         return flow
+
+    def carry_lora(self, name: str) -> tuple[str, ...]:
+        """The ids of the flows that load a LoRA file called ``name``, with or without folder and ending."""
+        with self.reading() as db:
+            return flow_facts.find_carriers(db, name)
 
     def get(self, flow_id: str) -> Flow:
         """The flow called ``flow_id``.
@@ -120,9 +144,11 @@ class FlowIndex:
             BadInput: there is none; the remedy names close matches.
         """
         with self.reading() as db:
+            if (known := self._shelf.recall_flow(db, flow_id)) is not None:
+                return known
             row = db.execute("SELECT id, card, graph FROM flows WHERE id = ?", (flow_id,)).fetchone()
             if row is None:
-                raise _no_flow(flow_id, sorted(store.flow_origins(db)))
+                raise store.miss_flow(db, flow_id)
             return store.flow_from(row)
 
     def remove(self, flow_id: str) -> None:
@@ -132,9 +158,8 @@ class FlowIndex:
             BadInput: there is no such flow.
         """
         with self.writing() as db:
-            known = sorted(store.flow_origins(db))
-            if flow_id not in known:
-                raise _no_flow(flow_id, known)
+            if not store.has_flow(db, flow_id):
+                raise store.miss_flow(db, flow_id)
             store.drop_flow(db, flow_id, store.bump(db))
 
     def switch(self, flow_id: str, on: bool) -> None:
@@ -183,24 +208,31 @@ class FlowIndex:
 
     # --- evidence ---
 
-    def add_evidence(self, rows: Sequence[Evidence], prompts: Mapping[str, PromptFacts] | None = None) -> None:
-        """Store scores; ``prompts`` brings what is known of their prompts. Equal rows are stored once.
+    def add_evidence(
+        self, rows: Sequence[Evidence], prompts: Mapping[str, PromptFacts] | None = None, many: bool = False
+    ) -> None:
+        """Store scores; ``prompts`` brings what is known of their prompts and of others. Equal rows are stored once.
 
-        A row without ``graph_hash`` is about the flow's graph as it is now.
+        A row without ``graph_hash`` is about the flow's graph as it is now. ``many`` says that they are part of more.
 
         Raises:
             BadInput: such a row names a flow that is not there; or the database cannot be written.
         """
         facts = prompts or {}
-        texts = sorted({row.prompt for row in rows})
-        vectors = self.embedder.embed(texts)
+        of_rows = {row.prompt for row in rows}
+        if many:
+            with self.reading() as db:
+                of_rows = store.unknown_prompts(db, of_rows)
+        texts = sorted({*facts, *of_rows})
+        vectors = self.embedder.embed(texts) if texts else []
         with self.writing() as db:
             changed = store.bump(db)
             for text, vector in zip(texts, vectors, strict=True):
                 store.put_prompt(db, text, facts.get(text, PromptFacts()), vector, changed)
-            many = len(rows) > store.BULK
+            many = many or len(rows) > store.BULK
+            hashes: dict[str, str] = {}
             for row in rows:
-                store.put_evidence(db, _with_hash(db, row), "user", None if many else changed)
+                store.put_evidence(db, store.add_hash(db, row, hashes), "user", None if many else changed)
             if many:
                 store.note_bulk(db, changed)
 
@@ -264,6 +296,7 @@ class FlowIndex:
                 with self._shelf.hold(db) as shelf:
                     fit = shelf.fit(db, backend, learn_critic)
                     if fit is not None:
+                        self._note_misfits(len(shelf.flows.misfits) + len(shelf.prompts.misfits))
                         yield db, shelf, fit
                         break
                 refit(db, (backend, learn_critic), self.embedder.dimension)
@@ -312,7 +345,10 @@ class FlowIndex:
 
     def vector_fault(self) -> str:
         """What is wrong with the vector index, in one line; empty when it is whole or not made yet."""
-        return self._mirror.fault() or self.neighbours.serving.fault()
+        with self.reading() as db:
+            wrong = store.count_misfits(db, self.embedder.dimension)
+        misfit = f"{wrong} stored vectors do not fit; {_ANEW}" if wrong else ""
+        return misfit or self._mirror.fault() or self.neighbours.serving.fault()
 
     def ensure_builtin(self) -> None:
         """Bring in the flows and evidence that this release ships; nothing to do but a hash when they are in."""
@@ -333,6 +369,10 @@ class FlowIndex:
                 yield db
             finally:
                 self._held.db = None
+
+    def _note_misfits(self, count: int) -> None:
+        if count:
+            self.on_note(f"{count} stored vectors do not fit and are near to nothing; {_ANEW}")
 
     def _embed_anew(self) -> None:
         flows = self.list()
@@ -358,33 +398,7 @@ class FlowIndex:
             self.on_note(f"answered exactly without the vector index: {error}")
         with self.reading() as db:
             found = store.vectors(db, space, proposed)
-        scored = [(key, float(item @ _array(vector))) for key, item in found.items()]
+            self._note_misfits(store.count_misfits(db, len(vector)))
+        wanted = np.asarray(vector, dtype=np.float32)
+        scored = [(key, float(item @ wanted)) for key, item in found.items() if len(item) == len(wanted)]
         return tuple(sorted(scored, key=lambda pair: (-pair[1], pair[0]))[:k])
-
-
-def _array(vector: Sequence[float]) -> Vector:
-    return np.asarray(vector, dtype=np.float32)
-
-
-def _with_hash(db: sqlite3.Connection, row: Evidence) -> Evidence:
-    if row.graph_hash:
-        return row
-    found = db.execute("SELECT id, card, graph FROM flows WHERE id = ?", (row.flow,)).fetchone()
-    if found is None:
-        raise _no_flow(row.flow, sorted(store.flow_origins(db)))
-    return row.model_copy(update={"graph_hash": graph_hash(store.flow_from(found).graph)})
-
-
-def _free_id(db: sqlite3.Connection, wanted: str) -> str:
-    """``wanted``, or ``wanted-2``, ``wanted-3``… whichever is first not taken."""
-    number, candidate = 1, wanted
-    while store.has_flow(db, candidate):
-        number += 1
-        candidate = f"{wanted}-{number}"
-    return candidate
-
-
-def _no_flow(flow_id: str, known: Sequence[str]) -> BadInput:
-    close = difflib.get_close_matches(flow_id, known, n=3, cutoff=0.5)
-    hint = f"did you mean {' or '.join(close)}?" if close else "see them with: imagewright flows list"
-    return BadInput(f"no flow is called {flow_id[:80]!r}", hint)

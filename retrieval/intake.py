@@ -20,8 +20,10 @@ from imagewright.retrieval.comfy.describe import describe_workflow, shorten
 from imagewright.retrieval.comfy.read import read_workflow
 from imagewright.schemas import Card, Flow, ModelFile
 
-_OWN_WORDS = ("title", "description", "tags", "base_model", "family", "licence", "benchmarks", "cost", "source", "kind",
-              "slots")  # fmt: skip
+_OWN_WORDS = (
+    *("title", "description", "tags", "layout", "base_model", "family"),
+    *("licence", "benchmarks", "cost", "source", "kind", "slots"),
+)
 """What an author's card may say for itself, because the graph cannot know it better."""
 
 

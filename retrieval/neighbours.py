@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from imagewright.database import database
 from imagewright.retrieval import store
 from imagewright.retrieval.cells import Ints
-from imagewright.retrieval.chroma_mirror import MirrorBusy, Space
+from imagewright.retrieval.chroma_mirror import REBUILD, MirrorBusy, Space
 from imagewright.retrieval.embed import Vector
 from imagewright.retrieval.flow_table import FlowTable
 from imagewright.retrieval.serving import Served, Serving
@@ -60,6 +60,9 @@ class Neighbours:
         if len(flows) <= EXACT_UP_TO:
             return find_nearest(flows.vectors, vector, k, live)
         served = self._served("flows", vector, k, on_note)
+        if served is not None and len(served.ids) < min(k, _count_served(flows, served)):
+            on_note(f"answered exactly without the vector index: it lacks flows; rebuild it with: {REBUILD}")
+            served = None
         newer = np.flatnonzero(flows.changed.array > (-1 if served is None else served.generation))
         if len(newer) > BEHIND * len(flows):
             self.serving.start_building(self._path)
@@ -75,6 +78,11 @@ class Neighbours:
         except (MirrorBusy, OSError) as error:
             on_note(f"answered exactly without the vector index: {error}")
             return None
+
+
+def _count_served(flows: FlowTable, served: Served) -> int:
+    """How many flows of today the vector index must know."""
+    return int(np.count_nonzero(flows.live.array & (flows.changed.array <= served.generation)))
 
 
 def find_nearest(vectors: Vector, vector: Vector, k: int, among: NDArray[np.bool_]) -> Ints:

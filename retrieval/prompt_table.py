@@ -9,7 +9,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from imagewright.retrieval.cells import Ints
-from imagewright.retrieval.embed import Vector
+from imagewright.retrieval.embed import Vector, unpack_vector
 from imagewright.retrieval.features import features
 from imagewright.retrieval.likeness import Likeness
 from imagewright.schemas import ParsedPrompt
@@ -27,6 +27,8 @@ class PromptTable:
         """The label set of each prompt, by number."""
         self._set_at: dict[frozenset[str], int] = {}
         self._vectors = np.zeros((16, dimension), dtype=np.float32)
+        self.misfits: set[str] = set()
+        """The prompts whose stored vector does not fit; they are near to nothing."""
 
     def __len__(self) -> int:
         return len(self.ids)
@@ -59,7 +61,9 @@ class PromptTable:
             self.said.replace(number, features(parsed))
         if number >= len(self._vectors):
             self._vectors = np.concatenate([self._vectors, np.zeros_like(self._vectors)])
-        self._vectors[number] = np.frombuffer(row["vector"], dtype="<f4")
+        vector = unpack_vector(row["vector"], self._vectors.shape[1])
+        self._vectors[number] = 0.0 if vector is None else vector
+        (self.misfits.add if vector is None else self.misfits.discard)(row["id"])
 
 
 def find_sharing(mine: Sequence[str], sets: Sequence[frozenset[str]], prompts: Ints) -> list[bool]:

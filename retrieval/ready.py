@@ -11,12 +11,11 @@ from numpy.typing import NDArray
 from imagewright.needs import Need
 from imagewright.ports import AnswersNeeds, Backend
 from imagewright.retrieval.flow_table import FlowTable
-from imagewright.schemas import Flow, Readiness
+from imagewright.schemas import MINI, Flow, Readiness
 
-_MINI = "mini"
-"""The base model of the embedded default, offered only where no full model can run."""
 FULL, ON_MINI, CURABLE, NEVER, OUT = 0, 1, 2, 3, 4
-"""What a flow is here: it runs, it runs on mini, files or memory would make it run, nothing would; or nobody asked."""
+"""What a flow is here: it runs; it runs on mini, which is offered only where no full model can run; files or memory
+would make it run; nothing would; or nobody asked."""
 CLASSES = (FULL, ON_MINI, CURABLE, NEVER)
 Codes = NDArray[np.int8]
 
@@ -180,6 +179,6 @@ def classify(readiness: Readiness) -> int:
 
 def separate_mini(codes: Codes, flows: FlowTable) -> Codes:
     """The codes with mini's flows in their own class, and flows that are not offered at all left out."""
-    mini = np.array([group[0] == _MINI for group in flows.groups], dtype=np.bool_)
+    mini = np.array([group[0] == MINI for group in flows.groups], dtype=np.bool_)
     found = np.where((codes == FULL) & mini[flows.group.array], np.int8(ON_MINI), codes) if len(mini) else codes
     return np.where(flows.live.array, found, np.int8(OUT)).astype(np.int8)

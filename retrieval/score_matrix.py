@@ -72,21 +72,31 @@ def parse_matrix(lines: Sequence[str], name: str) -> EvidenceFile:
         BadInput: it is no such file, or cut; the message names the line.
     """
     header = _object(lines[0] if lines else "", name, 1)
-    if header.get("format") != _FORMAT or header.get("version") != _VERSION:
+    if not is_header(header):
         raise BadInput(f"{name} is not a matrix of scores (version {_VERSION})", _REMEDY)
     first = next((i for i, line in enumerate(lines) if i and '"values"' in line), len(lines))
     prompts = parse_prompts(lines[1:first], name)
     rows: list[Evidence] = []
     for number, line in enumerate(lines[first:], start=first + 1):
         try:
-            rows += _rows(_object(line, name, number), tuple(prompts), header["seeds"])
+            rows += rows_of(_object(line, name, number), tuple(prompts), header["seeds"])
         except (KeyError, TypeError, ValueError):
             raise BadInput(f"line {number} of {name} is not a row of scores", _REMEDY) from None
     made = header.get("made")
     return EvidenceFile(tuple(rows), prompts, made if isinstance(made, dict) else {})
 
 
-def _rows(value: Mapping[str, object], prompts: Sequence[str], seeds: object) -> Iterable[Evidence]:
+def is_header(value: Mapping[str, object]) -> bool:
+    """Whether the first line of a file says that it is a matrix of scores."""
+    return value.get("format") == _FORMAT and value.get("version") == _VERSION
+
+
+def rows_of(value: Mapping[str, object], prompts: Sequence[str], seeds: object) -> Iterable[Evidence]:
+    """The scores of one line of values, one after the other.
+
+    Raises:
+        KeyError, TypeError, ValueError: the line is no row of scores of these prompts and seeds.
+    """
     values = value["values"]
     if not isinstance(values, list) or not isinstance(seeds, list):
         raise TypeError

@@ -13,7 +13,8 @@ import subprocess
 import sys
 import threading
 import uuid
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -29,8 +30,9 @@ from imagewright.retrieval.chroma_mirror import (
     open_client,
     open_collection,
     report_unusable,
+    say_damaged,
 )
-from imagewright.retrieval.sound import Damaged, insist_on_whole, write_manifest
+from imagewright.retrieval.sound import Damaged, insist_on_sound, insist_on_whole, write_manifest
 
 _BATCH = 5000
 
@@ -64,7 +66,7 @@ class Serving:
             if opened is None:
                 return None
             _, generation, collections = opened
-            with report_unusable():
+            with self._refusing(opened[0]):
                 found = collections[space].query(query_embeddings=[vector], n_results=k, include=["distances"])
             return Served(found["ids"][0], generation)
 
@@ -73,17 +75,21 @@ class Serving:
         if not name or name == self._refused:
             return None
         if self._open is None or self._open[0] != name:
-            try:
+            with self._refusing(name):
                 insist_on_whole(self._folder / name)
-                with report_unusable():
-                    client = open_client(self._folder / name)
-                    self._open = (name, generation, {space: open_collection(client, space) for space in SPACES})
-            except (Damaged, MirrorBusy) as error:
-                self._refused = name
-                raise MirrorBusy(
-                    f"the vector index is unusable ({error}); rebuild it with: imagewright flows reindex"
-                ) from error
+                client = open_client(self._folder / name)
+                self._open = (name, generation, {space: open_collection(client, space) for space in SPACES})
         return self._open
+
+    @contextmanager
+    def _refusing(self, name: str) -> Iterator[None]:
+        """Ask a folder no more that could not answer."""
+        try:
+            with report_unusable():
+                yield
+        except (Damaged, MirrorBusy) as error:
+            self._refused, self._open = name, None
+            raise error if isinstance(error, MirrorBusy) else MirrorBusy(say_damaged(error)) from error
 
     def fault(self) -> str:
         """What is wrong with the folder that serves, in one line; empty when it is whole, or there is none."""
@@ -91,8 +97,9 @@ class Serving:
         try:
             if name:
                 insist_on_whole(self._folder / name)
+                insist_on_sound(self._folder / name)
         except Damaged as error:
-            return f"the vector index is damaged ({error}); rebuild it with: imagewright flows reindex"
+            return say_damaged(error)
         return ""
 
     def generation(self) -> int:

@@ -84,6 +84,20 @@ class Shelf:
                 del self._flows_read[next(iter(self._flows_read))]
         return found
 
+    def recall_flow(self, db: sqlite3.Connection, name: str) -> Flow | None:
+        """The flow called ``name`` as of now, kept for as long as nothing changes; None where there is none.
+
+        Nobody waits for it: None, too, while another thread chooses or fits, and before the shelf is of today.
+        """
+        if not self._lock.acquire(blocking=False):
+            return None
+        try:
+            if name not in self.flows.at or store.generation(db) != self.generation:
+                return None
+            return self.read_flow(db, name) if store.has_flow(db, name) else None
+        finally:
+            self._lock.release()
+
     # --- inside -----------------------------------------------------------------------------
 
     def _make_ready(self, db: sqlite3.Connection) -> None:

@@ -6,12 +6,14 @@ generation of its last change, from which the mirror in Chroma is brought up to 
 
 from __future__ import annotations
 
+import difflib
 import hashlib
 import json
 import sqlite3
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Literal
 
+from imagewright.errors import BadInput
 from imagewright.flow_format import graph_hash, shape_hash
 from imagewright.retrieval import flow_facts
 from imagewright.retrieval.chroma_mirror import Space
@@ -42,7 +44,13 @@ INDEX_TABLES = (
     ) WITHOUT ROWID;
     """,
     flow_facts.STEP,
+    """
+    DROP INDEX IF EXISTS flows_by_shape;
+    CREATE INDEX IF NOT EXISTS flows_by_shape_and_origin ON flows (shape_hash, origin);
+    CREATE INDEX IF NOT EXISTS flow_facts_by_graph ON flow_facts (graph_hash, title);
+    """,
 )
+"""The last step lets the thousandth flow of one shape be stored as fast as the first."""
 BULK = 5000
 """A change of more scores than that is not listed row by row: what was made of the scores is made anew."""
 
@@ -93,14 +101,38 @@ def put_flow(db: sqlite3.Connection, flow: Flow, vector: Sequence[float], origin
     return mine
 
 
-def hash_shape(flow: Flow) -> str:
-    """The hash of what a flow draws."""
-    return shape_hash(flow.graph, flow.card.slots)
+def find_same(db: sqlite3.Connection, flow: Flow) -> str | None:
+    """The id of a stored flow with the graph and the card of ``flow``: added again, it would be nothing new."""
+    query = """
+        SELECT s.id, s.card FROM flow_facts f JOIN flows s ON s.id = f.id
+        WHERE f.graph_hash = ? AND f.title = ? ORDER BY f.id
+    """
+    wanted = strip_card(flow.card)
+    for row in db.execute(query, (graph_hash(flow.graph), flow.card.title)):
+        if strip_card(Card.model_validate_json(row["card"])) == wanted:
+            return str(row["id"])
+    return None
 
 
-def strip_card(flow: Flow) -> Card:
+def free_id(db: sqlite3.Connection, wanted: str) -> str:
+    """``wanted``, or ``wanted-2``, ``wanted-3``… one that is not taken; the first of them, unless some were removed.
+
+    It is found by doubling and halving: thousands of files may be called the same.
+    """
+    if not has_flow(db, wanted):
+        return wanted
+    taken, free = 1, 2
+    while has_flow(db, f"{wanted}-{free}"):
+        taken, free = free, 2 * free
+    while free - taken > 1:
+        middle = (taken + free) // 2
+        taken, free = (middle, free) if has_flow(db, f"{wanted}-{middle}") else (taken, middle)
+    return f"{wanted}-{free}"
+
+
+def strip_card(card: Card) -> Card:
     """The card without what depends on the other flows of the index and on the file that it came from."""
-    return flow.card.model_copy(update={"duplicate_of": None, "source": ""})
+    return card.model_copy(update={"duplicate_of": None, "source": ""})
 
 
 def drop_flow(db: sqlite3.Connection, flow_id: str, changed: int) -> None:
@@ -110,8 +142,16 @@ def drop_flow(db: sqlite3.Connection, flow_id: str, changed: int) -> None:
 
 
 def flow_from(row: sqlite3.Row) -> Flow:
-    """The flow of a row of ``flows``."""
-    return Flow(id=row["id"], graph=json.loads(row["graph"]), card=Card.model_validate_json(row["card"]))
+    """The flow of a row of ``flows``.
+
+    Raises:
+        BadInput: what is stored is no flow any more.
+    """
+    try:
+        return Flow(id=row["id"], graph=json.loads(row["graph"]), card=Card.model_validate_json(row["card"]))
+    except ValueError:
+        remedy = f"imagewright flows remove {row['id']}, then add it again"
+        raise BadInput(f"the flow {row['id']!r} is damaged in the database", remedy) from None
 
 
 def read_flow(db: sqlite3.Connection, flow_id: str) -> Flow:
@@ -128,6 +168,13 @@ def mean_seconds(db: sqlite3.Connection, flow_id: str, graph: str, backend: str)
 def has_flow(db: sqlite3.Connection, flow_id: str) -> bool:
     """Whether a flow is called ``flow_id``."""
     return db.execute("SELECT 1 FROM flows WHERE id = ?", (flow_id,)).fetchone() is not None
+
+
+def miss_flow(db: sqlite3.Connection, flow_id: str) -> BadInput:
+    """That no flow is called ``flow_id``; the remedy names close matches."""
+    close = difflib.get_close_matches(flow_id, sorted(flow_origins(db)), n=3, cutoff=0.5)
+    hint = f"did you mean {' or '.join(close)}?" if close else "see them with: imagewright flows list"
+    return BadInput(f"no flow is called {flow_id[:80]!r}", hint)
 
 
 def same_shape(db: sqlite3.Connection, flow: Flow) -> str | None:
@@ -153,16 +200,32 @@ def ids(db: sqlite3.Connection, space: Space) -> dict[str, int]:
 
 
 def vectors(db: sqlite3.Connection, space: Space, wanted: Iterable[str] | None = None) -> dict[str, Vector]:
-    """The unit vectors of ``wanted``, or of the whole space, by id in the order of ids."""
-    if wanted is None:
-        rows = db.execute(f"SELECT id, vector FROM {space} ORDER BY id").fetchall()
-        return {row["id"]: unpack_vector(row["vector"]) for row in rows}
-    found = {}
-    for key in wanted:
-        row = db.execute(f"SELECT vector FROM {space} WHERE id = ?", (key,)).fetchone()
+    """The unit vectors of ``wanted``, or of the whole space, by id; those that do not fit the others are left out."""
+    size = common_dimension(db)
+    query = f"SELECT id, vector FROM {space}"
+    rows: Iterable[sqlite3.Row] = (
+        db.execute(f"{query} ORDER BY id")
+        if wanted is None
+        else (row for key in wanted for row in db.execute(f"{query} WHERE id = ?", (key,)))
+    )
+    found = ((row["id"], unpack_vector(row["vector"], size)) for row in rows)
+    return {key: vector for key, vector in found if vector is not None}
+
+
+def common_dimension(db: sqlite3.Connection) -> int:
+    """How many numbers most of the flows' vectors have; of the prompts', where there is no flow; else 0."""
+    for space in ("flows", "prompts"):
+        query = f"SELECT length(vector) / 4 AS size FROM {space} GROUP BY size ORDER BY count(*) DESC, size LIMIT 1"
+        row = db.execute(query).fetchone()
         if row is not None:
-            found[key] = unpack_vector(row["vector"])
-    return found
+            return int(row["size"])
+    return 0
+
+
+def count_misfits(db: sqlite3.Connection, dimension: int) -> int:
+    """How many vectors are not of ``dimension`` numbers."""
+    parts = [f"SELECT count(*) AS n FROM {space} WHERE length(vector) != 4 * :size" for space in ("flows", "prompts")]
+    return int(db.execute(f"SELECT sum(n) FROM ({' UNION ALL '.join(parts)})", {"size": dimension}).fetchone()[0])
 
 
 def put_vector(db: sqlite3.Connection, space: str, key: str, vector: Sequence[float], changed: int) -> None:
@@ -189,6 +252,28 @@ def put_prompt(db: sqlite3.Connection, text: str, facts: PromptFacts, vector: Se
         {"id": prompt_id(text), "text": text, "parsed": parsed, "categories": json.dumps(facts.categories),
          "vector": pack_vector(vector), "changed": changed},
     )  # fmt: skip
+
+
+def unknown_prompts(db: sqlite3.Connection, texts: Iterable[str]) -> set[str]:
+    """Those of ``texts`` that are no prompts of evidence yet."""
+    known = "SELECT 1 FROM prompts WHERE id = ?"
+    return {text for text in texts if db.execute(known, (prompt_id(text),)).fetchone() is None}
+
+
+def add_hash(db: sqlite3.Connection, row: Evidence, known: dict[str, str]) -> Evidence:
+    """The row with the hash of its flow's graph; ``known`` keeps those that were looked up.
+
+    Raises:
+        BadInput: there is no such flow.
+    """
+    if row.graph_hash:
+        return row
+    if row.flow not in known:
+        found = db.execute("SELECT graph_hash FROM flows WHERE id = ?", (row.flow,)).fetchone()
+        if found is None:
+            raise miss_flow(db, row.flow)
+        known[row.flow] = str(found["graph_hash"])
+    return row.model_copy(update={"graph_hash": known[row.flow]})
 
 
 def put_evidence(db: sqlite3.Connection, row: Evidence, origin: Origin, changed: int | None = None) -> None:

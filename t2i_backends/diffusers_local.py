@@ -19,6 +19,7 @@ from imagewright.flow_format import Graph, links
 from imagewright.needs import Need
 from imagewright.ports import Drawn, IsCancelled, Job, OnStep
 from imagewright.schemas import Flow, ParsedPrompt, Readiness, SlotName
+from imagewright.settings import Settings
 from imagewright.t2i_backends.execution import readiness
 from imagewright.t2i_backends.execution.needs_check import NeedAnswers
 from imagewright.t2i_backends.execution.node_cache import NodeCache
@@ -38,6 +39,11 @@ if TYPE_CHECKING:
 
 class TooLittleMemory(CannotDraw):
     """Memory ran out while drawing."""
+
+
+def open_diffusers(settings: Settings) -> DiffusersBackend:
+    """The backend over the model folders and the device of ``settings``."""
+    return DiffusersBackend(settings.model_roots, settings.device, settings.model_cache)
 
 
 class DiffusersBackend:
@@ -260,7 +266,7 @@ def _draw(program: Program, run: Runtime) -> list[Image.Image]:
         return [image.copy() for image in images]
     if not redraw.strength:
         return [redraw.image.copy()]
-    return [paste(images[0], redraw.image, redraw.regions, run.cell_pixels)]
+    return [paste(images[0], redraw.image, redraw.regions, run.cell_pixels, redraw.mask)]
 
 
 def _with_less(draw: Callable[[], Any], run: Runtime) -> Any:
@@ -287,17 +293,20 @@ def _can_offload(run: Runtime) -> bool:
     return run.store.device.type == "cuda"
 
 
+_LEANER = "close other programs, or choose a smaller size or a flow on a smaller model"
+
+
 def _out_of_memory_is_ours(draw: Callable[[], Any]) -> Any:
     import torch
 
     try:
         return draw()
     except (torch.OutOfMemoryError, MemoryError):
-        raise TooLittleMemory("there is too little memory for this picture", "use a smaller size") from None
+        raise TooLittleMemory("there is too little memory for this picture", _LEANER) from None
     except RuntimeError as error:
         if "can't allocate memory" not in str(error):
             raise
-        raise TooLittleMemory("there is too little memory for this picture", "use a smaller size") from None
+        raise TooLittleMemory("there is too little memory for this picture", _LEANER) from None
 
 
 def _facts(run: Runtime) -> dict[str, str]:
@@ -309,6 +318,7 @@ def _facts(run: Runtime) -> dict[str, str]:
         "backend": "diffusers",
         "device": run.device_name,
         "dtype": run.dtype_name,
+        "rules": str(run.rules),
         **versions,
         **models,
         **run.facts,

@@ -130,8 +130,13 @@ def test_words_outside_the_models_world_are_told_before_anything_is_drawn(engine
         ({"colour": "red"}, "colour"),
         ({"out": "/dev/null/a.png"}, "cannot write"),
         ({"out": "nowhere/a.png"}, "cannot write"),
-        ({"out": "a.jpg"}, "not the name of a PNG"),
-        ({"out": "notes.png"}, "trace would overwrite"),
+        ({"out": "a.gif"}, "not the name of a picture"),
+        ({"out": "notes.json"}, "not the name of a picture"),
+        ({"out": "a.jpg", "format": "webp"}, "not the name of a WEBP"),
+        ({"size": 64}, "no option 'size'"),
+        ({"image": "notes.json"}, "is no picture"),
+        ({"image": "nowhere.png"}, "cannot be read as a picture"),
+        ({"mask": "notes.json"}, "of no use without an image"),
     ],
 )
 def test_bad_input_is_told_in_one_line_and_leaves_nothing(

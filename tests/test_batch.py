@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from PIL import Image
 
-from imagewright.batch import Batch
+from imagewright.batch import Batch, say_row
 from imagewright.errors import BadInput, CannotDraw
 from imagewright.schemas import DrawRequest, RunEvent
 
@@ -42,7 +42,7 @@ class Hand:
 
     def _made(self, path: str) -> Any:
         Image.new("RGB", (64, 64), "red").save(path)
-        return SimpleNamespace(path=path, image="0" * 64, seed=1, flow="f")
+        return SimpleNamespace(path=path, image="0" * 64, seed=1, flow="f", accepted=False, score=0.62)
 
 
 PROMPTS = ["a red circle", "an astronaut", "a green house"]
@@ -58,6 +58,8 @@ def draw_all(hand: Hand, folder: Path) -> Batch:
 
 def test_what_is_done_is_not_done_again(tmp_path: Path) -> None:
     first = draw_all(Hand(), tmp_path / "b")
+    assert [row.get("accepted") for row in first.rows] == [False, None, False]
+    assert say_row(first.rows[0]) == "not accepted 0.62"
     assert [row["status"] for row in first.rows] == ["delivered", "failed", "delivered"]
     hand = Hand()
     draw_all(hand, tmp_path / "b")

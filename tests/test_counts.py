@@ -13,8 +13,13 @@ from typing import Any
 import pytest
 
 from imagewright import Imagewright, flow_format
+from imagewright.agents.reading import parse
 from imagewright.database import close_connections
 from imagewright.flow_format import graph_hash
+from imagewright.retrieval import store
+from imagewright.retrieval.embed import MiniLMEmbedder
+from imagewright.schemas import Flow, ParsedPrompt
+from imagewright.t2i_backends.diffusers_local import DiffusersBackend
 from imagewright.t2i_backends.execution.program import forget_programs
 
 Counts = dict[str, Counter[object]]
@@ -85,3 +90,49 @@ def test_the_next_picture_reads_and_orders_nothing(engine: Imagewright, counts: 
     engine.draw("a green triangle left of a yellow circle", seed=8)
     assert (counts["read"], counts["ordered"]) == (Counter(), Counter())
     assert not [name for thread, name in counts["opened"] if thread is threading.main_thread()]  # type: ignore[misc]
+
+
+def note_calls(monkeypatch: pytest.MonkeyPatch, owner: Any, name: str, seen: Counter[object]) -> None:
+    """Count the calls of ``owner.name`` by their last argument."""
+    original = getattr(owner, name)
+
+    def noted(*arguments: Any) -> Any:
+        last = arguments[-1]
+        seen[tuple(last) if isinstance(last, list) else last.id if isinstance(last, Flow) else last] += 1
+        return original(*arguments)
+
+    monkeypatch.setattr(owner, name, noted)
+
+
+def test_a_run_embeds_and_parses_its_prompt_once_and_reads_no_flow_twice(
+    engine: Imagewright, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    prompt = "a purple star right of an orange square"
+    embedded, parsed, read, connected = (Counter[object]() for _ in range(4))
+    note_calls(monkeypatch, MiniLMEmbedder, "_embed_new", embedded)
+    note_calls(monkeypatch, parse, "read_field", parsed)
+    flow_from = store.flow_from
+    monkeypatch.setattr(store, "flow_from", lambda row: read.update([row["id"]]) or flow_from(row))
+    connect = sqlite3.connect
+    monkeypatch.setattr(
+        sqlite3, "connect", lambda *a, **k: connected.update([threading.current_thread()]) or connect(*a, **k)
+    )
+    engine.draw(prompt, seed=7)
+    assert embedded == {(prompt,): 1}
+    assert parsed == {prompt: 1}, parsed
+    assert all(times == 1 for times in read.values()), read
+    assert all(times == 1 for times in connected.values()), connected
+
+
+def test_planning_again_reads_and_embeds_nothing(engine: Imagewright, monkeypatch: pytest.MonkeyPatch) -> None:
+    prompt = "a white circle below a green star"
+    embedded, parsed, read, asked = (Counter[object]() for _ in range(4))
+    first = engine.plan(prompt)
+    note_calls(monkeypatch, MiniLMEmbedder, "_embed_new", embedded)
+    note_calls(monkeypatch, parse, "read_field", parsed)
+    note_calls(monkeypatch, DiffusersBackend, "check", asked)
+    flow_from = store.flow_from
+    monkeypatch.setattr(store, "flow_from", lambda row: read.update([row["id"]]) or flow_from(row))
+    assert engine.plan(prompt) == first
+    assert (embedded, parsed, read, asked) == (Counter(), Counter(), Counter(), Counter())
+    assert isinstance(parse.parse_prompt(prompt), ParsedPrompt)

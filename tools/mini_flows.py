@@ -16,9 +16,8 @@ from typing import Any
 
 from imagewright.errors import ImagewrightError
 from imagewright.flow_format import Graph
-from imagewright.flow_tags import REGIONS, WORDS_ONLY
 from imagewright.memory.artifacts import write_whole
-from imagewright.schemas import Card, Flow
+from imagewright.schemas import Card, Flow, LayoutUse
 
 SIDE = 128
 CHECKPOINT = "mini"
@@ -41,6 +40,7 @@ class Recipe:
     second: float = 0.0
     """How much of the picture a second sampler draws anew; 0 for no second stage."""
     tags: tuple[str, ...] = ()
+    layout: LayoutUse = "words"
 
 
 def _counting(recipe: Recipe, name: str, strength: float, title: str, words: str) -> Recipe:
@@ -94,18 +94,18 @@ RECIPES: tuple[Recipe, ...] = (
             tags=("fast", "distilled"), description="The distilled variant in eight steps."),
     replace(_BASE, id="mini-two-stage", title="Mini, two stages", steps=14, second=0.5, tags=("two-stage",),
             description="Drawn, then half-way noised and drawn again: cleaner edges."),
-    replace(_BASE, id="mini-layout", title="Mini, with layout", tags=(REGIONS,),
+    replace(_BASE, id="mini-layout", title="Mini, with layout", layout="regions",
             description="Each thing governed by its own box and words: several things, counts, relations."),
-    replace(_BASE, id="mini-layout-strict", title="Mini, with layout, strict", cfg=6.0, steps=28, tags=(REGIONS,),
+    replace(_BASE, id="mini-layout-strict", title="Mini, with layout, strict", cfg=6.0, steps=28, layout="regions",
             description="Boxes with strong guidance and more steps, for crowded pictures."),
 )  # fmt: skip
 
 
 def _flow_of(recipe: Recipe) -> Flow:
     """The flow of a recipe: its graph, and a card without what the index reads off the graph."""
-    tags = recipe.tags if REGIONS in recipe.tags else (*recipe.tags, WORDS_ONLY)
     card = Card(
-        title=recipe.title, description=recipe.description, tags=("mini", "shapes", *tags), base_model="mini",
+        title=recipe.title, description=recipe.description, tags=("mini", "shapes", *recipe.tags),
+        layout=recipe.layout, base_model="mini",
         family="flux", licence="Apache-2.0",
     )  # fmt: skip
     return Flow(id=recipe.id, graph=graph_of(recipe), card=card)

@@ -124,7 +124,7 @@ def _run(options: argparse.Namespace) -> str:
     settings = load_settings()
     flows = _named_flows(options.flows)
     prompts = load_prompts(options.prompts, options.count)
-    backend = registry.load("backends", options.backend)(settings.model_roots, settings.device, settings.model_cache)
+    backend = registry.load("backends", options.backend)(settings)
     scorer = registry.load("scorers", options.scorer)()
     store = CellStore(options.store or settings.data_dir / "sweep.sqlite")
     files = ModelFiles(settings.model_roots)

@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING
 from imagewright.agents.reading import lexicon, nouns, scenes
 from imagewright.agents.reading.noun_phrase import NounPhrase
 from imagewright.agents.reading.phrases import Phrase
-from imagewright.agents.reading.words import words
+from imagewright.agents.reading.words import listed
 
 if TYPE_CHECKING:
     from imagewright.agents.reading.reader import Reader
 
 _BARE = frozenset({"", "any", "all", "the", "some", "more"})
-_NOTHING = words("object thing item element detail else one way doubt other part presence sign trace")
+_NOTHING = listed("exclusions.nothing")
 _MOST = 24
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from imagewright.agents.reading.words import words
+from imagewright.agents.reading.words import listed
 
 VAGUE = 3
 """How many "several", "a few", "some" and a bare plural stand for."""
@@ -123,7 +123,7 @@ COLLECTIVE: dict[str, int | None] = {
     "circle": None,
 }
 
-EXACT_WORDS = words("pair couple duo brace trio triplet quartet foursome quintet sextet dozen")
+EXACT_WORDS = listed("numbers.exact_words")
 """The collectives whose number is certain."""
 
 

@@ -7,6 +7,8 @@ before it. Linear in the prompt's length, and never fails. What it finds is clai
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 from imagewright.agents.reading import sureness
 from imagewright.agents.reading.languages import foreign_language
 from imagewright.agents.reading.reader import Reader
@@ -22,6 +24,12 @@ def parse_prompt(text: str) -> ParsedPrompt:
     Where the reading is not sure, ``groups``, ``relations`` and ``negative`` are empty, ``sure`` is False and
     ``unread`` says in words what was not read.
     """
+    return _read(text)
+
+
+@lru_cache(maxsize=32)
+def _read(text: str) -> ParsedPrompt:
+    """As ``parse_prompt``; a run asks for the same text in several of its steps."""
     plain = read_field(text)
     language = foreign_language(plain.words or text)
     if language:
@@ -33,7 +41,7 @@ def parse_prompt(text: str) -> ParsedPrompt:
     doubt = sureness.find_doubt(reader, parsed, plain.words or text)
     if doubt:
         return _unsure(parsed, plain, doubt)
-    return parsed.model_copy(update={"unread": (*plain.told, *_of_tags(plain))})
+    return parsed.model_copy(update={"unread": (*plain.told, *_of_tags(plain), *_beside(reader.aside, parsed))})
 
 
 def _with_field(parsed: ParsedPrompt, plain: Plain) -> ParsedPrompt:
@@ -55,6 +63,12 @@ def _unsure(parsed: ParsedPrompt, plain: Plain, why: str) -> ParsedPrompt:
     return ParsedPrompt(
         background=parsed.background, style=parsed.style, sure=False, words=plain.words, unread=(why, *plain.told)
     )
+
+
+def _beside(aside: list[str], parsed: ParsedPrompt) -> tuple[str, ...]:
+    """What is told of the words that have no box beside those that have one."""
+    shown = ", ".join(dict.fromkeys(aside[:6])) + (", …" if len(aside) > 6 else "")
+    return (f"no place is stated for {shown}, so the words alone describe it",) if aside and parsed.groups else ()
 
 
 def _of_tags(plain: Plain) -> tuple[str, ...]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from imagewright.agents.reading import clauses, exclusions, lexicon, naming, nouns, styling
+from imagewright.agents.reading.asides import set_aside
 from imagewright.agents.reading.function_words import CLOSED, DETERMINERS, PREPOSITIONS
 from imagewright.agents.reading.noun_phrase import NounPhraseReader
 from imagewright.agents.reading.numbers import NUMBER_WORDS
@@ -10,7 +11,7 @@ from imagewright.agents.reading.phrases import Phrase, PhraseFinder
 from imagewright.agents.reading.record import Record
 from imagewright.agents.reading.state import ReaderState
 from imagewright.agents.reading.tokens import Token
-from imagewright.agents.reading.words import words
+from imagewright.agents.reading.words import listed
 from imagewright.schemas import ParsedPrompt
 
 
@@ -27,11 +28,15 @@ class Reader:
         self.unread: list[int] = []
         """Tokens that were passed over: no thing, place, verb or function word was seen in them."""
 
+        self.aside: list[str] = []
+        """What is named and has no place of its own."""
+
     def read(self) -> ParsedPrompt:
         """Go through all tokens once."""
         i = 0
         while i < len(self.tokens):
             i = max(i + 1, self._step(i))
+        self.aside = set_aside(self)
         return self.record.parsed()
 
     def word(self, i: int) -> str:
@@ -376,9 +381,5 @@ def _is_singular(verb: str) -> bool:
     return verb in {"is", "was", "has"} or (verb.endswith("s") and verb in lexicon.ALL_FORMS)
 
 
-_NOT_VERBS = words("thing king ring wing string spring nothing something everything anything being during")
-_EMPTY_NOUNS = words(
-    "thing object item everything anything something nothing else lot way kind sort type number row line order "
-    "side left right top bottom middle center centre half part rest addition total case sum i you we me us can "
-    "please"
-)
+_NOT_VERBS = listed("reader.not_verbs")
+_EMPTY_NOUNS = listed("reader.empty_nouns")

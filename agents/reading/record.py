@@ -8,14 +8,14 @@ from typing import cast
 
 from imagewright.agents.reading import lexicon, nouns, scenes
 from imagewright.agents.reading.noun_phrase import NounPhrase
-from imagewright.agents.reading.words import words
+from imagewright.agents.reading.words import listed, words
 from imagewright.schemas import ParsedGroup, ParsedPrompt, ParsedRelation, PlaceName, RelationName
 
 MAX_GROUPS = 24
 _DIRECTIONS = frozenset({"left", "right", "above", "below"})
 MAX_RELATIONS = 96
 MAX_COUNT = 999
-_BARE_SCENE = words("a an the realistic photorealistic photo photograph image picture of simple scene")
+_BARE_SCENE = listed("record.bare_scene")
 
 _BARE_GROUND = words("a background,the background,a backdrop,the backdrop", ",")
 
@@ -36,6 +36,14 @@ class NamedGroup:
     """The count is a guess ("cats"), which "three of them" may still settle."""
     bare: bool = False
     """Named without article, number or plural: "chaos", "ink"."""
+    determiner: str = ""
+    counted: bool = False
+    """A number is stated, be it vague ("several")."""
+    start: int = -1
+    """Its first token where it was first named; -1 where it came of another group."""
+    end: int = -1
+    in_scene: bool = False
+    """Scenery was named before it, so that it need not be what the picture is of."""
 
     def describe_as(self, words: list[str], text: str) -> None:
         """Add adjectives that a predicate gives ("is blue"); repeated ones are kept once."""
@@ -99,6 +107,9 @@ class Record:
         group = NamedGroup(noun, attributes, described, max(1, min(count, MAX_COUNT)))
         group.tails = [phrase.tail] if phrase.tail else []
         group.vague = phrase.vague or (phrase.count is None and count > 1)
+        group.determiner, group.counted = phrase.determiner, phrase.count is not None
+        group.in_scene = bool(self.background)
+        group.start, group.end = phrase.start, phrase.end
         group.bare = not phrase.determiner and phrase.count is None and not phrase.plural and not phrase.collective
         self.groups.append(group)
         return self.mention(len(self.groups) - 1)

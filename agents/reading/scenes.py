@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from imagewright.agents.reading import lexicon, nouns
 from imagewright.agents.reading.noun_phrase import NounPhrase
-from imagewright.agents.reading.words import words
+from imagewright.agents.reading.words import listed, words
 
-_SCENE_PREPOSITIONS = words("in on at through along across into onto inside within during amid among outside from")
-_LOOSE_PLURALS = words("clouds mountains hills trees stars waves dunes fields woods plains woodlands ruins streets")
+_SCENE_PREPOSITIONS = listed("scenes.scene_prepositions")
+_LOOSE_PLURALS = listed("scenes.loose_plurals")
 _BACKDROP = words("background backdrop")
 BARE = words("a an the image picture photo photograph of scene")
 """The words of what only says that there is a picture: "a scene", "a picture of a scene"."""

@@ -10,7 +10,7 @@ from imagewright.agents.reading.function_words import DETERMINERS, PREPOSITIONS
 from imagewright.agents.reading.noun_phrase import NounPhrase
 from imagewright.agents.reading.numbers import NUMBER_WORDS
 from imagewright.agents.reading.phrases import Phrase
-from imagewright.agents.reading.words import words
+from imagewright.agents.reading.words import listed, words
 
 if TYPE_CHECKING:
     from imagewright.agents.reading.reader import Reader
@@ -23,9 +23,7 @@ _WHOM = words("it them me us")
 _WISHES = words("would should")
 _STOPS = words("of with showing featuring depicting that where which is are on")
 _LONGEST = 7
-_AFTER_MEDIUM = words(
-    "of with showing featuring depicting that where in which has have having shows , : contains includes is"
-)
+_AFTER_MEDIUM = listed("styling.after_medium")
 _BLAND = words("image picture view shot scene depiction visualization representation")
 
 

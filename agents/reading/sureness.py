@@ -12,17 +12,22 @@ from typing import TYPE_CHECKING
 from imagewright.agents.reading import lexicon, nouns
 from imagewright.agents.reading.function_words import CLOSED, CONJUNCTIONS, DETERMINERS
 from imagewright.agents.reading.numbers import NUMBER_WORDS, VAGUE_WORDS
-from imagewright.agents.reading.words import words
+from imagewright.agents.reading.words import listed
 from imagewright.schemas import ParsedGroup, ParsedPrompt
 
 if TYPE_CHECKING:
     from imagewright.agents.reading.reader import Reader
 
-_SILENT = CLOSED | CONJUNCTIONS | DETERMINERS | lexicon.ADVERBS | lexicon.IMPERATIVES | lexicon.AUXILIARY | words(
-    "please thanks thank hi hello okay ok sign sight trace kind sort type lot way together again back close "
-    "hoping looking someone somebody another whom other others ones one same such each"
-)  # fmt: skip
-_STORY = 16
+_SILENT = (
+    CLOSED
+    | CONJUNCTIONS
+    | DETERMINERS
+    | lexicon.ADVERBS
+    | lexicon.IMPERATIVES
+    | lexicon.AUXILIARY
+    | listed("sureness.silent")
+)
+_STORY = 14
 """A prompt of more different words states a count, a place or colours, or nothing of it is claimed."""
 _LONGEST_NOUN = 3
 _SHOWN = 5
@@ -31,7 +36,11 @@ _SHOWN = 5
 def find_doubt(reader: Reader, parsed: ParsedPrompt, text: str) -> str:
     """What makes the reading of ``text`` unsure, in words; empty where it is sure."""
     if not parsed.groups:
-        return ""
+        return (
+            f"no thing with a place of its own is named, only {_quoted(reader.aside)}"
+            if reader.aside and not parsed.negative
+            else ""
+        )
     passed = [reader.low[i] for i in dict.fromkeys(reader.unread) if _says_something(reader.low[i])]
     if passed:
         return f"the rules do not know what to do with {_quoted(passed)}"
@@ -41,7 +50,7 @@ def find_doubt(reader: Reader, parsed: ParsedPrompt, text: str) -> str:
     different = len(set(re.findall(r"[^\W_]+", text.lower())))
     if different > _STORY and not states_arrangement(parsed):
         return "no count, place or colour of several things is stated"
-    bare = [group.noun for group in reader.record.groups if group.bare]
+    bare = [group.noun for group in reader.record.groups if group.bare and group.count]
     if different > _STORY and bare:
         return f"the rules cannot tell whether {_quoted(bare)} is a thing with a place"
     if different > 3 * _STORY:
@@ -54,8 +63,12 @@ def states_arrangement(parsed: ParsedPrompt) -> bool:
     counted = any(group.exact and group.count > 1 for group in parsed.groups)
     placed = any(group.position and group.exact for group in parsed.groups)
     placed = placed or any(relation.relation != "near" for relation in parsed.relations)
-    coloured = sum(any(lexicon.is_strict_adjective(a) for a in g.attributes) for g in parsed.groups)
+    coloured = sum(any(_is_plain(a) for a in g.attributes) for g in parsed.groups)
     return counted or placed or coloured > 1
+
+
+def _is_plain(attribute: str) -> bool:
+    return lexicon.is_strict_adjective(attribute) or bool(lexicon.KNOWN_COLOURS & set(attribute.split()))
 
 
 def _says_something(word: str) -> bool:

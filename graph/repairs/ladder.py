@@ -50,7 +50,8 @@ def refine_attempt(
     )
     seed = _unseen_seed(state, memory)
     useless: list[str] = []
-    for repair in _candidates(proposed, start):
+    # What starts from the person's own picture keeps its places: another seed is all that can help.
+    for repair in () if state.request.image is not None else _candidates(proposed, start):
         attempt = apply_repair(attempt_there, repair, start, seed)
         why = _useless(attempt, last, start.fault, memory, state.rounds)
         if attempt is not None and not why:

@@ -10,7 +10,7 @@ from typing import Annotated
 
 import typer
 
-from imagewright.cli.boundary import guard
+from imagewright.cli.boundary import EXIT_CODES, guard
 from imagewright.cli.terminal.text import emit
 
 COMMANDS: Mapping[str, str] = {
@@ -20,17 +20,33 @@ COMMANDS: Mapping[str, str] = {
     "draw": "imagewright.cli.draw:draw",
     "plan": "imagewright.cli.draw:plan",
     "words": "imagewright.cli.words:words",
+    "setup": "imagewright.cli.setup:setup",
+    "variations": "imagewright.cli.pictures:variations",
+    "show": "imagewright.cli.pictures:show",
     "flows": "imagewright.cli.flows:app",
     "models": "imagewright.cli.models:app",
     "bench": "imagewright.cli.bench:app",
     "runs": "imagewright.cli.runs:app",
     "eval": "imagewright.cli.eval:app",
+    "serve": "imagewright.cli.serve:serve",
+    "mcp": "imagewright.cli.serve:mcp",
     "comfyui": "imagewright.cli.comfyui:app",
     "threads": "imagewright.cli.threads:app",
     "prefs": "imagewright.cli.threads:prefs",
+    "clean": "imagewright.cli.clean:clean",
     "config": "imagewright.cli.doctor:config",
 }
 """Each command as it is typed, and where it lies: a function, or a ``typer.Typer`` with commands of its own."""
+
+_GREETING = """Say what you want to see: imagewright chooses what draws it best, draws it,
+looks at the picture and repairs it.
+
+  imagewright draw "a blue house"   draws it, and tells how it came about
+  imagewright chat                  say what to draw, then what to change
+  imagewright setup                 what more this machine could draw with
+
+imagewright --help lists every command."""
+"""What somebody sees who types nothing else; the third command is where the ways onward are."""
 
 EXAMPLES = """\b
 Examples, which work with the small model that ships:
@@ -38,12 +54,12 @@ Examples, which work with the small model that ships:
   imagewright draw "a house"               what is left open is filled in, and said
   imagewright draw "two red cups left of a green tree on a yellow background"
   imagewright chat                         "a house", "make it blue", "bigger", "undo"
+
 """
 app = typer.Typer(
     name="imagewright",
     help="Finds the text-to-image workflow that has measurably served prompts like yours best, and runs it.",
-    epilog=EXAMPLES,
-    no_args_is_help=True,
+    epilog=EXAMPLES + EXIT_CODES,
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
@@ -68,11 +84,14 @@ def _version(wanted: bool) -> None:
         raise typer.Exit
 
 
-@app.callback()
+@app.callback(invoke_without_command=True)
 def root(
+    context: typer.Context,
     version: Annotated[bool, typer.Option("--version", callback=_version, is_eager=True, help="Print it.")] = False,
 ) -> None:
     """Say what to draw; the best flow for it that can run here is chosen, laid out, drawn, checked and repaired."""
+    if context.invoked_subcommand is None:
+        emit(_GREETING)
 
 
 _add_commands()

@@ -5,11 +5,13 @@ code  meaning
 ====  =========================================================
 0     done
 1     our fault: a bug (its traceback goes to a file) or a broken installation
-2     bad input: a prompt, a file, an option, a folder that cannot be written, a full disk, a locked database
+2     bad input: a prompt, a file, an option, a folder that cannot be written; or the machine: a full disk, a locked
+      database, too little memory, too few file handles
 3     nothing here can draw the prompt
 4     the budget ran out before any picture was made
+5     with ``--strict``: a picture was made, and none was accepted
 130   cancelled
-141   whoever read the output went away
+141   nobody reads the output: the reader went away, or standard output is closed
 ====  =========================================================
 """
 
@@ -20,7 +22,6 @@ import os
 import signal
 import sys
 import tempfile
-import textwrap
 import traceback
 import warnings
 from collections.abc import Callable, Sequence
@@ -29,12 +30,26 @@ from pathlib import Path
 import typer
 from typer.exceptions import TyperException
 
-from imagewright.cli.terminal.text import clean, emit_json
+from imagewright.cli.terminal.streams import stand_streams
+from imagewright.cli.terminal.text import clean, emit, emit_json, is_terminal
+from imagewright.cli.terminal.wrapping import prose, window, wrap
 from imagewright.database import explain_storage
 from imagewright.errors import BadInput, Cancelled, Fault, ImagewrightError
 from imagewright.redaction import blank_text, secret_values
+from imagewright.starvation import explain_starvation
 
 NOBODY_READS = 128 + signal.SIGPIPE.value if hasattr(signal, "SIGPIPE") else 1
+EXIT_CODES = (
+    "Exit codes: 0 done; 1 a bug or a broken installation; 2 bad input, or the machine lacks something; 3 nothing here "
+    "can draw it; 4 the budget ended before a picture; 5 with --strict, no picture was accepted; 130 cancelled; 141 "
+    "nobody reads the output."
+)
+"""The table above in words, for ``--help``."""
+_UNREAD = "standard output is closed, so nothing was printed; what was made is kept"
+_BARE = "NoArgsIsHelpError"
+"""What typer raises for a group without a command; it has no public name."""
+_LONGEST = 400
+"""Characters of a message, and of a remedy, that are shown."""
 _SHORTEST_SECRET = 6
 """Characters: a log is searched for shorter values too, which may be ordinary words there."""
 _QUIET = {
@@ -53,6 +68,16 @@ def guard(argv: Sequence[str], command: Callable[[], object]) -> int:
     ``argv`` is only looked at for ``--json``: then an error is also an object on standard output.
     """
     _hush()
+    with stand_streams() as unread:
+        code = _run(argv, command)
+        if unread and code == 0:
+            print(
+                "imagewright: standard output is closed, so nothing was printed; what was made is kept", file=sys.stderr
+            )
+        return NOBODY_READS if unread and code == 0 else code
+
+
+def _run(argv: Sequence[str], command: Callable[[], object]) -> int:
     try:
         command()
         sys.stdout.flush()
@@ -63,15 +88,26 @@ def guard(argv: Sequence[str], command: Callable[[], object]) -> int:
         _drop_stdout()
         return NOBODY_READS
     except (KeyboardInterrupt, Exception) as error:  # noqa: BLE001 - the process boundary
+        if type(error).__name__ == _BARE and isinstance(error, TyperException):
+            return _show_help(error)
         if os.environ.get("IMAGEWRIGHT_DEBUG") == "1":
             traceback.print_exc()
         return _report(as_ours(error), "--json" in argv)
 
 
+def _show_help(bare: TyperException) -> int:
+    """A group without a command: its help, as bad input."""
+    try:
+        emit(bare.format_message())
+    except OSError:
+        _drop_stdout()
+    return BadInput.exit_code
+
+
 def as_ours(error: BaseException) -> ImagewrightError:
     """``error`` as one of our exceptions, so that it has a message, a remedy and an exit code."""
     if isinstance(error, ImagewrightError):
-        return error
+        return explain_starvation(error) or error
     if isinstance(error, KeyboardInterrupt | typer.Abort):
         return Cancelled("cancelled")
     if isinstance(error, TyperException):
@@ -90,9 +126,9 @@ def _usage(error: TyperException) -> ImagewrightError:
 
 def _report(error: ImagewrightError, as_json: bool) -> int:
     message, remedy = (clean(_without_secrets(text)) for text in (str(error) or type(error).__name__, error.remedy))
-    lines = [textwrap.shorten(f"imagewright: {message}", 400, placeholder=" …")]
-    if remedy:
-        lines += textwrap.wrap(remedy, 160, max_lines=2, placeholder=" …", break_long_words=False)
+    columns = prose(window(is_terminal(sys.stderr)))
+    lines = wrap(_bounded(f"imagewright: {message}"), columns)
+    lines += wrap(_bounded(remedy), columns and columns - 2) if remedy else []
     try:
         print(*lines, sep="\n  ", file=sys.stderr, flush=True)
         if as_json:
@@ -100,6 +136,11 @@ def _report(error: ImagewrightError, as_json: bool) -> int:
     except OSError:
         _drop_stdout()
     return error.exit_code
+
+
+def _bounded(text: str) -> str:
+    """``text`` without the words beyond its first ``_LONGEST`` characters."""
+    return text if len(text) <= _LONGEST else f"{text[:_LONGEST].rpartition(' ')[0] or text[:_LONGEST]} …"
 
 
 def _write_log(error: BaseException) -> str:

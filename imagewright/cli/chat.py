@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from imagewright.chat_help import HELP
 from imagewright.cli.options import (
     BackendOption,
     CategoriesOption,
@@ -27,34 +28,29 @@ from imagewright.cli.options import (
     read_whole,
 )
 from imagewright.cli.runs import engine
+from imagewright.cli.setup import OFFER, is_new_here
 from imagewright.cli.terminal.input import open_reader
 from imagewright.cli.terminal.preview import show
 from imagewright.cli.terminal.progress import ProgressLine
-from imagewright.cli.terminal.text import clean, emit, is_terminal, render
+from imagewright.cli.terminal.text import clean, emit, emit_prose, is_terminal, keep_whole, render
 from imagewright.errors import BadInput, Cancelled, ImagewrightError
 from imagewright.limits import MAX_IMAGES, MAX_SEED
 
 if TYPE_CHECKING:
     from imagewright.api import Chat, Imagewright, Reply
+    from imagewright.draw_request import ChatOptions
+    from imagewright.schemas import RunResult
 
-_HELP = """say what to draw, or what to change:
-  a house under a blue moon        a new picture; what can you draw?
-  make the moon red; bigger house  a change of the present one; the rest stays as it is
-  put the moon left of the house   a place; swap them; there should be two, not three
-  one more; seed 12                the same with another seed
-  undo; redo; go back to the house an earlier picture; like the second one
-  save as boat.png; help           a copy; all that can be said
-  why this flow?; thumbs up        questions, and what you think of it
-  I like watercolour; never text   wishes for every new picture
-/undo /more /why /story /pictures /threads /thread NAME /name TITLE /prefs /quit
-Ctrl-C stops the picture that is being drawn; Ctrl-D ends; Alt-Enter begins a new line."""
+_MOST_VARIATIONS = 24
+_COMMANDS = """/variations 3                    three more with other seeds
+/undo /more /why /story /pictures /threads /thread NAME /name TITLE /prefs /quit"""
 
 
 def chat(
     thread: ThreadOption = "chat",
     out: Annotated[str | None, typer.Option(metavar="FOLDER", help="Where the pictures go.")] = None,
     seed: Annotated[str | None, typer.Option(metavar="N", help="The seed of every new picture.")] = None,
-    size: Annotated[str | None, typer.Option(metavar="WxH", help="In pixels: 64, or 96x64.")] = None,
+    size: Annotated[str | None, typer.Option(metavar="WxH", help="In pixels: 1024 or 1024x768; mini: 128.")] = None,
     flow: FlowOption = None,
     backend: BackendOption = None,
     categories: CategoriesOption = True,
@@ -73,7 +69,7 @@ def chat(
 ) -> None:
     """Talk about pictures: each saying draws, changes, goes back or is answered. It goes on where it was left."""
     width, height = read_size(size)
-    options = {
+    options: ChatOptions = {
         "out": out, "seed": None if seed is None else read_whole("--seed", seed, MAX_SEED), "width": width,
         "height": height, "flow": flow, "backend": backend, "use_categories": categories, "use_layout": layout,
         "use_critic": critic,
@@ -82,6 +78,8 @@ def chat(
         "polish": polish,
     }  # fmt: skip
     with engine(models, device) as opened:
+        if is_new_here(opened.settings):
+            emit_prose(OFFER)
         if flow is not None:
             opened.index.get(flow)
         code = Talk(opened, opened.chat("chat" if thread is None else thread, **options), preview=preview).run()
@@ -93,10 +91,10 @@ class Talk:
 
     def __init__(self, opened: Imagewright, talk: Chat, *, preview: bool) -> None:
         self._engine, self._chat, self._preview = opened, talk, preview
-        self._failed = 0
+        self._failed, self._keys = 0, ""
         self._commands: dict[str, Callable[[str], None]] = {
-            "/help": lambda _: emit(_HELP), "/undo": lambda _: self._say("undo"),
-            "/more": lambda _: self._say("one more"),
+            "/help": lambda _: self._help(), "/undo": lambda _: self._say("undo"),
+            "/more": lambda _: self._say("one more"), "/variations": self._vary,
             "/why": lambda about: self._say(f"why {about}?" if about else "why?"), "/story": lambda _: self._story(),
             "/pictures": lambda _: self._pictures(), "/threads": lambda text: show_threads(opened, text),
             "/thread": self._switch, "/name": self._entitle, "/prefs": lambda _: self._say("what are my preferences?"),
@@ -105,6 +103,7 @@ class Talk:
     def run(self) -> int:
         """The exit code: 0, or for input that is no terminal that of the last saying that failed."""
         reader = open_reader(self._engine.settings.data_dir / "chat-history", [*self._commands, "/quit"])
+        self._keys = reader.keys
         self._greet()
         stopped = False
         while True:
@@ -128,11 +127,11 @@ class Talk:
         """Say where the conversation stands, and finish what a kill cut off."""
         pictures = self._chat.pictures
         last = f"; the present one: {pictures[-1].prompt}" if pictures else "; /help says what can be said"
-        emit(clean(f"thread {self._chat.thread}: {len(pictures)} picture{'s' * (len(pictures) != 1)}{last}"))
+        emit_prose(f"thread {self._chat.thread}: {len(pictures)} picture{'s' * (len(pictures) != 1)}{last}")
         turn = self._chat.pending
         if turn is None:
             return
-        emit(clean(f"going on with: {turn.prompt}"))
+        emit_prose(f"going on with: {turn.prompt}")
         self._guarded(lambda: self._tell(self._followed(self._chat.resume)))
 
     def _take(self, said: str) -> None:
@@ -151,7 +150,7 @@ class Talk:
             emit("stopped; the conversation is where it was")
         except ImagewrightError as error:
             self._failed = error.exit_code
-            emit("\n  ".join(clean(text) for text in (str(error), error.remedy) if text))
+            emit_prose(*(text for text in (str(error), error.remedy) if text))
 
     # --- what is said and told --------------------------------------------------------------
 
@@ -161,25 +160,35 @@ class Talk:
         self._tell(self._followed(lambda listen: self._chat.say(said, on_event=listen)))
 
     def _followed(self, work: Callable[[ProgressLine], Reply | None]) -> Reply | None:
-        with ProgressLine() as progress:
-            return work(progress)
+        with ProgressLine(names_run=False) as progress:
+            reply = work(progress)
+        if reply is not None and reply.result is None and progress.notes:
+            emit_prose(*(f"note: {note}" for note in progress.notes))
+        return reply
 
     def _tell(self, reply: Reply | None) -> None:
         if reply is None:
             return
         if reply.result is None:
-            emit("\n".join(clean(line) for line in reply.text.split("\n")))
+            emit_prose(*reply.text.split("\n"))
             for number, choice in enumerate(reply.question.choices if reply.question else (), 1):
-                emit(f"  {number}  {clean(choice)}")
+                emit_prose(f"  {number}  {choice}")
             return
         number = self._chat.pictures[-1].number
         if self._preview and (picture := show(Path(reply.result.path), os.environ)):
             emit(picture)
-        for note in reply.result.notes:
-            emit(f"note: {clean(note)}")
-        emit(clean(f"picture {number}: {reply.result.path}  ({reply.result.flow}, seed {reply.result.seed})"))
+        tell_turn(reply.result, number)
 
     # --- the commands -----------------------------------------------------------------------
+
+    def _help(self) -> None:
+        emit("\n".join((HELP, _COMMANDS)))
+        if self._keys:
+            emit_prose(self._keys)
+
+    def _vary(self, count: str) -> None:
+        for _ in range(read_whole("/variations", count or "3", _MOST_VARIATIONS)):
+            self._say("one more")
 
     def _story(self) -> None:
         from imagewright.cli.story import tell_run
@@ -192,7 +201,7 @@ class Talk:
         live = {picture.run for picture in self._chat.pictures}
         for picture in self._engine.threads.pictures(self._chat.thread):
             mark = "" if picture.run in live else "  (left behind)"
-            emit(clean(f"{picture.number}  {picture.prompt}{mark}"))
+            emit_prose(f"{picture.number}  {picture.prompt}{mark}")
 
     def _switch(self, name: str) -> None:
         if not name:
@@ -203,6 +212,14 @@ class Talk:
     def _entitle(self, title: str) -> None:
         self._engine.threads.entitle(self._chat.thread, title)
         emit(clean(f"titled: {title}") if title else "the title is gone")
+
+
+def tell_turn(result: RunResult, number: int) -> None:
+    """Tell what came of a saying in a few lines: the picture with its number, then what is to be known of it."""
+    made = f"({result.judgement}; {result.flow}, seed {result.seed})"
+    emit_prose(f"picture {number}: {keep_whole(result.path)}  {made}")
+    if result.notes:
+        emit_prose(f"note: {'; '.join(result.notes)}")
 
 
 def show_threads(opened: Imagewright, text: str) -> None:

@@ -4,48 +4,63 @@ from __future__ import annotations
 
 import contextlib
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, NamedTuple
 
 import typer
 
+from imagewright.cli.chat import tell_turn
 from imagewright.cli.options import (
     BackendOption,
     CategoriesOption,
     DeviceOption,
     FlowOption,
+    FormatOption,
+    GuidanceOption,
+    ImageOption,
     JsonFlag,
     LayoutOption,
     LlmOption,
+    MaskOption,
     ModelsOption,
+    NegativeOption,
+    OpenFlag,
     PolishOption,
     QuietFlag,
+    StepsOption,
+    StrengthOption,
+    StrictFlag,
     ThreadOption,
+    new_name,
     parents_of,
+    read_format,
     read_money,
     read_out,
     read_prompt,
     read_prompts,
     read_seconds,
+    read_share,
     read_size,
+    read_text,
     read_tokens,
     read_whole,
 )
-from imagewright.cli.runs import engine, follow, show_result
+from imagewright.cli.runs import NOT_ACCEPTED, engine, follow, open_file, show_result
+from imagewright.cli.setup import OFFER, is_new_here
 from imagewright.cli.terminal.progress import ProgressLine
-from imagewright.cli.terminal.text import clean, emit, emit_json, render
+from imagewright.cli.terminal.text import clean, emit, emit_json, emit_prose, render
 from imagewright.errors import BadInput, CannotDraw
-from imagewright.limits import MAX_IMAGES, MAX_SEED
+from imagewright.limits import MAX_GUIDANCE, MAX_IMAGES, MAX_SEED, MAX_STEPS, MAX_VARIATIONS, PICTURE_FORMATS
 
 if TYPE_CHECKING:
-    from imagewright.api import BatchRow
+    from imagewright.api import BatchRow, DrawnBatch
     from imagewright.schemas import DrawRequest, RunEvent
 
 
 def draw(
     prompt: Annotated[str | None, typer.Argument(metavar="PROMPT", help="What to draw; - is standard input.")] = None,
-    out: Annotated[str | None, typer.Option(metavar="PATH", help="A .png file, or a folder for a new one.")] = None,
+    out: Annotated[str | None, typer.Option(metavar="PATH", help="A file, or a folder for a new one.")] = None,
     seed: Annotated[str | None, typer.Option(metavar="N", help="The same seed draws the same picture.")] = None,
-    size: Annotated[str | None, typer.Option(metavar="WxH", help="In pixels: 64, or 96x64.")] = None,
+    size: Annotated[str | None, typer.Option(metavar="WxH", help="In pixels: 1024 or 1024x768; mini: 128.")] = None,
     flow: FlowOption = None,
     backend: BackendOption = None,
     categories: CategoriesOption = True,
@@ -60,12 +75,23 @@ def draw(
     anyway: Annotated[bool, typer.Option("--anyway", help="Draw what can be drawn of the prompt.")] = False,
     polish: PolishOption = False,
     strip: Annotated[bool, typer.Option("--strip", help="Leave prompt, flow and trace out of the PNG.")] = False,
+    negative: NegativeOption = "",
+    steps: StepsOption = None,
+    guidance: GuidanceOption = None,
+    image: ImageOption = None,
+    mask: MaskOption = None,
+    strength: StrengthOption = None,
+    picture_format: FormatOption = None,
+    count: Annotated[str | None, typer.Option(metavar="N", help="So many pictures, into a folder, on a sheet.")] = None,
+    force: Annotated[bool, typer.Option("--force", help="Replace a file that is at --out.")] = False,
     batch: Annotated[str | None, typer.Option(metavar="FILE", help="Draw each line of FILE into --out.")] = None,
+    strict: StrictFlag = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be done; draw nothing.")] = False,
     models: ModelsOption = None,
     device: DeviceOption = None,
     as_json: JsonFlag = False,
     quiet: QuietFlag = False,
+    open_it: OpenFlag = False,
 ) -> None:
     """Draw PROMPT and tell how it came about."""
     if (prompt is None) == (batch is None):
@@ -96,51 +122,92 @@ def draw(
         polish=polish,
         strip=strip,
         anyway=anyway,
+        negative=read_text("--negative", negative),
+        steps=None if steps is None else read_whole("--steps", steps, MAX_STEPS),
+        guidance=read_share("--guidance", guidance, MAX_GUIDANCE),
+        image=image,
+        mask=mask,
+        strength=read_share("--strength", strength, 1.0),
+        format=read_format(picture_format),
+        taken="replace" if force else "refuse",
     )
+    many = None if count is None else read_whole("--count", count, MAX_VARIATIONS)
+    if many is not None and batch is not None:
+        raise BadInput("--count and --batch do not go together", "give each line of the file as often as it is wanted")
     if dry_run:
         texts = [text] if batch is None else read_prompts(batch)
         _tell_plans([request.revise(prompt=one) for one in texts], models, device, as_json=as_json)
         return
-    path = read_out(out, text) if batch is None else Path(out or "batch").expanduser()
-    request = request.revise(out=str(path))
+    place = Place(models, device, as_json, quiet, open_it)
     if batch is not None:
-        _draw_batch(batch, path, request, models, device, as_json=as_json, quiet=quiet)
-        return
-    _draw(request, path, models, device, as_json=as_json, quiet=quiet)
+        code = _draw_batch(batch, Path(out or "batch").expanduser(), request, place)
+    elif many is not None:
+        code = draw_many(request, many, Path(out).expanduser() if out else new_name(Path(), text, ""), place)
+    else:
+        code = _draw(request, out, place)
+    if code == CannotDraw.exit_code or (code == NOT_ACCEPTED and strict):
+        raise typer.Exit(code)
 
 
-def _draw(
-    request: DrawRequest, path: Path, models: list[Path] | None, device: str | None, *, as_json: bool, quiet: bool
-) -> None:
-    with parents_of(path), engine(models, device) as opened:
+class Place(NamedTuple):
+    """Where a command draws, and how it tells."""
+
+    models: list[Path] | None
+    device: str | None
+    as_json: bool
+    quiet: bool
+    opens: bool = False
+    """Whether what is drawn is opened with the system's viewer."""
+
+
+def _draw(request: DrawRequest, out: str | None, place: Place) -> int:
+    path = read_out(out, request.prompt, PICTURE_FORMATS[request.format or "png"])
+    ours = request.taken == "refuse" and not (out is not None and path == Path(out).expanduser())
+    request = request.revise(out=str(path), taken="number" if ours else request.taken)
+    with parents_of(path), engine(place.models, place.device) as opened:
+        new = not (place.quiet or place.as_json) and is_new_here(opened.settings)
         if request.flow is not None:
             opened.index.get(request.flow)
-        result = follow(lambda listen: opened.draw(request, on_event=listen), quiet=quiet)
-    show_result(result, as_json=as_json, quiet=quiet)
+        result = follow(lambda listen: opened.draw(request, on_event=listen), quiet=place.quiet)
+        turns = opened.threads.turns(request.thread.strip()) if request.thread else ()
+    if turns and not (place.quiet or place.as_json):
+        tell_turn(result, next(turn.picture for turn in turns if turn.run == result.run))
+    else:
+        show_result(result, as_json=place.as_json, quiet=place.quiet)
+    if new:
+        emit_prose("", OFFER)
+    if place.opens:
+        open_file(Path(result.path))
+    return 0 if result.accepted else NOT_ACCEPTED
 
 
-def _draw_batch(
-    source: str,
-    folder: Path,
-    request: DrawRequest,
-    models: list[Path] | None,
-    device: str | None,
-    *,
-    as_json: bool,
-    quiet: bool,
-) -> None:
-    """Draw each line of ``source``; exit code 3 where one could not be drawn."""
+def _draw_batch(source: str, folder: Path, request: DrawRequest, place: Place) -> int:
+    """Draw each line of ``source``; the exit code: 3 where one could not be drawn, else 5 where none was accepted."""
     prompts, options = read_prompts(source), request.model_dump(exclude={"prompt", "out"})
-    with engine(models, device) as opened, _BatchLines(quiet, as_json) as lines:
+    with engine(place.models, place.device) as opened, _BatchLines(place.quiet, place.as_json) as lines:
         drawn = opened.draw_batch(prompts, folder, on_event=lines.hear, on_row=lines.tell, **options)
+    return _tell_batch(drawn, folder, place)
+
+
+def draw_many(request: DrawRequest, count: int, folder: Path, place: Place) -> int:
+    """Draw ``request`` ``count`` times into ``folder``; the exit code, as of a batch."""
+    with engine(place.models, place.device) as opened, _BatchLines(place.quiet, place.as_json) as lines:
+        drawn = opened.draw_variations(request, count, folder, on_event=lines.hear, on_row=lines.tell)
+    return _tell_batch(drawn, folder, place)
+
+
+def _tell_batch(drawn: DrawnBatch, folder: Path, place: Place) -> int:
     missed = sum(row["status"] != "delivered" for row in drawn.rows)
-    if as_json:
+    accepted = sum(row.get("accepted") is True for row in drawn.rows)
+    if place.as_json:
         emit_json({"manifest": str(drawn.manifest), "contact_sheet": drawn.contact_sheet, "rows": drawn.rows})
     else:
         sheet = f"; {drawn.contact_sheet}" if drawn.contact_sheet else ""
-        emit(clean(f"{len(prompts) - missed} of {len(prompts)} pictures are in {folder}{sheet}"))
-    if missed:
-        raise typer.Exit(CannotDraw.exit_code)
+        made = f"{len(drawn.rows) - missed} of {len(drawn.rows)} pictures are in {folder}"
+        emit(clean(f"{made}, {accepted} of them accepted{sheet}"))
+    if place.opens and drawn.contact_sheet:
+        open_file(Path(drawn.contact_sheet))
+    return CannotDraw.exit_code if missed else 0 if accepted else NOT_ACCEPTED
 
 
 class _BatchLines:
@@ -165,9 +232,15 @@ class _BatchLines:
 
     def tell(self, number: int, row: BatchRow) -> None:
         """How a prompt stands, once it was its turn."""
+        from imagewright.schemas import say_judgement
+
         self._lines.close()
         if not self._silent:
-            emit(clean(f"{number + 1:03}  {row['status']:<9}  {row.get('path') or row.get('error', '')}"))
+            stands = say_judgement(row.get("accepted"), row.get("score")) if "path" in row else row["status"]
+            emit(clean(f"{number + 1:03}  {stands:<17}  {row.get('path') or row.get('error', '')}"))
+            if self._progress.notes and "path" in row:
+                emit_prose(f"     note: {'; '.join(self._progress.notes)}")
+        self._progress = ProgressLine(self._quiet)  # a row that is done already tells no notes of another
 
 
 def plan(

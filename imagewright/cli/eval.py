@@ -258,3 +258,26 @@ def measure_scaling(
         emit_json({"sizes": [asdict(row) for row in rows]})
     else:
         emit(format_scale(rows))
+
+
+@app.command("adding")
+def measure_writing(
+    flows: Annotated[str, typer.Option(metavar="N", help="How many workflows; 0 for none.")] = "10000",
+    scores: Annotated[str, typer.Option(metavar="N", help="How many scores; 0 for none.")] = "1000000",
+    kills: Annotated[str, typer.Option(metavar="N", help="Add them again, with so many kill -9 on the way.")] = "0",
+    as_json: JsonFlag = False,
+) -> None:
+    """Add made-up workflows and learn made-up scores: whether the rate falls and memory grows, and what kill -9 loses.
+
+    Nothing is kept. 10,000 workflows and a million scores take some ten minutes on two cores.
+    """
+    many, rows = read_whole("--flows", flows, _MOST_FLOWS), read_whole("--scores", scores, _MOST_SCORES)
+    if 0 < many < 100 or 0 < rows < 100:
+        raise BadInput("--flows and --scores are 0, or whole numbers from 100", "leave them out")
+    from imagewright.evals.adding import format_adding, measure_adding
+
+    found = list(measure_adding(many, rows, read_whole("--kills", kills, 100)))
+    if as_json:
+        emit_json({"work": [{**asdict(row), "rate": row.rate} for row in found]})
+    else:
+        emit(format_adding(found))

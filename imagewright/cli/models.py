@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from imagewright.cli.options import JsonFlag, ModelsOption
 from imagewright.cli.runs import engine
-from imagewright.cli.terminal.text import clean, emit, emit_json, render, table
+from imagewright.cli.terminal.text import clean, emit, emit_json, emit_prose, render, table
 from imagewright.errors import BadInput, Cancelled
 
 if TYPE_CHECKING:
-    from imagewright.api import Download, Remote
+    from imagewright.api import Download, Imagewright, Remote
 
 app = typer.Typer(help="Look into the model folders, and fetch what a flow needs.", no_args_is_help=True)
+
+
+_NO_MODELS = "no models found; --models FOLDER or IMAGEWRIGHT_MODELS names another folder, laid out as ComfyUI's"
 
 
 def _size(count: int) -> str:
@@ -31,11 +35,16 @@ def scan_models(
     """Name every model in the model folders, and add one flow for each checkpoint that no flow uses yet."""
     with engine(models) as opened:
         seen, added = opened.scan_models(add_flows=flows)
+        folders = [str(folder) for folder in opened.settings.model_roots]
     if as_json:
-        emit_json({"models": [vars(model) for model in seen], "flows": added})
+        emit_json({"models": [vars(model) for model in seen], "flows": added, "folders": folders})
         return
+    emit("\n".join(f"looked in {clean(folder)}{'' if Path(folder).is_dir() else ' (not there)'}" for folder in folders))
     rows = [(m.kind, m.name, m.family or m.holds, _size(m.bytes), m.problem or "ok") for m in seen]
-    emit(render(table(("folder", "model", "family", "size", "state"), rows, stretch=4)) if rows else "no models found")
+    if not rows:
+        emit_prose(_NO_MODELS)
+    else:
+        emit(render(table(("folder", "model", "family", "size", "state"), rows, stretch=4)))
     for flow in added:
         emit(f"added flow {flow}")
 
@@ -63,11 +72,16 @@ def pull_models(
 ) -> None:
     """Fetch the models that FLOW lacks: says size, licence and gate first, and asks; goes on after an interruption."""
     with engine(models) as opened:
-        fetched = [str(path) for path in opened.pull_models(flow, lambda asked: _agree(asked, yes), _show_bytes)]
+        fetched = fetch_models(opened, flow, yes)
     if as_json:
         emit_json({"flow": flow, "fetched": fetched})
     else:
         emit("\n".join(f"fetched {clean(path)}" for path in fetched) or f"{flow}: every model is here")
+
+
+def fetch_models(opened: Imagewright, flow: str, yes: bool) -> list[str]:
+    """The files that were fetched for ``flow``, once the person has agreed."""
+    return [str(path) for path in opened.pull_models(flow, lambda asked: _agree(asked, yes), _show_bytes)]
 
 
 def _agree(asked: Download, yes: bool) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -13,13 +14,15 @@ import typer
 from imagewright.cli import complete
 from imagewright.cli.options import DeviceOption, JsonFlag, ModelsOption, QuietFlag
 from imagewright.cli.terminal.progress import ProgressLine
-from imagewright.cli.terminal.text import clean, emit, emit_json, render, table
+from imagewright.cli.terminal.text import clean, emit, emit_json, emit_prose, render, table
 from imagewright.errors import BadInput
 
 if TYPE_CHECKING:
-    from imagewright.api import Imagewright
+    from imagewright.api import Imagewright, RunRow
     from imagewright.schemas import RunEvent, RunResult
 
+NOT_ACCEPTED = 5
+"""The exit code where a picture was made, none was accepted, and ``--strict`` asks for one."""
 DIFFERENT = 1
 """The exit code of a replay that gave other pixels."""
 app = typer.Typer(help="Look at runs, and go on with one that was interrupted.", no_args_is_help=True)
@@ -33,6 +36,9 @@ def engine(models: list[Path] | None = None, device: str | None = None) -> Itera
     Raises:
         BadInput: a folder of models does not exist, or a setting cannot be used.
     """
+    from imagewright.starvation import insist_on_memory
+
+    insist_on_memory()
     for folder in models or ():
         if not folder.is_dir():
             raise BadInput(f"--models {folder} is not a folder", "name a folder laid out as ComfyUI's models")
@@ -57,18 +63,30 @@ def show_result(result: RunResult, *, as_json: bool, quiet: bool) -> None:
     if as_json:
         emit_json(result_json(result))
     elif quiet:
-        emit(result.path)
+        emit(f"{result.path}\t{result.judgement}")
     else:
         from imagewright.cli.story import tell_run
 
         emit(render(tell_run(result)))
 
 
+def open_file(path: Path) -> None:
+    """Open a file with this system's viewer; where there is none, say so.
+
+    Raises:
+        BadInput: the file is gone.
+    """
+    if not path.is_file():
+        raise BadInput(f"{path} is not there", "it was moved or deleted; `imagewright runs list` shows runs")
+    if typer.launch(str(path)):
+        print(clean(f"nothing here opens pictures; it is at {path}"), file=sys.stderr)
+
+
 def result_json(result: RunResult) -> dict[str, Any]:
     """What ``draw --json`` prints: the plan's keys and the run's. Without a layout, an empty one."""
     from imagewright.schemas import Layout
 
-    value = result.model_dump(mode="json")
+    value = result.model_dump(mode="json") | {"accepted": result.accepted, "score": result.score}
     if result.layout is None:
         value["layout"] = Layout().model_dump(mode="json")
     first = (
@@ -83,6 +101,8 @@ def result_json(result: RunResult) -> dict[str, Any]:
         "images",
         "seconds",
         "run",
+        "accepted",
+        "score",
     )
     return {key: value[key] for key in (*first, *(key for key in value if key not in first))}
 
@@ -90,18 +110,28 @@ def result_json(result: RunResult) -> dict[str, Any]:
 @app.command("list")
 def list_runs(
     limit: Annotated[int, typer.Option(metavar="N", min=1, max=10_000, help="The newest N.")] = 20,
+    everything: Annotated[bool, typer.Option("--all", help="Also what was refused before anything was drawn.")] = False,
     as_json: JsonFlag = False,
 ) -> None:
-    """List the newest runs and how they stand."""
+    """List the newest runs, how they stand and how their pictures were judged."""
     with engine() as opened:
-        rows = opened.runs.list(limit)
+        rows = opened.runs.list(limit, refused=everything)
     if as_json:
-        emit_json({"runs": [row.model_dump(mode="json", exclude={"request", "result"}) for row in rows]})
+        emit_json({"runs": [_row_json(row) for row in rows]})
     elif not rows:
         emit('no runs yet; draw something: imagewright draw "a red circle"')
     else:
-        lines = [(row.id, row.status, row.result.flow if row.result else "", row.prompt) for row in rows]
-        emit(render(table(("run", "status", "flow", "prompt"), lines, stretch=3)))
+        lines = [(row.id, *_standing(row), row.prompt) for row in rows]
+        emit(render(table(("run", "status", "judged", "flow", "prompt"), lines, stretch=4)))
+
+
+def _standing(row: RunRow) -> tuple[str, str, str]:
+    return (row.status, row.result.judgement, row.result.flow) if row.result else (row.status, "", "")
+
+
+def _row_json(row: RunRow) -> dict[str, Any]:
+    judged = {"accepted": row.result.accepted, "score": row.result.score} if row.result else {}
+    return {**row.model_dump(mode="json", exclude={"request", "result"}), **judged}
 
 
 @app.command("show")
@@ -120,8 +150,11 @@ def show_run(run: RunArgument, as_json: JsonFlag = False) -> None:
         return
     emit(render(table(("run", "status", "prompt"), [(row.id, row.status, row.prompt)], stretch=2)))
     if row.error:
-        emit(clean(row.error))
-    emit(f"nothing was delivered; go on with: imagewright runs resume {row.id}")
+        emit_prose(row.error)
+    if row.status == "refused":
+        emit("nothing was drawn")
+    else:
+        emit(f"nothing was delivered; go on with: imagewright runs resume {row.id}")
 
 
 @app.command("resume")
@@ -137,6 +170,21 @@ def resume_run(
     with engine(models, device) as opened:
         result = follow(lambda listen: opened.resume(run, on_event=listen, reply=reply), quiet=quiet)
     show_result(result, as_json=as_json, quiet=quiet)
+
+
+@app.command("delete")
+def delete_runs(
+    runs: Annotated[list[str], typer.Argument(metavar="RUN...", help="Their ids.", autocompletion=complete.runs)],
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
+) -> None:
+    """Delete runs: their traces, and their pictures, also where they were delivered to."""
+    with engine() as opened:
+        for run in runs:
+            opened.runs.get(run)
+        if not yes:
+            typer.confirm(f"Delete {', '.join(runs)} with all of their pictures?", abort=True, err=True)
+        count = opened.delete_runs(runs)
+    emit(clean(f"{', '.join(runs)}: gone, and {count} pictures of the store with them"))
 
 
 # --- what a trace is good for --------------------------------------------------------------
@@ -174,4 +222,4 @@ def why(
     """Say why a picture came out as it did."""
     with engine() as opened:
         said = opened.explain(run, about)
-    emit("\n".join(clean(line) for line in said.split("\n")))
+    emit_prose(*said.split("\n"))

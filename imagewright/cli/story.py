@@ -8,10 +8,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from rich.cells import cell_len, set_cell_size
-from rich.console import Group, RenderableType
 from rich.text import Text
 
-from imagewright.cli.terminal.text import clean, render_labelled
+from imagewright.cli.terminal.text import Labelled, clean, render_labelled
 from imagewright.schemas import Choice
 from imagewright.trace import Trace, TraceSpent, read_trace
 
@@ -25,10 +24,10 @@ _MARKS = "123456789abcdefghijklmnopqrstuvwxyz"
 HASH_DIGITS = 12
 """How much of a SHA-256 is shown; ``--json`` has all of it."""
 _PACKAGES = ("imagewright", "torch", "diffusers", "transformers", "langgraph")
-_Row = tuple[str, RenderableType]
+_Row = tuple[str, str | Text | Sequence[Text]]
 
 
-def tell_run(result: RunResult) -> RenderableType:
+def tell_run(result: RunResult) -> Labelled:
     """The story of a delivered run."""
     by_id = {candidate.flow: candidate for candidate in result.candidates}
     rows: list[_Row] = [("prompt", result.prompt)]
@@ -39,12 +38,13 @@ def tell_run(result: RunResult) -> RenderableType:
     rows += [row for number, a_round in enumerate(result.rounds, 1) for row in _round(number, a_round, result.flow)]
     rows += [("note", note) for note in result.notes]
     rows += [("cost", f"{_count(result.images, 'image')}, {result.seconds:.1f} s")]
-    rows += [("picture", Text(clean(result.path), "bold", overflow="fold"))]
+    rows += [("judged", Text(result.judgement, "green" if result.accepted else "yellow"))]
+    rows += [("picture", Text(clean(result.path), "bold", no_wrap=True))]
     rows += [("trace", _path(result.trace))] if result.trace else []
     return render_labelled(rows)
 
 
-def tell_plan(plan: Plan) -> RenderableType:
+def tell_plan(plan: Plan) -> Labelled:
     """The story of a plan: nothing was drawn."""
     rows: list[_Row] = [("prompt", plan.prompt)]
     rows += [("categories", ", ".join(plan.categories))] if plan.categories else []
@@ -59,7 +59,7 @@ def tell_plan(plan: Plan) -> RenderableType:
 
 
 def _path(text: str) -> Text:
-    return Text(clean(text), overflow="fold")
+    return Text(clean(text), no_wrap=True)
 
 
 def _count(number: int, noun: str) -> str:
@@ -101,7 +101,7 @@ def _estimate(candidate: Candidate) -> str:
 def _layout(layout: Layout) -> list[_Row]:
     rows: list[_Row] = []
     if layout.boxes:
-        rows.append(("layout", Group(*_beside(canvas(layout.boxes), _legend(layout.boxes)))))
+        rows.append(("layout", _beside(canvas(layout.boxes), _legend(layout.boxes))))
     rows += [("background", layout.background)] if layout.background else []
     rows += [("without", layout.negative)] if layout.negative else []
     return rows
@@ -112,7 +112,7 @@ def _beside(left: Sequence[str], right: Sequence[str]) -> list[Text]:
     width = len(left[0])
     picture = [*left, *[" " * width] * (height - len(left))]
     words = [*right, *[""] * (height - len(right))]
-    return [Text(f"{a}  {b}", no_wrap=True, overflow="ellipsis") for a, b in zip(picture, words, strict=True)]
+    return [Text(f"{a}  {b}") for a, b in zip(picture, words, strict=True)]
 
 
 def _legend(boxes: Sequence[Box]) -> list[str]:
@@ -193,7 +193,7 @@ def _failed(check: Check) -> Text:
 # --- the rest of the trace ------------------------------------------------------------------
 
 
-def tell_trace(trace: Trace | Mapping[str, Any]) -> RenderableType:
+def tell_trace(trace: Trace | Mapping[str, Any]) -> Labelled:
     """What was decided by whom, what was rejected and what it would need, prompts, models, device and versions.
 
     Parts that an older trace lacks are left out; those that a newer one has beside are named.

@@ -46,8 +46,8 @@ def show_thread(thread: ThreadArgument, as_json: JsonFlag = False) -> None:
     if as_json:
         emit_json({"thread": thread, "turns": [turn.model_dump(mode="json") for turn in turns]})
         return
-    rows = [(str(n), turn.said, turn.path or turn.reply or turn.status) for n, turn in enumerate(turns, 1)]
-    emit(render(table(("", "said", "came of it"), rows, stretch=2)))
+    rows = [(str(turn.picture or ""), turn.said, turn.path or turn.reply or turn.status) for turn in turns]
+    emit(render(table(("picture", "said", "came of it"), rows, stretch=2)))
 
 
 @app.command("name")

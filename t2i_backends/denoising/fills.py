@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import torch
 
 from imagewright.errors import BadInput
-from imagewright.t2i_backends.denoising.redraw import soft_boxes
+from imagewright.t2i_backends.denoising.redraw import redrawn_share
 from imagewright.t2i_backends.families.base import Net
 from imagewright.t2i_backends.pictures import pixels
 from imagewright.t2i_backends.values.handles import Conditioning, Fill, Latent, Shape
@@ -46,7 +46,7 @@ def _redrawn(run: Runtime, net: Net) -> Fill | None:
     redraw = run.job.redraw
     if redraw is None:
         return None
-    hole = soft_boxes(redraw.regions, *redraw.image.size, net.scale)
+    hole = redrawn_share(redraw, *redraw.image.size, net.scale)
     return Fill(run.encode_pictures((pixels.grey_out(redraw.image, hole),)), hole[None])
 
 

@@ -1,4 +1,4 @@
-"""Drawing only some boxes of an earlier picture anew: the soft masks, on latents and on pixels."""
+"""Drawing only a part of an earlier picture anew, boxes or a mask: what is redrawn, on latents and on pixels."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
+from imagewright.ports import Redraw
 from imagewright.schemas import Region
 
 _Floats = npt.NDArray[np.float32]
@@ -34,12 +35,33 @@ def _outside(low: float, high: float, count: int) -> npt.NDArray[np.float64]:
     return outside
 
 
-def paste(drawn: Image.Image, original: Image.Image, regions: Sequence[Region], border: int) -> Image.Image:
-    """``drawn`` inside the boxes, ``original`` outside; in between a border of ``border`` pixels blends the two.
+def redrawn_share(redraw: Redraw, width: int, height: int, border: float) -> _Floats:
+    """How much of each cell of a grid is drawn anew: float32 in [0, 1], ``(height, width)``.
 
-    Pixels farther than ``border`` from every box are the original's, bit for bit.
+    A mask decides where there is one, and a cell has the most of its pixels; else the boxes, soft by ``border``.
     """
-    share = soft_boxes(regions, *original.size, border)[..., None]
+    if redraw.mask is None:
+        return soft_boxes(redraw.regions, width, height, border)
+    each = max(round(redraw.mask.width / width), 1), max(round(redraw.mask.height / height), 1)
+    fitted = redraw.mask.convert("L").resize((width * each[0], height * each[1]), Image.Resampling.NEAREST)
+    values = np.asarray(fitted, dtype=np.float32).reshape(height, each[1], width, each[0])
+    found: _Floats = values.max(axis=(1, 3)) / np.float32(255)
+    return found
+
+
+def paste(
+    drawn: Image.Image,
+    original: Image.Image,
+    regions: Sequence[Region],
+    border: int,
+    mask: Image.Image | None = None,
+) -> Image.Image:
+    """``drawn`` inside the boxes, or by the mask, ``original`` elsewhere; ``border`` pixels outside boxes blend both.
+
+    Pixels farther than ``border`` from every box, and those that a mask keeps, are the original's, bit for bit.
+    """
+    redraw = Redraw(original, tuple(regions), mask=mask)
+    share = redrawn_share(redraw, *original.size, border)[..., None]
     old = np.asarray(original.convert("RGB"), dtype=np.float32)
     new = np.asarray(drawn.convert("RGB"), dtype=np.float32)
     return Image.fromarray(np.rint(old + share * (new - old)).clip(0, 255).astype(np.uint8))

@@ -26,7 +26,7 @@ from imagewright.t2i_backends.execution.readiness import (
 )
 from imagewright.t2i_backends.models.memory import Footprint, Room
 from imagewright.t2i_backends.models.model_files import KIND_FOLDERS, ModelFiles, weight_files
-from imagewright.t2i_backends.nodes.table import NODES
+from imagewright.t2i_backends.nodes.table import NODES, RESULTS
 from imagewright.t2i_backends.values.node_inputs import refuse
 
 _MOST_FOLDERS = 20_000
@@ -34,7 +34,7 @@ _MOST_FOLDERS = 20_000
 _ROOM_SECONDS = 1.0
 _STEP = 256_000_000
 """Free memory that moves by less than this many bytes asks no question anew."""
-_ELSEWHERE = "run this flow on a ComfyUI server"
+_ELSEWHERE = "run this flow in ComfyUI"
 Stamp = tuple[object, ...]
 
 
@@ -73,8 +73,10 @@ class NeedAnswers:
             self._watched.clear()
             self._folders = tuple(self._walk())
         found = tuple(self._answer(need, free) for need in needs)
+        same = needs is self._asked and stamp == self._stamp and found == self._given
         self._stamp, self._room, self._asked = self._look(), steps, needs
-        self._given = found
+        if not same:
+            self._given = found
         return self._given
 
     def _free(self, loaded: int, waiting: int) -> Room:
@@ -174,7 +176,7 @@ def _flaws(need: Need) -> Iterator[Problem]:
 
 
 def _slot_problems(need: Need) -> Iterator[Problem]:
-    if not {"SaveImage", "PreviewImage"} & set(need.classes):
+    if not set(RESULTS) & set(need.classes):
         yield Problem(kind="slot", name="SaveImage", remedy="the flow has no SaveImage node: end it with one")
     if "positive" not in need.slots:
         remedy = "the flow has no place for a prompt: link a CLIPTextEncode to the KSampler"

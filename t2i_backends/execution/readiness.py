@@ -32,7 +32,7 @@ from imagewright.t2i_backends.models.model_files import (
 
 _FILES_ONLY = ("loras", "upscale_models", "input")
 """Kinds that are one file each, without a config."""
-_ELSEWHERE = "run it on a ComfyUI server"
+_ELSEWHERE = "run it in ComfyUI"
 
 
 @dataclass(frozen=True)

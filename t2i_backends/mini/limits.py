@@ -50,7 +50,7 @@ def insist_on_size(folder: Path, width: int | None, height: int | None) -> None:
     if world is not None and any(side not in (None, world.side) for side in (width, height)):
         raise BadInput(
             f"this model draws {world.side}x{world.side} pixels and nothing else",
-            "leave the size out, or choose a flow on a larger model (imagewright flows list)",
+            "leave the size out, or choose a flow on a larger model",
         )
 
 

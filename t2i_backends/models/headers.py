@@ -85,7 +85,7 @@ def _is_known(names: Mapping[str, str], shapes: Shapes) -> bool:
 def _foreign_mark(shapes: Shapes) -> str:
     """The marks of models whose noise levels are not drawn here; empty for none."""
     mark = next((mark for mark in _EDM if mark in shapes), "")
-    return f"is an EDM model (it is marked {mark}), which is not drawn here: use a ComfyUI server" if mark else ""
+    return f"is an EDM model (it is marked {mark}), which is not drawn here: use ComfyUI" if mark else ""
 
 
 def _loose_parts(shapes: Shapes) -> str:

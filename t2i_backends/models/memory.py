@@ -93,7 +93,7 @@ def refusal(footprint: Footprint, room: Room) -> str:
     if room.shared:
         whole = footprint.total + footprint.work - WORK
         said = f"the models{_beside(footprint)} take {whole / 1e9:.1f} GB and {free:.1f} GB are free"
-        return f"{said}: use a larger machine, a flow on a smaller model or a ComfyUI server"
+        return f"{said}: use a larger machine, or a flow on a smaller model"
     least = min((footprint.on_device(level) + footprint.work, level) for level in LEVELS)
     said = f"the models{_beside(footprint)} need {least[0] / 1e9:.1f} GB on the GPU even with offload level {least[1]}"
     if least[0] <= (room.device or 0):

@@ -34,6 +34,7 @@ KIND_FOLDERS: Mapping[str, tuple[str, ...]] = {
     "loras": ("loras",),
     "controlnet": ("controlnet",),
     "upscale_models": ("upscale_models",),
+    "embeddings": ("embeddings",),
     "input": ("input", "../input"),
 }
 """What a loader asks for, and the folders under a model root where it may lie."""
@@ -226,7 +227,7 @@ def part_weights(model: ModelPath, part: ModelPart) -> tuple[Path, ...]:
 def special(name: str, title: str, channels: int) -> tuple[str, str]:
     """What is wrong with a model that sees more than its latents, and what to do."""
     said = f"{name!r} ({title}) has {channels} input channels: it is a model for filling, editing or control"
-    return said, "use one for text to image, or a ComfyUI server"
+    return said, "use one for text to image, or ComfyUI"
 
 
 def is_special(model: ModelPath) -> tuple[str, str] | None:

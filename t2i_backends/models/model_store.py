@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
+from weakref import WeakKeyDictionary
 
 import torch
 
@@ -40,6 +41,7 @@ class ModelStore:
         """What loads parts: ``loading``, or anything with its five functions."""
         self.level: Level = "none"
         self._parts: dict[str, OrderedDict[str, Any]] = {part: OrderedDict() for part in _PARTS}
+        self._weights: WeakKeyDictionary[Any, tuple[Any, ...]] = WeakKeyDictionary()
         self.loads = 0
         """How many parts were loaded from disk so far."""
         self.seconds = 0.0
@@ -188,8 +190,14 @@ class ModelStore:
 
     def _bytes(self, counts: Callable[[Any], bool]) -> int:
         found = [part for kept in list(self._parts.values()) for part in list(kept.values())]
-        weights = (p for part in found for model in _modules(part) for p in model.parameters())
+        weights = (p for part in found for model in _modules(part) for p in self._weights_of(model))
         return sum(p.numel() * p.element_size() for p in weights if counts(p))
+
+    def _weights_of(self, model: Any) -> tuple[Any, ...]:
+        """The parameters of a loaded model, which stay the same ones wherever they are moved; walked through once."""
+        if model not in self._weights:
+            self._weights[model] = tuple(model.parameters())
+        return self._weights[model]
 
 
 _STORAGE = {

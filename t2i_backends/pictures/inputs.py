@@ -44,19 +44,27 @@ def read_picture(path: Path) -> Image.Image:
     Raises:
         BadInput: it is no PNG, JPEG or WebP, is cut off, or has more than ``MOST_PIXELS`` pixels.
     """
-    data = _bytes_of(path)
+    return decode_picture(_bytes_of(path), path.name)
+
+
+def decode_picture(data: bytes, name: str) -> Image.Image:
+    """The picture in ``data``, which errors call ``name``, as ``read_picture`` gives it. Its size is looked at first.
+
+    Raises:
+        BadInput: as ``read_picture``.
+    """
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             with Image.open(io.BytesIO(_pixels_only(data)), formats=FORMATS) as found:
                 if found.width * found.height > MOST_PIXELS:
-                    raise BadInput(f"{path.name!r} has more than {MOST_PIXELS:,} pixels", "make it smaller")
+                    raise BadInput(f"{name!r} has more than {MOST_PIXELS:,} pixels", "make it smaller")
                 found.load()
                 return _plain(_upright(found))
     except UnidentifiedImageError:
-        raise _refusal(path.name, data) from None
+        raise _refusal(name, data) from None
     except _BROKEN as error:
-        raise _damage(path.name, data, error) from None
+        raise _damage(name, data, error) from None
 
 
 def _bytes_of(path: Path) -> bytes:

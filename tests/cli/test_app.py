@@ -299,11 +299,23 @@ def test_the_run_comes_first_and_lines_are_plain_in_a_pipe(capsys: pytest.Captur
     assert "\x1b" not in err
 
 
-def test_quiet_still_names_the_run(capsys: pytest.CaptureFixture[str]) -> None:
+def test_quiet_is_quiet(capsys: pytest.CaptureFixture[str]) -> None:
     with ProgressLine(quiet=True) as progress:
         for event in _events():
             progress(event)
-    assert capsys.readouterr().err == "run 20261121-abc123\n"
+    assert capsys.readouterr().err == ""
+
+
+def test_notes_are_told_here_only_where_a_run_comes_to_nothing(capsys: pytest.CaptureFixture[str]) -> None:
+    with ProgressLine() as progress:
+        for event in _events():
+            progress(event)
+    assert "note" not in capsys.readouterr().err
+    with contextlib.suppress(CannotDraw), ProgressLine() as progress:
+        for event in _events():
+            progress(event)
+        raise CannotDraw("no")
+    assert capsys.readouterr().err.splitlines()[-1] == "note: a  [2J note"
 
 
 def test_on_a_terminal_one_line_moves(capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:

@@ -147,3 +147,44 @@ def test_a_card_in_the_editor(run: Run, monkeypatch: pytest.MonkeyPatch) -> None
         monkeypatch.setenv("EDITOR", editor)
         found, out, err = run("flows", "edit", "mini-quick")
         assert (found, says in out + err) == (code, True), (editor, out, err)
+
+
+def test_a_list_is_filtered_paged_and_says_how_many_there_are(run: Run) -> None:
+    first = json.loads(run("flows", "list", "--json", "--limit", "3")[1])
+    assert (len(first["flows"]), first["next"]) == (3, 3)
+    rest = json.loads(run("flows", "list", "--json", "--offset", "3", "--limit", "1000")[1])
+    assert (rest["next"], rest["total"]) == (None, 3 + len(rest["flows"]))
+    code, out, _ = run("flows", "list", "--limit", "3", "--offset", "3")
+    assert (code, out.splitlines()[-1]) == (0, f"flows 4 to 6 of {first['total']}; go on with --offset 6")
+    found = json.loads(run("flows", "list", "--json", "--runnable", "--model", "mini", "--search", "mini-quick")[1])[
+        "flows"
+    ]
+    assert [(flow["id"], flow["model"], flow["runnable"]) for flow in found] == [("mini-quick", "mini", True)]
+    assert run("flows", "list", "--search", "no such words anywhere")[:2] == (0, "no flow fits\n")
+    code, _, err = run("flows", "list", "--kind", "song")
+    assert (code, "kinds: text-to-image" in err) == (2, True)
+
+
+def test_what_is_put_away_is_listed_as_off_and_gone_when_removed(run: Run) -> None:
+    for words in (["disable", "mini-quick"], ["remove", "mini-multistep"]):
+        assert run("flows", *words)[0] == 0
+    listed = {flow["id"]: flow for flow in json.loads(run("flows", "list", "--json")[1])["flows"]}
+    assert not listed["mini-quick"]["enabled"]
+    assert "mini-multistep" not in listed
+    row = next(line for line in run("flows", "list")[1].splitlines() if line.startswith("mini-quick "))
+    assert row.split()[2] == "off"
+    assert run("flows", "enable", "mini-quick")[0] == 0
+    assert run("flows", "disable", "nothing")[0] == run("flows", "remove", "nothing")[0] == 2
+
+
+def test_scores_are_learnt_from_files_and_wrong_ones_named(run: Run, tmp_path: Path) -> None:
+    row = {"flow": "mini-quick", "prompt": "two stars", "backend": "diffusers", "scorer": "x", "seed": 0,
+           "value": 0.5, "when": "2026-01-01T00:00:00Z"}  # fmt: skip
+    lines = [{"format": "imagewright-evidence", "version": 1, "made": {}}, row]
+    file = tmp_path / "scores.jsonl"
+    file.write_text("".join(json.dumps(line) + "\n" for line in lines))
+    assert run("flows", "learn", str(file)) == (0, f"1 scores of {file} are stored\n", "")
+    assert json.loads(run("flows", "learn", str(file), "--json")[1])["files"][0]["scores"] == 1
+    file.write_text(file.read_text() + "{")
+    code, _, err = run("flows", "learn", str(file))
+    assert (code, "line 3" in err) == (2, True)

@@ -26,6 +26,8 @@ SAYINGS = (
 )  # fmt: skip
 OPTIONS = ("chat", "--thread", "t", "--seed", "5", "--flow", "mini-quick", "--no-critic", "--out", "pictures")
 COMMAND = (sys.executable, "-m", "imagewright.cli", *OPTIONS)
+LONG = (*COMMAND, "--flow", "mini-careful")
+"""A flow of 40 steps: the live line is repainted ten times a second, so only what lasts is surely seen on it."""
 READY = "\x1b[?2004h"
 """What the prompt sends when it waits for a line: bracketed paste is switched on."""
 PATIENCE = 300.0
@@ -40,12 +42,12 @@ def environment(home: Path) -> dict[str, str]:
 class Terminal:
     """``imagewright chat`` behind a pseudo-terminal."""
 
-    def __init__(self, home: Path) -> None:
+    def __init__(self, home: Path, command: tuple[str, ...] = COMMAND) -> None:
         home.mkdir(parents=True, exist_ok=True)
         self.pid, self.handle = pty.fork()
         if self.pid == 0:
             os.chdir(home)
-            os.execve(COMMAND[0], COMMAND, environment(home))
+            os.execve(command[0], command, environment(home))
         self.seen = ""
 
     def until_ready(self, seconds: float = PATIENCE, mark: str = READY) -> bool:
@@ -118,14 +120,14 @@ def test_twenty_turns_killed_three_times_give_the_same_pictures(tmp_path: Path) 
 
 
 def test_ctrl_c_stops_the_picture_and_keeps_the_conversation(tmp_path: Path) -> None:
-    terminal = Terminal(tmp_path)
+    terminal = Terminal(tmp_path, LONG)
     assert terminal.until_ready(), terminal.told[-500:]
     terminal.say("a red circle")
     assert terminal.until_ready(), terminal.told[-500:]
     assert re.search(r"picture 1: .*t-01\.png", terminal.told), terminal.told[-500:]
     assert "\x1b[38;2;" in terminal.told  # the picture itself, as blocks
     terminal.say("a blue square")
-    assert terminal.until_ready(mark="select_flow"), terminal.told[-500:]
+    assert terminal.until_ready(mark="/40"), terminal.told[-500:]
     terminal.press(b"\x03")
     assert terminal.until_ready(), terminal.told[-500:]
     assert "the run was stopped" in terminal.told[-500:]

@@ -74,8 +74,20 @@ def test_the_story_says(part: str) -> None:
     assert part in story() + "\n"
 
 
-def test_the_story_fits_80_columns_without_colour_in_a_pipe() -> None:
-    assert max(map(len, story().splitlines())) <= 80
+@pytest.mark.parametrize("columns", [80, 120])
+def test_the_story_fits_the_window(monkeypatch: pytest.MonkeyPatch, columns: int) -> None:
+    monkeypatch.setattr(sys.stdout, "isatty", lambda: True, raising=False)
+    monkeypatch.setenv("COLUMNS", str(columns))
+    monkeypatch.setenv("NO_COLOR", "1")
+    monkeypatch.setenv("TERM", "dumb")
+    widest = max(map(len, story().splitlines()))
+    assert widest <= min(columns, 100)
+    assert widest > columns * 0.7
+    assert not any(line.endswith(" ") for line in story().splitlines())
+
+
+def test_the_story_is_not_wrapped_and_without_colour_in_a_pipe() -> None:
+    assert f"prompt     {RESULT.prompt.strip()}" in story().splitlines()
     assert "\x1b" not in story()
     assert not any(line.endswith(" ") for line in story().splitlines())
 

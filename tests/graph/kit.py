@@ -40,6 +40,7 @@ from imagewright.schemas import (
     DrawRequest,
     Flow,
     Layout,
+    LayoutUse,
     ParsedPrompt,
     Planned,
     Problem,
@@ -196,13 +197,18 @@ class Shelf:
 
     def __init__(self, backend: Painter, flows: dict[str, float]) -> None:
         self.backend, self.estimates = backend, flows
-        self.tags: dict[str, tuple[str, ...]] = {}
+        self.layouts: dict[str, LayoutUse] = {}
+        self.loras: dict[str, tuple[str, ...]] = {}
 
     def flow(self, name: str) -> Flow:
         """One of the flows."""
         if name not in self.estimates:
             raise BadInput(f"no flow is called {name!r}", "see them with: imagewright flows list")
-        return flow(name, tags=self.tags.get(name, ()))
+        return flow(name, layout=self.layouts.get(name, "either"))
+
+    def carry_lora(self, name: str) -> tuple[str, ...]:
+        """The flows that are said to load it."""
+        return tuple(flow for flow, loras in self.loras.items() if name in loras)
 
     def generation(self) -> int:
         """It never changes."""

@@ -12,7 +12,6 @@ from imagewright import Imagewright
 from imagewright.cli.story import tell_plan
 from imagewright.cli.terminal.text import render
 from imagewright.errors import BadInput, BudgetSpent, CannotDraw
-from imagewright.flow_tags import REGIONS, WORDS_ONLY
 from imagewright.graph.build import build
 from imagewright.graph.choose import placing
 from imagewright.graph.decide import plan_request
@@ -20,7 +19,7 @@ from imagewright.graph.parts import Parts
 from imagewright.graph.state import State, fresh
 from imagewright.intents import Preference
 from imagewright.retrieval.builtin import load_shipped_flows
-from imagewright.schemas import DrawRequest, Flow, Layout, Plan, Value
+from imagewright.schemas import DrawRequest, Layout, LayoutUse, Plan, Value
 from imagewright.settings import load_settings
 
 PROMPT = "two red circles above a blue square on a white background"
@@ -91,22 +90,22 @@ def test_the_run_keeps_what_the_plan_promises(engine: Imagewright, name: str) ->
     card = SHIPPED[name].card
     assert (planned.flow == name) == (card.base_model == "mini"), "without files of others only mini's flows run"
     assert len(planned.layout.boxes) == 3, "the layout is told, whether it governs or not"
-    assert planned.governs == (planned.flow == name and WORDS_ONLY not in card.tags)
+    assert planned.governs == (planned.flow == name and card.layout != "words")
 
 
-def _tagged(tag: str) -> str:
-    return next(name for name, flow in sorted(SHIPPED.items()) if tag in flow.card.tags)
+def _laid(how: LayoutUse) -> str:
+    return next(name for name, flow in sorted(SHIPPED.items()) if flow.card.layout == how)
 
 
-@pytest.mark.parametrize("tag", [WORDS_ONLY, REGIONS])
+@pytest.mark.parametrize("how", ["words", "regions"])
 @pytest.mark.parametrize(
-    ("use_layout", "governs"), [(False, ()), (True, (REGIONS,)), ("always", (REGIONS, WORDS_ONLY))]
+    ("use_layout", "governs"), [(False, ()), (True, ("regions",)), ("always", ("regions", "words"))]
 )
 def test_with_and_without_layout(
-    engine: Imagewright, tag: str, use_layout: bool | Literal["always"], governs: tuple[str, ...]
+    engine: Imagewright, how: LayoutUse, use_layout: bool | Literal["always"], governs: tuple[str, ...]
 ) -> None:
-    planned = agree(engine, DrawRequest(prompt=PROMPT, flow=_tagged(tag), use_layout=use_layout))
-    assert planned.governs == (tag in governs)
+    planned = agree(engine, DrawRequest(prompt=PROMPT, flow=_laid(how), use_layout=use_layout))
+    assert planned.governs == (how in governs)
     assert len(planned.layout.boxes) == (3 if use_layout else 0)
 
 
@@ -149,16 +148,16 @@ def test_a_plan_refuses_what_a_run_refuses(engine: Imagewright) -> None:
 
 
 def test_the_story_of_a_plan_says_what_places_things(engine: Imagewright) -> None:
-    told = render(tell_plan(engine.plan(PROMPT, flow=_tagged(WORDS_ONLY))))
+    told = render(tell_plan(engine.plan(PROMPT, flow=_laid("words"))))
     assert "the boxes do not govern the picture: mini-" in told
     assert "3 a blue square" in told
-    assert "do not govern" not in render(tell_plan(engine.plan(PROMPT, flow=_tagged(REGIONS))))
+    assert "do not govern" not in render(tell_plan(engine.plan(PROMPT, flow=_laid("regions"))))
     assert "the one asked for cannot run here" in render(tell_plan(engine.plan(PROMPT, flow="flux1-dev")))
 
 
 def test_an_edit_is_planned_as_it_would_be_drawn(studio: Callable[..., Any]) -> None:
     home = studio(flows={"words": 0.9, "boxes": 0.8}, missing=())
-    home.parts.catalogue.tags = {"words": (WORDS_ONLY,), "boxes": (REGIONS,)}
+    home.parts.catalogue.layouts = {"words": "words", "boxes": "regions"}
     home.say("a red circle left of a blue square")
     request = DrawRequest(prompt="make the square green", thread="t")
     planned = plan_request(home.parts, request, home.checkpoints)
@@ -180,10 +179,24 @@ def test_a_plan_asks_the_writer_that_a_run_asks(studio: Callable[..., Any]) -> N
     assert plan_request(home.parts, request).drawn_from == "a red circle, sharp"
 
 
+def test_a_lora_tag_is_offered_as_the_flow_that_loads_it(studio: Callable[..., Any]) -> None:
+    home = studio(flows={"plain": 0.9, "ink": 0.8}, missing=())
+    home.parts.catalogue.loras = {"ink": ("inkStyle",)}
+    tagged = "a red circle <lora:inkStyle:0.8>"
+    told = plan_request(home.parts, DrawRequest(prompt=tagged)).notes
+    assert "the LoRA inkStyle is loaded by ink: ask for one with --flow ink" in told
+    assert any(
+        "ink loads the LoRA" in line for line in plan_request(home.parts, DrawRequest(prompt=tagged, flow="ink")).notes
+    )
+    assert not any("LoRA" in line for line in plan_request(home.parts, DrawRequest(prompt="a red circle")).notes)
+
+
+def test_the_shipped_index_knows_who_loads_a_lora(engine: Imagewright) -> None:
+    assert set(engine.index.carry_lora("counting")) == {"mini-counting", "mini-counting-strict"}
+    assert engine.index.carry_lora("sub/Counting.safetensors") == engine.index.carry_lora("counting")
+    assert engine.index.carry_lora("count") == ()
+
+
 def test_every_shipped_flow_is_compared() -> None:
     assert len(SHIPPED) >= 34
-    assert {tag for flow in SHIPPED.values() for tag in _how(flow)} == {WORDS_ONLY, REGIONS}
-
-
-def _how(flow: Flow) -> set[str]:
-    return {WORDS_ONLY, REGIONS} & set(flow.card.tags)
+    assert {flow.card.layout for flow in SHIPPED.values()} == {"words", "regions", "either"}

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from PIL import Image
 
-from imagewright.errors import BadInput
+from imagewright.trace import open_trace
 
 PROMPT = "two red circles above a blue square on a white background"
 Studio = Callable[..., Any]
@@ -53,6 +53,7 @@ def test_a_picture_that_is_no_other_of_the_batch_is_not_written_over(
     monkeypatch.setattr(backend, "draw", lambda *asked: replace(painted(*asked), more=(Image.new("RGB", (8, 8)),)))
     mine = home.home / "mine.batch-2.png"
     mine.write_bytes(b"mine")
-    with pytest.raises(BadInput, match="is there already"):
-        home.draw(PROMPT, out=str(home.home / "mine.png"))
+    result = home.draw(PROMPT, out=str(home.home / "mine.png"))
     assert mine.read_bytes() == b"mine"
+    assert open_trace(Path(result.trace)).batch == ("mine.batch-2-2.png",)
+    assert (home.home / "mine.batch-2-2.png").is_file()

@@ -6,7 +6,6 @@ from typing import Any
 import pytest
 
 from imagewright.agents.critic.repairs.next_flow import NextFlow
-from imagewright.flow_tags import REGIONS, WORDS_ONLY
 from imagewright.schemas import Check, Region, Repair, Verdict
 
 PROMPT = "a red circle and no star"
@@ -17,7 +16,7 @@ def home(studio: Callable[..., Any]) -> Any:
     """Two flows: the better one was measured from words, the other with boxes."""
     made = studio(flows={"words": 0.9, "boxes": 0.8}, missing=())
     shelf = made.parts.catalogue
-    shelf.tags = {"words": (WORDS_ONLY,), "boxes": (REGIONS,)}
+    shelf.layouts = {"words": "words", "boxes": "regions"}
     return made
 
 

@@ -66,7 +66,7 @@ def test_no_delivers_the_best_and_the_note_says_which_limit(studio: Studio) -> N
     assert asked.question is not None
     done = home.reply("no thanks").result
     assert done.images == 2
-    told = "stopped: the budget of 2 images is used; raise it with --max-images; the best picture is delivered"
+    told = "stopped: 2 images are used; the best picture is delivered"
     assert told in done.notes
 
 

@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import json
+import random
+import subprocess
+import time
+from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -12,7 +16,7 @@ from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
 from imagewright.errors import BadInput
-from imagewright.retrieval.adding import BATCH, Added, Refused, add_files, files_below
+from imagewright.retrieval.adding import BATCH, Added, AlreadyThere, Refused, add_files, files_below
 from imagewright.retrieval.comfy.catalogue import Catalogue, load_catalogue
 from imagewright.retrieval.index import FlowIndex
 
@@ -57,12 +61,13 @@ def test_files_fail_one_by_one_and_ids_stay_apart(tmp_path: Path, kit: ModuleTyp
     told = list(add_files(index, files, load_catalogue()))
     assert [each.path for each in told] == files
     stored = [each.flow for each in told if isinstance(each, Added)]
-    assert [flow.id for flow in stored] == ["a-2", "a-3", "p"]
-    assert [flow.card.duplicate_of for flow in stored] == [None, "a-2", None]
+    assert [flow.id for flow in stored] == ["a-2", "p"]
+    again = [each for each in told if isinstance(each, AlreadyThere)]
+    assert [(each.path.name, each.flow.id) for each in again] == [("A.json", "a-2")]
     refused = [each for each in told if isinstance(each, Refused)]
     assert [each.path.name for each in refused] == ["b.json", "none.json", "bare.png"]
     assert "JSON list" in str(refused[0].error)
-    assert [flow.id for flow in index.list()] == ["a", "a-2", "a-3", "p"]
+    assert [flow.id for flow in index.list()] == ["a", "a-2", "p"]
 
 
 def test_replace_takes_the_place_of_the_old_flow(tmp_path: Path, kit: ModuleType, index: FlowIndex) -> None:
@@ -112,6 +117,42 @@ def test_more_files_than_one_batch(tmp_path: Path, kit: ModuleType, index: FlowI
     told = list(add_files(index, files, load_catalogue()))
     assert [each.path for each in told] == files
     assert len(index.list()) == BATCH + 3
+
+
+def test_what_is_there_is_told_and_not_added_again(tmp_path: Path, kit: ModuleType, index: FlowIndex) -> None:
+    files = [write(tmp_path, f"{n}/same name.json", kit.graph(steps=1 + n % 20)) for n in range(60)]
+    first = list(add_files(index, files, load_catalogue()))
+    assert [type(each) for each in first] == [Added] * 20 + [AlreadyThere] * 40
+    generation = index.generation
+    assert [type(each) for each in add_files(index, files, load_catalogue())] == [AlreadyThere] * 60
+    assert index.generation == generation
+    assert {flow.id for flow in index.list()} == {"same-name", *(f"same-name-{n}" for n in range(2, 21))}
+
+
+def test_a_folder_that_is_killed_again_and_again_is_stored_once(
+    tmp_path: Path, kit: ModuleType, index: FlowIndex, process: Callable[..., subprocess.Popen[str]]
+) -> None:
+    rng, kills = random.Random(4), 0
+    for number in range(150):
+        steps = 1 + number % 120  # thirty are there twice, under another name: twins
+        write(tmp_path / "made", f"{number:03}.json", kit.graph(steps=steps))
+        write(tmp_path / "made" / "again", f"{number:03}.json", kit.graph(steps=steps))
+    while True:
+        adding = process("folder", str(tmp_path / "made"))
+        assert adding.stdout is not None
+        adding.stdout.readline()
+        time.sleep(rng.random() * 0.3)
+        if kills < 5 and adding.poll() is None:
+            adding.kill()
+            kills += adding.wait() < 0
+        else:
+            adding.communicate()
+            assert adding.returncode == 0
+            break
+    assert kills
+    assert [flow.id for flow in index.list()] == [f"{number:03}" for number in range(150)]
+    assert sum(flow.card.duplicate_of is not None for flow in index.list()) == 30
+    assert index.mirror_ids("flows") == {flow.id for flow in index.list()}
 
 
 def test_an_edited_card_is_found_by_its_new_words(kit: ModuleType, index: FlowIndex) -> None:

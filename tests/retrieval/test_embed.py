@@ -10,9 +10,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from imagewright.errors import Fault
+from imagewright.errors import BadInput, Fault
 from imagewright.retrieval import embed
-from imagewright.retrieval.embed import MiniLMEmbedder, pack_vector, unpack_vector
+from imagewright.retrieval.embed import MiniLMEmbedder, SentenceEmbedder, pack_vector, unpack_vector
+from imagewright.retrieval.minilm import MiniLM
 
 
 def test_like_texts_are_near_and_vectors_are_units(tmp_path: Path) -> None:
@@ -72,3 +73,38 @@ def test_verified_weights_are_verified_again_when_they_change(tmp_path: Path, mo
 def test_vectors_survive_packing() -> None:
     vector = np.array([0.5, -0.25, 1e-8], dtype=np.float32)
     assert (unpack_vector(pack_vector(vector)) == vector).all()
+
+
+TEXTS = (
+    "", "a", "a red circle left of a blue square", "Ünïcode 🦊 und ein Fuchs", "word " * 300, "x" * 3000,
+    *(f"{number} brass lanterns beside a quiet harbour, watercolour, {'very ' * number}calm" for number in range(40)),
+)  # fmt: skip
+
+
+def test_the_shipped_model_gives_the_vectors_of_sentence_transformers(tmp_path: Path) -> None:
+    other = SentenceEmbedder(tmp_path / "other.sqlite", embed._model_folder(), "the same model", 384)
+    theirs = np.array(other.embed(TEXTS), dtype=np.float64)
+    mine = np.array(MiniLMEmbedder(tmp_path / "x.sqlite").embed(TEXTS), dtype=np.float64)
+    assert mine.shape == theirs.shape == (len(TEXTS), 384)
+    cosine = (mine * theirs).sum(axis=1) / np.linalg.norm(mine, axis=1) / np.linalg.norm(theirs, axis=1)
+    assert cosine.min() >= 1 - 1e-6
+
+
+def test_a_text_has_the_same_vector_alone_and_among_others() -> None:
+    model = MiniLM(embed._model_folder())
+    together = model.embed(list(TEXTS))
+    for text, vector in zip(TEXTS[:4], together, strict=False):
+        assert float(model.embed([text])[0] @ vector) > 1 - 1e-6
+
+
+def test_embedding_a_new_text_imports_neither_torch_nor_transformers(tmp_path: Path) -> None:
+    code = OFFLINE.replace('"torch" in', '"transformers" in sys.modules or "torch" in')
+    found = subprocess.run(
+        [sys.executable, "-c", code, str(tmp_path / "x.sqlite")], capture_output=True, text=True, check=True
+    )
+    assert found.stdout.strip() == "False"
+
+
+def test_a_model_that_is_not_there_is_told(tmp_path: Path) -> None:
+    with pytest.raises(BadInput, match="no embedding model"):
+        SentenceEmbedder(tmp_path / "x.sqlite", tmp_path / "none", "none", 8).embed(["a red circle"])

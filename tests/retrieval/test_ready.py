@@ -10,12 +10,12 @@ from types import ModuleType
 
 import pytest
 
+from imagewright.needing import read_need
 from imagewright.needs import Need
 from imagewright.retrieval import store
 from imagewright.retrieval.builtin import load_shipped_flows
 from imagewright.retrieval.candidates import rank
 from imagewright.retrieval.index import FlowIndex
-from imagewright.retrieval.needing import read_need
 from imagewright.schemas import Categories, Flow, ParsedPrompt, Problem, Readiness
 from imagewright.t2i_backends.diffusers_local import DiffusersBackend
 from imagewright.t2i_backends.mini.shipped import WEIGHTS

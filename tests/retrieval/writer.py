@@ -1,7 +1,8 @@
 """Parts that the index's tests share, and a process of its own that works on an index.
 
-``writer.py HOME add PREFIX COUNT`` adds flows; ``writer.py HOME file PATH`` adds a file; ``writer.py HOME hold`` keeps
-the vector index locked until its standard input is closed.
+``writer.py HOME add PREFIX COUNT`` adds flows; ``writer.py HOME file PATH`` adds a file; ``writer.py HOME folder
+PATH`` adds a folder in small batches, and says so of each file; ``writer.py HOME hold`` keeps the vector index locked
+until its standard input is closed, ``writer.py HOME open`` has Chroma open as long.
 """
 
 from __future__ import annotations
@@ -14,7 +15,9 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+from imagewright.retrieval import adding
 from imagewright.retrieval.chroma_mirror import lock_mirror
+from imagewright.retrieval.comfy.catalogue import load_catalogue
 from imagewright.retrieval.index import FlowIndex, ignore_note
 from imagewright.retrieval.intake import build_flow, read_flow_file
 from imagewright.schemas import Evidence, Flow
@@ -81,9 +84,17 @@ def main(home: Path, work: str, *rest: str) -> None:
             index(home).search("number", 3)
     elif work == "file":
         print(index(home).add(read_flow_file(Path(rest[0])).flow).id, flush=True)
+    elif work == "folder":
+        adding.BATCH = 8
+        for each in adding.add_files(index(home), adding.files_below([Path(rest[0])]), load_catalogue()):
+            print(each.path, flush=True)
     elif work == "hold":
         with lock_mirror(home / "chroma" / "lock", 5.0):
             print("held", flush=True)
+            sys.stdin.read()
+    elif work == "open":
+        with index(home)._mirror._open():
+            print("open", flush=True)
             sys.stdin.read()
 
 

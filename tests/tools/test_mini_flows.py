@@ -3,7 +3,6 @@
 from pathlib import Path
 
 from imagewright.flow_format import graph_hash
-from imagewright.flow_tags import REGIONS, WORDS_ONLY
 from imagewright.retrieval.intake import read_flow_file
 from imagewright.t2i_backends.execution.graph_check import find_flaws
 from imagewright.tools.mini_flows import RECIPES, main, mini_flows
@@ -14,7 +13,7 @@ def test_there_are_twenty_four_and_all_differ() -> None:
     assert len(flows) == 24
     assert len({flow.id for flow in flows}) == 24
     # The two with a layout differ from others beside their graph.
-    assert len({(graph_hash(flow.graph), REGIONS in flow.card.tags) for flow in flows}) == 24
+    assert len({(graph_hash(flow.graph), flow.card.layout == "regions") for flow in flows}) == 24
 
 
 def test_they_vary_everything_that_they_promise() -> None:
@@ -25,11 +24,11 @@ def test_they_vary_everything_that_they_promise() -> None:
     assert len({name for r in RECIPES for name, _ in r.loras}) == 2
     assert any(r.few_steps for r in RECIPES)
     assert any(r.second for r in RECIPES)
-    assert any(REGIONS in r.tags for r in RECIPES)
+    assert any(r.layout == "regions" for r in RECIPES)
 
 
 def test_every_flow_says_whether_a_layout_governs_it() -> None:
-    assert all((REGIONS in flow.card.tags) != (WORDS_ONLY in flow.card.tags) for flow in mini_flows())
+    assert all(flow.card.layout in ("regions", "words") for flow in mini_flows())
 
 
 def test_their_files_are_flows_without_flaws(tmp_path: Path) -> None:

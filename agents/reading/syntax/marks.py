@@ -62,6 +62,11 @@ def strip_marks(text: str) -> Unmarked:
     return Unmarked(text, tuple(taken.told), tuple(taken.excluded), marked=True, weighted=plain != named)
 
 
+def find_loras(text: str) -> tuple[str, ...]:
+    """The names of the LoRAs that tags in ``text`` ask for, as written, each once."""
+    return tuple(dict.fromkeys(hit.group(2).strip() for hit in _FILE.finditer(text)))
+
+
 def _told_file(hit: re.Match[str], taken: _Taken) -> str:
     taken.told.append(f"{hit.group()} loads nothing: a LoRA is loaded by a LoRA node of the flow")
     return ""

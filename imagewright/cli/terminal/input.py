@@ -23,8 +23,14 @@ MARK = "\\"
 """At the end of a line: the saying goes on in the next one."""
 
 
+_STOPS = "Ctrl-C stops the picture that is being drawn; Ctrl-D ends"
+
+
 class SayingReader(Protocol):
     """Where sayings come from."""
+
+    keys: str
+    """What the keys do, for a person who types; empty where nobody does."""
 
     def read(self) -> str:
         """The next saying. Raises ``EOFError`` at the end and ``KeyboardInterrupt`` for Ctrl-C."""
@@ -45,6 +51,8 @@ def open_reader(history: Path, commands: Sequence[str]) -> SayingReader:
 class PipeReader:
     """Sayings from a file or a pipe, one a line."""
 
+    keys = ""
+
     def read(self) -> str:
         """The next line that is not empty; bytes that are no text stay recognisable as such, and are refused later."""
         for line in sys.stdin.buffer:
@@ -55,6 +63,8 @@ class PipeReader:
 
 class LineReader:
     """Sayings from a terminal, with the standard library's readline."""
+
+    keys = f"{_STOPS}; a line that ends in {MARK} goes on in the next one."
 
     def __init__(self, history: Path, commands: Sequence[str]) -> None:
         import readline
@@ -84,6 +94,8 @@ class LineReader:
 
 class ToolkitReader:
     """Sayings from a terminal, with prompt_toolkit."""
+
+    keys = f"{_STOPS}; Alt-Enter begins a new line."
 
     def __init__(self, history: Path, commands: Sequence[str]) -> None:
         from prompt_toolkit import PromptSession

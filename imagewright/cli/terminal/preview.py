@@ -19,6 +19,7 @@ _COLUMNS = 32
 _CHUNK = 4096
 """Bytes of base64 in one of kitty's escape sequences."""
 _COLOURS = 64
+_FORMATS = ("PNG", "JPEG", "WEBP")
 
 
 def protocol(environ: Mapping[str, str], encoding: str) -> Protocol:
@@ -47,7 +48,7 @@ def _blocks(environ: Mapping[str, str], encoding: str) -> Protocol:
 
 
 def show(path: Path, environ: Mapping[str, str]) -> str:
-    """The PNG at ``path`` for the terminal behind standard output; empty where it cannot show one."""
+    """The picture at ``path`` for the terminal behind standard output; empty where it cannot show one."""
     how = protocol(environ, sys.stdout.encoding or "")
     if how == "none" or not is_terminal(sys.stdout):
         return ""
@@ -55,17 +56,32 @@ def show(path: Path, environ: Mapping[str, str]) -> str:
 
 
 def encode_preview(path: Path, how: Protocol) -> str:
-    """The PNG at ``path`` in one of the protocols."""
+    """The picture at ``path`` in one of the protocols."""
     if how == "kitty":
-        return "".join(_kitty(path.read_bytes()))
+        return "".join(_kitty(_png_of(path)))
     if how == "iterm":
         data = base64.b64encode(path.read_bytes()).decode()
         return f"\x1b]1337;File=inline=1;preserveAspectRatio=1;width={_COLUMNS}:{data}\a\n"
     from PIL import Image
 
-    with Image.open(path, formats=("PNG",)) as image:
+    with Image.open(path, formats=_FORMATS) as image:
         picture = image.convert("RGB")
     return sixel(picture) if how == "sixel" else blocks(picture)
+
+
+def _png_of(path: Path) -> bytes:
+    """The picture at ``path`` as a PNG, which is all that kitty takes."""
+    data = path.read_bytes()
+    if data.startswith(b"\x89PNG"):
+        return data
+    import io
+
+    from PIL import Image
+
+    buffer = io.BytesIO()
+    with Image.open(io.BytesIO(data), formats=_FORMATS) as image:
+        image.save(buffer, "PNG")
+    return buffer.getvalue()
 
 
 def _kitty(png: bytes) -> Iterator[str]:

@@ -1,4 +1,7 @@
-"""Progress on standard error: one live line on a terminal, plain lines elsewhere, and always the run's id first."""
+"""Progress on standard error: one live line on a terminal, plain lines elsewhere, the run's id first; nothing if quiet.
+
+Notes are part of what a run comes to, and are told with it; here they are told only where it comes to nothing.
+"""
 
 from __future__ import annotations
 
@@ -14,20 +17,22 @@ if TYPE_CHECKING:
 
     from imagewright.schemas import RunEvent
 
-_SILENT = {"run", "step", "preview", "answer"}
-"""Kinds that have no line of their own; an answer is what the command itself prints."""
+_SILENT = {"run", "step", "preview", "answer", "note", "fallback"}
+"""Kinds that have no line of their own; answers and notes are what the command itself prints."""
 
 
 class ProgressLine:
     """A listener for the events of one run, and a context manager that cleans up its line."""
 
-    def __init__(self, quiet: bool = False) -> None:
-        self._run = ""
+    def __init__(self, quiet: bool = False, *, names_run: bool = True) -> None:
+        self._run = "" if names_run else "not told"
         self._quiet = quiet
         self._live = not quiet and is_terminal(sys.stderr)
         self._bar: Bar | None = None
         self._task: TaskID | None = None
         self._quarter = 0
+        self.notes: list[str] = []
+        """The notes of the run so far."""
 
     def __enter__(self) -> ProgressLine:
         return self
@@ -35,14 +40,19 @@ class ProgressLine:
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
         if self._bar is not None:
             self._bar.stop()
+        if error is not None and not self._quiet:
+            for note in self.notes:
+                print(f"note: {note}", file=sys.stderr, flush=True)
 
     def __call__(self, event: RunEvent) -> None:
         """Show one event."""
+        if event.kind in ("note", "fallback"):
+            self.notes.append(clean(event.text))
+        if self._quiet:
+            return
         if not self._run:
             self._run = event.run
             print(f"run {clean(event.run)}", file=sys.stderr, flush=True)
-        if self._quiet:
-            return
         if self._live:
             self._move(event)
         else:
@@ -62,7 +72,7 @@ class ProgressLine:
         assert self._task is not None
         if event.kind == "step" and event.total:
             bar.update(self._task, completed=event.step or 0, total=event.total, count=f"{event.step}/{event.total}")
-        elif event.kind in ("note", "fallback", "error"):
+        elif event.kind == "error":
             bar.console.print(f"{event.kind}: {clean(event.text)}", markup=False, highlight=False)
         elif event.kind not in _SILENT:
             bar.tasks[0].total = None

@@ -1,0 +1,85 @@
+"""What an engine keeps, and letting go of it: conversations written out or deleted, runs deleted, a home tidied up."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from imagewright.errors import BadInput
+from imagewright.rooms import Rooms
+from imagewright.schemas import DrawRequest
+
+if TYPE_CHECKING:
+    from imagewright.cleaning import Growth
+
+
+class Keeping(Rooms):
+    """An engine's methods for what it has kept."""
+
+    def export_thread(self, thread: str, folder: Path | str) -> int:
+        """Write a conversation into a new or empty folder: what was said, each picture, each trace; how many pictures.
+
+        Raises:
+            BadInput: there is no such conversation, or the folder is not empty or cannot be written.
+        """
+        from imagewright.thread_files import write_thread
+
+        return write_thread(self.container, thread, Path(folder))
+
+    def delete_thread(self, thread: str) -> int:
+        """Delete a conversation with its pictures, also where they were delivered to; how many the store has lost.
+
+        Raises:
+            BadInput: there is no such conversation, or a picture of it is being drawn.
+        """
+        from imagewright.thread_files import delete
+
+        self.threads.insist(thread)
+        return delete(self.container, thread)
+
+    def request_of(self, run: str) -> DrawRequest:
+        """What ``run`` was asked to draw, with the flow that drew it and no seed: the request of its variations.
+
+        Of a change in a conversation it is the whole prompt of the picture that came of it.
+
+        Raises:
+            BadInput: there is no such run, or it delivered nothing.
+        """
+        row = self.runs.get(run)
+        if row.result is None:
+            raise BadInput(f"run {run} has delivered no picture", "`imagewright runs list` shows which have")
+        changes = {"prompt": row.result.prompt, "flow": row.result.flow, "seed": None, "out": None, "thread": None}
+        return row.request.revise(**changes, taken="refuse")
+
+    def delete_runs(self, runs: Sequence[str]) -> int:
+        """Delete runs with their pictures, also where they were delivered to; how many the store has lost.
+
+        Raises:
+            BadInput: there is no such run, it is being drawn, or it is part of a conversation.
+        """
+        from imagewright.deletion import delete_runs
+
+        for run in runs:
+            if (thread := self.runs.get(run).request.thread) is not None:
+                reason = f"run {run} is part of the conversation {thread!r}"
+                raise BadInput(reason, f"delete all of it: imagewright threads delete {thread}")
+        wanted = set(runs)
+        return delete_runs(self.container, [row for row in self.runs.outline() if row.id in wanted])
+
+    def clean(
+        self, *, older_than: timedelta | None = None, keep_size: int | None = None, dry_run: bool = False
+    ) -> tuple[Growth, ...]:
+        """Delete what nothing needs any more, and where asked what is old or too much; each kind of thing and how much.
+
+        ``older_than`` and ``keep_size`` (bytes of the store of pictures) bound what delivered nothing, what was
+        rejected, and copies of delivered pictures. Pictures in people's folders, conversations and runs that are alive
+        are never touched. With ``dry_run`` nothing is deleted.
+
+        Raises:
+            BadInput: the home cannot be read or written.
+        """
+        from imagewright.cleaning import clean_home
+
+        return clean_home(self.container, older_than=older_than, keep_size=keep_size, dry_run=dry_run)

@@ -1,0 +1,1 @@
+"""``imagewright serve``: one warm engine behind HTTP (OpenAI's routes and ours) and MCP."""

@@ -1,0 +1,254 @@
+"""``POST /v1/chat/completions``: a conversation about pictures for any chat page, streamed or not.
+
+The conversation is the one that ``thread`` names; without it, the one that the messages themselves tell of: every
+answer of ours ends with its run, and the newest one that the client sends back says where to go on from. So editing an
+earlier message, or asking for another answer, goes on from there as well.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import time
+from collections.abc import AsyncIterator
+from typing import Any, Literal
+
+from fastapi import APIRouter, Request
+from pydantic import BaseModel, ConfigDict, Field
+from sse_starlette import EventSourceResponse, ServerSentEvent
+from starlette.responses import Response
+
+from imagewright.serve.clients import ClientAccount
+from imagewright.serve.conversations import saying
+from imagewright.serve.desk import in_thread
+from imagewright.serve.faults import Denied
+from imagewright.serve.house import STREAMS, Asking, AtHouse, House, abandon, wait_for_all
+from imagewright.serve.images import IdempotencyKey, digest_of, usage_of
+from imagewright.serve.knobs import OWN_MODEL, Knobs
+from imagewright.serve.orders import Ending, JobOrder
+
+router = APIRouter(tags=["OpenAI"])
+_RUN = re.compile(r"\b\d{8}-\d{6}-[0-9a-f]{6}\b")
+_TOLD = frozenset({"flow", "layout", "image", "verdict", "repair", "note", "fallback"})
+"""The events that a chat page is told of."""
+
+
+class MessagePart(BaseModel):
+    """One part of a message: text, or a picture, which is taken by ``/v1/images/edits`` and not here."""
+
+    model_config = ConfigDict(extra="ignore")
+
+    type: str = Field(max_length=40)
+    text: str | None = None
+
+
+class ChatMessage(BaseModel):
+    """One message."""
+
+    model_config = ConfigDict(extra="ignore")
+
+    role: Literal["system", "developer", "user", "assistant", "tool"]
+    content: str | list[MessagePart] | None = None
+
+    @property
+    def text(self) -> str:
+        """Its words."""
+        if isinstance(self.content, str) or self.content is None:
+            return self.content or ""
+        return "\n".join(part.text for part in self.content if part.text)
+
+
+class StreamOptions(BaseModel):
+    """What a stream has beside the words."""
+
+    include_usage: bool = False
+
+
+class ChatRequest(Knobs):
+    """The body of a completion."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {"model": "imagewright", "messages": [{"role": "user", "content": "a red circle above a blue square"}]}
+            ]
+        }
+    )
+
+    messages: list[ChatMessage] = Field(min_length=1, max_length=2000)
+    stream: bool = False
+    stream_options: StreamOptions | None = None
+    user: str | None = Field(default=None, max_length=200)
+    safety_identifier: str | None = Field(default=None, max_length=200)
+
+
+class AnswerMessage(BaseModel):
+    """What imagewright says."""
+
+    role: Literal["assistant"] = "assistant"
+    content: str
+    refusal: str | None = None
+
+
+class AnswerChoice(BaseModel):
+    """The one choice."""
+
+    index: int = 0
+    message: AnswerMessage
+    finish_reason: Literal["stop"] = "stop"
+    logprobs: None = None
+
+
+class ChatUsage(BaseModel):
+    """Tokens that language models used."""
+
+    prompt_tokens: int = 0
+    completion_tokens: int = 0
+    total_tokens: int = 0
+
+
+class ChatAnswer(BaseModel):
+    """A completion."""
+
+    id: str
+    object: Literal["chat.completion"] = "chat.completion"
+    created: int
+    model: str
+    choices: list[AnswerChoice]
+    usage: ChatUsage
+    thread: str
+    run: str
+
+
+@router.post("/v1/chat/completions", response_model=ChatAnswer, responses=STREAMS)
+async def complete_chat(
+    body: ChatRequest, request: Request, house: AtHouse, client: Asking, key: IdempotencyKey = None
+) -> Response | ChatAnswer:
+    """Say the last message of the person in its conversation; pictures come as links to served files."""
+    order, thread = await in_thread(order_of_messages, body, house, client)
+    await in_thread(house.desk.insist_on_flow, order.request)
+    user = body.safety_identifier or body.user or ""
+    jobs = await in_thread(lambda: house.desk.accept(client, [order], user=user, key=key or "", digest=digest_of(body)))
+    if body.stream:
+        return EventSourceResponse(_stream(body, house, client, jobs[0], request), ping=15)
+    [ending] = await wait_for_all(request, house, client, jobs)
+    text = await in_thread(say_ending, request, house, ending)
+    usage = await in_thread(_usage, house, ending)
+    return ChatAnswer(
+        id=f"chatcmpl-{jobs[0]}",
+        created=int(time.time()),
+        model=body.model or OWN_MODEL,
+        thread=thread,
+        run=ending.run,
+        choices=[AnswerChoice(message=AnswerMessage(content=text))],
+        usage=usage,
+    )
+
+
+def order_of_messages(body: ChatRequest, house: House, client: ClientAccount) -> tuple[JobOrder, str]:
+    """What the last message orders, and the client's name of the conversation.
+
+    Raises:
+        Denied: the person says nothing.
+    """
+    said = next((message.text for message in reversed(body.messages) if message.role == "user"), "").strip()
+    if not said:
+        raise Denied("bad_input", "the last message of the user holds no text", "say what to draw", param="messages")
+    if body.thread is not None:
+        return saying(house, client, body.thread, said, body), body.thread
+    before = _find_turn(body, house, client)
+    thread, run = before or (f"chat {house.desk.engine.name_run()}", "")
+    return saying(house, client, thread, said, body, run), thread
+
+
+def _find_turn(body: ChatRequest, house: House, client: ClientAccount) -> tuple[str, str] | None:
+    """The conversation and the turn that the newest answer of ours in the messages belongs to."""
+    last = max(n for n, message in enumerate(body.messages) if message.role == "user")
+    for message in reversed(body.messages[:last]):
+        for run in reversed(_RUN.findall(message.text) if message.role == "assistant" else []):
+            job = house.desk.book.get(run, client.name)
+            stored = job.order.request.thread if job is not None else None
+            thread = client.own_thread(stored) if stored else None
+            if thread is not None and job is not None and job.outcome is not None:
+                return thread, job.outcome.run if not job.outcome.trouble else ""
+    return None
+
+
+# --- what is said -----------------------------------------------------------------------------
+
+
+def say_ending(request: Request, house: House, ending: Ending) -> str:
+    """A picture as a link, words, a question with its choices, or trouble; then the run, for the next message."""
+    if (trouble := ending.trouble) is not None:
+        if trouble.code == "server_error":
+            raise Denied(trouble.code, trouble.message, trouble.remedy, run=ending.run)
+        words = f"{trouble.message}\n\n{trouble.remedy}".strip()
+    elif ending.image:
+        words = _say_picture(request, house, ending)
+    else:
+        words = "\n".join([ending.text, *(f"{n}. {text}" for n, text in enumerate(ending.choices, 1))])
+    return f"{words}\n\n`{ending.run}`"
+
+
+def _say_picture(request: Request, house: House, ending: Ending) -> str:
+    result = house.desk.engine.runs.get(ending.run).result
+    alt = re.sub(r"[\[\]\n]", " ", result.prompt)[:100] if result else "picture"
+    told = f"{result.flow}, seed {result.seed}" if result else ""
+    notes = "".join(f"\n\n> {note}" for note in (result.notes if result else ()))
+    return f"![{alt}]({house.link(request, f'{ending.image}.png')})\n\n{told}{notes}"
+
+
+def _usage(house: House, ending: Ending) -> ChatUsage:
+    if not ending.image:
+        return ChatUsage()
+    used = usage_of(house, ending.run)
+    return ChatUsage(
+        prompt_tokens=used.input_tokens, completion_tokens=used.output_tokens, total_tokens=used.total_tokens
+    )
+
+
+# --- as a stream ------------------------------------------------------------------------------
+
+
+async def _stream(
+    body: ChatRequest, house: House, client: ClientAccount, run: str, request: Request
+) -> AsyncIterator[ServerSentEvent]:
+    over = False
+    try:
+        yield _chunk(body, run, {"role": "assistant", "content": ""})
+        job = await in_thread(house.desk.job, client, run)
+        async for told in house.desk.feed(job).follow():
+            if told.event.kind in _TOLD:
+                words = f"{told.event.kind}: {told.event.text}\n\n"
+                yield _chunk(body, run, {"content": words})
+        ending = await house.desk.outcome_of(client, run)
+        yield _chunk(body, run, {"content": await in_thread(say_ending, request, house, ending)})
+        yield _chunk(body, run, {}, "stop")
+        if body.stream_options and body.stream_options.include_usage:
+            yield _usage_chunk(body, run, await in_thread(_usage, house, ending))
+        yield ServerSentEvent("[DONE]")
+        over = True
+    except Denied as denied:
+        over = True
+        yield ServerSentEvent(json.dumps(denied.to_body()))
+    finally:
+        if not over:
+            abandon(house, client, [run])
+
+
+def _chunk(body: ChatRequest, run: str, delta: dict[str, Any], end: str | None = None) -> ServerSentEvent:
+    choice = {"index": 0, "delta": delta, "finish_reason": end, "logprobs": None}
+    return ServerSentEvent(json.dumps(_head(body, run) | {"choices": [choice]}, ensure_ascii=False))
+
+
+def _usage_chunk(body: ChatRequest, run: str, usage: ChatUsage) -> ServerSentEvent:
+    return ServerSentEvent(json.dumps(_head(body, run) | {"choices": [], "usage": usage.model_dump()}))
+
+
+def _head(body: ChatRequest, run: str) -> dict[str, Any]:
+    return {
+        "id": f"chatcmpl-{run}",
+        "object": "chat.completion.chunk",
+        "created": int(time.time()),
+        "model": body.model or OWN_MODEL,
+    }

@@ -1,0 +1,200 @@
+"""``/v1/threads``: conversations that go on wherever they were begun: here, in the terminal or over MCP."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from fastapi import APIRouter, Query, Request
+from pydantic import BaseModel, ConfigDict, Field
+from starlette.responses import Response
+
+from imagewright.errors import BadInput
+from imagewright.serve.clients import ClientAccount
+from imagewright.serve.desk import in_thread
+from imagewright.serve.faults import Denied
+from imagewright.serve.house import ERRORS, Asking, AtHouse, House, wait_for_all
+from imagewright.serve.images import IdempotencyKey, digest_of
+from imagewright.serve.knobs import Knobs, Text
+from imagewright.serve.orders import JobOrder
+from imagewright.serve.runs import RunFacts, accept_order, run_facts
+
+router = APIRouter(tags=["threads"])
+AskedAbout = Literal["", "flow", "layout", "seed", "prompt", "verdict", "cost"]
+
+
+class ThreadFacts(BaseModel):
+    """One conversation."""
+
+    name: str
+    title: str = ""
+    turns: int
+    pictures: int
+    first: str
+    last: str
+    changed: str
+
+
+class ThreadList(BaseModel):
+    """Conversations, newest first."""
+
+    data: list[ThreadFacts]
+    total: int
+
+
+class TurnFacts(BaseModel):
+    """One thing that was said, and what came of it."""
+
+    run: str
+    said: str
+    status: str
+    created: str
+    reply: str = ""
+    image: str | None = None
+    url: str | None = None
+
+
+class TurnList(BaseModel):
+    """All that was said, oldest first."""
+
+    name: str
+    data: list[TurnFacts]
+
+
+class TurnWishes(Knobs):
+    """Something that is said."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [{"text": "make the circle green"}]})
+
+    text: Text
+    go_on_from: str = Field(default="", max_length=60, description="the run after which it is said; the present one")
+
+
+class BranchBody(BaseModel):
+    """Which turn the conversation goes back to."""
+
+    run: str = Field(max_length=60)
+
+
+class WhyBody(BaseModel):
+    """What is asked of the present picture."""
+
+    about: AskedAbout = ""
+
+
+class ThumbBody(BaseModel):
+    """What the person thinks of the present picture."""
+
+    thumb: Literal["up", "down"]
+
+
+@router.get("/v1/threads", response_model=ThreadList, responses=ERRORS)
+async def get_threads(
+    house: AtHouse,
+    client: Asking,
+    text: Annotated[str, Query(max_length=200)] = "",
+    limit: Annotated[int, Query(ge=1, le=100)] = 20,
+    offset: Annotated[int, Query(ge=0, le=1_000_000)] = 0,
+) -> ThreadList:
+    """The client's conversations; with ``text``, those that say it."""
+    rows = await in_thread(house.desk.engine.threads.list, text)
+    own = [(name, row) for row in rows if (name := client.own_thread(row.name)) is not None]
+    data = [ThreadFacts(**{**row.model_dump(), "name": name}) for name, row in own[offset : offset + limit]]
+    return ThreadList(data=data, total=len(own))
+
+
+@router.get("/v1/threads/{name}", response_model=TurnList, responses=ERRORS)
+async def get_thread(name: str, request: Request, house: AtHouse, client: Asking) -> TurnList:
+    """All that was said in a conversation."""
+    stored = await in_thread(_insist, house, client, name)
+    turns = await in_thread(house.desk.engine.threads.turns, stored)
+    data = [
+        TurnFacts(
+            run=turn.run,
+            said=turn.said,
+            status=turn.status,
+            created=turn.created,
+            reply=turn.reply,
+            image=turn.image or None,
+            url=house.link(request, f"{turn.image}.png") if turn.image else None,
+        )
+        for turn in turns
+    ]
+    return TurnList(name=name, data=data)
+
+
+@router.post("/v1/threads/{name}/turns", status_code=202, response_model=RunFacts, responses=ERRORS)
+async def say_something(
+    name: str, body: TurnWishes, request: Request, house: AtHouse, client: Asking, key: IdempotencyKey = None
+) -> RunFacts:
+    """Say something: it draws, changes, goes back, or is answered. The run is followed at ``/v1/runs/RUN/events``."""
+    order = saying(house, client, name, body.text, body, body.go_on_from)
+    await in_thread(house.desk.insist_on_flow, order.request)
+    return await accept_order(order, request, house, client, key or "", digest_of(body, name.encode()))
+
+
+@router.post("/v1/threads/{name}/undo", response_model=RunFacts, responses=ERRORS)
+async def undo_turn(name: str, request: Request, house: AtHouse, client: Asking) -> RunFacts:
+    """Go back to the picture before the present one."""
+    return await _said(request, house, client, name, "undo")
+
+
+@router.post("/v1/threads/{name}/why", response_model=RunFacts, responses=ERRORS)
+async def ask_why(name: str, body: WhyBody, request: Request, house: AtHouse, client: Asking) -> RunFacts:
+    """Why the present picture came out as it did."""
+    return await _said(request, house, client, name, f"why this {body.about}?" if body.about else "why?")
+
+
+@router.post("/v1/threads/{name}/thumb", response_model=RunFacts, responses=ERRORS)
+async def give_thumb(name: str, body: ThumbBody, request: Request, house: AtHouse, client: Asking) -> RunFacts:
+    """Say what one thinks of the present picture: it counts when a flow is chosen."""
+    return await _said(request, house, client, name, f"thumbs {body.thumb}")
+
+
+@router.post("/v1/threads/{name}/branch", status_code=204, response_class=Response, responses=ERRORS)
+async def branch_thread(name: str, body: BranchBody, house: AtHouse, client: Asking) -> Response:
+    """Go back to the end of an earlier turn: what is said next goes on from there."""
+    stored = await in_thread(_insist, house, client, name)
+    await in_thread(lambda: house.desk.engine.chat(stored).return_to(body.run))
+    return Response(status_code=204)
+
+
+@router.delete("/v1/threads/{name}", status_code=204, response_class=Response, responses=ERRORS)
+async def drop_thread(name: str, house: AtHouse, client: Asking) -> Response:
+    """Delete a conversation with all its pictures."""
+    stored = await in_thread(_insist, house, client, name)
+    await in_thread(house.desk.engine.delete_thread, stored)
+    return Response(status_code=204)
+
+
+# --- what they have in common -----------------------------------------------------------------
+
+
+def saying(house: House, client: ClientAccount, thread: str, text: str, knobs: Knobs, go_on_from: str = "") -> JobOrder:
+    """The order of something said in a conversation."""
+    wishes = knobs.model_copy(update={"thread": thread})
+    return JobOrder(
+        kind="say", request=wishes.to_request(text, client, str(house.desk.place_of(client))), target=go_on_from
+    )
+
+
+async def _said(request: Request, house: House, client: ClientAccount, name: str, text: str) -> RunFacts:
+    """Say something in a conversation that there is, and wait for what comes of it."""
+    await in_thread(_insist, house, client, name)
+    order = saying(house, client, name, text, Knobs())
+    jobs = await in_thread(lambda: house.desk.accept(client, [order]))
+    await wait_for_all(request, house, client, jobs)
+    return await in_thread(lambda: run_facts(request, house, client, house.desk.job(client, jobs[0])))
+
+
+def _insist(house: House, client: ClientAccount, name: str) -> str:
+    """The stored name of a conversation that the client has.
+
+    Raises:
+        Denied: there is none of that name.
+    """
+    try:
+        stored = client.stored_thread(name)
+        house.desk.engine.threads.insist(stored)
+    except BadInput:
+        raise Denied("not_found", f"no thread is called {name[:80]!r}", "GET /v1/threads lists them") from None
+    return stored

@@ -1,0 +1,290 @@
+"""The MCP server: seven tools over the same desk as the HTTP routes, for agents of others."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from mcp.server.auth.middleware.bearer_auth import AuthenticatedUser
+from mcp.server.auth.provider import AccessToken
+from mcp.server.mcpserver import Context, MCPServer
+from mcp.server.mcpserver.exceptions import ResourceNotFoundError, ToolError
+from mcp_types import CallToolResult, ContentBlock, ImageContent, ResourceLink, TextContent
+from pydantic import Field
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+import imagewright
+from imagewright.serve.clients import ClientAccount
+from imagewright.serve.desk import in_thread
+from imagewright.serve.faults import Denied
+from imagewright.serve.flows import find_flows
+from imagewright.serve.gallery import find_pictures
+from imagewright.serve.house import House, abandon
+from imagewright.serve.knobs import Knobs
+from imagewright.serve.orders import Ending, JobOrder
+from imagewright.serve.renders import render_as, to_base64
+from imagewright.serve.runs import find_job, run_of
+
+PREVIEW = 768
+"""Pixels of the longer side of the picture that an agent is shown."""
+PICTURE_URI = "imagewright://pictures/"
+INSTRUCTIONS = (
+    "Draws pictures with the workflow that has measurably served such prompts best, checks and repairs them."
+    " Name a thread to change its last picture later. Errors say what to do."
+)
+_TOLD = frozenset({"flow", "layout", "step", "image", "verdict", "repair", "note", "fallback"})
+Thread = Annotated[str, Field(max_length=150, description="conversation; its last picture can be changed")]
+DrawText = Annotated[str, Field(min_length=1, max_length=20_000)]
+WhoAsks = Callable[[Context], ClientAccount]
+
+
+def build_mcp(house: House, asker: WhoAsks) -> MCPServer:
+    """The server; ``asker`` says whose call it is."""
+    server = MCPServer(
+        "imagewright",
+        version=imagewright.__version__,
+        instructions=INSTRUCTIONS,
+        log_level="ERROR",
+        subscriptions=False,
+    )
+    tools = PictureTools(house, asker)
+    for tool in (
+        tools.draw,
+        tools.change,
+        tools.feedback,
+        tools.search_flows,
+        tools.explain,
+        tools.job_status,
+        tools.list_images,
+    ):
+        server.add_tool(tool, structured_output=False)
+    server.resource(PICTURE_URI + "{image}", mime_type="image/png", description="a whole picture")(tools.read_picture)
+    return server
+
+
+class PictureTools:
+    """What agents call."""
+
+    def __init__(self, house: House, asker: WhoAsks) -> None:
+        self._house, self._asker = house, asker
+
+    async def draw(
+        self,
+        ctx: Context,
+        prompt: DrawText,
+        thread: Thread = "",
+        seed: int | None = None,
+        size: Annotated[str, Field(description="auto or WxH")] = "auto",
+        flow: Annotated[str | None, Field(description="see search_flows; best left out")] = None,
+        negative_prompt: str = "",
+        quality: Literal["auto", "low", "high"] = "auto",
+    ) -> CallToolResult:
+        """Draw a picture from words."""
+        knobs = _knobs(
+            seed=seed, size=size, flow=flow, negative_prompt=negative_prompt, quality=quality, thread=thread or None
+        )
+        client = self._asker(ctx)
+        order = JobOrder(kind="draw", request=_request(self._house, client, prompt, knobs))
+        return await self._work(ctx, client, order)
+
+    async def change(self, ctx: Context, thread: Thread, text: DrawText) -> CallToolResult:
+        """Say something in a thread: 'make the fox bigger', 'undo', 'one more', 'why?', or the answer to a question."""
+        client = self._asker(ctx)
+        order = JobOrder(kind="say", request=_request(self._house, client, text, _knobs(thread=thread)))
+        return await self._work(ctx, client, order)
+
+    async def feedback(self, ctx: Context, thread: Thread, thumb: Literal["up", "down"]) -> CallToolResult:
+        """Say whether a thread's last picture is good; it counts when flows are chosen."""
+        return await self.change(ctx, thread, f"thumbs {thumb}")
+
+    async def search_flows(
+        self, ctx: Context, text: Annotated[str, Field(max_length=500)], limit: Annotated[int, Field(ge=1, le=20)] = 5
+    ) -> CallToolResult:
+        """Find workflows by what they are good at."""
+        self._asker(ctx)
+        found = await _known(find_flows, self._house, text, False)
+        return _tell(
+            [],
+            flows=[
+                {"id": one.id, "title": one.title, "runnable": one.runnable, "why_not": one.why_not}
+                for one in found[:limit]
+            ],
+        )
+
+    async def explain(
+        self, ctx: Context, run: str, about: Literal["", "flow", "layout", "seed", "prompt", "verdict", "cost"] = ""
+    ) -> CallToolResult:
+        """Why the picture of a run came out as it did."""
+        job = await _known(find_job, self._house, self._asker(ctx), run)
+        return _tell([], text=await _known(self._house.desk.engine.explain, run_of(job), about))
+
+    async def job_status(self, ctx: Context, run: str, cancel: bool = False) -> CallToolResult:
+        """How a run stands; or cancel it."""
+        client = self._asker(ctx)
+        if cancel:
+            await _known(self._house.desk.cancel, client, run)
+        job = await _known(find_job, self._house, client, run)
+        ending = job.outcome or Ending()
+        trouble = ending.trouble.model_dump() if ending.trouble else None
+        return _tell([], run=run, status=job.status, image=ending.image, text=ending.text, error=trouble)
+
+    async def list_images(
+        self,
+        ctx: Context,
+        text: Annotated[str, Field(max_length=200)] = "",
+        limit: Annotated[int, Field(ge=1, le=50)] = 10,
+    ) -> CallToolResult:
+        """The newest pictures; with text, those whose prompt says it."""
+        rows = await _known(find_pictures, self._house, self._asker(ctx), text.casefold(), "", "", limit)
+        images = [
+            {
+                "run": row.id,
+                "prompt": row.result.prompt,
+                "flow": row.result.flow,
+                "seed": row.result.seed,
+                "uri": PICTURE_URI + row.result.image,
+            }
+            for row in rows
+        ]
+        return _tell([], images=images)
+
+    async def read_picture(self, image: str, ctx: Context) -> bytes:
+        """The whole picture."""
+        try:
+            path = await in_thread(self._house.desk.insist_on_picture, self._asker(ctx), image)
+        except Denied as denied:
+            raise ResourceNotFoundError(denied.message) from None
+        return await asyncio.to_thread(path.read_bytes)
+
+    # --- how ------------------------------------------------------------------------------------
+
+    async def _work(self, ctx: Context, client: ClientAccount, order: JobOrder) -> CallToolResult:
+        """Queue an order, tell its progress, and give what comes of it; a call that is cancelled takes it along."""
+        await _known(self._house.desk.insist_on_flow, order.request)
+        [run] = await _known(self._house.desk.accept, client, [order])
+        over = False
+        try:
+            await self._follow(ctx, client, run)
+            ending = await self._house.desk.outcome_of(client, run)
+            over = True
+        except Denied as denied:
+            raise ToolError(_said(denied.message, denied.remedy)) from None
+        finally:
+            if not over:
+                abandon(self._house, client, [run])
+        told: CallToolResult = await _known(_tell_ending, self._house, client, order, ending)
+        return told
+
+    async def _follow(self, ctx: Context, client: ClientAccount, run: str) -> None:
+        told_so_far = 0
+        job = await in_thread(self._house.desk.job, client, run)
+        async for told in self._house.desk.feed(job).follow():
+            if told.event.kind in _TOLD:
+                told_so_far += 1
+                await ctx.report_progress(told_so_far, None, told.event.text[:300])
+
+
+async def _known(work: Callable[..., Any], *arguments: object) -> Any:
+    """Do ``work`` beside the loop; what we foresaw is an error that an agent can act on."""
+    try:
+        return await in_thread(work, *arguments)
+    except Denied as denied:
+        raise ToolError(_said(denied.message, denied.remedy)) from None
+
+
+def _said(message: str, remedy: str) -> str:
+    return f"{message}. {remedy}" if remedy else message
+
+
+def _knobs(**given: Any) -> Knobs:
+    try:
+        return Knobs(**given)
+    except ValueError as error:
+        raise ToolError(str(error).splitlines()[-2].strip() if "\n" in str(error) else str(error)) from None
+
+
+def _request(house: House, client: ClientAccount, prompt: str, knobs: Knobs) -> Any:
+    try:
+        return knobs.to_request(prompt, client, str(house.desk.place_of(client)))
+    except Denied as denied:
+        raise ToolError(_said(denied.message, denied.remedy)) from None
+
+
+def _tell_ending(house: House, client: ClientAccount, order: JobOrder, ending: Ending) -> CallToolResult:
+    if (trouble := ending.trouble) is not None:
+        raise Denied(trouble.code, trouble.message, trouble.remedy)
+    thread = client.own_thread(order.request.thread) if order.request.thread else None
+    if not ending.image:
+        return _tell([], run=ending.run, thread=thread, text=ending.text, asked=ending.asked, choices=ending.choices)
+    return _tell_picture(house, client, thread, ending)
+
+
+def _tell_picture(house: House, client: ClientAccount, thread: str | None, ending: Ending) -> CallToolResult:
+    engine = house.desk.engine
+    result = engine.runs.get(ending.run).result
+    if result is None:
+        raise Denied("not_found", "the run was deleted meanwhile")
+    png = engine.store.get(ending.image).read_bytes()
+    verdict = next((made.verdict for made in result.rounds if made.image == result.image), None)
+    facts = {
+        "run": result.run,
+        "thread": thread,
+        "sha256": result.image,
+        "flow": result.flow,
+        "seed": result.seed,
+        "score": verdict.score if verdict else None,
+        "notes": result.notes,
+        "uri": PICTURE_URI + result.image,
+    }
+    if client.owns_home:
+        facts["path"] = result.path
+    link = ResourceLink(
+        type="resource_link",
+        uri=PICTURE_URI + result.image,
+        name=Path(result.path).name,
+        mime_type="image/png",
+        size=len(png),
+        description="the whole picture",
+    )
+    preview = ImageContent(type="image", data=to_base64(render_as(png, "png", None, PREVIEW)), mime_type="image/png")
+    return _tell([preview, link], **facts)
+
+
+def _tell(blocks: Sequence[ContentBlock], **facts: Any) -> CallToolResult:
+    """The facts as structured content, and as text for agents that read only that."""
+    plain = json.loads(json.dumps(facts))
+    text = TextContent(type="text", text=json.dumps(plain, ensure_ascii=False))
+    return CallToolResult(content=[text, *blocks], structured_content=plain)
+
+
+# --- over HTTP ----------------------------------------------------------------------------------
+
+
+def asker_of_request(ctx: Context) -> ClientAccount:
+    """Whose call it is that came over HTTP: the guard has found out, for every single request.
+
+    Raises:
+        ToolError: nobody's.
+    """
+    request = ctx.request_context.request
+    client = getattr(getattr(request, "state", None), "client", None)
+    if not isinstance(client, ClientAccount):
+        raise ToolError("no token was sent")
+    return client
+
+
+class OwnSessions:
+    """Lets a session be used by the client that opened it only."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Name the client to the SDK, which compares it with the session's."""
+        client = scope.get("state", {}).get("client")
+        if isinstance(client, ClientAccount):
+            scope["user"] = AuthenticatedUser(AccessToken(token="", client_id=client.name, scopes=[]))
+        await self._app(scope, receive, send)

@@ -1,0 +1,95 @@
+"""Doing one order with an engine; what a killed process has begun is gone on with, and what it ended is only told."""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from imagewright.errors import BadInput, NeedsAnswer
+from imagewright.serve.orders import Ending, QueuedJob
+
+if TYPE_CHECKING:
+    from imagewright.api import Imagewright, OnEvent, Reply
+    from imagewright.schemas import RunResult
+
+
+def do_order(engine: Imagewright, job: QueuedJob, tell: OnEvent, stop: threading.Event) -> Ending:
+    """What comes of ``job``. Done again after a kill at any point, it gives one picture and one delivery.
+
+    Raises:
+        ImagewrightError: it cannot be done, or ``stop`` was set.
+    """
+    order = job.order
+    if order.kind == "say":
+        return _say(engine, job, tell, stop)
+    try:
+        if order.kind == "draw":
+            return _delivered(_draw(engine, job, tell, stop))
+        if order.kind == "resume":
+            return _delivered(engine.resume(order.target, tell, reply=order.reply, stop=stop))
+    except NeedsAnswer as asked:
+        return Ending(run=asked.run, text=str(asked), asked=True, choices=asked.choices)
+    replay = engine.replay(order.target, tell)
+    return Ending(run=order.target, image=replay.image, same=replay.same, text="; ".join(replay.differences))
+
+
+def is_held_elsewhere(engine: Imagewright, job: QueuedJob) -> bool:
+    """Whether a process whose lease ran out is drawing the run all the same, on this machine."""
+    if job.tries < 2 or not _was_begun(engine, job.id):
+        return False
+    try:
+        with engine.runs.working_on(job.id):
+            return False
+    except BadInput:
+        return True
+
+
+def _draw(engine: Imagewright, job: QueuedJob, tell: OnEvent, stop: threading.Event) -> RunResult:
+    if _was_begun(engine, job.id):
+        return engine.resume(job.id, tell, stop=stop)
+    request = job.order.request
+    Path(request.out or ".").mkdir(parents=True, exist_ok=True)
+    return engine.draw(request, on_event=tell, stop=stop, run=job.id)
+
+
+def _was_begun(engine: Imagewright, run: str) -> bool:
+    with contextlib.suppress(BadInput):
+        engine.runs.get(run)
+        return True
+    return False
+
+
+def _say(engine: Imagewright, job: QueuedJob, tell: OnEvent, stop: threading.Event) -> Ending:
+    order = job.order
+    options = order.request.model_dump(exclude={"prompt", "thread"})
+    chat = engine.chat(order.request.thread or "", **options)
+    if _was_begun(engine, job.id):
+        return _replied(_finish(engine, job, chat.resume(tell, stop=stop)))
+    if order.target:
+        chat.return_to(order.target)
+    return _replied(chat.say(order.request.prompt, tell, stop=stop, run=job.id))
+
+
+def _finish(engine: Imagewright, job: QueuedJob, reply: Reply | None) -> Reply:
+    """What the turn came to that a killed process has begun; where it was over already, what it said."""
+    from imagewright.api import Reply
+
+    if reply is not None and reply.run == job.id:
+        return reply
+    row = engine.runs.get(job.id)
+    if row.result is not None:
+        return Reply(run=row.id, text=row.result.path, result=row.result)
+    return Reply(run=row.id, text=engine.runs.answered(row.id) or row.error)
+
+
+def _replied(reply: Reply) -> Ending:
+    if reply.result is not None:
+        return _delivered(reply.result)
+    choices = reply.question.choices if reply.question else ()
+    return Ending(run=reply.run, text=reply.text, asked=reply.question is not None, choices=choices)
+
+
+def _delivered(result: RunResult) -> Ending:
+    return Ending(run=result.run, image=result.image)

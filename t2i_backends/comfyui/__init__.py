@@ -1,0 +1,1 @@
+"""The ``comfyui`` backend: flows are drawn by ComfyUI servers that the person names."""
