@@ -94,6 +94,34 @@ def bench_request(
         emit(format_around(found))
 
 
+@app.command("serve")
+def bench_serve(
+    alone: Annotated[int, typer.Option(metavar="N", min=5, max=100, help="Pictures one at a time.")] = 40,
+    together: Annotated[int, typer.Option(metavar="N", min=2, max=250, help="Pictures asked for at once.")] = 200,
+    many: Annotated[int, typer.Option(metavar="N", min=0, max=100_000, help="Pictures for the memory.")] = 2000,
+    as_json: JsonFlag = False,
+) -> None:
+    """Measure what `imagewright serve` itself costs, over a backend that costs nothing, in a home of its own."""
+    from imagewright.extras import insist_on_extra
+
+    insist_on_extra("serve", "fastapi", "uvicorn", "sse_starlette", "mcp", "httpx")
+    from imagewright.serve.bench import bench_server, to_json
+
+    found = bench_server(alone, together, many)
+    if as_json:
+        emit_json(to_json(found))
+        return
+    emit(
+        f"one at a time: {1000 * found.own_median:.0f} ms a run of its own, {1000 * found.own_p95:.0f} ms at the 95th "
+        f"percentile; {found.alone_rate:.1f} a second"
+    )
+    emit(
+        f"{found.together} at once: {found.lost} lost, {found.doubled} doubled, {found.together_rate:.1f} a second; "
+        f"{found.most_waiting} waited at most"
+    )
+    emit(f"{found.many} more: {found.memory_before:.0f} MB before, {found.memory_after:.0f} MB after")
+
+
 def _row(found: Compared) -> tuple[str, ...]:
     if found.problem:
         return (found.level, found.problem, "", "", "", "", "")

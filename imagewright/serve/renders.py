@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import io
 import warnings
+from contextlib import AbstractContextManager
 from typing import Literal
 
 from PIL import Image
@@ -52,13 +53,19 @@ def read_upload(data: bytes, param: str) -> Image.Image:
     if not data.startswith(_HEADS):
         raise Denied("bad_input", f"{param} is no picture", "send a PNG, JPEG or WebP", param=param)
     try:
-        with warnings.catch_warnings(), Image.open(io.BytesIO(data), formats=_FORMATS) as image:
-            warnings.simplefilter("error", Image.DecompressionBombWarning)
+        with _no_bombs(), Image.open(io.BytesIO(data), formats=_FORMATS) as image:
             _check_head(image, param)
             image.load()
             return image.copy()
-    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError, Image.DecompressionBombWarning):
+    except (Image.DecompressionBombError, Image.DecompressionBombWarning):
+        raise Denied("too_large", f"{param} has far too many pixels", "send a smaller one", param=param) from None
+    except (OSError, ValueError, SyntaxError):
         raise Denied("bad_input", f"{param} cannot be read", "send a whole picture", param=param) from None
+
+
+def _no_bombs() -> AbstractContextManager[object]:
+    """Pillow only warns of what would take gigabytes; here that is an error."""
+    return warnings.catch_warnings(action="error", category=Image.DecompressionBombWarning)
 
 
 def _check_head(image: Image.Image, param: str) -> None:

@@ -74,6 +74,8 @@ class RunFacts(BaseModel):
     """Of a replay: whether the pixels are the same."""
     notes: list[str] = []
     error: RunTrouble | None = None
+    work_seconds: float | None = None
+    """From the worker's claim to the end."""
     trace: dict[str, Any] | None = None
 
 
@@ -273,6 +275,7 @@ def run_facts(request: Request, house: House, client: ClientAccount, job: Queued
         flow=result.flow if result else None,
         seed=result.seed if result else None,
         same=outcome.same,
+        work_seconds=round(job.ended - job.started, 4) if job.ended and job.started else None,
         notes=list(result.notes) if result else [],
         error=RunTrouble(**outcome.trouble.model_dump()) if outcome.trouble else None,
     )

@@ -1,0 +1,199 @@
+"""``imagewright bench serve``: what the server itself costs, over a backend that costs nothing.
+
+One at a time, many at once, and very many for the memory. The server runs in a process of its own; times are reported,
+never judged here: they are this machine's.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import httpx
+
+from imagewright.errors import Fault
+from imagewright.ports import Drawn, IsCancelled, Job, OnStep
+from imagewright.schemas import Flow, ParsedPrompt, Readiness
+from imagewright.serve.address import read_address
+from imagewright.serve.desk import QueueLimits
+from imagewright.serve.server import PictureServer, ServeOptions
+
+if TYPE_CHECKING:
+    from imagewright.needs import Need
+
+_PROMPTS = ("a red circle above a blue square", "two yellow stars", "a green triangle left of a red star")
+_WISHES = {"critic": False, "max_images": 1}
+
+
+@dataclass(frozen=True)
+class ServeBench:
+    """What was measured. Seconds, megabytes."""
+
+    alone: int
+    own_median: float
+    own_p95: float
+    """Of a run, from its claim to its end: neither queue nor backend."""
+    alone_rate: float
+    """Pictures a second, one at a time."""
+    together: int
+    together_rate: float
+    lost: int
+    doubled: int
+    most_waiting: int
+    """The longest that the queue was."""
+    many: int
+    memory_before: float
+    memory_after: float
+
+
+class NoCost:
+    """Draws a white sheet at once."""
+
+    name = "diffusers"
+
+    def __init__(self) -> None:
+        self._known: dict[Sequence[Need], tuple[Readiness, ...]] = {}
+
+    def check(self, flow: Flow) -> Readiness:
+        """Everything runs."""
+        return Readiness()
+
+    def missing(self, needs: Sequence[Need]) -> tuple[Readiness, ...]:
+        """Nothing is."""
+        if needs not in self._known:
+            self._known = {needs: tuple(Readiness() for _ in needs)}
+        return self._known[needs]
+
+    def limits(self, flow: Flow, prompt: str, parsed: ParsedPrompt) -> tuple[str, ...]:
+        """It knows every word."""
+        return ()
+
+    def draw(self, job: Job, on_step: OnStep, is_cancelled: IsCancelled) -> Drawn:
+        """A white sheet."""
+        from PIL import Image
+
+        return Drawn(Image.new("RGB", (64, 64), "white"), 0.0, {"device": "none"})
+
+
+def bench_server(alone: int = 40, together: int = 200, many: int = 2000) -> ServeBench:
+    """Measure a server in a process of its own, in a home of its own.
+
+    Raises:
+        Fault: it does not start, or refuses what it should take.
+    """
+    with tempfile.TemporaryDirectory(prefix="imagewright-bench-") as folder, _running(Path(folder)) as (http, pid):
+        _draw(http, 0)  # the first one opens the index
+        single, seconds = _timed(lambda: [_draw(http, number) for number in range(alone)])
+        own = _own_seconds(http, single)
+        waiting = _Watch(http)
+        with ThreadPoolExecutor(together) as pool:
+            runs, burst = _timed(lambda: list(pool.map(lambda number: _draw(http, number), range(together))))
+        longest = waiting.end()
+        before = _megabytes(pid)
+        with ThreadPoolExecutor(8) as pool:
+            list(pool.map(lambda number: _draw(http, number), range(many)))
+        return ServeBench(
+            alone=alone, own_median=_share(own, 0.5), own_p95=_share(own, 0.95), alone_rate=alone / seconds,
+            together=together, together_rate=together / burst, lost=together - len(set(runs)),
+            doubled=len(runs) - len(set(runs)), most_waiting=longest, many=many, memory_before=before,
+            memory_after=_megabytes(pid),
+        )  # fmt: skip
+
+
+def _draw(http: httpx.Client, number: int) -> str:
+    body = {"prompt": _PROMPTS[number % len(_PROMPTS)], "seed": number, "response_format": "url", **_WISHES}
+    answer = http.post("/v1/images/generations", json=body)
+    if answer.status_code != 200:
+        raise Fault(f"the server answered {answer.status_code}: {answer.text[:200]}")
+    return str(answer.json()["data"][0]["run"])
+
+
+def _own_seconds(http: httpx.Client, runs: Sequence[str]) -> list[float]:
+    """From claim to end, as the server wrote it down."""
+    rows = {row["id"]: row for row in http.get("/v1/runs", params={"limit": 100}).json()["data"]}
+    return sorted(rows[run]["work_seconds"] for run in runs if run in rows)
+
+
+def _timed(work: Any) -> tuple[Any, float]:
+    begun = time.monotonic()
+    done = work()
+    return done, time.monotonic() - begun
+
+
+def _share(values: Sequence[float], share: float) -> float:
+    return values[min(len(values) - 1, int(share * len(values)))] if values else 0.0
+
+
+class _Watch:
+    """Looks how long the queue is, a few times a second."""
+
+    def __init__(self, http: httpx.Client) -> None:
+        self._http, self._done, self._most = http, threading.Event(), 0
+        self._thread = threading.Thread(target=self._look, daemon=True)
+        self._thread.start()
+
+    def _look(self) -> None:
+        while not self._done.wait(0.2):
+            self._most = max(self._most, self._http.get("/ready").json()["waiting"])
+
+    def end(self) -> int:
+        """The longest that it was."""
+        self._done.set()
+        self._thread.join()
+        return self._most
+
+
+def _megabytes(pid: int) -> float:
+    """The resident memory of a process; 0 where the system does not tell it so."""
+    try:
+        pages = int(Path(f"/proc/{pid}/statm").read_text().split()[1])
+    except OSError:
+        return 0.0
+    return pages * os.sysconf("SC_PAGE_SIZE") / 1e6
+
+
+@contextmanager
+def _running(home: Path) -> Iterator[tuple[httpx.Client, int]]:
+    command = [sys.executable, "-m", "imagewright.serve.bench", str(home)]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+    try:
+        line = process.stdout.readline() if process.stdout else ""
+        address = read_address(home)
+        if address is None or not line.startswith("serving"):
+            raise Fault("the server to measure did not start", "IMAGEWRIGHT_DEBUG=1 shows more")
+        headers = {"authorization": f"Bearer {address.secret.get_secret_value()}"}
+        limits = httpx.Limits(max_connections=300)
+        with httpx.Client(base_url=address.url, headers=headers, timeout=600, limits=limits, trust_env=False) as http:
+            yield http, process.pid
+    finally:
+        process.terminate()
+        process.wait(60)
+
+
+def to_json(found: ServeBench) -> dict[str, Any]:
+    """The figures as plain JSON."""
+    plain: dict[str, Any] = json.loads(json.dumps(asdict(found)))
+    return plain
+
+
+if __name__ == "__main__":
+    from imagewright.api import Imagewright
+    from imagewright.settings import Settings
+
+    engine = Imagewright(Settings(data_dir=Path(sys.argv[1]), model_roots=(), device="cpu"))
+    engine.use_backend("diffusers", NoCost())
+    limits = QueueLimits(most=256, most_own=256)
+    PictureServer(
+        [engine], ServeOptions(port=0, limits=limits), lambda line: print(line, flush=True)
+    ).serve_until_stopped()
