@@ -52,6 +52,7 @@ STEPS: Sequence[Step] = (
     Step("imagewright", tells=("imagewright draw", "imagewright chat", "imagewright setup"), light=True),
     Step("imagewright --help", tells=("Exit codes", "setup"), light=True),
     Step("imagewright setup", tells=("stay with mini", "SD 1.5", "4.3 GB", "CreativeML"), sayings=("1",), light=True),
+    Step("imagewright words", tells=("house", "blue")),
     Step('imagewright draw "a blue house on a white background"', tells=("picture", ".png", "judged")),
     Step('imagewright draw "a house" -q', tells=(".png", "accepted"), never=("run 2",)),
     Step('imagewright draw "two cups" --strict -q', code=-1, tells=("accepted",)),

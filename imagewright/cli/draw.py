@@ -94,6 +94,8 @@ def draw(
     open_it: OpenFlag = False,
 ) -> None:
     """Draw PROMPT and tell how it came about."""
+    if count is not None and batch is not None:
+        raise BadInput("--count and --batch do not go together", "give each line of the file as often as it is wanted")
     if (prompt is None) == (batch is None):
         raise BadInput("draw takes either a PROMPT or --batch FILE", "see: imagewright draw --help")
     text = read_prompt(prompt) if prompt is not None else "a batch"
@@ -132,8 +134,6 @@ def draw(
         taken="replace" if force else "refuse",
     )
     many = None if count is None else read_whole("--count", count, MAX_VARIATIONS)
-    if many is not None and batch is not None:
-        raise BadInput("--count and --batch do not go together", "give each line of the file as often as it is wanted")
     if dry_run:
         texts = [text] if batch is None else read_prompts(batch)
         _tell_plans([request.revise(prompt=one) for one in texts], models, device, as_json=as_json)

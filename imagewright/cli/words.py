@@ -9,7 +9,7 @@ import typer
 
 from imagewright.cli.options import JsonFlag, ModelsOption
 from imagewright.cli.runs import engine
-from imagewright.cli.terminal.text import clean, emit, emit_json, render, render_labelled
+from imagewright.cli.terminal.text import emit, emit_json, emit_prose, keep_whole, render, render_labelled
 from imagewright.errors import CannotDraw
 
 
@@ -31,9 +31,9 @@ def words(
         emit_json({"worlds": worlds, "sheet": str(path) if path else None})
         return
     for model, world, _ in known:
-        emit(f"{clean(model)} draws this and nothing else; what a prompt leaves open is filled in, and said:")
+        emit_prose(f"{model} draws this and nothing else; what a prompt leaves open is filled in, and said:")
         emit(render(render_labelled(world.list_words())))
     emit('try: imagewright draw "two red cups left of a tree"')
-    emit("a larger model draws anything: imagewright flows list has them, and what each needs")
+    emit_prose("a larger model draws anything: imagewright flows list has them, and what each needs")
     if path:
-        emit(clean(f"drawn as it was taught, by the renderer of the training pictures: {path}"))
+        emit_prose(f"drawn as it was taught, by the renderer of the training pictures: {keep_whole(str(path))}")
