@@ -72,9 +72,9 @@ class ComfyServer(ComfyProcess):
             with contextlib.suppress(OSError):
                 one.shutdown(socket.SHUT_RDWR)
         if http is not None:
-            self._http = None
             http.shutdown()
             http.server_close()
+            self._http = None
         self.files = {key: data for key, data in self.files.items() if key[0] != "temp"}
 
     def restart(self) -> None:
