@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import copy
 import threading
+from collections.abc import Mapping
 from functools import cached_property
 from typing import TYPE_CHECKING, cast
 
@@ -117,9 +118,23 @@ class Container:
 
     @cached_property
     def _usual(self) -> Backend:
+        return self._as_one({name: self.backend(name) for name in self.usual_backends})
+
+    def _as_one(self, backends: Mapping[str, Backend]) -> Backend:
+        if len(backends) == 1:
+            return next(iter(backends.values()))
         from imagewright.t2i_backends.several import SeveralBackends
 
-        return SeveralBackends([self.backend(name) for name in self.usual_backends])
+        return SeveralBackends(list(backends.values()))
+
+    def _permitted(self, name: str, substitutes: bool) -> Backend:
+        """The backend called ``name``; where it is ComfyUI's and that is asked for, one that may substitute models."""
+        found = self.backend(name)
+        if not substitutes or name != COMFYUI:
+            return found
+        from imagewright.t2i_backends.comfyui.backend import ComfyBackend
+
+        return found.permissive if isinstance(found, ComfyBackend) else found
 
     def use_backend(self, name: str, backend: Backend) -> None:
         """Draw with ``backend`` wherever the one called ``name`` is asked for."""
@@ -204,6 +219,7 @@ class Container:
         line = line_of(self.settings, request, fallbacks.append, stop)
         team = team_of(self.settings, request.llm or self.settings.llm, self._rules, line)
         names = (request.backend,) if request.backend else self.usual_backends
+        backends = {name: self._permitted(name, request.allow_substitute) for name in names}
         return Parts(
             interpreter=team.interpreter or RulesInterpreter(),
             categorizer=team.categorizer,
@@ -213,11 +229,11 @@ class Container:
             critic=critics_of(team, self.critic_for) if request.use_critic else None,
             catalogue=IndexCatalogue(
                 lambda: self.index,
-                {name: self.backend(name) for name in names},
+                backends,
                 fallbacks.append,
                 self.settings.learn_critic,
             ),
-            backend=self.backend(request.backend),
+            backend=self._as_one(backends),
             store=self.store,
             runs=self.runs,
             canonical_prompt=canonical_prompt,

@@ -56,6 +56,8 @@ class DrawRequest(Value):
     """Leave the text chunks out of the delivered PNG."""
     anyway: bool = False
     """Draw what can be drawn of a prompt outside the model's world."""
+    allow_substitute: bool = False
+    """On ComfyUI servers: another precision of a model may take the place of one that is not there."""
     negative: str = ""
     """Words for the flow's negative prompt, beside what the prompt itself excludes."""
     pasted: bool = False
@@ -137,6 +139,8 @@ class ChatOptions(TypedDict, total=False):
     """Leave prompt, flow and settings out of the picture's file."""
     anyway: bool
     """Draw what can be drawn of a prompt outside the model's world."""
+    allow_substitute: bool
+    """On ComfyUI servers: another precision of a model may take the place of one that is not there."""
     negative: str
     """What must not appear, for the flow's negative prompt."""
     steps: int | None

@@ -48,6 +48,9 @@ ThreadOption = Annotated[
     str | None,
     typer.Option("--thread", metavar="NAME", help="The conversation that it joins.", autocompletion=complete.threads),
 ]
+SubstituteFlag = Annotated[
+    bool, typer.Option("--allow-substitute", help="On ComfyUI: another precision of a model may take its place.")
+]
 BackendOption = Annotated[str | None, typer.Option(metavar="NAME", help="The backend that draws.")]
 ImageOption = Annotated[
     str | None, typer.Option("--image", metavar="FILE", help="Start from a picture of your own: PNG, JPEG or WebP.")

@@ -15,8 +15,8 @@ from imagewright.t2i_backends.comfyui.servers import Pool, Server
 class Abilities:
     """The answers for the servers of ``pool``, kept until one of them changes."""
 
-    def __init__(self, pool: Pool) -> None:
-        self._pool = pool
+    def __init__(self, pool: Pool, substitutes: bool = False) -> None:
+        self._pool, self._substitutes = pool, substitutes
         self._known: dict[tuple[str, Need], Readiness] = {}
         self._stamp: tuple[object, ...] = ()
         self._asked: Sequence[Need] = ()
@@ -41,7 +41,7 @@ class Abilities:
         """What each server lacks for ``flow``."""
         self._look()
         need = read_need(flow)
-        return {server.name: _lacks(server, need, flow.card) for server in self._pool.servers}
+        return {server.name: _lacks(server, need, flow.card, self._substitutes) for server in self._pool.servers}
 
     def find_able(self, flow: Flow) -> list[Server]:
         """The servers that can run ``flow`` now, in the order of the settings."""
@@ -56,17 +56,17 @@ class Abilities:
     def _of(self, server: Server, need: Need) -> Readiness:
         key = (server.name, need)
         if key not in self._known:
-            self._known[key] = _lacks(server, need, None)
+            self._known[key] = _lacks(server, need, None, self._substitutes)
         return self._known[key]
 
 
-def _lacks(server: Server, need: Need, card: Card | None) -> Readiness:
+def _lacks(server: Server, need: Need, card: Card | None, substitutes: bool) -> Readiness:
     """What a server lacks; of one that does not answer what it lacked when it last did."""
     facts, fault = server.facts, server.fault
     if facts is None:
         said = f"{fault}: {fault.remedy}" if fault else f"server {server.name} was never asked"
         return Readiness(problems=(Problem(kind="backend", name=server.name, remedy=said),))
-    problems = tuple(find_lacks(need, facts, server.name, card))
+    problems = tuple(find_lacks(need, facts, server.name, card, substitutes))
     if fault is None:
         return Readiness(problems=problems)
     kept = "it had all that this flow needs" if not problems else "what it lacked is told by what was kept of it"

@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, suppress
 from dataclasses import replace
+from functools import cached_property
 
 from imagewright.comfy_settings import find_servers
 from imagewright.errors import BadInput, Cancelled, CannotDraw, ImagewrightError
@@ -61,10 +62,15 @@ class ComfyBackend:
 
     name = "comfyui"
 
-    def __init__(self, pool: Pool, jobs: JobLog) -> None:
-        self.pool, self.jobs = pool, jobs
+    def __init__(self, pool: Pool, jobs: JobLog, substitutes: bool = False) -> None:
+        self.pool, self.jobs, self.substitutes = pool, jobs, substitutes
         self.patience = PATIENCE
-        self._abilities = Abilities(pool)
+        self._abilities = Abilities(pool, substitutes)
+
+    @cached_property
+    def permissive(self) -> ComfyBackend:
+        """The same servers, with another precision of a model in place of one that a server lacks; the facts say so."""
+        return ComfyBackend(self.pool, self.jobs, substitutes=True)
 
     # --- what can run -----------------------------------------------------------------------
 
@@ -238,14 +244,23 @@ class _Drawing:
         client, facts = server.client, server.facts
         if facts is None:
             raise server.fault or ServerFault("unreachable", f"server {server.name} does not answer")
-        prepared = prepare(self.job, client, facts, self.prefix)
+        prepared = prepare(self.job, client, facts, self.prefix, self.backend.substitutes)
+        for text in prepared.substituted:
+            self.on_step(Step(0, 0, text=text))
         client_id = uuid.uuid4().hex
         with closing(Watch(client, client_id)) as watch:
             watch.open()
             if sent.status == "made":
                 self._send(client, sent, prepared, client_id)
             following = Following(
-                client, sent.prompt_id, watch, prepared.graph, self.on_step, self.is_cancelled, self.backend.patience
+                client,
+                sent.prompt_id,
+                watch,
+                prepared.graph,
+                self.on_step,
+                self.is_cancelled,
+                self.backend.patience,
+                known=sent.status != "made",
             )
             try:
                 row = following.follow()
@@ -271,7 +286,7 @@ class _Drawing:
         return self._drawn(prepared, tuple(images), told)
 
     def _drawn(self, prepared: Prepared, images: tuple[object, ...], told: dict[str, str]) -> Drawn:
-        notes = [*prepared.notes, *self.notes]
+        notes = [*prepared.notes, *prepared.substituted, *self.notes]
         if self.job.regions and self.job.redraw is None and prepared.spliced:
             told["regions"] = f"{len(self.job.regions)} as areas in the graph"
         if notes:

@@ -58,6 +58,8 @@ class Following:
     on_step: OnStep
     is_cancelled: IsCancelled
     patience: Patience = PATIENCE
+    known: bool = False
+    """Whether the server may have ended the job already."""
     clock: Callable[[], float] = time.monotonic
     cached: int = 0
     """The nodes that the server did not run again."""
@@ -79,7 +81,7 @@ class Following:
             ServerFault: the server stayed away, or the job hangs.
         """
         self._sign = self.clock()
-        next_poll = self._sign + self.patience.deaf
+        next_poll = self._sign + (0.0 if self.known else self.patience.deaf)
         next_try = self._sign + self.patience.reconnect
         while True:
             self._stop_if_cancelled()

@@ -12,6 +12,8 @@ from imagewright.t2i_backends.execution.readiness import kind_problems
 from imagewright.t2i_backends.nodes.table import NODES
 
 _MODEL = re.compile(r"\.(safetensors|sft|ckpt|pt|pth|bin|gguf|onnx|pkl)$", re.IGNORECASE)
+_PRECISION = re.compile(r"(fp|bf|f)(8|16|32)|fp8mixed|e4m3fn|e5m2|scaled|q[2-8](_?[0km])*|int8|nf4|pruned|emaonly|ema")
+"""Words in a file's name that say how its numbers are written, and not which model it is."""
 _FOLDERS = {
     "ckpt_name": "checkpoints",
     "unet_name": "diffusion_models",
@@ -27,8 +29,13 @@ _OWN_FILES = ("LoadImage", "LoadImageMask", "LoadImageOutput")
 """Their pictures may lie deeper than the list that the server gives."""
 
 
-def find_lacks(need: Need, facts: ServerFacts, server: str, card: Card | None = None) -> Iterator[Problem]:
-    """What of ``need`` the server lacks; ``card`` knows packs and addresses, where there is one."""
+def find_lacks(
+    need: Need, facts: ServerFacts, server: str, card: Card | None = None, substitutes: bool = False
+) -> Iterator[Problem]:
+    """What of ``need`` the server lacks; ``card`` knows packs and addresses, where there is one.
+
+    With ``substitutes`` a model that is there in another precision is not lacking.
+    """
     if need.broken:
         yield Problem(kind="node", name="graph", remedy=need.broken)
         return
@@ -38,6 +45,10 @@ def find_lacks(need: Need, facts: ServerFacts, server: str, card: Card | None = 
         yield from _class_lacks(name, facts, server, packs)
     urls = {model.name: model.url for model in card.models if model.url} if card else {}
     for value in need.values:
+        known = facts.find_class(value.node_class)
+        choices = known.choices.get(value.input, ()) if known else ()
+        if substitutes and find_substitute(value.value, choices) is not None:
+            continue
         yield from _value_lacks(value, facts, server, urls)
     if not any(_saves(name, facts) for name in need.classes):
         yield Problem(kind="slot", name="SaveImage", remedy="the flow saves nothing: end it with a SaveImage node")
@@ -84,6 +95,20 @@ def spelled_there(name: str, choices: tuple[str, ...]) -> str | None:
         return name
     plain = name.replace("\\", "/")
     return next((choice for choice in choices if choice.replace("\\", "/") == plain), None)
+
+
+def find_substitute(name: str, choices: tuple[str, ...]) -> str | None:
+    """The same model in another precision or folder; None where there is none, or ``name`` is no model's file."""
+    if not _MODEL.search(name):
+        return None
+    return next((choice for choice in choices if _MODEL.search(choice) and _stem(choice) == _stem(name)), None)
+
+
+def _stem(name: str) -> str:
+    """A model's name without folder, ending, and words for how its numbers are written."""
+    leaf = re.split(r"[\\/]", name)[-1]
+    words = re.split(r"[-_. ]+", _MODEL.sub("", leaf).lower())
+    return " ".join(word for word in words if not _PRECISION.fullmatch(word))
 
 
 def folder_of(value: NamedValue) -> str:

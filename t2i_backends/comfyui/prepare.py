@@ -16,7 +16,7 @@ from imagewright.t2i_backends.comfyui import inpaint
 from imagewright.t2i_backends.comfyui.client import Client
 from imagewright.t2i_backends.comfyui.facts import ServerFacts
 from imagewright.t2i_backends.comfyui.faults import ServerFault
-from imagewright.t2i_backends.comfyui.lacks import spelled_there
+from imagewright.t2i_backends.comfyui.lacks import find_substitute, spelled_there
 from imagewright.t2i_backends.comfyui.splice import SPLICED, Unspliceable, list_classes, splice_regions
 from imagewright.t2i_backends.pictures.inputs import MOST_PIXELS
 
@@ -34,6 +34,8 @@ class Prepared:
     """Whether it holds more than the flow's own nodes."""
     notes: tuple[str, ...]
     """What was done otherwise than was asked, a line each."""
+    substituted: tuple[str, ...] = ()
+    """The models that others took the place of, before and after."""
 
     @property
     def text(self) -> str:
@@ -41,10 +43,11 @@ class Prepared:
         return json.dumps(self.graph) if self.spliced else ""
 
 
-def prepare(job: Job, client: Client, facts: ServerFacts, prefix: str = "") -> Prepared:
+def prepare(job: Job, client: Client, facts: ServerFacts, prefix: str = "", substitutes: bool = False) -> Prepared:
     """The graph of ``job`` for the server of ``client``, which gets the pictures that it needs.
 
-    ``prefix`` is the name under which its SaveImage nodes save, where it must be another than the flow's.
+    ``prefix`` is the name under which its SaveImage nodes save, where it must be another than the flow's. With
+    ``substitutes`` a model that the server lacks is replaced by the same one in another precision.
 
     Raises:
         BadInput: the flow lacks a slot, a size is beyond what is drawn, or a file leads out of its folder.
@@ -60,13 +63,13 @@ def prepare(job: Job, client: Client, facts: ServerFacts, prefix: str = "") -> P
             notes.append(f"the layout is not in the picture's graph, it was drawn by words: {reason}")
     if job.redraw is not None:
         graph, spliced = _redraw(job, graph, client), True
-    graph = _spell(graph, facts)
+    graph, replaced = _spell(graph, facts, substitutes)
     for node in graph.values():
         if prefix and node["class_type"] == "SaveImage" and isinstance(node["inputs"].get("filename_prefix"), str):
             node["inputs"]["filename_prefix"] = prefix
     _insist_on_bounds(graph)
     _insist_on_own(graph, job, facts, client.name)
-    return Prepared(graph, spliced, tuple(notes))
+    return Prepared(graph, spliced or bool(replaced), tuple(notes), tuple(replaced))
 
 
 def _bind(job: Job) -> tuple[Graph, list[str]]:
@@ -101,16 +104,20 @@ def _redraw(job: Job, graph: Graph, client: Client) -> Graph:
         raise BadInput(f"a box cannot be redrawn with flow {job.flow.id!r}: {reason}", "choose another flow") from None
 
 
-def _spell(graph: Graph, facts: ServerFacts) -> Graph:
-    """The names of files as the server writes them: the same file below the same folder."""
-    spelled = copy.deepcopy(graph)
+def _spell(graph: Graph, facts: ServerFacts, substitutes: bool) -> tuple[Graph, list[str]]:
+    """The names of files as the server writes them, and what took the place of what."""
+    spelled, replaced = copy.deepcopy(graph), []
     for node in spelled.values():
         known = facts.find_class(node["class_type"])
         for name, value in node["inputs"].items():
             choices = known.choices.get(name) if known else None
-            if choices and isinstance(value, str):
-                node["inputs"][name] = spelled_there(value, choices) or value
-    return spelled
+            if not choices or not isinstance(value, str):
+                continue
+            there = spelled_there(value, choices)
+            if there is None and substitutes and (there := find_substitute(value, choices)) is not None:
+                replaced.append(f"{value} is replaced by {there}, as was allowed")
+            node["inputs"][name] = there or value
+    return spelled, replaced
 
 
 def _insist_on_bounds(graph: Graph) -> None:

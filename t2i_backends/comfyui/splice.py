@@ -20,8 +20,12 @@ REGION_STEPS = 0.6
 """The share of the steps, from the first, that obey the regions, where a job does not say; later steps only refine."""
 BASE_STRENGTH = 0.3
 """How much the prompt counts inside a region; a region counts 1."""
-SPLICED = ("ConditioningSetAreaPercentage", "ConditioningSetAreaStrength", "ConditioningSetTimestepRange",
-           "ConditioningCombine")  # fmt: skip
+SPLICED = (
+    "ConditioningSetAreaPercentage",
+    "ConditioningSetAreaStrength",
+    "ConditioningSetTimestepRange",
+    "ConditioningCombine",
+)
 """The node classes that are spliced in beside copies of the flow's own encoders."""
 _POSITIVE = ("positive", "conditioning", "cond1")
 """The inputs by which samplers and guiders take what a picture should show."""

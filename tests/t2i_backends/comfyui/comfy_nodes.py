@@ -28,11 +28,17 @@ def object_info(files: Mapping[str, Sequence[str]]) -> dict[str, Any]:
         required = {key: _spec(wanted, files) for key, wanted in node.inputs.items() if not wanted.optional}
         optional = {key: _spec(wanted, files) for key, wanted in node.inputs.items() if wanted.optional}
         found[name] = {
-            "input": {"required": required, "optional": optional}, "input_order": {"required": list(required)},
-            "output": list(node.outputs), "output_is_list": [False] * len(node.outputs), "name": name,
-            "display_name": name, "description": "", "python_module": "nodes", "category": "test",
+            "input": {"required": required, "optional": optional},
+            "input_order": {"required": list(required)},
+            "output": list(node.outputs),
+            "output_is_list": [False] * len(node.outputs),
+            "name": name,
+            "display_name": name,
+            "description": "",
+            "python_module": "nodes",
+            "category": "test",
             "output_node": name in ("SaveImage", "PreviewImage"),
-        }  # fmt: skip
+        }
     return found
 
 

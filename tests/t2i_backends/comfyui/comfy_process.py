@@ -112,8 +112,11 @@ class Socket:
         """One frame; a broken connection is nobody's fault here."""
         size = len(data)
         head = bytes([0x80 | code])
-        head += bytes([size]) if size < 126 else struct.pack(">BH" if size < 65536 else ">BQ",
-                                                             126 if size < 65536 else 127, size)  # fmt: skip
+        head += (
+            bytes([size])
+            if size < 126
+            else struct.pack(">BH" if size < 65536 else ">BQ", 126 if size < 65536 else 127, size)
+        )
         with self.lock, contextlib.suppress(OSError):
             self.connection.sendall(head + data)
             self.sent += 1
@@ -190,9 +193,20 @@ class ComfyProcess:
         self._status(memory)
         errors = {}
         if self.faults.partly:
-            errors = {"99": {"errors": [{"type": "required_input_missing", "message": "Required input is missing",
-                             "details": "filename_prefix", "extra_info": {"input_name": "filename_prefix"}}],
-                             "dependent_outputs": ["99"], "class_type": "SaveImage"}}  # fmt: skip
+            errors = {
+                "99": {
+                    "errors": [
+                        {
+                            "type": "required_input_missing",
+                            "message": "Required input is missing",
+                            "details": "filename_prefix",
+                            "extra_info": {"input_name": "filename_prefix"},
+                        }
+                    ],
+                    "dependent_outputs": ["99"],
+                    "class_type": "SaveImage",
+                }
+            }
         return 200, {"prompt_id": ident, "number": number, "node_errors": errors}
 
     def _wrong(self, graph: Graph) -> dict[str, Any] | None:
@@ -210,9 +224,18 @@ class ComfyProcess:
                     given = value["inputs"].get(key)
                     if isinstance(spec[0], list) and isinstance(given, str) and given not in spec[0]:
                         info = {"input_name": key, "input_config": spec, "received_value": given}
-                        errors[node] = {"errors": [{"type": "value_not_in_list", "message": "Value not in list",
-                                        "details": f"{key}: '{given}' not in {spec[0]}", "extra_info": info}],
-                                        "dependent_outputs": [], "class_type": name}  # fmt: skip
+                        errors[node] = {
+                            "errors": [
+                                {
+                                    "type": "value_not_in_list",
+                                    "message": "Value not in list",
+                                    "details": f"{key}: '{given}' not in {spec[0]}",
+                                    "extra_info": info,
+                                }
+                            ],
+                            "dependent_outputs": [],
+                            "class_type": name,
+                        }
         if not errors:
             return None
         return {**_error("prompt_outputs_failed_validation", "Prompt outputs failed validation"), "node_errors": errors}
@@ -232,8 +255,12 @@ class ComfyProcess:
                 threading.Thread(target=self.crash, daemon=True).start()
                 return
             late = self.faults.history_late
-            row = {"prompt": prompt.row(), "outputs": outputs, "status": {"status_str": status,
-                   "completed": status == "success", "messages": messages}, "meta": {}}  # fmt: skip
+            row = {
+                "prompt": prompt.row(),
+                "outputs": outputs,
+                "status": {"status_str": status, "completed": status == "success", "messages": messages},
+                "meta": {},
+            }
             if late:
                 threading.Timer(late, lambda ident=prompt.id, row=row: memory.history.update({ident: row})).start()
             else:
@@ -243,7 +270,9 @@ class ComfyProcess:
             time.sleep(self.faults.end_late)
             self._tell(memory, prompt, "executing", {"node": None})
             if self.faults.crash_at == "end":
-                self._die("end")
+                self.faults.crash_at = ""
+                threading.Thread(target=self.crash, daemon=True).start()
+                return
 
     def _run(self, memory: Memory, prompt: Prompt, messages: list[Any]) -> tuple[dict[str, Any], str]:
         def log(event: str, **data: Any) -> None:
@@ -286,8 +315,14 @@ class ComfyProcess:
                 return True
             self._die("step")
             if self.faults.node_error:
-                log("execution_error", **node, **self.faults.node_error, traceback=['File "/srv/ComfyUI/x.py"\n'],
-                    current_inputs={"positive": ["a secret prompt"]}, current_outputs=[])  # fmt: skip
+                log(
+                    "execution_error",
+                    **node,
+                    **self.faults.node_error,
+                    traceback=['File "/srv/ComfyUI/x.py"\n'],
+                    current_inputs={"positive": ["a secret prompt"]},
+                    current_outputs=[],
+                )
                 return True
             self._tell(memory, prompt, "progress", {"value": step, "max": total, "node": sampler})
             self._preview(memory, prompt, sampler)

@@ -72,9 +72,9 @@ class ComfyServer(ComfyProcess):
             with contextlib.suppress(OSError):
                 one.shutdown(socket.SHUT_RDWR)
         if http is not None:
-            self._http = None
             http.shutdown()
             http.server_close()
+            self._http = None
         self.files = {key: data for key, data in self.files.items() if key[0] != "temp"}
 
     def restart(self) -> None:
@@ -167,16 +167,19 @@ class _Handler(BaseHTTPRequestHandler):
         head, _, tail = path.lstrip("/").partition("/")
         answers: dict[str, Callable[[], Any]] = {
             "system_stats": lambda: {"system": {"comfyui_version": "0.33.0", "os": "linux"}, "devices": []},
-            "object_info": lambda: {tail: owner.classes[tail]} if tail in owner.classes else
-            ({} if tail else owner.classes),
+            "object_info": lambda: (
+                {tail: owner.classes[tail]} if tail in owner.classes else ({} if tail else owner.classes)
+            ),
             "models": lambda: owner.models.get(tail) if tail else list(owner.models),
-            "queue": lambda: {"queue_running": [memory.running.row()] if memory.running else [],
-                              "queue_pending": [one.row() for one in sorted(memory.pending)]},
+            "queue": lambda: {
+                "queue_running": [memory.running.row()] if memory.running else [],
+                "queue_pending": [one.row() for one in sorted(memory.pending)],
+            },
             "prompt": lambda: {"exec_info": {"queue_remaining": len(memory.pending) + bool(memory.running)}},
             "history": lambda: {tail: memory.history[tail]} if tail in memory.history else {},
             "templates": lambda: owner.templates.get(tail),
             "userdata": lambda: self._userdata(unquote(tail), query),
-        }  # fmt: skip
+        }
         if head == "view":
             return self._view(query)
         found = answers[head]() if head in answers else None
@@ -187,8 +190,11 @@ class _Handler(BaseHTTPRequestHandler):
         if name:
             return files.get(name)
         folder = query.get("dir", "") + "/"
-        return [{"path": one.removeprefix(folder), "size": len(data), "modified": 1, "created": 1}
-                for one, data in files.items() if one.startswith(folder)]  # fmt: skip
+        return [
+            {"path": one.removeprefix(folder), "size": len(data), "modified": 1, "created": 1}
+            for one, data in files.items()
+            if one.startswith(folder)
+        ]
 
     def _view(self, query: dict[str, str]) -> None:
         owner = self.owner
@@ -246,8 +252,12 @@ class _Handler(BaseHTTPRequestHandler):
         self.end_headers()
         self.close_connection = True
         mine = self.memory.sockets[client] = Socket(self.connection)
-        mine.send(json.dumps({"type": "status", "data": {"status": {"exec_info": {"queue_remaining": 0}},
-                              "sid": client}}).encode(), 1)  # fmt: skip
+        mine.send(
+            json.dumps(
+                {"type": "status", "data": {"status": {"exec_info": {"queue_remaining": 0}}, "sid": client}}
+            ).encode(),
+            1,
+        )
         while (data := mine.read()) is not None:
             if b"feature_flags" in data:
                 mine.send(b'{"type": "feature_flags", "data": {"supports_preview_metadata": true}}', 1)

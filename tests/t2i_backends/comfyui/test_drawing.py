@@ -202,7 +202,9 @@ def test_a_restart_in_the_middle_is_drawn_again_once(serve: Serve, connect: Conn
     server = serve(step_seconds=0.01)
     server.faults.crash_at = "step"
     backend = connect(server)
-    threading.Thread(target=lambda: (time.sleep(0.4), server.restart()), daemon=True).start()
+    threading.Thread(
+        target=lambda: (wait_for(lambda: server.memory.dead and server._http is None), server.restart()), daemon=True
+    ).start()
     drawn = draw(backend, make_flow())
     assert len(server.drawn) == 1
     assert "restarted" in drawn.facts["fallbacks"]

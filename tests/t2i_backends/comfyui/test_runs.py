@@ -155,10 +155,19 @@ def test_what_the_person_has_is_brought_in_once(
     steps = json.loads(json.dumps(big))
     steps["5"]["inputs"]["steps"] = 9
     server.templates = {
-        "index.json": [{"templates": [{"name": "good", "mediaType": "image"}, {"name": "lacking"}, {"name": "film",
-                        "mediaType": "video"}]}],
-        "good.json": steps, "lacking.json": {**lacking, "8": lacking["7"]}, "film.json": big,
-    }  # fmt: skip
+        "index.json": [
+            {
+                "templates": [
+                    {"name": "good", "mediaType": "image"},
+                    {"name": "lacking"},
+                    {"name": "film", "mediaType": "video"},
+                ]
+            }
+        ],
+        "good.json": steps,
+        "lacking.json": {**lacking, "8": lacking["7"]},
+        "film.json": big,
+    }
     engine = engine_of(server)
     told = {each.name: each for each in engine.import_comfyui(server.url)}
     assert set(told) == {"deep/My own (1).json", "../../x.json", "broken.json", "template good"}

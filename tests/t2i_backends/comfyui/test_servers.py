@@ -17,6 +17,7 @@ from imagewright.needing import read_need
 from imagewright.ports import Drawn, Job
 from imagewright.settings import Settings, load_settings
 from imagewright.t2i_backends.comfyui.backend import ComfyBackend, open_comfyui
+from imagewright.t2i_backends.comfyui.bench import compare_server
 from imagewright.t2i_backends.comfyui.faults import ServerFault
 
 Serve = Callable[..., Any]
@@ -204,3 +205,32 @@ def test_nobody_named_and_nobody_at_comfyui_s_own_address(tmp_path: Path, make_f
     backend.pool.servers[0].client.server = ServerSettings(name="local", url="http://127.0.0.1:9")
     with pytest.raises(CannotDraw, match="does not answer"):
         draw(backend, make_flow())
+
+
+def test_another_precision_only_where_that_is_allowed_and_then_it_is_told(
+    serve: Serve, connect: Connect, make_flow: Any, graph: Any
+) -> None:
+    server = serve({"checkpoints": ["flux/big_fp8_e4m3fn.safetensors", "other.safetensors"]})
+    backend = connect(server)
+    graph["1"]["inputs"]["ckpt_name"] = "big-fp16.safetensors"
+    flow = make_flow(graph)
+    assert not backend.check(flow).runnable
+    drawn = draw(backend.permissive, flow)
+    said = "big-fp16.safetensors is replaced by flux/big_fp8_e4m3fn.safetensors, as was allowed"
+    assert said in drawn.facts["fallbacks"]
+    assert json.loads(drawn.graph)["1"]["inputs"]["ckpt_name"] == "flux/big_fp8_e4m3fn.safetensors"
+    graph["1"]["inputs"]["ckpt_name"] = "bigger-fp16.safetensors"
+    assert not backend.permissive.check(make_flow(graph)).runnable
+
+
+def test_our_way_is_timed_beside_a_bare_script(serve: Serve, connect: Connect, make_flow: Any) -> None:
+    server = serve(step_seconds=0.05)
+    found = compare_server(connect(server), make_flow(), "a", 3)
+    assert (found.server, found.flow, found.repeats) == ("s1", "small", 3)
+    assert min(found.ours, found.bare) >= 0.2
+    assert len(server.drawn) == 7
+
+
+@pytest.mark.slow
+def test_the_overhead_beside_a_job_of_ten_seconds(serve: Serve, connect: Connect, make_flow: Any) -> None:
+    assert compare_server(connect(serve(step_seconds=2.5)), make_flow(), "a", 3).overhead <= 0.02
