@@ -44,7 +44,7 @@ def describe_misfit(lora: ModelPath, base: ModelPath, model_only: bool) -> str:
     if mine is not None and its is not None and mine.net_class != its.net_class:
         return f"is a LoRA of {mine.title}, and {base.path.name} is {its.title}: {_REMEDY}"
     known, first = list_layers(base)
-    return find_misfit(names, known or _shapes(base), first)
+    return find_misfit(names, known or _shapes(base), first or None)
 
 
 def _shapes(base: ModelPath) -> Shapes:

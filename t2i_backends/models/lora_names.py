@@ -6,8 +6,8 @@ Loads nothing. Kinds that are not drawn are refused by name, because a part that
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from imagewright.t2i_backends.families.base import Family, Shapes
@@ -33,11 +33,23 @@ _TEXT = ("text_encoder.", "text_encoder_2.", "text_encoder_3.", "text_model.", "
 
 
 @dataclass(frozen=True)
+class LoraSides:
+    """What the two halves of a layer read and give."""
+
+    into: int = 0
+    """Numbers that it reads; 0 where the file does not say."""
+    out: int = 0
+    """Numbers that it gives."""
+    cells: tuple[int, ...] = ()
+    """The cells that a convolution reads at once."""
+
+
+@dataclass(frozen=True)
 class LoraNames:
     """The layers of a LoRA, under the names of its file without wrappers."""
 
-    net: dict[str, int]
-    """Layer of the diffusion model → how many numbers it reads; 0 for a convolution or where its low side is absent."""
+    net: dict[str, LoraSides]
+    """Layer of the diffusion model → the sides of its two halves."""
     text: frozenset[str]
     """Layers of text encoders."""
 
@@ -65,7 +77,7 @@ def find_lora_fault(shapes: Shapes) -> str:
 def read_lora_names(file: Path) -> LoraNames:
     """The layers that a LoRA file changes."""
     header = read_header(file)
-    net: dict[str, int] = {}
+    net: dict[str, LoraSides] = {}
     text: set[str] = set()
     for name, shape in ({} if header is None else header.shapes).items():
         match = _PART.match(_unwrap(name))
@@ -74,8 +86,13 @@ def read_lora_names(file: Path) -> LoraNames:
         if match["layer"].startswith(_TEXT):
             text.add(match["layer"])
         else:
-            low = bool(_DOWN.search(match["side"])) and len(shape) == 2
-            net[match["layer"]] = shape[1] if low else net.get(match["layer"], 0)
+            before = net.get(match["layer"], LoraSides())
+            low = bool(_DOWN.search(match["side"]))
+            if low and len(shape) > 1:
+                before = replace(before, into=shape[1], cells=tuple(shape[2:]))
+            elif not low and shape:
+                before = replace(before, out=shape[0])
+            net[match["layer"]] = before
     return LoraNames(net, frozenset(text))
 
 
@@ -123,24 +140,37 @@ def _side(side: str) -> str:
 _BLOCKS = ("down_blocks", "mid_block", "up_blocks", "transformer_blocks", "single_transformer_blocks")
 
 
-def find_misfit(lora: LoraNames, base: Shapes, first: Collection[str] = ()) -> str:
+def find_misfit(lora: LoraNames, base: Shapes, first: Shapes | None = None) -> str:
     """What in a LoRA fits no layer of a diffusion model with these tensors, in diffusers' names; empty where all does.
 
     ``first`` are the tensors as the model's first release calls them; without them such layers are left to the reader.
     """
     if not base:
         return ""
-    layers = {_flat(name.removesuffix(".weight")): shape for name, shape in base.items() if name.endswith(".weight")}
-    native = {_flat(name.removesuffix(".weight")) for name in first if name.endswith(".weight")}
-    for layer, width in lora.net.items():
+    layers = {**_by_layer(first or {}), **_by_layer(base)}
+    for layer, sides in lora.net.items():
         flat = _flat(layer)
         shape = layers.get(flat)
-        if shape is None and (flat in native or not (native or flat.startswith(_BLOCKS))):
-            continue
-        if shape is None:
+        if shape is None and (first or flat.startswith(_BLOCKS)):
             return f"changes {layer[-80:]}, which this model does not have: use a LoRA of this base model"
-        if width and len(shape) == 2 and shape[1] != width:
-            return f"is made for another width than this model's ({width}, not {shape[1]}): use a LoRA of it"
+        if shape is not None and (said := _odd_sides(sides, shape)):
+            return f"is made for another width than this model's ({said}): use a LoRA of it"
+    return ""
+
+
+def _by_layer(shapes: Shapes) -> dict[str, tuple[int, ...]]:
+    """The layers by their flat names, with the shapes of their weights; norms are none that a LoRA changes."""
+    return {_flat(name.removesuffix(".weight")): shape for name, shape in shapes.items()
+            if name.endswith(".weight") and len(shape) > 1}  # fmt: skip
+
+
+def _odd_sides(sides: LoraSides, shape: tuple[int, ...]) -> str:
+    """How the sides differ from those of a layer; empty where they do not."""
+    for mine, its in ((sides.into, shape[1]), (sides.out, shape[0])):
+        if mine and mine != its:
+            return f"{mine}, not {its}"
+    if sides.cells and sides.cells != shape[2:] and {*sides.cells, *shape[2:]} != {1}:
+        return f"{' x '.join(map(str, sides.cells))} cells, not {' x '.join(map(str, shape[2:])) or 'one'}"
     return ""
 
 
