@@ -6,7 +6,7 @@ Loads nothing. Kinds that are not drawn are refused by name, because a part that
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -50,8 +50,8 @@ class LoraNames:
 
     net: dict[str, LoraSides]
     """Layer of the diffusion model → the sides of its two halves."""
-    text: frozenset[str]
-    """Layers of text encoders."""
+    text: dict[str, LoraSides]
+    """Layers of text encoders, the same."""
 
 
 def find_lora_fault(shapes: Shapes) -> str:
@@ -77,23 +77,21 @@ def find_lora_fault(shapes: Shapes) -> str:
 def read_lora_names(file: Path) -> LoraNames:
     """The layers that a LoRA file changes."""
     header = read_header(file)
-    net: dict[str, LoraSides] = {}
-    text: set[str] = set()
+    found: tuple[dict[str, LoraSides], dict[str, LoraSides]] = ({}, {})
     for name, shape in ({} if header is None else header.shapes).items():
         match = _PART.match(_unwrap(name))
         if match is None or match["side"] == ".alpha":
             continue
-        if match["layer"].startswith(_TEXT):
-            text.add(match["layer"])
-        else:
-            before = net.get(match["layer"], LoraSides())
-            low = bool(_DOWN.search(match["side"]))
-            if low and len(shape) > 1:
-                before = replace(before, into=shape[1], cells=tuple(shape[2:]))
-            elif not low and shape:
-                before = replace(before, out=shape[0])
-            net[match["layer"]] = before
-    return LoraNames(net, frozenset(text))
+        layer = match["layer"]
+        into = found[layer.startswith(_TEXT)]
+        before = into.get(layer, LoraSides())
+        low = bool(_DOWN.search(match["side"]))
+        if low and len(shape) > 1:
+            before = replace(before, into=shape[1], cells=tuple(shape[2:]))
+        elif not low and shape:
+            before = replace(before, out=shape[0])
+        into[layer] = before
+    return LoraNames(*found)
 
 
 TEXT_ALONE = ("changes text encoders alone, and this node puts it on the model", "use the node LoraLoader")
@@ -137,6 +135,7 @@ def _side(side: str) -> str:
     return ".lora_down.weight" if _DOWN.search(side) else ".lora_up.weight"
 
 
+_OTHER_BASE = "use a LoRA of this base model"
 _BLOCKS = ("down_blocks", "mid_block", "up_blocks", "transformer_blocks", "single_transformer_blocks")
 
 
@@ -156,6 +155,37 @@ def find_misfit(lora: LoraNames, base: Shapes, first: Shapes | None = None) -> s
         if shape is not None and (said := _odd_sides(sides, shape)):
             return f"is made for another width than this model's ({said}): use a LoRA of it"
     return ""
+
+
+_TEXT_NUMBER = re.compile(
+    r"^(?:lora_te(?P<kohya>\d?)_|text_encoder(?:_(?P<folder>\d))?\.|(?=text_model\.))(?P<layer>.+)$"
+)
+
+
+def find_text_misfit(lora: LoraNames, family: Family, encoders: Mapping[str, Shapes]) -> str:
+    """What in a LoRA fits no layer of the text encoders, by role, of a family; empty where all does.
+
+    An encoder with no tensors is not judged; a role that is not among ``encoders`` is not there.
+    """
+    roles = list(family.encoders)
+    for layer, sides in lora.text.items():
+        match = _TEXT_NUMBER.match(layer)
+        number = int((match["kohya"] or match["folder"] or 1) if match else 1)
+        role = roles[number - 1] if 0 < number <= len(roles) else ""
+        if role == "t5":
+            return "changes T5, which is not done here: use it without that part, or a ComfyUI server"
+        if match is None or role not in encoders:
+            return f"changes {layer[-80:]}, a text encoder that {family.title} does not have: {_OTHER_BASE}"
+        shape = _by_layer(encoders[role]).get(_flat_text(match["layer"]))
+        if encoders[role] and shape is None:
+            return f"changes {layer[-80:]}, which the text encoder does not have: {_OTHER_BASE}"
+        if shape is not None and (said := _odd_sides(sides, shape)):
+            return f"is made for a text encoder of another width ({said}): {_OTHER_BASE}"
+    return ""
+
+
+def _flat_text(layer: str) -> str:
+    return _flat(re.sub(r"\.to_(q|k|v|out)$", r".\1_proj", layer))
 
 
 def _by_layer(shapes: Shapes) -> dict[str, tuple[int, ...]]:

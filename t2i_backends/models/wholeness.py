@@ -72,6 +72,17 @@ def list_layers(model: ModelPath) -> tuple[Shapes, Shapes]:
     return wanted, join_first(wanted, str(config.get("_class_name")), config)
 
 
+def list_text_layers(model: ModelPath, family: Family) -> dict[str, Shapes]:
+    """The weights of the CLIPs of a model by role, by their configs; empty for one whose config tells nothing."""
+    found: dict[str, Shapes] = {}
+    for folder in component(model, "text"):
+        role = (_role_of_part(folder, family) if model.is_pipeline else "") or role_of(folder)
+        if role and role != "t5":
+            kind = _text_class(folder, family, role)
+            found[role] = list_weights(read_config(folder / "config.json"), kind) or {}
+    return found
+
+
 def _find_control(model: ModelPath) -> Iterator[tuple[str, str]]:
     if model.config is None:
         return
