@@ -18,7 +18,13 @@ from imagewright.t2i_backends.families.table import known_families
 from imagewright.t2i_backends.models.first_names import join_first
 from imagewright.t2i_backends.models.header_file import find_fault, read_header, refuse_file
 from imagewright.t2i_backends.models.loading import quiet
-from imagewright.t2i_backends.models.lora_names import find_misfit, find_text_misfit, read_lora_names, rename_for
+from imagewright.t2i_backends.models.lora_names import (
+    find_misfit,
+    find_text_misfit,
+    find_unread,
+    read_lora_names,
+    rename_for,
+)
 from imagewright.t2i_backends.models.model_faults import find_faults
 from imagewright.t2i_backends.models.model_files import ModelPath
 from imagewright.t2i_backends.text.encode import Encoders
@@ -105,6 +111,8 @@ def _put_on(net: Net, lora: ModelPath, name: str) -> str:
     layers = read_lora_names(lora.path)
     if layers.text and not layers.net:
         return ""
+    if unread := find_unread(layers, family):
+        raise refuse_file(f"the LoRA {lora.path.name!r}", unread)
     here = {key.replace(".base_layer.", "."): tuple(value.shape) for key, value in net.model.named_parameters()}
     if misfit := find_misfit(layers, here, join_first(here, family.net_class, net.model.config)):
         raise refuse_file(f"the LoRA {lora.path.name!r}", misfit)

@@ -12,7 +12,13 @@ from imagewright.t2i_backends.families import table
 from imagewright.t2i_backends.families.base import Shapes
 from imagewright.t2i_backends.models.folders import find_weights
 from imagewright.t2i_backends.models.header_file import read_header
-from imagewright.t2i_backends.models.lora_names import TEXT_ALONE, find_misfit, find_text_misfit, read_lora_names
+from imagewright.t2i_backends.models.lora_names import (
+    TEXT_ALONE,
+    find_misfit,
+    find_text_misfit,
+    find_unread,
+    read_lora_names,
+)
 from imagewright.t2i_backends.models.model_files import ModelFiles, ModelPath, component, family_of, look_at
 from imagewright.t2i_backends.models.wholeness import list_layers, list_text_layers
 
@@ -81,6 +87,8 @@ def describe_misfit(lora: ModelPath, base: ModelPath, model_only: bool) -> str:
     mine, its = table.find_family(look_at(lora).family), table.find_family(family_of(base))
     if mine is not None and its is not None and mine.net_class != its.net_class:
         return f"is a LoRA of {mine.title}, and {base.path.name} is {its.title}: {_REMEDY}"
+    if its is not None and (said := find_unread(names, its)):
+        return said
     known, first = list_layers(base)
     return find_misfit(names, known or _shapes(base), first or None)
 

@@ -27,7 +27,10 @@ _PART = re.compile(
 _DOWN = re.compile(r"(down|A|A\.default)\.weight$")
 _UNET = ("down_blocks.", "mid_block.", "up_blocks.", "time_embedding.", "add_embedding.", "conv_in.", "conv_out.")
 _FIRST_UNET = ("input_blocks.", "middle_block.", "output_blocks.", "time_embed.", "label_emb.", "out.")
-_TRANSFORMER = ("transformer_blocks.", "single_transformer_blocks.")
+_TRANSFORMER = (
+    "transformer_blocks.", "single_transformer_blocks.", "context_embedder.", "x_embedder.", "time_text_embed.",
+    "pos_embed.", "norm_out.", "proj_out.",
+)  # fmt: skip
 _WRAPPERS = ("base_model.model.", "state_dict.", "module.", "model.")
 _TEXT = ("text_encoder.", "text_encoder_2.", "text_encoder_3.", "text_model.", "lora_te")
 
@@ -186,6 +189,14 @@ def find_text_misfit(lora: LoraNames, family: Family, encoders: Mapping[str, Sha
 
 def _flat_text(layer: str) -> str:
     return _flat(re.sub(r"\.to_(q|k|v|out)$", r".\1_proj", layer))
+
+
+def find_unread(lora: LoraNames, family: Family) -> str:
+    """A layer that the reader of ``family`` would pass over by its name, in words; empty where it reads all."""
+    starts = family.lora_starts
+    unread = (layer for layer in lora.net if starts and not _understood(family, f"{layer}.").startswith(starts))
+    layer = next(unread, "")
+    return f"calls a layer {layer[-80:]}, which is not read here: use it in diffusers' names" if layer else ""
 
 
 def _by_layer(shapes: Shapes) -> dict[str, tuple[int, ...]]:
