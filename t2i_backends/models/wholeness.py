@@ -107,7 +107,7 @@ def _of_folder(model: ModelPath, part: ModelPart, folder: Path) -> str:
         return ""
     held = _folder_shapes(folder)
     if part == "text":
-        return find_gap(_plain_text(held), _plain_text(wanted))
+        return _text_gap(held, wanted)
     return find_gap(_renew(held) if part == "vae" else held, wanted)
 
 
@@ -160,7 +160,7 @@ def _judge(path: Path, part: ModelPart, role: str, folder: Path, kind: str, chan
         if sorted(held["text_projection"]) != sorted(projection or ()):
             return f"holds text_projection as {held['text_projection']}, not {projection}: use the config of the model"
         return _compare(held, wanted, "CLIPTextModelWithProjection", config)
-    return find_gap(_plain_text(held), _plain_text(wanted))
+    return _text_gap(held, wanted)
 
 
 def _file_shapes(path: Path) -> dict[str, tuple[int, ...]]:
@@ -207,6 +207,14 @@ def _plain_text(shapes: Mapping[str, tuple[int, ...]]) -> dict[str, tuple[int, .
     if "encoder.embed_tokens.weight" in found:
         found.setdefault("shared.weight", found["encoder.embed_tokens.weight"])
     return found
+
+
+def _text_gap(held: Shapes, wanted: Weights) -> str:
+    """What a text encoder's weights lack; T5's token table may be there twice."""
+    plain, wants = _plain_text(held), _plain_text(wanted)
+    if "encoder.embed_tokens.weight" in plain and "shared.weight" in wants:
+        wants["encoder.embed_tokens.weight"] = wants["shared.weight"]
+    return find_gap(plain, wants)
 
 
 def _text_class(folder: Path, family: Family | None, role: str = "") -> str:
