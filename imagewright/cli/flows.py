@@ -12,7 +12,17 @@ import typer
 from imagewright.cli.card_edit import edit_flow
 from imagewright.cli.options import FlowArgument, JsonFlag, ModelsOption, read_prompt
 from imagewright.cli.runs import engine
-from imagewright.cli.terminal.text import Labelled, Table, clean, emit, emit_json, render, render_labelled, table
+from imagewright.cli.terminal.text import (
+    Labelled,
+    Table,
+    clean,
+    emit,
+    emit_json,
+    emit_prose,
+    render,
+    render_labelled,
+    table,
+)
 from imagewright.errors import BadInput
 
 if TYPE_CHECKING:
@@ -149,8 +159,8 @@ def check_flows(
             emit_json({"flows": [_check_json(opened, *each) for each in asked]})
             return
         for each, readiness in asked:
-            lines = [f"  {clean(problem.remedy)}" for problem in readiness.problems]
-            emit("\n".join([f"{each.id}: {'missing' if lines else _where(opened, each)}", *lines]))
+            lines = [f"  {problem.remedy}" for problem in readiness.problems]
+            emit_prose(f"{each.id}: {'missing' if lines else _where(opened, each)}", *lines)
 
 
 def _check_json(opened: Imagewright, flow: Flow, readiness: Readiness) -> dict[str, Any]:
