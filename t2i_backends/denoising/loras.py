@@ -15,10 +15,16 @@ from safetensors.torch import load_file
 from imagewright.errors import BadInput
 from imagewright.t2i_backends.families.base import Family, Net
 from imagewright.t2i_backends.families.table import known_families
-from imagewright.t2i_backends.models.first_names import rename_first
+from imagewright.t2i_backends.models.first_names import join_first
 from imagewright.t2i_backends.models.header_file import find_fault, read_header, refuse_file
 from imagewright.t2i_backends.models.loading import quiet
-from imagewright.t2i_backends.models.lora_names import find_misfit, read_lora_names, rename_for
+from imagewright.t2i_backends.models.lora_names import (
+    find_misfit,
+    find_text_misfit,
+    find_unread,
+    read_lora_names,
+    rename_for,
+)
 from imagewright.t2i_backends.models.model_faults import find_faults
 from imagewright.t2i_backends.models.model_files import ModelPath
 from imagewright.t2i_backends.text.encode import Encoders
@@ -66,6 +72,7 @@ def wear_on_text(encoders: Encoders, loras: Loras) -> Iterator[None]:
     try:
         with quiet():
             for i, (lora, strength) in enumerate(wanted):
+                _insist_on_text(family, models, lora)
                 _put_on_text(family, models, lora, strength, f"lora_{i}")
             for model in models.values():
                 names = [f"lora_{i}" for i in range(len(wanted)) if f"lora_{i}" in getattr(model, "peft_config", {})]
@@ -104,8 +111,10 @@ def _put_on(net: Net, lora: ModelPath, name: str) -> str:
     layers = read_lora_names(lora.path)
     if layers.text and not layers.net:
         return ""
+    if unread := find_unread(layers, family):
+        raise refuse_file(f"the LoRA {lora.path.name!r}", unread)
     here = {key.replace(".base_layer.", "."): tuple(value.shape) for key, value in net.model.named_parameters()}
-    if misfit := find_misfit(layers, here, rename_first(here, family.net_class, net.model.config).values()):
+    if misfit := find_misfit(layers, here, join_first(here, family.net_class, net.model.config)):
         raise refuse_file(f"the LoRA {lora.path.name!r}", misfit)
     with _one_line(lora):
         weights, alphas, metadata = _read(lora, family, net.model)
@@ -129,6 +138,19 @@ def _wear(model: Any, names: Sequence[str]) -> None:
     for layer in model.modules():
         if names and isinstance(layer, BaseTunerLayer):
             layer.set_adapter(list(names))
+
+
+def _insist_on_text(family: Family, models: Mapping[str, Any], lora: ModelPath) -> None:
+    shapes = {role: {_with_model(name): tuple(value.shape) for name, value in model.named_parameters()}
+              for role, model in models.items()}  # fmt: skip
+    if misfit := find_text_misfit(read_lora_names(lora.path), family, shapes):
+        raise refuse_file(f"the LoRA {lora.path.name!r}", misfit)
+
+
+def _with_model(name: str) -> str:
+    """A weight of a text encoder under the name that LoRAs give it: newer transformers leave its first word out."""
+    plain = name.replace(".base_layer.", ".")
+    return plain if plain.startswith(("text_model.", "text_projection")) else f"text_model.{plain}"
 
 
 def _put_on_text(family: Family, models: Mapping[str, Any], lora: ModelPath, strength: float, name: str) -> None:

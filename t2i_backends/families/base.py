@@ -98,6 +98,8 @@ class Family(ABC):
     """Whether its attention takes a mask: a layout's regions are then drawn in one pass, else in one each, blended."""
     unbatched: ClassVar[frozenset[str]] = frozenset()
     """Tensors among the model's inputs that have no batch dimension."""
+    lora_starts: ClassVar[tuple[str, ...]] = ()
+    """How the names of a LoRA's layers begin that its reader understands; empty where it reads them all."""
     lora_alphas: ClassVar[bool] = False
     """Whether the stock pipeline's reader gives the alphas of a LoRA apart from its weights."""
     stock_parts: ClassVar[Mapping[str, Any]] = {}

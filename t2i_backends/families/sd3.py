@@ -49,6 +49,7 @@ class SD3(Family):
     clip_loaders = frozenset({"CLIPLoader", "DualCLIPLoader", "TripleCLIPLoader"})
     unit = 2
     vae_scaling, vae_shift = 1.5305, 0.0609
+    lora_starts = ("transformer.",)
     usual = {"steps": 28, "cfg": 4.5, "sampler_name": "euler", "scheduler": "sgm_uniform", "side": 1024}
     model_names = ((r"sd_?3\.?5", "SD 3.5"), (r"sd_?3", "SD 3"))
     node_names = r"(?<!ModelSampling)SD3(?!LatentImage)"

@@ -134,6 +134,17 @@ _LAYOUTS: Mapping[str, Callable[[str, Mapping[str, Any]], str]] = {
 }
 
 
+def join_first(
+    wanted: Mapping[str, tuple[int, ...]], kind: str, config: Mapping[str, Any]
+) -> dict[str, tuple[int, ...]]:
+    """The first release's weights with their shapes: several of diffusers' are one there, one below the other."""
+    found: dict[str, tuple[int, ...]] = {}
+    for name, there in rename_first(wanted, kind, config).items():
+        shape = wanted[name]
+        found[there] = (found[there][0] + shape[0], *shape[1:]) if there in found else shape
+    return found
+
+
 def rename_first(names: Iterable[str], kind: str, config: Mapping[str, Any]) -> dict[str, str]:
     """Each of diffusers' names → the first release's name of what holds it; empty for a class without one."""
     layout = _LAYOUTS.get(kind)

@@ -6,8 +6,8 @@ Loads nothing. Kinds that are not drawn are refused by name, because a part that
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from imagewright.t2i_backends.families.base import Family, Shapes
@@ -27,19 +27,34 @@ _PART = re.compile(
 _DOWN = re.compile(r"(down|A|A\.default)\.weight$")
 _UNET = ("down_blocks.", "mid_block.", "up_blocks.", "time_embedding.", "add_embedding.", "conv_in.", "conv_out.")
 _FIRST_UNET = ("input_blocks.", "middle_block.", "output_blocks.", "time_embed.", "label_emb.", "out.")
-_TRANSFORMER = ("transformer_blocks.", "single_transformer_blocks.")
+_TRANSFORMER = (
+    "transformer_blocks.", "single_transformer_blocks.", "context_embedder.", "x_embedder.", "time_text_embed.",
+    "pos_embed.", "norm_out.", "proj_out.",
+)  # fmt: skip
 _WRAPPERS = ("base_model.model.", "state_dict.", "module.", "model.")
 _TEXT = ("text_encoder.", "text_encoder_2.", "text_encoder_3.", "text_model.", "lora_te")
+
+
+@dataclass(frozen=True)
+class LoraSides:
+    """What the two halves of a layer read and give."""
+
+    into: int = 0
+    """Numbers that it reads; 0 where the file does not say."""
+    out: int = 0
+    """Numbers that it gives."""
+    cells: tuple[int, ...] = ()
+    """The cells that a convolution reads at once."""
 
 
 @dataclass(frozen=True)
 class LoraNames:
     """The layers of a LoRA, under the names of its file without wrappers."""
 
-    net: dict[str, int]
-    """Layer of the diffusion model → how many numbers it reads; 0 for a convolution or where its low side is absent."""
-    text: frozenset[str]
-    """Layers of text encoders."""
+    net: dict[str, LoraSides]
+    """Layer of the diffusion model → the sides of its two halves."""
+    text: dict[str, LoraSides]
+    """Layers of text encoders, the same."""
 
 
 def find_lora_fault(shapes: Shapes) -> str:
@@ -65,18 +80,21 @@ def find_lora_fault(shapes: Shapes) -> str:
 def read_lora_names(file: Path) -> LoraNames:
     """The layers that a LoRA file changes."""
     header = read_header(file)
-    net: dict[str, int] = {}
-    text: set[str] = set()
+    found: tuple[dict[str, LoraSides], dict[str, LoraSides]] = ({}, {})
     for name, shape in ({} if header is None else header.shapes).items():
         match = _PART.match(_unwrap(name))
         if match is None or match["side"] == ".alpha":
             continue
-        if match["layer"].startswith(_TEXT):
-            text.add(match["layer"])
-        else:
-            low = bool(_DOWN.search(match["side"])) and len(shape) == 2
-            net[match["layer"]] = shape[1] if low else net.get(match["layer"], 0)
-    return LoraNames(net, frozenset(text))
+        layer = match["layer"]
+        into = found[layer.startswith(_TEXT)]
+        before = into.get(layer, LoraSides())
+        low = bool(_DOWN.search(match["side"]))
+        if low and len(shape) > 1:
+            before = replace(before, into=shape[1], cells=tuple(shape[2:]))
+        elif not low and shape:
+            before = replace(before, out=shape[0])
+        into[layer] = before
+    return LoraNames(*found)
 
 
 TEXT_ALONE = ("changes text encoders alone, and this node puts it on the model", "use the node LoraLoader")
@@ -120,27 +138,80 @@ def _side(side: str) -> str:
     return ".lora_down.weight" if _DOWN.search(side) else ".lora_up.weight"
 
 
+_OTHER_BASE = "use a LoRA of this base model"
 _BLOCKS = ("down_blocks", "mid_block", "up_blocks", "transformer_blocks", "single_transformer_blocks")
 
 
-def find_misfit(lora: LoraNames, base: Shapes, first: Collection[str] = ()) -> str:
+def find_misfit(lora: LoraNames, base: Shapes, first: Shapes | None = None) -> str:
     """What in a LoRA fits no layer of a diffusion model with these tensors, in diffusers' names; empty where all does.
 
     ``first`` are the tensors as the model's first release calls them; without them such layers are left to the reader.
     """
     if not base:
         return ""
-    layers = {_flat(name.removesuffix(".weight")): shape for name, shape in base.items() if name.endswith(".weight")}
-    native = {_flat(name.removesuffix(".weight")) for name in first if name.endswith(".weight")}
-    for layer, width in lora.net.items():
+    layers = {**_by_layer(first or {}), **_by_layer(base)}
+    for layer, sides in lora.net.items():
         flat = _flat(layer)
         shape = layers.get(flat)
-        if shape is None and (flat in native or not (native or flat.startswith(_BLOCKS))):
-            continue
-        if shape is None:
+        if shape is None and (first or flat.startswith(_BLOCKS)):
             return f"changes {layer[-80:]}, which this model does not have: use a LoRA of this base model"
-        if width and len(shape) == 2 and shape[1] != width:
-            return f"is made for another width than this model's ({width}, not {shape[1]}): use a LoRA of it"
+        if shape is not None and (said := _odd_sides(sides, shape)):
+            return f"is made for another width than this model's ({said}): use a LoRA of it"
+    return ""
+
+
+_TEXT_NUMBER = re.compile(
+    r"^(?:lora_te(?P<kohya>\d?)_|text_encoder(?:_(?P<folder>\d))?\.|(?=text_model\.))(?P<layer>.+)$"
+)
+
+
+def find_text_misfit(lora: LoraNames, family: Family, encoders: Mapping[str, Shapes]) -> str:
+    """What in a LoRA fits no layer of the text encoders, by role, of a family; empty where all does.
+
+    An encoder with no tensors is not judged; a role that is not among ``encoders`` is not there.
+    """
+    roles = list(family.encoders)
+    for layer, sides in lora.text.items():
+        match = _TEXT_NUMBER.match(layer)
+        number = int((match["kohya"] or match["folder"] or 1) if match else 1)
+        role = roles[number - 1] if 0 < number <= len(roles) else ""
+        if role == "t5":
+            return "changes T5, which is not done here: use it without that part, or a ComfyUI server"
+        if match is None or role not in encoders:
+            return f"changes {layer[-80:]}, a text encoder that {family.title} does not have: {_OTHER_BASE}"
+        shape = _by_layer(encoders[role]).get(_flat_text(match["layer"]))
+        if encoders[role] and shape is None:
+            return f"changes {layer[-80:]}, which the text encoder does not have: {_OTHER_BASE}"
+        if shape is not None and (said := _odd_sides(sides, shape)):
+            return f"is made for a text encoder of another width ({said}): {_OTHER_BASE}"
+    return ""
+
+
+def _flat_text(layer: str) -> str:
+    return _flat(re.sub(r"\.to_(q|k|v|out)$", r".\1_proj", layer))
+
+
+def find_unread(lora: LoraNames, family: Family) -> str:
+    """A layer that the reader of ``family`` would pass over by its name, in words; empty where it reads all."""
+    starts = family.lora_starts
+    unread = (layer for layer in lora.net if starts and not _understood(family, f"{layer}.").startswith(starts))
+    layer = next(unread, "")
+    return f"calls a layer {layer[-80:]}, which is not read here: use it in diffusers' names" if layer else ""
+
+
+def _by_layer(shapes: Shapes) -> dict[str, tuple[int, ...]]:
+    """The layers by their flat names, with the shapes of their weights; norms are none that a LoRA changes."""
+    return {_flat(name.removesuffix(".weight")): shape for name, shape in shapes.items()
+            if name.endswith(".weight") and len(shape) > 1}  # fmt: skip
+
+
+def _odd_sides(sides: LoraSides, shape: tuple[int, ...]) -> str:
+    """How the sides differ from those of a layer; empty where they do not."""
+    for mine, its in ((sides.into, shape[1]), (sides.out, shape[0])):
+        if mine and mine != its:
+            return f"{mine}, not {its}"
+    if sides.cells and sides.cells != shape[2:] and {*sides.cells, *shape[2:]} != {1}:
+        return f"{' x '.join(map(str, sides.cells))} cells, not {' x '.join(map(str, shape[2:])) or 'one'}"
     return ""
 
 

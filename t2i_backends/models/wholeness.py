@@ -15,7 +15,7 @@ from typing import Any
 from imagewright.t2i_backends.families import table
 from imagewright.t2i_backends.families.base import NET_PREFIX, Family, Shapes
 from imagewright.t2i_backends.models.expected import Weights, find_gap, list_weights
-from imagewright.t2i_backends.models.first_names import rename_first
+from imagewright.t2i_backends.models.first_names import join_first
 from imagewright.t2i_backends.models.folders import find_weights
 from imagewright.t2i_backends.models.header_file import read_header
 from imagewright.t2i_backends.models.headers import plain_names
@@ -59,17 +59,28 @@ def find_missing(kind: str, model: ModelPath, parts: Sequence[ModelPart]) -> Ite
                 yield folder.name, fault
 
 
-def list_layers(model: ModelPath) -> tuple[Shapes, frozenset[str]]:
+def list_layers(model: ModelPath) -> tuple[Shapes, Shapes]:
     """The weights of a diffusion model by its config in diffusers' names, and what its first release calls them; both
     empty where they are not known."""
     folders = component(model, "net")
     if not folders:
-        return {}, frozenset()
+        return {}, {}
     config = read_config(folders[0] / "config.json")
     wanted = list_weights(config)
     if wanted is None:
-        return {}, frozenset()
-    return wanted, frozenset(rename_first(wanted, str(config.get("_class_name")), config).values())
+        return {}, {}
+    return wanted, join_first(wanted, str(config.get("_class_name")), config)
+
+
+def list_text_layers(model: ModelPath, family: Family) -> dict[str, Shapes]:
+    """The weights of the CLIPs of a model by role, by their configs; empty for one whose config tells nothing."""
+    found: dict[str, Shapes] = {}
+    for folder in component(model, "text"):
+        role = (_role_of_part(folder, family) if model.is_pipeline else "") or role_of(folder)
+        if role and role != "t5":
+            kind = _text_class(folder, family, role)
+            found[role] = list_weights(read_config(folder / "config.json"), kind) or {}
+    return found
 
 
 def _find_control(model: ModelPath) -> Iterator[tuple[str, str]]:
@@ -96,7 +107,7 @@ def _of_folder(model: ModelPath, part: ModelPart, folder: Path) -> str:
         return ""
     held = _folder_shapes(folder)
     if part == "text":
-        return find_gap(_plain_text(held), _plain_text(wanted))
+        return _text_gap(held, wanted)
     return find_gap(_renew(held) if part == "vae" else held, wanted)
 
 
@@ -138,13 +149,18 @@ def _judge(path: Path, part: ModelPart, role: str, folder: Path, kind: str, chan
     if part == "vae":
         held = _renew(_strip(shapes, _VAE_PREFIXES, "decoder.conv_in.weight"))
         return _compare(held, wanted, "AutoencoderKL", config)
-    wanted.pop("text_projection.weight", None)
+    projection = wanted.pop("text_projection.weight", None)
     marks = ("embeddings.token_embedding.weight", "text_model.embeddings.token_embedding.weight", "shared.weight",
              "token_embedding.weight", "encoder.block.0.layer.0.SelfAttention.q.weight")  # fmt: skip
     held = _strip(shapes, _TEXT_PREFIXES[role], *marks)
+    if projection and "text_projection.weight" in held:
+        wanted["text_projection.weight"] = projection
     if "token_embedding.weight" in held:
+        held["text_projection"] = held.get("text_projection", projection or ())
+        if sorted(held["text_projection"]) != sorted(projection or ()):
+            return f"holds text_projection as {held['text_projection']}, not {projection}: use the config of the model"
         return _compare(held, wanted, "CLIPTextModelWithProjection", config)
-    return find_gap(_plain_text(held), _plain_text(wanted))
+    return _text_gap(held, wanted)
 
 
 def _file_shapes(path: Path) -> dict[str, tuple[int, ...]]:
@@ -162,11 +178,7 @@ def _strip(shapes: Shapes, prefixes: Sequence[str], *marks: str) -> dict[str, tu
 
 def _compare(held: Shapes, wanted: Weights, kind: str, config: Mapping[str, Any]) -> str:
     """What ``held`` lacks in whichever layout more of it is in."""
-    first: Weights = {}
-    for name, there in rename_first(wanted, kind, config).items():
-        shape = wanted[name]
-        # several of diffusers' weights are one there, one below the other
-        first[there] = (first[there][0] + shape[0], *shape[1:]) if there in first else shape
+    first = join_first(wanted, kind, config)
     if sum(name in held for name in wanted) >= sum(name in held for name in first):
         return find_gap(held, wanted)
     fitted = {name: _as_linear(shape, first.get(name, ())) for name, shape in held.items()}
@@ -195,6 +207,14 @@ def _plain_text(shapes: Mapping[str, tuple[int, ...]]) -> dict[str, tuple[int, .
     if "encoder.embed_tokens.weight" in found:
         found.setdefault("shared.weight", found["encoder.embed_tokens.weight"])
     return found
+
+
+def _text_gap(held: Shapes, wanted: Weights) -> str:
+    """What a text encoder's weights lack; T5's token table may be there twice."""
+    plain, wants = _plain_text(held), _plain_text(wanted)
+    if "encoder.embed_tokens.weight" in plain and "shared.weight" in wants:
+        wants["encoder.embed_tokens.weight"] = wants["shared.weight"]
+    return find_gap(plain, wants)
 
 
 def _text_class(folder: Path, family: Family | None, role: str = "") -> str:

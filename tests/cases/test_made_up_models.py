@@ -131,7 +131,7 @@ def _folder_is_told_truly(data: st.DataObject) -> None:
         file = draw(st.sampled_from(sorted(target.rglob("*.safetensors"))))
         state = load_file(file)
         spoil(draw, state)
-        save_file({key: value.contiguous() for key, value in state.items()}, file)
+        save_file({key: value.clone().contiguous() for key, value in state.items()}, file)
         insist_on_truth(Path(name), graph_of("m"))
 
 
@@ -144,7 +144,7 @@ def _file_is_told_truly(data: st.DataObject) -> None:
         shutil.copytree(folder, beside, ignore=shutil.ignore_patterns("*.safetensors"))
         state = dict(getattr(ORIGINAL, family)(pipe))
         spoil(draw, state)
-        save_file({key: value.contiguous() for key, value in state.items()}, beside.with_suffix(".safetensors"))
+        save_file({key: value.clone().contiguous() for key, value in state.items()}, beside.with_suffix(".safetensors"))
         insist_on_truth(Path(name), graph_of("m.safetensors"))
 
 
@@ -185,7 +185,8 @@ def lora_names(draw: Any, family: str) -> tuple[str, tuple[int, ...]]:
     layer = draw(st.sampled_from(sorted(layers)))
     shape = layers[layer]
     part = "unet" if family in ("sd15", "sdxl") else "transformer"
-    spelling = draw(st.sampled_from(["kohya", "diffusers", "bare", "peft", "native", "native kohya"]))
+    spellings = ["kohya", "diffusers", "bare", "peft", "native", "native kohya"]
+    spelling = draw(st.sampled_from(spellings if family != "flux" else ["diffusers", "peft"]))
     if spelling.startswith("native"):
         first = rename_first([f"{layer}.weight"], type(model).__name__, dict(model.config))[f"{layer}.weight"]
         layer = first.removesuffix(".weight")
@@ -224,7 +225,10 @@ def _lora_is_told_truly(data: st.DataObject) -> None:
             one = "m.safetensors"
             pipe, folder = pipeline(family)
             shutil.copytree(folder, root / "checkpoints" / "m", ignore=shutil.ignore_patterns("*.safetensors"))
-            save_file(dict(getattr(ORIGINAL, family)(pipe)), root / "checkpoints" / one)
+            save_file(
+                {key: value.clone() for key, value in getattr(ORIGINAL, family)(pipe).items()},
+                root / "checkpoints" / one,
+            )
         else:
             shutil.copytree(pipeline(family)[1], root / "checkpoints" / "m")
         save_file(state, root / "loras" / "l.safetensors")
