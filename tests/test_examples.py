@@ -27,10 +27,8 @@ def test_every_example_is_tried() -> None:
     assert {path.name for path in EXAMPLES.glob("*.py")} == set(SAYS) | SERVED
 
 
-SLOW = [
-    pytest.param(name, marks=pytest.mark.slow)
-    for name in ("draw.py", "stream.py", "agent_tool.py", "mcp_client.py", "langgraph_nodes.py")
-]
+_LONG = ("draw.py", "stream.py", "agent_tool.py", "mcp_client.py", "langgraph_nodes.py")
+SLOW = [pytest.param(name, marks=pytest.mark.slow) for name in _LONG]
 
 
 @pytest.mark.parametrize("name", ["plan.py", "conversation.py", *SLOW])

@@ -90,10 +90,21 @@ class PictureTools:
         order = JobOrder(kind="draw", request=_request(self._house, client, prompt, knobs))
         return await self._work(ctx, client, order)
 
-    async def change(self, ctx: Context, thread: Thread, text: DrawText) -> CallToolResult:
+    async def change(
+        self,
+        ctx: Context,
+        thread: Thread,
+        text: DrawText,
+        seed: int | None = None,
+        flow: str | None = None,
+        quality: Literal["auto", "low", "high"] = "auto",
+    ) -> CallToolResult:
         """Say something in a thread: 'make the fox bigger', 'undo', 'one more', 'why?', or the answer to a question."""
         client = self._asker(ctx)
-        order = JobOrder(kind="say", request=_request(self._house, client, text, _knobs(thread=thread)))
+        order = JobOrder(
+            kind="say",
+            request=_request(self._house, client, text, _knobs(thread=thread, seed=seed, flow=flow, quality=quality)),
+        )
         return await self._work(ctx, client, order)
 
     async def feedback(self, ctx: Context, thread: Thread, thumb: Literal["up", "down"]) -> CallToolResult:

@@ -75,11 +75,11 @@ def _through_http(served: Any, kit: Any) -> Any:
 def _through_mcp(served: Any) -> Any:
     async def call(thread: str, said: str) -> str:
         headers = {"authorization": f"Bearer {served.token}"}
-        async with httpx.AsyncClient(headers=headers, timeout=180, trust_env=False) as http:
-            async with Client(streamable_http_client(f"{served.url}/mcp", http_client=http)) as client:
-                wishes = {"thread": f"ten {thread}", "text": said, "flow": "mini-quick", "quality": "low", "seed": 5}
-                answer = await client.call_tool("change", wishes)
-                assert not answer.is_error, answer.content
-                return str((answer.structured_content or {}).get("sha256", ""))
+        http = httpx.AsyncClient(headers=headers, timeout=180, trust_env=False)
+        async with http, Client(streamable_http_client(f"{served.url}/mcp", http_client=http)) as client:
+            wishes = {"thread": f"ten {thread}", "text": said, "flow": "mini-quick", "quality": "low", "seed": 5}
+            answer = await client.call_tool("change", wishes)
+            assert not answer.is_error, answer.content
+            return str((answer.structured_content or {}).get("sha256", ""))
 
     return lambda thread, said: anyio.run(call, thread, said)
