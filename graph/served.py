@@ -101,11 +101,11 @@ class _Served:
         self._keep(row.id, parts)
         return {**fresh(row.id, row.request, row.seed, row.out), "path": "", "image": "", "reply": ""}
 
-    def fit(self, node: GraphNode) -> Callable[[ServedState, Runtime], Any]:
+    def fit(self, node: GraphNode) -> Callable[[ServedState, Runtime[Any]], Any]:
         """A node of the graph, given the parts of its run; its events are plain JSON."""
 
         @functools.wraps(node)
-        def work(state: ServedState, runtime: Runtime) -> Any:
+        def work(state: ServedState, runtime: Runtime[Any]) -> Any:
             parts = self._parts_of(state)
             with parts.runs.working_on(state.run), tell_plainly():
                 parts.runs.mark(state.run, "running")
@@ -118,8 +118,8 @@ class _Served:
                     parts.runs.mark(state.run, "failed", str(error))
                     raise
 
-        work.__annotations__ = {"state": ServedState, "runtime": Runtime}
-        del work.__wrapped__  # type: ignore[attr-defined]  # LangGraph reads the signature to know what to pass
+        work.__annotations__ = {"state": ServedState, "runtime": Runtime[Any]}
+        del work.__wrapped__  # LangGraph reads the signature to know what to pass
         return work
 
     def hand_over(self, state: ServedState) -> dict[str, Any]:

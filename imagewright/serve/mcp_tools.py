@@ -14,6 +14,7 @@ from mcp.server.mcpserver import Context, MCPServer
 from mcp.server.mcpserver.exceptions import ResourceNotFoundError, ToolError
 from mcp_types import CallToolResult, ContentBlock, ImageContent, ResourceLink, TextContent
 from pydantic import Field
+from pydantic_core import to_jsonable_python
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 import imagewright
@@ -266,7 +267,7 @@ def _tell_picture(house: House, client: ClientAccount, thread: str | None, endin
 
 def _tell(blocks: Sequence[ContentBlock], **facts: Any) -> CallToolResult:
     """The facts as structured content, and as text for agents that read only that."""
-    plain = json.loads(json.dumps(facts))
+    plain = to_jsonable_python(facts)
     text = TextContent(type="text", text=json.dumps(plain, ensure_ascii=False))
     return CallToolResult(content=[text, *blocks], structured_content=plain)
 
