@@ -59,6 +59,10 @@ bench: $(READY) ## run the benchmarks that need no GPU
 docs: $(READY) ## write docs/commands.md from the command's own help
 	@$(BIN)/python -m typer imagewright.cli.app utils docs --name imagewright --output docs/commands.md
 
+.PHONY: first-hour
+first-hour: $(READY) ## write docs/first-hour.md: a newcomer's first hour, typed and recorded (minutes)
+	@$(BIN)/python -m imagewright.evals.first_hour
+
 .PHONY: captures
 captures: $(READY_DEV) ## write docs/llm_captures.md: what agents show when a language model misbehaves
 	@$(BIN)/python tests/graph/llm_captures.py

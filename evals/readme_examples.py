@@ -9,15 +9,18 @@ import argparse
 import os
 import re
 import shlex
-import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
+from imagewright.evals.pseudo_terminal import PseudoTerminal
+from imagewright.evals.screen import read_screen
+
 _BLOCK = re.compile(r"^```(?:console)?\n(\$ imagewright .*?)^```$", re.M | re.S)
-_NOISE = re.compile(r"^(?:run [0-9-]+[0-9a-f]+|  (?:node|categories|flow|layout|step|image|verdict|repair) .*)\n", re.M)
-"""What standard error tells of progress in a pipe."""
+_RUN = re.compile(r"^run [0-9-]+[0-9a-f]+\n", re.M)
+_COLUMNS = 100
+"""The window in which the examples are seen."""
 
 
 def find_examples(page: str) -> Iterator[tuple[str, str]]:
@@ -28,13 +31,12 @@ def find_examples(page: str) -> Iterator[tuple[str, str]]:
 
 
 def run_example(command: str, home: Path) -> str:
-    """What ``command`` tells in a home of its own, which is shown as ``…``; without progress."""
+    """What ``command`` tells in a terminal, in a home of its own, which is shown as ``…``; without the run's id."""
     words = [sys.executable, "-m", "imagewright.cli", *shlex.split(command)[1:]]
-    environment = {**os.environ, "HOME": str(home), "IMAGEWRIGHT_HOME": str(home)}
-    done = subprocess.run(
-        words, cwd=home, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False
-    )
-    return _NOISE.sub("", done.stdout).replace(str(home), "…")
+    environment = {**os.environ, "HOME": str(home), "IMAGEWRIGHT_HOME": str(home), "TERM": "xterm", "NO_COLOR": "1"}
+    with PseudoTerminal(words, environment, home, _COLUMNS) as terminal:
+        written = terminal.await_end()[1]
+    return _RUN.sub("", read_screen(written)).replace(str(home), "…")
 
 
 def main() -> int:

@@ -21,7 +21,10 @@ class _Screen:
         line = self.lines[self.row]
         line.extend(" " * (self.column - len(line)))
         for character in text:
-            if character >= " ":
+            if character == "\t":
+                self.column += 8 - self.column % 8
+                line.extend(" " * (self.column - len(line)))
+            elif character >= " ":
                 line[self.column : self.column + 1] = [character]
                 self.column += 1
 

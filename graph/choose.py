@@ -124,7 +124,7 @@ def insist_on_able(found: Ranked, anyway: bool, asks: bool = False) -> tuple[Can
         raise CannotDraw("no flow of the index can run here", why_elsewhere(found) or "add one: imagewright flows add")
     if found.able or anyway:
         return found.able or found.offered
-    remedy = "; ".join(part for part in (why_elsewhere(found), "--anyway draws what it can") if part)
+    remedy = "; ".join(part for part in (why_elsewhere(found), "imagewright draw --anyway draws what it can") if part)
     raise CannotDraw(cannot_draw(found), why_elsewhere(found) if asks else remedy)
 
 

@@ -25,6 +25,7 @@ from imagewright.intents import Intent, Preference, Reference, Settled
 from imagewright.memory.threads import Threads
 from imagewright.schemas import Candidate, DrawRequest, Layout, ParsedPrompt, Plan, Written
 
+_OTHER_SIZES = "leave the size out; other sizes need another model: imagewright setup names ways to one"
 MAX_REFERENCES = 100
 """How many earlier pictures of a thread are kept in mind."""
 
@@ -154,7 +155,7 @@ def decide_flow(state: State, parts: Parts, weighed: Weighed) -> Update:
     categories, among = require(state.categories, "categories"), weighed.among
     choice = change.keep_flow(state, among) or choose.choose_flow(parts, state.request, categories, among)
     if why := choose.why_no_size(parts, state.request, choice.flow):
-        raise BadInput(why, "leave the size out, or name a flow on a larger model that can run here")
+        raise BadInput(why, _OTHER_SIZES)
     beside = _note_pasted_size(state.request, parts, choice.flow) + _offer_loras(weighed.settled, parts, choice.flow)
     return {
         "settled": weighed.settled,

@@ -104,7 +104,7 @@ def draw_attempt(
         job = replace(job_of(parts, state, attempt, flow), key=key, backend=backend)
         return parts.backend.draw(job, on_step, stop)
     whole = parts.store.open(attempt.base)
-    job = replace(close_up.job(whole, repair, flow, attempt.seed), key=key, backend=backend)
+    job = replace(close_up.job(whole, repair, flow, attempt.seed), key=key, backend=backend, rules=parts.rules)
     drawn = parts.backend.draw(job, on_step, stop)
     return replace(drawn, image=close_up.put_back(whole, drawn.image, repair.moved))
 
@@ -126,6 +126,7 @@ def job_of(parts: Parts, state: State, attempt: Attempt, flow: Flow) -> Job:
         guidance=state.request.guidance,
         regions=tuple(region(box) for box in layout.boxes) if layout else (),
         redraw=base,
+        rules=parts.rules,
     )
 
 

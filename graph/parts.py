@@ -78,6 +78,8 @@ class Parts:
     stop: threading.Event = field(default_factory=threading.Event)
     """Set when the person stops the run."""
     clock: Callable[[], float] = time.monotonic
+    rules: str = ""
+    """By which rules the backend draws; empty for its own."""
 
     def take_fallbacks(self) -> tuple[str, ...]:
         """What has been left to the rules since the last call."""

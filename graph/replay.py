@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -20,6 +21,9 @@ from imagewright.retrieval.comfy.slots import find_slots
 from imagewright.schemas import Card, DrawRequest, Flow, Round, RunEvent, Value
 from imagewright.trace import Trace, TraceFlow, read_trace
 
+FIRST_RULES = "1"
+"""What backends call the rules of the time before they noted them."""
+_WATCHED = ("device", "dtype", "backend", "rules")
 _OnEvent = Callable[[RunEvent], None]
 
 
@@ -93,7 +97,13 @@ def _again(
 
     name = flow_of(this.flow, this.repair)
     flow = _flow(name, trace.flows[name])
-    return draw_attempt(parts, state, attempt, flow, on_step, parts.stop.is_set)
+    facts = _facts(trace, trace.rounds.index(this))
+    by_then = replace(parts, rules=facts.get("rules", FIRST_RULES))
+    return draw_attempt(by_then, state, attempt, flow, on_step, parts.stop.is_set)
+
+
+def _facts(trace: Trace, number: int) -> Mapping[str, str]:
+    return trace.facts[number] if number < len(trace.facts) else {}
 
 
 def _flow(name: str, was: TraceFlow) -> Flow:
@@ -116,8 +126,8 @@ def _differences(parts: Parts, trace: Trace, drawn: Drawn, number: int) -> list[
     """Versions, models and device that are not as they were, and a flow that has changed since."""
     found = [f"{name}: {before or 'none'} then, {now or 'none'} now"
              for name, before, now in _pairs(trace.versions, delivery.versions())]  # fmt: skip
-    facts = trace.facts[number] if number < len(trace.facts) else {}
-    watched = {k: v for k, v in facts.items() if k.startswith("model ") or k in ("device", "dtype", "backend")}
+    facts = _facts(trace, number)
+    watched = {k: v for k, v in facts.items() if k.startswith("model ") or k in _WATCHED}
     found += [f"{name}: {before} then, {now or 'none'} now" for name, before, now in _pairs(watched, drawn.facts)]
     for name, was in trace.flows.items():
         try:

@@ -80,7 +80,7 @@ def _cost(trace: Trace) -> str:
     else:
         cost = f", ${spent.money:.4f}" if spent.money and spent.money != "unknown" else ""
     tokens = f", {spent.tokens_in} tokens read, {spent.tokens_out} written" if spent.tokens_in else ""
-    return f"{trace.images} pictures, {trace.seconds:.1f} s{tokens}{cost}"
+    return f"{trace.images} picture{'s' * (trace.images != 1)}, {trace.seconds:.1f} s{tokens}{cost}"
 
 
 def _all(trace: Trace) -> str:

@@ -12,6 +12,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Unpack, cast, get_args
 
+from imagewright.comfy_rooms import ComfyRooms
 from imagewright.container import DEFAULT_BACKEND
 from imagewright.draw_request import ChatOptions, DrawOptions
 from imagewright.errors import BadInput
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 
     from imagewright.batch import BatchRow, DrawnBatch
     from imagewright.chat import Chat, Reply
+    from imagewright.comfy_import import ImportedWorkflow
     from imagewright.doctor import Finding
     from imagewright.graph.parts import Parts
     from imagewright.graph.replay import Replay
@@ -36,12 +38,14 @@ if TYPE_CHECKING:
     from imagewright.retrieval.evidence_stream import Imported
     from imagewright.retrieval.listing import FlowPage, ListedFlow
     from imagewright.t2i_backends.bench.speed import Compared, SpeedOrder
+    from imagewright.t2i_backends.comfyui.bench import ServerSpeed
     from imagewright.t2i_backends.models.download import Remote
 
 __all__ = [
     "DEFAULT_BACKEND", "Added", "AlreadyThere", "BackendSpeed", "BatchRow", "Chat", "Compared", "Download",
-    "DrawnBatch", "Finding", "FlowPage", "Imagewright", "Imported", "ListedFlow", "Machine", "ModelScan", "NeededModel",
-    "OnEvent", "Refused", "Remote", "Replay", "Reply", "RunRow", "SyncedNodes", "Way",
+    "DrawnBatch", "Finding", "FlowPage", "Imagewright", "Imported", "ImportedWorkflow", "ListedFlow", "Machine",
+    "ModelScan", "NeededModel", "OnEvent", "Refused", "Remote", "Replay", "Reply", "RunRow", "ServerSpeed",
+    "SyncedNodes", "Way",
 ]  # fmt: skip
 _PLACES = {
     "Added": "retrieval.adding", "AlreadyThere": "retrieval.adding", "BatchRow": "batch", "Chat": "chat",
@@ -50,6 +54,7 @@ _PLACES = {
     "Imported": "retrieval.evidence_stream", "ListedFlow": "retrieval.listing", "ModelScan": "model_folders",
     "NeededModel": "model_folders", "Refused": "retrieval.adding", "Remote": "t2i_backends.models.download",
     "Replay": "graph.replay", "Reply": "chat", "RunRow": "memory.runs", "Machine": "onward", "Way": "onward",
+    "ImportedWorkflow": "comfy_import", "ServerSpeed": "t2i_backends.comfyui.bench",
 }  # fmt: skip
 """Where the values lie whose modules are imported only when they are asked for."""
 
@@ -81,7 +86,7 @@ def serve_graph(engine: Callable[[], Imagewright]) -> StateGraph[Any, None, Any,
     return build_served(begin, lambda request: replace(engine().container.parts(request), asks=True))
 
 
-class Imagewright(FlowCalls, Keeping):
+class Imagewright(FlowCalls, ComfyRooms, Keeping):
     """Finds the workflow that serves a prompt best, and runs it.
 
     >>> from imagewright import Imagewright

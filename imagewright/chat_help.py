@@ -2,9 +2,9 @@
 
 HELP = """say what to draw, or what to change:
   a fox under a yellow moon        a new picture
-  make the moon red; bigger fox    a change of the present one; the rest stays as it is
-  put the moon left of the fox     a place; swap them; mirror the picture; centre the fox
-  there should be two, not three   a count; add a star above it; without the moon
+  make the moon red; bigger fox    a change; the rest stays as it is
+  put the moon left of the fox     a place; swap them; mirror the picture
+  there should be two, not three   a count; add a star; without the moon
   one more; seed 12                the same with another seed
   undo; redo; go back to the owl   an earlier picture; like the second one
   save as boat.png                 a copy beside the other pictures

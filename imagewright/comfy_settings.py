@@ -19,7 +19,7 @@ No key stands there. The token, or ``user:password``, is the line of the keys' f
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal
 from urllib.parse import urlsplit
@@ -104,6 +104,20 @@ def server_at(url: str, name: str = "") -> ServerSettings:
         BadInput: it is no address.
     """
     return _server(name or _called(url), {"url": url}, "the address")
+
+
+def find_servers(named: Sequence[ServerSettings], asked: str | None = None) -> Sequence[ServerSettings]:
+    """The server of ``named`` that is called ``asked`` or has that address, else the one at that address.
+
+    For None it is all of ``named``, and where none is named the one at ComfyUI's own address.
+
+    Raises:
+        BadInput: ``asked`` is neither a name nor an address.
+    """
+    if asked is None:
+        return named or (server_at(DEFAULT_URL, DEFAULT_NAME),)
+    found = [server for server in named if asked.rstrip("/") in (server.name, server.url)]
+    return found or (server_at(asked),)
 
 
 def _named(part: str) -> tuple[str, str]:

@@ -229,4 +229,5 @@ class Container:
             is_word=self._english,
             liken=lambda word, others: liken(self._embedder, word, others),
             stop=stop,
+            rules=self.settings.rules,
         )

@@ -6,6 +6,7 @@ import importlib.util
 import shutil
 import sys
 import tempfile
+import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from importlib import metadata
@@ -48,6 +49,7 @@ def examine_home(container: Container, readiness: Callable[[], Mapping[str, Read
     for name, look in _FILES.items():
         yield _looked(name, lambda look=look: look(container))  # type: ignore[misc]
     yield _looked("device", lambda: _device(container))
+    yield from _servers(container)
     yield from _flows(readiness)
     for what, (package, remedy) in _EXTRAS.items():
         here = importlib.util.find_spec(package) is not None
@@ -135,6 +137,29 @@ def _device(container: Container) -> str:
     from imagewright.t2i_backends.models.devices import pick_device
 
     return str(pick_device(container.settings.device))
+
+
+def _servers(container: Container) -> Iterator[Finding]:
+    """Each ComfyUI server: whether it answers, its version, and how old what is known of it is."""
+    if not container.settings.comfyui:
+        return
+    from imagewright.container import COMFYUI
+    from imagewright.t2i_backends.comfyui.backend import ComfyBackend
+
+    try:
+        backend = container.backend(COMFYUI)
+    except ImagewrightError as error:
+        yield Finding("broken", "ComfyUI servers", str(error), error.remedy)
+        return
+    for server in backend.pool.servers if isinstance(backend, ComfyBackend) else ():
+        server.look(anew=True)
+        facts, fault = server.facts, server.fault
+        known = f"ComfyUI {facts.version}, {len(facts.rows)} node classes" if facts else "nothing is known of it"
+        if fault is None:
+            yield Finding("ok", f"server {server.name}", known)
+        else:
+            age = f", asked {facts.say_age(time.time())}" if facts else ""
+            yield Finding("broken", f"server {server.name}", f"{fault} ({known}{age})", fault.remedy)
 
 
 def _flows(look: Callable[[], Mapping[str, Readiness]]) -> Iterator[Finding]:

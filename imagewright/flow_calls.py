@@ -6,7 +6,6 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from imagewright.container import DEFAULT_BACKEND
 from imagewright.rooms import Rooms
 from imagewright.schemas import Flow, Readiness
 
@@ -44,7 +43,7 @@ class FlowCalls(Rooms):
         search: str = "",
         limit: int = 100,
         offset: int = 0,
-        backend: str = DEFAULT_BACKEND,
+        backend: str | None = None,
     ) -> FlowPage:
         """A page of the flows that fit all that is given, sorted by id: ``limit`` of them from ``offset`` on.
 

@@ -9,11 +9,11 @@ from imagewright.flow_format import Graph, links, order, refuse_paths
 from imagewright.needs import NamedValue, Need
 from imagewright.schemas import Flow
 
-VERSION = "1"
+VERSION = "2"
 """Raised when ``read_need`` says something else of the same flow."""
 LONGEST = 200
 """A longer text, or one of several lines, is a prompt and no name."""
-_RESULTS = ("SaveImage", "PreviewImage")
+_RESULTS = ("SaveImage", "SaveImageAdvanced", "PreviewImage")
 _NO_NAMES = frozenset({"filename_prefix"})
 
 

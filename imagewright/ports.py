@@ -70,6 +70,8 @@ class Job:
     """The content key of the drawing step, by which a backend knows a job again after a kill; empty for none."""
     backend: str = ""
     """The backend that draws, where there are several; empty leaves it to them."""
+    rules: str = ""
+    """By which rules the backend draws, as its facts called them for an earlier picture; empty for its newest."""
 
 
 @dataclass(frozen=True)

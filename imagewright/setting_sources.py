@@ -33,6 +33,7 @@ class GivenSettings(BaseSettings):
     model_cache: int = Field(default=2, ge=1)
     learn_critic: bool = False
     polish: bool = False
+    rules: str = ""
     keys: Path | None = None
 
     @field_validator("models", mode="before")

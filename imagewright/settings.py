@@ -30,11 +30,12 @@ _VARIABLES = {
     "learn_critic": "IMAGEWRIGHT_LEARN_CRITIC",
     "polish": "IMAGEWRIGHT_POLISH",
     "comfyui": "IMAGEWRIGHT_COMFYUI",
+    "rules": "IMAGEWRIGHT_RULES",
 }
 """The environment's name of each setting."""
 FILE_NAMES = {
     "home": "data_dir", "models": "model_roots", "device": "device", "llm": "llm", "model_cache": "model_cache",
-    "learn.critic": "learn_critic", "polish": "polish",
+    "learn.critic": "learn_critic", "polish": "polish", "rules": "rules",
 }  # fmt: skip
 """The file's name of each setting. There is none for a key: keys stay out of files."""
 _SERVERS = "comfyui"
@@ -72,6 +73,9 @@ class Settings(BaseModel):
     """The ComfyUI servers (``IMAGEWRIGHT_COMFYUI``, or ``[comfyui.NAME]`` in the file)."""
     polish: bool = False
     """Whether a picture that is right is tried with one change of light, angle or mood (``IMAGEWRIGHT_POLISH=1``)."""
+    rules: str = ""
+    """Whose way the ``diffusers`` backend goes where ComfyUI and the stock pipelines differ: ``comfyui``, ``stock``, or
+    ``text=…`` and ``shift=…`` apart; docs/executor.md (``IMAGEWRIGHT_RULES``)."""
 
     editor: str | None = None
     """The command that opens a file for the person to change (``VISUAL``, else ``EDITOR``)."""
@@ -135,6 +139,7 @@ def load_settings(environ: Mapping[str, str] | None = None) -> Settings:
         learn_critic=given.learn_critic,
         polish=given.polish,
         comfyui=servers,
+        rules=given.rules,
     )
 
 

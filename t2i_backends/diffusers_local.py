@@ -318,6 +318,7 @@ def _facts(run: Runtime) -> dict[str, str]:
         "backend": "diffusers",
         "device": run.device_name,
         "dtype": run.dtype_name,
+        "rules": str(run.rules),
         **versions,
         **models,
         **run.facts,

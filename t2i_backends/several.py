@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from imagewright.ports import Backend, Drawn, IsCancelled, Job, KnowsWorlds, OnStep, Redraws
+from imagewright.needs import Need
+from imagewright.ports import AnswersNeeds, Backend, Drawn, IsCancelled, Job, KnowsWorlds, OnStep, Redraws
 from imagewright.schemas import Flow, ParsedPrompt, Readiness
 
 
@@ -15,6 +16,8 @@ class SeveralBackends:
         self.members = tuple(members)
         self.name = self.members[0].name
         """Of the first, for where nothing else says who draws."""
+        self._told: tuple[tuple[Readiness, ...], ...] = ()
+        self._least: tuple[Readiness, ...] = ()
 
     def find(self, flow: Flow, name: str = "") -> Backend:
         """The backend called ``name``; without one the first that can run ``flow``, else the first of all."""
@@ -24,6 +27,14 @@ class SeveralBackends:
     def check(self, flow: Flow) -> Readiness:
         """What keeps every one of them from running ``flow``, by the one that lacks least."""
         return min((member.check(flow) for member in self.members), key=lambda told: len(told.problems))
+
+    def missing(self, needs: Sequence[Need]) -> tuple[Readiness, ...]:
+        """For each need what the one that lacks least lacks; the same tuple until one of them changes its answers."""
+        told = tuple(m.missing(needs) for m in self.members if isinstance(m, AnswersNeeds))
+        if len(told) != len(self._told) or any(a is not b for a, b in zip(told, self._told, strict=True)):
+            self._told = told
+            self._least = tuple(min(each, key=lambda one: len(one.problems)) for each in zip(*told, strict=True))
+        return self._least
 
     def limits(self, flow: Flow, prompt: str, parsed: ParsedPrompt) -> tuple[str, ...]:
         """The words that the model of ``flow`` cannot draw, as the backend that runs it knows them."""

@@ -39,11 +39,14 @@ class WorldWriter:
     is_word: Callable[[str], bool] = lambda word: False
 
     def fit(self, settled: Settled, keep: bool = False) -> Fitted:
-        """``settled`` as the model can draw it; with ``keep`` nothing that the person named is changed."""
+        """``settled`` as the model can draw it; with ``keep`` nothing that the person named is changed.
+
+        Nor is it in an edit: what it does not name stays as the picture has it.
+        """
         spelt, read = self._mended(settled)
         if not spelt.parsed.sure or not knows_some(spelt.parsed, self.world):
             return Fitted(spelt, read)
-        done = complete(spelt.parsed, self.world, self.model, keep)
+        done = complete(spelt.parsed, self.world, self.model, keep or settled.layout is not None)
         if done.parsed == spelt.parsed:
             return Fitted(spelt, read)
         prompt = reword(spelt.prompt, spelt.parsed, done.parsed)

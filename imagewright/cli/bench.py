@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from imagewright.cli.options import DeviceOption, JsonFlag, ModelsOption
+from imagewright.cli.options import DeviceOption, FlowOption, JsonFlag, ModelsOption
 from imagewright.cli.terminal.text import emit, emit_json, render, table
+from imagewright.errors import BadInput
 
 if TYPE_CHECKING:
     from imagewright.api import Compared
@@ -33,11 +34,18 @@ def bench_backend(
     ] = "",
     models: ModelsOption = None,
     device: DeviceOption = None,
+    server: Annotated[
+        str | None, typer.Option(metavar="URL|NAME", help="Time a ComfyUI server instead: a bare script against us.")
+    ] = None,
+    flow: FlowOption = None,
     as_json: JsonFlag = False,
 ) -> None:
     """Time our denoising loop against the stock diffusers pipeline on the same weights, in turns, with peak memory."""
     from imagewright.cli.runs import engine
 
+    if server is not None:
+        _bench_server(server, flow, repeats, as_json)
+        return
     with engine(models, device) as opened:
         asked, about, found = opened.bench_backend(checkpoint, size=size, steps=steps, repeats=repeats, levels=levels)
     if as_json:
@@ -50,6 +58,21 @@ def bench_backend(
             emit(f"{one.level}: quartiles of the overhead {100 * one.low:+.1f} to {100 * one.high:+.1f} %")
     on = f"{about['device']} {about['gpu']}".strip()
     emit(f"{checkpoint}, {size} x {size}, {steps} steps on {on} in {about['dtype']}, medians of {repeats} in turns")
+
+
+def _bench_server(server: str, flow: str | None, repeats: int, as_json: bool) -> None:
+    from imagewright.cli.runs import engine
+
+    if flow is None:
+        raise BadInput("no flow is named", "--flow ID: one that the server can run; see: imagewright flows check")
+    with engine() as opened:
+        found = opened.bench_server(server, flow, repeats=repeats)
+    if as_json:
+        emit_json(vars(found))
+        return
+    row = (found.server, found.flow, f"{found.ours:.3f} s", f"{found.bare:.3f} s", f"{100 * found.overhead:+.2f} %")
+    emit(render(table(("server", "flow", "ours", "bare script", "overhead"), [row], stretch=1)))
+    emit(f"quartiles of the overhead {100 * found.low:+.2f} to {100 * found.high:+.2f} %, {repeats} of each in turns")
 
 
 @app.command("request")

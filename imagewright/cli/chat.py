@@ -160,7 +160,7 @@ class Talk:
         self._tell(self._followed(lambda listen: self._chat.say(said, on_event=listen)))
 
     def _followed(self, work: Callable[[ProgressLine], Reply | None]) -> Reply | None:
-        with ProgressLine() as progress:
+        with ProgressLine(names_run=False) as progress:
             reply = work(progress)
         if reply is not None and reply.result is None and progress.notes:
             emit_prose(*(f"note: {note}" for note in progress.notes))
@@ -182,7 +182,9 @@ class Talk:
     # --- the commands -----------------------------------------------------------------------
 
     def _help(self) -> None:
-        emit("\n".join(text for text in (HELP, _COMMANDS, self._keys) if text))
+        emit("\n".join((HELP, _COMMANDS)))
+        if self._keys:
+            emit_prose(self._keys)
 
     def _vary(self, count: str) -> None:
         for _ in range(read_whole("/variations", count or "3", _MOST_VARIATIONS)):

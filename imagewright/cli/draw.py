@@ -238,6 +238,9 @@ class _BatchLines:
         if not self._silent:
             stands = say_judgement(row.get("accepted"), row.get("score")) if "path" in row else row["status"]
             emit(clean(f"{number + 1:03}  {stands:<17}  {row.get('path') or row.get('error', '')}"))
+            if self._progress.notes and "path" in row:
+                emit_prose(f"     note: {'; '.join(self._progress.notes)}")
+        self._progress = ProgressLine(self._quiet)  # a row that is done already tells no notes of another
 
 
 def plan(

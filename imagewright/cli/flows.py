@@ -12,7 +12,17 @@ import typer
 from imagewright.cli.card_edit import edit_flow
 from imagewright.cli.options import FlowArgument, JsonFlag, ModelsOption, read_prompt
 from imagewright.cli.runs import engine
-from imagewright.cli.terminal.text import Labelled, Table, clean, emit, emit_json, render, render_labelled, table
+from imagewright.cli.terminal.text import (
+    Labelled,
+    Table,
+    clean,
+    emit,
+    emit_json,
+    emit_prose,
+    render,
+    render_labelled,
+    table,
+)
 from imagewright.errors import BadInput
 
 if TYPE_CHECKING:
@@ -146,11 +156,24 @@ def check_flows(
     with engine(models) as opened:
         asked = _checked(opened, flow) if flow else _check_all(opened)
         if as_json:
-            emit_json({"flows": [{**_brief(*each), "problems": _problems(each[1])} for each in asked]})
+            emit_json({"flows": [_check_json(opened, *each) for each in asked]})
             return
         for each, readiness in asked:
-            lines = [f"  {clean(problem.remedy)}" for problem in readiness.problems]
-            emit("\n".join([f"{each.id}: {'missing' if lines else 'runs here'}", *lines]))
+            lines = [f"  {problem.remedy}" for problem in readiness.problems]
+            emit_prose(f"{each.id}: {'missing' if lines else _where(opened, each)}", *lines)
+
+
+def _check_json(opened: Imagewright, flow: Flow, readiness: Readiness) -> dict[str, Any]:
+    """What a flow lacks, and where servers are named what it lacks on each."""
+    found = {**_brief(flow, readiness), "problems": _problems(readiness)}
+    servers = {name: _problems(ready) for name, ready in opened.check_servers(flow).items()}
+    return {**found, "servers": servers} if servers else found
+
+
+def _where(opened: Imagewright, flow: Flow) -> str:
+    """Where a flow that runs does so."""
+    able = [name for name, ready in opened.check_servers(flow).items() if ready.runnable]
+    return f"runs on {', '.join(able)}" if able else "runs here"
 
 
 def _checked(opened: Imagewright, names: Sequence[str]) -> list[tuple[Flow, Readiness]]:

@@ -10,13 +10,16 @@ import typer
 
 from imagewright.cli.options import JsonFlag, ModelsOption
 from imagewright.cli.runs import engine
-from imagewright.cli.terminal.text import clean, emit, emit_json, render, table
+from imagewright.cli.terminal.text import clean, emit, emit_json, emit_prose, render, table
 from imagewright.errors import BadInput, Cancelled
 
 if TYPE_CHECKING:
     from imagewright.api import Download, Imagewright, Remote
 
 app = typer.Typer(help="Look into the model folders, and fetch what a flow needs.", no_args_is_help=True)
+
+
+_NO_MODELS = "no models found; --models FOLDER or IMAGEWRIGHT_MODELS names another folder, laid out as ComfyUI's"
 
 
 def _size(count: int) -> str:
@@ -38,8 +41,10 @@ def scan_models(
         return
     emit("\n".join(f"looked in {clean(folder)}{'' if Path(folder).is_dir() else ' (not there)'}" for folder in folders))
     rows = [(m.kind, m.name, m.family or m.holds, _size(m.bytes), m.problem or "ok") for m in seen]
-    nothing = "no models found; --models FOLDER or IMAGEWRIGHT_MODELS names another folder, laid out as ComfyUI's"
-    emit(render(table(("folder", "model", "family", "size", "state"), rows, stretch=4)) if rows else nothing)
+    if not rows:
+        emit_prose(_NO_MODELS)
+    else:
+        emit(render(table(("folder", "model", "family", "size", "state"), rows, stretch=4)))
     for flow in added:
         emit(f"added flow {flow}")
 

@@ -14,7 +14,7 @@ import typer
 from imagewright.cli import complete
 from imagewright.cli.options import DeviceOption, JsonFlag, ModelsOption, QuietFlag
 from imagewright.cli.terminal.progress import ProgressLine
-from imagewright.cli.terminal.text import clean, emit, emit_json, render, table
+from imagewright.cli.terminal.text import clean, emit, emit_json, emit_prose, render, table
 from imagewright.errors import BadInput
 
 if TYPE_CHECKING:
@@ -150,7 +150,7 @@ def show_run(run: RunArgument, as_json: JsonFlag = False) -> None:
         return
     emit(render(table(("run", "status", "prompt"), [(row.id, row.status, row.prompt)], stretch=2)))
     if row.error:
-        emit(clean(row.error))
+        emit_prose(row.error)
     if row.status == "refused":
         emit("nothing was drawn")
     else:
@@ -222,4 +222,4 @@ def why(
     """Say why a picture came out as it did."""
     with engine() as opened:
         said = opened.explain(run, about)
-    emit("\n".join(clean(line) for line in said.split("\n")))
+    emit_prose(*said.split("\n"))

@@ -25,6 +25,7 @@ OFFER = "new here? imagewright setup says what this machine could draw with beyo
 def setup(models: ModelsOption = None, device: DeviceOption = None, as_json: JsonFlag = False) -> None:
     """Say what this machine could draw with, and in a terminal go the way that you choose. Fetches nothing unasked."""
     with engine(models, device) as opened:
+        opened.runs.list(1)  # from now on this home is no new one, and nobody is offered what they have seen
         machine = opened.onward.examine()
         ways = opened.onward.list(machine)
         if as_json:

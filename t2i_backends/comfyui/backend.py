@@ -13,7 +13,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, suppress
 from dataclasses import replace
 
-from imagewright.comfy_settings import DEFAULT_NAME, DEFAULT_URL, server_at
+from imagewright.comfy_settings import find_servers
 from imagewright.errors import BadInput, Cancelled, CannotDraw, ImagewrightError
 from imagewright.flow_format import bind
 from imagewright.keys import read_keys
@@ -29,6 +29,7 @@ from imagewright.t2i_backends.comfyui.facts import FactStore
 from imagewright.t2i_backends.comfyui.faults import ServerFault, explain_failure, explain_partly
 from imagewright.t2i_backends.comfyui.follow import PATIENCE, Following, Lost
 from imagewright.t2i_backends.comfyui.job_log import JobLog, SentJob
+from imagewright.t2i_backends.comfyui.lacks import folder_of
 from imagewright.t2i_backends.comfyui.prepare import Prepared, prepare
 from imagewright.t2i_backends.comfyui.results import fetch_pictures
 from imagewright.t2i_backends.comfyui.servers import Pool, Server
@@ -48,7 +49,7 @@ def open_comfyui(settings: Settings) -> ComfyBackend:
     Raises:
         BadInput: the keys' file cannot be used.
     """
-    named = settings.comfyui or (server_at(DEFAULT_URL, DEFAULT_NAME),)
+    named = find_servers(settings.comfyui)
     keys = read_keys(settings.keys_file) if settings.keys_file else {}
     store = FactStore(settings.database)
     servers = [Server(Client(each, keys), store) for each in named]
@@ -146,7 +147,8 @@ class _Drawing:
     def __init__(self, backend: ComfyBackend, job: Job, on_step: OnStep, is_cancelled: IsCancelled) -> None:
         self.backend, self.job, self.on_step, self.is_cancelled = backend, job, on_step, is_cancelled
         self.jobs, self.pool = backend.jobs, backend.pool
-        self.models = frozenset(value for _, value in read_need(job.flow).files)
+        values = read_need(job.flow).values
+        self.models = frozenset(each.value for each in values if each.drawn and folder_of(each))
         self.failed: list[str] = []
         """The servers that failed with this job."""
         self.notes: list[str] = []
@@ -283,7 +285,7 @@ class _Drawing:
             return image
         if image.size != redraw.image.size:  # type: ignore[attr-defined]
             raise ServerFault("bad-file", "the redrawn picture came back in another size", "choose another flow")
-        return paste(image, redraw.image, redraw.regions, inpaint.BORDER)  # type: ignore[arg-type]
+        return paste(image, redraw.image, redraw.regions, inpaint.border_of(redraw.image.size))  # type: ignore[arg-type]
 
     def _send(self, client: Client, sent: SentJob, prepared: Prepared, client_id: str) -> None:
         """Put the job into the queue, unless a process before this one has done so.

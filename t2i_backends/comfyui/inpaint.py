@@ -18,7 +18,7 @@ from imagewright.t2i_backends.denoising.redraw import soft_boxes
 ADDED = ("LoadImage", "LoadImageMask", "VAEEncode", "SetLatentNoiseMask")
 """The node classes that are added."""
 BORDER = 16
-"""Pixels over which what is drawn anew fades into what is kept."""
+"""Pixels over which what is drawn anew fades into what is kept, in a picture of some size."""
 FOLDER = "imagewright"
 """The folder below the server's input folder that our pictures are put into."""
 _SAMPLERS = ("KSampler", "KSamplerAdvanced", "SamplerCustom", "SamplerCustomAdvanced")
@@ -83,8 +83,13 @@ def _without_unused(spliced: Graph, graph: Graph, sampler: str) -> Graph:
 
 def mask_picture(regions: Sequence[Region], size: tuple[int, int]) -> Image.Image:
     """White where a picture of that size is drawn anew, fading to black."""
-    shares = soft_boxes(regions, *size, BORDER)
+    shares = soft_boxes(regions, *size, border_of(size))
     return Image.fromarray(np.rint(shares * 255).astype(np.uint8)).convert("RGB")
+
+
+def border_of(size: tuple[int, int]) -> int:
+    """The border for a picture of ``size`` pixels: an eighth of a side at most."""
+    return max(1, min(BORDER, min(size) // 8))
 
 
 def encode(image: Image.Image) -> tuple[str, bytes]:

@@ -134,11 +134,12 @@ def _add_regions(
 
 
 def _prompt_inputs(graph: Graph, node: str, slots: Slots) -> list[str]:
-    """The inputs of an encoder that the prompt fills, itself or over a link from the node that holds it."""
+    """The inputs of an encoder that the prompt fills, itself or over a link from a node that holds only text."""
     bound = slots.get("positive", ())
     own = [place.input for place in bound if place.node == node]
     holders = {place.node for place in bound} - {node}
-    linked = [name for name, source in links(graph[node]["inputs"]).items() if source[0] in holders]
+    plain = {holder for holder in holders if not links(graph[holder]["inputs"])}
+    linked = [name for name, source in links(graph[node]["inputs"]).items() if source[0] in plain]
     return [*own, *linked]
 
 

@@ -89,6 +89,9 @@ class Kept:
     redrawn: torch.Tensor
     """How much of each value is drawn anew, in [0, 1]."""
     table: Table
+    after_all: bool = False
+    """Whether the kept part is put back once more when all steps are done. A soft mask counts twice then: that is how
+    parts of our own pictures are redrawn, and how the first rules drew; ComfyUI does not."""
 
     def before(self, x: torch.Tensor, sigma: float) -> torch.Tensor:
         """``x`` with the kept part set to the original at noise level ``sigma``."""

@@ -15,6 +15,7 @@ from safetensors.torch import load_file
 from imagewright.errors import BadInput
 from imagewright.t2i_backends.families.base import Family, Net
 from imagewright.t2i_backends.families.table import known_families
+from imagewright.t2i_backends.models.first_names import rename_first
 from imagewright.t2i_backends.models.header_file import find_fault, read_header, refuse_file
 from imagewright.t2i_backends.models.loading import quiet
 from imagewright.t2i_backends.models.lora_names import find_misfit, read_lora_names, rename_for
@@ -104,7 +105,7 @@ def _put_on(net: Net, lora: ModelPath, name: str) -> str:
     if layers.text and not layers.net:
         return ""
     here = {key.replace(".base_layer.", "."): tuple(value.shape) for key, value in net.model.named_parameters()}
-    if misfit := find_misfit(layers, here):
+    if misfit := find_misfit(layers, here, rename_first(here, family.net_class, net.model.config).values()):
         raise refuse_file(f"the LoRA {lora.path.name!r}", misfit)
     with _one_line(lora):
         weights, alphas, metadata = _read(lora, family, net.model)

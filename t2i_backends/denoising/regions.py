@@ -61,11 +61,19 @@ def _masked(
 ) -> Conditioned:
     """Base and region prompts in one sequence, under a mask of who may look at whom; ``tokens`` are rows, columns."""
     owned = own_tokens(run.job.regions, *tokens)
-    mask = attention_mask(base.embeds.shape[1], texts[0].embeds.shape[1], owned).to(run.store.device)
+    longest = max(text.embeds.shape[1] for text in texts)
+    mask = attention_mask(base.embeds.shape[1], longest, owned).to(run.store.device)
     like = plain.inputs.embeds
-    captions = (text.embeds.to(like.device, like.dtype).expand(like.shape[0], -1, -1) for text in texts)
+    captions = (
+        _lengthened(text.embeds, longest).to(like.device, like.dtype).expand(like.shape[0], -1, -1) for text in texts
+    )
     embeds = torch.cat([like, *captions], dim=1)
     return replace(plain, inputs=replace(plain.inputs, embeds=embeds, mask=mask))
+
+
+def _lengthened(states: torch.Tensor, length: int) -> torch.Tensor:
+    """A text's states ``(1, tokens, width)``, the last of them repeated up to ``length``."""
+    return torch.cat([states, states[:, -1:].expand(-1, length - states.shape[1], -1)], dim=1)
 
 
 def share(value: float, what: str) -> float:

@@ -26,6 +26,7 @@ from imagewright.t2i_backends.pictures import pixels
 from imagewright.t2i_backends.pictures.pixels import Mask
 from imagewright.t2i_backends.values.handles import (
     DEFAULT_GUIDANCE,
+    Area,
     Conditioning,
     Conditionings,
     Latent,
@@ -38,6 +39,9 @@ from imagewright.t2i_backends.values.noise_levels import Table
 if TYPE_CHECKING:
     from imagewright.t2i_backends.nodes.runtime import Runtime
 
+OWN_NOISE = frozenset({"ddim"})
+"""Samplers that, under a mask, noise the kept part with other noise than the start's: that of the next seed. As in
+ComfyUI."""
 FEATHER = 1.0
 """Latent cells over which a redraw fades into what is kept."""
 
@@ -73,18 +77,19 @@ def sample(run: Runtime, asked: Request) -> Latent:
     shape = shape_of(asked.latent, net)
     if run.job.redraw is not None:
         shape = (1, *shape[1:])  # one picture is there to be redrawn, whatever the flow's batch
-    table = net.family.table(net, asked.model.sampling, shape)
+    table = _table(run, net, asked.model, shape)
     sigmas = _sigmas(run, asked, shape, table)
     total = max(len(sigmas) - 1, 0)
     places = asked.latent.places if shape[0] == len(asked.latent.places) else ()
     noise = draw_noise(asked.seed, shape, places).to(run.store.device)
     base = _clean(run, asked.latent, shape).to(run.store.device)
-    kept = _kept(run, asked.latent, base, noise, shape, table)
+    kept = _kept(run, asked, base, noise, shape, table)
     with run.adapt(net, asked.model.loras):
         denoiser = _denoiser(run, asked, net, table, shape, total, kept)
         start = with_noise(base, noise, sigmas[0], table, start=True) if total else base
         on_latent = run.progress(asked.steps or total, total)
-        found = run_loop(denoiser, asked.sampler, sigmas, start, on_latent, asked.seed or 0)
+        source = Source(table, asked.seed or 0, own_path=run.rules.is_before)
+        found = run_loop(denoiser, asked.sampler, sigmas, start, on_latent, source)
     if not torch.isfinite(found).all():
         raise CannotDraw("the sampler's numbers ran off to infinity", "use a lower cfg or guidance")
     _record(run, asked, net, len(sigmas))
@@ -93,15 +98,16 @@ def sample(run: Runtime, asked: Request) -> Latent:
 
 @torch.inference_mode()
 def run_loop(
-    denoise: Denoiser, sampler: str, sigmas: Sequence[float], start: torch.Tensor, on_latent: OnLatent, seed: int = 0
-) -> torch.Tensor:
+    denoise: Denoiser, sampler: str, sigmas: Sequence[float], start: torch.Tensor, on_latent: OnLatent,
+    source: Source | None = None,
+) -> torch.Tensor:  # fmt: skip
     """Sample from ``start``, at noise level ``sigmas[0]``, down to ``sigmas[-1]``; latents, float32."""
     if len(sigmas) < 2:
         return start
-    found = SAMPLERS[sampler](denoise, start, sigmas, on_latent, Source(denoise.table, seed))
+    found = SAMPLERS[sampler](denoise, start, sigmas, on_latent, source or Source(denoise.table))
     if sigmas[-1] > 0:
         return found / (1 - sigmas[-1]) if denoise.table.flow else found
-    return found if denoise.kept is None else denoise.kept.after(found)
+    return denoise.kept.after(found) if denoise.kept is not None and denoise.kept.after_all else found
 
 
 def draw_noise(seed: int | None, shape: Sequence[int], places: Sequence[int] = ()) -> torch.Tensor:
@@ -134,14 +140,33 @@ def shape_of(latent: Latent, net: Net) -> Shape:
     return latent.batch, net.channels, latent.height // net.scale, latent.width // net.scale
 
 
+_BY_SIZE = (
+    "the noise levels are shifted by the picture's size, as in the stock pipeline, and not as ComfyUI shifts them"
+)
+
+
+def _table(run: Runtime, net: Net, model: ModelHandle, shape: Shape) -> Table:
+    """The noise levels. Where no node states a shift and ComfyUI has one for every size, the rules say which counts."""
+    family, said = net.family, model.sampling
+    own = family.table(net, said, shape)
+    free = said.shift is None and said.dynamic is None and net.scheduler.get("use_dynamic_shifting")
+    if family.fixed_shift is None or not free or run.rules.is_before:
+        return own
+    theirs = family.table(net, replace(said, dynamic=family.fixed_shift), shape)
+    if run.rules.shift == "comfyui":
+        return theirs
+    if own != theirs:
+        run.note(f"{_BY_SIZE}: add a ModelSamplingFlux, or set IMAGEWRIGHT_RULES=shift=comfyui")
+    return own
+
+
 def _sigmas(run: Runtime, asked: Request, shape: Shape, own: Table) -> list[float]:
     """The schedule; a redraw's strength goes on top of the flow's own ``denoise``."""
 
     def table(model: ModelHandle) -> Table:
         if model == asked.model:
             return own
-        net = run.load_net(model)
-        return net.family.table(net, model.sampling, shape)
+        return _table(run, run.load_net(model), model, shape)
 
     redraw = run.job.redraw
     strength = 1.0 if redraw is None else regions.share(redraw.strength, "redraw strength")
@@ -160,15 +185,17 @@ def _clean(run: Runtime, latent: Latent, shape: Shape) -> torch.Tensor:
 
 
 def _kept(
-    run: Runtime, latent: Latent, base: torch.Tensor, noise: torch.Tensor, shape: Shape, table: Table
+    run: Runtime, asked: Request, base: torch.Tensor, noise: torch.Tensor, shape: Shape, table: Table
 ) -> Kept | None:
     if run.job.redraw is not None:
         redrawn = torch.from_numpy(redrawn_share(run.job.redraw, shape[3], shape[2], FEATHER))[None, None]
-    elif latent.mask is not None:
-        redrawn = _resized(latent.mask, shape)
-    else:
+        return Kept(base, noise, redrawn.to(base.device).expand(shape), table, after_all=True)
+    if asked.latent.mask is None:
         return None
-    return Kept(base, noise, redrawn.to(base.device).expand(shape), table)
+    redrawn = _resized(asked.latent.mask, shape).to(base.device).expand(shape)
+    if asked.sampler in OWN_NOISE and not run.rules.is_before:
+        noise = draw_noise(((asked.seed or 0) + 1) % 2**64, shape).to(noise.device)
+    return Kept(base, noise, redrawn, table, after_all=run.rules.is_before)
 
 
 def _resized(mask: Mask, shape: Shape) -> torch.Tensor:
@@ -210,7 +237,7 @@ def _denoiser(
 def _part(run: Runtime, net: Net, table: Table, shape: Shape, found: Conditioning, negative: bool) -> Conditioned:
     inputs = _placed(run, net, net.family.inputs(net, found, shape, negative), shape[0])
     mask = None if found.mask is None else _resized(found.mask, shape).to(run.store.device)
-    area = _cells(found, net, shape, mask)
+    area = _cells(found, net, shape, mask, run.rules.is_before)
     hints = controls.hints(run, net, table, shape, area, found.controls)
     return Conditioned(inputs, area, mask, found.strength, table.at(found.start), table.at(found.end), hints)
 
@@ -234,13 +261,31 @@ def _placed(run: Runtime, net: Net, inputs: Inputs, batch: int) -> Inputs:
     return Inputs(embeds, there(inputs.pooled), inputs.guidance, there(inputs.sizes), mask)
 
 
-def _cells(found: Conditioning, net: Net, shape: Shape, mask: torch.Tensor | None) -> tuple[int, int, int, int] | None:
+def _sides(area: Area, net: Net, shape: Shape, before: bool) -> tuple[int, int, int, int]:
+    """Top, left, bottom and right in latent cells.
+
+    As in ComfyUI pixels are cut down to whole cells and shares are rounded, place and size each for itself; ``before``,
+    by the first rules, the four sides were rounded.
+    """
+    tall, wide = (shape[2], shape[3]) if area.fractions else (1 / net.scale, 1 / net.scale)
+    if before:
+        sides = (area.y * tall, area.x * wide, (area.y + area.height) * tall, (area.x + area.width) * wide)
+        top, left, bottom, right = (round(side) for side in sides)
+        return top, left, bottom, right
+    whole = round if area.fractions else math.floor
+    top, left, height, width = (
+        whole(side) for side in (area.y * tall, area.x * wide, area.height * tall, area.width * wide)
+    )
+    return top, left, top + max(height, 1), left + max(width, 1)
+
+
+def _cells(
+    found: Conditioning, net: Net, shape: Shape, mask: torch.Tensor | None, before: bool = False
+) -> tuple[int, int, int, int] | None:
     """The area in latent cells, grown to whole units of the model and cut at the canvas's edge."""
     area = found.area
     if area is not None:
-        tall, wide = (shape[2], shape[3]) if area.fractions else (1 / net.scale, 1 / net.scale)
-        sides = (area.y * tall, area.x * wide, (area.y + area.height) * tall, (area.x + area.width) * wide)
-        top, left, bottom, right = (round(side) for side in sides)
+        top, left, bottom, right = _sides(area, net, shape, before)
     elif found.mask_bounds and mask is not None and bool(mask.any()):
         rows, columns = torch.where(mask.amax(dim=(0, 1)) > 0)
         top, left = int(rows.min()), int(columns.min())

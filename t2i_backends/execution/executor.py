@@ -73,7 +73,8 @@ class _Execution:
             self.keys[node] = _hash([value["class_type"], _stamps(self.results[node])])
             self.ran += 1
             return
-        key = self.keys[node] = self._key(value, [self.run.beside if known.beside else "", *self._files(value, known)])
+        beside = [str(self.run.rules), self.run.beside if known.beside else "", *self._files(value, known)]
+        key = self.keys[node] = self._key(value, beside)
         found = self.run.cache.get(key)
         if found is None:
             found = self._run_fresh(known, inputs)
@@ -99,7 +100,8 @@ class _Execution:
         for name, kind in wanted.items():
             if name in linked:
                 source, number = linked[name]
-                values[name] = self._linked(self.results[source][number], name, kind)
+                left_out = source not in self.results  # the branch that a switch does not hand on
+                values[name] = None if left_out else self._linked(self.results[source][number], name, kind)
             else:
                 values[name] = read(given.get(name, kind.default), kind)
         return values
@@ -121,7 +123,7 @@ class _Execution:
     def _key(self, value: dict[str, Any], beside: list[str]) -> str:
         linked = links(value["inputs"])
         inputs = {
-            name: [self.keys[linked[name][0]], linked[name][1]] if name in linked else item
+            name: [self.keys.get(linked[name][0], ""), linked[name][1]] if name in linked else item
             for name, item in value["inputs"].items()
         }
         return _hash([value["class_type"], inputs, beside])

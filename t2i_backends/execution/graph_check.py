@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from imagewright.flow_format import Graph, links
 from imagewright.t2i_backends.nodes.table import NODES, OUTPUTS, RESULTS
 from imagewright.t2i_backends.values.node_inputs import Flaw, flaws_of
+
+BRANCHING = ("ComfySwitchNode",)
+"""Nodes that hand on one of two inputs."""
 
 
 def find_flaws(graph: Graph) -> list[Flaw]:
@@ -22,6 +26,12 @@ def find_flaws(graph: Graph) -> list[Flaw]:
     return found
 
 
+def skipped_branch(inputs: Mapping[str, Any]) -> str:
+    """The input that a switch set in the flow itself leaves out; empty where a link sets it."""
+    switch = inputs.get("switch")
+    return ("on_false" if switch else "on_true") if isinstance(switch, bool) else ""
+
+
 def find_output(graph: Graph, ordered: Sequence[str]) -> str | None:
     """The node whose picture is the flow's result: the last SaveImage in running order, else the last PreviewImage."""
     found = (node for name in RESULTS for node in reversed(ordered) if graph[node]["class_type"] == name)
@@ -33,5 +43,7 @@ def nodes_needed(graph: Graph, ordered: Sequence[str], output: str) -> list[str]
     wanted = {output}
     for node in reversed(ordered):
         if node in wanted:
-            wanted |= {source for source, _ in links(graph[node]["inputs"]).values()}
+            skipped = skipped_branch(graph[node]["inputs"]) if graph[node]["class_type"] in BRANCHING else ""
+            linked = links(graph[node]["inputs"])
+            wanted |= {source for name, (source, _) in linked.items() if name != skipped}
     return [node for node in ordered if node in wanted]

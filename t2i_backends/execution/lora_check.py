@@ -14,6 +14,7 @@ from imagewright.t2i_backends.models.folders import find_weights
 from imagewright.t2i_backends.models.header_file import read_header
 from imagewright.t2i_backends.models.lora_names import TEXT_ALONE, find_misfit, read_lora_names
 from imagewright.t2i_backends.models.model_files import ModelFiles, ModelPath, component, family_of, look_at
+from imagewright.t2i_backends.models.wholeness import list_layers
 
 _LOADERS = {"ckpt_name": "checkpoints", "unet_name": "diffusion_models"}
 _LORA_NODES = ("LoraLoader", "LoraLoaderModelOnly")
@@ -42,14 +43,13 @@ def describe_misfit(lora: ModelPath, base: ModelPath, model_only: bool) -> str:
     mine, its = table.find_family(look_at(lora).family), table.find_family(family_of(base))
     if mine is not None and its is not None and mine.net_class != its.net_class:
         return f"is a LoRA of {mine.title}, and {base.path.name} is {its.title}: {_REMEDY}"
-    return find_misfit(names, _shapes(base))
+    known, first = list_layers(base)
+    return find_misfit(names, known or _shapes(base), first)
 
 
 def _shapes(base: ModelPath) -> Shapes:
-    """The tensors of a model's net in diffusers' names; empty where a lone file has others, which fit by the reader."""
-    if base.path.is_file():
-        return {}
-    folders = component(base, "net")
+    """The tensors of a model's net in its folder; empty for a lone file, whose names may be others."""
+    folders = () if base.path.is_file() else component(base, "net")
     headers = [read_header(file) for folder in folders for file in find_weights(folder).files]
     return {name: shape for header in headers if header is not None for name, shape in header.shapes.items()}
 

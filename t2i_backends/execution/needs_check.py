@@ -26,7 +26,7 @@ from imagewright.t2i_backends.execution.readiness import (
 )
 from imagewright.t2i_backends.models.memory import Footprint, Room
 from imagewright.t2i_backends.models.model_files import KIND_FOLDERS, ModelFiles, weight_files
-from imagewright.t2i_backends.nodes.table import NODES
+from imagewright.t2i_backends.nodes.table import NODES, RESULTS
 from imagewright.t2i_backends.values.node_inputs import refuse
 
 _MOST_FOLDERS = 20_000
@@ -176,7 +176,7 @@ def _flaws(need: Need) -> Iterator[Problem]:
 
 
 def _slot_problems(need: Need) -> Iterator[Problem]:
-    if not {"SaveImage", "PreviewImage"} & set(need.classes):
+    if not set(RESULTS) & set(need.classes):
         yield Problem(kind="slot", name="SaveImage", remedy="the flow has no SaveImage node: end it with one")
     if "positive" not in need.slots:
         remedy = "the flow has no place for a prompt: link a CLIPTextEncode to the KSampler"

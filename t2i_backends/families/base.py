@@ -105,6 +105,9 @@ class Family(ABC):
     stock_call: ClassVar[Mapping[str, Any]] = {"guidance_scale": 1.0}
     """What the stock pipeline is called with for one pass a step."""
 
+    fixed_shift: ClassVar[tuple[float, float, int, int] | None] = None
+    """The shift that ComfyUI gives its models at every size, as ``Sampling.dynamic``; None where there is no other."""
+
     # --- flows ---
     usual: ClassVar[Mapping[str, Any]]
     """What it is usually drawn with: ``steps``, ``cfg``, ``sampler_name``, ``scheduler`` and ``side``, in pixels."""

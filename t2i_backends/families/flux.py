@@ -32,8 +32,8 @@ if TYPE_CHECKING:
     from imagewright.t2i_backends.text.encode import Encoded, Encoders, Texts
     from imagewright.t2i_backends.values.handles import Conditioning, Control, Sampling, Shape
 
-LONGEST_TEXT = 512
-"""The longest text sequence that it takes, in tokens."""
+STOCK_TEXT, LEAST_TEXT = 512, 256
+"""The length of T5's sequence in the stock pipeline, and the least in ComfyUI."""
 
 
 class Flux(Family):
@@ -56,6 +56,7 @@ class Flux(Family):
     masks_text = True
     unbatched = frozenset({"txt_ids", "img_ids"})
     lora_alphas = True
+    fixed_shift = (1.15, 0.5, 1024, 1024)
     stock_call = {}
     usual = {"steps": 24, "cfg": 1.0, "sampler_name": "euler", "scheduler": "simple", "side": 1024}
     model_names = (
@@ -101,9 +102,10 @@ class Flux(Family):
 
     def encode(self, encoders: Encoders, texts: Texts, stop: int) -> Encoded:
         """T5's states, and CLIP-L's vector at the end token."""
-        embeds, cut = encoders.read_t5(texts["t5"], LONGEST_TEXT)
-        clip = encoders.clip("clip_l").encode(texts["clip_l"], chunked=False)
-        return embeds, clip.pooled, (clip.cut(texts["clip_l"]), cut)
+        embeds, cut = encoders.read_t5(texts["t5"], STOCK_TEXT, LEAST_TEXT)
+        words = texts["clip_l"] or ""
+        clip = encoders.clip("clip_l").encode(words, chunked=False)
+        return embeds, clip.pooled, (clip.cut(words), cut)
 
     def table(self, net: Net, sampling: Sampling, shape: Shape) -> Table:
         """Shifted times; a ModelSamplingFlux node fixes the shift at its own size."""

@@ -59,7 +59,7 @@ class SD15(UNet):
 
     def encode(self, encoders: Encoders, texts: Texts, stop: int) -> Encoded:
         """CLIP-L's last layer, or an earlier one, under the final norm."""
-        found = encoders.clip("clip_l").encode(texts["clip_l"])
+        found = encoders.clip("clip_l").encode(texts["clip_l"] or "")
         if stop in (0, -1):
             return found.final, None, ()
         model = encoders.parts["clip_l"][0]

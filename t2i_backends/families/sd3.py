@@ -25,8 +25,8 @@ if TYPE_CHECKING:
     from imagewright.t2i_backends.text.encode import Encoded, Encoders, Texts
     from imagewright.t2i_backends.values.handles import Conditioning, Control, Sampling, Shape
 
-T5_TOKENS = 256
-"""The T5 sequence of the stock pipeline."""
+T5_TOKENS, LEAST_TOKENS = 256, 77
+"""The length of T5's sequence in the stock pipeline, and the least in ComfyUI."""
 
 
 class SD3(Family):
@@ -79,20 +79,50 @@ class SD3(Family):
         return {"shift": 3.0}
 
     def encode(self, encoders: Encoders, texts: Texts, stop: int) -> Encoded:
-        """Both CLIPs' last layer but one side by side, widened to T5's states and put before them; both vectors."""
+        """Both CLIPs' last layer but one side by side, widened to T5's states and put before them; both vectors.
+
+        As in ComfyUI in as many chunks as the texts take, and without what has no text; one chunk, and zeros for a T5
+        that is not there, as in the stock pipeline.
+        """
         import torch
 
-        pair = [encoders.clip(role).encode(texts[role], chunked=False) for role in ("clip_l", "clip_g")]
-        both = torch.cat([found.layer(stop or -2) for found in pair], dim=-1)
-        pooled = torch.cat([found.pooled for found in pair], dim=-1)
-        cuts = [found.cut(texts["clip_l"]) for found in pair[:1]]
+        both, pooled, cuts = self._read_clips(encoders, texts, stop)
+        parts = [] if both is None else [both]
         if "t5" in encoders.parts:
-            t5, cut = encoders.read_t5(texts["t5"], T5_TOKENS)
+            t5, cut = encoders.read_t5(texts["t5"], T5_TOKENS, LEAST_TOKENS)
+            parts.append(t5)
             cuts.append(cut)
-        else:
-            t5 = torch.zeros(1, T5_TOKENS, encoders.t5_width, device=both.device, dtype=both.dtype)
-        both = torch.nn.functional.pad(both, (0, t5.shape[-1] - both.shape[-1])).to(t5.device)
-        return torch.cat([both, t5], dim=1), pooled, tuple(cuts)
+        elif encoders.stock:
+            parts.append(torch.zeros(1, T5_TOKENS, encoders.t5_width, device=pooled.device, dtype=pooled.dtype))
+        elif both is None:
+            parts.append(torch.zeros(1, LEAST_TOKENS, encoders.t5_width, device=pooled.device, dtype=pooled.dtype))
+        width = max(part.shape[-1] for part in parts) if "t5" in encoders.parts else encoders.t5_width
+        wide = [torch.nn.functional.pad(part, (0, width - part.shape[-1])).to(parts[-1].device) for part in parts]
+        return torch.cat(wide, dim=1), pooled, tuple(cuts)
+
+    def _read_clips(
+        self, encoders: Encoders, texts: Texts, stop: int
+    ) -> tuple[torch.Tensor | None, torch.Tensor, list[str]]:
+        """The CLIPs' states side by side, None where neither has a text, both vectors, and what was cut off."""
+        import torch
+
+        pair = {role: encoders.clip(role) for role in ("clip_l", "clip_g")}
+        one = encoders.stock
+        found = {
+            role: clip.encode(texts[role] or "", not one, one or role != "clip_l" or role not in encoders.lone)
+            for role, clip in pair.items()
+        }
+        pooled = torch.cat([part.pooled for part in found.values()], dim=-1)
+        cuts = [part.cut(texts[role] or "") for role, part in found.items() if one and role == "clip_l"]
+        if not one and texts["clip_l"] is None and texts["clip_g"] is None:
+            return None, torch.zeros_like(pooled), cuts
+        states = {role: part.layer(stop or -2) for role, part in found.items()}
+        longest = max(part.shape[1] for part in states.values())
+        for role, part in states.items():
+            if missing := longest - part.shape[1]:
+                empty = pair[role].encode("").layer(stop or -2)
+                states[role] = torch.cat([part, empty.repeat(1, missing // empty.shape[1], 1)], dim=1)
+        return torch.cat(list(states.values()), dim=-1), pooled, cuts
 
     def table(self, net: Net, sampling: Sampling, shape: Shape) -> Table:
         """Shifted times; a ModelSamplingSD3 node states another shift."""

@@ -73,7 +73,7 @@ class SDXL(UNet):
         import torch
 
         roles = [role for role in ("clip_l", "clip_g") if role in encoders.parts]
-        found = {role: encoders.clip(role).encode(texts[role]) for role in roles}
+        found = {role: encoders.clip(role).encode(texts[role] or "") for role in roles}
         if "clip_g" not in found:
             raise KeyError("clip_g")
         longest = max(part.final.shape[1] for part in found.values())

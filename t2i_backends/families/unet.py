@@ -20,7 +20,7 @@ from imagewright.t2i_backends.families.base import (
     merge_residuals,
     side,
 )
-from imagewright.t2i_backends.values.noise_levels import Table, betas_of
+from imagewright.t2i_backends.values.noise_levels import Distilled, Table, betas_of, boundary
 
 if TYPE_CHECKING:
     import torch
@@ -89,7 +89,8 @@ class UNet(Family):
         """The sigmas of the training steps; a ModelSamplingDiscrete node counts before the marks of the file."""
         found = betas_of(net.scheduler)
         marked = not sampling.prediction and bool(net.extra.get("zero_terminal_snr"))
-        return replace(found, zero_terminal_snr=True) if sampling.zero_terminal_snr or marked else found
+        found = replace(found, zero_terminal_snr=True) if sampling.zero_terminal_snr or marked else found
+        return Distilled(found) if sampling.prediction == "lcm" else found
 
     def x0(
         self, net: Net, table: Table, x: torch.Tensor, sigma: float, inputs: Inputs, hints: Sequence[Hint], context: str
@@ -107,16 +108,26 @@ class UNet(Family):
             added_cond_kwargs=self.beside_text(inputs),
             **added, return_dict=False,
         )[0].float()  # fmt: skip
-        velocity = self.prediction(net) == "v_prediction"
-        x0: torch.Tensor = x - sigma * found
-        return x / (sigma**2 + 1) - found * sigma / math.sqrt(sigma**2 + 1) if velocity else x0
+        return self._estimate(net, x, sigma, time, found)
+
+    def _estimate(self, net: Net, x: torch.Tensor, sigma: float, time: float, found: torch.Tensor) -> torch.Tensor:
+        predicted = self.prediction(net)
+        if predicted == "v_prediction":
+            return x / (sigma**2 + 1) - found * sigma / math.sqrt(sigma**2 + 1)
+        if predicted == "sample":
+            return found
+        x0 = x - sigma * found
+        if predicted == "lcm":
+            kept, counted = boundary(time)
+            return kept * x + counted * x0
+        return x0
 
     def beside_text(self, inputs: Inputs) -> dict[str, torch.Tensor] | None:
         """What the UNet takes beside the text."""
         return None
 
     def prediction(self, net: Net) -> str:
-        """``epsilon`` or ``v_prediction``."""
+        """``epsilon``, ``v_prediction``, ``sample``, or ``lcm``: noise, under the boundary condition of such models."""
         return str(net.extra.get("prediction") or net.scheduler.get("prediction_type", "epsilon"))
 
     def hint(self, model: Any, control: Control, seen: ControlPicture) -> Hint:

@@ -167,7 +167,8 @@ def load_encoders(handle: ClipHandle, dtype: torch.dtype) -> Encoders:
         names, lacks = ", ".join(source.path.name for source in sources), ", ".join(missing)
         raise BadInput(f"{names}: {family.title} needs {', '.join(wanted)} and lacks {lacks}", "load them all")
     parts = {role: _load_encoder(role, family, *folders[role], dtype) for role in wanted if role in folders}
-    return Encoders(family.name, parts)
+    lone = frozenset(role for role, (source, _) in folders.items() if source.path.is_file())
+    return Encoders(family.name, parts, lone=lone)
 
 
 def _roles(source: ModelPath, family: Family, taken: Mapping[str, object]) -> Iterator[tuple[str, Path]]:

@@ -6,7 +6,7 @@ Loads nothing. Kinds that are not drawn are refused by name, because a part that
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -120,20 +120,23 @@ def _side(side: str) -> str:
     return ".lora_down.weight" if _DOWN.search(side) else ".lora_up.weight"
 
 
-def find_misfit(lora: LoraNames, base: Shapes) -> str:
+_BLOCKS = ("down_blocks", "mid_block", "up_blocks", "transformer_blocks", "single_transformer_blocks")
+
+
+def find_misfit(lora: LoraNames, base: Shapes, first: Collection[str] = ()) -> str:
     """What in a LoRA fits no layer of a diffusion model with these tensors, in diffusers' names; empty where all does.
 
-    Layers that are named as first releases name them are left to the reader.
+    ``first`` are the tensors as the model's first release calls them; without them such layers are left to the reader.
     """
     if not base:
         return ""
     layers = {_flat(name.removesuffix(".weight")): shape for name, shape in base.items() if name.endswith(".weight")}
+    native = {_flat(name.removesuffix(".weight")) for name in first if name.endswith(".weight")}
     for layer, width in lora.net.items():
         flat = _flat(layer)
-        if not flat.startswith(("down_blocks", "mid_block", "up_blocks", "transformer_blocks",
-                                "single_transformer_blocks")):  # fmt: skip
-            continue
         shape = layers.get(flat)
+        if shape is None and (flat in native or not (native or flat.startswith(_BLOCKS))):
+            continue
         if shape is None:
             return f"changes {layer[-80:]}, which this model does not have: use a LoRA of this base model"
         if width and len(shape) == 2 and shape[1] != width:

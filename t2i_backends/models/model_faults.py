@@ -19,6 +19,7 @@ from imagewright.t2i_backends.models.model_files import (
     foreign_parts,
     look_at,
 )
+from imagewright.t2i_backends.models.wholeness import find_missing
 
 FOLDER_PARTS: Mapping[str, tuple[ModelPart, ...]] = {
     "checkpoints": ("net", "vae", "text"),
@@ -46,7 +47,10 @@ def find_faults(kind: str, model: ModelPath) -> Iterator[tuple[str, str]]:
     """
     if model.path.is_file():
         fault = find_fault(model.path) or _misfit(kind, model)
-        yield from [("", fault)] if fault else []
+        if fault:
+            yield "", fault
+        else:
+            yield from find_missing(kind, model, FOLDER_PARTS.get(kind, ()))
         return
     for name in foreign_parts(model):
         yield name, f"brings code of its own for {name}, which is never run: use another model"
@@ -54,9 +58,8 @@ def find_faults(kind: str, model: ModelPath) -> Iterator[tuple[str, str]]:
     if model.config is not None and (fault := find_pointer(model.config, folders)):
         yield "", fault
         return
-    for folder in folders:
-        if fault := find_weights(folder).fault:
-            yield folder.name, fault
+    broken = [(folder.name, fault) for folder in folders if (fault := find_weights(folder).fault)]
+    yield from broken or find_missing(kind, model, FOLDER_PARTS.get(kind, ()))
 
 
 def list_folders(kind: str, model: ModelPath) -> tuple[Path, ...]:

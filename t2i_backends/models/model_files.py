@@ -34,6 +34,7 @@ KIND_FOLDERS: Mapping[str, tuple[str, ...]] = {
     "loras": ("loras",),
     "controlnet": ("controlnet",),
     "upscale_models": ("upscale_models",),
+    "embeddings": ("embeddings",),
     "input": ("input", "../input"),
 }
 """What a loader asks for, and the folders under a model root where it may lie."""

@@ -82,8 +82,10 @@ def text_encode_refiner(run: Runtime, clip: ClipHandle, text: str, **sizes: floa
 def text_encode_sd3(
     run: Runtime, clip: ClipHandle, clip_l: str, clip_g: str, t5xxl: str, empty_padding: str
 ) -> tuple[Conditionings]:
-    """One text for each of SD3's encoders; an empty one is encoded as the empty prompt."""
-    return ((run.encode(clip, {"clip_l": clip_l, "clip_g": clip_g, "t5": t5xxl}),),)
+    """One text for each of SD3's encoders; an empty one is no text, or with ``empty_prompt`` the empty prompt."""
+    texts = {"clip_l": clip_l, "clip_g": clip_g, "t5": t5xxl}
+    none = empty_padding == "none" and not run.rules.is_before
+    return ((run.encode(clip, {role: text or (None if none else "") for role, text in texts.items()}),),)
 
 
 @node_class("ConditioningZeroOut", {"conditioning": _CONDITIONING}, _OUT)

@@ -25,6 +25,24 @@ def save_image(run: Runtime, images: Images, filename_prefix: str) -> tuple[Imag
     return (images,)
 
 
+@node_class(
+    "SaveImageAdvanced",
+    {
+        "images": link("IMAGE"), "filename_prefix": Input("text", default=""),
+        "format": choice("png", "exr", default="png"),
+        "format.bit_depth": choice("8-bit", "16-bit", "32-bit float", default="8-bit"),
+        "format.input_color_space": choice("sRGB", "HDR", "linear", default="sRGB"),
+    },
+    ("IMAGE",),
+)  # fmt: skip
+def save_image_advanced(run: Runtime, images: Images, filename_prefix: str, **format: str) -> tuple[Images]:
+    """The result of the flow; nothing is written, and what is delivered is a PNG of 8 bits."""
+    said = [value for name, value in format.items() if value not in ("png", "8-bit", "sRGB")]
+    if said:
+        run.note(f"SaveImageAdvanced asks for {', '.join(said)}: the picture is delivered as a PNG of 8 bits, sRGB")
+    return (images,)
+
+
 @node_class("PreviewImage", {"images": link("IMAGE")}, ("IMAGE",))
 def preview_image(run: Runtime, images: Images) -> tuple[Images]:
     """The result of a flow that saves nothing."""

@@ -38,7 +38,7 @@ def vae_encode_for_inpaint(
     from imagewright.t2i_backends.pictures.pixels import grow
 
     hidden, fitted = _greyed(run, pixels, mask)
-    return (replace(latent_of(run, hidden, vae), mask=grow(fitted, grow_mask_by)),)
+    return (replace(latent_of(run, hidden, vae), mask=grow(_cut(run, fitted, vae), grow_mask_by)),)
 
 
 @node_class(
@@ -55,6 +55,7 @@ def inpaint_model_conditioning(
 ) -> tuple[Conditionings, Conditionings, Latent]:  # fmt: skip
     """What an inpainting model is told beside its text, and the picture; ``noise_mask`` keeps what is no hole."""
     hidden, fitted = _greyed(run, pixels, mask)
+    fitted = _cut(run, fitted, vae)
     fill = Fill(run.encode_pictures(hidden, vae), fitted)
     latent = latent_of(run, pixels, vae)
     return (
@@ -69,6 +70,13 @@ def _tell_stretched(run: Runtime, mask: Masks, size: tuple[int, int]) -> None:
     height, width = mask.shape[1:]
     if abs(width * size[1] / (height * size[0]) - 1) > SAME_SHAPE:
         run.note(f"the mask of {width} x {height} pixels was stretched over a picture of {size[0]} x {size[1]}")
+
+
+def _cut(run: Runtime, mask: Masks, vae: VaeHandle) -> Masks:
+    """A mask cut as its picture is on its way through the VAE; by the first rules it was not."""
+    from imagewright.t2i_backends.pictures.pixels import cut_mask
+
+    return mask if run.rules.is_before else cut_mask(mask, run.load_vae(vae).scale)
 
 
 def _greyed(run: Runtime, pixels: Images, mask: Masks) -> tuple[tuple[Pixels, ...], Masks]:

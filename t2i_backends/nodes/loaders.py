@@ -171,7 +171,7 @@ def model_sampling_flux(
     return _resampled(model, dynamic=(max_shift, base_shift, width, height))
 
 
-_PREDICTIONS = {"eps": "epsilon", "v_prediction": "v_prediction"}
+_PREDICTIONS = {"eps": "epsilon", "v_prediction": "v_prediction", "lcm": "lcm", "x0": "sample"}
 
 
 @node_class(

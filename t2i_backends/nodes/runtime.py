@@ -6,6 +6,7 @@ import contextlib
 import hashlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import Any, cast
 
 import torch
@@ -23,6 +24,8 @@ from imagewright.t2i_backends.pictures import pixels
 from imagewright.t2i_backends.pictures.pixels import Vae
 from imagewright.t2i_backends.pictures.previews import Previews
 from imagewright.t2i_backends.text.encode import encode_texts, texts_for, zero_out
+from imagewright.t2i_backends.text.inversions import Inversion, find_inversion
+from imagewright.t2i_backends.text.words import list_inversions
 from imagewright.t2i_backends.values.handles import (
     ClipHandle,
     Conditioning,
@@ -32,6 +35,7 @@ from imagewright.t2i_backends.values.handles import (
     ModelHandle,
     VaeHandle,
 )
+from imagewright.t2i_backends.values.rules import Rules, parse_rules
 
 
 @dataclass
@@ -86,9 +90,15 @@ class Runtime:
         """Pixels of one latent cell of the flow's VAE."""
         return self.load_vae(self.vae).scale if self.vae is not None else 8
 
+    @cached_property
+    def rules(self) -> Rules:
+        """The rules that this job is drawn by."""
+        return parse_rules(self.job.rules)
+
     def note(self, text: str) -> None:
-        """Record something that was done otherwise than the flow says."""
-        self.notes.append(text)
+        """Record something that was done otherwise than the flow says, once."""
+        if text not in self.notes:
+            self.notes.append(text)
 
     def restart(self) -> None:
         """Forget the progress of a try that failed; what nodes have finished stays cached."""
@@ -113,20 +123,32 @@ class Runtime:
         if self.is_cancelled():
             raise Cancelled("the drawing was stopped")
 
-    def encode(self, clip: ClipHandle, text: str | Mapping[str, str]) -> Conditioning:
+    def encode(self, clip: ClipHandle, text: str | Mapping[str, str | None]) -> Conditioning:
         """``text``, or one text for each encoder, through the text encoders; each text is encoded once."""
         texts = texts_for(text) if isinstance(text, str) else text
+        inversions = self._find_inversions(texts)
         named = [source.stamp for source in clip.sources] + [lora.stamp for lora, _ in clip.loras]
-        key = hashlib.sha256(
-            repr([named, clip.family, clip.stop, [s for _, s in clip.loras], sorted(texts.items())]).encode()
-        ).hexdigest()
+        named += [found.file.stamp if found.file else found.problem for found in inversions.values()]
+        parts = [named, clip.family, clip.stop, [s for _, s in clip.loras], sorted(texts.items()), str(self.rules)]
+        key = hashlib.sha256(repr(parts).encode()).hexdigest()
         found = self.cache.get(key)
         if found is None:
             encoders = self.store.text(clip)
             with loras.wear_on_text(encoders, clip.loras):
-                found = encode_texts(encoders, clip, texts)
+                found = encode_texts(encoders, clip, texts, self.rules, inversions)
             self.cache.put(key, found)
+        for remark in found.remarks:
+            self.note(remark)
         return cast(Conditioning, found)
+
+    def _find_inversions(self, texts: Mapping[str, str | None]) -> dict[str, Inversion]:
+        """The textual inversions that the texts name, by what they type."""
+        if self.rules.is_before:
+            return {}
+        typed = dict.fromkeys(name for text in texts.values() if text for name in list_inversions(text))
+        found = {name: find_inversion(self.files, name) for name in typed}
+        self.models |= {inversion.name: inversion.file for inversion in found.values() if inversion.file is not None}
+        return found
 
     def zero_out(self, conditioning: Conditioning) -> Conditioning:
         """Text and pooled vector set to zero."""
@@ -173,7 +195,7 @@ class Runtime:
         if handle is None:
             raise BadInput("a redraw needs a flow that decodes with a VAE", "choose another flow")
         vae = self.load_vae(handle)
-        return torch.cat([pixels.encode_picture(vae, image) for image in images])
+        return torch.cat([pixels.encode_picture(vae, image, self.rules.is_before) for image in images])
 
     def sample(self, asked: Request) -> Latent:
         """Denoised latents; see ``sampler.sample``."""

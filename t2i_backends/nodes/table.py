@@ -19,6 +19,6 @@ from imagewright.t2i_backends.nodes.registry import REGISTERED, NodeClass
 
 NODES: Mapping[str, NodeClass] = REGISTERED
 OUTPUTS: Mapping[str, tuple[str, ...]] = {name: node.outputs for name, node in NODES.items()}
-RESULTS = ("SaveImage", "PreviewImage")
-"""Nodes whose picture can be a flow's result; a SaveImage counts before a PreviewImage."""
+RESULTS = ("SaveImage", "SaveImageAdvanced", "PreviewImage")
+"""Nodes whose picture can be a flow's result; the first kind of them that a flow has counts."""
 SAMPLER_NODES = ("KSampler", "KSamplerAdvanced", "SamplerCustom", "SamplerCustomAdvanced")

@@ -62,19 +62,27 @@ def decode(vae: Vae, latents: torch.Tensor) -> Image.Image:
 
 
 @torch.inference_mode()
-def encode_picture(vae: Vae, image: Pixels) -> torch.Tensor:
+def encode_picture(vae: Vae, image: Pixels, before: bool = False) -> torch.Tensor:
     """A picture to scaled latents ``(1, C, h, w)``, float32 on the CPU: the mean of the VAE's posterior.
 
-    The picture is cut to whole latent cells, at the right and the bottom.
+    The picture is cut to whole latent cells as ``cut_cells`` does; ``before``, by the first rules, at the right and the
+    bottom.
     """
     config = vae.model.config
     values = to_tensor(image) * 2 - 1
-    height, width = (side // vae.scale * vae.scale for side in values.shape[2:])
-    values = values[:, :, :height, :width]
+    values = cut_cells(values, vae.scale, before)
     found = vae.model.encode(values.to(vae.model.device, vae.model.dtype))
     latents = found.latent_dist.mode() if hasattr(found, "latent_dist") else found.latents
     scaled: torch.Tensor = (latents.float().cpu() - (config.shift_factor or 0.0)) * config.scaling_factor
     return scaled
+
+
+def cut_cells(values: torch.Tensor, scale: int, before: bool = False) -> torch.Tensor:
+    """The middle of ``(…, height, width)`` in whole cells of ``scale`` pixels, as ComfyUI cuts; what is odd goes at the
+    right and the bottom, and ``before``, by the first rules, everything."""
+    height, width = values.shape[-2:]
+    top, left = (0, 0) if before else ((side % scale) // 2 for side in (height, width))
+    return values[..., top : top + height // scale * scale, left : left + width // scale * scale]
 
 
 def repeat(values: torch.Tensor, count: int) -> torch.Tensor:
@@ -143,6 +151,12 @@ def resize_mask(mask: Mask, width: int, height: int) -> Mask:
     """Masks at another size, bilinear."""
     values = torch.from_numpy(np.ascontiguousarray(mask, dtype=np.float32))[:, None]
     found: Mask = torch.nn.functional.interpolate(values, size=(height, width), mode="bilinear")[:, 0].numpy()
+    return found
+
+
+def cut_mask(mask: Mask, scale: int) -> Mask:
+    """Masks cut to whole cells as pictures are."""
+    found: Mask = cut_cells(torch.from_numpy(np.ascontiguousarray(mask, dtype=np.float32)), scale).numpy()
     return found
 
 

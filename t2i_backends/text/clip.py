@@ -7,12 +7,13 @@ become several chunks one after the other, and a weight moves a token's state aw
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import torch
 
-from imagewright.t2i_backends.text.weights import weigh_words
+from imagewright.t2i_backends.text.tokens import Reader, Token, ids_of, pack_chunks, put_vectors
 
 _MAX_CHUNKS = 32
 
@@ -48,18 +49,21 @@ def describe_cut(room: int, tokens: int, text: str) -> str:
 
 @dataclass(frozen=True)
 class ClipEncoder:
-    """A CLIP text model and its tokenizer."""
+    """A CLIP text model and what reads prompts for it."""
 
     model: Any
-    tokenizer: Any
+    reader: Reader
     device: Any = "cpu"
     """Where it computes."""
 
     @torch.inference_mode()
-    def encode(self, text: str, chunked: bool = True) -> ClipText:
-        """``text`` through the model; without ``chunked`` only its first chunk."""
-        ids, weights, total, room = self._tokens(text, chunked)
-        parts = [self._run(chunk) for chunk in ids]
+    def encode(self, text: str, chunked: bool = True, projected: bool = True) -> ClipText:
+        """``text`` through the model; without ``chunked`` only its first chunk.
+
+        Without ``projected`` the pooled vector of a model that projects is the one before its projection.
+        """
+        chunks, weights, total, room = self._chunks(text, chunked)
+        parts = [self._run(chunk, projected) for chunk in chunks]
         layers, final, pooled = zip(*parts, strict=True)
         joined = [torch.cat(states, dim=1) for states in zip(*layers, strict=True)]
         last = torch.cat(final, dim=1)
@@ -67,41 +71,50 @@ class ClipEncoder:
             joined, last = self._weigh(joined, last, weights)
         return ClipText(tuple(joined), last, pooled[0], total, room)
 
-    def _run(self, chunk: list[int]) -> tuple[tuple[torch.Tensor, ...], torch.Tensor, torch.Tensor]:
-        found = self.model(torch.tensor([chunk], device=self.device), output_hidden_states=True)
+    def _run(
+        self, chunk: list[Token], projected: bool = True
+    ) -> tuple[tuple[torch.Tensor, ...], torch.Tensor, torch.Tensor]:
+        kept: list[torch.Tensor] = []
+        hook = None
+        if not projected and hasattr(self.model, "text_projection"):
+            hook = self.model.text_projection.register_forward_pre_hook(lambda module, given: kept.append(given[0]))
+        try:
+            with put_vectors(self.model.get_input_embeddings(), chunk):
+                found = self.model(torch.tensor([ids_of(chunk)], device=self.device), output_hidden_states=True)
+        finally:
+            if hook is not None:
+                hook.remove()
         pooled = found.text_embeds if hasattr(found, "text_embeds") else found.pooler_output
-        return tuple(found.hidden_states), found.last_hidden_state, pooled
+        return tuple(found.hidden_states), found.last_hidden_state, kept[0] if kept else pooled
 
     def _weigh(
         self, layers: list[torch.Tensor], last: torch.Tensor, weights: list[float]
     ) -> tuple[list[torch.Tensor], torch.Tensor]:
-        frame, _, _, _ = self._tokens("", False)
-        empty_layers, empty_last, _ = self._run(frame[0])
+        chunks, _, _, _ = self._chunks("", False)
+        empty_layers, empty_last, _ = self._run(chunks[0])
         count = last.shape[1] // empty_last.shape[1]
-        scale = torch.tensor(weights, device=last.device, dtype=last.dtype)[None, :, None]
+        return (
+            [weigh_states(states, empty.repeat(1, count, 1), weights)
+             for states, empty in zip(layers, empty_layers, strict=True)],
+            weigh_states(last, empty_last.repeat(1, count, 1), weights),
+        )  # fmt: skip
 
-        def move(states: torch.Tensor, empty: torch.Tensor) -> torch.Tensor:
-            away = empty.repeat(1, count, 1)
-            return away + (states - away) * scale
-
-        return [move(*pair) for pair in zip(layers, empty_layers, strict=True)], move(last, empty_last)
-
-    def _tokens(self, text: str, chunked: bool) -> tuple[list[list[int]], list[float], int, int]:
-        """Chunks of ids, one weight for each id, how many tokens there were, and how many fit into a chunk."""
-        tokenizer = self.tokenizer
-        frame = tokenizer("")["input_ids"]
-        begin, end = frame[:-1], frame[-1:]
+    def _chunks(self, text: str, chunked: bool) -> tuple[list[list[Token]], list[float], int, int]:
+        """Chunks of tokens, one weight for each, how many tokens there were, and how many fit into a chunk."""
+        tokenizer, (begin, end) = self.reader.tokenizer, self.reader.frame()
         room = int(min(tokenizer.model_max_length, self.model.config.max_position_embeddings))
-        inside: list[tuple[int, float]] = []
-        for piece, weight in weigh_words(text):
-            found = tokenizer(piece, truncation=False)["input_ids"]
-            inside += [(token, weight) for token in found[len(begin) : len(found) - 1]]
-        step = room - len(frame)
+        groups = self.reader.read(text)
+        step = room - len(begin) - len(end)
         most = _MAX_CHUNKS if chunked else 1
-        chunks = [inside[at : at + step] for at in range(0, max(len(inside), 1), step)][:most]
-        ids, weights = [], []
-        for chunk in chunks:
+        chunks, weights = [], []
+        for chunk in pack_chunks(groups, step)[:most]:
             spare = step - len(chunk)
-            ids.append([*begin, *(token for token, _ in chunk), *end, *[tokenizer.pad_token_id] * spare])
-            weights += [1.0] * len(begin) + [weight for _, weight in chunk] + [1.0] * (1 + spare)
-        return ids, weights, len(inside) + len(frame), room
+            chunks.append([*begin, *(token for token, _ in chunk), *end, *[tokenizer.pad_token_id] * spare])
+            weights += [1.0] * len(begin) + [weight for _, weight in chunk] + [1.0] * (len(end) + spare)
+        return chunks, weights, sum(map(len, groups)) + len(begin) + len(end), room
+
+
+def weigh_states(states: torch.Tensor, empty: torch.Tensor, weights: Sequence[float]) -> torch.Tensor:
+    """``empty + weight * (states - empty)`` token by token; all are ``(1, tokens, width)``."""
+    scale = torch.tensor(weights, device=states.device, dtype=states.dtype)[None, :, None]
+    return empty + (states - empty) * scale

@@ -1,4 +1,5 @@
-r"""ComfyUI's prompt syntax: ``(more:1.3)`` weighs words, ``(more)`` by 1.1, they nest; ``\(`` is a bracket."""
+r"""Prompt weights as the first rules read them: ``(more:1.3)`` weighs words, ``(more)`` by 1.1, they nest; ``\(`` is a
+bracket, and one without its partner is plain text."""
 
 from __future__ import annotations
 
@@ -8,7 +9,8 @@ from collections.abc import Iterator
 _PIECES = re.compile(r"\\[()]|[()]|[^()\\]+|\\")
 _WEIGHT = re.compile(r"^(.*):\s*([+-]?(?:\d+\.?\d*|\.\d+))\s*$", re.DOTALL)
 PLAIN_BRACKET = 1.1
-_MOST = 100.0
+MOST = 100.0
+"""The strongest weight, either way."""
 
 
 def weigh_words(text: str) -> list[tuple[str, float]]:
@@ -39,7 +41,7 @@ def _walk(text: str, weight: float) -> Iterator[tuple[str, float]]:
         found = _WEIGHT.match(inner)
         factor = float(found[2]) if found else PLAIN_BRACKET
         stated = factor if found else weight * factor
-        yield from _walk(found[1] if found else inner, max(-_MOST, min(_MOST, stated)))
+        yield from _walk(found[1] if found else inner, max(-MOST, min(MOST, stated)))
         at = end + 1
 
 

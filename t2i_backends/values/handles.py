@@ -32,7 +32,7 @@ class Sampling:
     dynamic: tuple[float, float, int, int] | None = None
     """``max_shift, base_shift, width, height`` of a flow-matching model whose shift grows with the picture."""
     prediction: str = ""
-    """``eps`` or ``v_prediction`` of a diffusion model."""
+    """``epsilon``, ``v_prediction``, ``sample`` or ``lcm`` of a diffusion model."""
     zero_terminal_snr: bool = False
 
 
@@ -128,6 +128,8 @@ class Conditioning:
     guidance: float = DEFAULT_GUIDANCE
     truncated: tuple[str, ...] = ()
     """What the tokenizers cut off, in words."""
+    remarks: tuple[str, ...] = ()
+    """What else was left out of the text, in words."""
     sizes: Mapping[str, float] = field(default_factory=dict)
     """What SDXL's encoders state: ``width``, ``height``, ``crop_w``, ``crop_h``, ``target_width``, ``target_height``,
     ``ascore``."""

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from imagewright.flow_format import Graph, links
+from imagewright.t2i_backends.values.expressions import find_fault
 
 
 @dataclass(frozen=True)
@@ -39,8 +40,17 @@ class Flaw:
 LINKED = frozenset(
     "MODEL CLIP VAE CONDITIONING LATENT IMAGE MASK CONTROL_NET UPSCALE_MODEL SAMPLER SIGMAS GUIDER NOISE".split()
 )
-VALUES = {"int": ("INT",), "float": ("FLOAT", "INT"), "text": ("STRING",), "bool": ("BOOLEAN",)}
+ANY = "*"
+"""The type of an input that takes the output of any node, and of an output that is what its node was given."""
+BRANCHES = ("on_true", "on_false")
+"""The inputs of a node with such an output, of which it hands on one."""
+VALUES = {
+    "int": ("INT",), "float": ("FLOAT", "INT"), "text": ("STRING",), "bool": ("BOOLEAN",),
+    "number": ("FLOAT", "INT", "BOOLEAN"), "expression": ("STRING",),
+}  # fmt: skip
 """Plain values that may come over a link, and the output types that give them."""
+_LARGEST = 1e300
+"""What a number of no stated bounds may be, either way."""
 
 
 def whole(low: int, high: int, default: int | None = None) -> Input:
@@ -91,6 +101,8 @@ def flaws_of(
                 yield Flaw(where, f"input {name!r} of node {node} ({value['class_type']}) is missing", "set it")
         elif wanted.kind in LINKED:
             yield from _check_link(where, graph, linked.get(name), (wanted.kind,), outputs)
+        elif wanted.kind == ANY:
+            yield from _check_link(where, graph, linked.get(name), (), outputs)
         elif name in linked and wanted.kind in VALUES:
             yield from _check_link(where, graph, linked[name], VALUES[wanted.kind], outputs)
         elif (reason := refuse(value["inputs"][name], wanted)) is not None:
@@ -101,17 +113,32 @@ def _check_link(
     where: str, graph: Graph, found: tuple[str, int] | None, kinds: tuple[str, ...],
     outputs: Mapping[str, tuple[str, ...]],
 ) -> Iterator[Flaw]:  # fmt: skip
-    kind = kinds[0]
+    kind = kinds[0] if kinds else "value"
     if found is None:
         yield Flaw(where, f"{where} must link to a {kind}", "link it to the output of another node")
         return
-    source, number = found
-    class_type = graph[source]["class_type"]
-    given = outputs.get(class_type)
-    if given is not None and (number >= len(given) or given[number] not in kinds):
-        has = given[number] if number < len(given) else "nothing"
-        yield Flaw(where, f"{where} needs a {kind}, but output {number} of node {source} ({class_type}) is {has}",
-                   "link it to the right output")  # fmt: skip
+    for has in _types(graph, *found, outputs, len(graph)):
+        if not has or (kinds and has not in kinds):
+            source, number = found
+            said = f"output {number} of node {source} ({graph[source]['class_type']}) is {has or 'nothing'}"
+            yield Flaw(where, f"{where} needs a {kind}, but {said}", "link it to the right output")
+            return
+
+
+def _types(graph: Graph, source: str, number: int, outputs: Mapping[str, tuple[str, ...]], depth: int) -> Iterator[str]:
+    """The types that an output may have, empty for an output that is not there; nothing for an unknown node."""
+    given = outputs.get(graph[source]["class_type"])
+    if given is None or depth < 0:
+        return
+    if number >= len(given):
+        yield ""
+    elif given[number] != ANY:
+        yield given[number]
+    else:
+        linked = links(graph[source]["inputs"])
+        for name in BRANCHES:
+            if name in linked:
+                yield from _types(graph, *linked[name], outputs, depth - 1)
 
 
 def _bad_value(where: str, value: object, wanted: Input, reason: str) -> Flaw:
@@ -131,6 +158,11 @@ def refuse(value: object, wanted: Input) -> str | None:
         return None if isinstance(value, str) and value.strip() else "the name of a model file"
     if wanted.kind == "bool":
         return None if isinstance(value, bool) else "true or false"
+    if wanted.kind == "expression":
+        fault = find_fault(value)
+        return f"arithmetic: {fault}" if fault else None
+    if wanted.kind == "number":
+        return None if isinstance(value, (int, float)) and abs(value) <= _LARGEST else "a number"
     if wanted.kind == "choice":
         return None if isinstance(value, str) and value in wanted.choices else f"one of {', '.join(wanted.choices)}"
     number = isinstance(value, (int, float)) and not isinstance(value, bool)

@@ -146,6 +146,58 @@ class Betas:
         return 0.0 if percent >= 1 else float(self.sigma(np.array((1 - percent) * (self.steps - 1))))
 
 
+@dataclass(frozen=True)
+class Distilled:
+    """A diffusion model distilled to some of its steps (latent consistency models, arXiv 2310.04378): the last of every
+    ``steps / count``."""
+
+    base: Betas
+    count: int = 50
+
+    @property
+    def flow(self) -> bool:
+        """False."""
+        return False
+
+    @property
+    def _stride(self) -> int:
+        return self.base.steps // self.count
+
+    def sigmas(self) -> Floats:
+        """The sigmas of its steps, rising, shape ``(count,)``; the last one is the base's."""
+        return self.base.sigmas()[::-1][:: self._stride][: self.count][::-1]
+
+    def sigma(self, time: Floats) -> Floats:
+        """The sigma at each step number of the base, clamped to the table."""
+        at = (np.asarray(time, dtype=np.float64) - (self._stride - 1)) / self._stride
+        found: Floats = np.exp(np.interp(at, np.arange(self.count), np.log(self.sigmas())))
+        return found
+
+    def time(self, sigma: Floats) -> Floats:
+        """The base's step number of the nearest step on a log scale."""
+        logs = np.log(np.maximum(np.asarray(sigma, dtype=np.float64), 1e-10))[..., None]
+        nearest = np.abs(logs - np.log(self.sigmas())).argmin(axis=-1)
+        found: Floats = nearest.astype(np.float64) * self._stride + self._stride - 1
+        return found
+
+    def at(self, percent: float) -> float:
+        """As the base, over its own steps."""
+        if percent <= 0 or percent >= 1:
+            return self.base.at(percent)
+        return float(self.sigma(np.array((1 - percent) * (self.base.steps - 1))))
+
+
+LCM_DATA, LCM_TIME = 0.5, 10.0
+"""The spread of data and the scale of times in the boundary condition of latent consistency models."""
+
+
+def boundary(time: float) -> tuple[float, float]:
+    """How much of the noisy latents and of the x0 estimate a latent consistency model gives at a time."""
+    scaled = time * LCM_TIME
+    whole = scaled**2 + LCM_DATA**2
+    return LCM_DATA**2 / whole, scaled / math.sqrt(whole)
+
+
 def shift_of(config: Mapping[str, Any], tokens: int) -> Shift:
     """The shift that a ``FlowMatchEulerDiscreteScheduler`` config means for a picture of ``tokens`` image tokens."""
     if not config.get("use_dynamic_shifting"):

@@ -74,6 +74,7 @@ def test_the_page_shows_what_was_typed_and_how_it_ended() -> None:
         ("one\r\ntwo\r\n\x1b[1A\x1b[2Kthree\r\n", "one\nthree\n"),
         ("\x1b[36mlabel\x1b[0m \x1b[1mbold\x1b[0m\x1b[?25l", "label bold\n"),
         ("abc\b\bX\x1b[3CY", "aXc  Y\n"),
+        ("a.png\taccepted", "a.png   accepted\n"),
         ("\x1b]0;title\x07shown\x1b[J", "shown\n"),
     ],
 )

@@ -4,6 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+
+pytest.importorskip("pty", reason="this system has no pseudo-terminals")
+
 from imagewright.evals.readme_examples import find_examples, run_example
 
 PAGE = """words

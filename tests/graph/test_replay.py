@@ -77,3 +77,19 @@ def test_what_has_no_picture_and_what_is_newer_is_refused(studio: Studio) -> Non
         again(home, answered)
     with pytest.raises(BadInput, match="newer version"):
         again(home, answered, imagewright=99)
+
+
+def test_a_picture_is_replayed_by_the_rules_that_its_trace_names(studio: Studio) -> None:
+    """A trace from before the rules were noted means the first ones; rules that differ now are said."""
+    home = studio()
+    run = home.say("a yellow star").run
+    trace = home.runs.show(run)
+    drawn: list[str] = []
+    paint = home.parts.backend.draw
+    home.parts.backend.draw = lambda job, *rest: (drawn.append(job.rules), paint(job, *rest))[1]
+    bare = [{name: said for name, said in facts.items() if name != "rules"} for facts in trace["facts"]]
+    assert again(home, run, facts=bare).same
+    named = [{**facts, "rules": "2 text=stock"} for facts in bare]
+    found = again(home, run, facts=named)
+    assert drawn == ["1", "2 text=stock"]
+    assert "rules: 2 text=stock then, none now" in found.differences

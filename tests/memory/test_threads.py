@@ -53,6 +53,7 @@ def test_what_was_said_and_what_came_of_it_is_kept(talked: Home) -> None:
     ]  # fmt: skip
     assert "was chosen by" in turns[2].reply
     assert [picture.number for picture in talked.threads.pictures("sky")] == [1, 2]
+    assert [turn.picture for turn in turns] == [1, 2, 0], "the same numbers, and none where no picture was made"
 
 
 def test_a_thread_that_is_not_there_is_refused(talked: Home) -> None:

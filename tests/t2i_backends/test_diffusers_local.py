@@ -229,7 +229,7 @@ def test_what_is_left_out_is_noted(draw: Draw, make_flow: MakeFlow, make_job: Ma
 @pytest.mark.parametrize(
     ("changes", "words"),
     [
-        ({"ks_sampler_name": "res_multistep"}, ["sampler", "res_multistep"]),
+        ({"ks_sampler_name": "euler_cfg_pp"}, ["sampler", "euler_cfg_pp"]),
         ({"ks_scheduler": "align_your_steps"}, ["scheduler", "align_your_steps"]),
         ({"ks_steps": 0}, ["KSampler ks.steps", "1 to 200"]),
         ({"ks_steps": 201}, ["KSampler ks.steps"]),

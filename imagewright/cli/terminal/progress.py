@@ -24,8 +24,8 @@ _SILENT = {"run", "step", "preview", "answer", "note", "fallback"}
 class ProgressLine:
     """A listener for the events of one run, and a context manager that cleans up its line."""
 
-    def __init__(self, quiet: bool = False) -> None:
-        self._run = ""
+    def __init__(self, quiet: bool = False, *, names_run: bool = True) -> None:
+        self._run = "" if names_run else "not told"
         self._quiet = quiet
         self._live = not quiet and is_terminal(sys.stderr)
         self._bar: Bar | None = None

@@ -138,7 +138,7 @@ class Table:
 
     def _row(self, row: Sequence[str], widths: Sequence[int], columns: int | None, under: bool) -> list[str]:
         if under and columns is not None:
-            first = [cell for at, cell in enumerate(row) if at != self.stretch]
+            first = [cell + " " * (widths[at] - measure(cell)) for at, cell in enumerate(row) if at != self.stretch]
             beneath = [f"    {line}" for line in wrap(row[self.stretch], columns - 4)] if row[self.stretch] else []
             return [_GAP.join(first).rstrip(), *beneath]
         cells = wrap(row[self.stretch], None if columns is None else widths[self.stretch])

@@ -12,7 +12,7 @@ import math
 from collections.abc import Sequence
 from itertools import pairwise
 
-from imagewright.t2i_backends.denoising.samplers.base import Denoise, OnLatent, Sampler, Source, Tensor, slope
+from imagewright.t2i_backends.denoising.samplers.base import Denoise, OnLatent, Path, Sampler, Source, Tensor, slope
 
 _ALMOST_START = 1e-4
 """How far into its schedule an SDE sampler starts on a flow-matching model, whose first signal-to-noise ratio is 0."""
@@ -97,7 +97,7 @@ def lcm(denoise: Denoise, x: Tensor, sigmas: Sequence[float], on_latent: OnLaten
     return x
 
 
-def _as_diffusion(sampler: Sampler) -> Sampler:
+def as_diffusion(sampler: Sampler) -> Sampler:
     """The same sampler, where a flow-matching model is seen as a diffusion model."""
 
     def sample(denoise: Denoise, x: Tensor, sigmas: Sequence[float], on_latent: OnLatent, source: Source) -> Tensor:
@@ -105,6 +105,7 @@ def _as_diffusion(sampler: Sampler) -> Sampler:
             return sampler(denoise, x, sigmas, on_latent, source)
         first = min(sigmas[0], source.table.at(_ALMOST_START))
         steps = [first, *sigmas[1:]]
+        back = {s / (1 - s): s for s in steps}
 
         def seen(x: Tensor, sigma: float, step: int) -> Tensor:
             flow_sigma = sigma / (1 + sigma)
@@ -113,7 +114,8 @@ def _as_diffusion(sampler: Sampler) -> Sampler:
         def tell(step: int, y: Tensor, x0: Tensor) -> None:
             on_latent(step, y * (1 - steps[step]), x0)
 
-        found = sampler(seen, x / (1 - first), [s / (1 - s) for s in steps], tell, source)
+        told = source.seen(lambda sigma: back.get(sigma, sigma / (1 + sigma)), top=sigmas[0])
+        found = sampler(seen, x / (1 - first), [s / (1 - s) for s in steps], tell, told)
         return found * (1 - steps[-1])
 
     return sample
@@ -121,6 +123,7 @@ def _as_diffusion(sampler: Sampler) -> Sampler:
 
 def _dpmpp_sde(denoise: Denoise, x: Tensor, sigmas: Sequence[float], on_latent: OnLatent, source: Source) -> Tensor:
     """DPM-Solver++ with the SDE's noise at the middle and at the end of each step; two model calls a step."""
+    path = source.path(x, sigmas)
     for i, (sigma, following) in enumerate(pairwise(sigmas)):
         x0 = denoise(x, sigma, i)
         if following <= 0:
@@ -128,30 +131,31 @@ def _dpmpp_sde(denoise: Denoise, x: Tensor, sigmas: Sequence[float], on_latent: 
         else:
             middle = math.sqrt(sigma * following)
             down, _, up = _split(sigma, middle, flow=False)
-            half = down / sigma * x + (1 - down / sigma) * x0 + up * source.between(x, sigma, middle)
+            half = down / sigma * x + (1 - down / sigma) * x0 + up * path(sigma, middle)
             target = denoise(half, middle, i)
             down, _, up = _split(sigma, following, flow=False)
-            x = down / sigma * x + (1 - down / sigma) * target + up * source.between(x, sigma, following)
+            x = down / sigma * x + (1 - down / sigma) * target + up * path(sigma, following)
         on_latent(i + 1, x, x0)
     return x
 
 
-def _sde_step(x: Tensor, x0: Tensor, sigma: float, following: float, source: Source) -> tuple[Tensor, float, Tensor]:
+def _sde_step(x: Tensor, x0: Tensor, sigma: float, following: float, path: Path) -> tuple[Tensor, float, Tensor]:
     """The first-order SDE step, ``2 h`` with ``h = log(sigma / following)``, and the noise that ends it."""
     twice = 2 * math.log(sigma / following)
-    noise = source.between(x, sigma, following) * following * math.sqrt(-math.expm1(-twice))
+    noise = path(sigma, following) * following * math.sqrt(-math.expm1(-twice))
     return math.exp(-twice) * x - math.expm1(-twice) * x0, twice, noise
 
 
 def _dpmpp_2m_sde(denoise: Denoise, x: Tensor, sigmas: Sequence[float], on_latent: OnLatent, source: Source) -> Tensor:
     """DPM-Solver++(2M) SDE, midpoint form; one model call a step."""
+    path = source.path(x, sigmas)
     earlier, before = x, 0.0
     for i, (sigma, following) in enumerate(pairwise(sigmas)):
         x0 = denoise(x, sigma, i)
         if following <= 0:
             x = x0
         else:
-            x, twice, noise = _sde_step(x, x0, sigma, following, source)
+            x, twice, noise = _sde_step(x, x0, sigma, following, path)
             if before:
                 x = x - 0.5 * math.expm1(-twice) * (twice / before) * (x0 - earlier)
             x, before = x + noise, twice
@@ -162,13 +166,14 @@ def _dpmpp_2m_sde(denoise: Denoise, x: Tensor, sigmas: Sequence[float], on_laten
 
 def _dpmpp_3m_sde(denoise: Denoise, x: Tensor, sigmas: Sequence[float], on_latent: OnLatent, source: Source) -> Tensor:
     """DPM-Solver++(3M) SDE; one model call a step."""
+    path = source.path(x, sigmas)
     past: list[tuple[Tensor, float]] = []
     for i, (sigma, following) in enumerate(pairwise(sigmas)):
         x0 = denoise(x, sigma, i)
         if following <= 0:
             x = x0
         else:
-            x, twice, noise = _sde_step(x, x0, sigma, following, source)
+            x, twice, noise = _sde_step(x, x0, sigma, following, path)
             x = x + _third_order(x0, past, twice) + noise
             past = [(x0, twice), *past][:2]
         on_latent(i + 1, x, x0)
@@ -190,6 +195,6 @@ def _third_order(x0: Tensor, past: Sequence[tuple[Tensor, float]], twice: float)
     return phi_2 * (first + bend * ratio) - (phi_2 / twice - 0.5) * bend
 
 
-dpmpp_sde = _as_diffusion(_dpmpp_sde)
-dpmpp_2m_sde = _as_diffusion(_dpmpp_2m_sde)
-dpmpp_3m_sde = _as_diffusion(_dpmpp_3m_sde)
+dpmpp_sde = as_diffusion(_dpmpp_sde)
+dpmpp_2m_sde = as_diffusion(_dpmpp_2m_sde)
+dpmpp_3m_sde = as_diffusion(_dpmpp_3m_sde)

@@ -75,7 +75,7 @@ Weights = Callable[[Sequence[float], int, int], Sequence[float]]
 """The weights of the newest slope and those before it: of sigmas, the step's number, and how many slopes."""
 
 
-def _multistep(order: int, weights: Weights, jump: bool) -> Callable[..., Tensor]:
+def follow_slopes(order: int, weights: Weights, jump: bool) -> Callable[..., Tensor]:
     """A sampler that goes along a weighted sum of the last ``order`` slopes; ``jump`` ends on the x0 estimate."""
 
     def sample(denoise: Denoise, x: Tensor, sigmas: Sequence[float], on_latent: OnLatent, source: Source) -> Tensor:
@@ -134,9 +134,9 @@ def _deis_weights(sigmas: Sequence[float], step: int, count: int) -> Sequence[fl
     return _integrals([float(np.asarray(_vp_time(s))) for s in past], past, sigmas[step + 1], _vp_time)
 
 
-lms = _multistep(4, _lms_weights, jump=True)
+lms = follow_slopes(4, _lms_weights, jump=True)
 """A polynomial through the last four slopes, integrated over sigma."""
-ipndm = _multistep(4, _adams, jump=True)
+ipndm = follow_slopes(4, _adams, jump=True)
 """Adams-Bashforth weights of the last four slopes, as if the steps were equal."""
-deis = _multistep(3, _deis_weights, jump=False)
+deis = follow_slopes(3, _deis_weights, jump=False)
 """A polynomial in the diffusion's time through the last three slopes, integrated over sigma."""

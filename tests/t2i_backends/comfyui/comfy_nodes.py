@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import io
 import json
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -51,7 +52,9 @@ def paint(graph: Graph, uploads: Mapping[str, bytes]) -> list[Image.Image]:
     inputs = {node: value["inputs"] for node, value in graph.items() if value["class_type"] != "SaveImage"}
     digest = hashlib.sha256(json.dumps(inputs, sort_keys=True).encode()).digest()
     count = int(size.get("batch_size", 1))
+    loaded = next((v["inputs"]["image"] for v in graph.values() if v["class_type"] == "LoadImage"), None)
     shape = (int(size.get("width", 32)), int(size.get("height", 32)))
+    shape = Image.open(io.BytesIO(uploads[loaded])).size if loaded in uploads else shape
     return [Image.new("RGB", shape, (digest[0], digest[1], (digest[2] + n) % 256)) for n in range(count)]
 
 

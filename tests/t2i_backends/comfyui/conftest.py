@@ -108,7 +108,7 @@ def settings(tmp_path: Path) -> Callable[..., Settings]:
     return make
 
 
-IMPATIENT = Patience(beat=0.01, poll=1.0, deaf=0.02, ended=1.0, gone=0.1, away=1.5, reconnect=0.3)
+IMPATIENT = Patience(beat=0.01, poll=1.0, deaf=0.02, ended=1.0, gone=0.1, away=10.0, reconnect=0.3)
 
 
 @pytest.fixture
@@ -116,8 +116,8 @@ def connect(settings: Callable[..., Settings]) -> Iterator[Callable[..., ComfyBa
     """A backend over servers that waits for nothing long."""
     made: list[ComfyBackend] = []
 
-    def open_one(*servers: Any, **fields: Any) -> ComfyBackend:
-        backend = open_comfyui(settings(*servers, **fields))
+    def open_one(*servers: Any, home: Path | None = None, **fields: Any) -> ComfyBackend:
+        backend = open_comfyui(settings(*servers, home=home, **fields))
         backend.patience = IMPATIENT
         made.append(backend)
         return backend

@@ -7,6 +7,7 @@ import threading
 import time
 import zlib
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -209,6 +210,7 @@ def test_a_server_that_does_not_come_back(serve: Serve, connect: Connect, make_f
     server = serve()
     server.faults.crash_at = "step"
     backend = connect(server)
+    backend.patience = replace(backend.patience, away=0.3)
     assert fault_of(backend, make_flow(), key="k").kind == "restarted"
     assert backend.jobs.find_open("k") is not None
 

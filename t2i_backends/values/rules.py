@@ -1,0 +1,62 @@
+"""By which rules a picture is drawn, so that a flow means what its author's ComfyUI means by it, and an earlier run can
+be drawn again as it was.
+
+A trace holds them as text: ``2``, ``2 text=stock``, ``1``. Version 1 is what was drawn before the rules were noted.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from imagewright.errors import BadInput
+
+NEWEST = 2
+BEFORE = "1"
+"""The rules of pictures whose trace names none."""
+_HOUSES = ("comfyui", "stock")
+
+
+@dataclass(frozen=True)
+class Rules:
+    """A version, and whose way counts where ComfyUI and the stock diffusers pipelines differ."""
+
+    version: int = NEWEST
+    text: str = "comfyui"
+    """How many tokens T5 reads: ``comfyui`` or ``stock``."""
+    shift: str = "stock"
+    """How FLUX's noise levels are shifted where no node says so: by the picture's size (``stock``), by 1.15
+    (``comfyui``)."""
+
+    @property
+    def is_before(self) -> bool:
+        """Whether they are those of version 1."""
+        return self.version < NEWEST
+
+    def __str__(self) -> str:
+        said = [f"text={self.text}"] if self.text != Rules.text else []
+        said += [f"shift={self.shift}"] if self.shift != Rules.shift else []
+        return " ".join([str(self.version), *said])
+
+
+def parse_rules(text: str) -> Rules:
+    """The rules that ``text`` names: a version, ``text=…``, ``shift=…``, or one house for both; empty for the newest.
+
+    A version that is not known here is read as the newest.
+
+    Raises:
+        BadInput: a word of it means nothing.
+    """
+    version = NEWEST
+    said: dict[str, str] = {}
+    for word in text.split():
+        name, _, value = word.partition("=")
+        if word.isdecimal() and len(word) < 6:
+            version = min(max(int(word), 1), NEWEST)
+        elif word in _HOUSES:
+            said |= {"text": word, "shift": word}
+        elif name in ("text", "shift") and value in _HOUSES:
+            said[name] = value
+        else:
+            remedy = "use stock, comfyui, text=stock or shift=comfyui"
+            raise BadInput(f"{word[:40]!r} names no rules of drawing", remedy)
+    return Rules(version, **said)
