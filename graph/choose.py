@@ -6,7 +6,7 @@ takes the prompt. ``draw`` and ``plan`` share this.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from imagewright.errors import CannotDraw
 from imagewright.graph.fitting import needs_boxes, writer_for
@@ -24,6 +24,9 @@ from imagewright.schemas import (
     Written,
 )
 from imagewright.t2i_backends.several import SeveralBackends
+
+_MOST_NEAR = 3
+"""For how many words a refusal names the nearest one."""
 
 
 class Ranked(Value):
@@ -114,8 +117,12 @@ def narrow_to_named(parts: Parts, request: DrawRequest, found: Ranked, parsed: P
     return _limited(parts, request.prompt, parsed, found.candidates, mine)
 
 
-def insist_on_able(found: Ranked, anyway: bool, asks: bool = False) -> tuple[Candidate, ...]:
+def insist_on_able(
+    found: Ranked, anyway: bool, asks: bool = False, near: Callable[[], str] = str
+) -> tuple[Candidate, ...]:
     """The candidates to choose from; in a conversation (``asks``) no option is named that cannot be given there.
+
+    ``near`` says what would work, where none of them draws the prompt.
 
     Raises:
         CannotDraw: nothing can run here, or no flow here can draw all of the prompt and ``anyway`` is off.
@@ -124,8 +131,9 @@ def insist_on_able(found: Ranked, anyway: bool, asks: bool = False) -> tuple[Can
         raise CannotDraw("no flow of the index can run here", why_elsewhere(found) or "add one: imagewright flows add")
     if found.able or anyway:
         return found.able or found.offered
-    remedy = "; ".join(part for part in (why_elsewhere(found), "imagewright draw --anyway draws what it can") if part)
-    raise CannotDraw(cannot_draw(found), why_elsewhere(found) if asks else remedy)
+    told = [part for part in (near(), why_elsewhere(found)) if part]
+    option = [] if asks else ["imagewright draw --anyway draws what it can"]
+    raise CannotDraw(cannot_draw(found), "; ".join((*told, *option)))
 
 
 def cannot_draw(found: Ranked) -> str:
@@ -135,6 +143,19 @@ def cannot_draw(found: Ranked) -> str:
     first = found.offered[0]
     words = ", ".join(repr(word) for word in found.limits[first.flow])
     return f"{first.base_model or first.flow} cannot draw {words}"
+
+
+def name_nearest(parts: Parts, found: Ranked) -> str:
+    """The words nearest to those that the best flow's model cannot draw, and where all of them are listed."""
+    flow = parts.catalogue.flow(found.offered[0].flow)
+    writer = writer_for(parts, flow)
+    if writer is None:
+        return ""
+    words = [word for word in found.limits[flow.id] if word.isalpha()][:_MOST_NEAR]
+    pairs = [(word, near) for word in words if (near := writer.name_near(word, parts.liken))]
+    nearest = ", ".join(f"{near!r} for {word!r}" for word, near in pairs)
+    listed = f"imagewright words lists what {writer.model} draws"
+    return f"nearest: {nearest}; {listed}" if nearest else listed
 
 
 def why_elsewhere(found: Ranked) -> str:

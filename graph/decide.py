@@ -9,6 +9,7 @@ checkpoint follows it.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from imagewright.agents.conversation.edits import settle
@@ -21,7 +22,7 @@ from imagewright.graph.fitting import fit_request, needs_boxes
 from imagewright.graph.parts import Parts
 from imagewright.graph.request import unpack_request
 from imagewright.graph.state import Attempt, State, Update, require
-from imagewright.intents import Intent, Preference, Reference, Settled
+from imagewright.intents import Intent, Preference, QuestionIntent, Reference, Settled
 from imagewright.memory.threads import Threads
 from imagewright.schemas import Candidate, DrawRequest, Layout, ParsedPrompt, Plan, Written
 
@@ -58,13 +59,17 @@ def read_request(state: State, parts: Parts) -> Update:
         intent, assumption = assume(intent, lambda text: parts.interpreter.interpret(text, state.references))
         notes = (*notes, *((assumption,) if assumption else ()))
         if not wants_picture(intent):
-            raise BadInput(f"{said[:80]!r} asks for no picture", "say it in a conversation: imagewright chat")
+            remedy = "say it in a conversation: imagewright chat"
+            if isinstance(intent, QuestionIntent) and intent.topic == "world":
+                remedy = "imagewright words lists what can be drawn here"
+            raise BadInput(f"{said[:80]!r} asks for no picture", remedy)
     if intent.read_as:
         notes = (*notes, f"read as: {intent.read_as}")
     if not wants_picture(intent):
         return {"intent": intent}
     settled = add_wishes(settle(intent, state.references), intent, state.preferences)
-    fitted = fit_request(parts, state.request, settled)
+    words = (said, *(reference.said for reference in state.references))
+    fitted = fit_request(parts, state.request, settled, words)
     notes = (*notes, *(say_unread(fitted.settled.parsed) if intent.kind == "create" else ()), *fitted.told)
     return {"intent": intent, "settled": fitted.settled, "notes": notes}
 
@@ -141,7 +146,8 @@ def _choosable(
     except CannotDraw as refusal:
         return found, (), refusal
     try:
-        return found, choose.insist_on_able(found, request.anyway, parts.asks), None
+        near = partial(choose.name_nearest, parts, found)
+        return found, choose.insist_on_able(found, request.anyway, parts.asks, near), None
     except CannotDraw as refusal:
         return found, found.offered, refusal
 
@@ -268,7 +274,7 @@ def _as_plan(state: State, parts: Parts, weighed: Weighed) -> Plan:
         layout = state.planned.layout if state.planned else parts.planner.plan(settled.prompt).layout
     return Plan(
         prompt=state.request.prompt,
-        categories=state.categories.labels if state.categories else (),
+        categories=state.categories.telling if state.categories else (),
         candidates=tuple(sorted(known.values(), key=lambda candidate: candidate.flow != first)),
         layout=layout,
         flow=attempt.flow if attempt else "",

@@ -139,7 +139,7 @@ def result_of(state: State, made: Round, names: Names) -> RunResult:
         image=made.image,
         seed=made.seed,
         flow=made.flow,
-        categories=state.categories.labels if state.categories else (),
+        categories=state.categories.telling if state.categories else (),
         candidates=state.candidates,
         layout=made.layout,
         rounds=state.rounds,

@@ -1,11 +1,13 @@
 """Wording a request for the model of a small world that would draw it, before anything is chosen or estimated.
 
 What such a model was never taught is completed or changed by the prompt writer, so that what is estimated, laid out,
-drawn, checked and remembered is one and the same. A request for any other model is left as it is.
+drawn, checked and remembered is one and the same. A request for any other model is left as it is, and so is one about
+a picture of the person's own, which has a background and colours of its own.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import partial
 
 from imagewright.agents.writer.rules import Fitted, WorldWriter
@@ -15,18 +17,18 @@ from imagewright.ports import StatesWorlds
 from imagewright.schemas import Categories, DrawRequest, Flow, ParsedPrompt
 
 
-def fit_request(parts: Parts, request: DrawRequest, settled: Settled) -> Fitted:
-    """``settled`` as the models that may draw ``request`` can draw it.
+def fit_request(parts: Parts, request: DrawRequest, settled: Settled, said: Sequence[str] = ()) -> Fitted:
+    """``settled`` as the models that may draw ``request`` can draw it; ``said`` is what the thread has said before.
 
     Raises:
         BadInput: there is no flow of the name that the request gives.
     """
-    if not isinstance(parts.backend, StatesWorlds):
+    if not isinstance(parts.backend, StatesWorlds) or request.image is not None:
         return Fitted(settled)
     writers = [writer_for(parts, flow) for flow in _flows_for(parts, request)]
     if not writers or any(writer is None or writer.world != _world(writers[0]) for writer in writers):
         return Fitted(settled)
-    return writers[0].fit(settled, keep=request.anyway) if writers[0] is not None else Fitted(settled)
+    return writers[0].fit(settled, request.anyway, said) if writers[0] is not None else Fitted(settled)
 
 
 def _world(writer: WorldWriter | None) -> object:

@@ -75,7 +75,7 @@ def categorize(state: State, parts: Parts) -> Update:
     """Label the prompt."""
     settled = _settled(state)
     categories = choose.label(parts, state.request, settled.prompt, settled.parsed)
-    tell(RunEvent(kind="categories", run=state.run, text=", ".join(categories.labels)))
+    tell(RunEvent(kind="categories", run=state.run, text=", ".join(categories.telling) or "none that is sure"))
     return {"categories": categories}
 
 

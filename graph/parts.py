@@ -71,8 +71,8 @@ class Parts:
     """Words the prompt for the chosen flow; None leaves it in the person's words."""
     polisher: Polisher | None = None
     """Proposes what would make a right picture more beautiful; None where nobody asked for that."""
-    is_word: Callable[[str], bool] = lambda word: False
-    """Whether the language has a word, as far as that is known."""
+    is_word: Callable[[str], bool] = lambda word: True
+    """Whether the language has a word: only what is none is taken for misspelt."""
     liken: Callable[[str, Sequence[str]], str] = lambda word, others: ""
     """Of some words the one that means nearly the same as the first; empty where none does."""
     stop: threading.Event = field(default_factory=threading.Event)

@@ -9,23 +9,27 @@ from imagewright.agents.conversation.edits import base_of
 from imagewright.agents.critic.verdict import failed_checks
 from imagewright.agents.reading.describe import describe_layout
 from imagewright.agents.reading.lexicon import KNOWN_COLOURS
+from imagewright.graph.fitting import list_offered, writer_for
 from imagewright.graph.parts import Parts
 from imagewright.graph.state import State
 from imagewright.intents import QuestionIntent, Reference
-from imagewright.schemas import Categories, ParsedPrompt, Verdict
+from imagewright.schemas import Verdict
 from imagewright.trace import Trace, read_trace
 
 _MOST_FLOWS = 3
+_OTHERS = "a larger model draws anything: `imagewright flows list` has them, and what each needs"
 
 
 def tell_world(parts: Parts) -> str:
-    """What can be drawn here: the flows that can run, the best first, with what their cards say of them."""
-    nothing = Categories(labels=(), decided_by="the person's question")
-    offered = parts.catalogue.offer(parts.catalogue.rank("", ParsedPrompt(), nothing))
-    flows = [parts.catalogue.flow(candidate.flow) for candidate in offered[:_MOST_FLOWS]]
+    """What can be drawn here: the words of a small model's world, or the best flows with what their cards say."""
+    flows = list_offered(parts)
     if not flows:
         return "no flow can run here; `imagewright doctor` says what is missing"
-    lines = [f"{flow.id}: {(flow.card.description or flow.card.title).splitlines()[0]}" for flow in flows]
+    writer = writer_for(parts, flows[0])
+    if writer is not None:
+        rows = (f"{label}: {words}" for label, words in writer.world.list_words())
+        return "\n".join((f"{writer.model} draws this and nothing else", *rows, _OTHERS))
+    lines = [f"{flow.id}: {(flow.card.description or flow.card.title).splitlines()[0]}" for flow in flows[:_MOST_FLOWS]]
     return "\n".join(
         (*lines, "what a flow cannot draw is said before anything is drawn; `imagewright flows list` has all")
     )

@@ -40,6 +40,7 @@ if TYPE_CHECKING:
     from imagewright.t2i_backends.bench.speed import Compared, SpeedOrder
     from imagewright.t2i_backends.comfyui.bench import ServerSpeed
     from imagewright.t2i_backends.models.download import Remote
+    from imagewright.world_words import KnownWorld
 
 __all__ = [
     "DEFAULT_BACKEND", "Added", "AlreadyThere", "BackendSpeed", "BatchRow", "Chat", "Compared", "Download",
@@ -304,7 +305,7 @@ class Imagewright(FlowCalls, ComfyRooms, Keeping):
         """What works here, what is missing and how to get it, what is needed first."""
         from imagewright.doctor import examine_home
 
-        return tuple(examine_home(self.container, self.readiness))
+        return tuple(examine_home(self.container, self.list_flows))
 
     @property
     def onward(self) -> Onward:
@@ -329,6 +330,12 @@ class Imagewright(FlowCalls, ComfyRooms, Keeping):
         order, device = SpeedOrder(checkpoint, size, steps, repeats), self.settings.device
         compared = compare(self.settings.model_roots, device, order, levels_of(levels, device))
         return BackendSpeed(order, machine(device), tuple(compared))
+
+    def list_worlds(self, sheet: Path | None = None) -> tuple[KnownWorld, ...]:
+        """What each small model here was taught to draw; ``sheet`` is a PNG to write drawings of it to."""
+        from imagewright.world_words import list_worlds
+
+        return list_worlds(self.container, sheet)
 
     def suggest_names(self, kind: Literal["flows", "runs", "threads"], typed: str, most: int = 200) -> Sequence[str]:
         """Up to ``most`` names that begin with ``typed``: flows by name, runs and conversations newest first.

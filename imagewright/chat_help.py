@@ -1,12 +1,12 @@
 """What can be said in a conversation: the one text behind ``help``, wherever it is said."""
 
 HELP = """say what to draw, or what to change:
-  a fox under a yellow moon        a new picture
-  make the moon red; bigger fox    a change; the rest stays as it is
-  put the moon left of the fox     a place; swap them; mirror the picture
+  a house under a blue moon        a new picture; what can you draw?
+  make the moon red; bigger house  a change; the rest stays as it is
+  put the moon left of the house   a place; swap them; mirror the picture
   there should be two, not three   a count; add a star; without the moon
   one more; seed 12                the same with another seed
-  undo; redo; go back to the owl   an earlier picture; like the second one
+  undo; redo; go back to the house an earlier picture; like the second one
   save as boat.png                 a copy beside the other pictures
   why this flow?; what changed?    questions; thumbs up: what you think of it
   I like watercolour; never text   wishes for every new picture"""

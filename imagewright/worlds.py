@@ -52,6 +52,29 @@ class World(Value):
         """Whether a thing of ``colour`` can be seen on ``background``."""
         return colour != background and not {(colour, background), (background, colour)} & set(self.clashes)
 
+    def list_words(self) -> tuple[tuple[str, str], ...]:
+        """What the model can draw, as labels and words: things, colours, numbers, relations, backgrounds, styles."""
+        things = _listed(self.things) or ", ".join(self.objects)
+        papers = f"any of the colours; {_listed(self.patterns)}" if self.patterns else ", ".join(self.backgrounds)
+        rows = (
+            ("things", things),
+            ("colours", _listed(self.colours)),
+            ("numbers", f"up to {self.most_things} things in one picture"),
+            ("relations", ", ".join(_SAID.get(name, name) for name in self.relations)),
+            ("background", papers),
+            ("styles", ", ".join(self.styles)),
+            ("size", f"{self.side}x{self.side} pixels"),
+        )
+        return tuple((label, words) for label, words in rows if words)
+
+
+_SAID = {"left": "left of", "right": "right of", "near": "next to"}
+
+
+def _listed(names: dict[str, tuple[str, ...]]) -> str:
+    """Names, each with its other names in brackets."""
+    return ", ".join(f"{name} ({', '.join(others)})" if others else name for name, others in names.items())
+
 
 def _meant(word: str, names: dict[str, tuple[str, ...]]) -> str | None:
     return word if word in names else next((name for name, others in names.items() if word in others), None)

@@ -17,6 +17,7 @@ from imagewright.database import database, transaction
 from imagewright.errors import BadInput
 from imagewright.ports import AnswersNeeds, Backend
 from imagewright.retrieval import builtin, flow_facts, store
+from imagewright.retrieval.build_fit import Fitting
 from imagewright.retrieval.card import card_text
 from imagewright.retrieval.chroma_mirror import ChromaMirror, MirrorBusy, Space
 from imagewright.retrieval.embed import Vector
@@ -24,6 +25,7 @@ from imagewright.retrieval.evidence import PromptFacts, facts_by_prompt
 from imagewright.retrieval.fitted import Fitted
 from imagewright.retrieval.neighbours import EXACT_UP_TO, IndexTables, Neighbours
 from imagewright.retrieval.ready import ReadyByNeed
+from imagewright.retrieval.renewing import embed_anew
 from imagewright.retrieval.shelf import Shelf, refit
 from imagewright.schemas import Card, Evidence, Flow
 
@@ -56,7 +58,7 @@ class FlowIndex:
         self.neighbours = Neighbours(chroma_dir, path)
         self._derived: dict[Hashable, tuple[int, Any]] = {}
         self._shelf = Shelf(embedder.dimension)
-        self._refitting = threading.Lock()
+        self._fitting = Fitting(path, chroma_dir, embedder.dimension)
         self._held = threading.local()
         self._ready: WeakKeyDictionary[Backend, ReadyByNeed] = WeakKeyDictionary()
 
@@ -288,8 +290,8 @@ class FlowIndex:
     def hold(self, backend: str, learn_critic: bool = False) -> Iterator[tuple[sqlite3.Connection, Shelf, Fitted]]:
         """What is known of all flows and of the scores on ``backend``, in memory and as of now.
 
-        The first time that a large index is asked its scores are fitted, which takes seconds; after that only what
-        changed is read.
+        The first time that a process asks a large index it is read, which takes seconds; after that only what changed
+        is. The scores are fitted beside the requests.
         """
         with self.reading() as db:
             while True:
@@ -301,20 +303,7 @@ class FlowIndex:
                         break
                 refit(db, (backend, learn_critic), self.embedder.dimension)
         if self._shelf.is_due(backend, learn_critic):
-            self._refit_beside(backend, learn_critic)
-
-    def _refit_beside(self, backend: str, learn_critic: bool) -> None:
-        """Redo the fit while requests go on with the present one."""
-        if not self._refitting.acquire(blocking=False):
-            return
-
-        def work() -> None:
-            try:
-                self.refit(backend, learn_critic)
-            finally:
-                self._refitting.release()
-
-        threading.Thread(target=work, name="imagewright-refit", daemon=True).start()
+            self._fitting.start(backend, learn_critic)
 
     def refit(self, backend: str, learn_critic: bool = False) -> None:
         """Fit the scores on ``backend`` anew and keep the fit.
@@ -331,7 +320,7 @@ class FlowIndex:
         Raises:
             BadInput: another process holds it for more than half a minute, or the folder cannot be written.
         """
-        self._embed_anew()
+        embed_anew(self)
         try:
             self._mirror.rebuild()
             if len(self.ids()) > EXACT_UP_TO:
@@ -373,16 +362,6 @@ class FlowIndex:
     def _note_misfits(self, count: int) -> None:
         if count:
             self.on_note(f"{count} stored vectors do not fit and are near to nothing; {_ANEW}")
-
-    def _embed_anew(self) -> None:
-        flows = self.list()
-        texts = sorted(self.prompt_facts())
-        vectors = self.embedder.embed([*(card_text(flow) for flow in flows), *texts])
-        keys = [("flows", flow.id) for flow in flows] + [("prompts", store.prompt_id(text)) for text in texts]
-        with self.writing() as db:
-            changed = store.bump(db)
-            for (space, key), vector in zip(keys, vectors, strict=True):
-                store.put_vector(db, space, key, vector, changed)
 
     @contextmanager
     def writing(self) -> Iterator[sqlite3.Connection]:

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from imagewright.needs import Need
-from imagewright.ports import AnswersNeeds, Backend, Drawn, IsCancelled, Job, KnowsWorlds, OnStep, Redraws
+from imagewright.ports import AnswersNeeds, Backend, Drawn, IsCancelled, Job, KnowsWorlds, OnStep, Redraws, StatesWorlds
 from imagewright.schemas import Flow, ParsedPrompt, Readiness
+from imagewright.worlds import World
 
 
 class SeveralBackends:
@@ -44,6 +45,11 @@ class SeveralBackends:
         """Whether the model of ``flow`` draws only the words that it was trained on."""
         member = self.find(flow)
         return isinstance(member, KnowsWorlds) and member.is_closed(flow)
+
+    def state_world(self, flow: Flow) -> World | None:
+        """The world of the model of ``flow``; None for a model that states none."""
+        member = self.find(flow)
+        return member.state_world(flow) if isinstance(member, StatesWorlds) else None
 
     def can_redraw(self, flow: Flow) -> bool:
         """Whether the backend that runs ``flow`` can draw a part of its picture anew."""

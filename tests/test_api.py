@@ -72,7 +72,7 @@ def test_a_prompt_becomes_a_picture_with_its_trace(engine: Imagewright, tmp_path
     with Image.open(result.path) as image:
         image.load()
         assert image.size == (128, 128)
-        assert json.loads(image.text["prompt"])["2"]["inputs"]["text"] == PROMPT  # type: ignore[attr-defined]
+        assert json.loads(image.text["prompt"])["2"]["inputs"]["text"] == f"{PROMPT} on a white background"  # type: ignore[attr-defined]
     trace = json.loads((tmp_path / "a.json").read_text())
     assert trace["facts"][0]["device"] == "cpu"
     assert trace["versions"]["torch"]

@@ -47,7 +47,7 @@ def test_what_cannot_be_drawn_leaves_the_conversation_where_it_was(chat: Chat) -
     chat.say("a red circle")
     with pytest.raises(CannotDraw, match="night"):
         chat.say("at night")
-    assert [picture.prompt for picture in chat.pictures] == ["a red circle"]
+    assert [picture.prompt for picture in chat.pictures] == ["a red circle on a white background"]
     assert chat.pending is None
 
 
@@ -126,5 +126,5 @@ def test_a_limit_is_asked_about_and_something_new_means_no(tmp_path: Path) -> No
     answer = later.say("what seed was that?", on_event=lambda event: told.append(event.kind))
     assert "delivered" in told, "the best picture was handed over first"
     assert answer.text.startswith("seed 3")
-    assert [picture.prompt for picture in later.pictures] == [HARD]
+    assert [picture.prompt for picture in later.pictures] == [f"{HARD} on a white background"]
     assert later.pending is None or later.pending.status == "answered"

@@ -13,7 +13,11 @@ EXAMPLES = Path(__file__).parent.parent / "examples"
 SAYS = {
     "plan.py": ["a fox: ", "an owl: "],
     "draw.py": ["mini-quick 3 ", "round 1: score"],
-    "conversation.py": ["> make the circle green", "back to picture 1", "['a red circle left of a blue square']"],
+    "conversation.py": [
+        "> make the circle green",
+        "back to picture 1",
+        "['a red circle left of a blue square on a white background']",
+    ],
     "stream.py": ["node: generate", "house.png"],
     "agent_tool.py": ["draw_picture ['prompt', 'conversation', 'seed']", '"flow": "mini-quick"'],
     "mcp_client.py": ["'draw', 'explain'", "['text', 'image', 'resource_link'] mini-quick"],

@@ -11,6 +11,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from imagewright.agents.reading import nouns
+from imagewright.agents.reading.lexicon import KNOWN_COLOURS
 from imagewright.agents.reading.numbers import number_word
 from imagewright.schemas import Box, ParsedGroup, ParsedPrompt, ParsedRelation, RelationName
 from imagewright.worlds import World
@@ -29,7 +30,7 @@ class Completed:
     told: tuple[str, ...]
 
 
-def complete(parsed: ParsedPrompt, world: World, model: str, keep: bool = False) -> Completed:
+def complete(parsed: ParsedPrompt, world: World, model: str, keep: bool = False, keep_paper: bool = False) -> Completed:
     """``parsed`` with what ``world`` needs filled in.
 
     Args:
@@ -37,11 +38,12 @@ def complete(parsed: ParsedPrompt, world: World, model: str, keep: bool = False)
         world: what the model states of itself.
         model: the model's name, for what is told.
         keep: fill in only, and change nothing that the person named.
+        keep_paper: change no background, for it was named before this.
     """
     told: list[str] = []
     groups = tuple(_counted(parsed.groups, world, told))
     relations = parsed.relations if keep else tuple(_drawn_apart(parsed, world, model, told))
-    background = _background(parsed.background, groups, world, model, keep, told)
+    background = _background(parsed.background, groups, world, model, keep or keep_paper, told)
     painted, colours = _paint_all(groups, paper_of(background, world), world)
     open_ones = [f"no colour named: {colours}"] if colours else []
     new = parsed.model_copy(update={"groups": painted, "relations": relations, "background": background})
@@ -87,7 +89,7 @@ def _paint_all(groups: tuple[ParsedGroup, ...], paper: str | None, world: World)
 def _colour_for(group: ParsedGroup, groups: tuple[ParsedGroup, ...], paper: str | None, world: World) -> str | None:
     """The colour of a thing that has none: its usual one where that can be seen and tells it from its like."""
     usual = world.usual_colours.get(world.find_thing(group.object) or "")
-    if usual is None or colour_of(group, world) is not None:
+    if usual is None or KNOWN_COLOURS & {word for text in group.attributes for word in text.split()}:
         return None
     like = {colour_of(g, world) for g in groups if world.find_thing(g.object) == world.find_thing(group.object)}
     order = dict.fromkeys([usual, *world.usual_colours.values(), *world.colours])
@@ -111,10 +113,11 @@ def _background(
         lost = _hidden(groups, paper, world)
         told += [f"{model} was never taught {' or '.join(lost)} on {paper}"] if lost else []
         return _on_paper(said, paper)
+    lost = _hidden(groups, paper, world)
     better = "" if keep else _seen_better(groups, paper, world)
     if not better:
+        told += [f"{model} was never taught {' or '.join(lost)} on {paper}"] if lost else []
         return said
-    lost = _hidden(groups, paper, world)
     told.append(f"{model} was never taught {' or '.join(lost)} on {paper}: the background is {better}")
     return _repaint(said, better, world)
 
@@ -148,7 +151,8 @@ def _repaint(background: str, paper: str, world: World) -> str:
 def _choose_paper(groups: Iterable[ParsedGroup], world: World) -> str:
     """The first background on which every named colour can be seen; else that on which most can."""
     named = tuple(groups)
-    return min(world.papers, key=lambda paper: len(_hidden(named, paper, world)))
+    own = {colour_of(group, world) for group in named}
+    return min(world.papers, key=lambda paper: (len(_hidden(named, paper, world)), paper in own))
 
 
 def _seen_better(groups: tuple[ParsedGroup, ...], paper: str, world: World) -> str:

@@ -10,8 +10,12 @@ from collections.abc import Iterator
 
 from imagewright.agents.reading import nouns
 from imagewright.agents.reading.describe import canonical_prompt, says_no_more
+from imagewright.agents.reading.numbers import NUMBER_WORDS
 from imagewright.agents.reading.parse import parse_prompt
 from imagewright.schemas import ParsedGroup, ParsedPrompt
+
+_LEADS = frozenset(NUMBER_WORDS) | {"a", "an"}
+"""What captions begin the name of a thing with."""
 
 
 def reword(prompt: str, parsed: ParsedPrompt, wanted: ParsedPrompt) -> str | None:
@@ -21,11 +25,16 @@ def reword(prompt: str, parsed: ParsedPrompt, wanted: ParsedPrompt) -> str | Non
 
 def _wordings(prompt: str, parsed: ParsedPrompt, wanted: ParsedPrompt) -> Iterator[str]:
     plain = canonical_prompt(wanted)
-    if says_no_more(prompt, parsed):
+    if says_no_more(prompt, parsed) and _lacks_articles(prompt, parsed):
         yield plain
     if parsed.relations == wanted.relations and (inserted := _insert(prompt, parsed, wanted)):
         yield from _with_background(inserted, parsed.background, wanted.background)
     yield plain
+
+
+def _lacks_articles(prompt: str, parsed: ParsedPrompt) -> bool:
+    """Whether things are named as in "house and tree", which a model that learned captions was not taught."""
+    return sum(word in _LEADS or word.isdigit() for word in prompt.lower().split()) < len(parsed.groups)
 
 
 def _insert(prompt: str, parsed: ParsedPrompt, wanted: ParsedPrompt) -> str:

@@ -5,14 +5,16 @@ A model that states no world gets every prompt as it is.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import re
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from imagewright.agents.reading.describe import canonical_prompt
+from imagewright.agents.reading.lexicon import KNOWN_COLOURS
 from imagewright.agents.reading.parse import parse_prompt
 from imagewright.agents.writer.completing import colour_of, complete, knows_some, paint_words, paper_of
 from imagewright.agents.writer.rewording import reword
-from imagewright.agents.writer.spelling import mend
+from imagewright.agents.writer.spelling import find_near, find_near_colour, mend
 from imagewright.intents import Settled
 from imagewright.schemas import Box, ParsedGroup, ParsedPrompt, Region
 from imagewright.worlds import World
@@ -36,23 +38,29 @@ class WorldWriter:
     world: World
     model: str
     unknown: Unknown
-    is_word: Callable[[str], bool] = lambda word: False
+    is_word: Callable[[str], bool] = lambda word: True
 
-    def fit(self, settled: Settled, keep: bool = False) -> Fitted:
+    def fit(self, settled: Settled, keep: bool = False, said: Sequence[str] = ()) -> Fitted:
         """``settled`` as the model can draw it; with ``keep`` nothing that the person named is changed.
 
-        Nor is it in an edit: what it does not name stays as the picture has it.
+        ``said`` is what was said of the picture before an edit: a background that it names is kept.
         """
         spelt, read = self._mended(settled)
         if not spelt.parsed.sure or not knows_some(spelt.parsed, self.world):
             return Fitted(spelt, read)
-        done = complete(spelt.parsed, self.world, self.model, keep or settled.layout is not None)
+        done = complete(spelt.parsed, self.world, self.model, keep, self._is_paper_said(settled, said))
         if done.parsed == spelt.parsed:
-            return Fitted(spelt, read)
+            return Fitted(spelt, (*read, *done.told))
         prompt = reword(spelt.prompt, spelt.parsed, done.parsed)
-        if prompt is None:
+        if prompt is None or (self.unknown(prompt, done.parsed) and not keep):
             return Fitted(spelt, read)
         return Fitted(_settle(spelt, prompt, done.parsed, self.world), (*read, *done.told))
+
+    def _is_paper_said(self, settled: Settled, said: Sequence[str]) -> bool:
+        """Whether the person named the colour of an edited picture's background."""
+        paper = paper_of(settled.parsed.background, self.world)
+        words = (word for text in said for word in re.findall(r"[a-z]+", text.lower()))
+        return settled.layout is not None and any(self.world.find_colour(word) == paper for word in words)
 
     def _mended(self, settled: Settled) -> tuple[Settled, tuple[str, ...]]:
         """The request with its misspelt words put right; an edit's words were read before."""
@@ -64,6 +72,17 @@ class WorldWriter:
         negative = tuple(dict.fromkeys((*parsed.negative, *settled.parsed.negative)))
         parsed = parsed.model_copy(update={"negative": negative})
         return settled.model_copy(update={"prompt": prompt, "parsed": parsed}), (f"read as: {prompt}",)
+
+    def name_near(self, word: str, liken: Callable[[str, Sequence[str]], str]) -> str:
+        """The word of the world that is nearest to ``word`` by its meaning; by its letters where it has none.
+
+        ``liken`` finds of some words the one that means nearly the same.
+        """
+        if word in KNOWN_COLOURS:
+            return find_near_colour(word, self.world)
+        return (
+            liken(word, tuple(self.world.things)) if self.is_word(word) else next(iter(find_near(word, self.world)), "")
+        )
 
     def word(self, prompt: str, parsed: ParsedPrompt) -> str:
         """``prompt`` in words that the model has: relations that boxes tell it are left out of them."""

@@ -6,14 +6,21 @@ where a single word of the world is one slip away.
 
 from __future__ import annotations
 
+import colorsys
+import math
 import re
 from collections.abc import Callable, Sequence
+
+from PIL import ImageColor
 
 from imagewright.agents.reading import lexicon, nouns
 from imagewright.agents.reading.function_words import CLOSED, DETERMINERS
 from imagewright.agents.reading.numbers import NUMBER_WORDS
 from imagewright.agents.reading.slips import is_one_letter_off, is_slip
 from imagewright.worlds import World
+
+_NEAR_COLOURS = 0.4
+"""Distance in the cone of colours up to which one may stand for another: crimson lies at .33 from red."""
 
 
 def mend(prompt: str, unknown: Sequence[str], world: World, is_word: Callable[[str], bool]) -> str:
@@ -59,7 +66,25 @@ def _single(word: str, known: frozenset[str]) -> str | None:
 def find_near(word: str, world: World) -> tuple[str, ...]:
     """The world's things whose names look like ``word``, singular: what may have been meant."""
     single = nouns.singular(word.lower())
-    return tuple(noun for noun in world.objects if noun != single and _alike(single, noun))
+    names = (*world.objects, *world.colours)
+    return tuple(name for name in names if name != single and _alike(single, name))
+
+
+def find_near_colour(word: str, world: World) -> str:
+    """The world's colour that looks nearly like the one that ``word`` names; empty where none does."""
+    mine = _solid(word)
+    near = {math.dist(mine, solid): c for c in world.colours if mine and (solid := _solid(c))}
+    return near[min(near)] if near and min(near) < _NEAR_COLOURS else ""
+
+
+def _solid(colour: str) -> tuple[float, float, float] | None:
+    """A colour's place in the cone of hue, chroma and value, each of its axes up to 1; None for an unknown one."""
+    if colour not in ImageColor.colormap:
+        return None
+    red, green, blue = ImageColor.getrgb(colour)[:3]
+    hue, saturation, value = colorsys.rgb_to_hsv(red / 255, green / 255, blue / 255)
+    chroma, angle = saturation * value, 2 * math.pi * hue
+    return chroma * math.cos(angle), chroma * math.sin(angle), value
 
 
 def _alike(one: str, other: str) -> bool:

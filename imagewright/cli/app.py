@@ -19,6 +19,7 @@ COMMANDS: Mapping[str, str] = {
     "doctor": "imagewright.cli.doctor:doctor",
     "draw": "imagewright.cli.draw:draw",
     "plan": "imagewright.cli.draw:plan",
+    "words": "imagewright.cli.words:words",
     "setup": "imagewright.cli.setup:setup",
     "variations": "imagewright.cli.pictures:variations",
     "show": "imagewright.cli.pictures:show",
@@ -47,10 +48,18 @@ looks at the picture and repairs it.
 imagewright --help lists every command."""
 """What somebody sees who types nothing else; the third command is where the ways onward are."""
 
+EXAMPLES = """\b
+Examples, which work with the small model that ships:
+  imagewright words                        what it can draw
+  imagewright draw "a house"               what is left open is filled in, and said
+  imagewright draw "two red cups left of a green tree on a yellow background"
+  imagewright chat                         "a house", "make it blue", "bigger", "undo"
+
+"""
 app = typer.Typer(
     name="imagewright",
     help="Finds the text-to-image workflow that has measurably served prompts like yours best, and runs it.",
-    epilog=EXIT_CODES,
+    epilog=EXAMPLES + EXIT_CODES,
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},

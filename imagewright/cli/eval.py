@@ -36,6 +36,40 @@ def root() -> None:
 
 
 @app.command()
+def plain(
+    things: Annotated[str, typer.Option(metavar="N", help="How many of the world's things.")] = "14",
+    forms: Annotated[
+        str, typer.Option(metavar="LIST", help="Of: bare, a, two, three, four.")
+    ] = "bare,a,two,three,four",
+    seeds: Annotated[str, typer.Option(metavar="N", help="Pictures for each prompt and arm.")] = "1",
+    images: Annotated[Path, typer.Option(metavar="DIR", help="Where pictures and outcomes go.")] = Path("out/plain"),
+    models: ModelsOption = None,
+    device: DeviceOption = None,
+    as_json: JsonFlag = False,
+) -> None:
+    """Plain prompts ("a house") beside the same with colour and background named, judged by the exact checker.
+
+    A run that was stopped goes on with the same command. The flows are those of the index.
+    """
+    from imagewright.evals.plain_prompts import FORMS, THINGS, report_plain, sweep_plain, tell_report
+
+    wanted = [form.strip() for form in forms.split(",")]
+    if unknown := [form for form in wanted if form not in FORMS]:
+        raise BadInput(f"no form is called {unknown[0][:40]!r}", f"forms: {', '.join(FORMS)}")
+    number, count = read_whole("--things", things, len(THINGS)), read_whole("--seeds", seeds, 100)
+    if 0 in (number, count):
+        raise BadInput("--things and --seeds are whole numbers from 1", "leave them out")
+    images.mkdir(parents=True, exist_ok=True)
+    with cli_runs.engine(models, device) as engine:
+        tell, cells = _Told(2 * number * len(wanted) * count), []
+        for cell in sweep_plain(engine, images, THINGS[:number], wanted, count):
+            cells.append(cell)
+            tell(len(cells))
+    report = report_plain(cells)
+    emit_json(asdict(report)) if as_json else emit(tell_report(report))
+
+
+@app.command()
 def ablation(
     prompts: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Prompts with what they must show, JSONL.")

@@ -83,7 +83,7 @@ def read_prompt(text: str) -> str:
 
 
 def read_prompts(source: str) -> list[str]:
-    """The non-empty lines of a text file (``-``: standard input), as prompts.
+    """The lines of a text file (``-``: standard input) as prompts, without empty ones and comments (``# …``).
 
     Raises:
         BadInput: it cannot be read or is not UTF-8 text, or holds no prompt.
@@ -93,7 +93,8 @@ def read_prompts(source: str) -> list[str]:
     except (OSError, ValueError) as error:
         why = getattr(error, "strerror", None) or error
         raise BadInput(f"cannot read {source}: {why}", "name a text file with one prompt a line") from None
-    prompts = [tidy for line in _decode(data, source).split("\n") if (tidy := _tidy(line))]
+    lines = (_tidy(line) for line in _decode(data, source).split("\n"))
+    prompts = [line for line in lines if line and not line.startswith("#")]
     if not prompts:
         raise BadInput(f"{source} holds no prompt", "write one prompt a line")
     return prompts

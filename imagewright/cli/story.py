@@ -31,7 +31,7 @@ def tell_run(result: RunResult) -> Labelled:
     """The story of a delivered run."""
     by_id = {candidate.flow: candidate for candidate in result.candidates}
     rows: list[_Row] = [("prompt", result.prompt)]
-    rows += [("categories", ", ".join(result.categories))]
+    rows += [("categories", ", ".join(result.categories))] if result.categories else []
     rows += _choice(by_id.get(result.flow), result.flow, result.candidates)
     if result.layout is not None:
         rows += _layout(result.layout)
@@ -46,7 +46,8 @@ def tell_run(result: RunResult) -> Labelled:
 
 def tell_plan(plan: Plan) -> Labelled:
     """The story of a plan: nothing was drawn."""
-    rows: list[_Row] = [("prompt", plan.prompt), ("categories", ", ".join(plan.categories))]
+    rows: list[_Row] = [("prompt", plan.prompt)]
+    rows += [("categories", ", ".join(plan.categories))] if plan.categories else []
     rows += [("drawn from", plan.drawn_from)] if plan.drawn_from not in ("", plan.prompt) else []
     chosen = next((c for c in plan.candidates if c.flow == plan.flow), None)
     rows += _choice(chosen, plan.flow, plan.candidates)

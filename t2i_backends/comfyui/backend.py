@@ -107,6 +107,8 @@ class ComfyBackend:
             Cancelled: between two steps; the job is taken back from its server.
         """
         start = time.perf_counter()
+        if job.redraw is not None and not job.redraw.strength:
+            return Drawn(job.redraw.image.convert("RGB"), 0.0, {"backend": self.name})
         drawing = _Drawing(self, job if job.key else replace(job, key=uuid.uuid4().hex), on_step, is_cancelled)
         drawn = drawing.run()
         return replace(drawn, seconds=time.perf_counter() - start)
@@ -285,7 +287,8 @@ class _Drawing:
             return image
         if image.size != redraw.image.size:  # type: ignore[attr-defined]
             raise ServerFault("bad-file", "the redrawn picture came back in another size", "choose another flow")
-        return paste(image, redraw.image, redraw.regions, inpaint.border_of(redraw.image.size))  # type: ignore[arg-type]
+        border = inpaint.border_of(redraw.image.size)
+        return paste(image, redraw.image, redraw.regions, border, redraw.mask)  # type: ignore[arg-type]
 
     def _send(self, client: Client, sent: SentJob, prepared: Prepared, client_id: str) -> None:
         """Put the job into the queue, unless a process before this one has done so.

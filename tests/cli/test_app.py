@@ -95,7 +95,22 @@ def test_every_option_of_the_contract_is_there(run: Run) -> None:
         (["draw", "x", "--thread", " "], "thread"),
         (["draw", "x", "--backend", "difusers"], "no backend is called"),
         (["draw", "x", "--models", "/does/not/exist"], "not a folder"),
-        (["draw", "x", "--out", "picture.jpg"], "PNG"),
+        (["draw", "x", "--out", "picture.gif"], "name of a picture"),
+        (["draw", "x", "--out", "x.jpg", "--format", "png"], "name of a PNG"),
+        (["draw", "x", "--format", "gif"], "--format gif"),
+        (["draw", "x", "--steps", "0"], "0 steps"),
+        (["draw", "x", "--guidance", "many"], "--guidance many"),
+        (["draw", "x", "--image", "/does/not/exist.png"], "cannot be read as a picture"),
+        (["draw", "x", "--strength", "0.5"], "without an image"),
+        (["draw", "x", "--mask", "m.png"], "without an image"),
+        (["draw", "x", "--image", "x.png", "--strength", "2"], "--strength 2"),
+        (["draw", "x", "--count", "0"], "0 pictures"),
+        (["draw", "x", "--count", "2", "--batch", "y"], "do not go together"),
+        (["clean", "--older-than", "soon"], "--older-than soon"),
+        (["clean", "--keep-size", "much"], "--keep-size much"),
+        (["show", "nope"], "no run is called"),
+        (["variations", "nope"], "no run is called"),
+        (["runs", "delete", "nope", "--yes"], "no run is called"),
         (["draw", "x", "--out", ""], "--out is no path"),
         (["draw", "x", "--out", "a\0b.png"], "--out is no path"),
         (["draw", "x", "--out", "/dev/full"], "cannot write"),
@@ -119,7 +134,7 @@ def test_bad_input_is_one_clear_line_and_a_remedy(run: Run, words: list[str], me
 
 
 def test_the_remedy_names_the_backends_that_there_are(run: Run) -> None:
-    assert "known: diffusers" in run("draw", "x", "--backend", "difusers")[2]
+    assert "known: comfyui, diffusers" in run("draw", "x", "--backend", "difusers")[2]
 
 
 def test_with_json_an_error_is_also_an_object(run: Run) -> None:

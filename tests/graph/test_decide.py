@@ -59,7 +59,7 @@ def as_run(parts: Parts, request: DrawRequest) -> Decided:
     assert state.attempt is not None
     assert state.categories is not None
     return Decided(
-        flow=state.attempt.flow, layout=placing(state.attempt.layout), categories=state.categories.labels,
+        flow=state.attempt.flow, layout=placing(state.attempt.layout), categories=state.categories.telling,
         prompt=state.attempt.prompt, notes=state.notes, first=state.attempt.flow,
     )  # fmt: skip
 
