@@ -2,16 +2,33 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+
 from langgraph.config import get_stream_writer
 
 from imagewright.agents.critic.verdict import why_unchecked
 from imagewright.graph.state import State
 from imagewright.schemas import Candidate, RunEvent, Verdict
 
+_plainly: ContextVar[bool] = ContextVar("plainly", default=False)
+"""Whether whoever reads the stream reads JSON."""
+
+
+@contextmanager
+def tell_plainly() -> Iterator[None]:
+    """Inside, events are told as plain JSON: a server that sends the stream on knows no types of ours."""
+    token = _plainly.set(True)
+    try:
+        yield
+    finally:
+        _plainly.reset(token)
+
 
 def tell(event: RunEvent) -> None:
     """Put ``event`` on the stream of the graph that is running."""
-    get_stream_writer()(event)
+    get_stream_writer()(event.model_dump(mode="json") if _plainly.get() else event)
 
 
 def tell_node(state: State, node: str) -> None:

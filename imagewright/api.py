@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Unpack, cast, get_args
 
@@ -22,10 +23,13 @@ from imagewright.run_work import OnEvent, begin_work, ignore_event, reopen_work
 from imagewright.schemas import DrawRequest, Plan, RunResult
 
 if TYPE_CHECKING:
+    from langgraph.graph import StateGraph
+
     from imagewright.batch import BatchRow, DrawnBatch
     from imagewright.chat import Chat, Reply
     from imagewright.comfy_import import ImportedWorkflow
     from imagewright.doctor import Finding
+    from imagewright.graph.parts import Parts
     from imagewright.graph.replay import Replay
     from imagewright.memory.runs import RunRow
     from imagewright.model_folders import Download, ModelScan, NeededModel, OnFile
@@ -70,6 +74,17 @@ class BackendSpeed(NamedTuple):
     order: SpeedOrder
     machine: dict[str, Any]
     levels: tuple[Compared, ...]
+
+
+def serve_graph(engine: Callable[[], Imagewright]) -> StateGraph[Any, None, Any, Any]:
+    """The graph of ``Imagewright.as_graph`` for an engine that is made when the first run begins."""
+    from imagewright.graph.served import build_served
+
+    def begin(request: DrawRequest, seed: int | None) -> tuple[Parts, RunRow]:
+        parts, _, row, _ = begin_work(engine().container, request, None, seed=seed, asks=True)
+        return parts, row
+
+    return build_served(begin, lambda request: replace(engine().container.parts(request), asks=True))
 
 
 class Imagewright(FlowCalls, ComfyRooms, Keeping):
@@ -185,6 +200,13 @@ class Imagewright(FlowCalls, ComfyRooms, Keeping):
         from imagewright.chat import Chat
 
         return Chat(self.container, _request("a picture", {**options, "thread": thread}))
+
+    def as_graph(self) -> StateGraph[Any, None, Any, Any]:
+        """The engine as a graph of LangGraph's with its own nodes, for servers that compile it with their own memory.
+
+        Input and output are ``graph.served.DrawInput`` and ``DrawOutput``; a question to the person is an interrupt.
+        """
+        return serve_graph(lambda: self)
 
     # --- runs -------------------------------------------------------------------------------
 

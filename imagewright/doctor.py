@@ -27,6 +27,7 @@ _AWAY = "move it away, or let sqlite3's .recover read what is left; a new one is
 _EXTRAS = {
     "a language model": ("langchain", "pip install 'imagewright[llm]'"),
     "several lines and menus in chat": ("prompt_toolkit", "pip install 'imagewright[chat]'"),
+    "serving other programs": ("fastapi", "pip install 'imagewright[serve]'"),
     "models larger than the GPU's memory": ("accelerate", "pip install 'imagewright[offload]'"),
 }
 _PACKAGES = ("langgraph", "torch", "diffusers", "transformers", "chromadb", "sentence-transformers")

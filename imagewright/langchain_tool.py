@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from imagewright.errors import ImagewrightError
+from imagewright.errors import Fault, ImagewrightError
 from imagewright.schemas import RunResult
+from imagewright.streaming import astream
 
 if TYPE_CHECKING:
     from langchain_core.tools import BaseTool
@@ -38,7 +39,8 @@ def as_tool(engine: Imagewright | None = None, **options: Any) -> BaseTool:
     """A LangChain tool that draws; ``options`` are fields of ``DrawRequest`` that hold for every call.
 
     Its content is JSON for the model (path, flow, seed, score, notes), its artifact the whole ``RunResult``. What
-    cannot be drawn comes back as text with the remedy, so that the agent can act on it.
+    cannot be drawn comes back as text with the remedy, so that the agent can act on it. Called with ``ainvoke`` it does
+    not block, and cancelling the call stops the run between two steps.
     """
     from langchain_core.tools import StructuredTool
 
@@ -46,17 +48,43 @@ def as_tool(engine: Imagewright | None = None, **options: Any) -> BaseTool:
 
     tool = engine or Imagewright()
 
-    def draw(prompt: str, conversation: str | None = None, seed: int | None = None) -> tuple[str, RunResult | None]:
+    def wishes(conversation: str | None, seed: int | None) -> dict[str, Any]:
         given = {"thread": conversation, "seed": seed}
+        return {**options, **{name: value for name, value in given.items() if value is not None}}
+
+    def draw(prompt: str, conversation: str | None = None, seed: int | None = None) -> tuple[str, RunResult | None]:
         try:
-            result = tool.draw(prompt, **{**options, **{name: v for name, v in given.items() if v is not None}})
+            return _tell(tool.draw(prompt, **wishes(conversation, seed)))
         except ImagewrightError as error:
-            return json.dumps({"error": str(error), "remedy": error.remedy}), None
-        return json.dumps(_told(result), ensure_ascii=False), result
+            return _refusal(error), None
+
+    async def draw_beside(
+        prompt: str, conversation: str | None = None, seed: int | None = None
+    ) -> tuple[str, RunResult | None]:
+        try:
+            async for item in astream(prompt, engine=tool, **wishes(conversation, seed)):
+                if isinstance(item, RunResult):
+                    return _tell(item)
+        except ImagewrightError as error:
+            return _refusal(error), None
+        raise Fault("a run ended without a picture")
 
     return StructuredTool.from_function(
-        func=draw, name=_NAME, description=DESCRIPTION, args_schema=Arguments, response_format="content_and_artifact"
+        func=draw,
+        coroutine=draw_beside,
+        name=_NAME,
+        description=DESCRIPTION,
+        args_schema=Arguments,
+        response_format="content_and_artifact",
     )
+
+
+def _refusal(error: ImagewrightError) -> str:
+    return json.dumps({"error": str(error), "remedy": error.remedy})
+
+
+def _tell(result: RunResult) -> tuple[str, RunResult]:
+    return json.dumps(_told(result), ensure_ascii=False), result
 
 
 def _told(result: RunResult) -> dict[str, Any]:

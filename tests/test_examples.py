@@ -20,14 +20,19 @@ SAYS = {
     ],
     "stream.py": ["node: generate", "house.png"],
     "agent_tool.py": ["draw_picture ['prompt', 'conversation', 'seed']", '"flow": "mini-quick"'],
+    "mcp_client.py": ["'draw', 'explain'", "['text', 'image', 'resource_link'] mini-quick"],
+    "langgraph_nodes.py": ["select_flow", "hand_over", "mini-quick /"],
 }
+SERVED = {"serve_images.py", "serve_chat.py", "serve_runs.py"}
+"""Those that ask a running server: tests/serve/test_doors.py."""
 
 
 def test_every_example_is_tried() -> None:
-    assert {path.name for path in EXAMPLES.glob("*.py")} == set(SAYS)
+    assert {path.name for path in EXAMPLES.glob("*.py")} == set(SAYS) | SERVED
 
 
-SLOW = [pytest.param(name, marks=pytest.mark.slow) for name in ("draw.py", "stream.py", "agent_tool.py")]
+_LONG = ("draw.py", "stream.py", "agent_tool.py", "mcp_client.py", "langgraph_nodes.py")
+SLOW = [pytest.param(name, marks=pytest.mark.slow) for name in _LONG]
 
 
 @pytest.mark.parametrize("name", ["plan.py", "conversation.py", *SLOW])

@@ -16,7 +16,19 @@ from starlette.routing import Route
 
 import imagewright
 from imagewright.errors import ImagewrightError
-from imagewright.serve import completions, conversations, edits, files, flows, gallery, health, images, metrics, runs
+from imagewright.serve import (
+    completions,
+    conversations,
+    edits,
+    files,
+    flows,
+    gallery,
+    health,
+    images,
+    metrics,
+    responses,
+    runs,
+)
 from imagewright.serve.clients import Clients
 from imagewright.serve.faults import Denied, deny
 from imagewright.serve.guards import Doors, Guard
@@ -42,7 +54,7 @@ def build_app(house: House, clients: Clients, doors: Doors) -> Guard:
         lifespan=_live,
     )
     app.state.house, app.state.mcp = house, build_mcp(house, asker_of_request)
-    for module in (images, edits, completions, runs, conversations, gallery, flows, files, health, metrics):
+    for module in (images, edits, completions, responses, runs, conversations, gallery, flows, files, health, metrics):
         app.include_router(module.router)
     app.router.routes.append(_mcp_route(app.state.mcp))
     app.add_exception_handler(Denied, _tell_refused)

@@ -6,7 +6,6 @@ never judged here: they are this machine's.
 
 from __future__ import annotations
 
-import json
 import os
 import subprocess
 import sys
@@ -18,21 +17,18 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import httpx
 
 from imagewright.errors import Fault
-from imagewright.ports import Drawn, IsCancelled, Job, OnStep
-from imagewright.schemas import Flow, ParsedPrompt, Readiness
+from imagewright.evals.no_cost import NoCost
 from imagewright.serve.address import read_address
 from imagewright.serve.desk import QueueLimits
 from imagewright.serve.server import PictureServer, ServeOptions
 
-if TYPE_CHECKING:
-    from imagewright.needs import Need
-
 _PROMPTS = ("a red circle above a blue square", "two yellow stars", "a green triangle left of a red star")
+_DONE = 'imagewright_jobs{status="done"} '
 _WISHES = {"critic": False, "max_images": 1}
 
 
@@ -57,35 +53,6 @@ class ServeBench:
     memory_after: float
 
 
-class NoCost:
-    """Draws a white sheet at once."""
-
-    name = "diffusers"
-
-    def __init__(self) -> None:
-        self._known: dict[Sequence[Need], tuple[Readiness, ...]] = {}
-
-    def check(self, flow: Flow) -> Readiness:
-        """Everything runs."""
-        return Readiness()
-
-    def missing(self, needs: Sequence[Need]) -> tuple[Readiness, ...]:
-        """Nothing is."""
-        if needs not in self._known:
-            self._known = {needs: tuple(Readiness() for _ in needs)}
-        return self._known[needs]
-
-    def limits(self, flow: Flow, prompt: str, parsed: ParsedPrompt) -> tuple[str, ...]:
-        """It knows every word."""
-        return ()
-
-    def draw(self, job: Job, on_step: OnStep, is_cancelled: IsCancelled) -> Drawn:
-        """A white sheet."""
-        from PIL import Image
-
-        return Drawn(Image.new("RGB", (64, 64), "white"), 0.0, {"device": "none"})
-
-
 def bench_server(alone: int = 40, together: int = 200, many: int = 2000) -> ServeBench:
     """Measure a server in a process of its own, in a home of its own.
 
@@ -96,17 +63,17 @@ def bench_server(alone: int = 40, together: int = 200, many: int = 2000) -> Serv
         _draw(http, 0)  # the first one opens the index
         single, seconds = _timed(lambda: [_draw(http, number) for number in range(alone)])
         own = _own_seconds(http, single)
-        waiting = _Watch(http)
+        ended, waiting = _count_done(http), _Watch(http)
         with ThreadPoolExecutor(together) as pool:
             runs, burst = _timed(lambda: list(pool.map(lambda number: _draw(http, number), range(together))))
-        longest = waiting.end()
+        longest, drawn = waiting.end(), _count_done(http) - ended
         before = _megabytes(pid)
         with ThreadPoolExecutor(8) as pool:
             list(pool.map(lambda number: _draw(http, number), range(many)))
         return ServeBench(
             alone=alone, own_median=_share(own, 0.5), own_p95=_share(own, 0.95), alone_rate=alone / seconds,
             together=together, together_rate=together / burst, lost=together - len(set(runs)),
-            doubled=len(runs) - len(set(runs)), most_waiting=longest, many=many, memory_before=before,
+            doubled=drawn - len(set(runs)), most_waiting=longest, many=many, memory_before=before,
             memory_after=_megabytes(pid),
         )  # fmt: skip
 
@@ -117,6 +84,12 @@ def _draw(http: httpx.Client, number: int) -> str:
     if answer.status_code != 200:
         raise Fault(f"the server answered {answer.status_code}: {answer.text[:200]}")
     return str(answer.json()["data"][0]["run"])
+
+
+def _count_done(http: httpx.Client) -> int:
+    """How many jobs the server has ended well."""
+    line = next(line for line in http.get("/metrics").text.splitlines() if line.startswith(_DONE))
+    return int(float(line.removeprefix(_DONE)))
 
 
 def _own_seconds(http: httpx.Client, runs: Sequence[str]) -> list[float]:
@@ -183,8 +156,7 @@ def _running(home: Path) -> Iterator[tuple[httpx.Client, int]]:
 
 def to_json(found: ServeBench) -> dict[str, Any]:
     """The figures as plain JSON."""
-    plain: dict[str, Any] = json.loads(json.dumps(asdict(found)))
-    return plain
+    return asdict(found)
 
 
 if __name__ == "__main__":

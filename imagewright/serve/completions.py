@@ -133,7 +133,7 @@ async def complete_chat(
         return EventSourceResponse(_stream(body, house, client, jobs[0], request), ping=15)
     [ending] = await wait_for_all(request, house, client, jobs)
     text = await in_thread(say_ending, request, house, ending)
-    usage = await in_thread(_usage, house, ending)
+    usage = await in_thread(usage_of_ending, house, ending)
     return ChatAnswer(
         id=f"chatcmpl-{jobs[0]}",
         created=int(time.time()),
@@ -198,7 +198,8 @@ def _say_picture(request: Request, house: House, ending: Ending) -> str:
     return f"![{alt}]({house.link(request, f'{ending.image}.png')})\n\n{told}{notes}"
 
 
-def _usage(house: House, ending: Ending) -> ChatUsage:
+def usage_of_ending(house: House, ending: Ending) -> ChatUsage:
+    """What language models used for a run; nothing where no picture came of it."""
     if not ending.image:
         return ChatUsage()
     used = usage_of(house, ending.run)
@@ -225,7 +226,7 @@ async def _stream(
         yield _chunk(body, run, {"content": await in_thread(say_ending, request, house, ending)})
         yield _chunk(body, run, {}, "stop")
         if body.stream_options and body.stream_options.include_usage:
-            yield _usage_chunk(body, run, await in_thread(_usage, house, ending))
+            yield _usage_chunk(body, run, await in_thread(usage_of_ending, house, ending))
         yield ServerSentEvent("[DONE]")
         over = True
     except Denied as denied:

@@ -237,7 +237,7 @@ async def _stream(
 async def _partials(house: House, job: QueuedJob, wishes: PictureWishes, name: str) -> AsyncIterator[ServerSentEvent]:
     sent = 0
     async for told in house.desk.feed(job).follow():
-        if sent >= wishes.partial_images or not told.png or not _is_due(told, sent, wishes.partial_images):
+        if sent >= wishes.partial_images or not told.png or not is_due(told, sent, wishes.partial_images):
             continue
         image = to_base64(await in_thread(render_as, told.png, wishes.output_format, wishes.output_compression))
         facts = {**_facts(wishes, f"{name}.partial_image"), "b64_json": image, "partial_image_index": sent}
@@ -245,7 +245,7 @@ async def _partials(house: House, job: QueuedJob, wishes: PictureWishes, name: s
         yield ServerSentEvent(json.dumps(facts), event=f"{name}.partial_image")
 
 
-def _is_due(told: Numbered, sent: int, wanted: int) -> bool:
+def is_due(told: Numbered, sent: int, wanted: int) -> bool:
     """Whether it is time for the next of ``wanted`` partial pictures."""
     step, total = told.event.step or 0, told.event.total or 1
     return step / total >= sent / (wanted + 1)

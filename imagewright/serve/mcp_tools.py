@@ -14,6 +14,7 @@ from mcp.server.mcpserver import Context, MCPServer
 from mcp.server.mcpserver.exceptions import ResourceNotFoundError, ToolError
 from mcp_types import CallToolResult, ContentBlock, ImageContent, ResourceLink, TextContent
 from pydantic import Field
+from pydantic_core import to_jsonable_python
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 import imagewright
@@ -90,10 +91,21 @@ class PictureTools:
         order = JobOrder(kind="draw", request=_request(self._house, client, prompt, knobs))
         return await self._work(ctx, client, order)
 
-    async def change(self, ctx: Context, thread: Thread, text: DrawText) -> CallToolResult:
+    async def change(
+        self,
+        ctx: Context,
+        thread: Thread,
+        text: DrawText,
+        seed: int | None = None,
+        flow: str | None = None,
+        quality: Literal["auto", "low", "high"] = "auto",
+    ) -> CallToolResult:
         """Say something in a thread: 'make the fox bigger', 'undo', 'one more', 'why?', or the answer to a question."""
         client = self._asker(ctx)
-        order = JobOrder(kind="say", request=_request(self._house, client, text, _knobs(thread=thread)))
+        order = JobOrder(
+            kind="say",
+            request=_request(self._house, client, text, _knobs(thread=thread, seed=seed, flow=flow, quality=quality)),
+        )
         return await self._work(ctx, client, order)
 
     async def feedback(self, ctx: Context, thread: Thread, thumb: Literal["up", "down"]) -> CallToolResult:
@@ -255,7 +267,7 @@ def _tell_picture(house: House, client: ClientAccount, thread: str | None, endin
 
 def _tell(blocks: Sequence[ContentBlock], **facts: Any) -> CallToolResult:
     """The facts as structured content, and as text for agents that read only that."""
-    plain = json.loads(json.dumps(facts))
+    plain = to_jsonable_python(facts)
     text = TextContent(type="text", text=json.dumps(plain, ensure_ascii=False))
     return CallToolResult(content=[text, *blocks], structured_content=plain)
 

@@ -104,7 +104,12 @@ class Worker(threading.Thread):
             _LOG.error("job %s", job.id, exc_info=error)
         outcome = Ending(run=job.order.target or job.id, trouble=Trouble.of(known))
         status: EndStatus = "cancelled" if isinstance(error, Cancelled) else "failed"
-        self._end(job, feed, status, outcome, Reserve(counted.images, 0.0))
+        self._end(job, feed, status, outcome, Reserve(counted.images, self._money_at_most(job)))
+
+    def _money_at_most(self, job: QueuedJob) -> float:
+        """What a run without a picture may have spent: there is no trace that says it, so all that it was allowed."""
+        language_model = self._engine_for(job.owner).settings.llm
+        return (job.order.request.max_money or 0.0) if language_model else 0.0
 
     def _end(self, job: QueuedJob, feed: Feed, status: EndStatus, outcome: Ending, used: Reserve) -> None:
         for patience in (0.0, 1.0, 5.0):
