@@ -37,6 +37,9 @@ class Around:
     requests: int
     p50: float
     p95: float
+    busy_p50: float
+    """The processor's time of the same, which a busy machine does not lengthen much."""
+    busy_p95: float
     nodes: Mapping[str, float]
     """The median of each node; ``start`` is what comes before the first one, ``end`` what comes after delivery."""
     drawing: float
@@ -57,13 +60,16 @@ def measure_around(engine: Imagewright, requests: int = 20, seed: int = 1) -> Ar
     backend = _TimedBackend(settings.model_roots, settings.device, settings.model_cache)
     engine.use_backend(DEFAULT_BACKEND, backend)
     with TemporaryDirectory(prefix="imagewright-") as folder:
-        prompts = enumerate(_invent_prompts(requests + _WARM, seed))
+        prompts = enumerate(invent_prompts(requests + _WARM, seed))
         every = [_one(engine, backend, text, Path(folder, f"{number}.png")) for number, text in prompts]
     counted = every[_WARM:]
     p50, p95 = np.percentile([1e3 * each.around for each in counted], (50, 95)).tolist()
+    busy = np.percentile([1e3 * each.busy for each in counted], (50, 95)).round(1).tolist()
     nodes = {name: round(1e3 * median(each.nodes[name] for each in counted), 1) for name in counted[0].nodes}
     drawing, looking = (1e3 * median(part) for part in zip(*((e.drawing, e.looking) for e in counted), strict=True))
-    return Around(len(counted), round(p50, 1), round(p95, 1), nodes, round(drawing, 1), round(looking, 1))
+    return Around(
+        len(counted), round(p50, 1), round(p95, 1), busy[0], busy[1], nodes, round(drawing, 1), round(looking, 1)
+    )
 
 
 def format_around(found: Around) -> str:
@@ -71,6 +77,7 @@ def format_around(found: Around) -> str:
     parts = "  ".join(f"{name} {each:.0f}" for name, each in found.nodes.items())
     return "\n".join((
         f"around the picture: {found.p50:.0f} ms (p50), {found.p95:.0f} ms (p95) of {found.requests} requests",
+        f"the processor's time of that: {found.busy_p50:.0f} ms, {found.busy_p95:.0f} ms",
         f"by node: {parts}",
         f"not counted: drawing {found.drawing:.0f} ms, looking {found.looking:.0f} ms",
     ))  # fmt: skip
@@ -81,6 +88,7 @@ class _Timed:
     """One request, in seconds."""
 
     around: float
+    busy: float
     nodes: Mapping[str, float]
     drawing: float
     looking: float
@@ -89,41 +97,46 @@ class _Timed:
 class _TimedBackend(DiffusersBackend):
     """The backend, with a clock that runs while it draws."""
 
-    seconds = 0.0
+    seconds = busy = 0.0
 
     def draw(self, job: Job, on_step: OnStep, is_cancelled: IsCancelled) -> Drawn:
         """As ``DiffusersBackend.draw``."""
-        start = time.perf_counter()
+        start, busy = time.perf_counter(), time.process_time()
         try:
             return super().draw(job, on_step, is_cancelled)
         finally:
             self.seconds += time.perf_counter() - start
+            self.busy += time.process_time() - busy
 
 
 def _one(engine: Imagewright, backend: _TimedBackend, prompt: str, out: Path) -> _Timed:
-    backend.seconds = 0.0
+    backend.seconds = backend.busy = 0.0
+    begin = time.process_time()
     marks: list[tuple[str, float]] = [("start", time.perf_counter())]
     looking: list[float] = []
+    looked: list[float] = []
 
     def hear(event: RunEvent) -> None:
         if event.kind == "node":
             marks.append((event.text, time.perf_counter()))
+            looked.append(time.process_time())
         elif event.kind == "verdict":
             looking.append(time.perf_counter() - marks[-1][1])
+            backend.busy += time.process_time() - looked[-1]
         elif event.kind == "delivered":
             marks.append(("end", time.perf_counter()))
 
     engine.draw(prompt, seed=1, max_images=1, out=str(out), on_event=hear)
-    end = time.perf_counter()
+    end, busy = time.perf_counter(), time.process_time() - begin - backend.busy
     nodes: dict[str, float] = defaultdict(float)
     for (name, start), (_, after) in zip(marks, [*marks[1:], ("", end)], strict=True):
         nodes[name] += after - start
     nodes["generate"] -= backend.seconds
     nodes["critique"] -= sum(looking)
-    return _Timed(sum(nodes.values()), nodes, backend.seconds, sum(looking))
+    return _Timed(sum(nodes.values()), busy, nodes, backend.seconds, sum(looking))
 
 
-def _invent_prompts(count: int, seed: int) -> Iterator[str]:
+def invent_prompts(count: int, seed: int) -> Iterator[str]:
     """Prompts that mini can draw, each another one."""
     rng, known = random.Random(seed), set[str]()
     while len(known) < count:

@@ -18,13 +18,19 @@ from pathlib import Path
 
 import numpy as np
 
+from imagewright.api import Imagewright
 from imagewright.errors import Fault
-from imagewright.evals.made_up_index import Asked, MadeUpWorld, Size, make_index
+from imagewright.evals.around import Around, invent_prompts, measure_around
+from imagewright.evals.in_context import count_short_list, count_table
+from imagewright.evals.made_up_index import BACKEND, Asked, MadeUpWorld, Size, make_index
 from imagewright.evals.retrieving import GivenVectors, Loss, measure_loss, select
-from imagewright.retrieval.embed import Vector
+from imagewright.retrieval import store
+from imagewright.retrieval.embed import Vector, word_pieces
 from imagewright.retrieval.index import FlowIndex
 from imagewright.retrieval.neighbours import EXACT_UP_TO
-from imagewright.schemas import Candidate
+from imagewright.retrieval.ready import Ready
+from imagewright.schemas import Candidate, Evidence
+from imagewright.settings import Settings
 from imagewright.t2i_backends.diffusers_local import DiffusersBackend
 
 DIMENSION = 384
@@ -33,7 +39,7 @@ PROMPTS = 200
 EXHAUSTIVE_SECONDS = 60.0
 """The ranking of everything is timed where it ends within that."""
 _LOSS_PROMPTS = 100
-_LETTERS_A_TOKEN = 4.0
+_PLANS, _REQUESTS = 40, 12
 
 
 @dataclass(frozen=True)
@@ -50,7 +56,15 @@ class Scaled:
     """A dot product of one vector with all cards."""
     dot_p95: float
     thumb: float
-    """Storing one thumb, and choosing again."""
+    """Storing one thumb and counting it: its cells, its flow's mean, its flow's sums; the median of some."""
+    rechoose: float
+    """The first choice after it."""
+    plan_p50: float
+    """A whole plan of a prompt never seen, by an engine on this index: read, embedded, chosen for, laid out."""
+    plan_p95: float
+    around_p50: float
+    """What a request costs around its picture (``around``)."""
+    around_p95: float
     exhaustive: float | None
     """The ranking of everything; None where it takes longer than a minute."""
     loss: Loss | None
@@ -59,9 +73,10 @@ class Scaled:
     """The peak above what the process had after its imports."""
     disk: float
     tokens: int
-    """What a language model is handed: the short list, at four letters a token."""
+    """What a language model is handed: the selector's prompt with the short list."""
     table_tokens: int
-    """What it would be handed if every flow's scores by category stood in its context, as ComfyGen's do."""
+    """What it would be handed if every flow's scores by category stood in its context, as ComfyGen's do
+    (``in_context``)."""
 
 
 def choose_size(flows: int, scores: int, seed: int = 1) -> Size:
@@ -88,19 +103,21 @@ def measure_scale(flows: Sequence[int], scores: int, home: Path) -> Iterator[Sca
 
 def format_scale(rows: Sequence[Scaled]) -> str:
     """Lines for a terminal."""
-    names = ("flows", "scores", "first", "select p50", "p95", "dot p50", "p95", "thumb", "exhaustive", "as good",
-             "memory", "disk", "tokens", "table")  # fmt: skip
+    names = ("flows", "scores", "first", "select p50", "p95", "dot p50", "p95", "thumb", "rechoose", "plan p50", "p95",
+             "around p50", "p95", "exhaustive", "as good", "memory", "disk", "tokens", "table")  # fmt: skip
     lines = ["  ".join(f"{name:>10}" for name in names)]
     for row in rows:
         good = "–" if row.loss is None else f"{row.loss.as_good / row.loss.prompts:.1%}"
         whole = "> 1 min" if row.exhaustive is None else f"{row.exhaustive:.1f}"
         cells = (row.flows, row.scores, f"{row.first:.0f}", f"{row.select_p50:.1f}", f"{row.select_p95:.1f}",
-                 f"{row.dot_p50:.1f}", f"{row.dot_p95:.1f}", f"{row.thumb:.1f}", whole, good, f"{row.memory:.0f}",
-                 f"{row.disk:.0f}", row.tokens, row.table_tokens)  # fmt: skip
+                 f"{row.dot_p50:.1f}", f"{row.dot_p95:.1f}", f"{row.thumb:.1f}", f"{row.rechoose:.1f}",
+                 f"{row.plan_p50:.0f}", f"{row.plan_p95:.0f}", f"{row.around_p50:.0f}", f"{row.around_p95:.0f}",
+                 whole, good, f"{row.memory:.0f}", f"{row.disk:.0f}", row.tokens, row.table_tokens)  # fmt: skip
         lines.append("  ".join(f"{cell!s:>10}" for cell in cells))
     lines += [
         "",
-        "milliseconds and megabytes; dot: one vector with all cards; thumb: one score more, and a choice",
+        "milliseconds and megabytes; dot: one vector with all cards; thumb: one score more, counted; rechoose: the",
+        "choice after it; plan: of a prompt never seen; around: a request without drawing and the critic's looking",
         "as good: first choices within 0.001 of the ranking of everything; table: tokens of all scores in context",
     ]
     return "\n".join(lines)
@@ -113,11 +130,9 @@ def measure_one(home: Path, size: Size) -> Scaled:
     """Measure one size in this process."""
     before = _peak()
     folder = home / f"{size.flows}-{size.scores}"
-    world = make_index(folder / "index.sqlite", size, DIMENSION)
+    world = make_index(folder / "imagewright.sqlite", size, DIMENSION)
     asked = [world.prompt(number, asked=True) for number in range(PROMPTS)]
-    index = FlowIndex(folder / "index.sqlite", folder / "chroma", GivenVectors(asked, DIMENSION), _to_stderr)
-    if size.flows > EXACT_UP_TO and index.neighbours.serving.generation() < 0:
-        index.neighbours.serving.build()
+    index = _open(folder, asked)
     ready = index.ready_for(DiffusersBackend([], "cpu"))
 
     def choose(one: Asked, everything: bool = False) -> tuple[Candidate, ...]:
@@ -128,47 +143,83 @@ def measure_one(home: Path, size: Size) -> Scaled:
         choose(one)
     cards = _cards(index)
     times = [(_timed(lambda o=one: choose(o))[0], _timed(lambda o=one: cards @ o.vector)[0]) for one in asked]  # type: ignore[misc]
-    mine, dots = np.array(times).T
-    thumb = _thumb(index, world, lambda: choose(asked[1]))
+    (p50, dot50), (p95, dot95) = np.percentile(np.array(times), (50, 95), axis=0).tolist()
+    thumb, rechoose = _thumb(index, world, lambda: choose(asked[1]))
     memory = _peak() - before
-    whole, loss = None, None
-    single = _timed(lambda: choose(asked[2], True))[0] / 1e3
-    if single < EXHAUSTIVE_SECONDS:
-        whole = 1e3 * min(single, _timed(lambda: choose(asked[3], True))[0] / 1e3)
-        prompts = asked[: min(_LOSS_PROMPTS, int(EXHAUSTIVE_SECONDS / (2 * single)))]
-        loss = measure_loss(index, ready, prompts) if prompts else None
-    p50, p95 = np.percentile(mine, (50, 95)).tolist()
-    dot50, dot95 = np.percentile(dots, (50, 95)).tolist()
+    whole, loss = _compare(index, ready, asked)
+    count = word_pieces()
+    tokens = count_short_list(listed, asked[0].text, asked[0].labels, count) if isinstance(listed, tuple) else 0
+    table = count_table(index, BACKEND, count)
+    plan50, plan95, around = _run_whole(folder)
     disk = sum(file.stat().st_size for file in folder.rglob("*") if file.is_file()) / 1e6
     return Scaled(
-        size.flows, size.scores, first, p50, p95, dot50, dot95, thumb, whole, loss, memory, disk, _tokens(listed),
-        size.flows * 30,
+        size.flows, size.scores, first, p50, p95, dot50, dot95, thumb, rechoose, plan50, plan95, around.p50, around.p95,
+        whole, loss, memory, disk, tokens, table,
     )  # fmt: skip
 
 
-def _thumb(index: FlowIndex, world: MadeUpWorld, choose: Callable[[], object]) -> float:
-    """The time of a thumb and the choice after it; the thumb is taken back."""
-    from imagewright.evals.made_up_index import BACKEND
-    from imagewright.retrieval import store
-    from imagewright.schemas import Evidence
+def _open(folder: Path, asked: Sequence[Asked]) -> FlowIndex:
+    """The made-up index with the shipped flows in it, fitted and with what serves its cards, as it is after a while."""
+    engine = Imagewright(_settings(folder))
+    engine.index.ensure_builtin()
+    engine.close()
+    index = FlowIndex(folder / "imagewright.sqlite", folder / "chroma", GivenVectors(asked, DIMENSION), _to_stderr)
+    with index.reading() as db:
+        kept = db.execute("SELECT max(generation) FROM fits WHERE backend = ?", (BACKEND,)).fetchone()[0]
+        bulk = int(store.fact(db, "bulk") or 0)
+    if kept is None or kept < bulk:
+        index.refit(BACKEND)
+    if len(index.ids()) > EXACT_UP_TO and index.neighbours.serving.generation() < 0:
+        index.neighbours.serving.build()
+    return index
 
+
+def _settings(folder: Path) -> Settings:
+    return Settings(data_dir=folder, model_roots=(folder / "models",), device="cpu")
+
+
+def _compare(index: FlowIndex, ready: Ready, asked: Sequence[Asked]) -> tuple[float | None, Loss | None]:
+    """The time of ranking everything, and what retrieving loses against it; None where that takes too long."""
+    times = [_timed(lambda o=one: select(index, ready, o, True))[0] for one in asked[2:4]]  # type: ignore[misc]
+    if times[0] > 1e3 * EXHAUSTIVE_SECONDS:
+        return None, None
+    prompts = asked[: min(_LOSS_PROMPTS, int(1e3 * EXHAUSTIVE_SECONDS / (2 * times[0])))]
+    return min(times), measure_loss(index, ready, prompts) if prompts else None
+
+
+def _run_whole(folder: Path) -> tuple[float, float, Around]:
+    """Plans and requests by an engine whose home this is: plans p50 and p95, and what requests cost."""
+    engine = Imagewright(_settings(folder))
+    try:
+        prompts = list(invent_prompts(_PLANS + 3, seed=2))
+        times = [_timed(lambda text=text: engine.plan(text))[0] for text in prompts][3:]  # type: ignore[misc]
+        p50, p95 = np.percentile(times, (50, 95)).tolist()
+        return p50, p95, measure_around(engine, _REQUESTS)
+    finally:
+        engine.close()
+
+
+def _thumb(index: FlowIndex, world: MadeUpWorld, choose: Callable[[], object]) -> tuple[float, float]:
+    """The time of a thumb and of the choice after it, medians; the thumbs are taken back."""
     prompt = world.prompt(0).text
     with index.hold(BACKEND) as (_, shelf, _):
         flow, graph = shelf.flows.ids[0], shelf.flows.graphs[0]
-    row = Evidence(flow=flow, prompt=prompt, backend=BACKEND, scorer="person", value=1.0, seed=1, source="person",
-                   when="2026-01-01T00:00:00Z", graph_hash=graph)  # fmt: skip
 
-    def learn() -> None:
+    def learn(seed: int) -> None:
+        row = Evidence(flow=flow, prompt=prompt, backend=BACKEND, scorer="person", value=1.0, seed=seed,
+                       source="person", when="2026-01-01T00:00:00Z", graph_hash=graph)  # fmt: skip
         with index.writing() as db:
             store.put_evidence(db, row, "user", store.bump(db))
-        choose()
+        with index.hold(BACKEND):
+            pass
 
-    learn()
-    found = _timed(learn)[0]
+    learn(0)
+    times = [(_timed(lambda s=seed: learn(s))[0], _timed(choose)[0]) for seed in range(1, 10)]  # type: ignore[misc]
     with index.writing() as db:
         db.execute("DELETE FROM evidence WHERE scorer = 'person'")
         store.bump(db)
-    return found
+    thumb, rechoose = np.median(times, axis=0).tolist()
+    return thumb, rechoose
 
 
 def _timed(work: Callable[[], object]) -> tuple[float, object]:
@@ -179,16 +230,8 @@ def _timed(work: Callable[[], object]) -> tuple[float, object]:
 
 
 def _cards(index: FlowIndex) -> Vector:
-    from imagewright.evals.made_up_index import BACKEND
-
     with index.hold(BACKEND) as (_, shelf, _):
         return shelf.flows.vectors
-
-
-def _tokens(listed: object) -> int:
-    """What the selector's agent reads of a short list."""
-    rows = [each.model_dump_json() for each in listed] if isinstance(listed, tuple) else []
-    return round(sum(map(len, rows)) / _LETTERS_A_TOKEN)
 
 
 def _peak() -> float:

@@ -7,7 +7,9 @@ from imagewright.schemas import RunResult
 
 
 async def main() -> None:
-    async for event in astream("a green house", seed=1, flow="mini-quick", use_critic=False, out="house.png"):
+    async for event in astream(
+        "a green house", seed=1, flow="mini-quick", use_critic=False, out="house.png", taken="number"
+    ):
         print(event.path if isinstance(event, RunResult) else f"{event.kind}: {event.text}")
 
 

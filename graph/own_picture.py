@@ -110,7 +110,7 @@ def _fit_mask(mask: Image.Image, image: Image.Image, name: str) -> Image.Image:
         )
     if mask.getextrema() == (0, 0):
         raise BadInput(f"the mask {name!r} is black everywhere", "paint white what is to be drawn anew")
-    return mask if mask.size == image.size else mask.resize(image.size, Image.Resampling.BILINEAR)
+    return mask if mask.size == image.size else mask.resize(image.size, Image.Resampling.BOX)
 
 
 # --- the flow -------------------------------------------------------------------------------
@@ -203,5 +203,5 @@ def redraw_of(parts: Parts, request: DrawRequest, base: str, regions: tuple[Regi
         return Redraw(image, regions)
     mask = None
     if request.mask is not None:
-        mask = ImageOps.fit(parts.store.open(request.mask).convert("L"), image.size, Image.Resampling.BILINEAR)
+        mask = ImageOps.fit(parts.store.open(request.mask).convert("L"), image.size, Image.Resampling.BOX)
     return Redraw(image, regions, strength_of(request), mask)

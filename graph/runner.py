@@ -19,7 +19,7 @@ from imagewright.graph.parts import Parts
 from imagewright.graph.state import OWN_TYPES, fresh
 from imagewright.intents import Answer, Question
 from imagewright.memory.checkpoints import open_checkpoints, secure
-from imagewright.memory.reservations import claim_name, free_name, reserve_name, say_taken
+from imagewright.memory.reservations import claim_name, free_names, reserve_name, say_taken
 from imagewright.memory.runs import RunRow, RunStatus
 from imagewright.schemas import DrawRequest, RunEvent, RunResult, Value
 
@@ -110,7 +110,7 @@ def _keeping_name(parts: Parts, row: RunRow) -> Iterator[None]:
     finally:
         # What cannot be freed must not hide the error that is on its way; `imagewright clean` frees it later.
         with contextlib.suppress(BadInput, OSError):
-            free_name(Path(parts.runs.get(row.id).out), row.id)
+            free_names(Path(parts.runs.get(row.id).out), row.id)
 
 
 def _picture(outcome: Outcome) -> RunResult:

@@ -176,7 +176,7 @@ class Batch:
         """The picture of one row: its run is gone on with where there is one, else begun."""
         if row["status"] == "running" and (run := row.get("run")) and self._known(run):
             return self._engine.resume(run, on_event=listen)
-        out = str(self._folder / f"{number + 1:03}")
+        out = str(self._folder / f"{number + 1:03}{limits.PICTURE_FORMATS[request.format or 'png']}")
         taken = "number" if request.taken == "refuse" else request.taken
         return self._engine.draw(request.revise(prompt=row["prompt"], out=out, taken=taken), on_event=listen)
 

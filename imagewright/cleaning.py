@@ -180,12 +180,12 @@ class _Home:
                 yield _file(part)
 
     def _reserved(self) -> Iterator[_Item]:
-        from imagewright.memory.reservations import free_name, holder_of
+        from imagewright.memory.reservations import LONGEST_MARK, free_name, holder_of
 
         dead = {row.id: row for row in self._rows.values() if not row.alive}
         for folder in {row.out.parent for row in dead.values() if row.path == ""}:
             for path in _files_in(folder):
-                if (run := holder_of(path)) in dead:
+                if path.stat().st_size <= LONGEST_MARK and (run := holder_of(path)) in dead:
                     yield _Item(path.stat().st_size, 0.0, partial(free_name, path, run))
 
     # --- what goes where it is asked for ----------------------------------------------------

@@ -72,10 +72,10 @@ def delete_runs(container: Container, rows: Sequence[RunOutline], known: Belongi
 def delete_files(row: RunOutline) -> None:
     """Delete what a run has in a person's folder: its picture and trace where the trace says that they are its own,
     a name that is reserved for it, and a file that was being written."""
-    from imagewright.memory.reservations import free_name, part_of
+    from imagewright.memory.reservations import free_names, part_of
 
     with contextlib.suppress(OSError, BadInput):
-        free_name(row.out, row.id)
+        free_names(row.out, row.id)
         part_of(row.out, row.id).unlink(missing_ok=True)
     if row.path:
         with contextlib.suppress(OSError, BadInput):

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 ROOM = 500_000_000
 """Bytes of free disk below which doctor warns: models and pictures need more soon."""
+_NAMED = 60
+"""How many flows are named that run here, and that do not."""
 _AWAY = "move it away, or let sqlite3's .recover read what is left; a new one is made at the next start"
 _EXTRAS = {
     "a language model": ("langchain", "pip install 'imagewright[llm]'"),
@@ -169,10 +171,13 @@ def _flows(look: Callable[[], Mapping[str, Readiness]]) -> Iterator[Finding]:
         yield Finding("broken", "flows", str(error), error.remedy)
         return
     able = [name for name, ready in readiness.items() if ready.runnable]
-    yield Finding("ok" if able else "broken", "flows that run here", ", ".join(able) or "none")
-    for name, ready in readiness.items():
-        if not ready.runnable:
-            yield Finding("missing", f"flow {name}", ready.problems[0].remedy)
+    more = f" and {len(able) - _NAMED} more" if len(able) > _NAMED else ""
+    yield Finding("ok" if able else "broken", "flows that run here", ", ".join(able[:_NAMED]) + more or "none")
+    unable = [name for name, ready in readiness.items() if not ready.runnable]
+    for name in unable[:_NAMED]:
+        yield Finding("missing", f"flow {name}", readiness[name].problems[0].remedy)
+    if len(unable) > _NAMED:
+        yield Finding("missing", "flows", f"{len(unable) - _NAMED} more need something", "imagewright flows list")
 
 
 def _language_model(container: Container) -> Finding:

@@ -52,16 +52,14 @@ class DrawRequest(Value):
     """``provider:model`` or ``provider:model@base_url``; None for the rules agents."""
     out: _File = None
     """A file, or a folder for ``imagewright-<run>.png``; here for None."""
-    format: PictureFormat | None = None
-    """How the picture is written; by the ending of ``out`` for None, else PNG."""
-    taken: Literal["refuse", "number", "replace"] = "refuse"
-    """What is done where another file has the name ``out``: end, take the next number beside it, or replace it."""
     strip: bool = False
     """Leave the text chunks out of the delivered PNG."""
     anyway: bool = False
     """Draw what can be drawn of a prompt outside the model's world."""
     negative: str = ""
     """Words for the flow's negative prompt, beside what the prompt itself excludes."""
+    pasted: bool = False
+    """Whether the size came with a pasted block: a wish, left out where the model draws one size only."""
     steps: int | None = Field(default=None, ge=1, le=limits.MAX_STEPS)
     """Denoising steps; the flow's own for None."""
     guidance: float | None = Field(default=None, ge=0, le=limits.MAX_GUIDANCE)
@@ -72,8 +70,10 @@ class DrawRequest(Value):
     """What of ``image`` is drawn anew: white, or what is transparent; the rest stays."""
     strength: float | None = Field(default=None, gt=0, le=1)
     """How far from ``image``: little keeps it, 1 draws anew. None: 0.65, and 1 inside a mask."""
-    pasted: bool = False
-    """Whether the size came with a pasted block: a wish, left out where the model draws one size only."""
+    format: PictureFormat | None = None
+    """How the picture is written; by the ending of ``out`` for None, else PNG."""
+    taken: Literal["refuse", "number", "replace"] = "refuse"
+    """What is done where another file has the name ``out``: end, take the next number beside it, or replace it."""
 
     @model_validator(mode="wrap")
     @classmethod

@@ -30,9 +30,13 @@ class FlowCalls(Rooms):
     """The flows: listed, added, corrected, put away; and what they scored."""
 
     def readiness(self, backend: str | None = None) -> dict[str, Readiness]:
-        """For every flow of the index whether ``backend`` can run it, any for None, and what it needs."""
-        engine = self.backend(backend)
-        return {flow.id: engine.check(flow) for flow in self.index.list()}
+        """For every flow of the index whether ``backend`` can run it, any for None, and what it needs.
+
+        Of many flows the answer goes by the needs that they share (``retrieval.readiness_of_all``).
+        """
+        from imagewright.retrieval.readiness_of_all import tell_readiness
+
+        return tell_readiness(self.index, self.backend(backend))
 
     def list_flows(
         self,

@@ -53,14 +53,14 @@ def begin_work(
     from imagewright.graph.own_picture import take_pictures
     from imagewright.graph.request import out_path, unpack_request
     from imagewright.graph.runner import thread_id
-    from imagewright.memory.reservations import free_name
+    from imagewright.memory.reservations import free_names
     from imagewright.memory.runs import RunRow, new_run_id
 
     request, chosen = unpack_request(request, lambda: secrets.randbits(32) if seed is None else seed)
     chosen = chosen if seed is None else seed
     request = take_pictures(request, container.store)
     for killed, name in container.runs.retire():
-        free_name(name, killed)
+        free_names(name, killed)
     run = run or new_run_id()
     out = out_path(request, run, Path.cwd())
     parts = dataclasses.replace(container.parts(request, stop), asks=asks)

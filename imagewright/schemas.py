@@ -6,7 +6,6 @@ origin at the top left. Pictures never appear here, only their content hashes.
 
 from __future__ import annotations
 
-import io
 from typing import TYPE_CHECKING, Literal
 
 from pydantic import Field
@@ -21,8 +20,8 @@ from imagewright.cards import Problem as Problem
 from imagewright.cards import Readiness as Readiness
 from imagewright.cards import SlotBinding as SlotBinding
 from imagewright.cards import SlotName as SlotName
+from imagewright.delivered import open_picture, show_picture
 from imagewright.draw_request import DrawRequest as DrawRequest
-from imagewright.errors import BadInput
 from imagewright.geometry import Rectangle
 from imagewright.values import Value as Value
 from imagewright.verdicts import AnyRepair
@@ -282,23 +281,11 @@ class RunResult(Value):
         Raises:
             BadInput: its file is gone, or is no picture any more.
         """
-        import PIL.Image
-
-        try:
-            with PIL.Image.open(self.path, formats=("PNG", "JPEG", "WEBP")) as found:
-                return found.convert("RGB")
-        except (OSError, ValueError, SyntaxError):
-            raise BadInput(f"the picture of run {self.run} is not at {self.path}", "it was moved or changed") from None
+        return open_picture(self.path)
 
     def _repr_png_(self) -> bytes | None:
         """The picture, for a notebook; None where its file is gone."""
-        try:
-            found = self.picture
-        except BadInput:
-            return None
-        buffer = io.BytesIO()
-        found.save(buffer, "PNG")
-        return buffer.getvalue()
+        return show_picture(self.path)
 
     @property
     def verdict(self) -> Verdict | None:

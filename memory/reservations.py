@@ -17,7 +17,7 @@ from imagewright.memory.artifacts import write_whole
 
 _MARK = "imagewright: this name is reserved for the picture of run {run}\n"
 _MARKED = re.compile(re.escape(_MARK).replace(r"\{run\}", "([0-9A-Za-z-]{1,64})"))
-_LONGEST = 200
+LONGEST_MARK = 200
 """Bytes of a file that are read to see whether it is a reserved name."""
 
 
@@ -43,7 +43,7 @@ def holder_of(path: Path) -> str:
     """The run that ``path`` is reserved for; empty where there is no file, or one that is no reserved name."""
     try:
         with path.open("rb") as file:
-            found = _MARKED.fullmatch(file.read(_LONGEST).decode("ascii"))
+            found = _MARKED.fullmatch(file.read(LONGEST_MARK).decode("ascii"))
     except (OSError, UnicodeDecodeError):
         return ""
     return found[1] if found else ""
@@ -55,6 +55,12 @@ def free_name(path: Path, run: str) -> bool:
         return False
     path.unlink(missing_ok=True)
     return True
+
+
+def free_names(out: Path, run: str) -> None:
+    """Free the names of ``run``'s picture and of the trace beside it."""
+    for path in (out, out.with_suffix(".json")):
+        free_name(path, run)
 
 
 def claim_name(path: Path, run: str, is_own: Callable[[Path], bool], *, counts: bool = False) -> Path:

@@ -19,7 +19,7 @@ from imagewright.retrieval.fitted import Fitted
 from imagewright.retrieval.index import FlowIndex
 from imagewright.retrieval.neighbours import find_nearest
 from imagewright.retrieval.prompt_table import find_sharing
-from imagewright.retrieval.ready import OUT, Codes, Limits, LimitsByFlow, Ready, ReadyByFlow
+from imagewright.retrieval.ready import CLASSES, FULL, ON_MINI, OUT, Codes, Limits, LimitsByFlow, Ready, ReadyByFlow
 from imagewright.retrieval.retrieve import Tops, find_candidates, make_tops
 from imagewright.retrieval.shelf import Shelf
 from imagewright.schemas import Candidate, Categories, Flow, ParsedPrompt, Readiness
@@ -82,9 +82,9 @@ def _choose(
 ) -> list[_Scored]:  # fmt: skip
     """The short list; what runs on it was asked about exactly, and what was refused gave its place to others."""
     for _ in range(_ROUNDS):
-        flows, found = _estimate(index, shelf, fit, asked, ready)
+        ranked = _estimate(index, shelf, fit, asked, ready)
         most = 2 * k + _SPARE
-        scored = _score(shelf, found, flows, ready, asked, limits, most)
+        scored = _score(shelf, ranked, ready, asked, limits, most)
         refused, could_run = 0, any(item.readiness.runnable for item in scored)
         while True:
             chosen = _shortlist(sorted(scored, key=_by_place), k, asked.named)
@@ -106,27 +106,26 @@ def _refused(db: sqlite3.Connection, shelf: Shelf, chosen: Sequence[_Scored], re
 
 
 def _score(
-    shelf: Shelf, found: Estimates, chosen: Ints, ready: Ready, asked: _Asked, limits: Limits | LimitsByFlow, most: int
+    shelf: Shelf, ranked: _Ranked, ready: Ready, asked: _Asked, limits: Limits | LimitsByFlow, most: int
 ) -> list[_Scored]:
     """The candidates best first, ``most`` of those that run here, that could, and that never will."""
-    flows = shelf.flows
+    flows, found, chosen = shelf.flows, ranked.found, ranked.flows
     names = [flows.ids[flow] for flow in chosen.tolist()]
-    words = [limits.of(flows, flow) for flow in chosen.tolist()]
+    words = limits.of_many(flows, chosen)
     share = {each: _drawable(asked.parsed, each) if each else 1.0 for each in set(words)}
     drawable = np.array([share[each] for each in words])
-    again = [flows.first_of(unit) != flow for unit, flow in zip(
-        flows.unit.array[chosen].tolist(), chosen.tolist(), strict=True)]  # fmt: skip
+    again = ranked.tops.lead[flows.unit.array[chosen]] != chosen
     mean = np.round(found.mean * drawable, 6)
     order = np.lexsort((np.array(names), again, -flows.benchmark.array[chosen], -mean, drawable < 1.0))
-    scored: list[_Scored] = []
-    left = {(True, True): most, (False, True): most, (False, False): most}
-    for place in order.tolist():
-        readiness = ready.of(flows, int(chosen[place]))
-        kind = (readiness.runnable, readiness.curable)
-        if left[kind] > 0 or names[place] == asked.named:
-            left[kind] -= 1
-            scored.append(_Scored(names[place], found, place, readiness, float(drawable[place]), len(scored)))
-    return scored
+    classes = ranked.tops.codes[chosen]
+    classes[classes == ON_MINI] = FULL
+    kept = np.sort(np.concatenate([np.flatnonzero(classes[order] == each)[:most] for each in CLASSES]))
+    if asked.named in flows.at:
+        kept = np.union1d(kept, np.flatnonzero(chosen[order] == flows.at[asked.named]))
+    return [
+        _Scored(names[place], found, place, ready.of(flows, int(chosen[place])), float(drawable[place]), at)
+        for at, place in enumerate(order[kept].tolist())
+    ]
 
 
 def offer(candidates: Sequence[Candidate]) -> tuple[Candidate, ...]:
@@ -220,8 +219,17 @@ class _Asked:
     everything: bool
 
 
-def _estimate(index: FlowIndex, shelf: Shelf, fit: Fitted, asked: _Asked, ready: Ready) -> tuple[Ints, Estimates]:
-    """The candidates, by number, and what they would score."""
+@dataclass(frozen=True)
+class _Ranked:
+    """The candidates, by number, what they would score, and what else is known of all flows."""
+
+    flows: Ints
+    found: Estimates
+    tops: Tops
+
+
+def _estimate(index: FlowIndex, shelf: Shelf, fit: Fitted, asked: _Asked, ready: Ready) -> _Ranked:
+    """The candidates and what they would score."""
     flows = shelf.flows
     near, kernel, among = _near(shelf, fit, asked)
     shared = _shared(shelf, fit, asked.categories.labels)
@@ -234,7 +242,8 @@ def _estimate(index: FlowIndex, shelf: Shelf, fit: Fitted, asked: _Asked, ready:
     claims = _fit(shelf, fit, tops.codes, chosen, cards, asked.vector)
     claims[tops.lead[units] != chosen] = 0.0  # what draws the same as another flow has that one's scores to go by
     found = conclude(fit.common, standing, cells, claims)
-    return chosen, replace(found, mean=hold_back(found, standing.cells == 0, claims, _bases(shelf, chosen)))
+    mean = hold_back(found, standing.cells == 0, claims, _bases(shelf, chosen))
+    return _Ranked(chosen, replace(found, mean=mean), tops)
 
 
 def hold_back(

@@ -18,19 +18,28 @@ FIT_WEIGHTS = {"sweep": 1.0, "person": 3.0, "critic": 1.0}
 """How many scores one row counts for, by who gave it: a person looked; a sweep's row is one seed of several."""
 _ROWS = """
     SELECT flow, graph_hash, prompt, scorer, source, value FROM evidence
-    WHERE backend = ? AND (? OR source != 'critic')
+    WHERE backend = ? AND (? OR source != 'critic') AND prompt < ?
 """
 
 
 def read_scores_of(
-    db: sqlite3.Connection, backend: str, learn_critic: bool, flows: FlowTable, prompts: PromptTable
+    db: sqlite3.Connection,
+    backend: str,
+    learn_critic: bool,
+    flows: FlowTable,
+    prompts: PromptTable,
+    share: float = 1.0,
 ) -> tuple[Scores, list[str]]:
-    """Every score on ``backend`` of graphs as they are now, by unit and prompt; and the scorers' names."""
+    """Every score on ``backend`` of graphs as they are now, by unit and prompt; and the scorers' names.
+
+    With a ``share`` below 1 those of about that share of the prompts, always the same ones: their ids are hashes.
+    """
     whole, real = [array("q") for _ in range(3)], [array("d") for _ in range(2)]
     scorers: dict[str, int] = {}
     units = flows.unit.array
     last, unit = ("", ""), -1
-    for flow, graph, prompt, scorer, source, value in map(tuple, db.execute(_ROWS, (backend, learn_critic))):
+    below = "g" if share >= 1.0 else f"{int(share * 16**8):08x}"
+    for flow, graph, prompt, scorer, source, value in map(tuple, db.execute(_ROWS, (backend, learn_critic, below))):
         if (flow, graph) != last:
             number = flows.at.get(flow)
             last, unit = (flow, graph), -1 if number is None or flows.graphs[number] != graph else int(units[number])

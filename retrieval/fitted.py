@@ -29,6 +29,8 @@ from imagewright.retrieval.prompt_table import PromptTable
 PER_PROMPT = 256
 """How many of the cells of one prompt, best first, are looked at for candidates."""
 _CHUNK = 20_000
+_AT_ONCE = 50_000
+"""Up to how many cells at the nearest prompts are looked through one by one."""
 
 
 @dataclass(frozen=True)
@@ -75,7 +77,7 @@ class Fitted:
         self._precision = np.bincount(cells.flow, weights=precision, minlength=size).astype(np.float64)
         self._weighted = np.bincount(cells.flow, weights=precision * cells.mean, minlength=size).astype(np.float64)
         own, _ = self._sums().posterior(np.zeros(1), np.full(1, self.common.between))
-        lead = np.array([each[0] if each else -1 for each in self._flows.members], dtype=np.int64)
+        lead = self._flows.first.array
         there = lead >= 0
         group, vectors = self._flows.group.array[lead], self._flows.vectors
         self.kinship = Kinship(list(self._flows.groups), group, _Picked(vectors, lead), own, (self.cells > 0) & there)
@@ -135,8 +137,7 @@ class Fitted:
                 setattr(self, name, np.concatenate([getattr(self, name), more]))
             self.prior_var = np.concatenate([self.prior_var, more + self.common.between])
             self._label_start = np.concatenate([self._label_start, np.full(size - before, self._label_start[-1])])
-            lead = np.array([each[0] if each else -1 for each in self._flows.members], dtype=np.int64)
-            self._ask_kin(np.arange(before, size), lead, np.zeros(size))
+            self._ask_kin(np.arange(before, size), self._flows.first.array, np.zeros(size))
             self.overall[before:], self.overall_var[before:] = self.prior[before:], self.prior_var[before:]
         new = len(self._prompts) - len(self.level)
         if new > 0:
@@ -207,17 +208,11 @@ class Fitted:
         self, units: Ints, near: Ints, kernel: FloatArray, among: FloatArray, shared: list[bool]
     ) -> NearCells:
         """The cells of ``units`` at the prompts ``near``; ``shared`` by label set."""
-        mean, count = np.zeros((len(units), len(near))), np.zeros((len(units), len(near)))
-        order = np.argsort(units, kind="stable")
-        wanted = units[order]
-        for column, prompt in enumerate(near):
-            start, end = self._start[prompt], self._start[prompt + 1]
-            if start < end:
-                there = self._unit[start:end]
-                at = np.minimum(np.searchsorted(there, wanted), end - start - 1)
-                hit = there[at] == wanted
-                mean[order[hit], column] = self._mean[start + at[hit]]
-                count[order[hit], column] = self._count[start + at[hit]]
+        wanted, row_of = np.unique(units, return_inverse=True)
+        grids = np.zeros((2, len(wanted), len(near)))
+        place, rows, at = self._find_cells(wanted, near)
+        grids[:, rows, at] = self._mean[place], self._count[place]
+        mean, count = grids[:, row_of]
         columns = {int(prompt): column for column, prompt in enumerate(near)}
         for row, unit in enumerate(units.tolist() if self.extra else ()):
             for prompt, cell in self.extra.get(unit, {}).items():
@@ -225,6 +220,27 @@ class Fitted:
                     mean[row, columns[prompt]], count[row, columns[prompt]] = cell
         labels = np.array([shared[self._prompts.labels[prompt]] for prompt in near], dtype=np.bool_)
         return NearCells(kernel, among, count, mean, self.level[near], self.flows_at[near], labels)
+
+    def _find_cells(self, wanted: Ints, near: Ints) -> tuple[Ints, Ints, Ints]:
+        """The places of the cells of the units ``wanted`` (sorted) at the prompts ``near``, and row and column of each.
+
+        Where few flows were tried on the prompts their cells are looked up among the units, else the other way round.
+        """
+        start, end = self._start[near], self._start[near + 1]
+        if int((end - start).sum()) <= _AT_ONCE:
+            place, column = join_slices(start, end)
+            row = np.minimum(np.searchsorted(wanted, self._unit[place]), max(len(wanted) - 1, 0))
+            hit = wanted[row] == self._unit[place] if len(wanted) else np.zeros(len(place), dtype=np.bool_)
+            return place[hit], row[hit], column[hit]
+        parts = [
+            first + np.searchsorted(self._unit[first:last], wanted) for first, last in zip(start, end, strict=True)
+        ]
+        place = np.concatenate(parts)
+        row, column = (each.ravel() for each in np.indices((len(near), len(wanted)))[::-1])
+        inside = place < end[column]
+        hit = np.zeros(len(place), dtype=np.bool_)
+        hit[inside] = self._unit[place[inside]] == wanted[row[inside]]
+        return place[hit], row[hit], column[hit]
 
     def standing(self, units: Ints, shared: list[bool]) -> Standing:
         """What is known of ``units`` beside their cells at the nearest prompts."""

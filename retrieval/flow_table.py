@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable, Sequence
 from typing import Protocol
 
 import numpy as np
@@ -19,6 +19,8 @@ _COLUMNS = """
     SELECT f.id, f.need, f.draws, f.base, f.kin, f.benchmark, f.shape, f.graph_hash, f.enabled, f.changed, s.vector
     FROM flow_facts f JOIN flows s ON s.id = f.id
 """
+_AT_ONCE = 4096
+"""How many rows are taken up together."""
 _Group = tuple[str, frozenset[str], frozenset[str]]
 """Base model, LoRAs, samplers."""
 
@@ -35,8 +37,12 @@ class FlowTable:
         self.graphs: list[str] = []
         self.unit_of_shape: dict[str, int] = {}
         self.members: list[list[int]] = []
-        """The flows of each unit; the first stands for it."""
+        """The flows of each unit."""
+        self.first, self.lead = _Column(np.int64), _Column(np.int64)
+        """Of each unit the first flow, and the first that is offered, which stands for it; -1 for none."""
         self.groups: dict[_Group, int] = {}
+        self._group_at: dict[tuple[str, str], int] = {}
+        """Groups as they are written in the database."""
         self.unit, self.group, self.need, self.changed = (_Column(np.int64) for _ in range(4))
         self.live, self.benchmark = _Column(np.bool_), _Column(np.float64)
         self._vectors = np.zeros((16, dimension), dtype=np.float32)
@@ -55,64 +61,79 @@ class FlowTable:
         """F × d: the cards."""
         return self._vectors[: len(self.ids)]
 
-    def first_of(self, unit: int) -> int | None:
-        """The flow that stands for a unit; None where none is left."""
-        live = self.live.array
-        for flow in self.members[unit]:
-            if live[flow]:
-                return flow
-        return None
-
     def read(self, db: sqlite3.Connection, since: int) -> None:
         """Bring in what changed after generation ``since``; -1 for everything."""
         self.needs |= read_needs(db, max(self.needs, default=0))
         where = "WHERE f.changed > ?" if since >= 0 else "WHERE ? < 0"
-        for row in db.execute(f"{_COLUMNS} {where} ORDER BY f.again, f.origin, f.id", (since,)):
-            self._put(row)
+        found = db.execute(f"{_COLUMNS} {where} ORDER BY f.again, f.origin, f.id", (since,))
+        while rows := found.fetchmany(_AT_ONCE):
+            self._put(rows)
         if since >= 0:
             self._drop(str(row["id"]) for row in db.execute("SELECT id FROM gone WHERE changed > ?", (since,)))
 
-    def _put(self, row: sqlite3.Row) -> None:
-        name, unit = str(row["id"]), self._unit(row["shape"])
-        loras, samplers = json.loads(row["kin"])
-        group = self.groups.setdefault((row["base"], frozenset(loras), frozenset(samplers)), len(self.groups))
-        live = bool(row["draws"] and row["enabled"])
-        number = self.at.get(name)
-        if number is None:
-            number = self.at[name] = len(self.ids)
-            self.ids.append(name)
-            self.graphs.append(row["graph_hash"])
-            self._grow()
-        elif self.unit.array[number] != unit:
-            self.members[int(self.unit.array[number])].remove(number)
-        if number not in self.members[unit]:
-            self.members[unit].append(number)
-        self.graphs[number] = row["graph_hash"]
-        for column, value in ((self.unit, unit), (self.group, group), (self.need, row["need"]), (self.live, live),
-                              (self.benchmark, row["benchmark"]), (self.changed, row["changed"])):  # fmt: skip
-            column.put(number, value)
-        vector = unpack_vector(row["vector"], self._vectors.shape[1])
-        self._vectors[number] = 0.0 if vector is None else vector
-        (self.misfits.add if vector is None else self.misfits.discard)(name)
+    def _put(self, rows: Sequence[sqlite3.Row]) -> None:
+        """Take up some rows, known or new."""
+        places = np.array([self._place(row) for row in rows], dtype=np.int64)
+        touched: set[int] = set()
+        units = [self._join(row, place, touched) for row, place in zip(rows, places.tolist(), strict=True)]
+        live = [bool(row["draws"] and row["enabled"]) for row in rows]
+        for column, values in ((self.unit, units), (self.group, [self._group(row) for row in rows]),
+                               (self.need, [row["need"] for row in rows]), (self.live, live),
+                               (self.benchmark, [row["benchmark"] for row in rows]),
+                               (self.changed, [row["changed"] for row in rows])):  # fmt: skip
+            column.put(places, values)
+        while len(self.ids) > len(self._vectors):
+            self._vectors = np.concatenate([self._vectors, np.zeros_like(self._vectors)])
+        for number, row in zip(places.tolist(), rows, strict=True):
+            vector = unpack_vector(row["vector"], self._vectors.shape[1])
+            self._vectors[number] = 0.0 if vector is None else vector
+            (self.misfits.add if vector is None else self.misfits.discard)(row["id"])
+        self._appoint(touched)
         self.version += 1
 
-    def _unit(self, shape: str) -> int:
-        unit = self.unit_of_shape.setdefault(shape, len(self.members))
+    def _place(self, row: sqlite3.Row) -> int:
+        """The number of a row's flow."""
+        number = self.at.setdefault(row["id"], len(self.ids))
+        if number == len(self.ids):
+            self.ids.append(row["id"])
+            self.graphs.append(row["graph_hash"])
+        self.graphs[number] = row["graph_hash"]
+        return number
+
+    def _join(self, row: sqlite3.Row, number: int, touched: set[int]) -> int:
+        """The unit of a row's flow, which becomes its member and leaves the one before; both are ``touched``."""
+        unit = self.unit_of_shape.setdefault(row["shape"], len(self.members))
         if unit == len(self.members):
             self.members.append([])
+        before = int(self.unit.array[number]) if number < len(self.unit.array) else unit
+        if before != unit:
+            self.members[before].remove(number)
+        touched |= {before, unit}
+        if number not in self.members[unit]:
+            self.members[unit].append(number)
         return unit
+
+    def _group(self, row: sqlite3.Row) -> int:
+        key = row["base"], row["kin"]
+        if key not in self._group_at:
+            loras, samplers = json.loads(row["kin"])
+            group = (row["base"], frozenset(loras), frozenset(samplers))
+            self._group_at[key] = self.groups.setdefault(group, len(self.groups))
+        return self._group_at[key]
 
     def _drop(self, names: Iterable[str]) -> None:
         for name in names:
             if name in self.at:
                 self.live.put(self.at[name], False)
+                self._appoint({int(self.unit.array[self.at[name]])})
                 self.version += 1
 
-    def _grow(self) -> None:
-        if len(self.ids) > len(self._vectors):
-            larger = np.zeros((2 * len(self._vectors), self._vectors.shape[1]), dtype=np.float32)
-            larger[: len(self._vectors)] = self._vectors
-            self._vectors = larger
+    def _appoint(self, units: Collection[int]) -> None:
+        """Say anew which flow stands for each of ``units``."""
+        live, some = self.live.array, sorted(units)
+        members = [self.members[unit] for unit in some]
+        self.first.put(some, [each[0] if each else -1 for each in members])
+        self.lead.put(some, [next((flow for flow in each if live[flow]), -1) for each in members])
 
 
 class _Column:
@@ -127,12 +148,13 @@ class _Column:
         """What it holds."""
         return self._kept[: self._size]
 
-    def put(self, place: int, value: object) -> None:
-        """Set a value, or append one."""
-        if place >= len(self._kept):
+    def put(self, place: Ints | Sequence[int] | int, value: object) -> None:
+        """Set a value, or some; what lies beyond the end is appended."""
+        last = int(np.max(place))
+        while last >= len(self._kept):
             self._kept = np.concatenate([self._kept, np.zeros_like(self._kept)])
         self._kept[place] = value
-        self._size = max(self._size, place + 1)
+        self._size = max(self._size, last + 1)
 
 
 class Rows(Protocol):

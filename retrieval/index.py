@@ -17,6 +17,7 @@ from imagewright.database import database, transaction
 from imagewright.errors import BadInput
 from imagewright.ports import AnswersNeeds, Backend
 from imagewright.retrieval import builtin, flow_facts, store
+from imagewright.retrieval.build_fit import Fitting
 from imagewright.retrieval.card import card_text
 from imagewright.retrieval.chroma_mirror import ChromaMirror, MirrorBusy, Space
 from imagewright.retrieval.embed import Vector
@@ -56,7 +57,7 @@ class FlowIndex:
         self.neighbours = Neighbours(chroma_dir, path)
         self._derived: dict[Hashable, tuple[int, Any]] = {}
         self._shelf = Shelf(embedder.dimension)
-        self._refitting = threading.Lock()
+        self._fitting = Fitting(path, chroma_dir, embedder.dimension)
         self._held = threading.local()
         self._ready: WeakKeyDictionary[Backend, ReadyByNeed] = WeakKeyDictionary()
 
@@ -288,8 +289,8 @@ class FlowIndex:
     def hold(self, backend: str, learn_critic: bool = False) -> Iterator[tuple[sqlite3.Connection, Shelf, Fitted]]:
         """What is known of all flows and of the scores on ``backend``, in memory and as of now.
 
-        The first time that a large index is asked its scores are fitted, which takes seconds; after that only what
-        changed is read.
+        The first time that a process asks a large index it is read, which takes seconds; after that only what changed
+        is. The scores are fitted beside the requests.
         """
         with self.reading() as db:
             while True:
@@ -301,20 +302,7 @@ class FlowIndex:
                         break
                 refit(db, (backend, learn_critic), self.embedder.dimension)
         if self._shelf.is_due(backend, learn_critic):
-            self._refit_beside(backend, learn_critic)
-
-    def _refit_beside(self, backend: str, learn_critic: bool) -> None:
-        """Redo the fit while requests go on with the present one."""
-        if not self._refitting.acquire(blocking=False):
-            return
-
-        def work() -> None:
-            try:
-                self.refit(backend, learn_critic)
-            finally:
-                self._refitting.release()
-
-        threading.Thread(target=work, name="imagewright-refit", daemon=True).start()
+            self._fitting.start(backend, learn_critic)
 
     def refit(self, backend: str, learn_critic: bool = False) -> None:
         """Fit the scores on ``backend`` anew and keep the fit.

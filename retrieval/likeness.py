@@ -82,15 +82,16 @@ class Likeness:
 
     def among(self, said: Features | None, cosine: FloatArray, rows: Ints) -> FloatArray:
         """How alike a prompt and ``rows`` are to one another: (n + 1) × (n + 1), the prompt first, ones across."""
-        both = Likeness()
-        both._marks = _Known(self._marks)
-        both.append(said)
-        both._rows += [self._rows[row] for row in rows]
-        both._facts += [self._facts[row] for row in rows]
-        table = both._whole()
-        every = np.arange(len(both), dtype=np.int64)
-        shared = np.stack([_overlaps(table, part) for part in range(len(_NAMES))], axis=-1)
-        found = _similarity(cosine, shared, table.pick(every), table.pick(every))
+        one = Likeness()
+        one._marks = _Known(self._marks)
+        one.append(said)
+        mine, table = one._whole(), self._whole()
+        inside, place = join_slices(table.start[rows], table.start[rows + 1])
+        marks = np.concatenate([mine.marks, table.marks[inside]])
+        parts = np.concatenate([mine.parts, table.parts[inside]])
+        row = np.concatenate([np.zeros(len(mine.marks), dtype=np.int64), place + 1])
+        sides = mine.pick(np.zeros(1, dtype=np.int64)).join(table.pick(rows))
+        found = _similarity(cosine, _overlaps(marks, parts, row, len(rows) + 1), sides, sides)
         np.fill_diagonal(found, 1.0)
         return found
 
@@ -140,15 +141,19 @@ class _Side:
     ) -> None:
         self.told, self.things, self.groups, self.related, self.sizes = told, things, groups, related, sizes
 
+    def join(self, other: _Side) -> _Side:
+        """These prompts and then the others."""
+        return _Side(*(np.concatenate([mine, vars(other)[name]]) for name, mine in vars(self).items()))
 
-def _overlaps(table: _Table, part: int) -> Ints:
-    """How many marks of a part each two prompts share."""
-    chosen = table.parts == part
-    row = np.repeat(np.arange(len(table.start) - 1), np.diff(table.start))[chosen]
-    _, column = np.unique(table.marks[chosen], return_inverse=True)
-    grid = np.zeros((len(table.start) - 1, int(column.max(initial=-1)) + 1), dtype=np.float32)
+
+def _overlaps(marks: Ints, parts: Ints, row: Ints, rows: int) -> Ints:
+    """rows × rows × parts: how many marks of each part two prompts share; ``row`` says whose each mark is."""
+    names, first, column = np.unique(marks, return_index=True, return_inverse=True)
+    grid = np.zeros((rows, len(names)), dtype=np.float32)
     grid[row, column] = 1.0
-    return (grid @ grid.T).astype(np.int64)
+    part_of = parts[first]
+    by_part = [grid[:, part_of == part] for part in range(len(_NAMES))]
+    return np.stack([each @ each.T for each in by_part], axis=-1).astype(np.int64)
 
 
 def _similarity(cosine: FloatArray, shared: Ints, one: _Side, other: _Side) -> FloatArray:

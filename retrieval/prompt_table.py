@@ -40,7 +40,7 @@ class PromptTable:
 
     def read(self, db: sqlite3.Connection, since: int) -> None:
         """Bring in what changed after generation ``since``; -1 for everything. Numbers go by id within one reading."""
-        query = "SELECT id, parsed, categories, vector FROM prompts WHERE changed > ? ORDER BY id"
+        query = "SELECT id, parsed, categories, vector FROM prompts WHERE changed > ? ORDER BY +id"
         for row in db.execute(query, (since,)):
             self._put(row)
 

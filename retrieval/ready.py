@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from imagewright.needs import Need
 from imagewright.ports import AnswersNeeds, Backend
+from imagewright.retrieval.cells import Ints
 from imagewright.retrieval.flow_table import FlowTable
 from imagewright.schemas import MINI, Flow, Readiness
 
@@ -89,6 +90,10 @@ class ReadyByNeed:
             self._codes, self._made = self._code(flows), state
         return self._codes
 
+    def codes_of(self, chosen: Ints) -> Codes:
+        """The present codes of some flows."""
+        return np.asarray(self._codes[chosen])
+
     def _ask(self, flows: FlowTable) -> Sequence[Readiness]:
         if self._many is not None:
             if len(flows.needs) != len(self._needs) or flows is not (self._made[1] if self._made else flows):
@@ -150,15 +155,17 @@ class Limits:
         self._known: dict[Hashable, tuple[str, ...]] = {}
         self._by_need: dict[int, tuple[str, ...]] = {0: ()}
 
-    def of(self, flows: FlowTable, flow: int) -> tuple[str, ...]:
-        """The words that the flow's model cannot draw; none for a flow that cannot run here."""
-        need = int(flows.need.array[flow]) if self._ready.of(flows, flow).runnable else 0
-        if need not in self._by_need:
-            files = self._ready.files_of(flows, flow)
-            if files not in self._known:
-                self._known[files] = self._ask(self._read(flows.ids[flow]))
-            self._by_need[need] = self._known[files]
-        return self._by_need[need]
+    def of_many(self, flows: FlowTable, chosen: Ints) -> list[tuple[str, ...]]:
+        """For each flow the words that its model cannot draw; none for one that cannot run here."""
+        codes = self._ready.codes_of(chosen)
+        needs = np.where((codes == FULL) | (codes == ON_MINI), flows.need.array[chosen], 0).tolist()
+        for need, flow in zip(needs, chosen.tolist(), strict=True):
+            if need not in self._by_need:
+                files = self._ready.files_of(flows, flow)
+                if files not in self._known:
+                    self._known[files] = self._ask(self._read(flows.ids[flow]))
+                self._by_need[need] = self._known[files]
+        return [self._by_need[need] for need in needs]
 
 
 class LimitsByFlow:
@@ -167,9 +174,9 @@ class LimitsByFlow:
     def __init__(self, given: Mapping[str, tuple[str, ...]]) -> None:
         self._given = given
 
-    def of(self, flows: FlowTable, flow: int) -> tuple[str, ...]:
-        """As ``Limits.of``."""
-        return self._given.get(flows.ids[flow], ())
+    def of_many(self, flows: FlowTable, chosen: Ints) -> list[tuple[str, ...]]:
+        """As ``Limits.of_many``."""
+        return [self._given.get(flows.ids[flow], ()) for flow in chosen.tolist()]
 
 
 def classify(readiness: Readiness) -> int:

@@ -45,8 +45,7 @@ class Tops:
 
 def make_tops(flows: FlowTable, fit: Fitted, codes: Codes) -> Tops:
     """The best overall of each class; those of label sets follow as they are asked for."""
-    lead = np.array([-1 if (first := flows.first_of(u)) is None else first for u in range(len(flows.members))])
-    lead = lead.astype(np.int64)
+    lead = flows.lead.array.copy()
     late = np.arange(len(fit.order), len(flows.members), dtype=np.int64)
     order = np.concatenate([fit.order, late])
     tops = Tops(codes, lead, np.zeros(0, dtype=np.int64), {})

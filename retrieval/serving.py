@@ -53,6 +53,7 @@ class Serving:
         self._lock = threading.Lock()
         self._open: tuple[str, int, dict[Space, Any]] | None = None
         self._refused = ""
+        self._seen: tuple[tuple[int, int], tuple[str, int]] | None = None
         self._building: subprocess.Popen[bytes] | None = None
 
     def nearest(self, space: Space, vector: Sequence[float], k: int) -> Served | None:
@@ -71,7 +72,7 @@ class Serving:
             return Served(found["ids"][0], generation)
 
     def _opened(self) -> tuple[str, int, dict[Space, Any]] | None:
-        name, generation = read_current(self._folder)
+        name, generation = self._current()
         if not name or name == self._refused:
             return None
         if self._open is None or self._open[0] != name:
@@ -80,6 +81,18 @@ class Serving:
                 client = open_client(self._folder / name)
                 self._open = (name, generation, {space: open_collection(client, space) for space in SPACES})
         return self._open
+
+    def _current(self) -> tuple[str, int]:
+        """``read_current``, read anew where the file is another one than before."""
+        try:
+            facts = (self._folder / "serving.json").stat()
+        except OSError:
+            return "", -1
+        stamp = facts.st_ino, facts.st_mtime_ns
+        if self._seen is None or self._seen[0] != stamp:
+            self._seen = stamp, read_current(self._folder)
+        name, generation = self._seen[1]
+        return (name, generation) if name and (self._folder / name).is_dir() else ("", -1)
 
     @contextmanager
     def _refusing(self, name: str) -> Iterator[None]:

@@ -2,8 +2,8 @@
 
 A small index (``SMALL_ROWS`` scores, ``SMALL_FLOWS`` flows) is read and fitted anew with every change. A larger one
 takes up the fit that the database holds and counts the scores that came after it one by one; the fit is redone beside
-the requests once these are ``REFIT_SHARE`` of it. A fit is a change like any other: it raises the generation, so that
-one generation gives one answer in every process.
+the requests once these are ``REFIT_SHARE`` of it, and after a bulk of them. A fit is a change like any other: it raises
+the generation, so that one generation gives one answer in every process.
 """
 
 from __future__ import annotations
@@ -24,6 +24,10 @@ from imagewright.schemas import Flow
 
 SMALL_ROWS, SMALL_FLOWS = 50_000, 2_500
 REFIT_SHARE = 0.01
+QUICK_ROWS = 50_000
+"""Up to how many scores are fitted while a request waits, which takes about a second."""
+_MAKESHIFT = -1
+"""How many scores stand in a fit that is to be replaced in any case."""
 _FLOWS_READ = 512
 _Key = tuple[str, bool]
 """A backend, and whether critics' verdicts count."""
@@ -40,7 +44,7 @@ class Shelf:
         self._fits: dict[_Key, tuple[int, int, Fitted]] = {}
         """Of each key the generation of the fit, the scores in it, and the fit."""
         self._fresh: dict[_Key, int] = {}
-        self._small, self._facts_known = True, False
+        self._small, self._many_scores, self._facts_known = True, False, False
         self._flows_read: dict[str, Flow] = {}
         self.made: dict[object, object] = {}
         """What was derived from the tables as they are; emptied when they change."""
@@ -58,12 +62,17 @@ class Shelf:
             yield self
 
     def fit(self, db: sqlite3.Connection, backend: str, learn_critic: bool) -> Fitted | None:
-        """The scores on ``backend``, fitted; inside ``hold``. None where a large index holds no fit yet (``refit``)."""
+        """The scores on ``backend``, fitted; inside ``hold``.
+
+        None where a large index holds no fit and its scores are few: then ``refit`` takes a moment. Where they are many
+        the answer is the fit from before they came, else that of a share of them, until the whole fit is there.
+        """
         key = (backend, learn_critic)
         if key not in self._fits:
             found = self._new_fit(db, key) if self._small else self._kept_fit(db, key)
-            if found is None:
+            if found is None and _at_most(db, "evidence", QUICK_ROWS):
                 return None
+            found = found or self._makeshift(db, key)
             self._fits[key] = found
             self._count_fresh(db, key, found[0])
         return self._fits[key][2]
@@ -111,12 +120,14 @@ class Shelf:
             return
         self.made.clear()
         self._flows_read.clear()
-        self._small = _at_most(db, "evidence", SMALL_ROWS) and _at_most(db, "flow_facts", SMALL_FLOWS)
-        if before < 0 or self._small or int(store.fact(db, "bulk") or 0) > before:
+        bulk = int(store.fact(db, "bulk") or 0) > before
+        self._count(db, before < 0 or bulk)
+        if before < 0 or self._small:
             self.flows, self.prompts = FlowTable(self._dimension), PromptTable(self._dimension)
+            before = -1
+        if before < 0 or bulk:
             self._fits.clear()
             self._fresh.clear()
-            before = -1
         self.flows.read(db, before)
         self.prompts.read(db, before)
         for key, (generation, _, fit) in list(self._fits.items()):
@@ -127,13 +138,32 @@ class Shelf:
             self._count_fresh(db, key, before)
         self.generation = now
 
+    def _count(self, db: sqlite3.Connection, anew: bool) -> None:
+        """Whether the index is small. Scores grow fewer only in bulk, so that many are not counted again."""
+        if anew or not self._many_scores:
+            self._many_scores = not _at_most(db, "evidence", SMALL_ROWS)
+        self._small = not self._many_scores and _at_most(db, "flow_facts", SMALL_FLOWS)
+
     def _kept_fit(self, db: sqlite3.Connection, key: _Key) -> tuple[int, int, Fitted] | None:
-        row = db.execute("SELECT * FROM fits WHERE backend = ? AND learn_critic = ?", key).fetchone()
-        if row is None or row["generation"] < int(store.fact(db, "bulk") or 0):
+        generation = _fit_generation(db, key)
+        if generation < int(store.fact(db, "bulk") or 0):
             return None
+        return self._unpack(db, key)
+
+    def _unpack(self, db: sqlite3.Connection, key: _Key) -> tuple[int, int, Fitted]:
+        row = db.execute("SELECT * FROM fits WHERE backend = ? AND learn_critic = ?", key).fetchone()
         cells, scorers = unpack_fit(row["data"], self.flows, self.prompts)
         self._fresh[key] = 0
         return int(row["generation"]), int(row["rows"]), Fitted(cells, scorers, self.flows, self.prompts)
+
+    def _makeshift(self, db: sqlite3.Connection, key: _Key) -> tuple[int, int, Fitted]:
+        """What answers until a bulk of scores is fitted: the fit before it, else of about ``QUICK_ROWS``."""
+        if _fit_generation(db, key) >= 0:
+            generation, _, fit = self._unpack(db, key)
+            return generation, _MAKESHIFT, fit
+        share = QUICK_ROWS / int(db.execute("SELECT count(*) FROM evidence").fetchone()[0])
+        scores, scorers = read_scores_of(db, *key, self.flows, self.prompts, share)
+        return -1, _MAKESHIFT, Fitted(fit_cells(scores), scorers, self.flows, self.prompts)
 
     def _new_fit(self, db: sqlite3.Connection, key: _Key) -> tuple[int, int, Fitted]:
         cells, scorers, rows = fit_afresh(db, key, self.flows, self.prompts)

@@ -11,6 +11,7 @@ import pytest
 from PIL import Image
 
 from imagewright.batch import Batch, say_row
+from imagewright.batch import draw_all as draw_everything
 from imagewright.errors import BadInput, CannotDraw
 from imagewright.schemas import DrawRequest, RunEvent
 
@@ -82,6 +83,47 @@ def test_the_contact_sheet_shows_every_picture(tmp_path: Path) -> None:
     with Image.open(batch.contact_sheet()) as sheet:
         assert sheet.size == (2 * 128, 128 + 14)
         assert sheet.getpixel((60, 60)) == sheet.getpixel((188, 60)) == (255, 0, 0)
+
+
+def test_variations_have_seeds_of_their_own_and_the_same_words(tmp_path: Path) -> None:
+    hand = Seeds()
+    request = DrawRequest(prompt="a red circle", seed=2**64 - 1, format="webp", taken="replace")
+    prompts = ["a red circle"] * 3
+    drawn = draw_everything(hand, prompts, tmp_path / "b", request, _ignore, _ignore, own_seeds=True)  # type: ignore[arg-type]
+    assert hand.seeds == [2**64 - 1, 0, 1]
+    assert {row["status"] for row in drawn.rows} == {"delivered"}
+    assert sorted(path.name for path in (tmp_path / "b").glob("*.webp")) == ["001.webp", "002.webp", "003.webp"]
+    assert (drawn._repr_png_() or b"").startswith(b"\x89PNG")
+    draw_everything(hand, prompts, tmp_path / "b", request, _ignore, _ignore, own_seeds=True)  # type: ignore[arg-type]
+    assert len(hand.seeds) == 3
+
+
+def test_somebodys_own_contact_sheet_stays(tmp_path: Path) -> None:
+    (tmp_path / "b").mkdir()
+    own = tmp_path / "b" / "contact-sheet.png"
+    own.write_bytes(b"mine")
+    for _ in range(2):
+        batch = draw_all(Hand(), tmp_path / "b")
+        assert batch.contact_sheet() == str(tmp_path / "b" / "contact-sheet-2.png")
+    assert own.read_bytes() == b"mine"
+
+
+class Seeds(Hand):
+    """Notes the seeds and what is to be done with names that are taken."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.seeds: list[int | None] = []
+
+    def draw(self, request: DrawRequest, on_event: Any) -> Any:
+        """One square."""
+        self.seeds.append(request.seed)
+        assert request.taken == "replace"
+        return super().draw(request, on_event)
+
+
+def _ignore(*told: object) -> None:
+    pass
 
 
 def test_another_batch_in_the_same_folder_is_refused(tmp_path: Path) -> None:

@@ -107,7 +107,8 @@ def note_calls(monkeypatch: pytest.MonkeyPatch, owner: Any, name: str, seen: Cou
 def test_a_run_embeds_and_parses_its_prompt_once_and_reads_no_flow_twice(
     engine: Imagewright, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    prompt = "a purple star right of an orange square"
+    prompt = "a purple star right of an orange square on a white background"
+    bare = "a star right of an square on a background"
     embedded, parsed, read, connected = (Counter[object]() for _ in range(4))
     note_calls(monkeypatch, MiniLMEmbedder, "_embed_new", embedded)
     note_calls(monkeypatch, parse, "read_field", parsed)
@@ -118,14 +119,14 @@ def test_a_run_embeds_and_parses_its_prompt_once_and_reads_no_flow_twice(
         sqlite3, "connect", lambda *a, **k: connected.update([threading.current_thread()]) or connect(*a, **k)
     )
     engine.draw(prompt, seed=7)
-    assert embedded == {(prompt,): 1}
+    assert embedded == {(prompt, bare): 1}
     assert parsed == {prompt: 1}, parsed
     assert all(times == 1 for times in read.values()), read
     assert all(times == 1 for times in connected.values()), connected
 
 
 def test_planning_again_reads_and_embeds_nothing(engine: Imagewright, monkeypatch: pytest.MonkeyPatch) -> None:
-    prompt = "a white circle below a green star"
+    prompt = "a white circle below a green star on a blue background"
     embedded, parsed, read, asked = (Counter[object]() for _ in range(4))
     first = engine.plan(prompt)
     note_calls(monkeypatch, MiniLMEmbedder, "_embed_new", embedded)

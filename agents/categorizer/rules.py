@@ -5,6 +5,9 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 
+import numpy as np
+from numpy.typing import NDArray
+
 from imagewright.agents.categorizer.examples import EXAMPLES
 from imagewright.agents.reading import lexicon, nouns
 from imagewright.agents.reading.words import words
@@ -42,7 +45,7 @@ class RulesCategorizer:
     def __init__(self, embedder: Embedder | None = None, examples: Mapping[str, Sequence[str]] = EXAMPLES) -> None:
         self._embedder = embedder
         self._examples = examples
-        self._vectors: list[tuple[str, list[float]]] | None = None
+        self._vectors: tuple[list[str], NDArray[np.float64]] | None = None
 
     def categorize(self, prompt: str, parsed: ParsedPrompt) -> Categories:
         """The labels of ``prompt``, those that the parse is sure of first; never empty.
@@ -51,27 +54,26 @@ class RulesCategorizer:
         near "a red sports car" by its colour alone.
         """
         certain = read_labels(prompt, parsed)
-        near = self._choose_near(self._likeness(prompt))
+        whole, bare = self._likeness(prompt, _without_colours(prompt))
+        near = self._choose_near(whole)
         labels = tuple(dict.fromkeys([*certain, *near])) or (_FALLBACK,)
-        bare = self._likeness(_without_colours(prompt))
         confidence = tuple(1.0 if label in certain else max(0.0, min(1.0, bare.get(label, 0.0))) for label in labels)
         if self._embedder is None:
             return Categories(labels=labels, decided_by="rules without embeddings")
         return Categories(labels=labels, confidence=confidence, decided_by="rules")
 
-    def _likeness(self, prompt: str) -> dict[str, float]:
-        """For each label the cosine of its nearest example; none without an embedder or a prompt."""
-        if self._embedder is None or not prompt.strip():
-            return {}
+    def _likeness(self, *prompts: str) -> list[dict[str, float]]:
+        """For each prompt each label's cosine to its nearest example; none without an embedder or a prompt."""
+        if self._embedder is None or not prompts[0].strip():
+            return [{} for _ in prompts]
         if self._vectors is None:
             pairs = [(label, text) for label, texts in self._examples.items() for text in texts]
             embedded = self._embedder.embed([text for _, text in pairs])
-            self._vectors = [(label, vector) for (label, _), vector in zip(pairs, embedded, strict=True)]
-        mine = self._embedder.embed([prompt])[0]
-        best: dict[str, float] = {}
-        for label, vector in self._vectors:
-            best[label] = max(best.get(label, -1.0), sum(a * b for a, b in zip(mine, vector, strict=True)))
-        return best
+            self._vectors = [label for label, _ in pairs], np.array(embedded)
+        labels, vectors = self._vectors
+        mine = np.array(self._embedder.embed(list(dict.fromkeys(prompts))))
+        found = dict(zip(dict.fromkeys(prompts), (_best_of(labels, vectors @ each) for each in mine), strict=True))
+        return [found[prompt] for prompt in prompts]
 
     @staticmethod
     def _choose_near(best: Mapping[str, float]) -> list[str]:
@@ -83,6 +85,13 @@ class RulesCategorizer:
             for k, label in enumerate(ranked)
             if (best[label] >= _NEAR and best[label] >= top - _CLOSE_BEHIND) or k == 0
         ]
+
+
+def _best_of(labels: Sequence[str], cosines: NDArray[np.float64]) -> dict[str, float]:
+    best: dict[str, float] = {}
+    for label, cosine in zip(labels, cosines.tolist(), strict=True):
+        best[label] = max(best.get(label, -1.0), cosine)
+    return best
 
 
 def _without_colours(prompt: str) -> str:

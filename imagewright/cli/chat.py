@@ -217,7 +217,7 @@ class Talk:
 def tell_turn(result: RunResult, number: int) -> None:
     """Tell what came of a saying in a few lines: the picture with its number, then what is to be known of it."""
     made = f"({result.judgement}; {result.flow}, seed {result.seed})"
-    emit_prose(f"picture {number}: {keep_whole(result.path)}  {made}")
+    emit_prose(f"{keep_whole(f'picture {number}: {result.path}')}  {made}")
     if result.notes:
         emit_prose(f"note: {'; '.join(result.notes)}")
 

@@ -285,7 +285,8 @@ class _Drawing:
             return image
         if image.size != redraw.image.size:  # type: ignore[attr-defined]
             raise ServerFault("bad-file", "the redrawn picture came back in another size", "choose another flow")
-        return paste(image, redraw.image, redraw.regions, inpaint.border_of(redraw.image.size))  # type: ignore[arg-type]
+        border = inpaint.border_of(redraw.image.size)
+        return paste(image, redraw.image, redraw.regions, border, redraw.mask)  # type: ignore[arg-type]
 
     def _send(self, client: Client, sent: SentJob, prepared: Prepared, client_id: str) -> None:
         """Put the job into the queue, unless a process before this one has done so.

@@ -94,7 +94,8 @@ def _redraw(job: Job, graph: Graph, client: Client) -> Graph:
     assert redraw is not None
     try:
         inpaint.find_place(graph)
-        mask = inpaint.mask_picture(redraw.regions, redraw.image.size)
+        given = None if redraw.mask is None else redraw.mask.convert("RGB")
+        mask = given or inpaint.mask_picture(redraw.regions, redraw.image.size)
         names = [client.upload(*inpaint.encode(image), inpaint.FOLDER) for image in (redraw.image, mask)]
         return inpaint.splice_redraw(graph, names[0], names[1], redraw.strength)
     except Unspliceable as reason:

@@ -3,19 +3,24 @@
 from __future__ import annotations
 
 import json
+import os
 import random
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from types import ModuleType
 
 import pytest
 
+from imagewright import doctor
+from imagewright.errors import BadInput
 from imagewright.needing import read_need
 from imagewright.needs import Need
-from imagewright.retrieval import store
+from imagewright.retrieval import readiness_of_all, store
 from imagewright.retrieval.builtin import load_shipped_flows
 from imagewright.retrieval.candidates import rank
 from imagewright.retrieval.index import FlowIndex
+from imagewright.retrieval.intake import read_flow_file
 from imagewright.schemas import Categories, Flow, ParsedPrompt, Problem, Readiness
 from imagewright.t2i_backends.diffusers_local import DiffusersBackend
 from imagewright.t2i_backends.mini.shipped import WEIGHTS
@@ -29,6 +34,38 @@ def test_needs_and_check_agree_on_every_shipped_flow() -> None:
     for flow, found in zip(flows, backend.missing([read_need(flow) for flow in flows]), strict=True):
         exact = backend.check(flow)
         assert (found.runnable, found.curable, found.why_not) == (exact.runnable, exact.curable, exact.why_not), flow.id
+
+
+def read_templates(folder: Path) -> list[Flow]:
+    """ComfyUI's own templates as flows, from the benchmark data."""
+    data = os.environ.get("IMAGEWRIGHT_DATA")
+    if data is None:
+        pytest.skip("IMAGEWRIGHT_DATA names no folder with comfyui/")
+    found = []
+    for file in sorted(Path(data, "comfyui").glob("frontend*conversions.json")):
+        for name, graph in json.loads(file.read_text()).items():
+            path = folder / f"{len(found)}-{name}.json"
+            path.write_text(json.dumps(graph))
+            with suppress(BadInput):
+                found.append(read_flow_file(path).flow)
+    return found
+
+
+def test_needs_and_check_agree_on_comfyuis_templates_whatever_lies_in_the_folders(tmp_path: Path) -> None:
+    flows, root = read_templates(tmp_path), tmp_path / "models"
+    assert len(flows) >= 30
+    backend, needs = DiffusersBackend([root], "cpu"), [read_need(flow) for flow in flows]
+    rng = random.Random(7)
+    files = sorted({root / file.folder / file.name for flow in flows for file in flow.card.models})
+    for step in range(3):
+        for flow, found in zip(flows, backend.missing(needs), strict=True):
+            exact = backend.check(flow)
+            assert (found.runnable, found.curable) == (exact.runnable, exact.curable), (step, flow.id)
+            names = {file.name for file in flow.card.models}  # an input picture is the request's, and no need
+            mine, theirs = ({p.name for p in each.problems} & names for each in (found, exact))
+            assert mine == theirs, (step, flow.id)
+        for file in rng.sample(files, len(files) // 2):
+            lay_down(file, {"some.weight": [4, 4]}, whole=step == 0 or rng.random() < 0.5)
 
 
 LORA = WEIGHTS / "loras" / "counting.safetensors"
@@ -142,3 +179,27 @@ def test_an_index_of_an_earlier_version_is_brought_up_where_it_was_left(index: F
     with index.reading() as db:
         assert [tuple(row) for row in db.execute("SELECT * FROM flow_facts ORDER BY id")] == wanted
         assert store.fact(db, "facts")
+
+
+def test_of_many_flows_the_answer_for_all_goes_by_needs_and_reads_no_graph(
+    index: FlowIndex, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    index.add_many(load_shipped_flows())
+    backend = DiffusersBackend([], "cpu")
+    exact = readiness_of_all.tell_readiness(index, backend)
+    assert exact == {flow.id: backend.check(flow) for flow in index.list()}
+    monkeypatch.setattr(readiness_of_all, "EXACT_UP_TO", 3)
+    monkeypatch.setattr(DiffusersBackend, "check", None)
+    monkeypatch.setattr(store, "flow_from", None)
+    assert {name: each.runnable for name, each in readiness_of_all.tell_readiness(index, backend).items()} == {
+        name: each.runnable for name, each in exact.items()
+    }
+
+
+def test_doctor_names_some_flows_of_many_and_counts_the_others() -> None:
+    lacking = Readiness(problems=(Problem(kind="model", name="big", remedy="put it there"),))
+    said = {f"flow-{n:03}": lacking if n % 2 else Readiness() for n in range(300)}
+    found = list(doctor._flows(lambda: said))
+    assert found[0].detail.endswith(f"flow-{2 * doctor._NAMED - 2:03} and {150 - doctor._NAMED} more")
+    assert len(found) == 1 + doctor._NAMED + 1
+    assert found[-1].detail == f"{150 - doctor._NAMED} more need something"

@@ -9,7 +9,7 @@ import pytest
 
 from imagewright.evals.made_up_index import BACKEND, Asked, MadeUpWorld, Size, make_index
 from imagewright.evals.retrieving import GivenVectors, measure_loss, select
-from imagewright.retrieval import retrieve, shelf, store
+from imagewright.retrieval import build_fit, retrieve, shelf, store
 from imagewright.retrieval.estimate import combine_scores
 from imagewright.retrieval.fit_store import read_scores_of
 from imagewright.retrieval.index import FlowIndex
@@ -139,3 +139,68 @@ def test_the_sparse_cells_are_those_of_the_whole_grid(tmp_path: Path) -> None:
                 (grid.mean[unit, prompt], grid.count[unit, prompt])
             )  # fmt: skip
         assert fit.cells.tolist() == (grid.count > 0).sum(axis=1).tolist()
+
+
+def test_a_bulk_of_scores_is_fitted_beside_the_requests(
+    tmp_path: Path, large: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(shelf, "QUICK_ROWS", 1000)
+    asked_for: list[tuple[str, bool]] = []
+    monkeypatch.setattr(build_fit.Fitting, "start", lambda _, *key: asked_for.append(key))
+    index, ready, asked, _ = made(tmp_path, Size(400, 4000, 100), 4)
+    makeshift = [select(index, ready, one) for one in asked]
+    assert asked_for == [(BACKEND, False)] * 4
+    with index.hold(BACKEND) as (_, _, fit):
+        assert 500 < fit.scores.sum() < 1500
+    index.refit(BACKEND)
+    asked_for.clear()
+    fitted = [select(index, ready, one) for one in asked]
+    with index.hold(BACKEND) as (_, _, fit):
+        assert fit.scores.sum() > 2500
+    assert asked_for == []
+    assert fitted != makeshift
+    monkeypatch.setattr(shelf, "QUICK_ROWS", 50_000)
+    fresh, ready_fresh, _, _ = made(tmp_path, Size(400, 4000, 100), 4)
+    assert [select(fresh, ready_fresh, one) for one in asked] == fitted
+
+
+def test_after_a_bulk_the_fit_before_it_answers(tmp_path: Path, large: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    index, ready, asked, _ = made(tmp_path, Size(400, 4000, 100), 4)
+    before = [select(index, ready, one) for one in asked]
+    monkeypatch.setattr(shelf, "QUICK_ROWS", 1000)
+    started: list[object] = []
+    monkeypatch.setattr(build_fit.Fitting, "start", lambda *_: started.append(_))
+    with index.writing() as db:
+        store.note_bulk(db, store.bump(db))
+    assert [select(index, ready, one) for one in asked] == before
+    assert started
+
+
+def test_the_process_that_fits_brings_its_fit_and_ends(tmp_path: Path, large: None) -> None:
+    index, _, _, _ = made(tmp_path, Size(300, 2000, 60), 1)
+    before = index.generation
+    work = build_fit.Fitting(index.path, tmp_path, DIMENSION)
+    work.start(BACKEND, False)
+    work.start(BACKEND, False)
+    assert work._working is not None
+    assert work._working.wait(60) == 0
+    assert index.generation == before + 1
+    with index.hold(BACKEND) as (db, _, _):
+        assert db.execute("SELECT count(*) FROM fits").fetchone()[0] == 1
+
+
+def test_what_stands_for_a_unit_follows_its_flows(tmp_path: Path) -> None:
+    index, _, _, _ = made(tmp_path, Size(300, 900, 40), 1)
+    with index.hold(BACKEND) as (_, kept, _):
+        first, second = kept.flows.ids[:2]
+    with index.writing() as db:
+        shape = db.execute("SELECT shape FROM flow_facts WHERE id = ?", (first,)).fetchone()[0]
+        db.execute("UPDATE flow_facts SET shape = ?, changed = ? WHERE id = ?", (shape, store.bump(db), second))
+    for name, on, lead in ((first, False, second), (second, False, ""), (first, True, first)):
+        index.switch(name, on)
+        with index.hold(BACKEND) as (_, kept, _):
+            flows = kept.flows
+            unit = flows.unit.array[flows.at[first]]
+            assert flows.unit.array[flows.at[second]] == unit
+            assert flows.lead.array[unit] == (flows.at[lead] if lead else -1)
+            assert flows.first.array[unit] == min(flows.at[first], flows.at[second])

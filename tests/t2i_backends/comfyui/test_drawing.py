@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import struct
 import threading
 import time
@@ -11,9 +12,11 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+from PIL import Image
 
 from imagewright.errors import BadInput, Cancelled, CannotDraw
-from imagewright.ports import Drawn, Job, Step
+from imagewright.ports import Drawn, Job, Redraw, Step
+from imagewright.schemas import Region
 from imagewright.t2i_backends.comfyui.backend import ComfyBackend
 from imagewright.t2i_backends.comfyui.faults import ServerFault
 
@@ -317,3 +320,16 @@ def test_sizes_are_bounded_before_anything_is_sent(serve: Serve, connect: Connec
     with pytest.raises(BadInput, match="too many"):
         draw(connect(server), make_flow(graph))
     assert not [path for _, path, _, _ in server.requests if path == "/prompt" and _ == "POST"]
+
+
+def test_a_mask_goes_out_as_it_is_and_what_it_keeps_stays(serve: Serve, connect: Connect, make_flow: Any) -> None:
+    server = serve()
+    own, mask = Image.new("RGB", (32, 32), (1, 2, 3)), Image.new("L", (32, 32), 0)
+    mask.paste(255, (0, 0, 10, 32))
+    whole = Region(caption="the picture", x=0, y=0, width=1, height=1)
+    drawn = draw(connect(server), make_flow(), redraw=Redraw(own, (whole,), mask=mask))
+    assert drawn.image.crop((10, 0, 32, 32)).getcolors() == [(22 * 32, (1, 2, 3))]
+    assert drawn.image.crop((0, 0, 10, 32)).getcolors() != [(10 * 32, (1, 2, 3))]
+    sent = [body for method, path, _, body in server.requests if (method, path) == ("POST", "/upload/image")]
+    pictures = [Image.open(io.BytesIO(body[body.index(b"\x89PNG") :])).convert("RGB") for body in sent]
+    assert mask.convert("RGB").tobytes() in [picture.tobytes() for picture in pictures]

@@ -13,7 +13,7 @@ from PIL import Image
 from imagewright.errors import BadInput
 from imagewright.ports import Drawn, Job, Redraw
 from imagewright.schemas import Flow, Region
-from imagewright.t2i_backends.denoising.redraw import paste, soft_boxes
+from imagewright.t2i_backends.denoising.redraw import paste, redrawn_share, soft_boxes
 from imagewright.t2i_backends.denoising.sampler import draw_noise
 from imagewright.t2i_backends.diffusers_local import DiffusersBackend
 from imagewright.t2i_backends.families.flux import unpack_latents
@@ -131,3 +131,41 @@ def test_paste_blends_over_the_border() -> None:
     old, new = Image.new("RGB", (8, 1), (0, 0, 0)), Image.new("RGB", (8, 1), (200, 200, 200))
     box = Region(caption="", x=0.5, y=0, width=0.5, height=1)
     assert np.asarray(paste(new, old, [box], 2))[0, :, 0].tolist() == [0, 0, 50, 150, 200, 200, 200, 200]
+
+
+# --- masks ----------------------------------------------------------------------------------
+
+
+def hole() -> Image.Image:
+    """An odd shape that is no box: two pixels' steps down from the left."""
+    values = np.zeros((16, 16), dtype=np.uint8)
+    for row in range(16):
+        values[row, : row // 2 * 2] = 255
+    return Image.fromarray(values)
+
+
+def test_a_cell_of_the_latents_is_as_much_drawn_anew_as_the_most_of_its_pixels() -> None:
+    mask = Image.new("L", (8, 4), 0)
+    mask.putpixel((0, 0), 255)
+    mask.putpixel((7, 3), 51)
+    redraw = Redraw(noise_picture(8, 4), (), mask=mask)
+    cells = redrawn_share(redraw, 4, 2, 1.0)
+    assert cells == pytest.approx(np.array([[1, 0, 0, 0], [0, 0, 0, 0.2]]))
+    assert redrawn_share(redraw, 8, 4, 1.0)[0].tolist() == [1, 0, 0, 0, 0, 0, 0, 0]
+
+
+def test_what_a_mask_keeps_stays_bit_for_bit(draw: Callable[[Job], Drawn], make_job: Callable[..., Job]) -> None:
+    before, mask = noise_picture(), np.asarray(hole())
+    whole = Region(caption="the picture", x=0, y=0, width=1, height=1)
+    after = np.asarray(draw(make_job(prompt="a cat", redraw=Redraw(before, (whole,), mask=hole()))).image)
+    old = np.asarray(before)
+    assert np.array_equal(after[mask == 0], old[mask == 0])
+    assert np.abs(after[mask == 255].astype(int) - old[mask == 255]).mean() > 5
+
+
+def test_another_mask_is_another_picture(draw: Callable[[Job], Drawn], make_job: Callable[..., Job]) -> None:
+    before = noise_picture()
+    whole = Region(caption="the picture", x=0, y=0, width=1, height=1)
+    masks = hole(), Image.new("L", (16, 16), 255)
+    one, other = (draw(make_job(redraw=Redraw(before, (whole,), mask=mask))).image.tobytes() for mask in masks)
+    assert one != other
