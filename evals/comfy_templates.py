@@ -1,7 +1,8 @@
-"""Every workflow of ComfyUI's public template package through conversion and description: shares, kinds, reasons.
+"""Every workflow of ComfyUI's public template package through ``flows add``: shares, kinds, each refusal's reason.
 
 Run it with ``python -m imagewright.evals.comfy_templates``. The package (``comfyui-workflow-templates-json``, MIT) is
-fetched with pip into a temporary folder unless a folder is named; nothing of it is kept.
+fetched with pip into a temporary folder unless a folder is named, and added to an index that is thrown away;
+nothing of it is kept.
 """
 
 from __future__ import annotations
@@ -21,22 +22,28 @@ from typing import NamedTuple
 
 from imagewright import untrusted
 from imagewright.errors import BadInput
+from imagewright.ports import Embedder
+from imagewright.retrieval.adding import Added, Refused, add_files
 from imagewright.retrieval.comfy.catalogue import Catalogue, load_catalogue
-from imagewright.retrieval.comfy.describe import Described, describe_workflow
-from imagewright.retrieval.comfy.read import Read, read_workflow
 from imagewright.retrieval.comfy.sync import fetch_object_info
+from imagewright.retrieval.embed import MiniLMEmbedder
+from imagewright.retrieval.index import FlowIndex
+from imagewright.schemas import Flow
 
 _PACKAGE = "comfyui-workflow-templates-json==0.1.123"
 FETCH_SECONDS = 120
 
 
 class Result(NamedTuple):
-    """One workflow: converted and described, or the reasons why not."""
+    """One workflow: what it is stored as, or the reasons why it is refused."""
 
     name: str
-    read: Read | None
-    described: Described | None
-    reasons: list[str]
+    flow: Flow | None
+    new: bool
+    """Whether it was not in the index yet."""
+    skipped: tuple[str, ...]
+    notes: tuple[str, ...]
+    reasons: tuple[str, ...]
     seconds: float
 
 
@@ -70,42 +77,51 @@ def workflows_in(folder: Path) -> Iterator[Path]:
             yield path
 
 
-def run(paths: Sequence[Path], catalogue: Catalogue) -> list[Result]:
-    """Convert and describe each file; anything but ``BadInput`` is a bug and is not caught."""
-    results = []
-    for path in paths:
-        start = time.perf_counter()
-        try:
-            read = read_workflow(path, catalogue)
-            found = Result(path.stem, read, describe_workflow(read.graph, read.workflow, catalogue), [], 0.0)
-        except BadInput as error:
-            found = Result(path.stem, None, None, list(getattr(error, "reasons", [str(error)])), 0.0)
-        results.append(found._replace(seconds=time.perf_counter() - start))
-    return results
+def run(paths: Sequence[Path], catalogue: Catalogue, embedder: Embedder | None = None) -> list[Result]:
+    """Add each file to an index of its own, as ``flows add`` does; ``embedder`` is the shipped one unless given.
+
+    Anything but a refusal in words is a bug and is not caught.
+    """
+    with tempfile.TemporaryDirectory() as home:
+        database = Path(home) / "index.sqlite"
+        index = FlowIndex(database, Path(home) / "chroma", embedder or MiniLMEmbedder(database))
+        return [_add(index, path, catalogue) for path in paths]
+
+
+def _add(index: FlowIndex, path: Path, catalogue: Catalogue) -> Result:
+    start = time.perf_counter()
+    (told,) = add_files(index, [path], catalogue)
+    seconds = time.perf_counter() - start
+    if isinstance(told, Refused):
+        return Result(path.stem, None, False, (), (), told.reasons, seconds)
+    skipped, notes = (told.skipped, told.notes) if isinstance(told, Added) else ((), ())
+    return Result(path.stem, told.flow, isinstance(told, Added), skipped, notes, (), seconds)
 
 
 def template_table(results: Sequence[Result]) -> str:
     """The shares and reasons in plain text."""
-    done = [result for result in results if result.described]
-    noted = sum(any("catalogue" in note for note in result.read.notes) for result in done if result.read)
-    left = sum(any("catalogue" in line for line in result.read.skipped) for result in done if result.read)
+    flows = [result.flow for result in results if result.flow is not None]
+    noted = sum(any("catalogue" in note for note in result.notes) for result in results)
+    left = sum(any("catalogue" in line for line in result.skipped) for result in results)
     rows = [
         ("workflows", len(results)),
-        ("converted", len(done)),
+        ("stored", sum(result.new for result in results)),
+        ("  of them drawing the same as another", sum(flow.card.duplicate_of is not None for flow in flows)),
         ("  of them with unknown nodes read by the names in the file", noted),
         ("  of them with unknown nodes left out, because nothing needs them", left),
-        ("refused, each with its nodes named", len(results) - len(done)),
+        ("in the index already", len(flows) - sum(result.new for result in results)),
+        ("refused, each with its nodes named", len(results) - len(flows)),
     ]
-    kinds = Counter(result.described.kind for result in done if result.described)
-    rows += [(f"kind {kind}", count) for kind, count in kinds.most_common()]
-    drawn = [r.described.slots for r in done if r.described and r.described.kind == "text-to-image"]
+    rows += [(f"kind {kind}", count) for kind, count in Counter(flow.card.kind for flow in flows).most_common()]
+    drawn = [flow.card.slots for flow in flows if flow.card.kind == "text-to-image"]
     rows += [
         (f"text-to-image with {name}", sum(name in slots for slots in drawn)) for name in ("positive", "seed", "width")
     ]
     lines = [f"{name:70} {count:5} {count / max(1, len(results)):7.1%}" for name, count in rows]
     slowest = max(results, key=lambda result: result.seconds, default=None)
     lines += [f"slowest: {slowest.name}, {slowest.seconds:.2f} s"] if slowest else []
-    return "\n".join([*lines, "", "reasons, by the first node in the way:", *_reasons(results)])
+    lines += ["", "reasons, by the first node in the way:", *_reasons(results), "", "refused, each reason:"]
+    return "\n".join([*lines, *(f"{r.name}: {reason}" for r in results for reason in r.reasons)])
 
 
 def _reasons(results: Sequence[Result]) -> Iterator[str]:

@@ -283,7 +283,7 @@ class Imagewright(FlowCalls, ComfyRooms, Keeping):
         """What works here, what is missing and how to get it, what is needed first."""
         from imagewright.doctor import examine_home
 
-        return tuple(examine_home(self.container, self.readiness))
+        return tuple(examine_home(self.container, self.list_flows))
 
     @property
     def onward(self) -> Onward:

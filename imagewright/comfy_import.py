@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import tempfile
 from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -53,15 +54,14 @@ def import_workflows(container: Container, url: str | None) -> Iterator[Imported
     settings = container.settings
     keys = read_keys(settings.keys_file) if settings.keys_file else {}
     for server in find_servers(settings.comfyui, url):
-        client = Client(server, keys)
-        known = Server(client, FactStore(settings.database))
-        known.look(anew=True)
-        if known.fault is not None:
-            raise known.fault
-        nodes = Catalogue.from_object_info(client.get_json("/object_info"), server.url)
-        yield from _import_from(
-            container, client, nodes.over(catalogue_of(settings.data_dir)), Abilities(Pool([known]))
-        )
+        with closing(Client(server, keys)) as client:
+            known = Server(client, FactStore(settings.database))
+            known.look(anew=True)
+            if known.fault is not None:
+                raise known.fault
+            nodes = Catalogue.from_object_info(client.get_json("/object_info"), server.url)
+            nodes = nodes.over(catalogue_of(settings.data_dir))
+            yield from _import_from(container, client, nodes, Abilities(Pool([known])))
 
 
 def _import_from(

@@ -344,7 +344,8 @@ def _from_sqlite(error: sqlite3.DatabaseError, path: Path) -> MachineTrouble | N
     code = getattr(error, "sqlite_errorcode", 0) & 0xFF
     if code == sqlite3.SQLITE_FULL:
         return _full(path, str(error))
-    if code in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB):
+    # A page whose text is spoilt is found by Python, not by SQLite.
+    if code in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB) or "Could not decode to UTF-8" in str(error):
         return MachineTrouble(f"{path} is damaged or not a database", "move it away; a new one is made then")
     if code in (sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY, sqlite3.SQLITE_PERM, sqlite3.SQLITE_AUTH):
         return _unwritable(path, str(error))

@@ -7,7 +7,7 @@ import shutil
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from importlib import metadata
 from pathlib import Path
@@ -17,12 +17,12 @@ from imagewright.errors import BadInput, ImagewrightError
 
 if TYPE_CHECKING:
     from imagewright.container import Container
-    from imagewright.schemas import Readiness
+    from imagewright.retrieval.listing import FlowPage
 
 ROOM = 500_000_000
 """Bytes of free disk below which doctor warns: models and pictures need more soon."""
-_NAMED = 60
-"""How many flows are named that run here, and that do not."""
+_NAMED = 100
+"""How many flows are named one by one."""
 _AWAY = "move it away, or let sqlite3's .recover read what is left; a new one is made at the next start"
 _EXTRAS = {
     "a language model": ("langchain", "pip install 'imagewright[llm]'"),
@@ -41,8 +41,8 @@ class Finding(NamedTuple):
     remedy: str = ""
 
 
-def examine_home(container: Container, readiness: Callable[[], Mapping[str, Readiness]]) -> Iterator[Finding]:
-    """Every finding, what is needed first; ``readiness`` tells which flows run here."""
+def examine_home(container: Container, list_flows: Callable[..., FlowPage]) -> Iterator[Finding]:
+    """Every finding, what is needed first; ``list_flows`` tells which flows run here, a page at a time."""
     yield Finding("ok", "python", f"{sys.version.split()[0]} on {sys.platform}")
     yield from _packages()
     yield _folder(container.settings.data_dir)
@@ -51,7 +51,7 @@ def examine_home(container: Container, readiness: Callable[[], Mapping[str, Read
         yield _looked(name, lambda look=look: look(container))  # type: ignore[misc]
     yield _looked("device", lambda: _device(container))
     yield from _servers(container)
-    yield from _flows(readiness)
+    yield from _flows(list_flows)
     for what, (package, remedy) in _EXTRAS.items():
         here = importlib.util.find_spec(package) is not None
         yield Finding("ok", what, package) if here else Finding("missing", what, f"{package} is not installed", remedy)
@@ -163,21 +163,20 @@ def _servers(container: Container) -> Iterator[Finding]:
             yield Finding("broken", f"server {server.name}", f"{fault} ({known}{age})", fault.remedy)
 
 
-def _flows(look: Callable[[], Mapping[str, Readiness]]) -> Iterator[Finding]:
-    """Which flows run here; for each that does not, the first thing that it needs."""
+def _flows(look: Callable[..., FlowPage]) -> Iterator[Finding]:
+    """Which flows run here; for each that does not, the first thing that it needs; of very many only the first."""
     try:
-        readiness = look()
+        able, unable = look(runnable=True, limit=_NAMED), look(runnable=False, limit=_NAMED)
     except ImagewrightError as error:
         yield Finding("broken", "flows", str(error), error.remedy)
         return
-    able = [name for name, ready in readiness.items() if ready.runnable]
-    more = f" and {len(able) - _NAMED} more" if len(able) > _NAMED else ""
-    yield Finding("ok" if able else "broken", "flows that run here", ", ".join(able[:_NAMED]) + more or "none")
-    unable = [name for name, ready in readiness.items() if not ready.runnable]
-    for name in unable[:_NAMED]:
-        yield Finding("missing", f"flow {name}", readiness[name].problems[0].remedy)
-    if len(unable) > _NAMED:
-        yield Finding("missing", "flows", f"{len(unable) - _NAMED} more need something", "imagewright flows list")
+    names = ", ".join(each.flow.id for each in able.flows) or "none"
+    more = f" and {able.total - _NAMED:,} more" if able.total > _NAMED else ""
+    yield Finding("ok" if able.flows else "broken", "flows that run here", names + more)
+    for flow, readiness, _ in unable.flows:
+        yield Finding("missing", f"flow {flow.id}", readiness.problems[0].remedy)
+    if unable.total > _NAMED:
+        yield Finding("missing", f"{unable.total - _NAMED:,} flows more", "imagewright flows list --not-runnable")
 
 
 def _language_model(container: Container) -> Finding:

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 BATCH = 128
 """How many flows are embedded and stored at once."""
-SUFFIXES = (".json", ".png")
+SUFFIXES = (".json", ".png", ".webp")
 """The files of a folder that are looked into."""
 
 
@@ -53,7 +53,7 @@ class Refused:
 
 
 def files_below(paths: Sequence[Path]) -> list[Path]:
-    """The files that ``paths`` name: a folder stands for the JSON and PNG files below it, sorted; each file once.
+    """The files that ``paths`` name: a folder stands for the JSON, PNG and WebP files below it, sorted; each file once.
 
     Raises:
         BadInput: a folder holds none.
@@ -62,7 +62,9 @@ def files_below(paths: Sequence[Path]) -> list[Path]:
     for path in paths:
         inside = [path] if not path.is_dir() else sorted(f for f in path.rglob("*") if _looks_like_one(f))
         if not inside:
-            raise BadInput(f"no .json or .png file is in {path}", "name a folder with workflows of ComfyUI")
+            raise BadInput(
+                f"no .json or .png file, nor a .webp, is in {path}", "name a folder with workflows of ComfyUI"
+            )
         found |= dict.fromkeys(inside)
     return list(found)
 

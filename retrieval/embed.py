@@ -43,14 +43,19 @@ def pack_vector(vector: Sequence[float] | Vector) -> bytes:
     return np.asarray(vector, dtype="<f4").tobytes()
 
 
-def unpack_vector(blob: bytes, dimension: int) -> Vector | None:
-    """The vector that ``pack_vector`` wrote; None for what is no vector of ``dimension`` finite numbers.
+def unpack_vector(blob: bytes) -> Vector:
+    """The vector that ``pack_vector`` wrote."""
+    return np.frombuffer(blob, dtype="<f4").astype(np.float32)
+
+
+def read_vector(blob: bytes, dimension: int) -> Vector | None:
+    """A vector from the database; None for what is no vector of ``dimension`` finite numbers.
 
     Another embedder leaves such ones, or a damaged disk; the text that it was made of tells the right one again.
     """
     if not isinstance(blob, bytes) or len(blob) != 4 * dimension:
         return None
-    found = np.frombuffer(blob, dtype="<f4").astype(np.float32)
+    found = unpack_vector(blob)
     return found if np.isfinite(found @ found) else None
 
 
@@ -98,7 +103,7 @@ class _Cached:
         with database(self._store, "embeddings", _TABLES) as connection:
             for key in dict.fromkeys(keys):
                 row = connection.execute("SELECT vector FROM embeddings WHERE key = ?", (key,)).fetchone()
-                vector = None if row is None else unpack_vector(row["vector"], self.dimension)
+                vector = None if row is None else read_vector(row["vector"], self.dimension)
                 if vector is not None:
                     found[key] = vector
         return found

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from imagewright.needs import Need
 from imagewright.retrieval.cells import FloatArray, Ints
-from imagewright.retrieval.embed import Vector, unpack_vector
+from imagewright.retrieval.embed import Vector, read_vector
 from imagewright.retrieval.flow_facts import read_needs
 
 _COLUMNS = """
@@ -85,7 +85,7 @@ class FlowTable:
         while len(self.ids) > len(self._vectors):
             self._vectors = np.concatenate([self._vectors, np.zeros_like(self._vectors)])
         for number, row in zip(places.tolist(), rows, strict=True):
-            vector = unpack_vector(row["vector"], self._vectors.shape[1])
+            vector = read_vector(row["vector"], self._vectors.shape[1])
             self._vectors[number] = 0.0 if vector is None else vector
             (self.misfits.add if vector is None else self.misfits.discard)(row["id"])
         self._appoint(touched)

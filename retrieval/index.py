@@ -25,6 +25,7 @@ from imagewright.retrieval.evidence import PromptFacts, facts_by_prompt
 from imagewright.retrieval.fitted import Fitted
 from imagewright.retrieval.neighbours import EXACT_UP_TO, IndexTables, Neighbours
 from imagewright.retrieval.ready import ReadyByNeed
+from imagewright.retrieval.renewing import embed_anew
 from imagewright.retrieval.shelf import Shelf, refit
 from imagewright.schemas import Card, Evidence, Flow
 
@@ -319,7 +320,7 @@ class FlowIndex:
         Raises:
             BadInput: another process holds it for more than half a minute, or the folder cannot be written.
         """
-        self._embed_anew()
+        embed_anew(self)
         try:
             self._mirror.rebuild()
             if len(self.ids()) > EXACT_UP_TO:
@@ -361,16 +362,6 @@ class FlowIndex:
     def _note_misfits(self, count: int) -> None:
         if count:
             self.on_note(f"{count} stored vectors do not fit and are near to nothing; {_ANEW}")
-
-    def _embed_anew(self) -> None:
-        flows = self.list()
-        texts = sorted(self.prompt_facts())
-        vectors = self.embedder.embed([*(card_text(flow) for flow in flows), *texts])
-        keys = [("flows", flow.id) for flow in flows] + [("prompts", store.prompt_id(text)) for text in texts]
-        with self.writing() as db:
-            changed = store.bump(db)
-            for (space, key), vector in zip(keys, vectors, strict=True):
-                store.put_vector(db, space, key, vector, changed)
 
     @contextmanager
     def writing(self) -> Iterator[sqlite3.Connection]:

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from imagewright.retrieval.cells import Ints
-from imagewright.retrieval.embed import Vector, unpack_vector
+from imagewright.retrieval.embed import Vector, read_vector
 from imagewright.retrieval.features import features
 from imagewright.retrieval.likeness import Likeness
 from imagewright.schemas import ParsedPrompt
@@ -61,7 +61,7 @@ class PromptTable:
             self.said.replace(number, features(parsed))
         if number >= len(self._vectors):
             self._vectors = np.concatenate([self._vectors, np.zeros_like(self._vectors)])
-        vector = unpack_vector(row["vector"], self._vectors.shape[1])
+        vector = read_vector(row["vector"], self._vectors.shape[1])
         self._vectors[number] = 0.0 if vector is None else vector
         (self.misfits.add if vector is None else self.misfits.discard)(row["id"])
 

@@ -17,7 +17,7 @@ from imagewright.errors import BadInput
 from imagewright.flow_format import graph_hash, shape_hash
 from imagewright.retrieval import flow_facts
 from imagewright.retrieval.chroma_mirror import Space
-from imagewright.retrieval.embed import Vector, pack_vector, unpack_vector
+from imagewright.retrieval.embed import Vector, pack_vector, read_vector
 from imagewright.retrieval.evidence import PromptFacts
 from imagewright.schemas import Card, Evidence, Flow
 
@@ -208,7 +208,7 @@ def vectors(db: sqlite3.Connection, space: Space, wanted: Iterable[str] | None =
         if wanted is None
         else (row for key in wanted for row in db.execute(f"{query} WHERE id = ?", (key,)))
     )
-    found = ((row["id"], unpack_vector(row["vector"], size)) for row in rows)
+    found = ((row["id"], read_vector(row["vector"], size)) for row in rows)
     return {key: vector for key, vector in found if vector is not None}
 
 

@@ -47,7 +47,7 @@ class SeveralBackends:
         return isinstance(member, KnowsWorlds) and member.is_closed(flow)
 
     def state_world(self, flow: Flow) -> World | None:
-        """What the model of ``flow`` says that it was taught, where the backend that runs it can tell."""
+        """The world of the model of ``flow``; None for a model that states none."""
         member = self.find(flow)
         return member.state_world(flow) if isinstance(member, StatesWorlds) else None
 

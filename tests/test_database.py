@@ -129,3 +129,11 @@ def test_processes_that_open_a_new_file_at_once_lose_nothing(tmp_path: Path) -> 
     with database(path, "one", ("CREATE TABLE t (a INTEGER)",)) as db:
         numbers = [row[0] for row in db.execute("SELECT a FROM t ORDER BY a")]
     assert numbers == list(range(100))
+
+
+def test_a_page_whose_text_is_spoilt_is_damage_and_no_mistake_of_ours(tmp_path: Path) -> None:
+    path = tmp_path / "x.sqlite"
+    with database(path, "one", ("CREATE TABLE t (a TEXT)",)) as db:
+        db.execute("INSERT INTO t VALUES (CAST(x'ff00fe' AS TEXT))")
+    with pytest.raises(BadInput, match="damaged"), database(path, "one", ("CREATE TABLE t (a TEXT)",)) as db:
+        db.execute("SELECT a FROM t").fetchall()

@@ -1,6 +1,7 @@
 """A file that somebody brings, whatever kind it is, to an API-format graph.
 
-It is API-format JSON, the editor's JSON, a flow file of ours (``{"id", "card", "graph"}``), or a PNG with one inside.
+It is API-format JSON, the editor's JSON, a flow file of ours (``{"id", "card", "graph"}``), or a PNG, WebP
+or JPEG with one inside.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from imagewright.errors import BadInput
 from imagewright.flow_format import MAX_BYTES, Graph, parse_graph, read_json
 from imagewright.retrieval.comfy.catalogue import Catalogue
 from imagewright.retrieval.comfy.convert import convert
+from imagewright.retrieval.comfy.exif import exif_texts, name_picture
 from imagewright.retrieval.comfy.keys import drop_keys
 from imagewright.retrieval.comfy.model import is_workflow
 from imagewright.retrieval.comfy.png import MAX_FILE, is_png, workflow_texts
@@ -43,7 +45,9 @@ def read_workflow(source: Path | str | bytes, catalogue: Catalogue) -> Read:
     """
     data = source if isinstance(source, bytes) else _bytes_of(Path(source))
     if is_png(data):
-        return _from_png(data, catalogue)
+        return _from_texts(workflow_texts(data), catalogue)
+    if name_picture(data[:16]):
+        return _from_texts(exif_texts(data), catalogue)
     return read_parsed(read_json(data, "the file", endless=True), catalogue)
 
 
@@ -78,8 +82,8 @@ def _bare(data: object) -> Any:
 def _bytes_of(path: Path) -> bytes:
     try:
         with path.open("rb") as file:
-            start = file.read(8)
-            limit = MAX_FILE if is_png(start) else MAX_BYTES
+            start = file.read(16)
+            limit = MAX_FILE if is_png(start) or name_picture(start) else MAX_BYTES
             data = start + file.read(limit + 1 - len(start))
     except (OSError, ValueError) as error:
         reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
@@ -89,9 +93,8 @@ def _bytes_of(path: Path) -> bytes:
     return data
 
 
-def _from_png(data: bytes, catalogue: Catalogue) -> Read:
+def _from_texts(texts: Mapping[str, str], catalogue: Catalogue) -> Read:
     """The graph as it ran where the picture has it, else its workflow; the workflow's facts in both cases."""
-    texts = workflow_texts(data)
     workflow = _parsed(texts.get("workflow"))
     beside = workflow if isinstance(workflow, dict) and is_workflow(workflow) else None
     if "prompt" in texts:

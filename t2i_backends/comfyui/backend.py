@@ -107,6 +107,8 @@ class ComfyBackend:
             Cancelled: between two steps; the job is taken back from its server.
         """
         start = time.perf_counter()
+        if job.redraw is not None and not job.redraw.strength:
+            return Drawn(job.redraw.image.convert("RGB"), 0.0, {"backend": self.name})
         drawing = _Drawing(self, job if job.key else replace(job, key=uuid.uuid4().hex), on_step, is_cancelled)
         drawn = drawing.run()
         return replace(drawn, seconds=time.perf_counter() - start)

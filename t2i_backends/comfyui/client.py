@@ -24,10 +24,13 @@ from imagewright.t2i_backends.comfyui.faults import ServerFault, explain_refusal
 
 CONNECT_SECONDS = 3.0
 ANSWER_SECONDS = 60.0
+QUICK_SECONDS = 10.0
+"""For questions that a server answers at once, however busy it is: it must be heard when a person wants to stop."""
 MOST_ANSWER = untrusted.NODE_LIST
 """The bounds of a list of nodes, the longest answer that there is."""
 MOST_FILE = 256_000_000
 """The largest file that is fetched, in bytes."""
+_QUICK = ("/queue", "/prompt", "/system_stats")
 _STARTING = (502, 503, 504)
 _START = "start ComfyUI there, or correct its address in the settings"
 
@@ -124,7 +127,8 @@ class Client:
         Raises:
             ServerFault: as ``ask``, or what comes is no JSON.
         """
-        status, data = self.ask("GET", path, limit=bounds.bytes)
+        quick = {"timeout": httpx.Timeout(QUICK_SECONDS, connect=CONNECT_SECONDS)} if path in _QUICK else {}
+        status, data = self.ask("GET", path, limit=bounds.bytes, **quick)
         if status == 404:
             return None
         return self.parse(data, bounds) if status == 200 else self._strange(status)

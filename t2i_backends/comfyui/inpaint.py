@@ -5,15 +5,14 @@ from __future__ import annotations
 import copy
 import hashlib
 import io
-from collections.abc import Sequence
 
 import numpy as np
 from PIL import Image
 
 from imagewright.flow_format import Graph, Link, links
-from imagewright.schemas import Region
+from imagewright.ports import Redraw
 from imagewright.t2i_backends.comfyui.splice import Unspliceable
-from imagewright.t2i_backends.denoising.redraw import soft_boxes
+from imagewright.t2i_backends.denoising.redraw import redrawn_share
 
 ADDED = ("LoadImage", "LoadImageMask", "VAEEncode", "SetLatentNoiseMask")
 """The node classes that are added."""
@@ -81,9 +80,10 @@ def _without_unused(spliced: Graph, graph: Graph, sampler: str) -> Graph:
     return spliced if before in used else {node: value for node, value in spliced.items() if node != before}
 
 
-def mask_picture(regions: Sequence[Region], size: tuple[int, int]) -> Image.Image:
-    """White where a picture of that size is drawn anew, fading to black."""
-    shares = soft_boxes(regions, *size, border_of(size))
+def mask_picture(redraw: Redraw) -> Image.Image:
+    """White where the picture is drawn anew, black where it is kept."""
+    size = redraw.image.size
+    shares = redrawn_share(redraw, *size, border_of(size))
     return Image.fromarray(np.rint(shares * 255).astype(np.uint8)).convert("RGB")
 
 

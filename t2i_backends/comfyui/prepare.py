@@ -94,8 +94,7 @@ def _redraw(job: Job, graph: Graph, client: Client) -> Graph:
     assert redraw is not None
     try:
         inpaint.find_place(graph)
-        given = None if redraw.mask is None else redraw.mask.convert("RGB")
-        mask = given or inpaint.mask_picture(redraw.regions, redraw.image.size)
+        mask = inpaint.mask_picture(redraw)
         names = [client.upload(*inpaint.encode(image), inpaint.FOLDER) for image in (redraw.image, mask)]
         return inpaint.splice_redraw(graph, names[0], names[1], redraw.strength)
     except Unspliceable as reason:

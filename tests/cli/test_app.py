@@ -134,7 +134,7 @@ def test_bad_input_is_one_clear_line_and_a_remedy(run: Run, words: list[str], me
 
 
 def test_the_remedy_names_the_backends_that_there_are(run: Run) -> None:
-    assert "known: diffusers" in run("draw", "x", "--backend", "difusers")[2]
+    assert "known: comfyui, diffusers" in run("draw", "x", "--backend", "difusers")[2]
 
 
 def test_with_json_an_error_is_also_an_object(run: Run) -> None:

@@ -19,10 +19,3 @@ def test_no_path_and_no_name_is_broken(tty: bool, monkeypatch: pytest.MonkeyPatc
     assert PATH in shown
     assert "…" not in shown
     assert PATH in render(render_labelled([("files", f"see {PATH}, then go on")]))
-
-
-def test_a_table_that_fits_stays_within_80_columns() -> None:
-    rows = [("flow", "words " * 40), ("another", "short")]
-    lines = render(table(("id", "title"), rows, stretch=1)).splitlines()
-    assert max(map(len, lines)) <= 80
-    assert len(lines) > 3

@@ -56,8 +56,7 @@ class ComfyServer(ComfyProcess):
         """Begin to answer."""
         self.memory = Memory()
         handler = type("Handler", (_Handler,), {"owner": self, "memory": self.memory})
-        ThreadingHTTPServer.daemon_threads = True
-        self._http = ThreadingHTTPServer(("127.0.0.1", self.port), handler)
+        self._http = _Quiet(("127.0.0.1", self.port), handler)
         self.port = self._http.server_address[1]
         threading.Thread(target=self._http.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True).start()
         threading.Thread(target=self.work, args=(self.memory,), daemon=True).start()
@@ -85,6 +84,15 @@ class ComfyServer(ComfyProcess):
         self.start()
 
     stop = crash
+
+
+class _Quiet(ThreadingHTTPServer):
+    """Connections that break are what is tested."""
+
+    daemon_threads = True
+
+    def handle_error(self, *_: object) -> None:
+        """Say nothing."""
 
 
 class _Handler(BaseHTTPRequestHandler):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import threading
 import time
@@ -33,9 +34,20 @@ def big(graph: dict[str, Any]) -> dict[str, Any]:
     return graph
 
 
+@pytest.fixture(scope="module")
+def indexed(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A home whose index is made."""
+    home = tmp_path_factory.mktemp("indexed")
+    Imagewright(Settings(data_dir=home, model_roots=(), device="cpu")).index.ids()
+    return home
+
+
 @pytest.fixture
-def engine_of(settings: Callable[..., Settings], big: dict[str, Any]) -> Callable[..., Imagewright]:
+def engine_of(
+    indexed: Path, tmp_path: Path, settings: Callable[..., Settings], big: dict[str, Any]
+) -> Callable[..., Imagewright]:
     """An engine with one flow for the server beside mini's."""
+    shutil.copytree(indexed, tmp_path / "home")
 
     def make(*servers: Any, patience: Any = None) -> Imagewright:
         engine = Imagewright(settings(*servers))
