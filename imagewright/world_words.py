@@ -41,15 +41,20 @@ def list_worlds(container: Container, sheet: Path | None = None) -> tuple[KnownW
             if (world := found[name].world if name in found else backend.state_world(flow)) is not None:
                 found[name] = KnownWorld(name, world, found[name].flows + 1 if name in found else 1)
     if sheet is not None:
-        _write_sheet(found.get(MINI), sheet)
+        write_sheet(found.get(MINI), sheet)
     return tuple(found.values())
 
 
-def _write_sheet(known: KnownWorld | None, path: Path) -> None:
+def write_sheet(known: KnownWorld | None, path: Path) -> None:
+    """Write a PNG with each thing, colour, background and style of the shipped world, as its model was taught them.
+
+    Raises:
+        BadInput: it is not the shipped model's world, of which alone there are drawings; or the file cannot be written.
+    """
     from imagewright.memory.artifacts import write_whole
 
-    if known is None:
-        raise BadInput("there are drawings of the shipped model's words only, and it is not here", "leave --sheet out")
+    if known is None or known.model != MINI:
+        raise BadInput("there are drawings of the shipped model's words only", "leave --sheet out")
     buffer = io.BytesIO()
     _sheet(known.world).save(buffer, "PNG")
     write_whole(path, buffer.getvalue())

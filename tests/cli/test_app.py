@@ -171,6 +171,12 @@ def test_prompts_of_a_file_are_its_non_empty_lines(tmp_path: Path) -> None:
     assert read_prompts(str(file)) == ["a red circle", "-", "a\u2028b"]
 
 
+def test_comments_in_a_file_of_prompts_are_skipped(tmp_path: Path) -> None:
+    file = tmp_path / "prompts.txt"
+    file.write_text("# plain ones\na house\n  # two of a kind\n\ntwo cups # blue\n")
+    assert read_prompts(str(file)) == ["a house", "two cups # blue"]
+
+
 @pytest.mark.parametrize(
     ("data", "why"),
     [(b"\x89PNG\0\0", "binary"), (b"a\nb\xff\xfe", "line 2"), (b"", "holds no prompt"), (b" \n\n", "holds no prompt")],

@@ -108,3 +108,13 @@ def test_what_is_no_label_is_left_to_the_rules(bad: str, desk: Any) -> None:
     assert found == rules.categorize("two cats", parsed)
     [note] = made.notes
     assert note.startswith("the rules labelled the prompt")
+
+
+def test_a_label_that_a_colour_alone_brings_near_counts_and_is_not_told() -> None:
+    examples = {"Shapes": ("a green star",), "Vehicles": ("a red car",)}
+    found = RulesCategorizer(WordEmbedder(), examples).categorize("a red star", parse_prompt("a red star"))
+    assert "Vehicles" in found.labels
+    assert "Vehicles" not in found.telling
+    assert "Shapes" in found.telling
+    told = RulesCategorizer(WordEmbedder(), examples).categorize("a red car", parse_prompt("a red car"))
+    assert "Vehicles" in told.telling

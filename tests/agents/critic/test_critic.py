@@ -306,3 +306,12 @@ def test_other_words_for_things_colours_and_the_background_are_judged_as_the_det
     assert failed(wrong) == {"attribute"}
     assert wrong.repair is not None
     assert (wrong.repair.kind, wrong.repair.box) == ("redraw", 0)
+
+
+def test_of_like_things_on_both_sides_of_another_some_stand_on_each() -> None:
+    prompt = "a red house between two green trees"
+    between = picture("green tree left", "red house middle", "green tree right")
+    assert judge(prompt, between).accepted
+    beside = picture("green tree left", "green tree top", "red house right")
+    failed = [check.detail for check in judge(prompt, beside).checks if not check.passed]
+    assert failed == ["red house left green tree: not so"]
