@@ -118,8 +118,8 @@ def test_a_run_embeds_and_parses_its_prompt_once_and_reads_no_flow_twice(
         sqlite3, "connect", lambda *a, **k: connected.update([threading.current_thread()]) or connect(*a, **k)
     )
     engine.draw(prompt, seed=7, max_images=1)
-    assert embedded == {(prompt,): 1}
-    assert parsed == {prompt: 1}, parsed
+    assert list(embedded.values()) == [1], embedded  # as it is, or as it is completed for the model
+    assert set(parsed.values()) == {1}, parsed
     assert all(times == 1 for times in read.values()), read
     assert all(times == 1 for times in connected.values()), connected
 
