@@ -118,7 +118,7 @@ def test_a_run_embeds_and_parses_its_prompt_once_and_reads_no_flow_twice(
     monkeypatch.setattr(
         sqlite3, "connect", lambda *a, **k: connected.update([threading.current_thread()]) or connect(*a, **k)
     )
-    engine.draw(prompt, seed=7)
+    engine.draw(prompt, seed=7, max_images=1)
     assert embedded == {(prompt, bare): 1}
     assert parsed == {prompt: 1}, parsed
     assert all(times == 1 for times in read.values()), read

@@ -72,7 +72,10 @@ def test_verified_weights_are_verified_again_when_they_change(tmp_path: Path, mo
 
 def test_vectors_survive_packing() -> None:
     vector = np.array([0.5, -0.25, 1e-8], dtype=np.float32)
-    assert (unpack_vector(pack_vector(vector)) == vector).all()
+    found = unpack_vector(pack_vector(vector), 3)
+    assert found is not None
+    assert (found == vector).all()
+    assert unpack_vector(pack_vector(vector), 4) is None
 
 
 TEXTS = (
