@@ -9,6 +9,7 @@ from __future__ import annotations
 import functools
 from collections import OrderedDict
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -97,6 +98,7 @@ class _Served:
             use_critic=state.use_critic,
         )
         parts, row = self._begin(request, seed)
+        parts = _asking(parts)
         parts.runs.start(row.id, row.thread, row.request, row.seed, Path(row.out))
         self._keep(row.id, parts)
         return {**fresh(row.id, row.request, row.seed, row.out), "path": "", "image": "", "reply": ""}
@@ -137,13 +139,18 @@ class _Served:
 
     def _parts_of(self, state: ServedState) -> Parts:
         if state.run not in self._kept:
-            self._keep(state.run, self._parts_for(state.request))
+            self._keep(state.run, _asking(self._parts_for(state.request)))
         return self._kept[state.run]
 
     def _keep(self, run: str, parts: Parts) -> None:
         self._kept[run] = parts
         while len(self._kept) > MOST_RUNS:
             self._kept.popitem(last=False)
+
+
+def _asking(parts: Parts) -> Parts:
+    """The parts of a run that may ask where its question is kept: without a thread nobody could answer it."""
+    return replace(parts, asks=_thread_of_server() is not None)
 
 
 def _thread_of_server() -> str | None:

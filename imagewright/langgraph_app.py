@@ -23,7 +23,9 @@ def _engine() -> Imagewright:
 
 
 def _build() -> Any:
-    return serve_graph(_engine).compile(name="imagewright")
+    compiled = serve_graph(_engine).compile(name="imagewright")
+    compiled.stream_channels = list(compiled.get_output_jsonschema()["properties"])  # what is told is plain JSON
+    return compiled
 
 
 graph = _build()

@@ -50,10 +50,10 @@ imagewright --help lists every command."""
 
 EXAMPLES = """\b
 Examples, which work with the small model that ships:
-  imagewright words                        what it can draw
-  imagewright draw "a house"               what is left open is filled in, and said
+  imagewright words           what it can draw
+  imagewright draw "a house"  what is left open is filled in, and said
   imagewright draw "two red cups left of a green tree on a yellow background"
-  imagewright chat                         "a house", "make it blue", "bigger", "undo"
+  imagewright chat            "a house", "make it blue", "bigger", "undo"
 
 """
 app = typer.Typer(
