@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
+from imagewright.agents.conversation.chat_words import plain_words
 from imagewright.agents.conversation.targets import find_picture
 from imagewright.agents.reading import styling
 from imagewright.agents.reading.lexicon import KNOWN_COLOURS
@@ -36,12 +37,13 @@ _POLITE = re.compile(
     r"go ahead and |try to |try (?=making|moving|adding))",
 )
 _UNDO = re.compile(
-    r"(?:(?:please )?(?:undo|revert)(?: (?:that|it|this|(?:the )?last (?:one|change|edit|step)|the change|the "
-    r"edit))?|"
+    r"(?:(?:please )?(?:undo|revert)(?: (?:that|it|this|(?:the |that )?last (?:one|change|edit|step|bit|thing)|"
+    r"the change|the edit))?|"
     r"take (?:that|it) back|(?:go )?(?:one )?(?:step )?back(?: (?:one|a) step)?|go back(?: one| once)?|never "
     r"?mind(?: that)?|"
-    r"(?:as|like|how) it was(?: before)?|put it back(?: (?:as|how|like) it was)?|(?:back to )?the previous (?:one|"
-    r"picture|image|version)|"
+    r"(?:as|like|how) it was(?: before)?|"
+    r"put it back(?: (?:as|how|like) it was(?: before| a (?:second|moment|minute) ago)?)?|"
+    r"(?:back to )?the previous (?:one|picture|image|version)|"
     r"(?:go )?back to (?:the )?(?:previous|last) (?:one|picture|image|version)|that was better before|it was "
     r"better before)"
     r"(?: (?P<times>twice|once|(?P<n>\w+) (?:times|steps|turns)))?"
@@ -58,7 +60,9 @@ _BRANCH = re.compile(
 _VARY = re.compile(
     r"(?:(?:give|show|draw|make|do|get|let) (?:me |us )?(?:have )?)?"
     r"(?:(?:one|once) more(?: (?:time|try|version|like (?:this|that|it)|of (?:these|those|them|this)))?|"
-    r"another(?: (?:one|try|version|go|take|variation|picture|image|like (?:this|that|it)))?|"
+    r"another(?: (?:one|try|version|go|take|variation|picture|image))?(?: like (?:this|that|it))?|"
+    r"(?:the )?same(?: thing)?(?: again)?(?:,? but)? roll the dice(?: again)?|roll the dice(?: again)?|"
+    r"try again,? (?:the )?same(?: thing)?|"
     r"(?:try |do it |once )?again|try (?:another|a different)(?: (?:one|seed))?|(?:a |another "
     r")?variation(?:s)?(?: (?:of|on) (?:this|that|it))?|"
     r"vary(?: (?:it|this|that))?|reroll|re-roll|redo(?: it| this)?|redraw(?: it| this)?|more(?: (?:like (?:this|"
@@ -153,13 +157,16 @@ _FORGET = re.compile(
 )
 
 
+_COURTESY = re.compile(r"(?:,? (?:please|thanks|thank you|instead of that|i think|from me|for me))+$")
+
+
 def simplify_saying(text: str) -> str:
-    """``text`` in lower case without courtesies, closing marks and curly quotes."""
-    said = " ".join(text.lower().replace("\u2019", "'").split()).strip(' .!"')
+    """``text`` in lower case and in plain words, without courtesies, closing marks and curly quotes."""
+    said = plain_words(" ".join(text.lower().replace("\u2019", "'").split()).strip(' .!"'))
     before = None
     while before != said:
         before, said = said, _POLITE.sub("", said).strip(" ,")
-    return re.sub(r",? (?:please|thanks|thank you|instead of that)$", "", said) or before
+    return _COURTESY.sub("", said) or before
 
 
 def read_command(said: str, pictures: Sequence[Reference]) -> AnyIntent | None:

@@ -24,6 +24,8 @@ _LIKENESS = words("as like into of from about after")
 _STATE = words("with in of from by as into out")
 """What leads from "covered", "made", "lit" to what is only a manner of being so."""
 _STUFF = listed("asides.stuff")
+_SHEETS = words("poster pattern polaroid design infographic sticker perspective cutaway blueprint diagram sheet")
+"""What the whole picture is, where it is named first."""
 _ABSTRACT = re.compile(r"(ness|[eiltv]ity|ism|ation|itude|algia|hood)$")
 _STATES = listed("asides.states")
 
@@ -33,11 +35,13 @@ def set_aside(reader: Reader) -> list[str]:
     groups = reader.record.groups
     placed = {i for s, name, o in reader.record.relations if name in _DIRECTIONS for i in (s, o)}
     free = [i for i, group in enumerate(groups) if _can_go(group)]
-    gone = [i for i in free if _described(reader, groups[i])]
+    gone = [i for i, group in enumerate(groups) if group.start >= 0 and _is_deed(reader, group)]
+    gone += [i for i in free if _described(reader, groups[i])]
     later = [i for i in free if i not in placed and (i != 0 or groups[i].in_scene)]
-    loose = [i for i in later if groups[i].bare or groups[i].vague]
+    loose = [i for i in free if groups[i].bare and not groups[i].vague and (i != 0 or groups[i].in_scene)]
+    loose += [i for i in later if groups[i].vague]
     telegram = not any(group.determiner or group.counted for group in groups)
-    gone += [i for i in loose if not telegram or _is_tag(reader, groups[i]) or _is_done(reader, groups[i])]
+    gone += [i for i in loose if not telegram or (i in later and _is_passing(reader, groups[i]))]
     taken = [groups[i].noun for i in sorted(set(gone))]
     for i in gone:
         groups[i].count = 0
@@ -55,6 +59,7 @@ def _described(reader: Reader, group: NamedGroup) -> bool:
     """Whether its place in the sentence makes it a part, a likeness or a manner of another thing."""
     at = group.start
     before, earlier = reader.word(at - 1), reader.word(at - 2)
+    sheet = at < 3 and group.noun.rpartition(" ")[2] in _SHEETS
     stuff = group.bare and group.noun in lexicon.MATERIALS | _STUFF
     abstract = group.bare and bool(_ABSTRACT.search(group.noun))
     look = group.noun in lexicon.KNOWN_STYLES and group.bare
@@ -66,7 +71,18 @@ def _described(reader: Reader, group: NamedGroup) -> bool:
     part = group.noun in nouns.REGION_NOUNS and (
         reader.word(group.end) == "of" or any(tail.startswith("of ") for tail in group.tails)
     )
-    return owned or abstract or passing or stuff or look or likeness or state or part
+    return sheet or owned or abstract or passing or stuff or look or likeness or state or part
+
+
+def _is_deed(reader: Reader, group: NamedGroup) -> bool:
+    """What is done by the word before: "one wearing red", "a giant guarding a bridge"."""
+    last = group.noun.rpartition(" ")[2]
+    governs = last.endswith("ing") and last not in nouns.GERUND_NOUN and reader.word(group.end) in DETERMINERS
+    return governs or last in lexicon.WEARING | lexicon.RIDING
+
+
+def _is_passing(reader: Reader, group: NamedGroup) -> bool:
+    return _is_tag(reader, group) or _is_done(reader, group)
 
 
 def _is_tag(reader: Reader, group: NamedGroup) -> bool:

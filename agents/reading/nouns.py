@@ -133,6 +133,7 @@ AIRBORNE = listed("nouns.airborne")
 ABSTRACT = listed("nouns.abstract")
 SHAPE_NOUNS = listed("nouns.shape_nouns")
 COMPOUND = words(
+    "trash can,watering can,tin can,"
     "fire hydrant,teddy bear,wine glass,sports ball,tennis racket,hot dog,stop sign,parking meter,"
     "traffic light,baseball bat,baseball glove,potted plant,dining table,computer mouse,tv remote,"
     "computer keyboard,cell phone,hair drier,hair dryer,rolling pin,cookie cutter,picture frame,"

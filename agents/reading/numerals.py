@@ -44,6 +44,10 @@ _TABLE = tuple(
         (rf"\b(?:at|around|by|before|after|until) (?:\d{{1,2}}(?::\d\d)?|{_NUMBER_WORD})"
          r" ?(?:am|pm|a\.m\.|p\.m\.|o'clock)(?![\w])", ""),
         (rf"\b(?:a |an )?\d+(?:[.,]\d+)? ?{_MEASURES}(?![\w])", ""),
+        (rf"\b{_NUMBER} o'clock\b|\bdouble exposure\b", ""),
+        (rf"\b(a|an|the|one) {_NUMBER}[ -](dollar|euro|pound|cent|yen|rupee) (?=bill|note|coin)", r"\1 \2 "),
+        (r"\b(a|the) (?:double|twin|triple) (?=[a-z])", r"\1 "),
+        (r"(?-i:\b([A-Z][a-z]+)) \d+(?=\s*(?:$|[,.;]))", r"\1"),
         (r"\b(?:in|from|since|circa|of|around|about) (?:the )?(?:early |late |mid )?"
          r"(?:1[0-9]|20|21)\d\d(?:'?s)?\b", ""),
         (r"\b(?:the )?(?:early |late |mid[- ])?(?:(?:1[0-9]|20|21)\d0'?s|[2-9]0'?s)\b(?:[- ]style)?", ""),
@@ -63,6 +67,11 @@ _DEALT = re.compile(
     r"(?=\s*(?:$|[.;,]))",
     re.I,
 )
+_ONE_THING = r"(?:one|an?) ((?:[a-z-]+ ){0,2}?)([a-z-]+)(?=\s*(?:$|[.,;]))"
+_EACH = re.compile(rf"\b({_NUMBER}) ([a-z]+) each ([a-z]+) {_ONE_THING}", re.I)
+_EACH_OF = re.compile(
+    rf"\b(?:each|every one|each one) of (?:the )?({_NUMBER}) ([a-z]+) ([a-z]+?)(?:es|s) {_ONE_THING}", re.I
+)
 _HEADED = re.compile(
     rf"\b({_NUMBER}) (?:different |various )?(?:things|objects|items|animals|fruits|vegetables|people|shapes|toys|"
     rf"vehicles|pets|birds|figures|persons|creatures|instruments|tools|buildings|flowers|trees|insects)"
@@ -75,7 +84,14 @@ def settle_numerals(text: str) -> str:
     """``text`` with its numbers as counts or not at all; text without any such comes back as it is."""
     for pattern, replacement in _TABLE:
         text = pattern.sub(replacement, text)
+    text = _EACH_OF.sub(_share_out, _EACH.sub(_share_out, text))
     return _HEADED.sub(_listed, _DEALT.sub(_deal, text))
+
+
+def _share_out(hit: re.Match[str]) -> str:
+    """ "Two otters each crack a clam", "each of two otters cracks a clam": two clams, one for each."""
+    number, many, verb, look, thing = hit.groups()
+    return f"{number} {many} {verb} {number} {look or ''}{nouns.plural(thing.lower())}"
 
 
 def _deal(hit: re.Match[str]) -> str:

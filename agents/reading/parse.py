@@ -38,7 +38,7 @@ def _read(text: str) -> ParsedPrompt:
         return _unsure(ParsedPrompt(), plain, plain.refused)
     reader = Reader(tokenise(plain.text))
     parsed = _with_field(reader.read(), plain)
-    doubt = sureness.find_doubt(reader, parsed, plain.words or text)
+    doubt = sureness.find_doubt(reader, parsed, plain.text if plain.tags else plain.words or text)
     if doubt:
         return _unsure(parsed, plain, doubt)
     return parsed.model_copy(update={"unread": (*plain.told, *_of_tags(plain), *_beside(reader.aside, parsed))})

@@ -209,6 +209,7 @@ class Record:
     def parsed(self) -> ParsedPrompt:
         """The finished value."""
         self._settle_contradictions()
+        self._settle_members()
         groups = tuple(
             ParsedGroup(
                 object=g.noun,
@@ -231,6 +232,15 @@ class Record:
             negative=tuple(self.negative),
             style=tuple(dict.fromkeys(self.style)),
         )
+
+    def _settle_members(self) -> None:
+        """ "A pair of parrots, one green parrot and one blue parrot": the members of what was counted before."""
+        for index, whole in enumerate(self.groups):
+            if whole.count < 2 or whole.vague or whole.attributes or not whole.counted:
+                continue
+            members = [g for g in self.groups[index + 1 :] if g.noun == whole.noun and g.counted and g.attributes]
+            if len(members) > 1 and sum(g.count for g in members) == whole.count:
+                whole.count = 0
 
     def _settle_contradictions(self) -> None:
         """A thing both named and excluded: a count that was stated stays, a bare mention ("its cars: no cars") goes."""

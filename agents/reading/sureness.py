@@ -48,6 +48,9 @@ def find_doubt(reader: Reader, parsed: ParsedPrompt, text: str) -> str:
     if strange:
         return f"the rules cannot tell what kind of thing is meant by {_quoted(strange)}"
     different = len(set(re.findall(r"[^\W_]+", text.lower())))
+    loose = bool(reader.aside) or any(not group.exact for group in parsed.groups)
+    if different > 2 * _STORY and (loose or not _counts_or_ranks(parsed)):
+        return "the prompt tells a story; it states no numbers and no left and right"
     if different > _STORY and not states_arrangement(parsed):
         return "no count, place or colour of several things is stated"
     bare = [group.noun for group in reader.record.groups if group.bare and group.count]
@@ -56,6 +59,12 @@ def find_doubt(reader: Reader, parsed: ParsedPrompt, text: str) -> str:
     if different > 3 * _STORY:
         return "the prompt is a story longer than the rules read"
     return ""
+
+
+def _counts_or_ranks(parsed: ParsedPrompt) -> bool:
+    counted = any(group.exact and group.count > 1 for group in parsed.groups)
+    coloured = sum(any(_is_plain(a) for a in g.attributes) for g in parsed.groups)
+    return counted or coloured > 1 or any(relation.relation in ("left", "right") for relation in parsed.relations)
 
 
 def states_arrangement(parsed: ParsedPrompt) -> bool:

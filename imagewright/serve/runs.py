@@ -251,8 +251,10 @@ def _list(house: House, client: ClientAccount, limit: int, before: str) -> list[
     if client.owns_home:
         rows = house.desk.engine.runs.list(MOST_LISTED * 10)
         found = {**{row.id: _of_terminal(row) for row in rows if row.id not in found}, **found}
-    ordered = sorted(found.values(), key=lambda job: job.id, reverse=True)
-    return [job for job in ordered if not before or job.id < before][:limit]
+    ordered = sorted(found.values(), key=lambda job: (job.created, job.id), reverse=True)
+    names = [job.id for job in ordered]
+    begin = names.index(before) + 1 if before in names else 0
+    return [job for job in ordered[begin:] if not before or begin or job.id < before][:limit]
 
 
 def run_facts(request: Request, house: House, client: ClientAccount, job: QueuedJob) -> RunFacts:

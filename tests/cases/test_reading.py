@@ -225,10 +225,16 @@ MISREAD_VERBS = 3
 
 @pytest.mark.parametrize(
     ("name", "clean", "found"),
-    [("gallery_worked_on.jsonl", 0.98, 0.95), ("gallery_after_the_freeze.jsonl", 0.90, 0.95)],
+    [
+        ("gallery_worked_on.jsonl", 0.98, 0.95),
+        ("gallery_after_the_freeze.jsonl", 0.98, 0.95),
+        ("gallery_second_freeze.jsonl", 0.95, 0.93),
+        ("verbs_second_freeze.jsonl", 1.0, 0.98),
+    ],
 )
 def test_the_gallery_claims_what_is_stated_and_nothing_else(name: str, clean: float, found: float) -> None:
-    """The shares that were reached; the second file was written after the rules froze."""
+    """The shares that were reached. Each file but the first was written after the rules froze, and read worse as it
+    fell: 90.0 % and 98.7 %, then 84.0 % and 87.0 % on 300 harder ones; 54 of 60 sentences with fresh verbs."""
     got: tuple[float, float, dict[str, Any]] = gallery().shares(name)
     print(got[2])
     assert got[0] >= clean, got

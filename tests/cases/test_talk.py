@@ -335,5 +335,13 @@ def test_fifty_sayings_written_after_the_rules_froze(kit: ModuleType) -> None:
 FELL = 1
 
 
+def test_fifty_more_sayings_written_after_the_rules_froze_again(kit: ModuleType) -> None:
+    """As they fell: 18 of 50, and four were drawn as their own text; now more are read and none is drawn."""
+    rows = [json.loads(line) for line in (DATA / "sayings_second_freeze.jsonl").read_text("utf-8").splitlines()]
+    read = [(row, READ(row["said"], (kit.picture(row["picture"]),)).kind) for row in rows]
+    assert sum(kind == row["kind"] for row, kind in read) >= 32
+    assert [row["said"] for row, kind in read if kind == "create" and row["kind"] != "create"] == []
+
+
 def test_a_prompt_is_parsed_as_before(kit: ModuleType) -> None:
     assert READ("draw anew: two cats", (kit.picture(HEART),)).parsed == parse_prompt("two cats")

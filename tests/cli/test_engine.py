@@ -192,10 +192,11 @@ def test_unknown_names_are_refused_with_the_nearest(run: Run, words: list[str], 
 def test_out_that_would_overwrite_a_folder_or_other_files_is_refused(run: Run, tmp_path: Path) -> None:
     (tmp_path / "package.json").write_text('{"name": "mine"}')
     (tmp_path / "file").touch()
+    (tmp_path / "package.png").touch()
     assert run("draw", PROMPT, *QUICK, "--out", "package.png")[0] == 2
     assert run("draw", PROMPT, *QUICK, "--out", "file/a.png")[0] == 2
     assert (tmp_path / "package.json").read_text() == '{"name": "mine"}'
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["file", "package.json"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["file", "package.json", "package.png"]
 
 
 def test_a_full_disk_is_one_line_and_leaves_nothing_half_written(home: Path, tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ import pytest
 
 from imagewright.errors import BadInput, Fault
 from imagewright.retrieval import embed
-from imagewright.retrieval.embed import MiniLMEmbedder, SentenceEmbedder, pack_vector, unpack_vector
+from imagewright.retrieval.embed import MiniLMEmbedder, SentenceEmbedder, pack_vector, read_vector
 from imagewright.retrieval.minilm import MiniLM
 
 
@@ -72,10 +72,10 @@ def test_verified_weights_are_verified_again_when_they_change(tmp_path: Path, mo
 
 def test_vectors_survive_packing() -> None:
     vector = np.array([0.5, -0.25, 1e-8], dtype=np.float32)
-    found = unpack_vector(pack_vector(vector), 3)
+    found = read_vector(pack_vector(vector), 3)
     assert found is not None
     assert (found == vector).all()
-    assert unpack_vector(pack_vector(vector), 4) is None
+    assert read_vector(pack_vector(vector), 4) is None
 
 
 TEXTS = (

@@ -12,7 +12,6 @@ from types import ModuleType
 
 import pytest
 
-from imagewright import doctor
 from imagewright.errors import BadInput
 from imagewright.needing import read_need
 from imagewright.needs import Need
@@ -194,12 +193,3 @@ def test_of_many_flows_the_answer_for_all_goes_by_needs_and_reads_no_graph(
     assert {name: each.runnable for name, each in readiness_of_all.tell_readiness(index, backend).items()} == {
         name: each.runnable for name, each in exact.items()
     }
-
-
-def test_doctor_names_some_flows_of_many_and_counts_the_others() -> None:
-    lacking = Readiness(problems=(Problem(kind="model", name="big", remedy="put it there"),))
-    said = {f"flow-{n:03}": lacking if n % 2 else Readiness() for n in range(300)}
-    found = list(doctor._flows(lambda: said))
-    assert found[0].detail.endswith(f"flow-{2 * doctor._NAMED - 2:03} and {150 - doctor._NAMED} more")
-    assert len(found) == 1 + doctor._NAMED + 1
-    assert found[-1].detail == f"{150 - doctor._NAMED} more need something"

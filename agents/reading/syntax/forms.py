@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from imagewright import untrusted
+from imagewright.agents.reading import nouns
 from imagewright.errors import BadInput
 
 _KEYS = {
@@ -20,6 +21,8 @@ _KEYS = {
 }
 _ROLE = {key: role for role, keys in _KEYS.items() for key in keys.split()}
 _LINE = re.compile(r"^\s*[*#-]*\s*\**([A-Za-z][A-Za-z _-]{1,24}?)\**\s*:\**\s*(.+?)\s*$")
+_BRACKETED = re.compile(r"\[([A-Za-z][A-Za-z _-]{1,24})\]\s*:?\s*([^\[\]]+)")
+_COUNTS, _THINGS = ("count", "number", "quantity"), ("type", "name", "object", "item", "thing", "subject")
 _LEAST_LINES = 2
 
 
@@ -37,7 +40,7 @@ class Form:
 
 def read_form(text: str) -> Form | None:
     """The form that ``text`` is written in; None for running text."""
-    pairs = _json_pairs(text) or _line_pairs(text)
+    pairs = _json_pairs(text) or _line_pairs(text) or _bracket_pairs(text)
     if not pairs or not any(_role(key) == "subject" for key, _ in pairs):
         return None
     parts: dict[str, list[str]] = {"subject": [], "place": [], "ground": [], "style": [], "excluded": [], "": []}
@@ -65,6 +68,10 @@ def _json_pairs(text: str) -> list[tuple[str, str]]:
 def _leaves(value: object, key: str) -> Iterator[tuple[str, str]]:
     """Every text of a JSON value under its nearest key."""
     if isinstance(value, dict):
+        counted = _counted(value)
+        if counted:
+            yield key, counted
+            return
         for name, inner in value.items():
             known = _role(str(name)) or not key
             yield from _leaves(inner, str(name) if known else key)
@@ -73,6 +80,23 @@ def _leaves(value: object, key: str) -> Iterator[tuple[str, str]]:
             yield from _leaves(inner, key or "subject")
     elif isinstance(value, str) and value.strip():
         yield key, value.strip()
+
+
+def _counted(value: dict[str, object]) -> str:
+    """``{"type": "dalmatian", "count": 2}`` in words; empty for any other object."""
+    number = next((value[name] for name in _COUNTS if isinstance(value.get(name), int)), None)
+    thing = next((value[name] for name in _THINGS if isinstance(value.get(name), str)), None)
+    if number is None or thing is None:
+        return ""
+    looks = [str(value[name]) for name in ("color", "colour", "size") if isinstance(value.get(name), str)]
+    return " ".join([str(number), *looks, str(thing) if number == 1 else nouns.plural(str(thing))])
+
+
+def _bracket_pairs(text: str) -> list[tuple[str, str]]:
+    """``[Subject] a red canoe [Place] lake shore``."""
+    pairs = [(hit.group(1), hit.group(2).strip()) for hit in _BRACKETED.finditer(text)]
+    whole = text.lstrip().startswith("[") and len(pairs) >= _LEAST_LINES
+    return [(key, value) for key, value in pairs if value] if whole else []
 
 
 def _line_pairs(text: str) -> list[tuple[str, str]]:

@@ -22,8 +22,12 @@ _OPTICS = re.compile(
 )
 _BY = re.compile(r"^(?:art |artwork |painting |photo |photography )?by [a-z]")
 _UNITS = frozenset("bit bits fps dpi inch inches year years iso deg degrees percent pixels days hours".split())
+_WORN_IN_PAIRS = frozenset({"twin", "double", "triple"})
+"""Of one person's own: "twin braids"."""
 _MOST_WORDS = 5
 _LEAST_BARE = 2
+_MANY = 5
+"""So many bare segments are a tag list."""
 
 
 @dataclass(frozen=True)
@@ -63,7 +67,7 @@ def read_tags(text: str, *, weighted: bool = False) -> TagList | None:
         counted = _counted(lower)
         if counted:
             said.append(counted)
-        elif _speaks(lower) and not (listed and lower.split()[0] in VAGUE_WORDS):
+        elif _speaks(lower) and not (listed and lower.split()[0] in {*VAGUE_WORDS, *_WORN_IN_PAIRS}):
             said.append(segment.replace("_", " "))
         else:
             tags.append(segment.replace("_", " "))
@@ -89,6 +93,8 @@ def _is_tag(segment: str) -> bool:
 def _is_strung(low: list[str]) -> bool:
     """Bare words strung after a full phrase, or many bare words of which none is a plain plural or joined by "and"."""
     rest = low[1:]
+    if len(low) >= _MANY and sum(" " in segment for segment in low) >= _LEAST_BARE and all(map(_is_loose, low)):
+        return True
     bare = [segment for segment in rest if " " in segment and _is_bare(segment)]
     if low and not _is_bare(low[0]):
         return len(bare) >= _LEAST_BARE and 2 * len(bare) > len(rest) and not any(" and " in part for part in rest)
@@ -107,6 +113,12 @@ def _is_titled(low: list[str]) -> bool:
     return (
         medium and len(low) > 2 and not any(_speaks(segment) and not _is_manner(segment.split()) for segment in low[1:])
     )
+
+
+def _is_loose(segment: str) -> bool:
+    """Words without any grammar between them."""
+    words = segment.split()
+    return (_is_manner(words) or not _speaks(segment)) and (CLOSED | CONJUNCTIONS | DETERMINERS).isdisjoint(words)
 
 
 def _is_bare(segment: str) -> bool:
@@ -133,7 +145,7 @@ def _speaks(segment: str) -> bool:
         return True
     if _is_manner(words):
         return True
-    return any(word in DETERMINERS or word in NUMBER_WORDS for word in words[1:])
+    return any(word in DETERMINERS or (word in NUMBER_WORDS and words[-1] != word) for word in words[1:])
 
 
 def _is_manner(words: list[str]) -> bool:

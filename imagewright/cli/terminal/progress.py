@@ -18,7 +18,8 @@ if TYPE_CHECKING:
     from imagewright.schemas import RunEvent
 
 _SILENT = {"run", "step", "preview", "answer", "note", "fallback"}
-"""Kinds that have no line of their own; answers and notes are what the command itself prints."""
+"""Kinds that have no line of their own; answers and notes are what the command itself prints. In plain lines a fallback
+has one all the same, where it happens."""
 
 
 class ProgressLine:
@@ -64,7 +65,7 @@ class ProgressLine:
             if quarter != self._quarter and quarter < 4:
                 print(f"  step       {event.step}/{event.total}", file=sys.stderr, flush=True)
             self._quarter = quarter
-        elif event.kind not in _SILENT:
+        elif event.kind == "fallback" or event.kind not in _SILENT:
             print(f"  {event.kind:<10} {clean(event.text)}", file=sys.stderr, flush=True)
 
     def _move(self, event: RunEvent) -> None:
