@@ -18,7 +18,7 @@ from imagewright.schemas import DrawRequest
 def unpack_request(request: DrawRequest, seed: Callable[[], int]) -> tuple[DrawRequest, int]:
     """The request with a pasted block taken apart and its alternatives chosen, and the seed that chose them.
 
-    Of a block, the prompt, the negative prompt, the seed and the size are taken where the request gives none itself;
+    Of a block, the prompt, the negative prompt, the seed, the size and the steps are taken where the request gives none itself;
     the other settings are the flow's own. ``seed`` gives one by chance.
 
     Raises:
@@ -33,6 +33,7 @@ def unpack_request(request: DrawRequest, seed: Callable[[], int]) -> tuple[DrawR
             seed=block.seed if request.seed is None else request.seed,
             width=block.width if sized else request.width,
             height=block.height if sized else request.height,
+            steps=block.steps if request.steps is None else request.steps,
             pasted=sized,
         )
     chosen = seed() if request.seed is None else request.seed

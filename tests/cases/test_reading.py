@@ -118,6 +118,8 @@ def test_b10_a_pasted_block_is_taken_apart() -> None:
     request, seed = unpack_request(DrawRequest(prompt=BLOCK), lambda: 5)
     assert (request.prompt, request.negative) == ("a red circle above a blue square", "green, blurry")
     assert (seed, request.seed, request.width, request.height, request.pasted) == (12, 12, 512, 512, True)
+    assert request.steps == 20
+    assert unpack_request(DrawRequest(prompt=BLOCK, steps=4), lambda: 5)[0].steps == 4
 
 
 def test_b10_what_the_person_gives_goes_before_what_is_pasted() -> None:
