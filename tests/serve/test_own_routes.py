@@ -112,7 +112,7 @@ def test_a_conversation_of_turns(http: httpx.Client, served: Any) -> None:
     assert [turn["said"] for turn in turns][:2] == [PROMPT, "make the circle green"]
     assert httpx.get(turns[0]["url"], trust_env=False).status_code == 200
     found = http.get("/v1/threads", params={"text": "yellow"}).json()
-    assert [row["name"] for row in found["data"]] == ["talk"]
+    assert "talk" in [row["name"] for row in found["data"]]  # other files talk on this server, too
     assert http.delete("/v1/threads/talk").status_code == 204
     assert http.get("/v1/threads/talk").status_code == 404
     assert not served.engine.store.has(first["image"])
