@@ -21,7 +21,6 @@ from imagewright.serve.address import read_address, read_secret
 from imagewright.serve.clients import ClientAccount, Clients, read_clients
 from imagewright.serve.faults import Denied
 from imagewright.serve.guards import Doors
-from imagewright.serve.links import LinkSigner
 from imagewright.serve.renders import read_data_url, read_upload
 from imagewright.serve.server import ServeOptions, gather_clients
 
@@ -405,11 +404,3 @@ def test_one_token_is_one_client() -> None:
         Clients([one, two])
     with pytest.raises(BadInput, match="one name"):
         Clients([one, one])
-
-
-def test_a_signature_is_for_one_file_and_one_time() -> None:
-    signer, other = LinkSigner(SecretStr("a")), LinkSigner(SecretStr("b"))
-    assert signer.accepts("x", 2**33, signer.sign("x", 2**33))
-    assert not signer.accepts("y", 2**33, signer.sign("x", 2**33))
-    assert not signer.accepts("x", 2**33, other.sign("x", 2**33))
-    assert not signer.accepts("x", 5, signer.sign("x", 5))
