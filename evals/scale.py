@@ -14,6 +14,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -142,7 +143,7 @@ def measure_one(home: Path, size: Size) -> Scaled:
     for one in asked[:5]:
         choose(one)
     cards = _cards(index)
-    times = [(_timed(lambda o=one: choose(o))[0], _timed(lambda o=one: cards @ o.vector)[0]) for one in asked]  # type: ignore[misc]
+    times = [(_timed(partial(choose, one))[0], _timed(partial(np.matmul, cards, one.vector))[0]) for one in asked]
     (p50, dot50), (p95, dot95) = np.percentile(np.array(times), (50, 95), axis=0).tolist()
     thumb, rechoose = _thumb(index, world, lambda: choose(asked[1]))
     memory = _peak() - before
@@ -180,7 +181,7 @@ def _settings(folder: Path) -> Settings:
 
 def _compare(index: FlowIndex, ready: Ready, asked: Sequence[Asked]) -> tuple[float | None, Loss | None]:
     """The time of ranking everything, and what retrieving loses against it; None where that takes too long."""
-    times = [_timed(lambda o=one: select(index, ready, o, True))[0] for one in asked[2:4]]  # type: ignore[misc]
+    times = [_timed(partial(select, index, ready, one, True))[0] for one in asked[2:4]]
     if times[0] > 1e3 * EXHAUSTIVE_SECONDS:
         return None, None
     prompts = asked[: min(_LOSS_PROMPTS, int(1e3 * EXHAUSTIVE_SECONDS / (2 * times[0])))]
@@ -192,7 +193,7 @@ def _run_whole(folder: Path) -> tuple[float, float, Around]:
     engine = Imagewright(_settings(folder))
     try:
         prompts = list(invent_prompts(_PLANS + 3, seed=2))
-        times = [_timed(lambda text=text: engine.plan(text))[0] for text in prompts][3:]  # type: ignore[misc]
+        times = [_timed(partial(engine.plan, text))[0] for text in prompts][3:]
         p50, p95 = np.percentile(times, (50, 95)).tolist()
         return p50, p95, measure_around(engine, _REQUESTS)
     finally:
@@ -214,7 +215,7 @@ def _thumb(index: FlowIndex, world: MadeUpWorld, choose: Callable[[], object]) -
             pass
 
     learn(0)
-    times = [(_timed(lambda s=seed: learn(s))[0], _timed(choose)[0]) for seed in range(1, 10)]  # type: ignore[misc]
+    times = [(_timed(partial(learn, seed))[0], _timed(choose)[0]) for seed in range(1, 10)]
     with index.writing() as db:
         db.execute("DELETE FROM evidence WHERE scorer = 'person'")
         store.bump(db)

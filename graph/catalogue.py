@@ -50,7 +50,7 @@ class IndexCatalogue:
         lists = []
         for name, backend in self._backends.items():
             ready = index.ready_for(backend)
-            limits = ready.limits_of(lambda flow, backend=backend: backend.limits(flow, prompt, parsed))  # type: ignore[misc]
+            limits = ready.limits_of(_limits_by(backend, prompt, parsed))
             ranked = rank(
                 index, prompt, parsed, categories, ready, name,
                 limits=limits, learn_critic=self._learn_critic, named=named,
@@ -65,6 +65,11 @@ class IndexCatalogue:
     def offer(self, candidates: Sequence[Candidate]) -> tuple[Candidate, ...]:
         """Those that the selector may choose from."""
         return offer(candidates)
+
+
+def _limits_by(backend: Backend, prompt: str, parsed: ParsedPrompt) -> Callable[[Flow], tuple[str, ...]]:
+    """What ``backend`` cannot draw of the prompt, by flow."""
+    return lambda flow: backend.limits(flow, prompt, parsed)
 
 
 def merge_lists(lists: Sequence[Sequence[Candidate]]) -> list[Candidate]:

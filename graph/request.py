@@ -18,8 +18,8 @@ from imagewright.schemas import DrawRequest
 def unpack_request(request: DrawRequest, seed: Callable[[], int]) -> tuple[DrawRequest, int]:
     """The request with a pasted block taken apart and its alternatives chosen, and the seed that chose them.
 
-    Of a block, the prompt, the negative prompt, the seed, the size and the steps are taken where the request gives none itself;
-    the other settings are the flow's own. ``seed`` gives one by chance.
+    Of a block, the prompt, the negative prompt, the seed, the size and the steps are taken where the request gives none
+    itself; the other settings are the flow's own. ``seed`` gives one by chance.
 
     Raises:
         BadInput: the prompt names wildcard files, or what was pasted is beyond the limits of a request.

@@ -10,8 +10,6 @@ A key of the environment goes before one of the file.
 
 from __future__ import annotations
 
-import os
-import stat
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -35,19 +33,9 @@ def read_keys(path: Path) -> dict[str, SecretStr]:
     Raises:
         BadInput: others may read it, or it is no table of texts. No error says what stands in it.
     """
-    try:
-        with path.open("rb") as file:
-            if os.name == "posix" and stat.S_IMODE(os.fstat(file.fileno()).st_mode) & 0o077:
-                raise BadInput(f"others may read the keys in {path}", f"chmod 600 {path}")
-            text = file.read(untrusted.TABLE.bytes + 1)
-    except FileNotFoundError:
+    table = untrusted.read_secrets(path, "keys", 'a line reads: anthropic = "the key"')
+    if table is None:
         return {}
-    except OSError as error:
-        raise BadInput(f"cannot read the keys in {path}: {error.strerror}", "make it a readable TOML file") from None
-    try:
-        table = untrusted.parse_toml(text, path.name)
-    except BadInput:
-        raise BadInput(f"cannot read the keys in {path}", 'a line reads: anthropic = "the key"') from None
     if not all(isinstance(value, str) and value.strip() for value in table.values()):
         raise BadInput(f"a key in {path} is no text", 'a line reads: anthropic = "the key"')
     return {name: SecretStr(value.strip()) for name, value in table.items()}

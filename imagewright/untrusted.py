@@ -10,6 +10,8 @@ from __future__ import annotations
 
 import json
 import math
+import os
+import stat
 import tomllib
 from collections import Counter
 from collections.abc import Iterator
@@ -228,6 +230,29 @@ def load_toml(path: Path, called: str = "the file", bounds: Bounds = TABLE) -> d
         BadInput: the file cannot be read, or as ``parse_toml``.
     """
     return parse_toml(read_bytes(path, bounds.bytes, bounds.remedy), f"{called} {path}", bounds)
+
+
+def read_secrets(path: Path, called: str, remedy: str) -> dict[str, Any] | None:
+    """The table in a TOML file of secrets, ``called`` so in errors; None where there is no file.
+
+    Raises:
+        BadInput: others may read the file, or it is no such table. No error says what stands in it.
+    """
+    try:
+        with path.open("rb") as file:
+            if os.name == "posix" and stat.S_IMODE(os.fstat(file.fileno()).st_mode) & 0o077:
+                raise BadInput(f"others may read the {called} in {path}", f"chmod 600 {path}")
+            source = file.read(TABLE.bytes + 1)
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        raise BadInput(
+            f"cannot read the {called} in {path}: {error.strerror}", "make it a readable TOML file"
+        ) from None
+    try:
+        return parse_toml(source, path.name)
+    except BadInput:
+        raise BadInput(f"cannot read the {called} in {path}", remedy) from None
 
 
 def parse_toml(source: bytes, name: str, bounds: Bounds = TABLE) -> dict[str, Any]:

@@ -62,18 +62,20 @@ def find_doubt(reader: Reader, parsed: ParsedPrompt, text: str) -> str:
 
 
 def _counts_or_ranks(parsed: ParsedPrompt) -> bool:
-    counted = any(group.exact and group.count > 1 for group in parsed.groups)
-    coloured = sum(any(_is_plain(a) for a in g.attributes) for g in parsed.groups)
-    return counted or coloured > 1 or any(relation.relation in ("left", "right") for relation in parsed.relations)
+    return _counts_or_colours(parsed) or any(found.relation in ("left", "right") for found in parsed.relations)
 
 
 def states_arrangement(parsed: ParsedPrompt) -> bool:
     """Whether a prompt plainly states how many, where, or in what colours several things are."""
-    counted = any(group.exact and group.count > 1 for group in parsed.groups)
     placed = any(group.position and group.exact for group in parsed.groups)
     placed = placed or any(relation.relation != "near" for relation in parsed.relations)
+    return placed or _counts_or_colours(parsed)
+
+
+def _counts_or_colours(parsed: ParsedPrompt) -> bool:
+    counted = any(group.exact and group.count > 1 for group in parsed.groups)
     coloured = sum(any(_is_plain(a) for a in g.attributes) for g in parsed.groups)
-    return counted or placed or coloured > 1
+    return counted or coloured > 1
 
 
 def _is_plain(attribute: str) -> bool:

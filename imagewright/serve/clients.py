@@ -13,8 +13,6 @@ from __future__ import annotations
 
 import hashlib
 import hmac
-import os
-import stat
 import threading
 import time
 from collections.abc import Mapping
@@ -111,19 +109,9 @@ def read_clients(path: Path) -> list[ClientAccount]:
     Raises:
         BadInput: others may read it, or something in it cannot be used. No error says a token.
     """
-    try:
-        with path.open("rb") as file:
-            if os.name == "posix" and stat.S_IMODE(os.fstat(file.fileno()).st_mode) & 0o077:
-                raise BadInput(f"others may read the tokens in {path}", f"chmod 600 {path}")
-            text = file.read(untrusted.TABLE.bytes + 1)
-    except FileNotFoundError:
+    table = untrusted.read_secrets(path, "tokens", "docs/serving.md shows one")
+    if table is None:
         return []
-    except OSError as error:
-        raise BadInput(f"cannot read the tokens in {path}: {error.strerror}", "make it a readable TOML file") from None
-    try:
-        table = untrusted.parse_toml(text, path.name)
-    except BadInput:
-        raise BadInput(f"cannot read the tokens in {path}", "docs/serving.md shows one") from None
     return [_client(name, values, path) for name, values in table.items()]
 
 

@@ -14,11 +14,9 @@ from typing import Any
 
 import httpx
 import pytest
-from pydantic import SecretStr
 
 from imagewright.errors import BadInput
 from imagewright.serve.address import read_address, read_secret
-from imagewright.serve.clients import ClientAccount, Clients, read_clients
 from imagewright.serve.faults import Denied
 from imagewright.serve.guards import Doors
 from imagewright.serve.renders import read_data_url, read_upload
@@ -369,38 +367,3 @@ def test_another_host_needs_a_token(tmp_path: Path) -> None:
     with pytest.raises(BadInput, match="fewer than 16"):
         gather_clients(tmp_path, ServeOptions(host="0.0.0.0", token="short"))
     assert gather_clients(tmp_path, ServeOptions(host="0.0.0.0", token="x" * 16)).identify("x" * 16) is not None
-
-
-@pytest.mark.parametrize(
-    "text",
-    [
-        "[alice]",
-        "[alice]\ntoken = 'short'",
-        "[alice]\ntoken = 3",
-        "[Alice]\ntoken = 'aaaaaaaaaaaaaaaaaaaa'",
-        "[owner]\ntoken = 'aaaaaaaaaaaaaaaaaaaa'",
-        "[a]\ntoken = 'aaaaaaaaaaaaaaaaaaaa'\nimages_a_day = -1",
-        "[a]\ntoken = 'aaaaaaaaaaaaaaaaaaaa'\nsomething = 1",
-        "alice = 'aaaaaaaaaaaaaaaaaaaa'",
-        "[",
-        "['../x']\ntoken = 'aaaaaaaaaaaaaaaaaaaa'",
-    ],
-)
-def test_a_file_of_tokens_that_cannot_be_used_says_no_token(text: str, tmp_path: Path) -> None:
-    file = tmp_path / "tokens.toml"
-    file.write_text(text)
-    file.chmod(0o600)
-    with pytest.raises(BadInput) as error:
-        read_clients(file)
-    assert "aaaaaaaa" not in f"{error.value} {error.value.remedy}"
-    file.chmod(0o640)
-    with pytest.raises(BadInput, match="others may read"):
-        read_clients(file)
-
-
-def test_one_token_is_one_client() -> None:
-    one, two = (ClientAccount(name=name, token=SecretStr("t" * 20)) for name in ("a", "b"))
-    with pytest.raises(BadInput, match="one token"):
-        Clients([one, two])
-    with pytest.raises(BadInput, match="one name"):
-        Clients([one, one])
