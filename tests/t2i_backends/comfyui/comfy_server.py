@@ -40,6 +40,8 @@ class ComfyServer(ComfyProcess):
         self.requests: list[tuple[str, str, dict[str, str], bytes]] = []
         self.drawn: list[str] = []
         """The ids of the prompts whose pictures were saved."""
+        self.forgot: list[str] = []
+        """The ids that it knew when it died."""
         self.counter = itertools.count(1)
         self.memory = Memory()
         self.port = 0
@@ -64,6 +66,8 @@ class ComfyServer(ComfyProcess):
     def crash(self) -> None:
         """Die: connections are cut, and what was in memory is gone; saved files stay."""
         memory, http = self.memory, self._http
+        running = [memory.running] if memory.running else []
+        self.forgot += [*memory.history, *(prompt.id for prompt in (*running, *memory.pending))]
         memory.dead = True
         memory.interrupt.set()
         with memory.wake:
