@@ -26,6 +26,7 @@ from imagewright.serve import (
     health,
     images,
     metrics,
+    page,
     responses,
     runs,
 )
@@ -36,6 +37,7 @@ from imagewright.serve.house import House
 from imagewright.serve.mcp_tools import OwnSessions, asker_of_request, build_mcp
 from imagewright.serve.metrics import Counting
 
+_ROUTES = (images, edits, completions, responses, runs, conversations, gallery, flows, files, health, metrics, page)
 _STATUS_CODES = {404: "not_found", 405: "bad_input", 413: "too_large"}
 _DESCRIPTION = """One warm engine: OpenAI's routes, so that any client of theirs draws here, and ours beside them.
 
@@ -54,7 +56,7 @@ def build_app(house: House, clients: Clients, doors: Doors) -> Guard:
         lifespan=_live,
     )
     app.state.house, app.state.mcp = house, build_mcp(house, asker_of_request)
-    for module in (images, edits, completions, responses, runs, conversations, gallery, flows, files, health, metrics):
+    for module in _ROUTES:
         app.include_router(module.router)
     app.router.routes.append(_mcp_route(app.state.mcp))
     app.add_exception_handler(Denied, _tell_refused)

@@ -15,9 +15,10 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from imagewright.errors import BadInput
 from imagewright.serve.clients import ClientAccount, Clients
 from imagewright.serve.faults import Denied
+from imagewright.serve.page import WEB
 from imagewright.untrusted import Bounds, parse_json
 
-OPEN_PATHS = frozenset({"/health", "/ready", "/openapi.json"})
+OPEN_PATHS = frozenset({"/", "/health", "/ready", "/openapi.json"})
 """What is told without a token."""
 SIGNED = "/v1/files/"
 """Where links lead that carry their own signature."""
@@ -110,7 +111,7 @@ class Guard:
         if not self.doors.admits_origin(headers.get("origin"), headers.get("host")):
             raise Denied("wrong_origin", "pages of that origin may not ask", "see --allow-origin")
         path = scope["path"]
-        if path in OPEN_PATHS or path.startswith(SIGNED):
+        if path in OPEN_PATHS or path.startswith((SIGNED, WEB)):
             return None
         client = self._identify(headers)
         if wait := self.clients.seconds_to_wait(client):
