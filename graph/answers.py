@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
-
 from imagewright.agents.conversation.edits import base_of
 from imagewright.errors import BadInput, Fault
 from imagewright.graph.orders import carry_out
@@ -23,10 +21,7 @@ from imagewright.intents import (
     UnclearIntent,
     UndoIntent,
 )
-from imagewright.schemas import Evidence
-
-_THUMB = "thumb"
-"""The scorer's name under which a person's thumb is kept."""
+from imagewright.retrieval.thumbs import thumb_evidence
 
 
 def answer_intent(parts: Parts, state: State) -> Answer:
@@ -51,13 +46,8 @@ def answer_intent(parts: Parts, state: State) -> Answer:
 
 
 def _thumb(parts: Parts, state: State, intent: FeedbackIntent) -> str:
-    """Keep a person's thumb as evidence; the same picture judged twice counts once, the last time."""
     made = base_of(intent, state.references)
-    parts.learn(
-        Evidence(flow=made.flow, prompt=made.prompt, backend=_drawn_by(parts, made), scorer=_THUMB, seed=made.seed,
-                 value=1.0 if intent.thumb == "up" else 0.0, when=datetime.now(UTC).isoformat(timespec="seconds"),
-                 source="person")
-    )  # fmt: skip
+    parts.learn(thumb_evidence(made.flow, made.prompt, _drawn_by(parts, made), made.seed, intent.thumb))
     return f"noted: thumb {intent.thumb} for {made.flow} on {made.prompt!r}; it counts when a flow is chosen"
 
 

@@ -124,6 +124,14 @@ class Chat:
 
         return present(self._container.settings.checkpoints, thread_id("", self._options))
 
+    @property
+    def question(self) -> Question | None:
+        """What the last turn waits to be told; the next saying answers it. None where it does not wait."""
+        from imagewright.graph.lines import find_question
+        from imagewright.graph.runner import thread_id
+
+        return find_question(self._container.settings.checkpoints, thread_id("", self._options))
+
     def with_thread(self, thread: str) -> Chat:
         """The conversation called ``thread``, with the same options."""
         return Chat(self._container, self._options.revise(thread=thread))

@@ -125,6 +125,16 @@ class FlowCalls(Rooms):
 
         return import_scores(self.index, Path(path))
 
+    def read_flow(self, path: Path | str) -> Flow:
+        """The flow that a workflow would become: a file of any of ComfyUI's formats, or a PNG it saved. Adds nothing.
+
+        Raises:
+            BadInput: the file cannot be read, or holds no workflow that can be used.
+        """
+        from imagewright.retrieval.intake import read_flow_file
+
+        return read_flow_file(Path(path), self.node_catalogue()).flow
+
     def edit_flow(self, flow: str, change: Callable[[dict[str, Any]], Mapping[str, Any]]) -> Flow:
         """Correct what the card of a flow says: ``change`` takes the fields that can be set and gives the new ones.
 

@@ -5,14 +5,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from imagewright.errors import BadInput
 from imagewright.rooms import Rooms
-from imagewright.schemas import DrawRequest
+from imagewright.schemas import DrawRequest, RunEvent, RunResult
 
 if TYPE_CHECKING:
     from imagewright.cleaning import Growth
+    from imagewright.graph.lines import ThreadLines
 
 
 class Keeping(Rooms):
@@ -38,6 +39,53 @@ class Keeping(Rooms):
 
         self.threads.insist(thread)
         return delete(self.container, thread)
+
+    def trace_lines(self, thread: str) -> ThreadLines:
+        """How the turns of a conversation hang together: after which each was said, and where one is.
+
+        Raises:
+            BadInput: its checkpoints cannot be read.
+        """
+        from imagewright.graph.lines import trace_lines
+
+        return trace_lines(self.settings.checkpoints, f"thread {thread.strip()}")
+
+    def retell(self, run: str) -> tuple[RunEvent, ...]:
+        """The story of a delivered run as it was told while it was drawn, without steps and previews.
+
+        Raises:
+            BadInput: there is no such run, it delivered nothing, or its trace cannot be read.
+        """
+        from imagewright.graph.retelling import retell
+
+        trace = self.runs.trace(run)
+        if not trace.delivered:
+            raise BadInput(f"run {run} has delivered no picture", "`imagewright runs list` shows which have")
+        return tuple(retell(trace))
+
+    def give_thumb(self, run: str, thumb: Literal["up", "down"]) -> None:
+        """Keep what a person thinks of the picture of ``run``: it counts when a flow is chosen.
+
+        Raises:
+            BadInput: there is no such run, it delivered nothing, or its flow is gone.
+        """
+        from imagewright.retrieval.thumbs import thumb_evidence
+
+        trace = self.runs.trace(run)
+        if not trace.delivered:
+            raise BadInput(f"run {run} has delivered no picture", "`imagewright runs list` shows which have")
+        backend = trace.backend or self.backend().name
+        self.index.add_evidence([thumb_evidence(trace.flow, trace.prompt, backend, trace.seed, thumb)])
+
+    def find_thumbs(self, results: Sequence[RunResult]) -> tuple[Literal["up", "down", ""], ...]:
+        """For each delivered picture the thumb that a person gave it; empty for none.
+
+        Raises:
+            BadInput: the database cannot be read.
+        """
+        from imagewright.retrieval.thumbs import Judged, find_thumbs
+
+        return tuple(find_thumbs(self.index, [Judged(made.flow, made.prompt, made.seed) for made in results]))
 
     def request_of(self, run: str) -> DrawRequest:
         """What ``run`` was asked to draw, with the flow that drew it and no seed: the request of its variations.

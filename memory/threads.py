@@ -8,12 +8,14 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from pydantic import ValidationError
+
 from imagewright.database import database, open_for_reading, prefix_pattern, transaction
 from imagewright.errors import BadInput
 from imagewright.intents import Reference
 from imagewright.memory.runs import RUN_TABLES
-from imagewright.schemas import ParsedPrompt, Value
-from imagewright.trace import Trace, parse_trace, read_trace
+from imagewright.schemas import ParsedPrompt, RunResult, Value
+from imagewright.trace import Trace, parse_trace, read_known, read_trace
 
 _PREFIX = "thread "
 
@@ -83,6 +85,26 @@ class Threads:
             rows = connection.execute(_TURNS, (_PREFIX + name,)).fetchall()
         numbers = itertools.accumulate(row["result"] is not None for row in rows)
         return tuple(_turn(row, number) for row, number in zip(rows, numbers, strict=True))
+
+    def results(self, name: str) -> dict[str, RunResult]:
+        """What the turns of thread ``name`` have delivered, by their runs.
+
+        Raises:
+            BadInput: a delivery cannot be read by this version.
+        """
+        with database(self.path, "memory", RUN_TABLES) as connection:
+            rows = connection.execute(_RESULTS, (_PREFIX + name,)).fetchall()
+        try:
+            return {row["run"]: read_known(RunResult, json.loads(row["result"]))[0] for row in rows}
+        except ValidationError as error:
+            where = ".".join(map(str, error.errors()[0]["loc"]))
+            raise BadInput(f"thread {name[:80]!r} cannot be read by this version: {where}", "upgrade") from None
+
+    def title(self, name: str) -> str:
+        """The title of thread ``name``; empty where it has none."""
+        with database(self.path, "memory", RUN_TABLES) as connection:
+            row = connection.execute("SELECT title FROM titles WHERE thread = ?", (_PREFIX + name,)).fetchone()
+        return str(row["title"]) if row else ""
 
     def pictures(self, name: str, before: str = "") -> tuple[Reference, ...]:
         """Every picture that the thread has delivered, on whatever line, numbered in the order of their making.
@@ -154,5 +176,6 @@ _LIST = """SELECT substr(r.thread, 8) AS name, coalesce(t.title, '') AS title,
 _TURNS = """SELECT r.id, r.prompt, r.status, r.created, r.error, a.text AS answer, d.result
     FROM runs r LEFT JOIN deliveries d ON d.run = r.id LEFT JOIN answers a ON a.run = r.id
     WHERE r.thread = ? ORDER BY r.rowid"""
+_RESULTS = "SELECT d.run, d.result FROM runs r JOIN deliveries d ON d.run = r.id WHERE r.thread = ?"
 _PICTURES = """SELECT d.run, d.trace FROM runs r JOIN deliveries d ON d.run = r.id WHERE r.thread = ?
     AND (? = '' OR r.rowid < (SELECT rowid FROM runs WHERE id = ?)) ORDER BY r.rowid"""

@@ -29,6 +29,8 @@ from imagewright.serve import (
     page,
     responses,
     runs,
+    stories,
+    uploads,
 )
 from imagewright.serve.clients import Clients
 from imagewright.serve.faults import Denied, deny
@@ -37,7 +39,10 @@ from imagewright.serve.house import House
 from imagewright.serve.mcp_tools import OwnSessions, asker_of_request, build_mcp
 from imagewright.serve.metrics import Counting
 
-_ROUTES = (images, edits, completions, responses, runs, conversations, gallery, flows, files, health, metrics, page)
+_ROUTES = (
+    images, edits, completions, responses, runs, stories, conversations, uploads, gallery, flows, files, health,
+    metrics, page,
+)  # fmt: skip
 _STATUS_CODES = {404: "not_found", 405: "bad_input", 413: "too_large"}
 _DESCRIPTION = """One warm engine: OpenAI's routes, so that any client of theirs draws here, and ours beside them.
 

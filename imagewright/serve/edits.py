@@ -55,7 +55,7 @@ async def edit_image(
     request: Request, house: AtHouse, client: Asking, key: IdempotencyKey = None
 ) -> Response | ImagesAnswer:
     """Draw a picture that is sent anew; the form's other fields are those of a generation."""
-    async with _open_form(request) as form:
+    async with open_form(request) as form:
         body, (image, mask) = _read_fields(form), await _read_files(form)
     body.check()
     orders = await in_thread(_orders, body, house, client, image, mask)
@@ -67,9 +67,14 @@ async def edit_image(
     return await answer_pictures(request, house, client, jobs, body)
 
 
-def _open_form(request: Request) -> Any:
+def open_form(request: Request) -> Any:
+    """The form that a request brings, as a context.
+
+    Raises:
+        Denied: it brings none.
+    """
     if not request.headers.get("content-type", "").lower().startswith("multipart/form-data"):
-        raise Denied("bad_input", "an edit is sent as multipart/form-data", "send image, prompt and mask as a form")
+        raise Denied("bad_input", "pictures are sent as multipart/form-data", "send them as a form")
     return request.form(max_files=4, max_fields=60, max_part_size=100_000)
 
 
@@ -107,7 +112,7 @@ async def _read_files(form: FormData) -> tuple[bytes, bytes | None]:
 def _orders(body: EditRequest, house: House, client: ClientAccount, image: bytes, mask: bytes | None) -> list[JobOrder]:
     """The orders of an edit, with its pictures in the store: judged by their content, kept without metadata."""
     store, orders = house.desk.engine.store, orders_of(body, body.prompt, house, client)
-    kept: dict[str, Any] = {"image": store.put_image(_on_white(read_upload(image, "image")))}
+    kept: dict[str, Any] = {"image": store.put_image(flatten_on_white(read_upload(image, "image")))}
     if mask is not None:
         kept["mask"] = store.put_image(_to_paint(read_upload(mask, "mask")))
     elif (hole := _hole_of(image)) is not None:
@@ -116,7 +121,8 @@ def _orders(body: EditRequest, house: House, client: ClientAccount, image: bytes
     return [order.model_copy(update={"request": order.request.revise(**kept)}) for order in orders]
 
 
-def _on_white(image: Image.Image) -> Image.Image:
+def flatten_on_white(image: Image.Image) -> Image.Image:
+    """A picture in RGB; what is transparent becomes white."""
     if "A" not in image.getbands() and "transparency" not in image.info:
         return image.convert("RGB")
     image = image.convert("RGBA")
