@@ -80,10 +80,16 @@ def engine_on(home: Path, backend: Paper) -> Imagewright:
 
 
 @contextmanager
-def serving(engine: Imagewright, **options: Any) -> Iterator[PictureServer]:
+def serving(engine: Imagewright, tell: Any = None, **options: Any) -> Iterator[PictureServer]:
     """A server in a thread of this process, at a port of its own."""
     lines: list[str] = []
-    server = PictureServer([engine], ServeOptions(**{"port": 0, "grace": 5.0, **options}), lines.append)
+
+    def hear(line: str) -> None:
+        lines.append(line)
+        if tell is not None:
+            tell(line)
+
+    server = PictureServer([engine], ServeOptions(**{"port": 0, "grace": 5.0, **options}), hear)
     thread = threading.Thread(target=server.serve_until_stopped, daemon=True)
     thread.start()
     wait_until(lambda: server.started and bool(lines))

@@ -1,0 +1,58 @@
+// A picture of the conversation with its facts, and what can be done with it.
+import { html, useState } from "../../vendor/preact-htm.js";
+import { ask } from "../api.js";
+import { sayFault } from "../ui/toasts.js";
+import { saveFile } from "./downloads.js";
+import { Icon } from "./icons.js";
+import { shownSize } from "./outline.js";
+import { Acceptance, PastStory } from "./story.js";
+import { Why } from "./why.js";
+
+export function Picture({ turn, isPresent, onUndo, onBranch }) {
+  const made = turn.picture;
+  const [open, setOpen] = useState("");
+  const flip = (name) => setOpen(open === name ? "" : name);
+  return html`
+    <a class="picture" href=${made.url} target="_blank" rel="noopener" style=${shownSize(made)}>
+      <img src=${made.url} alt=${turn.said} width=${made.width} height=${made.height} /></a>
+    <${Facts} made=${made} />
+    <div class="row actions">
+      <${Thumbs} turn=${turn} />
+      <button class="bare" aria-expanded=${open === "why"} onClick=${() => flip("why")}>Why?</button>
+      <button class="bare" aria-expanded=${open === "story"} onClick=${() => flip("story")}>How it came about</button>
+      ${isPresent
+        ? html`<button class="bare" onClick=${onUndo}><${Icon} name="back" />Undo</button>`
+        : html`<button class="bare" onClick=${() => onBranch(turn.run)}><${Icon} name="branch" />Go on from here</button>`}
+      <button class="bare" onClick=${() => saveFile(`/v1/runs/${turn.run}/picture`, `imagewright-${turn.run}.png`).catch(sayFault)}>
+        <${Icon} name="save" />PNG</button>
+    </div>
+    ${open === "why" && html`<${Why} run=${turn.run} />`}
+    ${open === "story" && html`<${PastStory} run=${turn.run} size=${made} />`}`;
+}
+
+function Facts({ made }) {
+  return html`<p class="facts small quiet">
+      <span class="number">picture ${made.number}</span>
+      <${Acceptance} accepted=${made.accepted} score=${made.score} />
+      <span class="any-text">${made.flow}</span><span>seed ${made.seed}</span><span>${made.width} × ${made.height}</span>
+      <span>${made.seconds.toFixed(1)} s</span><span>${made.images} ${made.images === 1 ? "image" : "images"} made</span></p>
+    ${made.faults.length > 0 && html`<ul class="faults small any-text">${made.faults.map((fault) => html`<li key=${fault}>${fault}</li>`)}</ul>`}
+    ${made.notes.length > 0 && html`<details class="small quiet"><summary>${made.notes.length} ${made.notes.length === 1 ? "note" : "notes"}</summary>
+      <ul class="any-text">${made.notes.map((note) => html`<li key=${note}>${note}</li>`)}</ul></details>`}`;
+}
+
+function Thumbs({ turn }) {
+  const [thumb, setThumb] = useState(turn.picture.thumb);
+  async function give(way) {
+    const before = thumb;
+    setThumb(way);
+    try {
+      await ask("PUT", `/v1/runs/${turn.run}/thumb`, { thumb: way });
+    } catch (fault) {
+      setThumb(before);
+      sayFault(fault);
+    }
+  }
+  return html`${["up", "down"].map((way) => html`<button key=${way} class="bare" aria-label=${`Thumb ${way}`} title=${`Thumb ${way}`}
+    aria-pressed=${thumb === way} onClick=${() => give(way)}><${Icon} name=${way} /></button>`)}`;
+}
