@@ -129,8 +129,12 @@ class Chat:
         """What the last turn waits to be told; the next saying answers it. None where it does not wait."""
         from imagewright.graph.lines import find_question
         from imagewright.graph.runner import thread_id
+        from imagewright.graph.spending import asks_about_a_limit
 
-        return find_question(self._container.settings.checkpoints, thread_id("", self._options))
+        asked = find_question(self._container.settings.checkpoints, thread_id("", self._options))
+        if asked is not None and asks_about_a_limit(asked.text):
+            return asked.model_copy(update={"choices": ("yes", "no")})
+        return asked
 
     def with_thread(self, thread: str) -> Chat:
         """The conversation called ``thread``, with the same options."""

@@ -23,7 +23,7 @@ export function Head({ name, title, known, onChange, children }) {
   }
   return html`<header class="talk-head row">
     ${children}
-    <h1 class=${name ? "said-short" : "seen-by-readers"} dir="auto">${title || "New conversation"}</h1>
+    <h1 class=${name ? "said-short" : "seen-by-readers"} dir="auto">${title || (name ? "…" : "New conversation")}</h1>
     ${known && html`<button class="bare small" onClick=${() => setOpen("rename")}>Rename</button>
       <button class="bare small" onClick=${() => saveFile(threadPath(name, "/export"), `${name}.zip`).catch(sayFault)}>Export</button>
       <button class="bare small danger" onClick=${() => setOpen("delete")}>Delete</button>`}

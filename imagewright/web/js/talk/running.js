@@ -27,7 +27,7 @@ export function Running({ run, size, waits, onEnd }) {
   return html`<li class="turn" aria-busy=${!over}>
     <${Said} text=${run.prompt} />
     <div class="picture making" style=${shownSize(size)}>
-      ${shown && html`<img src=${shown} alt="What is drawn so far" />`}
+      ${shown && html`<img src=${shown} alt=${run.prompt} />`}
       <${Outline} layout=${tale.layout} />
     </div>
     <div class="row progress">
@@ -35,7 +35,7 @@ export function Running({ run, size, waits, onEnd }) {
       <progress aria-label="Steps" value=${tale.progress?.step ?? 0} max=${tale.progress?.total ?? 1}></progress>
       ${waits && html`<button onClick=${() => stopRun(run)}>Stop</button>`}
     </div>
-    <${Story} lines=${tale.lines} size=${size} />
+    <${Story} lines=${tale.lines} size=${size} newestAbove />
   </li>`;
 }
 

@@ -5,19 +5,21 @@ import { Fault } from "../ui/notice.js";
 import { Outline } from "./outline.js";
 import { wholeTale } from "./tale.js";
 
-export function Story({ lines, size }) {
+// `newestAbove`: the newest picture is shown large already.
+export function Story({ lines, size, newestAbove }) {
+  const large = newestAbove ? lines.findLast((line) => line.kind === "image") : null;
   return html`<ol class="story">
     ${lines.map((line, number) => html`<li key=${number} class=${line.kind}>
       <span class="label">${line.label}</span>
-      ${line.kind === "image" ? html`<${Round} line=${line} size=${size} />` : html`<span class="any-text">${line.text}</span>`}
+      ${line.kind === "image" ? html`<${Round} line=${line} size=${size} plain=${line === large} />` : html`<span class="any-text">${line.text}</span>`}
     </li>`)}
   </ol>`;
 }
 
-function Round({ line, size }) {
+function Round({ line, size, plain }) {
   const ratio = size ? `${size.width} / ${size.height}` : "1 / 1";
   return html`<div class="round">
-    ${line.url && html`<div class="small-picture" style=${{ aspectRatio: ratio }}>
+    ${line.url && !plain && html`<div class="small-picture" style=${{ aspectRatio: ratio }}>
       <img src=${line.url} alt=${line.text} /><${Outline} layout=${line.layout} quiet /></div>`}
     <div><p class="any-text">${line.text}</p>
       ${line.verdicts?.map((verdict, number) => html`<${Verdict} key=${number} ...${verdict} />`)}</div>

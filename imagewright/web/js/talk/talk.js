@@ -29,13 +29,14 @@ function Conversation({ name }) {
   const { thread, running, faults, error, loaded, again, began, ended } = useThread(name);
   const [text, setText] = useDraft(name);
   const [drawer, setDrawer] = useState("");
+  const [fresh] = useState(newName);
   const attachment = useAttached();
   const tree = pictureTree(thread), line = presentLine(thread);
   const close = () => setDrawer("");
   async function send(wishes) {
-    const to = name ?? newName();
+    const to = name ?? fresh;
     const run = await sayTo(to, wishes);
-    began(run);
+    began(run, to);
     listChanged();
     if (!name) go("talk", [to]);
   }
@@ -63,6 +64,7 @@ function Conversation({ name }) {
     <//>
     ${error && html`<${Fault} error=${error} onRetry=${again} />`}
     ${!error && !turns.length && !running.length && (!name || loaded) && html`<${Welcome} onPick=${setText} />`}
+    ${name && !loaded && !error && !running.length && html`<p class="quiet" role="status">Reading…</p>`}
     <ol class="turns" aria-label="What was said">
       ${turns.map((turn) => html`<${Turn} key=${turn.run} turn=${turn} fault=${faults[turn.run]} isPresent=${turn.run === tree.present}
         isLive=${line.has(turn.run)} size=${sizeOf(thread, tree)} choices=${turn === asked ? thread.choices : []}

@@ -8,18 +8,20 @@ import { listChanged } from "./threads.js";
 export const threadPath = (name, tail = "") => `/v1/threads/${encodeURIComponent(name)}${tail}`;
 const EMPTY = { title: "", present: null, choices: [], running: [], data: [] };
 
+const begun = new Map(); // what was said last in each conversation: it is shown before the server tells of it
+
 export function useThread(name) {
   const [value, error, again] = useLoaded(name && threadPath(name));
-  const [mine, setMine] = useState([]);
+  const [mine, setMine] = useState(begun.get(name) ?? []);
   const [faults, setFaults] = useState({});
   const thread = value ?? EMPTY;
-  useEffect(() => setMine([]), [value]);
+  useEffect(() => { if (value) { setMine([]); begun.delete(name); } }, [value]);
   useUpToDate(again, thread.data.some((turn) => turn.status === "running") && !thread.running.length);
   const known = new Set(thread.running.map((run) => run.id));
   const running = [...thread.running, ...mine.filter((run) => !known.has(run.id))];
   return {
     thread, running, faults, again, error: error?.status === 404 && mine.length ? null : error, loaded: value !== null,
-    began: (run) => { setMine((old) => [...old, run]); again(); },
+    began: (run, to) => { begun.set(to, [run]); setMine((old) => [...old, run]); again(); },
     ended: (run, end) => {
       if (end?.error) tellFault(run, end.error, setFaults);
       again();

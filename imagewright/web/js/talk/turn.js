@@ -26,7 +26,7 @@ export function Turn({ turn, isPresent, isLive, fault, size, choices, onSay, onU
 function Reply({ turn, fault, onAgain }) {
   if (turn.status === "delivered") return html`<p class="quiet">Its picture was deleted.</p>`;
   if (fault && turn.status !== "cancelled") return html`<${Fault} error=${fault} /><${SayAgain} turn=${turn} onAgain=${onAgain} />`;
-  if (!ENDED[turn.status]) return html`<p class="any-text reply" dir="auto">${turn.reply}</p>`;
+  if (!ENDED[turn.status]) return html`<p class="any-text reply" dir="auto">${turn.reply.replace(/ \[y\/N\]$/, "")}</p>`;
   return html`<div class="notice"><p><strong>${ENDED[turn.status]}.</strong> <span class="any-text">${turn.reply}</span></p></div>
     <${SayAgain} turn=${turn} onAgain=${onAgain} />`;
 }
