@@ -142,9 +142,8 @@ def test_pictures_and_workflows_are_dropped_in(page: Any, site: Any) -> None:
     Image.new("RGB", (64, 64), "red").save(buffer, "PNG")
     drop(page, "start.png", buffer.getvalue())
     page.get_by_label("How far from it").fill("0.3")
-    box(page).fill("a blue square")
-    page.get_by_role("button", name="Draw").click()
-    page.wait_for_function("() => !document.querySelector('.attached')")
+    say(page, "a blue square")
+    assert page.locator(".attached").count() == 0
     request = site.engine.runs.list(1)[0].request
     assert (request.strength, request.image) == (0.3, site.engine.store.put_image(Image.open(buffer)))
 
