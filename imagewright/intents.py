@@ -117,7 +117,7 @@ class Edit(Tagged):
 
     tag: ClassVar[str] = "op"
     once: ClassVar[frozenset[str]] = frozenset(
-        {"boxes", "text", "count", "factor", "across", "down", "place", "beside"}
+        {"boxes", "text", "count", "factor", "across", "down", "place", "beside", "also"}
     )
 
     op: EditOp
@@ -157,6 +157,8 @@ class MoveEdit(BoxesEdit):
     """Where to; relative to ``beside`` where that is given, else to the canvas."""
     beside: int | None = None
     """The box that ``place`` is relative to."""
+    also: tuple[int, ...] = ()
+    """Further boxes that it is relative to: "above the tree and the house"."""
 
 
 class SwapEdit(BoxesEdit):
@@ -189,6 +191,8 @@ class AddEdit(Edit):
     place: PlaceName = ""
     """Where to; relative to ``beside`` where that is given, else to the canvas."""
     beside: int | None = None
+    also: tuple[int, ...] = ()
+    """Further boxes that it is relative to."""
 
 
 class FlipEdit(Edit):
