@@ -23,7 +23,7 @@ from imagewright.retrieval.chroma_mirror import ChromaMirror, MirrorBusy, Space
 from imagewright.retrieval.embed import Vector
 from imagewright.retrieval.evidence import PromptFacts, facts_by_prompt
 from imagewright.retrieval.fitted import Fitted
-from imagewright.retrieval.neighbours import EXACT_UP_TO, IndexTables, Neighbours
+from imagewright.retrieval.neighbours import IndexTables, Neighbours
 from imagewright.retrieval.ready import ReadyByNeed
 from imagewright.retrieval.renewing import embed_anew
 from imagewright.retrieval.shelf import Shelf, refit
@@ -322,9 +322,12 @@ class FlowIndex:
         """
         embed_anew(self)
         try:
-            self._mirror.rebuild()
-            if len(self.ids()) > EXACT_UP_TO:
+            with self.reading() as db:
+                large = self.neighbours.is_large(db)
+            if large:
                 self.neighbours.serving.build()
+            else:
+                self._mirror.rebuild()
         except (MirrorBusy, OSError) as error:
             raise BadInput(f"cannot rebuild the vector index: {error}", "try again when it is free") from error
 
@@ -369,15 +372,20 @@ class FlowIndex:
             yield db
 
     def _nearest(self, space: Space, vector: Sequence[float], k: int) -> tuple[tuple[str, float], ...]:
-        """Nearest ids with exact cosines; the mirror proposes twice as many as asked, SQLite's vectors decide."""
+        """Nearest ids with exact cosines; the vector index proposes twice as many as asked, SQLite's vectors decide."""
+        wanted = np.asarray(vector, dtype=np.float32)
+        with self.reading() as db:
+            if self.neighbours.is_large(db):
+                found = self.neighbours.search(db, space, wanted, 2 * k + 8, self.on_note)
+                self._note_misfits(store.count_misfits(db, len(vector)))
+                return tuple(found[:k])
         proposed: Sequence[str] | None = None
         try:
             proposed = self._mirror.query(space, vector, 2 * k + 8)
         except (MirrorBusy, OSError) as error:
             self.on_note(f"answered exactly without the vector index: {error}")
         with self.reading() as db:
-            found = store.vectors(db, space, proposed)
+            kept = store.vectors(db, space, proposed)
             self._note_misfits(store.count_misfits(db, len(vector)))
-        wanted = np.asarray(vector, dtype=np.float32)
-        scored = [(key, float(item @ wanted)) for key, item in found.items() if len(item) == len(wanted)]
+        scored = [(key, float(item @ wanted)) for key, item in kept.items() if len(item) == len(wanted)]
         return tuple(sorted(scored, key=lambda pair: (-pair[1], pair[0]))[:k])
