@@ -27,6 +27,7 @@ from imagewright.retrieval.neighbours import IndexTables, Neighbours
 from imagewright.retrieval.ready import ReadyByNeed
 from imagewright.retrieval.renewing import embed_anew
 from imagewright.retrieval.shelf import Shelf, refit
+from imagewright.retrieval.taking_up import TakingUp
 from imagewright.schemas import Card, Evidence, Flow
 
 if TYPE_CHECKING:
@@ -36,6 +37,7 @@ _OnNote = Callable[[str], None]
 T = TypeVar("T")
 
 
+_BEFORE = "chosen by the scores as they were fitted before: a newer fit is being taken up"
 _ANEW = "embed them anew with: imagewright flows reindex"
 
 
@@ -58,6 +60,7 @@ class FlowIndex:
         self.neighbours = Neighbours(chroma_dir, path)
         self._derived: dict[Hashable, tuple[int, Any]] = {}
         self._shelf = Shelf(embedder.dimension)
+        self.taking_up = TakingUp(path, self._shelf)
         self._fitting = Fitting(path, chroma_dir, embedder.dimension)
         self._held = threading.local()
         self._ready: WeakKeyDictionary[Backend, ReadyByNeed] = WeakKeyDictionary()
@@ -302,7 +305,10 @@ class FlowIndex:
                         yield db, shelf, fit
                         break
                 refit(db, (backend, learn_critic), self.embedder.dimension)
-        if self._shelf.is_due(backend, learn_critic):
+        if self._shelf.behind:
+            self.on_note(_BEFORE)
+            self.taking_up.start()
+        elif self._shelf.is_due(backend, learn_critic):
             self._fitting.start(backend, learn_critic)
 
     def refit(self, backend: str, learn_critic: bool = False) -> None:
@@ -313,6 +319,7 @@ class FlowIndex:
         """
         with self.reading() as db:
             refit(db, (backend, learn_critic), self.embedder.dimension)
+        self._shelf.forget_fits()
 
     def reindex(self) -> None:
         """Embed every card and prompt with the embedder of today, build the vector index anew, and switch to it.
