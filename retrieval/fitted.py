@@ -122,7 +122,8 @@ class Fitted:
         value = about + (self._mean - about) * self._count / (self._count + ratio)
         best = np.lexsort((-value, self._prompt))
         place = np.arange(len(best)) - self._start[self._prompt[best]]
-        self._best = best[place < PER_PROMPT]
+        best = best[place < PER_PROMPT]
+        self._best_unit, self._best_mean, self._best_count = self._unit[best], self._mean[best], self._count[best]
         self._best_start = np.concatenate([[0], np.cumsum(np.minimum(self.flows_at, PER_PROMPT))]).astype(np.int64)
 
     # --- coming forward ---------------------------------------------------------------------
@@ -266,17 +267,19 @@ class Fitted:
         return Sums(precision, weighted)
 
     def promising_near(self, near: Ints, kernel: FloatArray) -> tuple[Ints, FloatArray]:
-        """The units with cells at ``near`` and roughly how well each would do there, best first."""
-        place, column = join_slices(self._best_start[near], self._best_start[near + 1])
-        at = self._best[place]
-        square = np.minimum(kernel[column], 0.999) ** 2
-        weight = square / (1.0 + self.common.noise / self.common.local / self._count[at] - square)
-        units, row = np.unique(self._unit[at], return_inverse=True)
-        total = np.bincount(row, weights=weight, minlength=len(units))
-        gain = np.bincount(row, weights=weight * (self._mean[at] - self.overall[self._unit[at]]), minlength=len(units))
-        value = self.overall[units] + gain / (total + 1.0)
-        best = np.argsort(-value, kind="stable")
-        return units[best], value[best]
+        """The units with cells at ``near``, by number, and roughly how well each would do there."""
+        start, end = self._best_start[near], self._best_start[near + 1]
+        slices = [slice(first, last) for first, last in zip(start.tolist(), end.tolist(), strict=True)]
+        unit, mean, count = (
+            np.concatenate([column[each] for each in slices])
+            for column in (self._best_unit, self._best_mean, self._best_count)
+        )
+        square = np.repeat(np.minimum(kernel, 0.999) ** 2, end - start)
+        weight = square / (1.0 + self.common.noise / self.common.local / count - square)
+        gain = weight * (mean - self.overall[unit])
+        weights, gains = (np.bincount(unit, weights=each) for each in (weight, gain))
+        units = np.flatnonzero(weights)
+        return units, self.overall[units] + gains[units] / (weights[units] + 1.0)
 
 
 class _Picked:

@@ -98,6 +98,15 @@ def switch(db: sqlite3.Connection, flow_id: str, on: bool, changed: int) -> None
     db.execute("UPDATE flow_facts SET enabled = ?, changed = ? WHERE id = ?", (int(on), changed, flow_id))
 
 
+def changed_since(db: sqlite3.Connection, generation: int) -> bool:
+    """Whether a flow came, changed or went after ``generation``."""
+    query = """
+        SELECT EXISTS (SELECT 1 FROM flow_facts WHERE changed > :since)
+            OR EXISTS (SELECT 1 FROM gone WHERE changed > :since)
+    """
+    return bool(db.execute(query, {"since": generation}).fetchone()[0])
+
+
 def store_need(db: sqlite3.Connection, need: Need) -> int:
     """The number of a need, which is stored where it is new."""
     text = need.model_dump_json(exclude_defaults=True)
