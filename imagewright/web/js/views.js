@@ -1,6 +1,10 @@
 // The views in the order of the bar: a name for the address, a word for people, and the component.
+import { Flows } from "./flows/flows.js";
+import { Health } from "./health/health.js";
 import { Talk } from "./talk/talk.js";
 
 export const VIEWS = [
   { name: "talk", title: "Talk", View: Talk },
+  { name: "flows", title: "Flows", View: Flows },
+  { name: "health", title: "Health", View: Health },
 ];
