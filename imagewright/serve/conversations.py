@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Annotated, Literal
 
 from fastapi import APIRouter, Query, Request
@@ -143,7 +144,7 @@ async def say_something(
     be of any conversation. What no change touches keeps its pixels where the flow's backend can redraw.
     """
     if body.boxes:
-        order = await in_thread(_by_hand, house, client, name, body)
+        order = await in_thread(order_by_hand, house, client, name, body.boxes, body.text, body, body.go_on_from)
     elif body.text:
         order = saying(house, client, name, body.text, body, body.go_on_from)
     else:
@@ -197,17 +198,26 @@ def saying(house: House, client: ClientAccount, thread: str, text: str, knobs: K
     )
 
 
-def _by_hand(house: House, client: ClientAccount, thread: str, body: TurnWishes) -> JobOrder:
+def order_by_hand(
+    house: House,
+    client: ClientAccount,
+    thread: str,
+    boxes: Sequence[BoxChange],
+    text: str,
+    knobs: Knobs,
+    go_on_from: str = "",
+) -> JobOrder:
     """The order of boxes that are changed by hand, checked against the picture that they are of.
 
     Raises:
-        Denied: there is no such picture of the client's, or a change cannot be made.
+        Denied: there is no such picture of the client's.
+        BadInput: a change cannot be made.
     """
-    base = run_of(find_job(house, client, body.go_on_from)) if body.go_on_from else ""
+    base = run_of(find_job(house, client, go_on_from)) if go_on_from else ""
     chat = house.desk.engine.chat(client.stored_thread(thread))
-    words, boxes = chat.order_boxes(body.boxes, body.text, base)
-    order = saying(house, client, thread, words, body, base if base and chat.has_turn(base) else "")
-    return order.model_copy(update={"request": order.request.revise(boxes=boxes)})
+    words, changed = chat.order_boxes(boxes, text, base)
+    order = saying(house, client, thread, words, knobs, base if base and chat.has_turn(base) else "")
+    return order.model_copy(update={"request": order.request.revise(boxes=changed)})
 
 
 async def _said(request: Request, house: House, client: ClientAccount, name: str, text: str) -> RunFacts:

@@ -15,6 +15,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from imagewright.box_changes import BoxChange
+from imagewright.errors import BadInput
 from imagewright.ports import Drawn, IsCancelled, Job, OnStep
 from imagewright.schemas import Region
 
@@ -126,6 +128,23 @@ def test_a_picture_outside_any_conversation_is_gone_on_from_in_a_new_one(http: h
         ({}, "nothing is said"),
     ],
 )
+def test_python_changes_boxes_with_numbers_or_with_values(painted: Any, tmp_path: Path) -> None:
+    chat = painted.engine.chat("python", use_critic=False, max_images=1, flow="mini-quick", seed=5, out=tmp_path)
+    with pytest.raises(BadInput, match="no picture yet"):
+        chat.edit([{"box": 0, "delete": True}])
+    first = chat.say(PROMPT).result
+    second = chat.edit([BoxChange(box=1, caption="a green square")]).result
+    assert second.prompt == "a red circle above a green square"
+    assert [box.caption for box in painted.engine.show_layout(second.run).boxes] == ["a red circle", "a green square"]
+    third = chat.edit([{"box": 0, "delete": True}], "make the square yellow", go_on_from=first.run).result
+    assert [box.caption for box in third.layout.boxes] == ["a yellow square"]
+    assert [turn.said for turn in painted.engine.threads.turns("python")][1:] == [
+        "made the blue square a green square",
+        "make the square yellow; removed the red circle",
+    ]
+    assert [picture.run for picture in chat.pictures] == [first.run, third.run]
+
+
 def test_what_cannot_be_done_is_refused_before_anything_is_queued(
     http: httpx.Client, painted: Any, body: dict[str, Any], words: str
 ) -> None:
