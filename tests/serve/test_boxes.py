@@ -114,20 +114,6 @@ def test_a_picture_outside_any_conversation_is_gone_on_from_in_a_new_one(http: h
     assert "a purple star" in [box["caption"] for box in http.get(f"/v1/runs/{later['id']}/layout").json()["boxes"]]
 
 
-@pytest.mark.parametrize(
-    ("body", "words"),
-    [
-        ({"boxes": [{"box": 9, "x": 0.1}]}, "has no box 9"),
-        ({"boxes": [{"box": 0, "x": 1.5}]}, "outside the picture"),
-        ({"boxes": [{"box": 0, "delete": True}, {"box": 0, "x": 0.1}]}, "changed twice"),
-        ({"boxes": [{"box": 0, "caption": " "}]}, "is empty"),
-        ({"boxes": [{"box": 0, "caption": "x" * 500}]}, "500 characters"),
-        ({"boxes": [{"box": 0, "delete": True}] * 40}, "40 boxes"),
-        ({"boxes": [{"box": 0, "left": 0.1}]}, "left"),
-        ({"boxes": []}, "nothing is said"),
-        ({}, "nothing is said"),
-    ],
-)
 def test_python_changes_boxes_with_numbers_or_with_values(painted: Any, tmp_path: Path) -> None:
     chat = painted.engine.chat("python", use_critic=False, max_images=1, flow="mini-quick", seed=5, out=tmp_path)
     with pytest.raises(BadInput, match="no picture yet"):
@@ -145,6 +131,20 @@ def test_python_changes_boxes_with_numbers_or_with_values(painted: Any, tmp_path
     assert [picture.run for picture in chat.pictures] == [first.run, third.run]
 
 
+@pytest.mark.parametrize(
+    ("body", "words"),
+    [
+        ({"boxes": [{"box": 9, "x": 0.1}]}, "has no box 9"),
+        ({"boxes": [{"box": 0, "x": 1.5}]}, "outside the picture"),
+        ({"boxes": [{"box": 0, "delete": True}, {"box": 0, "x": 0.1}]}, "changed twice"),
+        ({"boxes": [{"box": 0, "caption": " "}]}, "is empty"),
+        ({"boxes": [{"box": 0, "caption": "x" * 500}]}, "500 characters"),
+        ({"boxes": [{"box": 0, "delete": True}] * 40}, "40 boxes"),
+        ({"boxes": [{"box": 0, "left": 0.1}]}, "left"),
+        ({"boxes": []}, "nothing is said"),
+        ({}, "nothing is said"),
+    ],
+)
 def test_what_cannot_be_done_is_refused_before_anything_is_queued(
     http: httpx.Client, painted: Any, body: dict[str, Any], words: str
 ) -> None:
