@@ -13,6 +13,7 @@ from imagewright.schemas import DrawRequest
 
 if TYPE_CHECKING:
     from imagewright.cleaning import Growth
+    from imagewright.graph.shown_layout import ShownLayout
 
 
 class Keeping(Rooms):
@@ -52,6 +53,16 @@ class Keeping(Rooms):
             raise BadInput(f"run {run} has delivered no picture", "`imagewright runs list` shows which have")
         changes = {"prompt": row.result.prompt, "flow": row.result.flow, "seed": None, "out": None, "thread": None}
         return row.request.revise(**changes, taken="refuse")
+
+    def show_layout(self, run: str) -> ShownLayout:
+        """The boxes of a picture as they were drawn, by the numbers that ``Chat.edit`` takes, and what is wrong where.
+
+        Raises:
+            BadInput: there is no such run, or it delivered nothing.
+        """
+        from imagewright.graph.shown_layout import show_layout
+
+        return show_layout(self.runs.trace(run))
 
     def delete_runs(self, runs: Sequence[str]) -> int:
         """Delete runs with their pictures, also where they were delivered to; how many the store has lost.
