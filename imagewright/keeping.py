@@ -13,6 +13,7 @@ from imagewright.schemas import DrawRequest
 
 if TYPE_CHECKING:
     from imagewright.cleaning import Growth
+    from imagewright.fetching import AwaitedPicture
     from imagewright.graph.shown_layout import ShownLayout
 
 
@@ -39,6 +40,16 @@ class Keeping(Rooms):
 
         self.threads.insist(thread)
         return delete(self.container, thread)
+
+    def await_picture(self, request: DrawRequest, run: str) -> AwaitedPicture:
+        """Where the picture of ``run``, which a server of this home will draw, goes by ``request``.
+
+        Raises:
+            BadInput: the picture that the request starts from, or the place, cannot be used.
+        """
+        from imagewright.fetching import AwaitedPicture
+
+        return AwaitedPicture(self.container, request, run)
 
     def request_of(self, run: str) -> DrawRequest:
         """What ``run`` was asked to draw, with the flow that drew it and no seed: the request of its variations.
