@@ -13,7 +13,9 @@ from imagewright.schemas import DrawRequest, RunEvent, RunResult
 
 if TYPE_CHECKING:
     from imagewright.cleaning import Growth
+    from imagewright.fetching import AwaitedPicture
     from imagewright.graph.lines import ThreadLines
+    from imagewright.graph.shown_layout import ShownLayout
 
 
 class Keeping(Rooms):
@@ -87,6 +89,16 @@ class Keeping(Rooms):
 
         return tuple(find_thumbs(self.index, [Judged(made.flow, made.prompt, made.seed) for made in results]))
 
+    def await_picture(self, request: DrawRequest, run: str) -> AwaitedPicture:
+        """Where the picture of ``run``, which a server of this home will draw, goes by ``request``.
+
+        Raises:
+            BadInput: the picture that the request starts from, or the place, cannot be used.
+        """
+        from imagewright.fetching import AwaitedPicture
+
+        return AwaitedPicture(self.container, request, run)
+
     def request_of(self, run: str) -> DrawRequest:
         """What ``run`` was asked to draw, with the flow that drew it and no seed: the request of its variations.
 
@@ -100,6 +112,16 @@ class Keeping(Rooms):
             raise BadInput(f"run {run} has delivered no picture", "`imagewright runs list` shows which have")
         changes = {"prompt": row.result.prompt, "flow": row.result.flow, "seed": None, "out": None, "thread": None}
         return row.request.revise(**changes, taken="refuse")
+
+    def show_layout(self, run: str) -> ShownLayout:
+        """The boxes of a picture as they were drawn, by the numbers that ``Chat.edit`` takes, and what is wrong where.
+
+        Raises:
+            BadInput: there is no such run, or it delivered nothing.
+        """
+        from imagewright.graph.shown_layout import show_layout
+
+        return show_layout(self.runs.trace(run))
 
     def delete_runs(self, runs: Sequence[str]) -> int:
         """Delete runs with their pictures, also where they were delivered to; how many the store has lost.

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
-from pathlib import Path
 from typing import Any
 
 from fastapi import APIRouter, Request
@@ -101,14 +99,10 @@ def _read_workflow(house: House, data: bytes, ending: str) -> Flow:
     Raises:
         Denied: it holds none that can be used.
     """
-    with tempfile.TemporaryDirectory(prefix="imagewright-") as folder:
-        path = Path(folder) / f"workflow{ending}"
-        path.write_bytes(data)
-        try:
-            return house.desk.engine.read_flow(path)
-        except BadInput as error:
-            message = str(error).replace(str(path), "the workflow")
-            raise Denied("bad_input", message, error.remedy, param="file") from None
+    try:
+        return house.desk.engine.preview_flow(data, f"workflow{ending}").flow
+    except BadInput as error:
+        raise Denied("bad_input", str(error), error.remedy, param="file") from None
 
 
 def _tell(flow: Flow) -> UploadedWorkflow:

@@ -51,7 +51,7 @@ def test_a_picture_has_its_facts_its_story_its_reasons_and_a_thumb(page: Any, si
     page.get_by_text("More").click()
     page.get_by_label("Seed").fill("11")
     say(page, "a red circle above a blue square")
-    facts = page.locator(".facts").inner_text()
+    facts = page.locator(".picture-facts").inner_text()
     made = thread_of(page, site)["data"][0]["picture"]
     assert made["seed"] == 11
     assert all(word in facts for word in ("accepted 1.00", made["flow"], "seed 11", "1 image made")), facts
@@ -119,7 +119,7 @@ def test_a_question_has_its_answers_as_buttons(page: Any, site: Any) -> None:
     assert answers.get_by_role("button").all_inner_texts() == ["make the red circle green", "make the red square green"]
     page.reload()
     answers.get_by_role("button", name="make the red square green").click()
-    page.locator(".facts").nth(1).wait_for()
+    page.locator(".picture-facts").nth(1).wait_for()
     prompt = thread_of(page, site)["data"][1]["picture"]["prompt"]
     assert "a red circle" in prompt
     assert "a green square" in prompt
@@ -237,7 +237,7 @@ def test_a_refresh_and_a_killed_server_change_nothing(browser: Any, kit: Any, tm
         with process(tmp_path, port, 0.3):
             page.locator(".edge .notice").wait_for(state="detached")
             page.get_by_role("group", name="Answers").get_by_role("button", name="no").click()
-            page.locator(".facts").wait_for()
+            page.locator(".picture-facts").wait_for()
             assert page.locator("ol.turns > li").count() == 1
             box(page).fill("draw a blue square")
             box(page).press("Enter")
@@ -265,6 +265,6 @@ def test_a_saying_that_is_lost_on_the_way_is_kept_and_done_once(page: Any, site:
     assert box(page).input_value() == "a green circle"
     page.unroute("**/v1/threads/*/turns")
     box(page).press("Enter")
-    page.locator(".facts").wait_for()
+    page.locator(".picture-facts").wait_for()
     page.complaints.clear()  # the browser says that the connection broke
     assert [turn["run"] for turn in thread_of(page, site)["data"]] == orders

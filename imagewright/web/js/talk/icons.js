@@ -10,6 +10,7 @@ const PATHS = {
   clip: "m8 13 6-6a3 3 0 0 1 4.2 4.2l-8 8a5 5 0 0 1-7-7L11 4.5",
   menu: "M4 6h16M4 12h16M4 18h16",
   tree: "M7 5v14M7 11h6a4 4 0 0 1 4 4v4",
+  boxes: "M4 4h8v7H4zM12 13h8v7h-8z",
   stop: "M7 7h10v10H7z",
 };
 

@@ -1,6 +1,7 @@
 // A picture of the conversation with its facts, and what can be done with it.
 import { html, useState } from "../../vendor/preact-htm.js";
 import { ask } from "../api.js";
+import { linkTo } from "../router.js";
 import { sayFault } from "../ui/toasts.js";
 import { saveFile } from "./downloads.js";
 import { Icon } from "./icons.js";
@@ -8,12 +9,12 @@ import { shownSize } from "./outline.js";
 import { Acceptance, PastStory } from "./story.js";
 import { Why } from "./why.js";
 
-export function Picture({ turn, isPresent, onUndo, onBranch }) {
+export function Picture({ turn, thread, isPresent, onUndo, onBranch }) {
   const made = turn.picture;
   const [open, setOpen] = useState("");
   const flip = (name) => setOpen(open === name ? "" : name);
   return html`
-    <a class="picture" href=${made.url} target="_blank" rel="noopener" style=${shownSize(made)}>
+    <a class="shown" href=${made.url} target="_blank" rel="noopener" style=${shownSize(made)}>
       <img src=${made.url} alt=${turn.said} width=${made.width} height=${made.height} /></a>
     <${Facts} made=${made} />
     <div class="row actions">
@@ -23,6 +24,7 @@ export function Picture({ turn, isPresent, onUndo, onBranch }) {
       ${isPresent
         ? html`<button class="bare" onClick=${onUndo}><${Icon} name="back" />Undo</button>`
         : html`<button class="bare" onClick=${() => onBranch(turn.run)}><${Icon} name="branch" />Go on from here</button>`}
+      <a class="button" href=${linkTo("boxes", [turn.run], { thread })}><${Icon} name="boxes" />Edit boxes</a>
       <button class="bare" onClick=${() => saveFile(`/v1/runs/${turn.run}/picture`, `imagewright-${turn.run}.png`).catch(sayFault)}>
         <${Icon} name="save" />PNG</button>
     </div>
@@ -31,7 +33,7 @@ export function Picture({ turn, isPresent, onUndo, onBranch }) {
 }
 
 function Facts({ made }) {
-  return html`<p class="facts small quiet">
+  return html`<p class="picture-facts small quiet">
       <span class="number">picture ${made.number}</span>
       <${Acceptance} accepted=${made.accepted} score=${made.score} />
       <span class="any-text">${made.flow}</span><span>seed ${made.seed}</span><span>${made.width} × ${made.height}</span>

@@ -26,11 +26,11 @@ export function Running({ run, size, waits, onEnd }) {
   const phase = tale.phase || (run.status === "queued" ? "Waiting for its turn" : "Going on");
   return html`<li class="turn" aria-busy=${!over}>
     <${Said} text=${run.prompt} />
-    <div class="picture making" style=${shownSize(size)}>
+    <div class="shown making" style=${shownSize(size)}>
       ${shown && html`<img src=${shown} alt=${run.prompt} />`}
       <${Outline} layout=${tale.layout} />
     </div>
-    <div class="row progress">
+    <div class="row steps">
       <span role="status">${over ? "Done" : phase}${tale.progress && !over ? ` ${tale.progress.step}/${tale.progress.total}` : "…"}</span>
       <progress aria-label="Steps" value=${tale.progress?.step ?? 0} max=${tale.progress?.total ?? 1}></progress>
       ${waits && html`<button onClick=${() => stopRun(run)}>Stop</button>`}

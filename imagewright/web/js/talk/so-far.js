@@ -15,6 +15,6 @@ export function SoFar({ run, size }) {
   }, [run]);
   const last = tale.lines.findLast((line) => line.url);
   if (!last) return null;
-  return html`<div class="picture" style=${shownSize(size)}><img src=${last.url} alt=${last.text} /></div>
+  return html`<div class="shown" style=${shownSize(size)}><img src=${last.url} alt=${last.text} /></div>
     <details class="small"><summary class="quiet">How it came about so far</summary><${Story} lines=${tale.lines} size=${size} newestAbove /></details>`;
 }

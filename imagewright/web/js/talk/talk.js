@@ -66,7 +66,7 @@ function Conversation({ name }) {
     ${!error && !turns.length && !running.length && (!name || loaded) && html`<${Welcome} onPick=${setText} />`}
     ${name && !loaded && !error && !running.length && html`<p class="quiet" role="status">Reading…</p>`}
     <ol class="turns" aria-label="What was said">
-      ${turns.map((turn) => html`<${Turn} key=${turn.run} turn=${turn} fault=${faults[turn.run]} isPresent=${turn.run === tree.present}
+      ${turns.map((turn) => html`<${Turn} key=${turn.run} turn=${turn} thread=${name} fault=${faults[turn.run]} isPresent=${turn.run === tree.present}
         isLive=${line.has(turn.run)} size=${sizeOf(thread, tree)} choices=${turn === asked ? thread.choices : []}
         onSay=${answer} onUndo=${undo} onBranch=${branch} onAgain=${setText} />`)}
       ${running.map((run, number) => html`<${Running} key=${run.id} run=${run} waits=${number > 0} size=${sizeOf(thread, tree)} onEnd=${(end) => ended(run, end)} />`)}

@@ -10,13 +10,13 @@ const ENDED = {
   running: "It is being drawn by another process",
 };
 
-export function Turn({ turn, isPresent, isLive, fault, size, choices, onSay, onUndo, onBranch, onAgain }) {
+export function Turn({ turn, thread, isPresent, isLive, fault, size, choices, onSay, onUndo, onBranch, onAgain }) {
   if (!isLive) return html`<${Aside} turn=${turn} onBranch=${onBranch} />`;
   return html`<li class="turn" id=${`turn-${turn.run}`} tabindex="-1">
     <${Said} text=${turn.said} />
     ${turn.status === "asked" && html`<${SoFar} run=${turn.run} size=${size} />`}
     ${turn.picture
-      ? html`<${Picture} turn=${turn} isPresent=${isPresent} onUndo=${onUndo} onBranch=${onBranch} />`
+      ? html`<${Picture} turn=${turn} thread=${thread} isPresent=${isPresent} onUndo=${onUndo} onBranch=${onBranch} />`
       : html`<${Reply} turn=${turn} fault=${fault} onAgain=${onAgain} />`}
     ${choices.length > 0 && html`<div class="row" role="group" aria-label="Answers">
       ${choices.map((choice) => html`<button key=${choice} class="any-text" onClick=${() => onSay(choice)}>${choice}</button>`)}</div>`}

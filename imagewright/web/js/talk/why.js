@@ -9,7 +9,7 @@ const ABOUT = { "": "All", flow: "Flow", layout: "Layout", prompt: "Prompt", see
 export function Why({ run }) {
   const [about, setAbout] = useState("");
   const [told, error, again] = useLoaded(withQuery(`/v1/runs/${run}/why`, { about }));
-  return html`<div class="why card">
+  return html`<div class="reasons card">
     <div class="row" role="group" aria-label="About">
       ${Object.entries(ABOUT).map(([name, word]) => html`<button key=${name} class="bare small" aria-pressed=${about === name} onClick=${() => setAbout(name)}>${word}</button>`)}
     </div>
