@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from imagewright.doctor import Finding
     from imagewright.graph.parts import Parts
     from imagewright.graph.replay import Replay
+    from imagewright.memory.pictures import PicturePage, PictureQuery, PictureRow
     from imagewright.memory.runs import RunRow
     from imagewright.model_folders import Download, ModelScan, NeededModel, OnFile
     from imagewright.onward import Machine, Onward, Way
@@ -45,8 +46,8 @@ if TYPE_CHECKING:
 __all__ = [
     "DEFAULT_BACKEND", "Added", "AlreadyThere", "BackendSpeed", "BatchRow", "Chat", "Compared", "Download",
     "DrawnBatch", "Finding", "FlowPage", "Imagewright", "Imported", "ImportedWorkflow", "ListedFlow", "Machine",
-    "ModelScan", "NeededModel", "OnEvent", "Refused", "Remote", "Replay", "Reply", "RunRow", "ServerSpeed",
-    "SyncedNodes", "Way",
+    "ModelScan", "NeededModel", "OnEvent", "PicturePage", "PictureQuery", "PictureRow", "Refused", "Remote", "Replay",
+    "Reply", "RunRow", "ServerSpeed", "SyncedNodes", "Way",
 ]  # fmt: skip
 _PLACES = {
     "Added": "retrieval.adding", "AlreadyThere": "retrieval.adding", "BatchRow": "batch", "Chat": "chat",
@@ -54,6 +55,7 @@ _PLACES = {
     "Download": "model_folders", "DrawnBatch": "batch", "Finding": "doctor", "FlowPage": "retrieval.listing",
     "Imported": "retrieval.evidence_stream", "ListedFlow": "retrieval.listing", "ModelScan": "model_folders",
     "NeededModel": "model_folders", "Refused": "retrieval.adding", "Remote": "t2i_backends.models.download",
+    "PicturePage": "memory.pictures", "PictureQuery": "memory.pictures", "PictureRow": "memory.pictures",
     "Replay": "graph.replay", "Reply": "chat", "RunRow": "memory.runs", "Machine": "onward", "Way": "onward",
     "ImportedWorkflow": "comfy_import", "ServerSpeed": "t2i_backends.comfyui.bench",
 }  # fmt: skip

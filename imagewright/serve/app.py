@@ -19,6 +19,7 @@ from imagewright.errors import ImagewrightError
 from imagewright.serve import (
     completions,
     conversations,
+    details,
     edits,
     files,
     flows,
@@ -37,7 +38,21 @@ from imagewright.serve.house import House
 from imagewright.serve.mcp_tools import OwnSessions, asker_of_request, build_mcp
 from imagewright.serve.metrics import Counting
 
-_ROUTES = (images, edits, completions, responses, runs, conversations, gallery, flows, files, health, metrics, page)
+_ROUTES = (
+    images,
+    edits,
+    completions,
+    responses,
+    runs,
+    details,
+    conversations,
+    gallery,
+    flows,
+    files,
+    health,
+    metrics,
+    page,
+)
 _STATUS_CODES = {404: "not_found", 405: "bad_input", 413: "too_large"}
 _DESCRIPTION = """One warm engine: OpenAI's routes, so that any client of theirs draws here, and ours beside them.
 
