@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from imagewright.doctor import Finding
     from imagewright.graph.parts import Parts
     from imagewright.graph.replay import Replay
+    from imagewright.memory.pictures import PicturePage, PictureQuery, PictureRow
     from imagewright.memory.runs import RunRow
     from imagewright.model_folders import Download, ModelPage, ModelScan, NeededModel, OnFile
     from imagewright.onward import Machine, Onward, Way
@@ -49,20 +50,30 @@ if TYPE_CHECKING:
 __all__ = [
     "DEFAULT_BACKEND", "Added", "AlreadyThere", "BackendSpeed", "BatchRow", "Chat", "Compared", "Download",
     "DrawnBatch", "Finding", "FlowPage", "Imagewright", "Imported", "ImportedWorkflow", "ListedFlow", "Machine",
-    "ModelPage", "ModelScan", "NeededModel", "OnEvent", "PreviewedFlow", "Refused", "Remote", "Replay", "Reply",
-    "RunRow", "ScoreTable", "ServerSpeed", "ServerState", "SyncedNodes", "Way",
+    "ModelPage", "ModelScan", "NeededModel", "OnEvent", "PicturePage", "PictureQuery", "PictureRow", "PreviewedFlow",
+    "Refused", "Remote", "Replay", "Reply", "RunRow", "ScoreTable", "ServerSpeed", "ServerState", "SyncedNodes", "Way",
 ]  # fmt: skip
-_PLACES = {
-    "Added": "retrieval.adding", "AlreadyThere": "retrieval.adding", "BatchRow": "batch", "Chat": "chat",
-    "Compared": "t2i_backends.bench.speed",
-    "Download": "model_folders", "DrawnBatch": "batch", "Finding": "doctor", "FlowPage": "retrieval.listing",
-    "Imported": "retrieval.evidence_stream", "ListedFlow": "retrieval.listing", "ModelScan": "model_folders",
-    "ModelPage": "model_folders", "PreviewedFlow": "retrieval.adding", "ScoreTable": "retrieval.score_table",
-    "ServerState": "comfy_rooms",
-    "NeededModel": "model_folders", "Refused": "retrieval.adding", "Remote": "t2i_backends.models.download",
-    "Replay": "graph.replay", "Reply": "run_work", "RunRow": "memory.runs", "Machine": "onward", "Way": "onward",
-    "ImportedWorkflow": "comfy_import", "ServerSpeed": "t2i_backends.comfyui.bench",
-}  # fmt: skip
+_LAZY = {
+    "batch": "BatchRow DrawnBatch",
+    "chat": "Chat",
+    "comfy_import": "ImportedWorkflow",
+    "comfy_rooms": "ServerState",
+    "doctor": "Finding",
+    "graph.replay": "Replay",
+    "memory.pictures": "PicturePage PictureQuery PictureRow",
+    "memory.runs": "RunRow",
+    "model_folders": "Download ModelPage ModelScan NeededModel",
+    "onward": "Machine Way",
+    "retrieval.adding": "Added AlreadyThere PreviewedFlow Refused",
+    "retrieval.evidence_stream": "Imported",
+    "retrieval.listing": "FlowPage ListedFlow",
+    "retrieval.score_table": "ScoreTable",
+    "run_work": "Reply",
+    "t2i_backends.bench.speed": "Compared",
+    "t2i_backends.comfyui.bench": "ServerSpeed",
+    "t2i_backends.models.download": "Remote",
+}
+_PLACES = {name: module for module, names in _LAZY.items() for name in names.split()}
 """Where the values lie whose modules are imported only when they are asked for."""
 
 
