@@ -54,25 +54,14 @@ __all__ = [
     "Refused", "Remote", "Replay", "Reply", "RunRow", "ScoreTable", "ServerSpeed", "ServerState", "SyncedNodes", "Way",
 ]  # fmt: skip
 _LAZY = {
-    "batch": "BatchRow DrawnBatch",
-    "chat": "Chat",
-    "comfy_import": "ImportedWorkflow",
-    "comfy_rooms": "ServerState",
-    "doctor": "Finding",
-    "graph.replay": "Replay",
-    "memory.pictures": "PicturePage PictureQuery PictureRow",
-    "memory.runs": "RunRow",
-    "model_folders": "Download ModelPage ModelScan NeededModel",
-    "onward": "Machine Way",
-    "retrieval.adding": "Added AlreadyThere PreviewedFlow Refused",
-    "retrieval.evidence_stream": "Imported",
-    "retrieval.listing": "FlowPage ListedFlow",
-    "retrieval.score_table": "ScoreTable",
-    "run_work": "Reply",
-    "t2i_backends.bench.speed": "Compared",
-    "t2i_backends.comfyui.bench": "ServerSpeed",
+    "batch": "BatchRow DrawnBatch", "chat": "Chat", "comfy_import": "ImportedWorkflow", "comfy_rooms": "ServerState",
+    "doctor": "Finding", "graph.replay": "Replay", "memory.pictures": "PicturePage PictureQuery PictureRow",
+    "memory.runs": "RunRow", "model_folders": "Download ModelPage ModelScan NeededModel", "onward": "Machine Way",
+    "retrieval.adding": "Added AlreadyThere PreviewedFlow Refused", "retrieval.evidence_stream": "Imported",
+    "retrieval.listing": "FlowPage ListedFlow", "retrieval.score_table": "ScoreTable", "run_work": "Reply",
+    "t2i_backends.bench.speed": "Compared", "t2i_backends.comfyui.bench": "ServerSpeed",
     "t2i_backends.models.download": "Remote",
-}
+}  # fmt: skip
 _PLACES = {name: module for module, names in _LAZY.items() for name in names.split()}
 """Where the values lie whose modules are imported only when they are asked for."""
 
