@@ -8,6 +8,7 @@ from imagewright.graph.orders import carry_out
 from imagewright.graph.parts import Parts
 from imagewright.graph.short_answers import tell_briefly, tell_world
 from imagewright.graph.state import State
+from imagewright.graph.thumbs import tell_thumb, weigh_thumb
 from imagewright.graph.why import explain
 from imagewright.intents import (
     Answer,
@@ -21,7 +22,6 @@ from imagewright.intents import (
     UnclearIntent,
     UndoIntent,
 )
-from imagewright.retrieval.thumbs import thumb_evidence
 
 
 def answer_intent(parts: Parts, state: State) -> Answer:
@@ -46,9 +46,11 @@ def answer_intent(parts: Parts, state: State) -> Answer:
 
 
 def _thumb(parts: Parts, state: State, intent: FeedbackIntent) -> str:
+    """Keep a person's thumb as evidence, and beside the picture."""
     made = base_of(intent, state.references)
-    parts.learn(thumb_evidence(made.flow, made.prompt, _drawn_by(parts, made), made.seed, intent.thumb))
-    return f"noted: thumb {intent.thumb} for {made.flow} on {made.prompt!r}; it counts when a flow is chosen"
+    parts.learn(weigh_thumb(made, _drawn_by(parts, made), intent.thumb))
+    parts.runs.note_thumb(made.run, intent.thumb)
+    return tell_thumb(made, intent.thumb)
 
 
 def _drawn_by(parts: Parts, made: Reference) -> str:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Literal
 
 from imagewright.errors import BadInput
 from imagewright.rooms import Rooms
-from imagewright.schemas import DrawRequest, RunEvent, RunResult
+from imagewright.schemas import DrawRequest, RunEvent
 
 if TYPE_CHECKING:
     from imagewright.cleaning import Growth
@@ -65,30 +65,6 @@ class Keeping(Rooms):
             raise BadInput(f"run {run} has delivered no picture", "`imagewright runs list` shows which have")
         return tuple(retell(trace))
 
-    def give_thumb(self, run: str, thumb: Literal["up", "down"]) -> None:
-        """Keep what a person thinks of the picture of ``run``: it counts when a flow is chosen.
-
-        Raises:
-            BadInput: there is no such run, it delivered nothing, or its flow is gone.
-        """
-        from imagewright.retrieval.thumbs import thumb_evidence
-
-        trace = self.runs.trace(run)
-        if not trace.delivered:
-            raise BadInput(f"run {run} has delivered no picture", "`imagewright runs list` shows which have")
-        backend = trace.backend or self.backend().name
-        self.index.add_evidence([thumb_evidence(trace.flow, trace.prompt, backend, trace.seed, thumb)])
-
-    def find_thumbs(self, results: Sequence[RunResult]) -> tuple[Literal["up", "down", ""], ...]:
-        """For each delivered picture the thumb that a person gave it; empty for none.
-
-        Raises:
-            BadInput: the database cannot be read.
-        """
-        from imagewright.retrieval.thumbs import Judged, find_thumbs
-
-        return tuple(find_thumbs(self.index, [Judged(made.flow, made.prompt, made.seed) for made in results]))
-
     def await_picture(self, request: DrawRequest, run: str) -> AwaitedPicture:
         """Where the picture of ``run``, which a server of this home will draw, goes by ``request``.
 
@@ -122,6 +98,23 @@ class Keeping(Rooms):
         from imagewright.graph.shown_layout import show_layout
 
         return show_layout(self.runs.trace(run))
+
+    def rate_run(self, run: str, thumb: Literal["up", "down"]) -> str:
+        """Keep what the person thinks of the picture of ``run``, whichever it is; what was noted, in words.
+
+        It counts when a flow is chosen, as in a conversation; said again, the last word counts.
+
+        Raises:
+            BadInput: there is no such run, or it has delivered nothing.
+        """
+        from imagewright.graph.thumbs import tell_thumb, weigh_thumb
+
+        if self.runs.get(run).result is None:
+            raise BadInput(f"run {run} has delivered no picture", "`imagewright runs list` shows which have")
+        made = self.runs.trace(run)
+        self.index.add_evidence([weigh_thumb(made, made.backend or self.backend().name, thumb)])
+        self.runs.note_thumb(run, thumb)
+        return tell_thumb(made, thumb)
 
     def delete_runs(self, runs: Sequence[str]) -> int:
         """Delete runs with their pictures, also where they were delivered to; how many the store has lost.

@@ -6,14 +6,14 @@ import itertools
 import json
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from pydantic import ValidationError
 
 from imagewright.database import database, open_for_reading, prefix_pattern, transaction
 from imagewright.errors import BadInput
-from imagewright.intents import Reference
-from imagewright.memory.runs import RUN_TABLES
+from imagewright.intents import Reference, Thumb
+from imagewright.memory.run_tables import OF_RUN, RUN_TABLES
 from imagewright.schemas import ParsedPrompt, RunResult, Value
 from imagewright.trace import Trace, parse_trace, read_known, read_trace
 
@@ -48,6 +48,13 @@ class Turn(Value):
     image: str = ""
     picture: int = 0
     """The number of its picture in the conversation, from 1; 0 where none was made."""
+
+
+class TurnDelivery(NamedTuple):
+    """What a turn has delivered, and what the person said of it."""
+
+    result: RunResult
+    thumb: Thumb
 
 
 class Threads:
@@ -86,7 +93,7 @@ class Threads:
         numbers = itertools.accumulate(row["result"] is not None for row in rows)
         return tuple(_turn(row, number) for row, number in zip(rows, numbers, strict=True))
 
-    def results(self, name: str) -> dict[str, RunResult]:
+    def deliveries(self, name: str) -> dict[str, TurnDelivery]:
         """What the turns of thread ``name`` have delivered, by their runs.
 
         Raises:
@@ -95,7 +102,7 @@ class Threads:
         with database(self.path, "memory", RUN_TABLES) as connection:
             rows = connection.execute(_RESULTS, (_PREFIX + name,)).fetchall()
         try:
-            return {row["run"]: read_known(RunResult, json.loads(row["result"]))[0] for row in rows}
+            return {row["run"]: TurnDelivery(_result(row["result"]), row["thumb"] or "") for row in rows}
         except ValidationError as error:
             where = ".".join(map(str, error.errors()[0]["loc"]))
             raise BadInput(f"thread {name[:80]!r} cannot be read by this version: {where}", "upgrade") from None
@@ -136,11 +143,14 @@ class Threads:
         with database(self.path, "memory", RUN_TABLES) as connection, transaction(connection):
             runs = [row[0] for row in connection.execute("SELECT id FROM runs WHERE thread = ?", (thread,))]
             marks = ",".join("?" * len(runs))
-            for table in ("deliveries", "answers"):
-                connection.execute(f"DELETE FROM {table} WHERE run IN ({marks})", runs)
-            connection.execute("DELETE FROM runs WHERE thread = ?", (thread,))
+            for table, column in OF_RUN:
+                connection.execute(f"DELETE FROM {table} WHERE {column} IN ({marks})", runs)
             connection.execute("DELETE FROM titles WHERE thread = ?", (thread,))
         return runs
+
+
+def _result(text: str) -> RunResult:
+    return read_known(RunResult, json.loads(text))[0]
 
 
 def _turn(row: Any, number: int) -> Turn:
@@ -176,6 +186,7 @@ _LIST = """SELECT substr(r.thread, 8) AS name, coalesce(t.title, '') AS title,
 _TURNS = """SELECT r.id, r.prompt, r.status, r.created, r.error, a.text AS answer, d.result
     FROM runs r LEFT JOIN deliveries d ON d.run = r.id LEFT JOIN answers a ON a.run = r.id
     WHERE r.thread = ? ORDER BY r.rowid"""
-_RESULTS = "SELECT d.run, d.result FROM runs r JOIN deliveries d ON d.run = r.id WHERE r.thread = ?"
+_RESULTS = """SELECT d.run, d.result, p.thumb FROM runs r JOIN deliveries d ON d.run = r.id
+    LEFT JOIN pictures p ON p.run = r.id WHERE r.thread = ? ORDER BY r.rowid"""
 _PICTURES = """SELECT d.run, d.trace FROM runs r JOIN deliveries d ON d.run = r.id WHERE r.thread = ?
     AND (? = '' OR r.rowid < (SELECT rowid FROM runs WHERE id = ?)) ORDER BY r.rowid"""

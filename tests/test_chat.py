@@ -121,6 +121,7 @@ def test_a_limit_is_asked_about_and_something_new_means_no(tmp_path: Path) -> No
     asked = chat.say(HARD)
     assert asked.question is not None
     assert asked.text.startswith("another picture would pass your limit of 1 image (the best so far scores ")
+    assert chat.question == asked.question.model_copy(update={"choices": ("yes", "no")})
     later = Imagewright().chat("hard", flow="mini-quick", max_images=1, anyway=True, seed=3, out=str(tmp_path))
     told: list[str] = []
     answer = later.say("what seed was that?", on_event=lambda event: told.append(event.kind))

@@ -20,6 +20,7 @@ from imagewright.serve import (
     adding,
     completions,
     conversations,
+    details,
     edits,
     files,
     flows,
@@ -45,7 +46,7 @@ from imagewright.serve.mcp_tools import OwnSessions, asker_of_request, build_mcp
 from imagewright.serve.metrics import Counting
 
 _OPENAI = (images, edits, completions, responses, models)
-_TALK = (runs, stories, layouts, conversations, uploads, gallery)
+_TALK = (runs, details, stories, layouts, conversations, uploads, gallery)
 _ROUTES = (*_OPENAI, *_TALK, flows, adding, scores, files, health, upkeep, metrics, page)
 _STATUS_CODES = {404: "not_found", 405: "bad_input", 413: "too_large"}
 _DESCRIPTION = """One warm engine: OpenAI's routes, so that any client of theirs draws here, and ours beside them.

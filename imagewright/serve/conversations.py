@@ -18,13 +18,14 @@ from imagewright.errors import BadInput
 from imagewright.limits import MAX_PROMPT
 from imagewright.serve.clients import ClientAccount
 from imagewright.serve.desk import in_thread
+from imagewright.serve.details import PictureThumb
 from imagewright.serve.faults import Denied
 from imagewright.serve.house import ERRORS, Asking, AtHouse, House, wait_for_all
 from imagewright.serve.images import IdempotencyKey, digest_of
 from imagewright.serve.knobs import Knobs
 from imagewright.serve.orders import JobOrder
 from imagewright.serve.runs import RunFacts, accept_order, find_job, run_facts, run_of
-from imagewright.serve.stories import AskedAbout, ThumbBody
+from imagewright.serve.stories import AskedAbout
 from imagewright.serve.turns import TurnList, tell_turns
 
 router = APIRouter(tags=["threads"])
@@ -173,7 +174,7 @@ async def ask_why(name: str, body: WhyBody, request: Request, house: AtHouse, cl
 
 
 @router.post("/v1/threads/{name}/thumb", response_model=RunFacts, responses=ERRORS)
-async def give_thumb(name: str, body: ThumbBody, request: Request, house: AtHouse, client: Asking) -> RunFacts:
+async def give_thumb(name: str, body: PictureThumb, request: Request, house: AtHouse, client: Asking) -> RunFacts:
     """Say what one thinks of the present picture: it counts when a flow is chosen."""
     return await _said(request, house, client, name, f"thumbs {body.thumb}")
 

@@ -1,12 +1,11 @@
-"""``/v1/runs/RUN/story``, ``why`` and ``thumb``: how a picture came about, and what a person thinks of it."""
+"""``/v1/runs/RUN/story`` and ``/why``: how a picture came about, and why as it did."""
 
 from __future__ import annotations
 
 from typing import Any, Literal
 
 from fastapi import APIRouter, Request
-from pydantic import BaseModel, ConfigDict
-from starlette.responses import Response
+from pydantic import BaseModel
 
 from imagewright.errors import BadInput
 from imagewright.serve.clients import ClientAccount
@@ -34,14 +33,6 @@ class Reasons(BaseModel):
     text: str
 
 
-class ThumbBody(BaseModel):
-    """What the person thinks of a picture."""
-
-    model_config = ConfigDict(json_schema_extra={"examples": [{"thumb": "up"}]})
-
-    thumb: Literal["up", "down"]
-
-
 @router.get("/v1/runs/{run}/story", response_model=RunStory, responses=ERRORS)
 async def get_story(run: str, request: Request, house: AtHouse, client: Asking) -> RunStory:
     """How the picture of a run came about: the flow and why, the layout, each round with its verdict, the notes."""
@@ -56,14 +47,6 @@ async def get_reasons(run: str, house: AtHouse, client: Asking, about: AskedAbou
     delivered = await in_thread(_insist_on_delivered, house, client, run)
     text = await in_thread(house.desk.engine.explain, delivered, about)
     return Reasons(run=run, about=about, text=text)
-
-
-@router.put("/v1/runs/{run}/thumb", status_code=204, response_class=Response, responses=ERRORS)
-async def put_thumb(run: str, body: ThumbBody, house: AtHouse, client: Asking) -> Response:
-    """Say what one thinks of the picture of a run: it counts when a flow is chosen. The last thumb holds."""
-    delivered = await in_thread(_insist_on_delivered, house, client, run)
-    await in_thread(house.desk.engine.give_thumb, delivered, body.thumb)
-    return Response(status_code=204)
 
 
 def _insist_on_delivered(house: House, client: ClientAccount, run: str) -> str:

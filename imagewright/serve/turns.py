@@ -11,6 +11,7 @@ from fastapi import Request
 from pydantic import BaseModel
 
 from imagewright.serve.clients import ClientAccount
+from imagewright.serve.files import name_delivered
 from imagewright.serve.house import House
 from imagewright.serve.runs import RunFacts, run_facts
 
@@ -26,12 +27,15 @@ class TurnPicture(BaseModel):
 
     image: str
     url: str
+    file: str | None = None
+    """A signed link to the file as it was delivered, with its workflow; null where it is not there any more."""
     number: int
     """In the conversation, from 1."""
     prompt: str
     """The whole prompt that it was drawn from."""
     flow: str
-    seed: int
+    seed: str
+    """In digits: numbers of JavaScript hold 53 bits."""
     width: int
     height: int
     accepted: bool | None = None
@@ -107,13 +111,13 @@ def tell_turns(request: Request, house: House, client: ClientAccount, name: str,
 def _pictures(request: Request, house: House, stored: str) -> Iterator[tuple[str, TurnPicture]]:
     """The pictures that are still kept, by their runs."""
     engine = house.desk.engine
-    results = engine.threads.results(stored)
-    thumbs = engine.find_thumbs(list(results.values()))
-    for number, ((run, made), thumb) in enumerate(zip(results.items(), thumbs, strict=True), 1):
+    for number, (run, (made, thumb)) in enumerate(engine.threads.deliveries(stored).items(), 1):
         if engine.store.has(made.image):
             size = _read_sides(engine.store.get(made.image))
             url = house.link(request, f"{made.image}.png")
-            yield run, _picture(made, number, url, size).model_copy(update={"thumb": thumb})
+            file = name_delivered(run, made.path)
+            own = {"thumb": thumb, "file": house.link(request, file) if Path(made.path).is_file() else None}
+            yield run, _picture(made, number, url, size).model_copy(update=own)
 
 
 def _picture(made: RunResult, number: int, url: str, size: tuple[int, int]) -> TurnPicture:
@@ -124,7 +128,7 @@ def _picture(made: RunResult, number: int, url: str, size: tuple[int, int]) -> T
         number=number,
         prompt=made.prompt,
         flow=made.flow,
-        seed=made.seed,
+        seed=str(made.seed),
         width=size[0],
         height=size[1],
         accepted=made.accepted,

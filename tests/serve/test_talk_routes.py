@@ -59,7 +59,7 @@ def test_a_conversation_is_a_tree_that_says_where_one_is(http: httpx.Client, tre
     assert [turn["parent"] for turn in told["data"]] == [None, first, second, first]
     assert (told["present"], told["running"]) == (third, [])
     made = told["data"][0]["picture"]
-    assert (made["flow"], made["seed"], made["number"], made["images"]) == ("mini-quick", 5, 1, 1)
+    assert (made["flow"], made["seed"], made["number"], made["images"]) == ("mini-quick", "5", 1, 1)
     assert (made["width"], made["height"]) == Image.open(io.BytesIO(httpx.get(made["url"]).content)).size
     assert (made["accepted"], made["score"], made["faults"], made["thumb"]) == (None, None, [], "")
     assert told["data"][2]["picture"] is None
@@ -90,7 +90,7 @@ def test_reasons_and_thumb_are_of_any_picture_and_say_nothing_in_the_conversatio
     before = len(http.get(f"/v1/threads/{name}").json()["data"])
     assert http.get(f"/v1/runs/{first}/why", params={"about": "seed"}).json()["text"] == "seed 5 (the run began with 5)"
     for thumb in ("up", "down"):
-        assert http.put(f"/v1/runs/{first}/thumb", json={"thumb": thumb}).status_code == 204
+        assert http.post(f"/v1/runs/{first}/thumb", json={"thumb": thumb}).status_code == 204
         turns = http.get(f"/v1/threads/{name}").json()["data"]
         assert (turns[0]["picture"]["thumb"], turns[1]["picture"]["thumb"], len(turns)) == (thumb, "", before)
     for path in ("why", "story"):
@@ -176,7 +176,7 @@ def test_a_conversation_is_named_and_exported(http: httpx.Client, tree: Any, ser
         for method, path in (("PATCH", ""), ("GET", "/export"), ("GET", "")):
             assert alice.request(method, f"/v1/threads/{name}{path}", json={"title": "x"}).status_code == 404
         assert alice.get(f"/v1/runs/{runs[0]}/story").status_code == 404
-        assert alice.put(f"/v1/runs/{runs[0]}/thumb", json={"thumb": "up"}).status_code == 404
+        assert alice.post(f"/v1/runs/{runs[0]}/thumb", json={"thumb": "up"}).status_code == 404
 
 
 def test_what_waits_is_told_with_its_conversation_before_it_begins(http: httpx.Client, served: Any, kit: Any) -> None:

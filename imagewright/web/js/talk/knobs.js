@@ -12,7 +12,7 @@ export function Knobs({ wishes, onChange }) {
   return html`<details class="knobs small" onToggle=${(e) => setOpen(e.target.open)}>
     <summary>More${count ? ` (${count} set)` : ""}</summary>
     ${open && html`<div class="row">
-      <label>Seed<input ...${field("seed", { type: "number", min: 0, step: 1, placeholder: "by chance" })} /></label>
+      <label>Seed<input ...${field("seed", { inputmode: "numeric", pattern: "\\d+", placeholder: "by chance" })} /></label>
       <${FlowField} field=${field} typed=${wishes.flow} />
       <label>Size<input ...${field("size", { list: "sizes", pattern: "\\d+x\\d+", placeholder: "the flow's own" })} />
         <datalist id="sizes">${SIZES.map((size) => html`<option key=${size} value=${size} />`)}</datalist></label>
@@ -36,9 +36,8 @@ function FlowField({ field, typed }) {
     <datalist id=${list}>${flows.map((flow) => html`<option key=${flow.id} value=${flow.id}>${flow.title}</option>`)}</datalist></label>`;
 }
 
-// As the routes take them: numbers as numbers, and nothing that is not wished.
+// As the routes take them, numbers too: a seed may be larger than a number of JavaScript.
 export function knobsOf(wishes) {
-  const number = ["seed", "max_images"];
   return Object.fromEntries(Object.entries(wishes).filter(([, value]) => value.trim?.() !== "")
-    .map(([name, value]) => [name, number.includes(name) ? Number(value) : value.trim()]));
+    .map(([name, value]) => [name, value.trim()]));
 }

@@ -1,9 +1,8 @@
 // A picture of the conversation with its facts, and what can be done with it.
 import { html, useState } from "../../vendor/preact-htm.js";
-import { ask } from "../api.js";
+import { post } from "../api.js";
 import { linkTo } from "../router.js";
 import { sayFault } from "../ui/toasts.js";
-import { saveFile } from "./downloads.js";
 import { Icon } from "./icons.js";
 import { shownSize } from "./outline.js";
 import { Acceptance, PastStory } from "./story.js";
@@ -25,8 +24,7 @@ export function Picture({ turn, thread, isPresent, onUndo, onBranch }) {
         ? html`<button class="bare" onClick=${onUndo}><${Icon} name="back" />Undo</button>`
         : html`<button class="bare" onClick=${() => onBranch(turn.run)}><${Icon} name="branch" />Go on from here</button>`}
       <a class="button" href=${linkTo("boxes", [turn.run], { thread })}><${Icon} name="boxes" />Edit boxes</a>
-      <button class="bare" onClick=${() => saveFile(`/v1/runs/${turn.run}/picture`, `imagewright-${turn.run}.png`).catch(sayFault)}>
-        <${Icon} name="save" />PNG</button>
+      ${made.file && html`<a class="button" href=${made.file} download=${`imagewright-${turn.run}.png`}><${Icon} name="save" />PNG</a>`}
     </div>
     ${open === "why" && html`<${Why} run=${turn.run} />`}
     ${open === "story" && html`<${PastStory} run=${turn.run} size=${made} />`}`;
@@ -49,7 +47,7 @@ function Thumbs({ turn }) {
     const before = thumb;
     setThumb(way);
     try {
-      await ask("PUT", `/v1/runs/${turn.run}/thumb`, { thumb: way });
+      await post(`/v1/runs/${turn.run}/thumb`, { thumb: way });
     } catch (fault) {
       setThumb(before);
       sayFault(fault);
