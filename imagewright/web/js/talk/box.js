@@ -34,7 +34,7 @@ export function Box({ text, setText, onSend, onStop, asks, attachment }) {
       <label class="seen-by-readers" for="say">What to draw or change</label>
       <${Growing} text=${text} setText=${setText} onEnter=${send} onFile=${take}
         placeholder=${asks ? "your answer" : "two red circles above a blue square"} />
-      ${onStop && html`<button type="button" onClick=${onStop}><${Icon} name="stop" />Stop</button>`}
+      ${onStop && html`<button type="button" onClick=${onStop}>Stop</button>`}
       <button class="primary" disabled=${!ready}>${asks ? "Answer" : "Draw"}</button>
     </div>
     <${Knobs} wishes=${wishes} onChange=${setWishes} />

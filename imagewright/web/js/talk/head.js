@@ -1,10 +1,9 @@
 // The conversation's title, and what is done with it as a whole: renamed, exported, deleted.
 import { html, useState } from "../../vendor/preact-htm.js";
-import { patch, remove } from "../api.js";
+import { get, patch, remove } from "../api.js";
 import { go } from "../router.js";
 import { Confirm, Dialog } from "../ui/dialog.js";
 import { say, sayFault } from "../ui/toasts.js";
-import { saveFile } from "./downloads.js";
 import { threadPath } from "./thread.js";
 import { listChanged } from "./threads.js";
 
@@ -25,12 +24,19 @@ export function Head({ name, title, known, onChange, children }) {
     ${children}
     <h1 class=${name ? "said-short" : "seen-by-readers"} dir="auto">${title || (name ? "…" : "New conversation")}</h1>
     ${known && html`<button class="bare small" onClick=${() => setOpen("rename")}>Rename</button>
-      <button class="bare small" onClick=${() => saveFile(threadPath(name, "/export"), `${name}.zip`).catch(sayFault)}>Export</button>
+      <button class="bare small" onClick=${() => exportThread(name).catch(sayFault)}>Export</button>
       <button class="bare small danger" onClick=${() => setOpen("delete")}>Delete</button>`}
     ${open === "rename" && html`<${Rename} ...${{ name, title, onChange }} onClose=${close} />`}
     ${open === "delete" && html`<${Confirm} title=${`Delete “${title}”?`} action="Delete it" onYes=${drop} onClose=${close}
       text="Its words, its pictures and its history go for good." />`}
   </header>`;
+}
+
+// The server gives it only with the token.
+async function exportThread(name) {
+  const href = URL.createObjectURL(await (await get(threadPath(name, "/export"), { raw: true })).blob());
+  Object.assign(document.createElement("a"), { href, download: `${name}.zip` }).click();
+  setTimeout(() => URL.revokeObjectURL(href), 10_000);
 }
 
 function Rename({ name, title, onChange, onClose }) {

@@ -1,11 +1,12 @@
 // A picture of the conversation with its facts, and what can be done with it.
 import { html, useState } from "../../vendor/preact-htm.js";
 import { post } from "../api.js";
+import { Thumb } from "../gallery/actions.js";
+import { Judged } from "../gallery/facts.js";
 import { linkTo } from "../router.js";
 import { sayFault } from "../ui/toasts.js";
-import { Icon } from "./icons.js";
 import { shownSize } from "./outline.js";
-import { Acceptance, PastStory } from "./story.js";
+import { PastStory } from "./story.js";
 import { Why } from "./why.js";
 
 export function Picture({ turn, thread, isPresent, onUndo, onBranch }) {
@@ -21,10 +22,10 @@ export function Picture({ turn, thread, isPresent, onUndo, onBranch }) {
       <button class="bare" aria-expanded=${open === "why"} onClick=${() => flip("why")}>Why?</button>
       <button class="bare" aria-expanded=${open === "story"} onClick=${() => flip("story")}>How it came about</button>
       ${isPresent
-        ? html`<button class="bare" onClick=${onUndo}><${Icon} name="back" />Undo</button>`
-        : html`<button class="bare" onClick=${() => onBranch(turn.run)}><${Icon} name="branch" />Go on from here</button>`}
-      <a class="button" href=${linkTo("boxes", [turn.run], { thread })}><${Icon} name="boxes" />Edit boxes</a>
-      ${made.file && html`<a class="button" href=${made.file} download=${`imagewright-${turn.run}.png`}><${Icon} name="save" />PNG</a>`}
+        ? html`<button class="bare" onClick=${onUndo}>Undo</button>`
+        : html`<button class="bare" onClick=${() => onBranch(turn.run)}>Go on from here</button>`}
+      <a class="button" href=${linkTo("boxes", [turn.run], { thread })}>Edit boxes</a>
+      ${made.file && html`<a class="button" href=${made.file} download=${`imagewright-${turn.run}.png`}>PNG</a>`}
     </div>
     ${open === "why" && html`<${Why} run=${turn.run} />`}
     ${open === "story" && html`<${PastStory} run=${turn.run} size=${made} />`}`;
@@ -32,8 +33,7 @@ export function Picture({ turn, thread, isPresent, onUndo, onBranch }) {
 
 function Facts({ made }) {
   return html`<p class="picture-facts small quiet">
-      <span class="number">picture ${made.number}</span>
-      <${Acceptance} accepted=${made.accepted} score=${made.score} />
+      <span>picture ${made.number}</span><${Judged} facts=${made} />
       <span class="any-text">${made.flow}</span><span>seed ${made.seed}</span><span>${made.width} × ${made.height}</span>
       <span>${made.seconds.toFixed(1)} s</span><span>${made.images} ${made.images === 1 ? "image" : "images"} made</span></p>
     ${made.faults.length > 0 && html`<ul class="faults small any-text">${made.faults.map((fault) => html`<li key=${fault}>${fault}</li>`)}</ul>`}
@@ -53,6 +53,5 @@ function Thumbs({ turn }) {
       sayFault(fault);
     }
   }
-  return html`${["up", "down"].map((way) => html`<button key=${way} class="bare" aria-label=${`Thumb ${way}`} title=${`Thumb ${way}`}
-    aria-pressed=${thumb === way} onClick=${() => give(way)}><${Icon} name=${way} /></button>`)}`;
+  return html`<${Thumb} which="up" now=${thumb} onRate=${give} /><${Thumb} which="down" now=${thumb} onRate=${give} />`;
 }

@@ -3,10 +3,10 @@ import { html, useEffect, useRef, useState } from "../../vendor/preact-htm.js";
 import { follow, post } from "../api.js";
 import { sayFault } from "../ui/toasts.js";
 import { Outline, shownSize } from "./outline.js";
-import { Said } from "./said.js";
 import { Story } from "./story.js";
 import { addEvent, NOTHING_YET } from "./tale.js";
 import { listChanged } from "./threads.js";
+import { Said } from "./turn.js";
 
 export function Running({ run, size, waits, onEnd }) {
   const [tale, setTale] = useState(NOTHING_YET);

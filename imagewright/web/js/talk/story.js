@@ -33,12 +33,6 @@ function Verdict({ text, accepted }) {
   return html`<p class="any-text"><span class=${`badge ${colour}`}>${head}</span> ${rest}</p>`;
 }
 
-export function Acceptance({ accepted, score }) {
-  if (accepted === null || accepted === undefined) return html`<span class="badge">not judged</span>`;
-  const points = score === null || score === undefined ? "" : ` ${score.toFixed(2)}`;
-  return html`<span class=${`badge ${accepted ? "good" : "bad"}`}>${accepted ? "accepted" : "not accepted"}${points}</span>`;
-}
-
 // The story of a run that is over, as the server tells it again.
 export function PastStory({ run, size }) {
   const [told, error, again] = useLoaded(`/v1/runs/${run}/story`);

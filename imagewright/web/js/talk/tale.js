@@ -1,5 +1,5 @@
 // What a run's events add up to: the lines of its story, what is seen of it now, and how far it has come.
-export const NOTHING_YET = { lines: [], layout: null, progress: null, phase: "", flow: "" };
+export const NOTHING_YET = { lines: [], layout: null, progress: null, phase: "" };
 
 const PHASES = {
   recall: "Remembering", interpret: "Reading", categorize: "Sorting", select_flow: "Choosing a flow",

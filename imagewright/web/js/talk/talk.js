@@ -12,13 +12,13 @@ import { Head } from "./head.js";
 import { Icon } from "./icons.js";
 import { pictureTree, presentLine } from "./lines.js";
 import { Running, stopRun } from "./running.js";
-import { sayTo, threadPath, useThread } from "./thread.js";
+import { byChance, sayTo, threadPath, useThread } from "./thread.js";
 import { listChanged, Threads } from "./threads.js";
 import { Tree } from "./tree.js";
 import { Turn } from "./turn.js";
 
 const EXAMPLES = ["two red circles above a blue square", "a yellow star on a blue background", "three green triangles in a row"];
-const newName = () => `talk-${new Date().toISOString().slice(0, 19).replace(/[T:]/g, "-")}-${crypto.randomUUID().slice(0, 4)}`;
+const newName = () => `talk-${new Date().toISOString().slice(0, 19).replace(/[T:]/g, "-")}-${byChance(2)}`;
 
 export function Talk({ rest }) {
   const [name] = rest;
@@ -60,7 +60,7 @@ function Conversation({ name }) {
       onDrop=${(e) => { e.preventDefault(); const file = firstFile(e.dataTransfer); if (file) attachment[1](file); }}>
     <${Head} name=${name} title=${thread.title || thread.data[0]?.said || running[0]?.prompt} known=${thread.data.length > 0} onChange=${again}>
       <button class="bare narrow" aria-label="Conversations" onClick=${() => setDrawer("threads")}><${Icon} name="menu" /></button>
-      ${tree.lanes > 1 && html`<button class="bare small not-wide" onClick=${() => setDrawer("tree")}><${Icon} name="tree" />Branches</button>`}
+      ${tree.lanes > 1 && html`<button class="bare small not-wide" onClick=${() => setDrawer("tree")}>Branches</button>`}
     <//>
     ${error && html`<${Fault} error=${error} onRetry=${again} />`}
     ${!error && !turns.length && !running.length && (!name || loaded) && html`<${Welcome} onPick=${setText} />`}

@@ -54,12 +54,15 @@ function useUpToDate(again, polls) {
   }, [again, polls]);
 }
 
+// Hex digits; also where the page is not of a secure origin, which has no randomUUID.
+export const byChance = (bytes) => Array.from(crypto.getRandomValues(new Uint8Array(bytes)), (byte) => byte.toString(16).padStart(2, "0")).join("");
+
 // Says something under a key, so that what was lost on the way and is sent again is done once.
 let last = { body: "", key: "" };
 
 export async function sayTo(name, wishes) {
   const body = JSON.stringify([name, wishes]);
-  if (last.body !== body) last = { body, key: crypto.randomUUID() };
+  if (last.body !== body) last = { body, key: byChance(12) };
   const run = await post(threadPath(name, "/turns"), wishes, { headers: { "idempotency-key": last.key } });
   last = { body: "", key: "" };
   return run;

@@ -1,6 +1,7 @@
 // The conversations, newest first: searched, begun, gone to.
 import { html, useEffect, useState } from "../../vendor/preact-htm.js";
 import { withQuery } from "../api.js";
+import { tellTime } from "../gallery/facts.js";
 import { linkTo } from "../router.js";
 import { createStore, useStore } from "../store.js";
 import { useLoaded } from "../ui/load.js";
@@ -31,15 +32,8 @@ export function Threads({ name, onGo }) {
     <ul>${list?.data.map((row) => html`<li key=${row.name}>
       <a href=${linkTo("talk", [row.name])} aria-current=${row.name === name ? "page" : null} onClick=${onGo}>
         <span class="said-short" dir="auto">${row.title || row.first}</span>
-        <span class="small quiet">${row.pictures} ${row.pictures === 1 ? "picture" : "pictures"} · ${since(row.changed)}</span></a></li>`)}</ul>
+        <span class="small quiet">${row.pictures} ${row.pictures === 1 ? "picture" : "pictures"} · ${tellTime(row.changed)}</span></a></li>`)}</ul>
     ${list?.data.length === 0 && html`<p class="small quiet">${text ? "Nothing says that." : "No conversations yet."}</p>`}
     ${list && list.total > list.data.length && limit < 100 && html`<button onClick=${() => setLimit(100)}>More</button>`}
   </nav>`;
-}
-
-function since(when) {
-  const minutes = Math.max(0, Math.round((Date.now() - Date.parse(when)) / 60_000));
-  if (minutes < 1) return "now";
-  if (minutes < 60) return `${minutes} min ago`;
-  return minutes < 1440 ? `${Math.round(minutes / 60)} h ago` : new Date(when).toLocaleDateString();
 }

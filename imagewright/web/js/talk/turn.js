@@ -3,12 +3,13 @@ import { html } from "../../vendor/preact-htm.js";
 import { Fault } from "../ui/notice.js";
 import { Picture } from "./picture.js";
 import { SoFar } from "./so-far.js";
-import { Said } from "./said.js";
 
 const ENDED = {
   failed: "It failed", cancelled: "Stopped", refused: "Not drawn", interrupted: "It was interrupted",
   running: "It is being drawn by another process",
 };
+
+export const Said = ({ text }) => html`<p class="said any-text" dir="auto">${text}</p>`;
 
 export function Turn({ turn, thread, isPresent, isLive, fault, size, choices, onSay, onUndo, onBranch, onAgain }) {
   if (!isLive) return html`<${Aside} turn=${turn} onBranch=${onBranch} />`;
