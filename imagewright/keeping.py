@@ -13,6 +13,7 @@ from imagewright.schemas import DrawRequest
 
 if TYPE_CHECKING:
     from imagewright.cleaning import Growth
+    from imagewright.graph.shown_layout import ShownLayout
 
 
 class Keeping(Rooms):
@@ -69,6 +70,16 @@ class Keeping(Rooms):
         self.index.add_evidence([weigh_thumb(made, made.backend or self.backend().name, thumb)])
         self.runs.note_thumb(run, thumb)
         return tell_thumb(made, thumb)
+
+    def show_layout(self, run: str) -> ShownLayout:
+        """The boxes of a picture as they were drawn, by the numbers that ``Chat.edit`` takes, and what is wrong where.
+
+        Raises:
+            BadInput: there is no such run, or it delivered nothing.
+        """
+        from imagewright.graph.shown_layout import show_layout
+
+        return show_layout(self.runs.trace(run))
 
     def delete_runs(self, runs: Sequence[str]) -> int:
         """Delete runs with their pictures, also where they were delivered to; how many the store has lost.
