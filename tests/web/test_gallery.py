@@ -207,15 +207,15 @@ def test_markup_is_text_and_axe_finds_nothing_serious(many: Any, shelf: Shelf, b
         many.emulate_media(color_scheme=theme)
         for view in ("gallery", f"gallery/{first}", f"gallery/compare/{first}/{second}"):
             open_at(many, shelf, view)
-            many.locator(".cell img, .facts, .differences").first.wait_for()
+            many.locator(".cell img, .about-picture, .differences").first.wait_for()
             found = axe.run(many).response["violations"]
             assert [
                 (one["id"], one["nodes"][0]["html"]) for one in found if one["impact"] in ("serious", "critical")
             ] == []
     open_at(many, shelf, f"gallery/{first}")
-    assert many.locator(".facts h1").inner_text() == MARKUP
+    assert many.locator(".about-picture h1").inner_text() == MARKUP
     assert many.locator(".notes").inner_text() == MARKUP
-    assert many.locator(".facts b, .facts h1 img").count() == 0
+    assert many.locator(".about-picture b, .about-picture h1 img").count() == 0
     assert "bad" not in many.title()
 
 

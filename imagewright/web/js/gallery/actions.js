@@ -39,7 +39,7 @@ export function Actions({ facts, filters, onChange }) {
   return html`<div class="row actions" role="group" aria-label="What to do with it">
     <${Thumb} which="up" now=${facts.thumb} onRate=${rate} /><${Thumb} which="down" now=${facts.thumb} onRate=${rate} />
     ${facts.thread && html`<a class="button" href=${linkTo("talk", [facts.thread])}>Conversation</a>`}
-    <a class="button" href=${linkTo("boxes", [facts.run])}>Boxes</a>
+    <a class="button" href=${linkTo("boxes", [facts.run], { thread: facts.thread })}>Boxes</a>
     ${facts.file && html`<a class="button" href=${facts.file} download>Download with workflow</a>`}
     <button onClick=${() => copy(facts.prompt, "prompt")}>Copy prompt</button>
     <button onClick=${() => copy(facts.seed_text, "seed")}>Copy seed</button>
