@@ -125,6 +125,15 @@ class RunLog:
         with database(self.path, "memory", RUN_TABLES) as connection:
             connection.execute("UPDATE runs SET out = ? WHERE id = ?", (str(out), run))
 
+    def rehome(self, row: RunRow, result: RunResult | None = None, trace: dict[str, Any] | None = None) -> None:
+        """Record that a run was asked for as ``row`` says, and where its delivery lies now, all in one step."""
+        with database(self.path, "memory", RUN_TABLES) as connection, transaction(connection):
+            wanted = (row.out, row.request.model_dump_json(), row.id)
+            connection.execute("UPDATE runs SET out = ?, request = ? WHERE id = ?", wanted)
+            if result is not None:
+                told = (result.model_dump_json(), json.dumps(trace, ensure_ascii=False), row.id)
+                connection.execute("UPDATE deliveries SET result = ?, trace = ? WHERE run = ?", told)
+
     def deliver(self, result: RunResult, trace: dict[str, Any]) -> bool:
         """Record the delivery of a run; False when it was recorded before, and then nothing is changed."""
         row = (result.run, _now(), result.model_dump_json(), json.dumps(trace, ensure_ascii=False))

@@ -122,9 +122,12 @@ class Desk:
             if key:
                 self.book.forget_key(client.name, key)
             raise error if isinstance(error, Denied) else deny(error) from None
+        self._ring()
+        return ids
+
+    def _ring(self) -> None:
         for worker in self.workers:
             worker.ring()
-        return ids
 
     def _assign(self, owner: str, runs: Sequence[str]) -> None:
         """Note in the log of runs whose they are, which it knows longer than the queue."""
@@ -162,10 +165,12 @@ class Desk:
         return found
 
     def feed(self, job: QueuedJob) -> Feed:
-        """What happens to the job."""
+        """What happens to the job. One that waits may have been put into the queue by another process of the home."""
         feed = self.feeds.of(job.id)
         if job.over:
             feed.close()
+        elif job.status == "queued":
+            self._ring()
         return feed
 
     async def outcome_of(self, client: ClientAccount, job: str) -> Ending:

@@ -125,16 +125,16 @@ class JobBook:
 
     # --- working ----------------------------------------------------------------------------
 
-    def claim(self, worker: str) -> QueuedJob | None:
+    def claim(self, worker: str, only: str = "") -> QueuedJob | None:
         """The next job for ``worker``, whose turn it is by clients, then by their users; None where none waits.
 
-        Jobs of one conversation are done in their order, one at a time.
+        Jobs of one conversation are done in their order, one at a time. With ``only`` no other job is taken.
         """
         with database(self.path, "serve", JOB_TABLES) as connection, transaction(connection):
             now = time.time()
             connection.execute("UPDATE jobs SET status = 'queued' WHERE status = 'running' AND lease < ?", (now,))
             _give_up(connection, now)
-            row = connection.execute(_NEXT).fetchone()
+            row = connection.execute(_NEXT, (only, only)).fetchone()
             if row is None:
                 return None
             connection.execute(_CLAIM, (worker, now + self.lease, now, row["id"]))
@@ -270,7 +270,7 @@ _INSERT = """INSERT INTO jobs (id, owner, user, kind, thread, wanted, status, cr
 _USED = "SELECT coalesce(sum(images), 0), coalesce(sum(money), 0) FROM jobs WHERE owner = ? AND created > ?"
 _NEXT = """SELECT j.id, j.owner, j.user FROM jobs j
     LEFT JOIN turns_taken o ON o.client = j.owner LEFT JOIN turns_taken u ON u.client = j.owner || '/' || j.user
-    WHERE j.status = 'queued' AND NOT EXISTS (
+    WHERE j.status = 'queued' AND (? = '' OR j.id = ?) AND NOT EXISTS (
         SELECT 1 FROM jobs b WHERE j.thread != '' AND b.thread = j.thread AND b.rowid < j.rowid
         AND b.status IN ('queued', 'running'))
     ORDER BY coalesce(o.turn, 0), coalesce(u.turn, 0), j.rowid LIMIT 1"""
