@@ -243,6 +243,8 @@ def test_a_picture_is_judged_taken_along_drawn_again_and_deleted(page: Any, site
     page.get_by_role("button", name="Thumb up").click()
     page.locator('button[aria-label="Thumb up"][aria-pressed="true"]').wait_for()
     assert site.engine.pictures.get(older).thumb == "up"
+    page.keyboard.press("Escape")
+    page.locator('.cell[data-thumb="up"] a').click()
     page.get_by_role("button", name="Draw again").click()
     page.get_by_text("every pixel is the same").wait_for()
     page.get_by_role("button", name="Delete…").click()

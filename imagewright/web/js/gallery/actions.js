@@ -4,7 +4,7 @@ import { follow, post, remove } from "../api.js";
 import { go, linkTo } from "../router.js";
 import { Confirm } from "../ui/dialog.js";
 import { say, sayFault } from "../ui/toasts.js";
-import { forget } from "./kept.js";
+import { forget, note } from "./kept.js";
 
 export function Actions({ facts, filters, onChange }) {
   const [asking, setAsking] = useState(false);
@@ -12,7 +12,7 @@ export function Actions({ facts, filters, onChange }) {
   async function rate(thumb) {
     try {
       await post(`/v1/runs/${facts.run}/thumb`, { thumb });
-      forget(""); // the list says it, too
+      note(facts.run, { thumb });
       onChange();
     } catch (error) {
       sayFault(error);
