@@ -280,6 +280,7 @@ def _as_plan(state: State, parts: Parts, weighed: Weighed) -> Plan:
         candidates=tuple(sorted(known.values(), key=lambda candidate: candidate.flow != first)),
         layout=layout,
         flow=attempt.flow if attempt else "",
+        reason=state.choice.reason if state.choice and not state.request.flow else "",
         governs=attempt is not None and choose.placing(attempt.layout) is not None,
         drawn_from=attempt.prompt if attempt else settled.prompt,
     )

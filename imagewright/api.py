@@ -28,15 +28,17 @@ if TYPE_CHECKING:
     from imagewright.batch import BatchRow, DrawnBatch
     from imagewright.chat import Chat, Reply
     from imagewright.comfy_import import ImportedWorkflow
+    from imagewright.comfy_rooms import ServerState
     from imagewright.doctor import Finding
     from imagewright.graph.parts import Parts
     from imagewright.graph.replay import Replay
     from imagewright.memory.runs import RunRow
-    from imagewright.model_folders import Download, ModelScan, NeededModel, OnFile
+    from imagewright.model_folders import Download, ModelPage, ModelScan, NeededModel, OnFile
     from imagewright.onward import Machine, Onward, Way
-    from imagewright.retrieval.adding import Added, AlreadyThere, Refused
+    from imagewright.retrieval.adding import Added, AlreadyThere, PreviewedFlow, Refused
     from imagewright.retrieval.evidence_stream import Imported
     from imagewright.retrieval.listing import FlowPage, ListedFlow
+    from imagewright.retrieval.score_table import ScoreTable
     from imagewright.t2i_backends.bench.speed import Compared, SpeedOrder
     from imagewright.t2i_backends.comfyui.bench import ServerSpeed
     from imagewright.t2i_backends.models.download import Remote
@@ -45,14 +47,16 @@ if TYPE_CHECKING:
 __all__ = [
     "DEFAULT_BACKEND", "Added", "AlreadyThere", "BackendSpeed", "BatchRow", "Chat", "Compared", "Download",
     "DrawnBatch", "Finding", "FlowPage", "Imagewright", "Imported", "ImportedWorkflow", "ListedFlow", "Machine",
-    "ModelScan", "NeededModel", "OnEvent", "Refused", "Remote", "Replay", "Reply", "RunRow", "ServerSpeed",
-    "SyncedNodes", "Way",
+    "ModelPage", "ModelScan", "NeededModel", "OnEvent", "PreviewedFlow", "Refused", "Remote", "Replay", "Reply",
+    "RunRow", "ScoreTable", "ServerSpeed", "ServerState", "SyncedNodes", "Way",
 ]  # fmt: skip
 _PLACES = {
     "Added": "retrieval.adding", "AlreadyThere": "retrieval.adding", "BatchRow": "batch", "Chat": "chat",
     "Compared": "t2i_backends.bench.speed",
     "Download": "model_folders", "DrawnBatch": "batch", "Finding": "doctor", "FlowPage": "retrieval.listing",
     "Imported": "retrieval.evidence_stream", "ListedFlow": "retrieval.listing", "ModelScan": "model_folders",
+    "ModelPage": "model_folders", "PreviewedFlow": "retrieval.adding", "ScoreTable": "retrieval.score_table",
+    "ServerState": "comfy_rooms",
     "NeededModel": "model_folders", "Refused": "retrieval.adding", "Remote": "t2i_backends.models.download",
     "Replay": "graph.replay", "Reply": "chat", "RunRow": "memory.runs", "Machine": "onward", "Way": "onward",
     "ImportedWorkflow": "comfy_import", "ServerSpeed": "t2i_backends.comfyui.bench",
@@ -284,6 +288,16 @@ class Imagewright(FlowCalls, ComfyRooms, Keeping):
         from imagewright.model_folders import list_needed
 
         return tuple(list_needed(self.container))
+
+    def page_models(self, *, search: str = "", limit: int = 50, offset: int = 0) -> ModelPage:
+        """A page of the same, by folder and name; ``search`` is part of a name. A large index is not read for it.
+
+        Raises:
+            BadInput: the database cannot be read.
+        """
+        from imagewright.model_folders import page_needed
+
+        return page_needed(self.container, search, limit, offset)
 
     def pull_models(
         self, flow: str, agree: Callable[[Download], bool], on_bytes: OnFile | None = None

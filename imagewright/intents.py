@@ -120,7 +120,7 @@ class Edit(Tagged):
 
     tag: ClassVar[str] = "op"
     once: ClassVar[frozenset[str]] = frozenset(
-        {"boxes", "text", "count", "factor", "across", "down", "place", "beside"}
+        {"boxes", "text", "count", "factor", "across", "down", "place", "beside", "also"}
     )
 
     op: EditOp
@@ -160,6 +160,8 @@ class MoveEdit(BoxesEdit):
     """Where to; relative to ``beside`` where that is given, else to the canvas."""
     beside: int | None = None
     """The box that ``place`` is relative to."""
+    also: tuple[int, ...] = ()
+    """Further boxes that it is relative to: "above the tree and the house"."""
 
 
 class PlaceEdit(BoxesEdit):
@@ -199,6 +201,8 @@ class AddEdit(Edit):
     place: PlaceName = ""
     """Where to; relative to ``beside`` where that is given, else to the canvas."""
     beside: int | None = None
+    also: tuple[int, ...] = ()
+    """Further boxes that it is relative to."""
 
 
 class PutEdit(Edit):

@@ -76,6 +76,28 @@ def mirror(box: Box, *, upright: bool = False) -> Box:
     return put_at(box, 1 - box.x - box.width, box.y)
 
 
+def surround(boxes: Sequence[Box]) -> Box:
+    """The box around ``boxes``; the only one, where there is one."""
+    first = boxes[0]
+    if len(boxes) == 1:
+        return first
+    x, y = min(box.x for box in boxes), min(box.y for box in boxes)
+    right, bottom = max(box.x + box.width for box in boxes), max(box.y + box.height for box in boxes)
+    return first.model_copy(update={"x": x, "y": y, "width": right - x, "height": bottom - y})
+
+
+def carry_along(box: Box, whole: Box, moved: Box) -> Box:
+    """``box``, which lies in ``whole``, where it lies when ``whole`` has become ``moved``."""
+    if whole == moved:
+        return box
+    if box == whole:
+        return moved
+    across, down = moved.width / whole.width, moved.height / whole.height
+    x, y = moved.x + (box.x - whole.x) * across, moved.y + (box.y - whole.y) * down
+    sized = {"width": round(box.width * across, 4), "height": round(box.height * down, 4)}
+    return put_at(box.model_copy(update=sized), round(x, 4), round(y, 4))
+
+
 def exchange(box: Box, other: Box) -> tuple[Box, Box]:
     """Each with the other's centre, smaller where the canvas has no room for it there."""
     return _centred_on(box, other), _centred_on(other, box)

@@ -23,7 +23,7 @@ from imagewright.serve.clients import ClientAccount
 from imagewright.serve.conversations import order_by_hand
 from imagewright.serve.desk import in_thread
 from imagewright.serve.faults import Denied
-from imagewright.serve.flows import find_flows
+from imagewright.serve.flows import find_nearest
 from imagewright.serve.gallery import find_pictures
 from imagewright.serve.house import House, abandon
 from imagewright.serve.knobs import Knobs
@@ -122,12 +122,12 @@ class PictureTools:
     ) -> CallToolResult:
         """Find workflows by what they are good at."""
         self._asker(ctx)
-        found = await _known(find_flows, self._house, text, False)
+        found = await _known(find_nearest, self._house, text, limit, 0)
         return _tell(
             [],
             flows=[
                 {"id": one.id, "title": one.title, "runnable": one.runnable, "why_not": one.why_not}
-                for one in found[:limit]
+                for one in found.data
             ],
         )
 
