@@ -17,38 +17,23 @@ from typing import TYPE_CHECKING, Any
 
 from imagewright.box_changes import BoxChange, BoxOrder
 from imagewright.errors import BadInput
-from imagewright.intents import Question, Reference
-from imagewright.run_work import OnEvent, begin_work, reopen_work
-from imagewright.schemas import DrawRequest, RunResult, Value
+from imagewright.intents import Reference
+from imagewright.run_work import OnEvent, Reply, Workplace
+from imagewright.schemas import DrawRequest
 
 if TYPE_CHECKING:
     from imagewright.container import Container
-    from imagewright.graph.runner import Outcome
     from imagewright.memory.runs import RunRow
 
 _OPEN = ("running", "interrupted", "asked")
 
 
-class Reply(Value):
-    """What came of one saying: a picture, an answer, or a question that the next saying answers."""
-
-    run: str
-    text: str
-    """The answer, the question, or the delivered picture's path."""
-    result: RunResult | None = None
-    question: Question | None = None
-
-    def _repr_png_(self) -> bytes | None:
-        """The picture, for a notebook; None where there is none."""
-        return None if self.result is None else self.result._repr_png_()
-
-
 class Chat:
     """One thread. Its state lies on the disk: any ``Chat`` of the same name goes on from it."""
 
-    def __init__(self, container: Container, options: DrawRequest) -> None:
+    def __init__(self, container: Container, options: DrawRequest, workplace: Workplace) -> None:
         self.thread = (options.thread or "").strip()
-        self._container, self._options = container, options
+        self._container, self._options, self._workplace = container, options, workplace
 
     # --- what people call -------------------------------------------------------------------
 
@@ -189,7 +174,7 @@ class Chat:
 
     def with_thread(self, thread: str) -> Chat:
         """The conversation called ``thread``, with the same options."""
-        return Chat(self._container, self._options.revise(thread=thread))
+        return Chat(self._container, self._options.revise(thread=thread), self._workplace)
 
     # --- how --------------------------------------------------------------------------------
 
@@ -201,14 +186,10 @@ class Chat:
         run: str | None = None,
         boxes: BoxOrder | None = None,
     ) -> Reply:
-        from imagewright.graph.runner import begin_turn
-
         # The seed stays out of the request: an edit keeps that of the picture it is about.
         taken = "number" if self._options.taken == "refuse" else self._options.taken
         request = self._options.revise(prompt=text, seed=None, out=self._out(), taken=taken, boxes=boxes)
-        seed = self._options.seed
-        work = begin_work(self._container, request, on_event, seed=seed, stop=stop, asks=True, run=run)
-        return _reply(begin_turn(*work))
+        return self._workplace.begin(request, on_event, seed=self._options.seed, asks=True, stop=stop, run=run)
 
     def _resume(
         self,
@@ -217,9 +198,7 @@ class Chat:
         reply: str | None = None,
         stop: threading.Event | None = None,
     ) -> Reply:
-        from imagewright.graph.runner import resume_turn
-
-        return _reply(resume_turn(*reopen_work(self._container, row, on_event, asks=True, stop=stop), reply))
+        return self._workplace.go_on(row, on_event, asks=True, reply=reply, stop=stop)
 
     def _out(self) -> str:
         """The next picture's file: ``<thread>-<n>.png`` in the folder that the options name; ``n`` is its number."""
@@ -232,11 +211,3 @@ class Chat:
         slug = "-".join(re.findall(r"[a-z0-9]+", self.thread.lower()))[:40] or "chat"
         number = sum(turn.picture > 0 for turn in self._container.threads.turns(self.thread)) + 1
         return str(name_file(folder / f"{slug}-{number:02}", self._options.format))
-
-
-def _reply(outcome: Outcome) -> Reply:
-    if outcome.result is not None:
-        return Reply(run=outcome.run, text=outcome.result.path, result=outcome.result)
-    if outcome.question is not None:
-        return Reply(run=outcome.run, text=outcome.question.text, question=outcome.question)
-    return Reply(run=outcome.run, text=outcome.answer.text if outcome.answer else "")

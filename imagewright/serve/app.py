@@ -20,6 +20,7 @@ from imagewright.serve import (
     adding,
     completions,
     conversations,
+    details,
     edits,
     files,
     flows,
@@ -43,7 +44,22 @@ from imagewright.serve.mcp_tools import OwnSessions, asker_of_request, build_mcp
 from imagewright.serve.metrics import Counting
 
 _OPENAI = (images, edits, completions, responses, models)
-_ROUTES = (*_OPENAI, runs, layouts, conversations, gallery, flows, adding, scores, files, health, upkeep, metrics, page)
+_ROUTES = (
+    *_OPENAI,
+    runs,
+    details,
+    layouts,
+    conversations,
+    gallery,
+    flows,
+    adding,
+    scores,
+    files,
+    health,
+    upkeep,
+    metrics,
+    page,
+)
 _STATUS_CODES = {404: "not_found", 405: "bad_input", 413: "too_large"}
 _DESCRIPTION = """One warm engine: OpenAI's routes, so that any client of theirs draws here, and ours beside them.
 

@@ -18,6 +18,7 @@ from pydantic_core import to_jsonable_python
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 import imagewright
+from imagewright.api import PictureQuery
 from imagewright.box_changes import BoxChange
 from imagewright.serve.clients import ClientAccount
 from imagewright.serve.conversations import order_by_hand
@@ -155,16 +156,16 @@ class PictureTools:
         limit: Annotated[int, Field(ge=1, le=50)] = 10,
     ) -> CallToolResult:
         """The newest pictures; with text, those whose prompt says it."""
-        rows = await _known(find_pictures, self._house, self._asker(ctx), text.casefold(), "", "", limit)
+        page = await _known(find_pictures, self._house, self._asker(ctx), PictureQuery(text=text), limit)
         images = [
             {
-                "run": row.id,
-                "prompt": row.result.prompt,
-                "flow": row.result.flow,
-                "seed": row.result.seed,
-                "uri": PICTURE_URI + row.result.image,
+                "run": row.run,
+                "prompt": row.prompt,
+                "flow": row.flow,
+                "seed": row.seed,
+                "uri": PICTURE_URI + row.image,
             }
-            for row in rows
+            for row in page.rows
         ]
         return _tell([], images=images)
 

@@ -28,6 +28,8 @@ def do_order(engine: Imagewright, job: QueuedJob, tell: OnEvent, stop: threading
         if order.kind == "draw":
             return _delivered(_draw(engine, job, tell, stop))
         if order.kind == "resume":
+            if order.asks:
+                return _replied(engine.go_on(order.target, tell, ask=True, reply=order.reply, stop=stop))
             return _delivered(engine.resume(order.target, tell, reply=order.reply, stop=stop))
     except NeedsAnswer as asked:
         return Ending(run=asked.run, text=str(asked), asked=True, choices=asked.choices)
@@ -51,7 +53,7 @@ def _draw(engine: Imagewright, job: QueuedJob, tell: OnEvent, stop: threading.Ev
         return engine.resume(job.id, tell, stop=stop)
     request = job.order.request
     Path(request.out or ".").mkdir(parents=True, exist_ok=True)
-    return engine.draw(request, on_event=tell, stop=stop, run=job.id)
+    return engine.draw(request, on_event=tell, stop=stop, ask=job.order.asks, run=job.id)
 
 
 def _was_begun(engine: Imagewright, run: str) -> bool:
