@@ -73,3 +73,26 @@ def test_a_named_client_sees_its_own_budget_and_no_more(
         page.locator(".flow-item").first.wait_for()
         assert page.get_by_role("button", name="Remove").count() == 0
     page.close()
+
+
+def test_the_owner_lets_one_more_in_and_takes_the_token_back(page: Any, browser: Any, site: Any) -> None:
+    page.goto(site.address("/health"))
+    page.get_by_text("Let one more in").click()
+    page.get_by_label("Name", exact=True).fill("gina")
+    page.get_by_label("Pictures a day").fill("7")
+    page.get_by_role("button", name="Make a token").click()
+    shown = page.get_by_role("dialog")
+    token = shown.locator("code.token").inner_text()
+    shown.get_by_role("button", name="Done").click()
+    page.get_by_text("Pictures: 0 of 7").wait_for()
+    assert token not in page.content()
+    theirs = browser.new_page()
+    theirs.goto(f"{site.url}/#token={token}")
+    theirs.get_by_role("link", name="Health").click()
+    theirs.get_by_text("Pictures: 0 of 7").wait_for()
+    page.get_by_role("button", name="Remove gina").click()
+    page.get_by_role("button", name="Remove it").click()
+    page.get_by_text("opens nothing any more").wait_for()
+    theirs.reload()
+    theirs.get_by_label("Token").wait_for()
+    theirs.close()
