@@ -2,22 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from pathlib import Path
 from types import ModuleType
-from typing import Any
 
 import pytest
 
 from imagewright.errors import BadInput
-from imagewright.needs import Need
 from imagewright.retrieval import shelf
 from imagewright.retrieval.evidence import PromptFacts
 from imagewright.retrieval.index import FlowIndex
 from imagewright.retrieval.score_table import ScoreTable, tabulate_scores
 from imagewright.schemas import Evidence, Flow, Problem, Readiness
 
-PROMPTS = {"two cats": PromptFacts(categories=("Animals", "Counting")), "a red cat": PromptFacts(categories=("Animals",))}
+PROMPTS = {
+    "two cats": PromptFacts(categories=("Animals", "Counting")),
+    "a red cat": PromptFacts(categories=("Animals",)),
+}
 LACKS = Readiness(problems=(Problem(kind="model", name="x", remedy="x is missing"),))
 
 
@@ -38,9 +38,9 @@ def row(flow: str, prompt: str, value: float, seed: int) -> Evidence:
 
 
 @pytest.fixture
-def index(tmp_path: Path, writer: ModuleType) -> FlowIndex:
-    made = FlowIndex(tmp_path / "index.sqlite", tmp_path / "chroma", writer.WordEmbedder())
-    made.add_many([writer.flow(name, steps) for name, steps in (("good", 8), ("bad", 9), ("new", 10))])
+def index(tmp_path: Path, kit: ModuleType) -> FlowIndex:
+    made = FlowIndex(tmp_path / "index.sqlite", tmp_path / "chroma", kit.WordEmbedder())
+    made.add_many([kit.flow(name, steps) for name, steps in (("good", 8), ("bad", 9), ("new", 10))])
     rows = [row("good", "two cats", 0.9, 1), row("good", "two cats", 0.8, 2), row("good", "a red cat", 0.9, 1)]
     made.add_evidence([*rows, row("bad", "two cats", 0.2, 1)], PROMPTS)
     return made
@@ -83,8 +83,8 @@ def test_a_score_that_came_after_the_fit_counts(index: FlowIndex, monkeypatch: p
     assert after == before | {"bad": [2, 2, 2], "new": [1, 1, 0]}
 
 
-def test_an_index_without_scores_gives_an_empty_table(tmp_path: Path, writer: ModuleType) -> None:
-    made = FlowIndex(tmp_path / "index.sqlite", tmp_path / "chroma", writer.WordEmbedder())
-    made.add(writer.flow("new"))
+def test_an_index_without_scores_gives_an_empty_table(tmp_path: Path, kit: ModuleType) -> None:
+    made = FlowIndex(tmp_path / "index.sqlite", tmp_path / "chroma", kit.WordEmbedder())
+    made.add(kit.flow("new"))
     table = tabulate(made)
     assert (table.categories, table.rows, table.measured) == ((), (), 0)
