@@ -10,14 +10,14 @@ import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Unpack, cast, get_args
+from typing import TYPE_CHECKING, Any, Literal, Unpack, cast, get_args
 
 from imagewright.comfy_rooms import ComfyRooms
 from imagewright.container import DEFAULT_BACKEND
 from imagewright.draw_request import ChatOptions, DrawOptions
+from imagewright.endings import require_picture
 from imagewright.errors import BadInput
 from imagewright.flow_calls import FlowCalls, SyncedNodes
-from imagewright.intents import require_picture
 from imagewright.keeping import Keeping
 from imagewright.limits import MAX_VARIATIONS
 from imagewright.run_work import OnEvent, OwnProcess, Workplace, begin_work, ignore_event
@@ -42,7 +42,7 @@ if TYPE_CHECKING:
     from imagewright.retrieval.listing import FlowPage, ListedFlow
     from imagewright.retrieval.score_table import ScoreTable
     from imagewright.run_work import Reply
-    from imagewright.t2i_backends.bench.speed import Compared, SpeedOrder
+    from imagewright.t2i_backends.bench.speed import BackendSpeed, Compared
     from imagewright.t2i_backends.comfyui.bench import ServerSpeed
     from imagewright.t2i_backends.models.download import Remote
     from imagewright.world_words import KnownWorld
@@ -59,7 +59,7 @@ _LAZY = {
     "memory.runs": "RunRow", "model_folders": "Download ModelPage ModelScan NeededModel", "onward": "Machine Way",
     "retrieval.adding": "Added AlreadyThere PreviewedFlow Refused", "retrieval.evidence_stream": "Imported",
     "retrieval.listing": "FlowPage ListedFlow", "retrieval.score_table": "ScoreTable", "run_work": "Reply",
-    "t2i_backends.bench.speed": "Compared", "t2i_backends.comfyui.bench": "ServerSpeed",
+    "t2i_backends.bench.speed": "BackendSpeed Compared", "t2i_backends.comfyui.bench": "ServerSpeed",
     "t2i_backends.models.download": "Remote",
 }  # fmt: skip
 _PLACES = {name: module for module, names in _LAZY.items() for name in names.split()}
@@ -72,14 +72,6 @@ def __getattr__(name: str) -> object:
 
         return getattr(importlib.import_module(f"imagewright.{_PLACES[name]}"), name)
     raise AttributeError(f"module 'imagewright.api' has no attribute {name!r}")
-
-
-class BackendSpeed(NamedTuple):
-    """Our denoising loop beside the stock pipeline on one machine."""
-
-    order: SpeedOrder
-    machine: dict[str, Any]
-    levels: tuple[Compared, ...]
 
 
 def serve_graph(engine: Callable[[], Imagewright]) -> StateGraph[Any, None, Any, Any]:
@@ -366,7 +358,7 @@ class Imagewright(FlowCalls, ComfyRooms, Keeping):
         Raises:
             BadInput: there is no such checkpoint or level.
         """
-        from imagewright.t2i_backends.bench.speed import SpeedOrder, compare, levels_of, machine
+        from imagewright.t2i_backends.bench.speed import BackendSpeed, SpeedOrder, compare, levels_of, machine
 
         order, device = SpeedOrder(checkpoint, size, steps, repeats), self.settings.device
         compared = compare(self.settings.model_roots, device, order, levels_of(levels, device))

@@ -12,8 +12,7 @@ from typing import Annotated, ClassVar, Literal
 from pydantic import Field
 
 from imagewright.box_changes import Spot
-from imagewright.errors import BadInput, NeedsAnswer
-from imagewright.schemas import Check, Layout, ParsedPrompt, PlaceName, Region, RunResult, Value
+from imagewright.schemas import Check, Layout, ParsedPrompt, PlaceName, Region, Value
 from imagewright.values import Tagged
 from imagewright.verdicts import Repair, load_repairs
 
@@ -389,21 +388,6 @@ class Question(Value):
 
     text: str
     choices: tuple[str, ...] = ()
-
-
-def require_picture(run: str, result: RunResult | None, question: Question | None) -> RunResult:
-    """What ``run`` delivered, for whoever wants a picture and nothing else.
-
-    Raises:
-        NeedsAnswer: it asks first; ``resume`` takes the reply.
-        BadInput: it said something instead.
-    """
-    if question is not None:
-        remedy = f'answer it with: imagewright runs resume {run} --reply "…"'
-        raise NeedsAnswer(question.text, remedy, run, question.choices)
-    if result is None:
-        raise BadInput("it makes no picture: it is part of a conversation", "go on with: imagewright chat")
-    return result
 
 
 class Answer(Value):
