@@ -64,9 +64,9 @@ def _read(path: Path) -> str:
 
 
 def _say(client: ClientAccount) -> str:
-    rows = {"token": client.token.get_secret_value(), "images_a_day": client.images_a_day}
-    rows |= {"money_a_day": client.money_a_day, "requests_a_minute": client.requests_a_minute}
-    lines = [f"{name} = {json.dumps(value)}" for name, value in rows.items() if value is not None]
+    limits = client.model_dump(include={"images_a_day", "money_a_day", "requests_a_minute"}, exclude_none=True)
+    rows = {"token": client.token.get_secret_value(), **limits}
+    lines = [f"{name} = {json.dumps(value)}" for name, value in rows.items()]
     return "\n".join([f"[{client.name}]", *lines]) + "\n"
 
 
