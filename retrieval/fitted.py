@@ -199,11 +199,25 @@ class Fitted:
     def cell(self, unit: int, prompt: int) -> tuple[float, float]:
         """The deviation of a unit at a prompt, and how many scores stand behind it; zeros where there are none."""
         changed = self.extra.get(unit, {}).get(prompt)
-        if changed is not None:
-            return changed
+        return self._fitted_cell(unit, prompt) if changed is None else changed
+
+    def _fitted_cell(self, unit: int, prompt: int) -> tuple[float, float]:
+        """The same as it was fitted."""
         start, end = self._start[prompt], self._start[prompt + 1]
         at = start + int(np.searchsorted(self._unit[start:end], unit))
         return (float(self._mean[at]), float(self._count[at])) if at < end and self._unit[at] == unit else (0.0, 0.0)
+
+    def count_scores(self, units: Ints, inside: NDArray[np.bool_]) -> FloatArray:
+        """How many scores each of ``units`` has at the prompts that are ``inside`` (P)."""
+        wanted, row_of = np.unique(units, return_inverse=True)
+        hit = np.isin(self._unit, wanted) & inside[self._prompt]
+        rows = np.searchsorted(wanted, self._unit[hit])
+        found = np.bincount(rows, weights=self._count[hit], minlength=len(wanted)).astype(np.float64)
+        for row, unit in enumerate(wanted.tolist() if self.extra else ()):
+            for prompt, (_, count) in self.extra.get(unit, {}).items():
+                if inside[prompt]:
+                    found[row] += count - self._fitted_cell(unit, prompt)[1]
+        return np.asarray(found[row_of])
 
     def near_cells(
         self, units: Ints, near: Ints, kernel: FloatArray, among: FloatArray, shared: list[bool]

@@ -91,6 +91,33 @@ def _names(file: str) -> tuple[str, str]:
     return path.name, path.stem
 
 
+def is_switched_on(db: sqlite3.Connection, flow_id: str) -> bool:
+    """Whether a person lets a flow be offered; one that is not there is not."""
+    row = db.execute("SELECT enabled FROM flow_facts WHERE id = ?", (flow_id,)).fetchone()
+    return row is not None and bool(row["enabled"])
+
+
+def page_files(db: sqlite3.Connection, search: str, limit: int, offset: int) -> tuple[list[sqlite3.Row], int]:
+    """Some of the files that flows name, by folder and name, and how many there are in all.
+
+    A row has ``folder``, ``name``, ``users`` (how many flows name it) and ``first`` (one of them). ``search`` is part
+    of a name.
+    """
+    where = "WHERE name LIKE '%' || ? || '%' ESCAPE '\\'"
+    part = search.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
+    grouped = (
+        f"SELECT folder, name, count(*) AS users, min(flow) AS first FROM flow_files {where} GROUP BY folder, name"
+    )
+    rows = db.execute(f"{grouped} ORDER BY folder, name LIMIT ? OFFSET ?", (part, limit, offset)).fetchall()
+    return rows, int(db.execute(f"SELECT count(*) FROM ({grouped})", (part,)).fetchone()[0])
+
+
+def find_users(db: sqlite3.Connection, folder: str, name: str, most: int) -> list[str]:
+    """Up to ``most`` flows that name a file, by id."""
+    query = "SELECT flow FROM flow_files WHERE name = ? AND folder = ? ORDER BY flow LIMIT ?"
+    return [str(row["flow"]) for row in db.execute(query, (name, folder, most))]
+
+
 def drop(db: sqlite3.Connection, flow_id: str, changed: int) -> None:
     """Forget the facts of a flow that is removed; who knows it learns that it is gone."""
     db.execute("DELETE FROM flow_facts WHERE id = ?", (flow_id,))
