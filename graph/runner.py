@@ -10,11 +10,12 @@ from typing import Any, cast
 from langchain_core.runnables import RunnableConfig
 from langgraph.types import Command
 
+from imagewright.endings import require_picture
 from imagewright.errors import BadInput, Cancelled, CannotDraw, Fault, ImagewrightError, MachineTrouble
 from imagewright.graph import lines
 from imagewright.graph.parts import Parts
 from imagewright.graph.state import OWN_TYPES, fresh
-from imagewright.intents import Answer, Question, require_picture
+from imagewright.intents import Answer, Question
 from imagewright.memory.checkpoints import open_checkpoints, secure
 from imagewright.memory.reservations import claim_name, free_names, reserve_name, say_taken
 from imagewright.memory.runs import RunRow, RunStatus

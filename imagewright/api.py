@@ -10,14 +10,14 @@ import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Unpack, cast, get_args
+from typing import TYPE_CHECKING, Any, Literal, Unpack, cast, get_args
 
 from imagewright.comfy_rooms import ComfyRooms
 from imagewright.container import DEFAULT_BACKEND
 from imagewright.draw_request import ChatOptions, DrawOptions
+from imagewright.endings import require_picture
 from imagewright.errors import BadInput
 from imagewright.flow_calls import FlowCalls, SyncedNodes
-from imagewright.intents import require_picture
 from imagewright.keeping import Keeping
 from imagewright.limits import MAX_VARIATIONS
 from imagewright.run_work import OnEvent, OwnProcess, Workplace, begin_work, ignore_event
@@ -29,17 +29,20 @@ if TYPE_CHECKING:
     from imagewright.batch import BatchRow, DrawnBatch
     from imagewright.chat import Chat
     from imagewright.comfy_import import ImportedWorkflow
+    from imagewright.comfy_rooms import ServerState
     from imagewright.doctor import Finding
     from imagewright.graph.parts import Parts
     from imagewright.graph.replay import Replay
+    from imagewright.memory.pictures import PicturePage, PictureQuery, PictureRow
     from imagewright.memory.runs import RunRow
-    from imagewright.model_folders import Download, ModelScan, NeededModel, OnFile
+    from imagewright.model_folders import Download, ModelPage, ModelScan, NeededModel, OnFile
     from imagewright.onward import Machine, Onward, Way
-    from imagewright.retrieval.adding import Added, AlreadyThere, Refused
+    from imagewright.retrieval.adding import Added, AlreadyThere, PreviewedFlow, Refused
     from imagewright.retrieval.evidence_stream import Imported
     from imagewright.retrieval.listing import FlowPage, ListedFlow
+    from imagewright.retrieval.score_table import ScoreTable
     from imagewright.run_work import Reply
-    from imagewright.t2i_backends.bench.speed import Compared, SpeedOrder
+    from imagewright.t2i_backends.bench.speed import BackendSpeed, Compared
     from imagewright.t2i_backends.comfyui.bench import ServerSpeed
     from imagewright.t2i_backends.models.download import Remote
     from imagewright.world_words import KnownWorld
@@ -47,18 +50,19 @@ if TYPE_CHECKING:
 __all__ = [
     "DEFAULT_BACKEND", "Added", "AlreadyThere", "BackendSpeed", "BatchRow", "Chat", "Compared", "Download",
     "DrawnBatch", "Finding", "FlowPage", "Imagewright", "Imported", "ImportedWorkflow", "ListedFlow", "Machine",
-    "ModelScan", "NeededModel", "OnEvent", "Refused", "Remote", "Replay", "Reply", "RunRow", "ServerSpeed",
-    "SyncedNodes", "Way",
+    "ModelPage", "ModelScan", "NeededModel", "OnEvent", "PicturePage", "PictureQuery", "PictureRow", "PreviewedFlow",
+    "Refused", "Remote", "Replay", "Reply", "RunRow", "ScoreTable", "ServerSpeed", "ServerState", "SyncedNodes", "Way",
 ]  # fmt: skip
-_PLACES = {
-    "Added": "retrieval.adding", "AlreadyThere": "retrieval.adding", "BatchRow": "batch", "Chat": "chat",
-    "Compared": "t2i_backends.bench.speed",
-    "Download": "model_folders", "DrawnBatch": "batch", "Finding": "doctor", "FlowPage": "retrieval.listing",
-    "Imported": "retrieval.evidence_stream", "ListedFlow": "retrieval.listing", "ModelScan": "model_folders",
-    "NeededModel": "model_folders", "Refused": "retrieval.adding", "Remote": "t2i_backends.models.download",
-    "Replay": "graph.replay", "Reply": "run_work", "RunRow": "memory.runs", "Machine": "onward", "Way": "onward",
-    "ImportedWorkflow": "comfy_import", "ServerSpeed": "t2i_backends.comfyui.bench",
+_LAZY = {
+    "batch": "BatchRow DrawnBatch", "chat": "Chat", "comfy_import": "ImportedWorkflow", "comfy_rooms": "ServerState",
+    "doctor": "Finding", "graph.replay": "Replay", "memory.pictures": "PicturePage PictureQuery PictureRow",
+    "memory.runs": "RunRow", "model_folders": "Download ModelPage ModelScan NeededModel", "onward": "Machine Way",
+    "retrieval.adding": "Added AlreadyThere PreviewedFlow Refused", "retrieval.evidence_stream": "Imported",
+    "retrieval.listing": "FlowPage ListedFlow", "retrieval.score_table": "ScoreTable", "run_work": "Reply",
+    "t2i_backends.bench.speed": "BackendSpeed Compared", "t2i_backends.comfyui.bench": "ServerSpeed",
+    "t2i_backends.models.download": "Remote",
 }  # fmt: skip
+_PLACES = {name: module for module, names in _LAZY.items() for name in names.split()}
 """Where the values lie whose modules are imported only when they are asked for."""
 
 
@@ -68,14 +72,6 @@ def __getattr__(name: str) -> object:
 
         return getattr(importlib.import_module(f"imagewright.{_PLACES[name]}"), name)
     raise AttributeError(f"module 'imagewright.api' has no attribute {name!r}")
-
-
-class BackendSpeed(NamedTuple):
-    """Our denoising loop beside the stock pipeline on one machine."""
-
-    order: SpeedOrder
-    machine: dict[str, Any]
-    levels: tuple[Compared, ...]
 
 
 def serve_graph(engine: Callable[[], Imagewright]) -> StateGraph[Any, None, Any, Any]:
@@ -312,6 +308,16 @@ class Imagewright(FlowCalls, ComfyRooms, Keeping):
 
         return tuple(list_needed(self.container))
 
+    def page_models(self, *, search: str = "", limit: int = 50, offset: int = 0) -> ModelPage:
+        """A page of the same, by folder and name; ``search`` is part of a name. A large index is not read for it.
+
+        Raises:
+            BadInput: the database cannot be read.
+        """
+        from imagewright.model_folders import page_needed
+
+        return page_needed(self.container, search, limit, offset)
+
     def pull_models(
         self, flow: str, agree: Callable[[Download], bool], on_bytes: OnFile | None = None
     ) -> tuple[Path, ...]:
@@ -352,7 +358,7 @@ class Imagewright(FlowCalls, ComfyRooms, Keeping):
         Raises:
             BadInput: there is no such checkpoint or level.
         """
-        from imagewright.t2i_backends.bench.speed import SpeedOrder, compare, levels_of, machine
+        from imagewright.t2i_backends.bench.speed import BackendSpeed, SpeedOrder, compare, levels_of, machine
 
         order, device = SpeedOrder(checkpoint, size, steps, repeats), self.settings.device
         compared = compare(self.settings.model_roots, device, order, levels_of(levels, device))

@@ -21,6 +21,7 @@ from imagewright.cli.options import (
     ModelsOption,
     PolishOption,
     ServerFlag,
+    SubstituteFlag,
     ThreadOption,
     read_money,
     read_seconds,
@@ -64,6 +65,7 @@ def chat(
     llm: LlmOption = None,
     polish: PolishOption = False,
     anyway: Annotated[bool, typer.Option("--anyway", help="Draw what can be drawn of a prompt.")] = False,
+    allow_substitute: SubstituteFlag = False,
     preview: Annotated[bool, typer.Option("--preview/--no-preview", help="Show pictures in the terminal.")] = True,
     models: ModelsOption = None,
     device: DeviceOption = None,
@@ -77,7 +79,7 @@ def chat(
         "use_critic": critic,
         "max_images": read_whole("--max-images", max_images, MAX_IMAGES), "max_seconds": read_seconds(max_seconds),
         "max_tokens": read_tokens(max_tokens), "max_money": read_money(max_money), "llm": llm, "anyway": anyway,
-        "polish": polish,
+        "polish": polish, "allow_substitute": allow_substitute,
     }  # fmt: skip
     with engine_at_work(models, device, server=server) as opened:
         if is_new_here(opened.settings):

@@ -66,7 +66,7 @@ def bench_server(alone: int = 40, together: int = 200, many: int = 2000, termina
     Raises:
         Fault: it does not start, or refuses what it should take.
     """
-    with tempfile.TemporaryDirectory(prefix="imagewright-bench-") as folder, _running(Path(folder)) as (http, pid):
+    with tempfile.TemporaryDirectory(prefix="imagewright-bench-") as folder, run_no_cost(Path(folder)) as (http, pid):
         home = Path(folder)
         _draw(http, 0)  # the first one opens the index
         single, seconds = _timed(lambda: [_draw(http, number) for number in range(alone)])
@@ -146,6 +146,12 @@ def _post(http: httpx.Client, number: int) -> httpx.Response:
     return http.post("/v1/images/generations", json=body)
 
 
+def draw_some(http: httpx.Client, count: int) -> None:
+    """Draw so many pictures, one after the other."""
+    for number in range(count):
+        _draw(http, number)
+
+
 def _own_seconds(http: httpx.Client, runs: Sequence[str]) -> list[float]:
     """From claim to end, as the server wrote it down."""
     rows = {row["id"]: row for row in http.get("/v1/runs", params={"limit": 100}).json()["data"]}
@@ -191,7 +197,12 @@ def _megabytes(pid: int) -> float:
 
 
 @contextmanager
-def _running(home: Path) -> Iterator[tuple[httpx.Client, int]]:
+def run_no_cost(home: Path) -> Iterator[tuple[httpx.Client, int]]:
+    """A server over a backend that costs nothing, in a process of its own: a client that has its token, and its id.
+
+    Raises:
+        Fault: it does not start.
+    """
     command = [sys.executable, "-m", "imagewright.serve.bench", str(home)]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
     try:

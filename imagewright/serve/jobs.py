@@ -7,7 +7,7 @@ the worker that holds the lease may write the end, and only while the row says t
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -186,6 +186,14 @@ class JobBook:
         with database(self.path, "serve", JOB_TABLES) as connection:
             rows = connection.execute(_LIST, (owner, owner, before, before, limit)).fetchall()
         return tuple(map(_job, rows))
+
+    def list_owners(self) -> Mapping[str, Sequence[str]]:
+        """The jobs of each owner that begin a run, by their ids, which are the runs'."""
+        found: dict[str, list[str]] = {}
+        with database(self.path, "serve", JOB_TABLES) as connection:
+            for row in connection.execute("SELECT id, owner FROM jobs WHERE kind IN ('draw', 'say')"):
+                found.setdefault(row["owner"], []).append(row["id"])
+        return found
 
     def find_ended(self, jobs: Iterable[str]) -> tuple[str, ...]:
         """Those of ``jobs`` that are over, or gone."""

@@ -65,13 +65,13 @@ def _was_begun(engine: Imagewright, run: str) -> bool:
 
 def _say(engine: Imagewright, job: QueuedJob, tell: OnEvent, stop: threading.Event) -> Ending:
     order = job.order
-    options = order.request.model_dump(exclude={"prompt", "thread"})
+    options = order.request.model_dump(exclude={"prompt", "thread", "boxes"})
     chat = engine.chat(order.request.thread or "", **options)
     if _was_begun(engine, job.id):
         return _replied(_finish(engine, job, chat.resume(tell, stop=stop)))
     if order.target:
         chat.return_to(order.target)
-    return _replied(chat.say(order.request.prompt, tell, stop=stop, run=job.id))
+    return _replied(chat.say(order.request.prompt, tell, stop=stop, run=job.id, boxes=order.request.boxes))
 
 
 def _finish(engine: Imagewright, job: QueuedJob, reply: Reply | None) -> Reply:

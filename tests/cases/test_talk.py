@@ -339,7 +339,7 @@ def test_fifty_more_sayings_written_after_the_rules_froze_again(kit: ModuleType)
     """As they fell: 18 of 50, and four were drawn as their own text; now more are read and none is drawn."""
     rows = [json.loads(line) for line in (DATA / "sayings_second_freeze.jsonl").read_text("utf-8").splitlines()]
     read = [(row, READ(row["said"], (kit.picture(row["picture"]),)).kind) for row in rows]
-    assert sum(kind == row["kind"] for row, kind in read) >= 32
+    assert sum(kind == row["kind"] for row, kind in read) >= 42
     assert [row["said"] for row, kind in read if kind == "create" and row["kind"] != "create"] == []
 
 
