@@ -13,6 +13,7 @@ import pytest
 from imagewright.agents.layout.rules import RulesLayoutPlanner
 from imagewright.agents.reading.parse import parse_prompt
 from imagewright.agents.reading.syntax.alternatives import expand
+from imagewright.agents.reading.syntax.marks import find_weighed
 from imagewright.agents.reading.syntax.pasted import read_pasted
 from imagewright.errors import BadInput
 from imagewright.graph.decide import say_unread
@@ -127,10 +128,23 @@ def test_what_is_above_what(prompt: str, said: str) -> None:
     assert sorted(told) == sorted(said.split(", "))
 
 
-@pytest.mark.parametrize("prompt", ["<lora:inkStyle:0.8> a red circle", "embedding:easyneg, a red circle"])
-def test_b03_b05_what_loads_nothing_is_told(prompt: str) -> None:
+@pytest.mark.parametrize(
+    ("prompt", "words"),
+    [
+        ("<lora:inkStyle:0.8> a red circle", "loads nothing"),
+        ("embedding:easyneg, a red circle", "where it lies in embeddings/"),
+    ],
+)
+def test_b03_b05_what_a_mark_loads_is_told(prompt: str, words: str) -> None:
     (line,) = say_unread(parse_prompt(prompt))
-    assert "loads nothing" in line
+    assert words in line
+
+
+def test_b02_what_is_weighed_is_found() -> None:
+    assert find_weighed("a (red circle:1.3) above ((a)) (blue square: 0.8) <lora:x:0.8> [dog:1.2]") == (
+        "red circle",
+        "blue square",
+    )
 
 
 BLOCK = (
