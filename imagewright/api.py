@@ -16,7 +16,7 @@ from imagewright.comfy_rooms import ComfyRooms
 from imagewright.container import DEFAULT_BACKEND
 from imagewright.draw_request import ChatOptions, DrawOptions
 from imagewright.errors import BadInput
-from imagewright.flow_calls import FlowCalls, SyncedNodes
+from imagewright.flow_calls import FlowCalls, FlowSize, SyncedNodes
 from imagewright.keeping import Keeping
 from imagewright.limits import MAX_VARIATIONS
 from imagewright.run_work import OnEvent, begin_work, ignore_event, reopen_work
@@ -44,8 +44,8 @@ if TYPE_CHECKING:
 
 __all__ = [
     "DEFAULT_BACKEND", "Added", "AlreadyThere", "BackendSpeed", "BatchRow", "Chat", "Compared", "Download",
-    "DrawnBatch", "Finding", "FlowPage", "Imagewright", "Imported", "ImportedWorkflow", "ListedFlow", "Machine",
-    "ModelScan", "NeededModel", "OnEvent", "Refused", "Remote", "Replay", "Reply", "RunRow", "ServerSpeed",
+    "DrawnBatch", "Finding", "FlowPage", "FlowSize", "Imagewright", "Imported", "ImportedWorkflow", "ListedFlow",
+    "Machine", "ModelScan", "NeededModel", "OnEvent", "Refused", "Remote", "Replay", "Reply", "RunRow", "ServerSpeed",
     "SyncedNodes", "Way",
 ]  # fmt: skip
 _PLACES = {
