@@ -196,12 +196,13 @@ def governing(request: DrawRequest, flow: Flow, layout: Layout | None, needed: b
 
     A flow that was measured from words alone is run so: of the layout only what must not appear is left. The layout
     governs it all the same where the request says ``always``, where the words cannot say where things stand
-    (``needed``), and in a conversation, for the next edit has to know it.
+    (``needed``), where they were placed by hand, and in a conversation, for the next edit has to know it.
     """
     layout = placing(layout)
     if layout is None or not request.use_layout or request.image is not None:
         return None
-    if flow.card.layout != "words" or needed or request.use_layout == "always" or request.thread is not None:
+    asked = request.use_layout == "always" or request.thread is not None or request.boxes is not None
+    if flow.card.layout != "words" or needed or asked:
         return layout
     return Layout(background=layout.background, negative=layout.negative) if layout.negative else None
 

@@ -15,7 +15,7 @@ from pathlib import Path
 from imagewright.agents.conversation.edits import settle
 from imagewright.agents.conversation.kinds import assume, wants_picture
 from imagewright.errors import BadInput, CannotDraw
-from imagewright.graph import change, choose, own_picture
+from imagewright.graph import box_order, change, choose, own_picture
 from imagewright.graph.budget import nothing_made, why_stop
 from imagewright.graph.field_marks import tell_marks
 from imagewright.graph.fitting import fit_request, needs_boxes
@@ -43,7 +43,8 @@ def remember_thread(state: State, parts: Parts) -> Update:
         pictures = Threads(parts.runs.path).pictures(state.request.thread, before=state.run)
         others = [p for p in pictures if p.run not in known and parts.store.has(p.image)]
     wishes = parts.preferences.all() if parts.preferences else ()
-    return {"references": tuple((*others, *live)[-MAX_REFERENCES:]), "preferences": wishes}
+    kept = (*others, *live)[-MAX_REFERENCES:]
+    return {"references": box_order.with_base(parts, state.request.boxes, kept), "preferences": wishes}
 
 
 def read_request(state: State, parts: Parts) -> Update:
@@ -53,7 +54,8 @@ def read_request(state: State, parts: Parts) -> Update:
         BadInput: nobody can be asked, and what is said is unclear or asks for no picture.
     """
     said = state.said or state.request.prompt
-    intent = parts.interpreter.interpret(said, state.references)
+    by_hand = box_order.read_boxes(state, parts)
+    intent = by_hand or parts.interpreter.interpret(said, state.references)
     notes = state.notes
     if not parts.asks:
         intent, assumption = assume(intent, lambda text: parts.interpreter.interpret(text, state.references))
@@ -265,6 +267,7 @@ def _as_plan(state: State, parts: Parts, weighed: Weighed) -> Plan:
         candidates=tuple(sorted(known.values(), key=lambda candidate: candidate.flow != first)),
         layout=layout,
         flow=attempt.flow if attempt else "",
+        reason=state.choice.reason if state.choice and not state.request.flow else "",
         governs=attempt is not None and choose.placing(attempt.layout) is not None,
         drawn_from=attempt.prompt if attempt else settled.prompt,
     )

@@ -21,7 +21,7 @@ from imagewright.graph.repairs.close_up import flow_of
 from imagewright.graph.repairs.tried import list_tried
 from imagewright.graph.state import Spent, State
 from imagewright.memory.reservations import claim_name, fill_name, reserve_name
-from imagewright.memory.runs import RunRow
+from imagewright.memory.runs import RunLog, RunRow
 from imagewright.schemas import Round, RunResult
 from imagewright.trace import TRACE_FORMAT, Trace, TraceFlow, TraceSpent, open_trace
 
@@ -48,9 +48,9 @@ def deliver(parts: Parts, state: State) -> RunResult:
     kept = [parts.store.get(image).read_bytes() for image in _images(parts, state, made)]
     pictures = [pack_picture(png, Path(row.out), texts) for png in kept]
     try:
-        names = _name_all(parts, row, pictures)
+        names = name_delivery(parts.runs, row, pictures)
         result = result_of(state, made, names)
-        result = result.model_copy(update={"notes": (*result.notes, *_notes(Path(row.out), names))})
+        result = result.model_copy(update={"notes": (*result.notes, *say_names(Path(row.out), names))})
         trace = trace_of(parts, state, result, [path.name for path in names.others]).to_json()
         for path, data in zip((names.picture, *names.others), pictures, strict=True):
             fill_name(path, state.run, data)
@@ -78,8 +78,11 @@ def _images(parts: Parts, state: State, made: Round) -> tuple[str, ...]:
     return (made.image, *(drawn.more if drawn else ()))
 
 
-def _name_all(parts: Parts, row: RunRow, pictures: Sequence[bytes]) -> Names:
-    """Names that are this run's: as they were reserved where nobody else has them now."""
+def name_delivery(runs: RunLog, row: RunRow, pictures: Sequence[bytes]) -> Names:
+    """Names that are the run's of ``row``: as they were reserved where nobody else has them now.
+
+    ``pictures`` are the files' bytes, the delivered one first. Where the run's name was taken, the log is told.
+    """
     wanted, replaces = Path(row.out), row.request.taken == "replace"
 
     def claim(path: Path, data: bytes, *, counts: bool = False) -> Path:
@@ -87,7 +90,7 @@ def _name_all(parts: Parts, row: RunRow, pictures: Sequence[bytes]) -> Names:
 
     picture = claim(wanted, pictures[0], counts=row.request.taken == "number")
     if picture != wanted:
-        parts.runs.move(row.id, picture)
+        runs.move(row.id, picture)
     beside = [picture.with_name(f"{picture.stem}.batch-{n}{picture.suffix}") for n in range(2, len(pictures) + 1)]
     others = tuple(claim(path, data) for path, data in zip(beside, pictures[1:], strict=True))
     return Names(picture, others, _name_trace(picture, row.id, replaces))
@@ -118,7 +121,8 @@ def read_run_of(trace: Path) -> str:
         return ""
 
 
-def _notes(wanted: Path, names: Names) -> Iterator[str]:
+def say_names(wanted: Path, names: Names) -> Iterator[str]:
+    """What is told of a delivery's names: that another has the one that was wanted, and what lies beside it."""
     if names.picture != wanted:
         yield f"{wanted.name} was taken meanwhile by another; the picture is {names.picture.name}"
     if names.others:

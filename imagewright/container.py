@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from imagewright.agents.team import Team
     from imagewright.graph.parts import Parts
     from imagewright.memory.artifacts import ArtifactStore
+    from imagewright.memory.pictures import Pictures
     from imagewright.memory.preferences import Preferences
     from imagewright.memory.runs import RunLog
     from imagewright.memory.threads import Threads
@@ -81,6 +82,13 @@ class Container:
         from imagewright.memory.threads import Threads
 
         return Threads(self.settings.database)
+
+    @cached_property
+    def pictures(self) -> Pictures:
+        """The delivered pictures, as a gallery asks for them."""
+        from imagewright.memory.pictures import Pictures
+
+        return Pictures(self.settings.database, self.store.has)
 
     @cached_property
     def preferences(self) -> Preferences:

@@ -10,6 +10,7 @@ from typing import Annotated, Any, Literal, TypedDict
 from pydantic import BeforeValidator, Field, ModelWrapValidatorHandler, ValidationError, model_validator
 
 from imagewright import limits
+from imagewright.box_changes import BoxOrder
 from imagewright.errors import BadInput
 from imagewright.values import Value
 
@@ -76,6 +77,8 @@ class DrawRequest(Value):
     """How the picture is written; by the ending of ``out`` for None, else PNG."""
     taken: Literal["refuse", "number", "replace"] = "refuse"
     """What is done where another file has the name ``out``: end, take the next number beside it, or replace it."""
+    boxes: BoxOrder | None = None
+    """An earlier picture whose boxes are changed by hand: the prompt is then the turn in words, and is not read."""
 
     @model_validator(mode="wrap")
     @classmethod
@@ -95,7 +98,10 @@ class DrawRequest(Value):
     @classmethod
     def recall(cls, stored: Mapping[str, Any]) -> DrawRequest:
         """A request that was checked when it was made and is read again, whatever the limits are now."""
-        return cls.model_construct(**{name: value for name, value in stored.items() if name in cls.model_fields})
+        known = {name: value for name, value in stored.items() if name in cls.model_fields}
+        if isinstance(known.get("boxes"), Mapping):
+            known["boxes"] = BoxOrder.model_validate(known["boxes"])
+        return cls.model_construct(**known)
 
     def revise(self, **changes: Any) -> DrawRequest:
         """This request with ``changes``, checked as a new one is."""
@@ -155,6 +161,8 @@ class ChatOptions(TypedDict, total=False):
     """How far from ``image``, above 0 (keeps it) to 1 (draws anew). None: 0.65, and 1 inside a mask."""
     pasted: bool
     """Whether the size came with a pasted block: a wish, left out where the model draws one size only."""
+    boxes: BoxOrder | None
+    """An earlier picture whose boxes are changed by hand; `Chat.edit` makes it."""
 
 
 class DrawOptions(ChatOptions, total=False):

@@ -11,6 +11,7 @@ from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field
 
+from imagewright.box_changes import Spot
 from imagewright.schemas import Check, Layout, ParsedPrompt, PlaceName, Region, Value
 from imagewright.values import Tagged
 from imagewright.verdicts import Repair, load_repairs
@@ -18,7 +19,9 @@ from imagewright.verdicts import Repair, load_repairs
 IntentKind = Literal[
     "create", "edit", "vary", "undo", "branch", "question", "feedback", "preference", "command", "unclear"
 ]
-EditOp = Literal["recolour", "resize", "move", "swap", "flip", "add", "remove", "replace", "background", "style"]
+EditOp = Literal[
+    "recolour", "resize", "move", "place", "swap", "flip", "add", "put", "remove", "replace", "background", "style"
+]
 Topic = Literal[
     "flow", "layout", "seed", "prompt", "verdict", "cost", "picture", "preferences", "world", "change", "colour",
     "sureness", "look", "",
@@ -161,6 +164,13 @@ class MoveEdit(BoxesEdit):
     """Further boxes that it is relative to: "above the tree and the house"."""
 
 
+class PlaceEdit(BoxesEdit):
+    """Exactly there, and so large; nothing gives way to it, and nothing holds it off."""
+
+    op: Literal["place"] = "place"
+    spot: Spot
+
+
 class SwapEdit(BoxesEdit):
     """The two boxes change places: each stands where the other stood."""
 
@@ -195,6 +205,15 @@ class AddEdit(Edit):
     """Further boxes that it is relative to."""
 
 
+class PutEdit(Edit):
+    """Something more, exactly there, and so large."""
+
+    op: Literal["put"] = "put"
+    text: _Said = ""
+    """Its caption."""
+    spot: Spot
+
+
 class FlipEdit(Edit):
     """All things mirrored: what stood on the left stands on the right."""
 
@@ -223,11 +242,13 @@ AnyEdit = Annotated[
     RecolourEdit
     | ResizeEdit
     | MoveEdit
+    | PlaceEdit
     | SwapEdit
     | FlipEdit
     | RemoveEdit
     | ReplaceEdit
     | AddEdit
+    | PutEdit
     | BackgroundEdit
     | StyleEdit,
     Field(discriminator="op"),

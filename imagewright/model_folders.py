@@ -20,6 +20,10 @@ OnFile = Callable[["Remote", int, int], None]
 """Called with the file that is fetched, its bytes that are here, and those that there are."""
 
 
+SOME = 5
+"""How many of the flows that need a file a page names."""
+
+
 class ModelScan(NamedTuple):
     """The models that were seen, and the ids of the flows that were added for them."""
 
@@ -37,6 +41,16 @@ class NeededModel(NamedTuple):
     """Where it is, or where it belongs."""
     url: str | None
     flows: tuple[str, ...]
+
+
+class ModelPage(NamedTuple):
+    """Some of the model files that flows need."""
+
+    models: tuple[NeededModel, ...]
+    """Each with some of the flows that need it."""
+    users: tuple[int, ...]
+    """How many flows need each."""
+    total: int
 
 
 class Download(NamedTuple):
@@ -92,6 +106,28 @@ def list_needed(container: Container) -> Iterator[NeededModel]:
     for (folder, name), flows in sorted(users.items()):
         place, here = _place(files, folder, name)
         yield NeededModel(folder, name, here, place, urls[folder, name], tuple(flows))
+
+
+def page_needed(container: Container, search: str, limit: int, offset: int) -> ModelPage:
+    """Some of the same, by the table of files that the index keeps; no more flows are read than there are rows."""
+    from imagewright.retrieval import flow_facts
+
+    files, index = _files(container), container.index
+    with index.reading() as db:
+        flow_facts.bring_up(db)
+        rows, total = flow_facts.page_files(db, search, limit, offset)
+        found = [
+            _needed(files, index.get(row["first"]), *key, flow_facts.find_users(db, *key, SOME))
+            for row in rows
+            for key in [(row["folder"], row["name"])]
+        ]
+    return ModelPage(tuple(found), tuple(int(row["users"]) for row in rows), total)
+
+
+def _needed(files: ModelFiles, first: Flow, folder: str, name: str, users: Sequence[str]) -> NeededModel:
+    url = next((file.url for file in first.card.models if (file.folder, file.name) == (folder, name)), None)
+    place, here = _place(files, folder, name)
+    return NeededModel(folder, name, here, place, url, tuple(users))
 
 
 def _place(files: ModelFiles, folder: str, name: str) -> tuple[str, bool]:

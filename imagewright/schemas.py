@@ -202,6 +202,8 @@ class Plan(Value):
     """Things that the person should know: words outside the model's world, fallbacks taken."""
     flow: str = ""
     """The flow that would draw, where need be with ``anyway``; empty where none here can."""
+    reason: str = ""
+    """Why that flow, in the words of whoever chose it; empty where it was named."""
     governs: bool = False
     """Whether the boxes of ``layout`` govern the pixels of the first picture; else ``flow`` places things itself."""
     drawn_from: str = ""

@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import platformdirs
 from pydantic import BaseModel, ConfigDict, SecretStr
@@ -156,6 +156,39 @@ def setting_origins(environ: Mapping[str, str]) -> dict[str, str]:
         name: variable if environ.get(variable) else str(path) if name in from_file else "default"
         for name, variable in _VARIABLES.items()
     }
+
+
+class SettingInForce(NamedTuple):
+    """One setting: its value as text, never a key's, and where it comes from."""
+
+    name: str
+    value: str
+    origin: str
+    """A variable, the file, ``default``, or ``given``: by whoever made the engine, such as a command's own option."""
+
+
+def tell_settings(settings: Settings, environ: Mapping[str, str] | None = None) -> tuple[SettingInForce, ...]:
+    """Every setting in force; what ``settings`` has otherwise than environment and file say was ``given``.
+
+    Raises:
+        BadInput: the environment or the file cannot be used.
+    """
+    env = os.environ if environ is None else environ
+    said = load_settings(env)
+    return tuple(
+        SettingInForce(
+            name, _say(getattr(settings, name)), origin if getattr(settings, name) == getattr(said, name) else "given"
+        )
+        for name, origin in setting_origins(env).items()
+    )
+
+
+def _say(value: object) -> str:
+    if isinstance(value, SecretStr | Mapping):
+        return "set, not shown" if value else ""
+    if isinstance(value, tuple):
+        return os.pathsep.join(map(str, value))
+    return "" if value is None else str(value)
 
 
 def config_file(environ: Mapping[str, str]) -> Path:

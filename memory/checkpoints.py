@@ -19,7 +19,7 @@ from langgraph.checkpoint.serde.jsonplus import EXT_PYDANTIC_V2, JsonPlusSeriali
 from langgraph.checkpoint.sqlite import SqliteSaver
 from pydantic import ValidationError
 
-from imagewright import draw_request, intents, schemas, verdicts
+from imagewright import box_changes, draw_request, intents, schemas, verdicts
 from imagewright.database import lend_connection, storage_errors
 from imagewright.errors import BadInput
 
@@ -32,7 +32,7 @@ _unreadable: ContextVar[BadInput | None] = ContextVar("unreadable", default=None
 
 STATE_TYPES: tuple[type[schemas.Value], ...] = tuple(
     value
-    for module in (schemas, intents, verdicts, draw_request)
+    for module in (schemas, intents, verdicts, draw_request, box_changes)
     for value in vars(module).values()
     if isinstance(value, type) and issubclass(value, schemas.Value) and value.__module__ == module.__name__
 )

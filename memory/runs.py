@@ -20,7 +20,9 @@ from pydantic import ValidationError
 
 from imagewright.database import database, open_for_reading, prefix_pattern, storage_errors, transaction
 from imagewright.errors import BadInput, Fault
+from imagewright.intents import Thumb
 from imagewright.locks import LockHeld, hold_lock
+from imagewright.memory.run_tables import INDEX_PICTURE, OF_RUN, RUN_TABLES
 from imagewright.schemas import DrawRequest, RunResult, Value
 from imagewright.trace import Trace, parse_trace, read_known, read_trace
 
@@ -28,23 +30,6 @@ RunStatus = Literal["running", "delivered", "answered", "asked", "failed", "canc
 """``refused``: nothing was drawn, for nothing that can be drawn was asked for; ``answered``: something was said instead
 of a picture; ``asked``: the run waits for the person's answer."""
 
-RUN_TABLES = (
-    """
-    CREATE TABLE runs (
-        id TEXT PRIMARY KEY, thread TEXT NOT NULL, prompt TEXT NOT NULL, request TEXT NOT NULL, seed TEXT NOT NULL,
-        out TEXT NOT NULL, status TEXT NOT NULL, created TEXT NOT NULL, error TEXT NOT NULL DEFAULT ''
-    );
-    CREATE INDEX runs_created ON runs (created);
-    CREATE TABLE deliveries (
-        run TEXT PRIMARY KEY REFERENCES runs (id), delivered TEXT NOT NULL, result TEXT NOT NULL, trace TEXT NOT NULL
-    );
-    """,
-    """
-    CREATE TABLE answers (run TEXT PRIMARY KEY REFERENCES runs (id), text TEXT NOT NULL);
-    CREATE TABLE titles (thread TEXT PRIMARY KEY, title TEXT NOT NULL);
-    CREATE INDEX runs_thread ON runs (thread);
-    """,
-)
 _PATIENCE = 0.5
 """Seconds to wait for a run's lock: `runs list` holds it for an instant to see whether anyone else does."""
 _NOTE = 1000
@@ -140,11 +125,21 @@ class RunLog:
         with database(self.path, "memory", RUN_TABLES) as connection:
             connection.execute("UPDATE runs SET out = ? WHERE id = ?", (str(out), run))
 
+    def rehome(self, row: RunRow, result: RunResult | None = None, trace: dict[str, Any] | None = None) -> None:
+        """Record that a run was asked for as ``row`` says, and where its delivery lies now, all in one step."""
+        with database(self.path, "memory", RUN_TABLES) as connection, transaction(connection):
+            wanted = (row.out, row.request.model_dump_json(), row.id)
+            connection.execute("UPDATE runs SET out = ?, request = ? WHERE id = ?", wanted)
+            if result is not None:
+                told = (result.model_dump_json(), json.dumps(trace, ensure_ascii=False), row.id)
+                connection.execute("UPDATE deliveries SET result = ?, trace = ? WHERE run = ?", told)
+
     def deliver(self, result: RunResult, trace: dict[str, Any]) -> bool:
         """Record the delivery of a run; False when it was recorded before, and then nothing is changed."""
         row = (result.run, _now(), result.model_dump_json(), json.dumps(trace, ensure_ascii=False))
         with database(self.path, "memory", RUN_TABLES) as connection, transaction(connection):
             added = connection.execute("INSERT OR IGNORE INTO deliveries VALUES (?, ?, ?, ?)", row).rowcount
+            connection.execute(INDEX_PICTURE, (result.run,))
             connection.execute("UPDATE runs SET status = 'delivered', error = '' WHERE id = ?", (result.run,))
         return bool(added)
 
@@ -153,6 +148,11 @@ class RunLog:
         with database(self.path, "memory", RUN_TABLES) as connection, transaction(connection):
             connection.execute("INSERT OR REPLACE INTO answers VALUES (?, ?)", (run, text))
             connection.execute("UPDATE runs SET status = 'answered', error = '' WHERE id = ?", (run,))
+
+    def note_thumb(self, run: str, thumb: Thumb) -> None:
+        """Record what the person thinks of the picture of ``run``; empty where they take it back."""
+        with database(self.path, "memory", RUN_TABLES) as connection:
+            connection.execute("UPDATE pictures SET thumb = ? WHERE run = ?", (thumb, run))
 
     def answered(self, run: str) -> str | None:
         """What ``run`` has said instead of a picture, or None."""
@@ -206,7 +206,7 @@ class RunLog:
     def erase(self, runs: Collection[str]) -> None:
         """Forget runs with their deliveries and answers, in one step; then their locks."""
         with database(self.path, "memory", RUN_TABLES) as connection, transaction(connection):
-            for table, column in (("deliveries", "run"), ("answers", "run"), ("runs", "id")):
+            for table, column in OF_RUN:
                 connection.executemany(f"DELETE FROM {table} WHERE {column} = ?", [(run,) for run in runs])
         for run in runs:
             self.forget(run)

@@ -11,7 +11,7 @@ from typing import Any
 from imagewright.database import database, open_for_reading, prefix_pattern, transaction
 from imagewright.errors import BadInput
 from imagewright.intents import Reference
-from imagewright.memory.runs import RUN_TABLES
+from imagewright.memory.run_tables import OF_RUN, RUN_TABLES
 from imagewright.schemas import ParsedPrompt, Value
 from imagewright.trace import Trace, parse_trace, read_trace
 
@@ -114,9 +114,8 @@ class Threads:
         with database(self.path, "memory", RUN_TABLES) as connection, transaction(connection):
             runs = [row[0] for row in connection.execute("SELECT id FROM runs WHERE thread = ?", (thread,))]
             marks = ",".join("?" * len(runs))
-            for table in ("deliveries", "answers"):
-                connection.execute(f"DELETE FROM {table} WHERE run IN ({marks})", runs)
-            connection.execute("DELETE FROM runs WHERE thread = ?", (thread,))
+            for table, column in OF_RUN:
+                connection.execute(f"DELETE FROM {table} WHERE {column} IN ({marks})", runs)
             connection.execute("DELETE FROM titles WHERE thread = ?", (thread,))
         return runs
 

@@ -52,6 +52,9 @@ class FlowTable:
         """The flows whose stored vector does not fit; their cards are near to nothing."""
         self.version = 0
         """Raised by every change."""
+        self.generation = -1
+        """That of the last change."""
+        self._newer: tuple[int, int, Ints] = (0, -2, np.zeros(0, dtype=np.int64))
 
     def __len__(self) -> int:
         return len(self.ids)
@@ -60,6 +63,12 @@ class FlowTable:
     def vectors(self) -> Vector:
         """F × d: the cards."""
         return self._vectors[: len(self.ids)]
+
+    def find_newer(self, generation: int) -> Ints:
+        """The flows that changed after ``generation``."""
+        if self._newer[:2] != (self.version, generation):
+            self._newer = self.version, generation, np.flatnonzero(self.changed.array > generation)
+        return self._newer[2]
 
     def read(self, db: sqlite3.Connection, since: int) -> None:
         """Bring in what changed after generation ``since``; -1 for everything."""
@@ -89,6 +98,7 @@ class FlowTable:
             self._vectors[number] = 0.0 if vector is None else vector
             (self.misfits.add if vector is None else self.misfits.discard)(row["id"])
         self._appoint(touched)
+        self.generation = max(self.generation, *(int(row["changed"]) for row in rows))
         self.version += 1
 
     def _place(self, row: sqlite3.Row) -> int:

@@ -23,10 +23,11 @@ from imagewright.retrieval.chroma_mirror import ChromaMirror, MirrorBusy, Space
 from imagewright.retrieval.embed import Vector
 from imagewright.retrieval.evidence import PromptFacts, facts_by_prompt
 from imagewright.retrieval.fitted import Fitted
-from imagewright.retrieval.neighbours import EXACT_UP_TO, IndexTables, Neighbours
+from imagewright.retrieval.neighbours import IndexTables, Neighbours
 from imagewright.retrieval.ready import ReadyByNeed
 from imagewright.retrieval.renewing import embed_anew
 from imagewright.retrieval.shelf import Shelf, refit
+from imagewright.retrieval.taking_up import TakingUp
 from imagewright.schemas import Card, Evidence, Flow
 
 if TYPE_CHECKING:
@@ -36,6 +37,7 @@ _OnNote = Callable[[str], None]
 T = TypeVar("T")
 
 
+_BEFORE = "chosen by the scores as they were fitted before: a newer fit is being taken up"
 _ANEW = "embed them anew with: imagewright flows reindex"
 
 
@@ -58,6 +60,7 @@ class FlowIndex:
         self.neighbours = Neighbours(chroma_dir, path)
         self._derived: dict[Hashable, tuple[int, Any]] = {}
         self._shelf = Shelf(embedder.dimension)
+        self.taking_up = TakingUp(path, self._shelf)
         self._fitting = Fitting(path, chroma_dir, embedder.dimension)
         self._held = threading.local()
         self._ready: WeakKeyDictionary[Backend, ReadyByNeed] = WeakKeyDictionary()
@@ -302,7 +305,10 @@ class FlowIndex:
                         yield db, shelf, fit
                         break
                 refit(db, (backend, learn_critic), self.embedder.dimension)
-        if self._shelf.is_due(backend, learn_critic):
+        if self._shelf.behind:
+            self.on_note(_BEFORE)
+            self.taking_up.start()
+        elif self._shelf.is_due(backend, learn_critic):
             self._fitting.start(backend, learn_critic)
 
     def refit(self, backend: str, learn_critic: bool = False) -> None:
@@ -313,6 +319,7 @@ class FlowIndex:
         """
         with self.reading() as db:
             refit(db, (backend, learn_critic), self.embedder.dimension)
+        self._shelf.forget_fits()
 
     def reindex(self) -> None:
         """Embed every card and prompt with the embedder of today, build the vector index anew, and switch to it.
@@ -322,9 +329,12 @@ class FlowIndex:
         """
         embed_anew(self)
         try:
-            self._mirror.rebuild()
-            if len(self.ids()) > EXACT_UP_TO:
+            with self.reading() as db:
+                large = self.neighbours.is_large(db)
+            if large:
                 self.neighbours.serving.build()
+            else:
+                self._mirror.rebuild()
         except (MirrorBusy, OSError) as error:
             raise BadInput(f"cannot rebuild the vector index: {error}", "try again when it is free") from error
 
@@ -369,15 +379,20 @@ class FlowIndex:
             yield db
 
     def _nearest(self, space: Space, vector: Sequence[float], k: int) -> tuple[tuple[str, float], ...]:
-        """Nearest ids with exact cosines; the mirror proposes twice as many as asked, SQLite's vectors decide."""
+        """Nearest ids with exact cosines; the vector index proposes twice as many as asked, SQLite's vectors decide."""
+        wanted = np.asarray(vector, dtype=np.float32)
+        with self.reading() as db:
+            if self.neighbours.is_large(db):
+                found = self.neighbours.search(db, space, wanted, 2 * k + 8, self.on_note)
+                self._note_misfits(store.count_misfits(db, len(vector)))
+                return tuple(found[:k])
         proposed: Sequence[str] | None = None
         try:
             proposed = self._mirror.query(space, vector, 2 * k + 8)
         except (MirrorBusy, OSError) as error:
             self.on_note(f"answered exactly without the vector index: {error}")
         with self.reading() as db:
-            found = store.vectors(db, space, proposed)
+            kept = store.vectors(db, space, proposed)
             self._note_misfits(store.count_misfits(db, len(vector)))
-        wanted = np.asarray(vector, dtype=np.float32)
-        scored = [(key, float(item @ wanted)) for key, item in found.items() if len(item) == len(wanted)]
+        scored = [(key, float(item @ wanted)) for key, item in kept.items() if len(item) == len(wanted)]
         return tuple(sorted(scored, key=lambda pair: (-pair[1], pair[0]))[:k])

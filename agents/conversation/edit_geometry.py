@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+from imagewright.box_changes import Spot
 from imagewright.schemas import Box, PlaceName
 
 EDIT_MARGIN = 0.02
@@ -33,6 +34,11 @@ _PLACES: dict[str, tuple[float | None, float | None]] = {
 def put_at(box: Box, x: float, y: float) -> Box:
     """``box`` with its top left corner at ``x, y``, pulled inside the canvas."""
     return box.move_to(x, y, EDIT_MARGIN)
+
+
+def put_in(box: Box, spot: Spot) -> Box:
+    """``box`` exactly at ``spot``."""
+    return box.model_copy(update={"x": spot.x, "y": spot.y, "width": spot.width, "height": spot.height})
 
 
 def shift(box: Box, across: float, down: float) -> Box:

@@ -26,6 +26,8 @@ from imagewright.intents import (
     FlipEdit,
     MoveEdit,
     PictureIntent,
+    PlaceEdit,
+    PutEdit,
     RecolourEdit,
     Reference,
     RemoveEdit,
@@ -98,7 +100,8 @@ def _edited(base: Reference, edits: Sequence[AnyEdit]) -> Settled:
             style = (*style, edit.text) if edit.text not in style else style
         else:
             _change(things, edit)
-            _clear(things)
+            if not _is_exact(edit):
+                _clear(things)
     parsed = _parsed(base.parsed, things, background, style)
     boxes = tuple(thing.box for thing in things if not thing.gone)
     new = Layout(boxes=boxes, background=background, negative=", ".join(parsed.negative))
@@ -107,6 +110,11 @@ def _edited(base: Reference, edits: Sequence[AnyEdit]) -> Settled:
     left = [thing for thing in things if not thing.gone]
     focus = tuple(number for number, thing in enumerate(left) if thing.changed)
     return Settled(prompt=edit_prompt(base, edits, parsed), parsed=parsed, layout=new, redraw=regions, focus=focus)
+
+
+def _is_exact(edit: AnyEdit) -> bool:
+    """Whether it says where to by numbers: who does has seen what lies there."""
+    return isinstance(edit, PlaceEdit | PutEdit)
 
 
 def _regions(things: Sequence[_Thing]) -> tuple[Region, ...]:
@@ -130,9 +138,14 @@ def _group_of(box: Box, parsed: ParsedPrompt) -> int | None:
 # --- one edit -------------------------------------------------------------------------------
 
 
-def _change(things: list[_Thing], edit: BoxesEdit | AddEdit | FlipEdit) -> None:
+def _change(things: list[_Thing], edit: BoxesEdit | AddEdit | PutEdit | FlipEdit) -> None:
     if isinstance(edit, AddEdit):
         _add(things, edit)
+        return
+    if isinstance(edit, PutEdit):
+        twin = _find_twin(things, edit.text)
+        like = geometry.put_in(_named(twin.box if twin else _LIKE, edit.text), edit.spot)
+        things.append(_Thing(like, group=twin.group if twin else None, named=True))
         return
     if isinstance(edit, FlipEdit):
         for thing in things:
@@ -178,11 +191,13 @@ def _change_one(things: list[_Thing], number: int, edit: BoxesEdit) -> None:
     if isinstance(edit, RemoveEdit):
         thing.gone = True
     elif isinstance(edit, RecolourEdit):
-        thing.box = _recoloured(thing.box, edit.text)
+        thing.box = recolour(thing.box, edit.text)
     elif isinstance(edit, ReplaceEdit):
         thing.box, thing.group = _named(thing.box, edit.text), None
     elif isinstance(edit, ResizeEdit):
         thing.box = geometry.resize(thing.box, edit.factor, _others(things, number))
+    elif isinstance(edit, PlaceEdit):
+        thing.box, thing.place = geometry.put_in(thing.box, edit.spot), ""
     elif isinstance(edit, MoveEdit):
         _move(things, number, edit)
 
@@ -233,7 +248,7 @@ _BETWEEN: tuple[tuple[RelationName, RelationName], ...] = (("right", "left"), ("
 
 
 def _add(things: list[_Thing], edit: AddEdit) -> None:
-    twin = next((thing for thing in things if thing.box.caption == edit.text and not thing.gone), None)
+    twin = _find_twin(things, edit.text)
     like = _named(twin.box if twin else _LIKE, edit.text)
     size = _typical(things)
     for _ in range(edit.count):
@@ -245,6 +260,11 @@ def _add(things: list[_Thing], edit: AddEdit) -> None:
             _move(things, len(things) - 1, edit)
 
 
+def _find_twin(things: Sequence[_Thing], caption: str) -> _Thing | None:
+    """Something that is called so and is there already."""
+    return next((thing for thing in things if thing.box.caption == caption and not thing.gone), None)
+
+
 def _typical(things: Sequence[_Thing]) -> tuple[float, float]:
     """The mean size of what is there, between 0.15 and 0.4 of the canvas; 0.4 on an empty one."""
     boxes = [thing.box for thing in things if not thing.gone]
@@ -254,7 +274,7 @@ def _typical(things: Sequence[_Thing]) -> tuple[float, float]:
     return (min(max(side, 0.15), 0.4),) * 2
 
 
-def _recoloured(box: Box, colour: str) -> Box:
+def recolour(box: Box, colour: str) -> Box:
     """``box`` with its colour replaced, or the colour added before the noun."""
     from imagewright.agents.reading.lexicon import KNOWN_COLOURS
 

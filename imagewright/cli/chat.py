@@ -20,6 +20,8 @@ from imagewright.cli.options import (
     LlmOption,
     ModelsOption,
     PolishOption,
+    ServerFlag,
+    SubstituteFlag,
     ThreadOption,
     read_money,
     read_seconds,
@@ -27,12 +29,12 @@ from imagewright.cli.options import (
     read_tokens,
     read_whole,
 )
-from imagewright.cli.runs import engine
 from imagewright.cli.setup import OFFER, is_new_here
 from imagewright.cli.terminal.input import open_reader
 from imagewright.cli.terminal.preview import show
 from imagewright.cli.terminal.progress import ProgressLine
 from imagewright.cli.terminal.text import clean, emit, emit_prose, is_terminal, keep_whole, render
+from imagewright.cli.workplace import engine_at_work
 from imagewright.errors import BadInput, Cancelled, ImagewrightError
 from imagewright.limits import MAX_AT_ONCE, MAX_IMAGES, MAX_SEED
 
@@ -62,9 +64,11 @@ def chat(
     llm: LlmOption = None,
     polish: PolishOption = False,
     anyway: Annotated[bool, typer.Option("--anyway", help="Draw what can be drawn of a prompt.")] = False,
+    allow_substitute: SubstituteFlag = False,
     preview: Annotated[bool, typer.Option("--preview/--no-preview", help="Show pictures in the terminal.")] = True,
     models: ModelsOption = None,
     device: DeviceOption = None,
+    server: ServerFlag = True,
 ) -> None:
     """Talk about pictures: each saying draws, changes, goes back or is answered. It goes on where it was left."""
     width, height = read_size(size)
@@ -74,9 +78,9 @@ def chat(
         "use_critic": critic,
         "max_images": read_whole("--max-images", max_images, MAX_IMAGES), "max_seconds": read_seconds(max_seconds),
         "max_tokens": read_tokens(max_tokens), "max_money": read_money(max_money), "llm": llm, "anyway": anyway,
-        "polish": polish,
+        "polish": polish, "allow_substitute": allow_substitute,
     }  # fmt: skip
-    with engine(models, device) as opened:
+    with engine_at_work(models, device, server=server) as opened:
         if is_new_here(opened.settings):
             emit_prose(OFFER)
         if flow is not None:

@@ -59,7 +59,7 @@ def bench_server(alone: int = 40, together: int = 200, many: int = 2000) -> Serv
     Raises:
         Fault: it does not start, or refuses what it should take.
     """
-    with tempfile.TemporaryDirectory(prefix="imagewright-bench-") as folder, _running(Path(folder)) as (http, pid):
+    with tempfile.TemporaryDirectory(prefix="imagewright-bench-") as folder, run_no_cost(Path(folder)) as (http, pid):
         _draw(http, 0)  # the first one opens the index
         single, seconds = _timed(lambda: [_draw(http, number) for number in range(alone)])
         own = _own_seconds(http, single)
@@ -84,6 +84,12 @@ def _draw(http: httpx.Client, number: int) -> str:
     if answer.status_code != 200:
         raise Fault(f"the server answered {answer.status_code}: {answer.text[:200]}")
     return str(answer.json()["data"][0]["run"])
+
+
+def draw_some(http: httpx.Client, count: int) -> None:
+    """Draw so many pictures, one after the other."""
+    for number in range(count):
+        _draw(http, number)
 
 
 def _count_done(http: httpx.Client) -> int:
@@ -137,7 +143,12 @@ def _megabytes(pid: int) -> float:
 
 
 @contextmanager
-def _running(home: Path) -> Iterator[tuple[httpx.Client, int]]:
+def run_no_cost(home: Path) -> Iterator[tuple[httpx.Client, int]]:
+    """A server over a backend that costs nothing, in a process of its own: a client that has its token, and its id.
+
+    Raises:
+        Fault: it does not start.
+    """
     command = [sys.executable, "-m", "imagewright.serve.bench", str(home)]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
     try:

@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Annotated, Literal
 
 from fastapi import APIRouter, Query, Request
 from pydantic import BaseModel, ConfigDict, Field
 from starlette.responses import Response
 
+from imagewright.box_changes import BoxChange
 from imagewright.errors import BadInput
+from imagewright.limits import MAX_PROMPT
 from imagewright.serve.clients import ClientAccount
 from imagewright.serve.desk import in_thread
 from imagewright.serve.faults import Denied
 from imagewright.serve.house import ERRORS, Asking, AtHouse, House, wait_for_all
 from imagewright.serve.images import IdempotencyKey, digest_of
-from imagewright.serve.knobs import Knobs, Text
+from imagewright.serve.knobs import Knobs
 from imagewright.serve.orders import JobOrder
-from imagewright.serve.runs import RunFacts, accept_order, run_facts
+from imagewright.serve.runs import RunFacts, accept_order, find_job, run_facts, run_of
 
 router = APIRouter(tags=["threads"])
 AskedAbout = Literal["", "flow", "layout", "seed", "prompt", "verdict", "cost"]
@@ -61,11 +64,20 @@ class TurnList(BaseModel):
 
 
 class TurnWishes(Knobs):
-    """Something that is said."""
+    """Something that is said, or boxes that are changed by hand, or both."""
 
-    model_config = ConfigDict(json_schema_extra={"examples": [{"text": "make the circle green"}]})
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {"text": "make the circle green"},
+                {"boxes": [{"box": 0, "x": 0.6}, {"caption": "a blue cup", "x": 0.1, "y": 0.7, "width": 0.2,
+                 "height": 0.2}], "go_on_from": "20260101-120000-abc123"},
+            ]
+        }
+    )  # fmt: skip
 
-    text: Text
+    text: str = Field(default="", max_length=MAX_PROMPT, description="beside boxes: a change of the same picture")
+    boxes: list[BoxChange] = Field(default=[], max_length=100, description="by the numbers of /v1/runs/RUN/layout")
     go_on_from: str = Field(default="", max_length=60, description="the run after which it is said; the present one")
 
 
@@ -126,8 +138,17 @@ async def get_thread(name: str, request: Request, house: AtHouse, client: Asking
 async def say_something(
     name: str, body: TurnWishes, request: Request, house: AtHouse, client: Asking, key: IdempotencyKey = None
 ) -> RunFacts:
-    """Say something: it draws, changes, goes back, or is answered. The run is followed at ``/v1/runs/RUN/events``."""
-    order = saying(house, client, name, body.text, body, body.go_on_from)
+    """Say something: it draws, changes, goes back, or is answered. The run is followed at ``/v1/runs/RUN/events``.
+
+    With ``boxes`` the boxes of a picture are changed by hand: of the present one, or of run ``go_on_from``, which may
+    be of any conversation. What no change touches keeps its pixels where the flow's backend can redraw.
+    """
+    if body.boxes:
+        order = await in_thread(order_by_hand, house, client, name, body.boxes, body.text, body, body.go_on_from)
+    elif body.text:
+        order = saying(house, client, name, body.text, body, body.go_on_from)
+    else:
+        raise Denied("bad_input", "nothing is said", "send text, or boxes that are changed", param="text")
     await in_thread(house.desk.insist_on_flow, order.request)
     return await accept_order(order, request, house, client, key or "", digest_of(body, name.encode()))
 
@@ -175,6 +196,28 @@ def saying(house: House, client: ClientAccount, thread: str, text: str, knobs: K
     return JobOrder(
         kind="say", request=wishes.to_request(text, client, str(house.desk.place_of(client))), target=go_on_from
     )
+
+
+def order_by_hand(
+    house: House,
+    client: ClientAccount,
+    thread: str,
+    boxes: Sequence[BoxChange],
+    text: str,
+    knobs: Knobs,
+    go_on_from: str = "",
+) -> JobOrder:
+    """The order of boxes that are changed by hand, checked against the picture that they are of.
+
+    Raises:
+        Denied: there is no such picture of the client's.
+        BadInput: a change cannot be made.
+    """
+    base = run_of(find_job(house, client, go_on_from)) if go_on_from else ""
+    chat = house.desk.engine.chat(client.stored_thread(thread))
+    words, changed = chat.order_boxes(boxes, text, base)
+    order = saying(house, client, thread, words, knobs, base if base and chat.has_turn(base) else "")
+    return order.model_copy(update={"request": order.request.revise(boxes=changed)})
 
 
 async def _said(request: Request, house: House, client: ClientAccount, name: str, text: str) -> RunFacts:

@@ -78,6 +78,16 @@ def client_of(request: Request) -> ClientAccount:
     return cast(ClientAccount, client)
 
 
+def insist_on_owner(client: ClientAccount, deed: str) -> None:
+    """Refuse what the owner alone may do; ``deed`` says what that is.
+
+    Raises:
+        Denied: it is another client.
+    """
+    if not client.owns_home:
+        raise Denied("not_allowed", f"only the owner {deed}", "ask the owner of this server")
+
+
 AtHouse = Annotated[House, Depends(house_of)]
 Asking = Annotated[ClientAccount, Depends(client_of)]
 

@@ -41,6 +41,10 @@ class Knobs(BaseModel):
     critic: bool | None = Field(default=None, description="whether the picture is checked and repaired")
     polish: bool | None = None
     anyway: bool = Field(default=False, description="draw what can be drawn of a prompt outside the model's world")
+    allow_substitute: bool = Field(
+        default=False,
+        description="on ComfyUI servers: another precision of a model may take its place; only the owner may",
+    )
     thread: str | None = Field(default=None, min_length=1, max_length=150, description="the conversation")
     quality: str | None = Field(default=None, max_length=20, description="low, medium, high, xhigh, max or auto")
     size: str | None = Field(default=None, max_length=20, description="auto, or WIDTHxHEIGHT in pixels")
@@ -52,6 +56,9 @@ class Knobs(BaseModel):
         Raises:
             Denied: a value cannot be used.
         """
+        if self.allow_substitute and not client.owns_home:
+            message, remedy = "only the owner allows that a model is replaced", "leave allow_substitute out"
+            raise Denied("not_allowed", message, remedy, param="allow_substitute")
         width, height = read_pixels(self.size)
         given: dict[str, Any] = {
             "max_images": self.max_images,
@@ -71,6 +78,7 @@ class Knobs(BaseModel):
                 flow=self.flow or flow_of_model(self.model),
                 negative=self.negative_prompt,
                 anyway=self.anyway,
+                allow_substitute=self.allow_substitute,
                 out=out,
                 thread=thread,
                 **{**self._quality(), **{name: value for name, value in given.items() if value is not None}},

@@ -35,6 +35,24 @@ def alive(served: Any) -> None:
     assert httpx.get(f"{served.url}/health", trust_env=False, timeout=20).status_code == 200
 
 
+def test_only_the_owner_allows_that_a_model_is_replaced(served: Any) -> None:
+    body = {**BODY, "allow_substitute": True}
+    with served.client(ALICE) as alice, served.client() as owner:
+        for path, sent in (
+            ("/v1/runs", body),
+            ("/v1/images/generations", body),
+            ("/v1/plan", body),
+            ("/v1/chat/completions", {**body, "messages": [{"role": "user", "content": BODY["prompt"]}]}),
+        ):
+            refused = alice.post(path, json=sent)
+            assert (refused.status_code, refused.json()["error"]["code"]) == (403, "not_allowed"), path
+        run = owner.post("/v1/runs", json={**body, "seed": 77}).json()["id"]
+        while owner.get(f"/v1/runs/{run}").json()["status"] in ("queued", "running"):
+            time.sleep(0.05)
+        asked = owner.get(f"/v1/runs/{run}", params={"trace": True}).json()["trace"]["request"]
+        assert asked["allow_substitute"] is True
+
+
 # --- hosts and origins --------------------------------------------------------------------------
 
 
@@ -267,12 +285,14 @@ def test_a_client_never_sees_another_s(served: Any, kit: Any) -> None:
             ("POST", f"/v1/runs/{run}/replay"),
             ("DELETE", f"/v1/runs/{run}"),
             ("GET", f"/v1/runs/{run}/picture"),
+            ("GET", f"/v1/runs/{run}/details"),
             ("GET", "/v1/threads/secret"),
             ("DELETE", "/v1/threads/secret"),
             ("POST", "/v1/threads/secret/undo"),
             ("GET", f"/v1/pictures/{image}"),
         ):
             assert bob.request(method, path).status_code == 404, path
+        assert bob.post(f"/v1/runs/{run}/thumb", json={"thumb": "up"}).status_code == 404
         assert bob.post("/v1/threads/x/turns", json={**BODY, "text": "undo", "go_on_from": run}).status_code == 202
         assert [one["run"] for one in bob.get("/v1/pictures").json()["data"]] == []
         assert bob.get("/v1/threads").json()["data"] == []

@@ -107,6 +107,20 @@ def test_a_conversation_of_an_agent(served: Any) -> None:
     assert len(flows.structured_content["flows"]) == 2
 
 
+def test_an_agent_changes_boxes_by_the_numbers_of_a_result(served: Any) -> None:
+    async def work(client: Client) -> Any:
+        drawn = await client.call_tool("draw", {"prompt": PROMPT, "thread": "boxes of an agent", "quality": "low"})
+        changes = [{"box": 0, "x": 0.05, "y": 0.05}, {"box": 1, "caption": "a green square"}]
+        return drawn, await client.call_tool("change", {"thread": "boxes of an agent", "boxes": changes})
+
+    drawn, changed = over_http(served, work)
+    assert [box["caption"] for box in drawn.structured_content["boxes"]] == ["a red circle", "a blue square"]
+    assert not changed.is_error, changed.content
+    boxes = changed.structured_content["boxes"]
+    assert [box["caption"] for box in boxes] == ["a red circle", "a green square"]
+    assert (boxes[0]["x"], boxes[0]["y"]) == (0.05, 0.05)
+
+
 @pytest.mark.parametrize(
     ("tool", "arguments", "said"),
     [
@@ -116,6 +130,8 @@ def test_a_conversation_of_an_agent(served: Any) -> None:
         ("draw", {"prompt": PROMPT, "seed": -4}, "seed|greater"),
         ("explain", {"run": "20200101-000000-000000"}, "no run is called"),
         ("change", {"thread": " ", "text": "undo"}, "thread"),
+        ("change", {"thread": "of nobody"}, "nothing is said"),
+        ("change", {"thread": "of nobody", "boxes": [{"box": 0, "delete": True}]}, "no picture yet"),
         ("nothing", {}, "nothing"),
     ],
 )

@@ -23,9 +23,9 @@ function Bar() {
   const chosen = useStore(theme);
   return html`<header class="bar">
     <a class="skip" href="#main" onClick=${skip}>Skip to the content</a>
-    <a class="name" href=${linkTo("talk")}><img src="web/icon.svg" width="24" height="24" alt="" /><span>imagewright</span></a>
+    <a class="name" href=${linkTo("talk")} aria-label="imagewright"><img src="web/icon.svg" width="24" height="24" alt="" /><span>imagewright</span></a>
     <nav aria-label="Views">
-      ${VIEWS.map(({ name, title }) => html`<a key=${name} href=${linkTo(name)} aria-current=${at.view === name ? "page" : null}>${title}</a>`)}
+      ${VIEWS.filter(({ hidden }) => !hidden).map(({ name, title }) => html`<a key=${name} href=${linkTo(name)} aria-current=${at.view === name ? "page" : null}>${title}</a>`)}
     </nav>
     <button class="bare" aria-label=${`Theme: ${chosen}`} title=${`Theme: ${chosen}`} onClick=${() => chooseTheme(NEXT_THEME[chosen])}>◐</button>
   </header>`;

@@ -94,6 +94,41 @@ def test_a_backend_can_be_named_and_says_what_it_lacks(
     assert "models/checkpoints of server s1" in caught.value.remedy
 
 
+def test_a_model_is_replaced_only_where_that_is_allowed(
+    serve: Callable[..., Any], engine_of: Any, quick: dict[str, Any], tmp_path: Path
+) -> None:
+    server = serve({"checkpoints": ["small/big_fp8_e4m3fn.safetensors", "bigger.safetensors"]})
+    engine = engine_of(server)
+    with pytest.raises(CannotDraw):
+        engine.draw(PROMPT, backend="comfyui", **quick)
+    told: list[str] = []
+    result = engine.draw(
+        PROMPT, backend="comfyui", allow_substitute=True, on_event=lambda event: told.append(event.text), **quick
+    )
+    said = "big.safetensors is replaced by small/big_fp8_e4m3fn.safetensors"
+    assert any(said in text for text in told)
+    assert said in json.loads((tmp_path / "out.json").read_text())["facts"][0]["fallbacks"]
+    with Image.open(result.path) as image:
+        assert json.loads(image.info["prompt"])["1"]["inputs"]["ckpt_name"] == "small/big_fp8_e4m3fn.safetensors"
+
+
+def test_a_conversation_allows_it_for_all_its_pictures(
+    serve: Callable[..., Any], engine_of: Any, quick: dict[str, Any], tmp_path: Path
+) -> None:
+    server = serve({"checkpoints": ["big-fp16.safetensors"]})
+    engine = engine_of(server)
+    options = {**quick, "backend": "comfyui", "out": str(tmp_path)}
+    with pytest.raises(CannotDraw):
+        engine.chat("strict", **options).say(PROMPT)
+    talk = engine.chat("lenient", allow_substitute=True, **options)
+    for said in (PROMPT, "make the circle green"):
+        result = talk.say(said).result
+        assert result is not None
+        with Image.open(result.path) as image:
+            names = [n["inputs"].get("ckpt_name") for n in json.loads(image.info["prompt"]).values()]
+        assert "big-fp16.safetensors" in names
+
+
 def test_resume_asks_the_server_and_draws_nothing_twice(
     serve: Callable[..., Any], engine_of: Any, quick: dict[str, Any]
 ) -> None:
