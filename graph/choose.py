@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 
+from imagewright.agents.selector.explore import sample_flow
 from imagewright.errors import CannotDraw
 from imagewright.graph.fitting import needs_boxes, writer_for
 from imagewright.graph.parts import Parts
@@ -176,10 +177,14 @@ def name_backend(parts: Parts, candidates: Sequence[Candidate], flow: str) -> st
     return parts.backend.find(parts.catalogue.flow(flow)).name
 
 
-def choose_flow(parts: Parts, request: DrawRequest, categories: Categories, among: Sequence[Candidate]) -> Choice:
-    """The selector's choice, or the one that the request names."""
+def choose_flow(
+    parts: Parts, request: DrawRequest, categories: Categories, among: Sequence[Candidate], seed: int
+) -> Choice:  # fmt: skip
+    """The selector's choice, or the one that the request names; where exploring is on, the one that ``seed`` draws."""
     if request.flow is not None:
         return Choice(flow=request.flow, reason="asked for by name", decided_by="person")
+    if parts.explore:
+        return sample_flow(among, seed)
     return parts.selector.select(request.prompt, categories, among)
 
 

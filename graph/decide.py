@@ -161,7 +161,7 @@ def decide_flow(state: State, parts: Parts, weighed: Weighed) -> Update:
         BadInput: its model does not draw the size that is asked for.
     """
     categories, among = require(state.categories, "categories"), weighed.among
-    choice = change.keep_flow(state, among) or choose.choose_flow(parts, state.request, categories, among)
+    choice = change.keep_flow(state, among) or choose.choose_flow(parts, state.request, categories, among, state.seed)
     if why := choose.why_no_size(parts, state.request, choice.flow):
         raise BadInput(why, _OTHER_SIZES)
     marks = tell_marks(state.request.prompt, weighed.settled, parts, choice.flow)

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from imagewright.memory.preferences import Preferences
     from imagewright.memory.runs import RunLog
     from imagewright.memory.threads import Threads
-    from imagewright.ports import Backend, Critic
+    from imagewright.ports import Backend, Critic, Embedder
     from imagewright.retrieval.embed import EnglishWords, MiniLMEmbedder
     from imagewright.retrieval.index import FlowIndex
 
@@ -65,7 +65,7 @@ class Container:
         """The flow index, with the flows and scores of this release in it."""
         from imagewright.retrieval.index import FlowIndex
 
-        index = FlowIndex(self.settings.database, self.settings.chroma_dir, self._embedder)
+        index = FlowIndex(self.settings.database, self.settings.chroma_dir, self.index_embedder)
         index.ensure_builtin()
         return index
 
@@ -150,6 +150,21 @@ class Container:
         self.__dict__.pop("_usual", None)
 
     # --- critics and rules ------------------------------------------------------------------
+
+    @cached_property
+    def index_embedder(self) -> Embedder:
+        """What makes the vectors of the index: the shipped embedder, or the one that the settings name.
+
+        Categories and near words stay with the shipped one, whose cosines they are set by.
+
+        Raises:
+            BadInput: there is no such model here.
+        """
+        if not self.settings.embedder:
+            return self._embedder
+        from imagewright.retrieval.any_embedder import open_embedder
+
+        return open_embedder(self.settings.database, self.settings.embedder)
 
     @cached_property
     def _embedder(self) -> MiniLMEmbedder:
@@ -253,5 +268,6 @@ class Container:
             is_word=self._english,
             liken=lambda word, others: liken(self._embedder, word, others),
             stop=stop,
+            explore=request.explore or self.settings.explore,
             rules=self.settings.rules,
         )

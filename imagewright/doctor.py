@@ -128,6 +128,13 @@ def _index(container: Container) -> str:
     return f"{len(container.index.ids())} flows, generation {container.index.generation}"
 
 
+def _embedder(container: Container) -> str:
+    """What the index is asked by, and that its vectors are of that."""
+    name = container.index_embedder.name
+    container.index.insist_on_embedder()
+    return name
+
+
 def _log(container: Container) -> str:
     container.runs.list(1)
     return f"{len(container.threads.list())} conversations"
@@ -146,7 +153,8 @@ def _wishes(container: Container) -> str:
 
 
 _FILES: dict[str, Callable[[Container], str]] = {
-    "flow index": _index, "log of runs": _log, "checkpoints": _checkpoints, "preferences": _wishes,
+    "flow index": _index, "embedder": _embedder, "log of runs": _log, "checkpoints": _checkpoints,
+    "preferences": _wishes,
 }  # fmt: skip
 
 

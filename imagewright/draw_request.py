@@ -41,6 +41,7 @@ class DrawRequest(Value):
     use_categories: bool = True
     use_layout: bool | Literal["always"] = True  # always: the boxes also govern flows that were measured without
     use_critic: bool = True
+    explore: bool = False  # a flow may be chosen to learn more about it
     polish: bool = False  # after a picture is right: one suggestion for its beauty
     max_images: int = Field(default=4, ge=0, le=limits.MAX_IMAGES)
     max_seconds: float | None = Field(default=None, ge=0)
@@ -125,6 +126,8 @@ class ChatOptions(TypedDict, total=False):
     """Whether it is planned where things go; ``always``: the plan also governs flows that were measured without."""
     use_critic: bool
     """Whether the picture is checked and repaired."""
+    explore: bool
+    """Whether a flow may be chosen to learn more about it: as often as it may be the best, by the run's seed."""
     polish: bool
     """Whether a picture that is right is tried with one change of light, angle or mood."""
     max_images: int

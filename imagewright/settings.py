@@ -31,11 +31,14 @@ _VARIABLES = {
     "polish": "IMAGEWRIGHT_POLISH",
     "comfyui": "IMAGEWRIGHT_COMFYUI",
     "rules": "IMAGEWRIGHT_RULES",
+    "embedder": "IMAGEWRIGHT_EMBEDDER",
+    "explore": "IMAGEWRIGHT_EXPLORE",
 }
 """The environment's name of each setting."""
 FILE_NAMES = {
     "home": "data_dir", "models": "model_roots", "device": "device", "llm": "llm", "model_cache": "model_cache",
     "learn.critic": "learn_critic", "polish": "polish", "rules": "rules",
+    "embedder": "embedder", "explore": "explore",
 }  # fmt: skip
 """The file's name of each setting. There is none for a key: keys stay out of files."""
 _SERVERS = "comfyui"
@@ -76,6 +79,11 @@ class Settings(BaseModel):
     rules: str = ""
     """Whose way the ``diffusers`` backend goes where ComfyUI and the stock pipelines differ: ``comfyui``, ``stock``, or
     ``text=…`` and ``shift=…`` apart; docs/executor.md (``IMAGEWRIGHT_RULES``)."""
+    embedder: str = ""
+    """The sentence-transformers model whose vectors the index holds, a folder or a name; the shipped MiniLM for none
+    (``IMAGEWRIGHT_EMBEDDER``)."""
+    explore: bool = False
+    """Whether a flow may be chosen to learn more about it (``IMAGEWRIGHT_EXPLORE=1``)."""
 
     editor: str | None = None
     """The command that opens a file for the person to change (``VISUAL``, else ``EDITOR``)."""
@@ -140,6 +148,8 @@ def load_settings(environ: Mapping[str, str] | None = None) -> Settings:
         polish=given.polish,
         comfyui=servers,
         rules=given.rules,
+        embedder=given.embedder,
+        explore=given.explore,
     )
 
 

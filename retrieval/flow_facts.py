@@ -74,6 +74,11 @@ def put(db: sqlite3.Connection, flow: Flow, graph_hash: str, shape: str, origin:
     )
 
 
+def list_files(db: sqlite3.Connection) -> Iterator[tuple[str, str, str]]:
+    """``(folder, name, flow)`` of every model file that a flow names, sorted."""
+    yield from map(tuple, db.execute("SELECT folder, name, flow FROM flow_files ORDER BY folder, name, flow"))
+
+
 def find_carriers(db: sqlite3.Connection, lora: str) -> tuple[str, ...]:
     """The ids of the flows that load the LoRA file ``lora``, by its whole name or by what stands before the ending."""
     rows = db.execute("SELECT flow, name FROM flow_files WHERE folder = 'loras' ORDER BY flow")

@@ -25,7 +25,7 @@ from imagewright.retrieval.evidence import PromptFacts, facts_by_prompt
 from imagewright.retrieval.fitted import Fitted
 from imagewright.retrieval.neighbours import IndexTables, Neighbours
 from imagewright.retrieval.ready import ReadyByNeed
-from imagewright.retrieval.renewing import embed_anew
+from imagewright.retrieval.renewing import embed_anew, insist_on_embedder, rebuild_vectors
 from imagewright.retrieval.shelf import Shelf, refit
 from imagewright.retrieval.taking_up import TakingUp
 from imagewright.schemas import Card, Evidence, Flow
@@ -35,8 +35,6 @@ if TYPE_CHECKING:
 
 _OnNote = Callable[[str], None]
 T = TypeVar("T")
-
-
 _BEFORE = "chosen by the scores as they were fitted before: a newer fit is being taken up"
 _ANEW = "embed them anew with: imagewright flows reindex"
 
@@ -67,8 +65,7 @@ class FlowIndex:
 
     def heard_by(self, on_note: _OnNote) -> FlowIndex:
         """The same index with another listener; what was derived from it is shared."""
-        other = copy.copy(self)
-        other.on_note = on_note
+        (other := copy.copy(self)).on_note = on_note
         return other
 
     # --- flows ---
@@ -87,7 +84,7 @@ class FlowIndex:
         Raises:
             BadInput: an id is taken and neither is asked for; or the database cannot be written.
         """
-        vectors = self.embedder.embed([card_text(flow) for flow in flows])
+        vectors = self._embed([card_text(flow) for flow in flows])
         with self.writing() as db:
             changed = store.bump(db)
             return [
@@ -111,7 +108,7 @@ class FlowIndex:
         new = [flow for flow, stored in zip(flows, known, strict=True) if stored is None]
         if not new:
             return [(flow, False) for flow in known if flow is not None]
-        vectors = iter(self.embedder.embed([card_text(flow) for flow in new]))
+        vectors = iter(self._embed([card_text(flow) for flow in new]))
         with self.writing() as db:
             changed = store.bump(db)
             return [
@@ -202,14 +199,14 @@ class FlowIndex:
         """
         flow = self.get(flow_id)
         edited = flow.model_copy(update={"card": change(flow)})
-        vector = self.embedder.embed([card_text(edited)])[0]
+        vector = self._embed([card_text(edited)])[0]
         with self.writing() as db:
             store.put_flow(db, edited, vector, "user", store.bump(db))
         return edited
 
     def search(self, text: str, k: int = 10) -> tuple[tuple[str, float], ...]:
         """The ids of the ``k`` flows whose cards are nearest to ``text``, with the cosine, nearest first."""
-        return self._nearest("flows", self.embedder.embed([text])[0], k)
+        return self._nearest("flows", self._embed([text])[0], k)
 
     # --- evidence ---
 
@@ -229,7 +226,7 @@ class FlowIndex:
             with self.reading() as db:
                 of_rows = store.unknown_prompts(db, of_rows)
         texts = sorted({*facts, *of_rows})
-        vectors = self.embedder.embed(texts) if texts else []
+        vectors = self._embed(texts) if texts else []
         with self.writing() as db:
             changed = store.bump(db)
             for text, vector in zip(texts, vectors, strict=True):
@@ -297,6 +294,7 @@ class FlowIndex:
         is. The scores are fitted beside the requests.
         """
         with self.reading() as db:
+            insist_on_embedder(db, self.embedder.name)
             while True:
                 with self._shelf.hold(db) as shelf:
                     fit = shelf.fit(db, backend, learn_critic)
@@ -328,15 +326,9 @@ class FlowIndex:
             BadInput: another process holds it for more than half a minute, or the folder cannot be written.
         """
         embed_anew(self)
-        try:
-            with self.reading() as db:
-                large = self.neighbours.is_large(db)
-            if large:
-                self.neighbours.serving.build()
-            else:
-                self._mirror.rebuild()
-        except (MirrorBusy, OSError) as error:
-            raise BadInput(f"cannot rebuild the vector index: {error}", "try again when it is free") from error
+        with self.reading() as db:
+            large = self.neighbours.is_large(db)
+        rebuild_vectors(self.neighbours.serving.build if large else self._mirror.rebuild)
 
     def mirror_ids(self, space: Space) -> set[str]:
         """The ids that the vector index holds, after bringing it up to date; for tests and ``flows check``."""
@@ -368,6 +360,15 @@ class FlowIndex:
                 yield db
             finally:
                 self._held.db = None
+
+    def insist_on_embedder(self) -> None:
+        """Raise ``BadInput`` where the vectors here are another embedder's."""
+        with self.reading() as db:
+            insist_on_embedder(db, self.embedder.name)
+
+    def _embed(self, texts: Sequence[str]) -> Sequence[Any]:
+        self.insist_on_embedder()
+        return self.embedder.embed(texts)
 
     def _note_misfits(self, count: int) -> None:
         if count:

@@ -32,8 +32,8 @@ class ScoreRows:
 
     def __init__(self, flows: FlowTable, prompts: PromptTable, backend: str, learn_critic: bool) -> None:
         self._flows, self._prompts, self._of = flows, prompts, (backend, learn_critic)
-        self._units, self._at, self._scorers = (array("q") for _ in range(3))
-        self._values, self._weights = (array("d") for _ in range(2))
+        self._units, self._at, self._scorers = array("q"), array("q"), array("q")
+        self._values, self._weights = array("d"), array("d")
         self.scorers: list[str] = []
         self._number: dict[str, int] = {}
         self._unit_of: dict[tuple[str, str], int] = {}

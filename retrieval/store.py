@@ -26,6 +26,8 @@ from imagewright.schemas import Card, Evidence, Flow
 
 Origin = Literal["built-in", "user"]
 OWNER = "retrieval"
+EMBEDDER = "embedder"
+"""The fact that names the embedder whose vectors there are; an index that does not say is taken as it is."""
 INDEX_TABLES = (
     """
     CREATE TABLE index_facts (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;

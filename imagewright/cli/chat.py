@@ -15,6 +15,7 @@ from imagewright.cli.options import (
     BackendOption,
     CategoriesOption,
     DeviceOption,
+    ExploreOption,
     FlowOption,
     LayoutOption,
     LlmOption,
@@ -63,6 +64,7 @@ def chat(
     max_money: Annotated[str | None, typer.Option(metavar="USD", help="What a saying may cost at most.")] = None,
     llm: LlmOption = None,
     polish: PolishOption = False,
+    explore: ExploreOption = False,
     anyway: Annotated[bool, typer.Option("--anyway", help="Draw what can be drawn of a prompt.")] = False,
     allow_substitute: SubstituteFlag = False,
     preview: Annotated[bool, typer.Option("--preview/--no-preview", help="Show pictures in the terminal.")] = True,
@@ -78,7 +80,7 @@ def chat(
         "use_critic": critic,
         "max_images": read_whole("--max-images", max_images, MAX_IMAGES), "max_seconds": read_seconds(max_seconds),
         "max_tokens": read_tokens(max_tokens), "max_money": read_money(max_money), "llm": llm, "anyway": anyway,
-        "polish": polish, "allow_substitute": allow_substitute,
+        "polish": polish, "explore": explore, "allow_substitute": allow_substitute,
     }  # fmt: skip
     with engine_at_work(models, device, server=server) as opened:
         if is_new_here(opened.settings):

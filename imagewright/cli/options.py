@@ -39,6 +39,9 @@ ModelsOption = Annotated[
 PolishOption = Annotated[
     bool, typer.Option("--polish", help="When a picture is right, try one change of light, angle or mood.")
 ]
+ExploreOption = Annotated[
+    bool, typer.Option("--explore", help="Try a flow that may be better as often as it may be, to learn about it.")
+]
 CategoriesOption = Annotated[
     bool, typer.Option("--categories/--no-categories", help="Let flows that are good at this kind of prompt win.")
 ]
