@@ -92,15 +92,16 @@ def open_browser() -> Iterator[Browser]:
             browser.close()
 
 
-def measure_page(browser: Browser, url: str, token: str, repeats: int = 5) -> list[ViewSpeed]:
-    """Open every view of the page at ``url`` ``repeats`` times cold and as often warm.
+def measure_page(
+    browser: Browser, url: str, token: str, repeats: int = 5, views: Sequence[str] = ()
+) -> list[ViewSpeed]:
+    """Open ``views`` of the page at ``url``, or all that its bar offers, ``repeats`` times cold and as often warm.
 
     Raises:
         Fault: a view does not come.
     """
-    views = _list_views(browser, url, token)
     measured: list[ViewSpeed] = []
-    for view in views:
+    for view in views or _list_views(browser, url, token):
         pairs = [_open_twice(browser, url, token, view) for _ in range(repeats)]
         measured += [_sum_up(view, cold, [pair[not cold] for pair in pairs]) for cold in (True, False)]
     return measured

@@ -62,7 +62,14 @@ class Keeping(Rooms):
         row = self.runs.get(run)
         if row.result is None:
             raise BadInput(f"run {run} has delivered no picture", "`imagewright runs list` shows which have")
-        changes = {"prompt": row.result.prompt, "flow": row.result.flow, "seed": None, "out": None, "thread": None}
+        changes = {
+            "prompt": row.result.prompt,
+            "flow": row.result.flow,
+            "seed": None,
+            "out": None,
+            "thread": None,
+            "boxes": None,
+        }
         return row.request.revise(**changes, taken="refuse")
 
     def show_layout(self, run: str) -> ShownLayout:

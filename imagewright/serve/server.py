@@ -82,7 +82,8 @@ def gather_clients(home: Path, options: ServeOptions) -> Clients:
     Raises:
         BadInput: another host than the loopback is asked for and there is no token, or a token cannot be used.
     """
-    named = read_clients(options.tokens or home / "tokens.toml")
+    file = options.tokens or home / "tokens.toml"
+    named = read_clients(file)
     if options.token:
         if len(options.token) < SHORTEST_TOKEN:
             raise BadInput(f"--token has fewer than {SHORTEST_TOKEN} characters", "make one: openssl rand -hex 24")
@@ -90,7 +91,7 @@ def gather_clients(home: Path, options: ServeOptions) -> Clients:
     if not named and not is_loopback(options.host):
         remedy = f"name clients in {home / 'tokens.toml'} (docs/serving.md), or give --token"
         raise BadInput(f"--host {options.host} is open to other machines and there is no token", remedy)
-    return Clients([ClientAccount(name=HOME_OWNER, token=read_secret(home)), *named])
+    return Clients([ClientAccount(name=HOME_OWNER, token=read_secret(home)), *named], file)
 
 
 def is_loopback(host: str) -> bool:

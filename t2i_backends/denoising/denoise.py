@@ -170,7 +170,11 @@ class Denoiser:
 
     def _predict(self, x: torch.Tensor, sigma: float, part: Conditioned, context: str) -> torch.Tensor:
         hints = [timed.hint for timed in part.hints if timed.last <= sigma <= timed.first]
-        return self.family.x0(self.net, self.table, x, sigma, part.seen(), hints, context)
+        rows, columns, unit = *x.shape[2:], self.family.unit
+        if rows % unit or columns % unit:  # an area of odd cells is continued from its other side, as in ComfyUI
+            x = torch.nn.functional.pad(x, (0, -columns % unit, 0, -rows % unit), mode="circular")
+        found = self.family.x0(self.net, self.table, x, sigma, part.seen(), hints, context)
+        return found[:, :, :rows, :columns]
 
 
 def _active(parts: Sequence[Conditioned], sigma: float) -> list[Conditioned]:

@@ -35,6 +35,7 @@ from imagewright.t2i_backends.values.handles import (
     Sigmas,
 )
 from imagewright.t2i_backends.values.noise_levels import Table
+from imagewright.t2i_backends.values.rules import Rules
 
 if TYPE_CHECKING:
     from imagewright.t2i_backends.nodes.runtime import Runtime
@@ -42,6 +43,9 @@ if TYPE_CHECKING:
 OWN_NOISE = frozenset({"ddim"})
 """Samplers that, under a mask, noise the kept part with other noise than the start's: that of the next seed. As in
 ComfyUI."""
+NOW = Rules()
+LEAST_BOX = 8
+"""Latent cells a side of the box around a mask, at least, as in ComfyUI."""
 FEATHER = 1.0
 """Latent cells over which a redraw fades into what is kept."""
 
@@ -237,7 +241,7 @@ def _denoiser(
 def _part(run: Runtime, net: Net, table: Table, shape: Shape, found: Conditioning, negative: bool) -> Conditioned:
     inputs = _placed(run, net, net.family.inputs(net, found, shape, negative), shape[0])
     mask = None if found.mask is None else _resized(found.mask, shape).to(run.store.device)
-    area = _cells(found, net, shape, mask, run.rules.is_before)
+    area = _cells(found, net, shape, mask, run.rules)
     hints = controls.hints(run, net, table, shape, area, found.controls)
     return Conditioned(inputs, area, mask, found.strength, table.at(found.start), table.at(found.end), hints)
 
@@ -280,19 +284,21 @@ def _sides(area: Area, net: Net, shape: Shape, before: bool) -> tuple[int, int, 
 
 
 def _cells(
-    found: Conditioning, net: Net, shape: Shape, mask: torch.Tensor | None, before: bool = False
+    found: Conditioning, net: Net, shape: Shape, mask: torch.Tensor | None, rules: Rules = NOW
 ) -> tuple[int, int, int, int] | None:
-    """The area in latent cells, grown to whole units of the model and cut at the canvas's edge."""
+    """The area in latent cells, cut at the canvas's edge; ControlNets need whole units of the model, to which it grows
+    for them, as it did in all cases by the rules before."""
     area = found.area
     if area is not None:
-        top, left, bottom, right = _sides(area, net, shape, before)
+        top, left, bottom, right = _sides(area, net, shape, rules.is_before)
     elif found.mask_bounds and mask is not None and bool(mask.any()):
         rows, columns = torch.where(mask.amax(dim=(0, 1)) > 0)
         top, left = int(rows.min()), int(columns.min())
-        bottom, right = int(rows.max()) + 1, int(columns.max()) + 1
+        least = 1 if rules.grows_areas else LEAST_BOX
+        bottom, right = max(int(rows.max()) + 1, top + least), max(int(columns.max()) + 1, left + least)
     else:
         return None
-    unit = net.family.unit
+    unit = net.family.unit if rules.grows_areas or found.controls else 1
     top, left = (min(max(side // unit * unit, 0), whole - unit) for side, whole in ((top, shape[2]), (left, shape[3])))
     bottom, right = (
         min(max(math.ceil(side / unit) * unit, start + unit), whole)

@@ -75,6 +75,8 @@ class Family(ABC):
     """Role of a text encoder → its folder in a pipeline."""
     spare: ClassVar[frozenset[str]] = frozenset()
     """Roles that it can draw without."""
+    insisted: ClassVar[frozenset[str]] = frozenset()
+    """Those of ``spare`` that a model whose configs name them does not draw without."""
     projected: ClassVar[frozenset[str]] = frozenset({"clip_g"})
     """Roles whose CLIP is used with its projection."""
     clip_types: ClassVar[frozenset[str]] = frozenset()

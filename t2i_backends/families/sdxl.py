@@ -34,7 +34,7 @@ class SDXL(UNet):
         "StableDiffusionXLControlNetPipeline",
     })  # fmt: skip
     encoders = {"clip_l": "text_encoder", "clip_g": "text_encoder_2"}
-    spare = frozenset({"clip_l"})
+    spare = insisted = frozenset({"clip_l"})  # the refiner, whose configs do not name it, has CLIP-G alone
     clip_types = frozenset({"sdxl"})
     clip_loaders = frozenset({"DualCLIPLoader"})
     vae_scaling = 0.13025

@@ -98,7 +98,11 @@ def _lacking(model: ModelPath) -> str:
     held, family = look_at(model), table.find_family(family_of(model))
     if family is None:
         return ""
-    missing = [role for role in family.encoders if role not in held.roles and role not in family.spare]
+    named = {folder.name for folder in component(model, "text")}
+    needed = [
+        r for r in family.encoders if r not in family.spare or (r in family.insisted and family.encoders[r] in named)
+    ]
+    missing = [role for role in needed if role not in held.roles]
     missing += [] if held.has_vae else ["VAE"]
     remedy = "load it with UNETLoader, and text encoders and VAE beside it"
     return f"lacks {', '.join(missing)}: {remedy}" if missing else ""

@@ -1,7 +1,8 @@
 """By which rules a picture is drawn, so that a flow means what its author's ComfyUI means by it, and an earlier run can
 be drawn again as it was.
 
-A trace holds them as text: ``2``, ``2 text=stock``, ``1``. Version 1 is what was drawn before the rules were noted.
+A trace holds them as text: ``3``, ``3 text=stock``, ``1``. Version 1 is what was drawn before the rules were noted;
+version 2 is as version 3, but that areas of the transformer families were grown to whole tokens.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ from dataclasses import dataclass
 
 from imagewright.errors import BadInput
 
-NEWEST = 2
+NEWEST = 3
 BEFORE = "1"
 """The rules of pictures whose trace names none."""
 _HOUSES = ("comfyui", "stock")
@@ -30,7 +31,12 @@ class Rules:
     @property
     def is_before(self) -> bool:
         """Whether they are those of version 1."""
-        return self.version < NEWEST
+        return self.version < 2
+
+    @property
+    def grows_areas(self) -> bool:
+        """Whether areas are grown to whole units of the model, and boxes around masks may be smaller than 8 cells."""
+        return self.version < 3
 
     def __str__(self) -> str:
         said = [f"text={self.text}"] if self.text != Rules.text else []

@@ -387,10 +387,13 @@ def test_the_parts_of_a_folder_in_one_file_are_refused(tmp_path: Path, pipelines
     refused(tmp_path, "one.safetensors", "parts of a diffusers folder in one file")
 
 
-@pytest.mark.parametrize("lost", ["first_stage_model.", "cond_stage_model.", "model.diffusion_model."])
+@pytest.mark.parametrize(
+    "lost", ["sd15 first_stage", "sd15 cond_stage", "sd15 model.diffusion", "sdxl conditioner.embedders.0"]
+)
 def test_a_checkpoint_without_one_of_its_parts_is_refused(
     tmp_path: Path, pipelines: Path, builders: ModuleType, layouts: ModuleType, lost: str
 ) -> None:
-    state = layouts.sd15(builders.BUILD["sd15"]())
-    with_config(tmp_path, pipelines, "sd15", {k: v for k, v in state.items() if not k.startswith(lost)})
+    family, part = lost.split()
+    state = getattr(layouts, family)(builders.BUILD[family]())
+    with_config(tmp_path, pipelines, family, {k: v for k, v in state.items() if not k.startswith(part)})
     refused(tmp_path, "one.safetensors", "one.safetensors")

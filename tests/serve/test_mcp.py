@@ -111,7 +111,9 @@ def test_an_agent_changes_boxes_by_the_numbers_of_a_result(served: Any) -> None:
     async def work(client: Client) -> Any:
         drawn = await client.call_tool("draw", {"prompt": PROMPT, "thread": "boxes of an agent", "quality": "low"})
         changes = [{"box": 0, "x": 0.05, "y": 0.05}, {"box": 1, "caption": "a green square"}]
-        return drawn, await client.call_tool("change", {"thread": "boxes of an agent", "boxes": changes})
+        return drawn, await client.call_tool(
+            "change", {"thread": "boxes of an agent", "boxes": changes, "quality": "low"}
+        )
 
     drawn, changed = over_http(served, work)
     assert [box["caption"] for box in drawn.structured_content["boxes"]] == ["a red circle", "a blue square"]

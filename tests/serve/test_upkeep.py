@@ -45,7 +45,7 @@ def test_a_client_sees_its_own_use_and_the_owner_everybody_s(served: Any) -> Non
         [mine] = poor.get("/v1/clients").json()["data"]
         assert (mine["name"], mine["owner"], mine["images_a_day"], mine["images_used"]) == ("poor", False, 1, 1)
         known = {each["name"]: each for each in owner.get("/v1/clients").json()["data"]}
-    assert known["poor"] == mine
+    assert known["poor"] == {**mine, "removable": True}  # by the owner, not by itself
     assert known["owner"]["owner"]
     assert known["slow"]["requests_a_minute"] == 2
     assert "token" not in mine

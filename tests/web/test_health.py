@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-from types import ModuleType
 from typing import Any
+
+import httpx
 
 
 def insist_on_no_serious(page: Any) -> None:
@@ -54,22 +54,44 @@ def test_a_chosen_theme_stays(page: Any, site: Any) -> None:
     assert page.evaluate("document.documentElement.dataset.theme") == "dark"
 
 
-def test_a_named_client_sees_its_own_budget_and_no_more(
-    browser: Any, site: Any, kit: ModuleType, tmp_path: Path
-) -> None:
-    tokens = tmp_path / "tokens.toml"
-    tokens.write_text('[alice]\ntoken = "alice-has-a-long-token"\nimages_a_day = 20\nmoney_a_day = 1.5\n')
-    tokens.chmod(0o600)
-    page = browser.new_page()
-    with kit.serving(site.engine, tokens=tokens) as server:
-        page.goto(f"{server.url}/#token=alice-has-a-long-token")
+def test_a_named_client_sees_its_own_budget_and_no_more(browser: Any, site: Any) -> None:
+    owner = {"authorization": f"Bearer {site.token}"}
+    with httpx.Client(base_url=site.url, headers=owner, trust_env=False) as http:
+        made = http.post("/v1/clients", json={"name": "hugo", "images_a_day": 20, "money_a_day": 1.5}).json()
+        page = browser.new_page()
+        page.goto(f"{site.url}/#token={made['token']}")
         page.get_by_role("link", name="Health").click()
         page.get_by_text("Pictures: 0 of 20").wait_for()
         assert page.get_by_role("meter").count() == 2
-        assert page.locator("section h3").all_inner_texts() == ["alice"]
-        assert page.get_by_text("the owner's to see").is_visible()
+        assert page.locator("section h3").all_inner_texts() == ["hugo"]
+        page.get_by_text("the owner's to see").wait_for()
         assert not page.get_by_role("heading", name="Settings", exact=True).is_visible()
+        assert page.get_by_text("Let one more in").count() == 0
         page.get_by_role("link", name="Flows").click()
         page.locator(".flow-item").first.wait_for()
         assert page.get_by_role("button", name="Remove").count() == 0
-    page.close()
+        page.close()
+        http.delete("/v1/clients/hugo")
+
+
+def test_the_owner_lets_one_more_in_and_takes_the_token_back(page: Any, browser: Any, site: Any) -> None:
+    page.goto(site.address("/health"))
+    page.get_by_text("Let one more in").click()
+    page.get_by_label("Name", exact=True).fill("gina")
+    page.get_by_label("Pictures a day").fill("7")
+    page.get_by_role("button", name="Make a token").click()
+    shown = page.get_by_role("dialog")
+    token = shown.locator("code.token").inner_text()
+    shown.get_by_role("button", name="Done").click()
+    page.get_by_text("Pictures: 0 of 7").wait_for()
+    assert token not in page.content()
+    theirs = browser.new_page()
+    theirs.goto(f"{site.url}/#token={token}")
+    theirs.get_by_role("link", name="Health").click()
+    theirs.get_by_text("Pictures: 0 of 7").wait_for()
+    page.get_by_role("button", name="Remove gina").click()
+    page.get_by_role("button", name="Remove it").click()
+    page.get_by_text("opens nothing any more").wait_for()
+    theirs.reload()
+    theirs.get_by_label("Token").wait_for()
+    theirs.close()

@@ -11,9 +11,9 @@ from imagewright.errors import BadInput
 from imagewright.evals.page import format_page, measure_page, open_browser
 
 
-def test_each_view_is_measured_cold_and_warm_and_nothing_shifts(browser: Any, site: Any) -> None:
-    found = measure_page(browser, site.url, site.token, 1)
-    assert {(one.view, one.cold) for one in found} >= {("talk", True), ("talk", False), ("gallery", True)}
+def test_a_view_is_measured_cold_and_warm_and_nothing_shifts(browser: Any, site: Any) -> None:
+    found = measure_page(browser, site.url, site.token, 1, ("talk", "gallery"))
+    assert {(one.view, one.cold) for one in found} == {(v, cold) for v in ("talk", "gallery") for cold in (True, False)}
     for one in found:
         assert one.content > 0, one
         assert one.usable > 0, one

@@ -14,7 +14,7 @@ import torch
 from PIL import Image
 
 from imagewright.errors import BadInput
-from imagewright.t2i_backends.denoising.denoise import Kept
+from imagewright.t2i_backends.denoising.denoise import Conditioned, Denoiser, Kept
 from imagewright.t2i_backends.denoising.sampler import _cells, _sides, draw_noise
 from imagewright.t2i_backends.denoising.sigmas import sgm_uniform
 from imagewright.t2i_backends.families.base import Net
@@ -134,6 +134,59 @@ def test_an_area_stays_on_the_canvas() -> None:
     assert _cells(found, NET, SHAPE, None) == (4, 12, 60, 0)
 
 
+def test_areas_beside_a_controlnet_grow() -> None:
+    from imagewright.t2i_backends.families.sd3 import SD3
+    from imagewright.t2i_backends.values.handles import ClipHandle, Conditioning
+
+    box = Area(24, 40, 88, 72, fractions=False)
+    found = Conditioning(torch.zeros(1, 1, 1), None, ClipHandle(()), area=box, controls=(None,))  # type: ignore[arg-type]
+    assert _cells(found, Net(None, SD3(), {}, 8, 16), SHAPE, None) == (12, 10, 2, 4)
+
+
+@pytest.mark.parametrize(("rules", "area"), [("", (11, 9, 3, 5)), ("2", (12, 10, 2, 4))])
+def test_areas_of_odd_cells_stay_odd(rules: str, area: tuple[int, ...]) -> None:
+    """In models that read two cells at once; by the earlier rules they grew to whole tokens."""
+    from imagewright.t2i_backends.families.sd3 import SD3
+    from imagewright.t2i_backends.values.handles import ClipHandle, Conditioning
+
+    box = Area(24, 40, 88, 72, fractions=False)
+    found = Conditioning(torch.zeros(1, 1, 1), None, ClipHandle(()), area=box)
+    assert _cells(found, Net(None, SD3(), {}, 8, 16), SHAPE, None, parse_rules(rules)) == area
+
+
+def test_an_odd_area_is_continued_from_its_other_side() -> None:
+    """The model sees whole tokens, and what it says of the rest is left out."""
+    from imagewright.t2i_backends.families.base import Inputs
+    from imagewright.t2i_backends.families.sd3 import SD3
+
+    seen: list[torch.Tensor] = []
+
+    class Twice(SD3):
+        def x0(self, net: Net, table: Any, x: torch.Tensor, *_: Any) -> torch.Tensor:
+            seen.append(x)
+            return x * 2
+
+    x = torch.arange(2 * 5 * 7, dtype=torch.float32).reshape(1, 2, 5, 7)
+    part = Conditioned(Inputs(torch.zeros(1, 1, 1), None), area=(3, 5, 1, 2))
+    family = Twice()
+    denoiser = Denoiser(family, Net(None, family, {}, 8, 2), Shift(3.0), (part,))
+    found = denoiser(x, 0.5, 0)
+    assert seen[0].shape == (1, 2, 4, 6)
+    assert torch.equal(seen[0][:, :, 3, :5], x[:, :, 1, 2:7])
+    assert torch.equal(seen[0][:, :, :3, 5], x[:, :, 1:4, 2])
+    assert torch.allclose(found[:, :, 1:4, 2:7], x[:, :, 1:4, 2:7] * 2)
+
+
+def test_the_box_around_a_mask_has_eight_cells_a_side() -> None:
+    from imagewright.t2i_backends.values.handles import ClipHandle, Conditioning
+
+    mask = torch.zeros(1, 1, 64, 64)
+    mask[:, :, 10:13, 60:62] = 1
+    found = Conditioning(torch.zeros(1, 1, 1), None, ClipHandle(()), mask_bounds=True)
+    assert _cells(found, NET, SHAPE, mask) == (8, 4, 10, 60)
+    assert _cells(found, NET, SHAPE, mask, parse_rules("2")) == (3, 2, 10, 60)
+
+
 @pytest.mark.parametrize(("side", "first"), [(512, 0), (515, 1), (517, 2), (519, 3)])
 def test_odd_sizes_are_cut_in_their_middle(side: int, first: int) -> None:
     ramp = torch.arange(side)[None, None, None].expand(1, 1, 16, side)
@@ -227,10 +280,10 @@ def test_flux_by_size_is_told_and_switched(
     flow = make_flow(ckpt_ckpt_name="dynamic")
     own = draw(make_job(flow))
     assert "ModelSamplingFlux" in own.facts["fallbacks"]
-    assert own.facts["rules"] == "2"
+    assert own.facts["rules"] == "3"
     fixed = draw(make_job(flow, rules="shift=comfyui"))
     assert "fallbacks" not in fixed.facts
-    assert fixed.facts["rules"] == "2 shift=comfyui"
+    assert fixed.facts["rules"] == "3 shift=comfyui"
     graph = {**flow.graph, "ms": {"class_type": "ModelSamplingFlux", "inputs": {
         "model": ["ckpt", 0], "max_shift": 1.15, "base_shift": 0.5, "width": 1024, "height": 1024}}}  # fmt: skip
     graph["ks"] = {**graph["ks"], "inputs": {**graph["ks"]["inputs"], "model": ["ms", 0]}}
@@ -249,8 +302,8 @@ def test_a_static_shift_has_nothing_to_tell(draw: Callable[..., Any], make_job: 
 @pytest.mark.parametrize(
     ("text", "rules"),
     [
-        ("", Rules()), ("2", Rules()), ("1", Rules(1)), ("99", Rules()), ("stock", Rules(2, "stock", "stock")),
-        ("comfyui", Rules(2, "comfyui", "comfyui")), ("2 text=stock", Rules(2, "stock")),
+        ("", Rules()), ("3", Rules()), ("1", Rules(1)), ("99", Rules()), ("stock", Rules(3, "stock", "stock")),
+        ("comfyui", Rules(3, "comfyui", "comfyui")), ("2 text=stock", Rules(2, "stock")),
         ("2 shift=comfyui", Rules(2, shift="comfyui")),
     ],
 )  # fmt: skip

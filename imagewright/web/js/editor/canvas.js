@@ -21,6 +21,7 @@ export function Canvas({ layout, picture, state, dispatch, naming, setNaming, fi
   // On the boxes any pointer drags; on the empty place a finger scrolls, and only a mouse or a pen draws a box.
   function press(event) {
     if (busy || event.button !== 0 || event.target.closest("input")) return;
+    stage.current.querySelector(".namer")?.blur();
     const key = event.target.closest("[data-key]")?.dataset.key ?? null;
     const box = shown.find((one) => one.key === key);
     if (!box && event.pointerType === "touch") return dispatch({ type: "select", key: null });
@@ -39,10 +40,10 @@ export function Canvas({ layout, picture, state, dispatch, naming, setNaming, fi
     const [across, down] = [to.x - drag.from.x, to.y - drag.from.y];
     if (!drag.pulled && Math.hypot(across, down) < 0.005) return undefined;
     if (!drag.pulled) setDrag({ ...drag, pulled: true });
-    const put = drag.grip
-      ? () => resized(drag.box, drag.grip, across, down, free)
-      : () => moved(drag.box, free(drag.box.x + across), free(drag.box.y + down));
-    return dispatch({ type: "put", change: replaced(drag.box.key, put), mark: drag.mark });
+    const { x, y, width, height } = drag.grip
+      ? resized(drag.box, drag.grip, across, down, free)
+      : moved(drag.box, free(drag.box.x + across), free(drag.box.y + down));
+    return dispatch({ type: "put", change: replaced(drag.box.key, (box) => ({ ...box, x, y, width, height })), mark: drag.mark });
   }
 
   function release(event) {
@@ -85,9 +86,9 @@ export function Canvas({ layout, picture, state, dispatch, naming, setNaming, fi
         onFocus=${() => dispatch({ type: "select", key: box.key })} onKeyDown=${(event) => type(event, box)} />`)}
       ${sketch && html`<i class="ghost sketch" style=${sidesOf(sketch)}></i>`}
     </div>
-    ${named && html`<${Namer} key=${named.key} box=${named} dispatch=${dispatch} onEnd=${() => {
+    ${named && html`<${Namer} key=${named.key} box=${named} dispatch=${dispatch} onEnd=${(typed) => {
       setNaming(null);
-      setTimeout(() => stage.current?.querySelector(`[data-key="${named.key}"]`)?.focus());
+      if (typed) setTimeout(() => stage.current?.querySelector(`[data-key="${named.key}"]`)?.focus());
     }} />`}
   </div>`;
 }

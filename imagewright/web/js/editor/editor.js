@@ -1,5 +1,5 @@
 // The layout editor: a picture with its boxes, the list beside it, and the order that redraws what changed.
-import { html, useEffect, useReducer, useState } from "../../vendor/preact-htm.js";
+import { html, useEffect, useReducer, useRef, useState } from "../../vendor/preact-htm.js";
 import { get } from "../api.js";
 import { Fault } from "../ui/notice.js";
 import { Canvas } from "./canvas.js";
@@ -46,7 +46,9 @@ function Bench({ layout, before, thread, onDrawn, onClose }) {
   const changes = changesOf(state.boxes);
   const busy = redraw.work !== null;
   const unnamed = state.boxes.some((box) => !box.gone && box.caption === "");
+  const section = useRef(null);
   useEffect(() => redraw.leave, []);
+  useEffect(() => { if (before) section.current.focus(); }, []); // the button that was pressed is gone with the picture before
   useWarning(changes.length > 0);
 
   const findingsOf = (box) => (box.box === null ? [] : layout.findings.filter((one) => one.boxes.includes(box.box)));
@@ -71,7 +73,7 @@ function Bench({ layout, before, thread, onDrawn, onClose }) {
   }
   const send = () => redraw.start(to ?? newThread(), { boxes: changes, go_on_from: layout.run });
 
-  return html`<section class="editor" aria-label="Layout editor" onKeyDown=${type}>
+  return html`<section class="editor" ref=${section} tabindex="-1" aria-label="Layout editor" onKeyDown=${type}>
     <p id="editor-keys" class="seen-by-readers">Arrow keys move the box by one percent, Shift with arrows resizes it, Enter renames it, Delete deletes it.</p>
     <div class="picture">
       <${Canvas} layout=${layout} picture=${past && before ? before.url : layout.url} state=${state} dispatch=${dispatch} naming=${naming}

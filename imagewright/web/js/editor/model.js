@@ -80,6 +80,8 @@ export function changesOf(boxes) {
 
 export const begin = (boxes) => ({ boxes, past: [], future: [], mark: "", selected: null });
 
+const isSame = (a, b) => a.length === b.length && a.every((box, at) => box === b[at]);
+
 // Steps with the same `mark` are one step of undo: a drag, a held key.
 export function reduce(state, action) {
   const { boxes, past, future } = state;
@@ -96,8 +98,11 @@ export function reduce(state, action) {
     }
     case "settle":
       return { ...state, mark: "" };
-    case "abandon":
-      return past.length ? { ...state, boxes: past.at(-1), past: past.slice(0, -1), mark: "", selected: null } : state;
+    case "abandon": { // a box that got no name was never there, whatever was done meanwhile
+      const kept = [...past, boxes].map((step) => step.filter((box) => box.key !== action.key));
+      const steps = kept.filter((step, at) => at === kept.length - 1 || !isSame(step, kept[at + 1]));
+      return { ...state, boxes: steps.at(-1), past: steps.slice(0, -1), mark: "", selected: state.selected === action.key ? null : state.selected };
+    }
     case "undo":
       return past.length ? { ...state, boxes: past.at(-1), past: past.slice(0, -1), future: [boxes, ...future], mark: "" } : state;
     case "redo":

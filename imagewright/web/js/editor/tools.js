@@ -4,12 +4,12 @@ import { Confirm } from "../ui/dialog.js";
 
 export function Tools({ state, dispatch, changes, busy, blocked, onAdd, onSend, onClose, before, past, setPast, reset }) {
   const [asking, setAsking] = useState(null);
-  const lose = (then) => (changes ? setAsking(() => then) : then());
+  const lose = (then) => (changes && !busy ? setAsking(() => then) : then()); // what is being drawn is not lost
   const count = `${changes} change${changes === 1 ? "" : "s"}`;
   return html`<div class="stack">
     <div class="row">
       <button class="primary" disabled=${busy || blocked || !changes} onClick=${onSend}>Redraw what changed</button>
-      <span class="quiet small" role="status">${changes ? count : "Nothing is changed"}</span>
+      <span class="quiet small" role="status">${changes ? count : `${before ? "Redrawn. " : ""}Nothing is changed`}</span>
     </div>
     <div class="row">
       <button id="editor-add" disabled=${busy} onClick=${onAdd}>Add a box</button>

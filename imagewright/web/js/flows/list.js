@@ -12,20 +12,21 @@ const KINDS = ["text-to-image", "image-to-image", "inpaint", "upscale", "video",
 export function FlowList({ owner, query }) {
   const offset = Number(query.offset) || 0;
   const { search, near, model, kind, runnable } = query;
-  const [page, error, again] = useLoaded(
-    withQuery("/v1/flows", { search, text: near, model, kind, runnable, limit: PAGE, offset: offset || "" }));
+  const path = withQuery("/v1/flows", { search, text: near, model, kind, runnable, limit: PAGE, offset: offset || "" });
+  const [page, error, again, loaded] = useLoaded(path);
+  const current = loaded === path; // until then the last answer stays, so that nothing jumps
   const set = (changed) => go("flows", [], { ...query, offset: "", ...changed });
   const move = (to) => go("flows", [], { ...query, offset: to || "" });
   return html`<h1 class="seen-by-readers">Flows</h1>
     <${Filters} query=${query} onChange=${set} />
     ${error && html`<${Fault} error=${error} onRetry=${again} />`}
-    <p class="quiet small" role="status">${page ? countWords(page, offset, near) : error ? "" : "Looking…"}</p>
-    <ul class="plain stack">
+    <p class="quiet small" role="status">${current ? countWords(page, offset, near) : error ? "" : "Looking…"}</p>
+    <ul class="plain stack" aria-busy=${!current && !error}>
       ${page?.data.map((flow) => html`<${FlowItem} key=${flow.id} flow=${flow} owner=${owner} onChange=${again} />`)}
     </ul>
     ${page && (offset > 0 || page.next !== null) && html`<nav class="row" aria-label="Pages">
-      <button disabled=${offset === 0} onClick=${() => move(Math.max(0, offset - PAGE))}>Before</button>
-      <button disabled=${page.next === null} onClick=${() => move(page.next)}>More</button>
+      <button disabled=${!current || offset === 0} onClick=${() => move(Math.max(0, offset - PAGE))}>Before</button>
+      <button disabled=${!current || page.next === null} onClick=${() => move(page.next)}>More</button>
     </nav>`}`;
 }
 

@@ -4,7 +4,7 @@ import { follow, post, remove } from "../api.js";
 import { go, linkTo } from "../router.js";
 import { Confirm } from "../ui/dialog.js";
 import { say, sayFault } from "../ui/toasts.js";
-import { forget } from "./kept.js";
+import { forget, note } from "./kept.js";
 
 export function Actions({ facts, filters, onChange }) {
   const [asking, setAsking] = useState(false);
@@ -12,7 +12,7 @@ export function Actions({ facts, filters, onChange }) {
   async function rate(thumb) {
     try {
       await post(`/v1/runs/${facts.run}/thumb`, { thumb });
-      forget(""); // the list says it, too
+      note(facts.run, { thumb });
       onChange();
     } catch (error) {
       sayFault(error);
@@ -39,7 +39,7 @@ export function Actions({ facts, filters, onChange }) {
   return html`<div class="row actions" role="group" aria-label="What to do with it">
     <${Thumb} which="up" now=${facts.thumb} onRate=${rate} /><${Thumb} which="down" now=${facts.thumb} onRate=${rate} />
     ${facts.thread && html`<a class="button" href=${linkTo("talk", [facts.thread])}>Conversation</a>`}
-    <a class="button" href=${linkTo("boxes", [facts.run])}>Boxes</a>
+    <a class="button" href=${linkTo("boxes", [facts.run], { thread: facts.thread })}>Boxes</a>
     ${facts.file && html`<a class="button" href=${facts.file} download>Download with workflow</a>`}
     <button onClick=${() => copy(facts.prompt, "prompt")}>Copy prompt</button>
     <button onClick=${() => copy(facts.seed_text, "seed")}>Copy seed</button>

@@ -3,7 +3,7 @@ import { html } from "../../vendor/preact-htm.js";
 import { linkTo } from "../router.js";
 
 export function Facts({ facts }) {
-  return html`<section class="facts stack" aria-label="Facts">
+  return html`<section class="about-picture stack" aria-label="Facts">
     <h1 class="any-text">${facts.prompt}</h1>
     ${facts.said !== facts.prompt && html`<p class="quiet any-text">Said: ${facts.said}</p>`}
     <p class="row"><${Judged} facts=${facts} /> ${facts.thumb && html`<span class="badge">Thumb ${facts.thumb}</span>`}</p>

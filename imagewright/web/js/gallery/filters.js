@@ -12,7 +12,7 @@ export function FilterBar({ filters }) {
   const [threads] = useLoaded("/v1/threads?limit=100");
   const set = (name) => (value) => replaceQuery([], { ...filters, [name]: value });
   const rest = Object.keys(filters).filter((name) => name !== "text").length;
-  return html`<form class="filters" role="search" aria-label="Pictures" data-open=${open} onSubmit=${(e) => e.preventDefault()}>
+  return html`<form class="gallery-filters" role="search" aria-label="Pictures" data-open=${open} onSubmit=${(e) => e.preventDefault()}>
     <${Words} value=${filters.text ?? ""} onChange=${set("text")} />
     <button type="button" class="more" aria-expanded=${open} onClick=${() => setOpen(!open)}>Filters${rest ? ` (${rest})` : ""}</button>
     <${Choice} label="Flow" value=${filters.flow} options=${nameFlows(flows)} onChange=${set("flow")} />

@@ -74,7 +74,8 @@ export function Grid({ source, filters }) {
 
   const stop = active >= first && active <= last ? active : first;
   const shown = Array.from({ length: Math.max(0, last - first + 1) }, (_, n) => first + n);
-  return html`<ul ref=${box} class="grid" aria-label="Pictures" onKeyDown=${press}
+  return html`<p id="grid-keys" class="seen-by-readers">Arrow keys move, Enter opens, Space selects for comparing.</p>
+  <ul ref=${box} class="grid" aria-label="Pictures" aria-describedby="grid-keys" onKeyDown=${press}
     style=${{ height: `${tall(form, total)}px` }}>
     ${shown.map((index) => html`<${Cell} key=${index} index=${index} total=${total} item=${items[index]} side=${form.side}
       at=${spot(form, index)} tab=${index === stop} filters=${filters} picked=${runs.includes(items[index]?.run)}

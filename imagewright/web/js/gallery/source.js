@@ -38,6 +38,9 @@ export function createSource(filters) {
     want(first, last) {
       for (let page = Math.floor(first / PAGE); page <= Math.floor(last / PAGE); page += 1) ask(page);
     },
+    change(run, changes) {
+      store.set((old) => ({ ...old, items: old.items.map((one) => (one.run === run ? { ...one, ...changes } : one)) }));
+    },
     // Whether the server has other pictures by now: the person is told, and nothing moves by itself.
     async check() {
       const { data, total } = await get(withQuery("/v1/pictures", { ...toWishes(filters), limit: 1 }));

@@ -16,7 +16,7 @@ export function Health() {
     <h1 class="seen-by-readers">Settings and health</h1>
     ${owner && html`<${Doctor} /><${Servers} /><${Models} />`}
     ${owner === false && html`<p class="notice">What the home is like, its models and its settings are the owner's to see.</p>`}
-    <${Budgets} />
+    <${Budgets} owner=${owner} />
     ${owner && html`<${Settings} />`}
     <${ThemeChoice} />
     <p class="quiet small">imagewright ${health?.version ?? ""}</p>

@@ -15,13 +15,15 @@ export function Models() {
     const timer = setTimeout(() => { setSearch(typed.trim()); setOffset(0); }, 250);
     return () => clearTimeout(timer);
   }, [typed]);
-  const [page, error, again] = useLoaded(withQuery("/v1/model-files", { search, limit: PAGE, offset }));
-  const more = page && offset + page.data.length < page.total;
+  const path = withQuery("/v1/model-files", { search, limit: PAGE, offset });
+  const [page, error, again, loaded] = useLoaded(path);
+  const current = loaded === path;
+  const more = current && offset + page.data.length < page.total;
   return html`<section class="stack" aria-labelledby="models">
     <div class="row spread"><h2 id="models">Model files</h2>
       <label class="inline">Search <input type="search" maxlength="200" value=${typed} onInput=${(e) => setTyped(e.target.value)} /></label></div>
     ${error && html`<${Fault} error=${error} onRetry=${again} />`}
-    <p class="quiet small" role="status">${page && (page.total ? `${offset + 1} to ${offset + page.data.length} of ${page.total.toLocaleString()}` : "No such file is needed.")}</p>
+    <p class="quiet small" role="status">${current && (page.total ? `${offset + 1} to ${offset + page.data.length} of ${page.total.toLocaleString()}` : "No such file is needed.")}</p>
     <ul class="plain stack">${page?.data.map((one) => html`<li key=${`${one.folder}/${one.name}`} class="card model">
       <span class="any-text"><strong>${one.name}</strong> <span class="quiet small">${one.folder}</span></span>
       <span class=${`badge ${one.here ? "good" : "warn"}`}>${one.here ? "here" : "missing"}</span>
@@ -30,8 +32,8 @@ export function Models() {
       <span class="small">for ${one.flows.map((id, n) => html`${n > 0 && ", "}<a class="any-text" href=${linkTo("flows", [id])}>${id}</a>`)}${
         one.users > one.flows.length && ` and ${one.users - one.flows.length} more`}</span>
     </li>`)}</ul>
-    ${page && (offset > 0 || more) && html`<nav class="row" aria-label="Pages of model files">
-      <button disabled=${!offset} onClick=${() => setOffset(Math.max(0, offset - PAGE))}>Before</button>
+    ${page && (offset > 0 || page.data.length < page.total) && html`<nav class="row" aria-label="Pages of model files">
+      <button disabled=${!current || !offset} onClick=${() => setOffset(Math.max(0, offset - PAGE))}>Before</button>
       <button disabled=${!more} onClick=${() => setOffset(offset + PAGE)}>More</button></nav>`}
   </section>`;
 }
