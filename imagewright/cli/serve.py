@@ -33,6 +33,9 @@ def serve(
         list[str] | None, typer.Option(metavar="URL", help="An origin whose pages may ask.")
     ] = None,
     public_url: Annotated[str, typer.Option(metavar="URL", help="Its address behind a proxy, for links.")] = "",
+    fetch_urls: Annotated[
+        bool, typer.Option("--fetch-urls", help="Fetch pictures from public addresses that clients name.")
+    ] = False,
     queue: Annotated[int, typer.Option(metavar="N", min=1, max=_MANY, help="Orders that may wait at once.")] = 256,
     grace: Annotated[
         float, typer.Option(metavar="S", min=0, help="Seconds for a picture in the making at the end.")
@@ -58,6 +61,7 @@ def serve(
         hosts=tuple(allow_host or ()),
         public_url=public_url,
         origins=tuple(allow_origin or ()),
+        fetch_urls=fetch_urls,
         grace=grace,
         limits=QueueLimits(most=queue, most_own=queue),
         tell_token=is_terminal(sys.stdout),

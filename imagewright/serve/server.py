@@ -20,6 +20,7 @@ from imagewright.serve.address import FILE, announce, read_secret, withdraw
 from imagewright.serve.app import build_app
 from imagewright.serve.clients import HOME_OWNER, SHORTEST_TOKEN, ClientAccount, Clients, read_clients
 from imagewright.serve.desk import Desk, QueueLimits
+from imagewright.serve.fetcher import PictureFetcher
 from imagewright.serve.guards import Doors, Guard
 from imagewright.serve.house import House
 from imagewright.serve.links import LinkSigner
@@ -53,6 +54,8 @@ class ServeOptions:
     hosts: tuple[str, ...] = ()
     origins: tuple[str, ...] = ()
     public_url: str = ""
+    fetch_urls: bool = False
+    """Whether pictures are fetched from addresses that clients name."""
     grace: float = 60.0
     """Seconds that a picture in the making has when the server is asked to stop."""
     limits: QueueLimits = field(default_factory=QueueLimits)
@@ -73,9 +76,10 @@ def run_server(engines: Sequence[Imagewright], options: ServeOptions, tell: Call
 
 def open_house(desk: Desk, clients: Clients, secret: SecretStr, options: ServeOptions) -> Guard:
     """The application of a desk."""
+    fetcher = PictureFetcher() if options.fetch_urls else None
     names = frozenset(name.lower() for name in (*options.hosts, *_names_of(options)))
     return build_app(
-        House(desk, LinkSigner(secret), Metrics(), options.public_url.rstrip("/")),
+        House(desk, LinkSigner(secret), Metrics(), options.public_url.rstrip("/"), fetcher),
         clients,
         Doors(hosts=names, origins=frozenset(origin.rstrip("/") for origin in options.origins)),
     )

@@ -12,10 +12,10 @@ from imagewright.errors import BadInput
 from imagewright.schemas import Flow
 from imagewright.serve.clients import ClientAccount
 from imagewright.serve.desk import in_thread
-from imagewright.serve.edits import flatten_on_white, open_form
+from imagewright.serve.edits import open_form
 from imagewright.serve.faults import Denied
 from imagewright.serve.house import ERRORS, Asking, AtHouse, House
-from imagewright.serve.renders import UPLOAD_BYTES, read_upload
+from imagewright.serve.renders import UPLOAD_BYTES, put_on_white, read_upload
 
 router = APIRouter(tags=["pictures"])
 _PNG = b"\x89PNG\r\n\x1a\n"
@@ -79,7 +79,7 @@ async def take_upload(request: Request, house: AtHouse, client: Asking) -> Uploa
 def _take(request: Request, house: House, client: ClientAccount, data: bytes) -> UploadFacts:
     if data.lstrip()[:1] == b"{":
         return UploadFacts(workflow=_tell(_read_workflow(house, data, ".json")))
-    picture = flatten_on_white(read_upload(data, "file"))
+    picture = put_on_white(read_upload(data, "file"))
     image = house.desk.engine.store.put_image(picture)
     house.desk.book.add_picture(client.name, image)
     facts = UploadFacts(
