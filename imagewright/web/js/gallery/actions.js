@@ -3,8 +3,8 @@ import { html, useEffect, useState } from "../../vendor/preact-htm.js";
 import { follow, post, remove } from "../api.js";
 import { go, linkTo } from "../router.js";
 import { Confirm } from "../ui/dialog.js";
-import { Thumb } from "../ui/judged.js";
 import { say, sayFault } from "../ui/toasts.js";
+import { Thumb } from "./facts.js";
 import { forget, note } from "./kept.js";
 
 export function Actions({ facts, filters, onChange }) {

@@ -3,8 +3,7 @@ import { html, useRef, useState } from "../../vendor/preact-htm.js";
 import { linkTo } from "../router.js";
 import { useLoaded } from "../ui/load.js";
 import { Fault } from "../ui/notice.js";
-import { tellTime } from "../ui/judged.js";
-import { tellWork } from "./facts.js";
+import { tellTime, tellWork } from "./facts.js";
 
 export function Compare({ left, right, filters }) {
   const [first, error, again] = useLoaded(`/v1/runs/${encodeURIComponent(left)}/details`);

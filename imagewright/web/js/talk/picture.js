@@ -1,8 +1,8 @@
 // A picture of the conversation with its facts, and what can be done with it.
 import { html, useState } from "../../vendor/preact-htm.js";
 import { post } from "../api.js";
+import { Judged, Thumb } from "../gallery/facts.js";
 import { linkTo } from "../router.js";
-import { Judged, Thumb } from "../ui/judged.js";
 import { sayFault } from "../ui/toasts.js";
 import { shownSize } from "./outline.js";
 import { PastStory } from "./story.js";

@@ -1,10 +1,10 @@
 // The conversations, newest first: searched, begun, gone to.
 import { html, useEffect, useState } from "../../vendor/preact-htm.js";
 import { withQuery } from "../api.js";
+import { tellTime } from "../gallery/facts.js";
 import { linkTo } from "../router.js";
 import { createStore, useStore } from "../store.js";
 import { useLoaded } from "../ui/load.js";
-import { tellTime } from "../ui/judged.js";
 import { Fault } from "../ui/notice.js";
 
 const changes = createStore(0);
