@@ -384,9 +384,7 @@ class FlowIndex:
         wanted = np.asarray(vector, dtype=np.float32)
         with self.reading() as db:
             if self.neighbours.is_large(db):
-                found = self.neighbours.search(db, space, wanted, 2 * k + 8, self.on_note)
-                self._note_misfits(store.count_misfits(db, len(vector)))
-                return tuple(found[:k])
+                return tuple(self.neighbours.search(db, space, wanted, 2 * k + 8, self.on_note)[:k])
         proposed: Sequence[str] | None = None
         try:
             proposed = self._mirror.query(space, vector, 2 * k + 8)

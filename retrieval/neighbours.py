@@ -92,7 +92,7 @@ class Neighbours:
             served, late = None, whole
         if late > BEHIND * whole:
             self.serving.start_building(self._path)
-        kept = store.vectors(db, space, served.ids) if served is not None else {}
+        kept = store.vectors(db, space, served.ids, len(vector)) if served is not None else {}
         since = -1 if served is None else served.generation
         return store.find_best(db, space, vector, k, since, {key: float(each @ vector) for key, each in kept.items()})
 

@@ -64,13 +64,15 @@ class Partitions:
     """The cells of one index's flows, made and made anew by a thread beside the requests."""
 
     def __init__(self) -> None:
+        self._asked: FlowTable | None = None
         self._made: tuple[FlowTable, Partition] | None = None
         self._making: threading.Thread | None = None
 
     def of(self, flows: FlowTable) -> Partition | None:
-        """The cells of ``flows``; None until there are some."""
+        """The cells of ``flows``; None until there are some: a process that asks once needs none."""
+        again, self._asked = self._asked is flows, flows
         known = self._made[1] if self._made is not None and self._made[0] is flows else None
-        if known is None or len(flows.find_newer(known.generation)) > BEHIND * len(flows):
+        if again and (known is None or len(flows.find_newer(known.generation)) > BEHIND * len(flows)):
             self._start(flows)
         return known
 

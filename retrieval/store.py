@@ -210,9 +210,14 @@ def ids(db: sqlite3.Connection, space: Space) -> dict[str, int]:
     return {row["id"]: row["changed"] for row in db.execute(f"SELECT id, changed FROM {space}")}
 
 
-def vectors(db: sqlite3.Connection, space: Space, wanted: Iterable[str] | None = None) -> dict[str, Vector]:
-    """The unit vectors of ``wanted``, or of the whole space, by id; those that do not fit the others are left out."""
-    size = common_dimension(db)
+def vectors(
+    db: sqlite3.Connection, space: Space, wanted: Iterable[str] | None = None, dimension: int = 0
+) -> dict[str, Vector]:  # fmt: skip
+    """The unit vectors of ``wanted``, or of the whole space, by id; those that do not fit are left out.
+
+    They fit where they are of ``dimension`` numbers; for 0, which reads the whole space, of as many as most.
+    """
+    size = dimension or common_dimension(db)
     query = f"SELECT id, vector FROM {space}"
     rows: Iterable[sqlite3.Row] = (
         db.execute(f"{query} ORDER BY id")
