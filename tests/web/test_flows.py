@@ -73,7 +73,6 @@ _SHIFTS = """() => new Promise((done) => {
         ("/flows", ".flow-item"),
         ("/flows?tab=scores", ".heat"),
         ("/flows/mini-quick", ".intervals li"),
-        ("/health", ".finding-section"),
     ],
 )
 def test_nothing_jumps_while_a_view_fills(page: Any, site: Any, view: str, last: str) -> None:

@@ -6,6 +6,12 @@ from typing import Any
 
 import httpx
 
+_SHIFTS = """() => new Promise((done) => {
+    new PerformanceObserver((list) => done(list.getEntries().map((one) => one.value)))
+        .observe({ type: "layout-shift", buffered: true });
+    setTimeout(() => done([]), 300);
+})"""
+
 
 def insist_on_no_serious(page: Any) -> None:
     from axe_playwright_python.sync_playwright import Axe
@@ -20,6 +26,7 @@ def test_the_owner_sees_how_the_home_is(page: Any, site: Any) -> None:
     page.goto(site.address("/health"))
     home = page.locator(".finding-section", has_text="The home")
     home.wait_for()
+    assert page.evaluate(_SHIFTS) == []  # nothing jumped while it filled
     home.locator("summary").click()
     assert str(site.engine.settings.data_dir) in home.inner_text()
     page.get_by_role("button", name="Look again").click()
