@@ -9,7 +9,7 @@ from types import ModuleType
 
 import pytest
 
-from imagewright import Imagewright
+from imagewright import Imagewright, doctor
 from imagewright.errors import BadInput
 from imagewright.retrieval import embed, renewing, store
 from imagewright.retrieval.any_embedder import open_embedder
@@ -66,22 +66,24 @@ def test_embedding_anew_goes_on_where_it_was_killed(
     assert len(index.search("f", 7)) == 7
 
 
-def test_a_model_of_sentence_transformers_is_named_by_the_settings(tmp_path: Path) -> None:
-    folder = tmp_path / "my-model"
+def test_a_model_of_sentence_transformers_is_named_by_the_settings(kit: ModuleType, tmp_path: Path) -> None:
+    folder, home = tmp_path / "my-model", tmp_path / "home"
     shutil.copytree(embed._model_folder(), folder)
-    settings = load_settings({"IMAGEWRIGHT_EMBEDDER": str(folder), "IMAGEWRIGHT_HOME": str(tmp_path / "home")})
-    engine = Imagewright(settings)
-    found = engine.container.index_embedder
+    settings = load_settings({"IMAGEWRIGHT_EMBEDDER": str(folder), "IMAGEWRIGHT_HOME": str(home)})
+    found = Imagewright(settings).container.index_embedder
     assert found.name.startswith("my-model@")
     assert found.dimension == 384
-    assert engine.index.search("a red circle", 3)
-    assert any(each.what == "embedder" and each.detail == found.name for each in engine.examine())
     again = open_embedder(settings.database, str(folder))
     assert (again.name, again.dimension, again._encode) == (found.name, 384, None)  # known without loading it
-    shipped = Imagewright(Settings(data_dir=tmp_path / "home", model_roots=(), device="cpu"))
+    index = FlowIndex(settings.database, settings.chroma_dir, found)
+    index.add_many([kit.flow(f"f{n}", steps=n + 1, description=text) for n, text in enumerate(("a castle", "a fox"))])
+    index.reindex()
+    assert index.search("an old castle", 1)[0][0] == "f0"
+    shipped = Imagewright(Settings(data_dir=home, model_roots=(), device="cpu"))
     with pytest.raises(BadInput, match="of the embedder my-model@"):
         shipped.plan("a red circle")
-    assert any(each.what == "embedder" and each.state == "broken" for each in shipped.examine())
+    with pytest.raises(BadInput, match="of the embedder my-model@"):
+        doctor._embedder(shipped.container)
 
 
 def test_a_model_that_is_not_here_or_not_safe_is_refused_in_a_line(tmp_path: Path) -> None:
