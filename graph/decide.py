@@ -14,10 +14,10 @@ from pathlib import Path
 
 from imagewright.agents.conversation.edits import settle
 from imagewright.agents.conversation.kinds import assume, wants_picture
-from imagewright.agents.reading.syntax.marks import find_loras
 from imagewright.errors import BadInput, CannotDraw
 from imagewright.graph import box_order, change, choose, own_picture
 from imagewright.graph.budget import nothing_made, why_stop
+from imagewright.graph.field_marks import tell_marks
 from imagewright.graph.fitting import fit_request, needs_boxes
 from imagewright.graph.parts import Parts
 from imagewright.graph.request import unpack_request
@@ -164,7 +164,8 @@ def decide_flow(state: State, parts: Parts, weighed: Weighed) -> Update:
     choice = change.keep_flow(state, among) or choose.choose_flow(parts, state.request, categories, among, state.seed)
     if why := choose.why_no_size(parts, state.request, choice.flow):
         raise BadInput(why, _OTHER_SIZES)
-    beside = _note_pasted_size(state.request, parts, choice.flow) + _offer_loras(weighed.settled, parts, choice.flow)
+    marks = tell_marks(state.request.prompt, weighed.settled, parts, choice.flow)
+    beside = _note_pasted_size(state.request, parts, choice.flow) + marks
     return {
         "settled": weighed.settled,
         "generation": weighed.generation,
@@ -180,20 +181,6 @@ def _note_pasted_size(request: DrawRequest, parts: Parts, flow: str) -> tuple[st
     if not request.pasted or not choose.is_closed(parts, parts.catalogue.flow(flow)):
         return ()
     return (f"the pasted size {request.width}x{request.height} is left out: this model draws one size",)
-
-
-def _offer_loras(settled: Settled, parts: Parts, flow: str) -> tuple[str, ...]:
-    """Which flows here load the LoRAs that tags in the prompt ask for; only a flow's own node loads one."""
-    told = []
-    for name in find_loras(settled.prompt):
-        carriers = parts.catalogue.carry_lora(name)
-        if flow in carriers:
-            told.append(f"{flow} loads the LoRA {name} itself, at its own strength")
-        elif carriers:
-            told.append(
-                f"the LoRA {name} is loaded by {', '.join(carriers[:3])}: ask for one with --flow {carriers[0]}"
-            )
-    return tuple(told)
 
 
 # --- the layout and the words ---------------------------------------------------------------

@@ -48,7 +48,7 @@ def begin(parts: Parts, checkpoints: Path, row: RunRow, on_event: _OnEvent) -> R
 
 def begin_turn(parts: Parts, checkpoints: Path, row: RunRow, on_event: _OnEvent) -> Outcome:
     """Do a new run of a conversation; raises as ``begin``."""
-    with parts.runs.working_on(row.id):
+    with parts.runs.working_on(row.id, row.thread, parts.stop):
         parts.runs.start(row.id, row.thread, row.request, row.seed, Path(row.out))
         with _logged(parts, row.id) as log, _keeping_name(parts, row):
             row = _reserve(parts, row)
@@ -70,7 +70,7 @@ def resume(parts: Parts, checkpoints: Path, row: RunRow, on_event: _OnEvent, rep
 
 def resume_turn(parts: Parts, checkpoints: Path, row: RunRow, on_event: _OnEvent, reply: str | None = None) -> Outcome:
     """Go on with a run of a conversation; ``reply`` answers the question that it waits with. Raises as ``resume``."""
-    with parts.runs.working_on(row.id):
+    with parts.runs.working_on(row.id, row.thread, parts.stop):
         delivered = parts.runs.result_of(row.id)
         if delivered is not None:
             on_event(RunEvent(kind="note", run=row.id, text="it was delivered before; nothing is drawn"))

@@ -17,7 +17,7 @@ from imagewright.container import DEFAULT_BACKEND
 from imagewright.draw_request import ChatOptions, DrawOptions
 from imagewright.endings import require_picture
 from imagewright.errors import BadInput
-from imagewright.flow_calls import FlowCalls, SyncedNodes
+from imagewright.flow_calls import FlowCalls, FlowSize, SyncedNodes
 from imagewright.keeping import Keeping
 from imagewright.limits import MAX_VARIATIONS
 from imagewright.run_work import OnEvent, OwnProcess, Workplace, begin_work, ignore_event
@@ -49,9 +49,10 @@ if TYPE_CHECKING:
 
 __all__ = [
     "DEFAULT_BACKEND", "Added", "AlreadyThere", "BackendSpeed", "BatchRow", "Chat", "Compared", "Download",
-    "DrawnBatch", "Finding", "FlowPage", "Imagewright", "Imported", "ImportedWorkflow", "ListedFlow", "Machine",
-    "ModelPage", "ModelScan", "NeededModel", "OnEvent", "PicturePage", "PictureQuery", "PictureRow", "PreviewedFlow",
-    "Refused", "Remote", "Replay", "Reply", "RunRow", "ScoreTable", "ServerSpeed", "ServerState", "SyncedNodes", "Way",
+    "DrawnBatch", "Finding", "FlowPage", "FlowSize", "Imagewright", "Imported", "ImportedWorkflow", "ListedFlow",
+    "Machine", "ModelPage", "ModelScan", "NeededModel", "OnEvent", "PicturePage", "PictureQuery", "PictureRow",
+    "PreviewedFlow", "Refused", "Remote", "Replay", "Reply", "RunRow", "ScoreTable", "ServerSpeed", "ServerState",
+    "SyncedNodes", "Way",
 ]  # fmt: skip
 _LAZY = {
     "batch": "BatchRow DrawnBatch", "chat": "Chat", "comfy_import": "ImportedWorkflow", "comfy_rooms": "ServerState",

@@ -17,9 +17,10 @@ from typing import TYPE_CHECKING, Any
 
 from imagewright.box_changes import BoxChange, BoxOrder
 from imagewright.errors import BadInput
-from imagewright.intents import Reference
+from imagewright.intents import Question, Reference
+from imagewright.limits import MAX_AT_ONCE
 from imagewright.run_work import OnEvent, Reply, Workplace
-from imagewright.schemas import DrawRequest
+from imagewright.schemas import DrawRequest, RunResult
 
 if TYPE_CHECKING:
     from imagewright.container import Container
@@ -37,6 +38,52 @@ class Chat:
 
     # --- what people call -------------------------------------------------------------------
 
+    def count_asked(self, text: str) -> int:
+        """How many variations of the present picture ``text`` asks for: "show me 4 variations"; 0 for anything else."""
+        from imagewright.agents.conversation.commands import count_variations
+        from imagewright.agents.conversation.sayings import simplify_saying
+
+        number = count_variations(simplify_saying(text).rstrip("?! "))
+        return number if number and self.pictures else 0
+
+    def draw_variations(
+        self, count: int, on_event: OnEvent | None = None, *, stop: threading.Event | None = None
+    ) -> Reply:
+        """``count`` more pictures like the present one, each a turn of its own, and a contact sheet of them.
+
+        Raises:
+            BadInput: there is no picture yet, or ``count`` is not from 1 to 24.
+            CannotDraw, Cancelled: as ``say``; what was drawn before stays.
+        """
+        if not self.pictures or not 1 <= count <= MAX_AT_ONCE:
+            why = "there is no picture yet" if not self.pictures else f"{count} variations are not drawn at once"
+            raise BadInput(why, f"say what to draw; then ask for 1 to {MAX_AT_ONCE} variations of it")
+        reply = self.say("one more", on_event, stop=stop)
+        drawn = [reply.result] if reply.result else []
+        while reply.result is not None and len(drawn) < count:
+            reply = self.say("one more", on_event, stop=stop)
+            drawn += [reply.result] if reply.result else []
+        sheet = self.lay_out(drawn) if reply.result else ""
+        return reply.model_copy(update={"others": tuple(drawn[:-1]), "contact_sheet": sheet})
+
+    def lay_out(self, drawn: Sequence[RunResult]) -> str:
+        """A contact sheet of pictures of this conversation beside the last of them; its path, empty for fewer than two.
+
+        A name that is taken is left alone; the next free one is used.
+        """
+        from imagewright.contact_sheet import paint_sheet
+        from imagewright.memory.artifacts import write_whole
+        from imagewright.memory.reservations import list_names
+
+        if len(drawn) < 2:
+            return ""
+        paths = [Path(result.path) for result in drawn]
+        name = f"{paths[0].stem}-to-{paths[-1].stem.rpartition('-')[2]}.png"
+        path = next(free for free in list_names(paths[-1].with_name(name), counts=False) if not free.exists())
+        numbered = zip(drawn, paths, strict=True)
+        write_whole(path, paint_sheet([(at.stem.rpartition("-")[2], it.judgement, at) for it, at in numbered]))
+        return str(path)
+
     def say(
         self,
         text: str,
@@ -48,6 +95,7 @@ class Chat:
     ) -> Reply:
         """Say something; where the last turn asked a question, this answers it.
 
+        "Show me 4 variations" is as many turns; the reply is the last one's, with the ``others``.
         What does not answer a question about a limit is taken for no, and then for something new. Setting ``stop`` ends
         the turn between two steps; ``run`` is an id of ``Imagewright.name_run`` for a turn that is a new one. With
         ``boxes``, of ``order_boxes``, the turn is those changes, a question that waits is left, and ``text`` only tells
@@ -63,6 +111,8 @@ class Chat:
         open_turn = self.pending
         if open_turn is not None and open_turn.status == "asked":
             return self._resume(open_turn, on_event, text, stop)
+        if run is None and boxes is None and (count := self.count_asked(text)):
+            return self.draw_variations(count, on_event, stop=stop)
         if open_turn is not None:
             self._resume(open_turn, on_event, stop=stop)
         return self._begin(text, on_event, stop, run, boxes)
@@ -171,6 +221,18 @@ class Chat:
         from imagewright.graph.runner import thread_id
 
         return present(self._container.settings.checkpoints, thread_id("", self._options))
+
+    @property
+    def question(self) -> Question | None:
+        """What the last turn waits to be told; the next saying answers it. None where it does not wait."""
+        from imagewright.graph.lines import find_question
+        from imagewright.graph.runner import thread_id
+        from imagewright.graph.spending import asks_about_a_limit
+
+        asked = find_question(self._container.settings.checkpoints, thread_id("", self._options))
+        if asked is not None and asks_about_a_limit(asked.text):
+            return asked.model_copy(update={"choices": ("yes", "no")})
+        return asked
 
     def with_thread(self, thread: str) -> Chat:
         """The conversation called ``thread``, with the same options."""

@@ -19,7 +19,7 @@ from imagewright.errors import BadInput
 
 if TYPE_CHECKING:
     from imagewright.container import Container
-    from imagewright.graph.delivery import Names
+    from imagewright.graph.delivery_names import Names
     from imagewright.memory.runs import RunRow
     from imagewright.schemas import RunResult
 
@@ -29,11 +29,14 @@ class AwaitedPicture:
 
     def __init__(self, container: Container, request: DrawRequest, run: str) -> None:
         """Raises ``BadInput`` where the request's picture, mask or place cannot be used."""
-        from imagewright.graph.own_picture import take_pictures
         from imagewright.graph.request import out_path
 
+        if request.image is not None:
+            from imagewright.graph.own_picture import take_pictures
+
+            request = take_pictures(request, container.store)
         self.run, self._runs = run, container.runs
-        self._request = take_pictures(request, container.store)
+        self._request = request
         self.path = out_path(request, run, Path.cwd())
         self._folder = container.settings.data_dir / "served" / "owner" / run
         self._brought = False
@@ -84,7 +87,7 @@ class AwaitedPicture:
         source = Path(result.path)
         if source.parent != self._folder:
             return result
-        from imagewright.graph.delivery import name_delivery
+        from imagewright.graph.delivery_names import name_delivery
 
         row, trace = self._own(self._runs.get(self.run)), untrusted.load_json(Path(result.trace))
         files = (source, *(source.with_name(name) for name in trace.get("batch", ())))
@@ -99,7 +102,7 @@ class AwaitedPicture:
         return moved
 
     def _retell(self, result: RunResult, files: tuple[Path, ...], names: Names) -> RunResult:
-        from imagewright.graph.delivery import Names, say_names
+        from imagewright.graph.delivery_names import Names, say_names
 
         served = Names(files[0], files[1:], Path(result.trace))
         there = set(say_names(files[0], served))

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from imagewright.errors import BadInput
 from imagewright.rooms import Rooms
 from imagewright.schemas import Flow, Readiness
 
@@ -25,6 +26,15 @@ class SyncedNodes(NamedTuple):
     """The classes that the shipped list lacks, sorted."""
     path: Path
     """The file that keeps them."""
+
+
+class FlowSize(NamedTuple):
+    """The size of a flow's pictures, in pixels."""
+
+    width: int
+    height: int
+    fixed: bool
+    """Whether its model draws no other."""
 
 
 class FlowCalls(Rooms):
@@ -119,11 +129,28 @@ class FlowCalls(Rooms):
         """
         self.index.switch(flow, on)
 
+    def size_of(self, flow: Flow) -> FlowSize | None:
+        """What the flow draws where no size is asked for, and whether it draws another; None where it states none."""
+        from imagewright.flow_format import read_size
+        from imagewright.ports import StatesWorlds
+
+        backend = self.backend()
+        try:
+            world = backend.state_world(flow) if isinstance(backend, StatesWorlds) else None
+        except BadInput:  # `check` says what is wrong with the graph
+            world = None
+        if world is not None:
+            return FlowSize(world.side, world.side, fixed=True)
+        stated = read_size(flow)
+        return None if stated is None else FlowSize(*stated, fixed=False)
+
     def describe_flow(self, flow: Flow, readiness: Readiness, *, with_graph: bool = False) -> dict[str, Any]:
         """One flow as plain JSON: what its card says, whether it runs here, and with ``with_graph`` its graph."""
         from imagewright.retrieval.card import flow_json
 
-        return flow_json(flow, readiness, with_graph=with_graph)
+        size = self.size_of(flow)
+        found = flow_json(flow, readiness, with_graph=with_graph)
+        return {**found, "size": None if size is None else size._asdict()}
 
     def add_flows(
         self, paths: Sequence[Path | str], *, replace: bool = False, comfyui: str | None = None

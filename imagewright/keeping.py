@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING, Literal
 
 from imagewright.errors import BadInput
 from imagewright.rooms import Rooms
-from imagewright.schemas import DrawRequest
+from imagewright.schemas import DrawRequest, RunEvent
 
 if TYPE_CHECKING:
     from imagewright.cleaning import Growth
     from imagewright.fetching import AwaitedPicture
+    from imagewright.graph.lines import ThreadLines
     from imagewright.graph.shown_layout import ShownLayout
 
 
@@ -40,6 +41,29 @@ class Keeping(Rooms):
 
         self.threads.insist(thread)
         return delete(self.container, thread)
+
+    def trace_lines(self, thread: str) -> ThreadLines:
+        """How the turns of a conversation hang together: after which each was said, and where one is.
+
+        Raises:
+            BadInput: its checkpoints cannot be read.
+        """
+        from imagewright.graph.lines import trace_lines
+
+        return trace_lines(self.settings.checkpoints, f"thread {thread.strip()}")
+
+    def retell(self, run: str) -> tuple[RunEvent, ...]:
+        """The story of a delivered run as it was told while it was drawn, without steps and previews.
+
+        Raises:
+            BadInput: there is no such run, it delivered nothing, or its trace cannot be read.
+        """
+        from imagewright.graph.retelling import retell
+
+        trace = self.runs.trace(run)
+        if not trace.delivered:
+            raise BadInput(f"run {run} has delivered no picture", "`imagewright runs list` shows which have")
+        return tuple(retell(trace))
 
     def await_picture(self, request: DrawRequest, run: str) -> AwaitedPicture:
         """Where the picture of ``run``, which a server of this home will draw, goes by ``request``.

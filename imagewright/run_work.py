@@ -33,6 +33,10 @@ class Reply(Value):
     """The answer, the question, or the delivered picture's path."""
     result: RunResult | None = None
     question: Question | None = None
+    others: tuple[RunResult, ...] = ()
+    """The pictures before ``result``, where several were asked for at once."""
+    contact_sheet: str = ""
+    """The path of all of them small on one page; empty where there is one."""
 
     def _repr_png_(self) -> bytes | None:
         """The picture, for a notebook; None where there is none."""

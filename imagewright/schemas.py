@@ -253,6 +253,10 @@ class RunEvent(Value):
     step: int | None = None
     total: int | None = None
     image: str | None = None
+    layout: Layout | None = None
+    """Of a layout, and of a repair that moves something: where things go from here on."""
+    accepted: bool | None = None
+    """Of a verdict that counts."""
 
 
 class RunResult(Value):

@@ -37,15 +37,14 @@ from imagewright.cli.terminal.progress import ProgressLine
 from imagewright.cli.terminal.text import clean, emit, emit_prose, is_terminal, keep_whole, render
 from imagewright.cli.workplace import engine_at_work
 from imagewright.errors import BadInput, Cancelled, ImagewrightError
-from imagewright.limits import MAX_IMAGES, MAX_SEED
+from imagewright.limits import MAX_AT_ONCE, MAX_IMAGES, MAX_SEED
 
 if TYPE_CHECKING:
     from imagewright.api import Chat, Imagewright, Reply
     from imagewright.draw_request import ChatOptions
     from imagewright.schemas import RunResult
 
-_MOST_VARIATIONS = 24
-_COMMANDS = """/variations 3                    three more with other seeds
+_COMMANDS = """/variations 3                    three more with other seeds, and a contact sheet
 /undo /more /why /story /pictures /threads /thread NAME /name TITLE /prefs /quit"""
 
 
@@ -98,7 +97,7 @@ class Talk:
     def __init__(self, opened: Imagewright, talk: Chat, *, preview: bool) -> None:
         self._engine, self._chat, self._preview = opened, talk, preview
         self._failed, self._keys = 0, ""
-        self._commands: dict[str, Callable[[str], None]] = {
+        self._commands: dict[str, Callable[[str], object]] = {
             "/help": lambda _: self._help(), "/undo": lambda _: self._say("undo"),
             "/more": lambda _: self._say("one more"), "/variations": self._vary,
             "/why": lambda about: self._say(f"why {about}?" if about else "why?"), "/story": lambda _: self._story(),
@@ -160,10 +159,20 @@ class Talk:
 
     # --- what is said and told --------------------------------------------------------------
 
-    def _say(self, said: str) -> None:
+    def _say(self, said: str) -> RunResult | None:
+        """Say it and tell what came of it; the picture, where there is one."""
         if self._chat.changes_subject(said):
             self._tell(self._followed(lambda listen: self._chat.say("no", on_event=listen)))
-        self._tell(self._followed(lambda listen: self._chat.say(said, on_event=listen)))
+        if not self._waits() and (count := self._chat.count_asked(said)):
+            self._vary(str(count))
+            return None
+        reply = self._followed(lambda listen: self._chat.say(said, on_event=listen))
+        self._tell(reply)
+        return reply.result if reply else None
+
+    def _waits(self) -> bool:
+        turn = self._chat.pending
+        return turn is not None and turn.status == "asked"
 
     def _followed(self, work: Callable[[ProgressLine], Reply | None]) -> Reply | None:
         with ProgressLine(names_run=False) as progress:
@@ -193,8 +202,14 @@ class Talk:
             emit_prose(self._keys)
 
     def _vary(self, count: str) -> None:
-        for _ in range(read_whole("/variations", count or "3", _MOST_VARIATIONS)):
-            self._say("one more")
+        made: list[RunResult] = []
+        for _ in range(read_whole("/variations", count or "3", MAX_AT_ONCE)):
+            result = self._say("one more")
+            if result is None:
+                break
+            made.append(result)
+        if sheet := self._chat.lay_out(made):
+            emit(f"all of them: {clean(sheet)}")
 
     def _story(self) -> None:
         from imagewright.cli.story import tell_run

@@ -34,7 +34,9 @@ from imagewright.serve import (
     responses,
     runs,
     scores,
+    stories,
     upkeep,
+    uploads,
 )
 from imagewright.serve.clients import Clients
 from imagewright.serve.faults import Denied, deny
@@ -44,22 +46,8 @@ from imagewright.serve.mcp_tools import OwnSessions, asker_of_request, build_mcp
 from imagewright.serve.metrics import Counting
 
 _OPENAI = (images, edits, completions, responses, models)
-_ROUTES = (
-    *_OPENAI,
-    runs,
-    details,
-    layouts,
-    conversations,
-    gallery,
-    flows,
-    adding,
-    scores,
-    files,
-    health,
-    upkeep,
-    metrics,
-    page,
-)
+_TALK = (runs, details, stories, layouts, conversations, uploads, gallery)
+_ROUTES = (*_OPENAI, *_TALK, flows, adding, scores, files, health, upkeep, metrics, page)
 _STATUS_CODES = {404: "not_found", 405: "bad_input", 413: "too_large"}
 _DESCRIPTION = """One warm engine: OpenAI's routes, so that any client of theirs draws here, and ours beside them.
 

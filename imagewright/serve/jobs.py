@@ -187,6 +187,12 @@ class JobBook:
             rows = connection.execute(_LIST, (owner, owner, before, before, limit)).fetchall()
         return tuple(map(_job, rows))
 
+    def list_open(self, thread: str) -> tuple[QueuedJob, ...]:
+        """The jobs of a conversation that wait or are worked on, in their order."""
+        with database(self.path, "serve", JOB_TABLES) as connection:
+            rows = connection.execute(_OPEN_OF, (thread,)).fetchall()
+        return tuple(map(_job, rows))
+
     def list_owners(self) -> Mapping[str, Sequence[str]]:
         """The jobs of each owner that begin a run, by their ids, which are the runs'."""
         found: dict[str, list[str]] = {}
@@ -265,6 +271,7 @@ def _job(row: Any) -> QueuedJob:
 
 
 _OPEN = "SELECT owner FROM jobs WHERE status IN ('queued', 'running')"
+_OPEN_OF = "SELECT * FROM jobs WHERE status IN ('queued', 'running') AND thread = ? ORDER BY rowid"
 _INSERT = """INSERT INTO jobs (id, owner, user, kind, thread, wanted, status, created, images, money)
     VALUES (?, ?, ?, ?, ?, ?, 'queued', ?, ?, ?)"""
 _USED = "SELECT coalesce(sum(images), 0), coalesce(sum(money), 0) FROM jobs WHERE owner = ? AND created > ?"

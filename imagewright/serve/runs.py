@@ -14,7 +14,7 @@ from sse_starlette import EventSourceResponse, ServerSentEvent
 from starlette.responses import FileResponse, Response
 
 from imagewright.errors import BadInput
-from imagewright.schemas import RunResult
+from imagewright.schemas import RunEvent, RunResult
 from imagewright.serve.clients import HOME_OWNER, ClientAccount
 from imagewright.serve.desk import NO_JOB, in_thread
 from imagewright.serve.faults import Denied
@@ -23,6 +23,7 @@ from imagewright.serve.house import ERRORS, Asking, AtHouse, House
 from imagewright.serve.images import IdempotencyKey, digest_of
 from imagewright.serve.knobs import Knobs, Text
 from imagewright.serve.orders import Ending, JobOrder, QueuedJob
+from imagewright.serve.renders import to_base64
 
 router = APIRouter(tags=["runs"])
 MOST_LISTED = 100
@@ -135,10 +136,14 @@ async def follow_run(
     house: AtHouse,
     client: Asking,
     last_event_id: Annotated[int, Header(alias="Last-Event-ID", ge=0, le=2**31)] = 0,
+    previews: Annotated[bool, Query(description="bring the newest preview's PNG as `b64`")] = False,
 ) -> EventSourceResponse:
-    """What happens, as server-sent events with numbers; a client that lost the thread says the last one that it had."""
+    """What happens, as server-sent events with numbers; a client that lost the thread says the last one that it had.
+
+    Events about a picture have a signed `url` to it.
+    """
     job = await in_thread(house.desk.job, client, run)
-    return EventSourceResponse(_events(request, house, client, job, last_event_id), ping=15)
+    return EventSourceResponse(_events(request, house, client, job, last_event_id, previews), ping=15)
 
 
 @router.post("/v1/runs/{run}/cancel", response_model=RunFacts, responses=ERRORS)
@@ -305,10 +310,20 @@ def _delete(house: House, job: QueuedJob) -> None:
 
 
 async def _events(
-    request: Request, house: House, client: ClientAccount, job: QueuedJob, after: int
+    request: Request, house: House, client: ClientAccount, job: QueuedJob, after: int, previews: bool
 ) -> AsyncIterator[ServerSentEvent]:
     async for told in house.desk.feed(job).follow(after):
-        data = json.dumps(told.event.model_dump(mode="json", exclude_none=True), ensure_ascii=False)
-        yield ServerSentEvent(data, event=told.event.kind, id=str(told.number))
+        data = event_facts(request, house, told.event)
+        if previews and told.png:
+            data["b64"] = to_base64(told.png)
+        yield ServerSentEvent(json.dumps(data, ensure_ascii=False), event=told.event.kind, id=str(told.number))
     over = await in_thread(lambda: run_facts(request, house, client, house.desk.job(client, job.id)))
     yield ServerSentEvent(over.model_dump_json(), event="end")
+
+
+def event_facts(request: Request, house: House, event: RunEvent) -> dict[str, Any]:
+    """An event as a client reads it; a picture that it is about has a signed link, a preview has none."""
+    facts = event.model_dump(mode="json", exclude_none=True)
+    if event.image and event.kind != "preview":
+        facts["url"] = house.link(request, f"{event.image}.png")
+    return facts

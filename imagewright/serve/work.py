@@ -38,14 +38,11 @@ def do_order(engine: Imagewright, job: QueuedJob, tell: OnEvent, stop: threading
 
 
 def is_held_elsewhere(engine: Imagewright, job: QueuedJob) -> bool:
-    """Whether a process whose lease ran out is drawing the run all the same, on this machine."""
-    if job.tries < 2 or not _was_begun(engine, job.id):
-        return False
-    try:
-        with engine.runs.working_on(job.id):
-            return False
-    except BadInput:
+    """Whether another process works on the run, whose lease on the job ran out, or talks in its conversation."""
+    thread = job.order.request.thread
+    if thread is not None and engine.runs.is_busy(f"thread {thread.strip()}"):
         return True
+    return job.tries > 1 and engine.runs.is_alive(job.id)
 
 
 def _draw(engine: Imagewright, job: QueuedJob, tell: OnEvent, stop: threading.Event) -> RunResult:

@@ -13,6 +13,7 @@ import pytest
 from imagewright.agents.layout.rules import RulesLayoutPlanner
 from imagewright.agents.reading.parse import parse_prompt
 from imagewright.agents.reading.syntax.alternatives import expand
+from imagewright.agents.reading.syntax.marks import find_weighed
 from imagewright.agents.reading.syntax.pasted import read_pasted
 from imagewright.errors import BadInput
 from imagewright.graph.decide import say_unread
@@ -127,10 +128,23 @@ def test_what_is_above_what(prompt: str, said: str) -> None:
     assert sorted(told) == sorted(said.split(", "))
 
 
-@pytest.mark.parametrize("prompt", ["<lora:inkStyle:0.8> a red circle", "embedding:easyneg, a red circle"])
-def test_b03_b05_what_loads_nothing_is_told(prompt: str) -> None:
+@pytest.mark.parametrize(
+    ("prompt", "words"),
+    [
+        ("<lora:inkStyle:0.8> a red circle", "loads nothing"),
+        ("embedding:easyneg, a red circle", "where it lies in embeddings/"),
+    ],
+)
+def test_b03_b05_what_a_mark_loads_is_told(prompt: str, words: str) -> None:
     (line,) = say_unread(parse_prompt(prompt))
-    assert "loads nothing" in line
+    assert words in line
+
+
+def test_b02_what_is_weighed_is_found() -> None:
+    assert find_weighed("a (red circle:1.3) above ((a)) (blue square: 0.8) <lora:x:0.8> [dog:1.2]") == (
+        "red circle",
+        "blue square",
+    )
 
 
 BLOCK = (
@@ -261,11 +275,14 @@ MISREAD_VERBS = 3
         ("gallery_after_the_freeze.jsonl", 0.98, 0.95),
         ("gallery_second_freeze.jsonl", 0.99, 0.98),
         ("verbs_second_freeze.jsonl", 1.0, 0.98),
+        ("gallery_third_freeze.jsonl", 0.82, 0.96),
+        ("verbs_third_freeze.jsonl", 1.0, 1.0),
     ],
 )
 def test_the_gallery_claims_what_is_stated_and_nothing_else(name: str, clean: float, found: float) -> None:
     """The shares that were reached. Each file but the first was written after the rules froze, and read worse as it
-    fell: 90.0 % and 98.7 %, then 84.0 % and 87.0 % on 300 harder ones; 54 of 60 sentences with fresh verbs."""
+    fell: 90.0 % and 98.7 %, then 84.0 % and 87.0 % on 300 harder ones; 54 of 60 sentences with fresh verbs. The
+    third, of 60 and 20, stands as it fell: 24 of 29 and 30 of 31, and all the verbs; nothing was mended by it."""
     got: tuple[float, float, dict[str, Any]] = gallery().shares(name)
     print(got[2])
     assert got[0] >= clean, got

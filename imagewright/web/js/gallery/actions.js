@@ -58,7 +58,7 @@ function question({ thread }) {
   };
 }
 
-function Thumb({ which, now, onRate }) {
+export function Thumb({ which, now, onRate }) {
   return html`<button class="thumb" aria-pressed=${now === which} aria-label=${`Thumb ${which}`} title=${`Thumb ${which}`}
     onClick=${() => onRate(which)}><span class=${`thumb-sign ${which}`}></span></button>`;
 }
