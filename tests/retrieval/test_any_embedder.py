@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Sequence
 from pathlib import Path
 from types import ModuleType
 
 import pytest
 
-from imagewright import Imagewright, doctor
 from imagewright.errors import BadInput
-from imagewright.retrieval import embed, renewing, store
+from imagewright.retrieval import renewing, store
 from imagewright.retrieval.any_embedder import open_embedder
 from imagewright.retrieval.index import FlowIndex
-from imagewright.settings import Settings, load_settings
 
 REINDEX = "imagewright flows reindex"
 
@@ -64,26 +61,6 @@ def test_embedding_anew_goes_on_where_it_was_killed(
         index.search("f")
     index.reindex()
     assert len(index.search("f", 7)) == 7
-
-
-def test_a_model_of_sentence_transformers_is_named_by_the_settings(kit: ModuleType, tmp_path: Path) -> None:
-    folder, home = tmp_path / "my-model", tmp_path / "home"
-    shutil.copytree(embed._model_folder(), folder)
-    settings = load_settings({"IMAGEWRIGHT_EMBEDDER": str(folder), "IMAGEWRIGHT_HOME": str(home)})
-    found = Imagewright(settings).container.index_embedder
-    assert found.name.startswith("my-model@")
-    assert found.dimension == 384
-    again = open_embedder(settings.database, str(folder))
-    assert (again.name, again.dimension, again._encode) == (found.name, 384, None)  # known without loading it
-    index = FlowIndex(settings.database, settings.chroma_dir, found)
-    index.add_many([kit.flow(f"f{n}", steps=n + 1, description=text) for n, text in enumerate(("a castle", "a fox"))])
-    index.reindex()
-    assert index.search("an old castle", 1)[0][0] == "f0"
-    shipped = Imagewright(Settings(data_dir=home, model_roots=(), device="cpu"))
-    with pytest.raises(BadInput, match="of the embedder my-model@"):
-        shipped.plan("a red circle")
-    with pytest.raises(BadInput, match="of the embedder my-model@"):
-        doctor._embedder(shipped.container)
 
 
 def test_a_model_that_is_not_here_or_not_safe_is_refused_in_a_line(tmp_path: Path) -> None:
