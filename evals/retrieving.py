@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from imagewright.evals.made_up_index import BACKEND, Asked
 from imagewright.retrieval.candidates import rank
+from imagewright.retrieval.embed import MiniLMEmbedder
 from imagewright.retrieval.index import FlowIndex
 from imagewright.retrieval.ready import Ready
 from imagewright.schemas import Candidate, Categories
@@ -18,7 +19,8 @@ NEAR_ENOUGH = 0.001
 class GivenVectors:
     """An embedder that knows the vectors of some texts and of no others."""
 
-    name = "made-up"
+    name = MiniLMEmbedder.name
+    """Made-up indexes hold the shipped flows, too, with the shipped embedder's vectors."""
 
     def __init__(self, asked: Sequence[Asked], dimension: int) -> None:
         self.dimension = dimension

@@ -14,9 +14,9 @@ from pathlib import Path
 from PIL import Image
 
 from imagewright.api import Imagewright
-from imagewright.chat import Reply
 from imagewright.evals.sheets import SheetPicture, grid
 from imagewright.graph.budget import best
+from imagewright.run_work import Reply
 from imagewright.schemas import RunResult
 
 _SAYINGS = (

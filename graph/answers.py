@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
-
 from imagewright.agents.conversation.edits import base_of
 from imagewright.errors import BadInput, Fault
 from imagewright.graph.orders import carry_out
 from imagewright.graph.parts import Parts
 from imagewright.graph.short_answers import tell_briefly, tell_world
 from imagewright.graph.state import State
+from imagewright.graph.thumbs import tell_thumb, weigh_thumb
 from imagewright.graph.why import explain
 from imagewright.intents import (
     Answer,
@@ -23,10 +22,6 @@ from imagewright.intents import (
     UnclearIntent,
     UndoIntent,
 )
-from imagewright.schemas import Evidence
-
-_THUMB = "thumb"
-"""The scorer's name under which a person's thumb is kept."""
 
 
 def answer_intent(parts: Parts, state: State) -> Answer:
@@ -51,14 +46,11 @@ def answer_intent(parts: Parts, state: State) -> Answer:
 
 
 def _thumb(parts: Parts, state: State, intent: FeedbackIntent) -> str:
-    """Keep a person's thumb as evidence; the same picture judged twice counts once, the last time."""
+    """Keep a person's thumb as evidence, and beside the picture."""
     made = base_of(intent, state.references)
-    parts.learn(
-        Evidence(flow=made.flow, prompt=made.prompt, backend=_drawn_by(parts, made), scorer=_THUMB, seed=made.seed,
-                 value=1.0 if intent.thumb == "up" else 0.0, when=datetime.now(UTC).isoformat(timespec="seconds"),
-                 source="person")
-    )  # fmt: skip
-    return f"noted: thumb {intent.thumb} for {made.flow} on {made.prompt!r}; it counts when a flow is chosen"
+    parts.learn(weigh_thumb(made, _drawn_by(parts, made), intent.thumb))
+    parts.runs.note_thumb(made.run, intent.thumb)
+    return tell_thumb(made, intent.thumb)
 
 
 def _drawn_by(parts: Parts, made: Reference) -> str:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 
+from imagewright.agents.selector.explore import sample_flow
 from imagewright.errors import CannotDraw
 from imagewright.graph.fitting import needs_boxes, writer_for
 from imagewright.graph.parts import Parts
@@ -176,10 +177,14 @@ def name_backend(parts: Parts, candidates: Sequence[Candidate], flow: str) -> st
     return parts.backend.find(parts.catalogue.flow(flow)).name
 
 
-def choose_flow(parts: Parts, request: DrawRequest, categories: Categories, among: Sequence[Candidate]) -> Choice:
-    """The selector's choice, or the one that the request names."""
+def choose_flow(
+    parts: Parts, request: DrawRequest, categories: Categories, among: Sequence[Candidate], seed: int
+) -> Choice:  # fmt: skip
+    """The selector's choice, or the one that the request names; where exploring is on, the one that ``seed`` draws."""
     if request.flow is not None:
         return Choice(flow=request.flow, reason="asked for by name", decided_by="person")
+    if parts.explore:
+        return sample_flow(among, seed)
     return parts.selector.select(request.prompt, categories, among)
 
 
@@ -196,12 +201,13 @@ def governing(request: DrawRequest, flow: Flow, layout: Layout | None, needed: b
 
     A flow that was measured from words alone is run so: of the layout only what must not appear is left. The layout
     governs it all the same where the request says ``always``, where the words cannot say where things stand
-    (``needed``), and in a conversation, for the next edit has to know it.
+    (``needed``), where they were placed by hand, and in a conversation, for the next edit has to know it.
     """
     layout = placing(layout)
     if layout is None or not request.use_layout or request.image is not None:
         return None
-    if flow.card.layout != "words" or needed or request.use_layout == "always" or request.thread is not None:
+    asked = request.use_layout == "always" or request.thread is not None or request.boxes is not None
+    if flow.card.layout != "words" or needed or asked:
         return layout
     return Layout(background=layout.background, negative=layout.negative) if layout.negative else None
 

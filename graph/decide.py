@@ -14,10 +14,10 @@ from pathlib import Path
 
 from imagewright.agents.conversation.edits import settle
 from imagewright.agents.conversation.kinds import assume, wants_picture
-from imagewright.agents.reading.syntax.marks import find_loras
 from imagewright.errors import BadInput, CannotDraw
-from imagewright.graph import change, choose, own_picture
+from imagewright.graph import box_order, change, choose, own_picture
 from imagewright.graph.budget import nothing_made, why_stop
+from imagewright.graph.field_marks import tell_marks
 from imagewright.graph.fitting import fit_request, needs_boxes
 from imagewright.graph.parts import Parts
 from imagewright.graph.request import unpack_request
@@ -43,7 +43,8 @@ def remember_thread(state: State, parts: Parts) -> Update:
         pictures = Threads(parts.runs.path).pictures(state.request.thread, before=state.run)
         others = [p for p in pictures if p.run not in known and parts.store.has(p.image)]
     wishes = parts.preferences.all() if parts.preferences else ()
-    return {"references": tuple((*others, *live)[-MAX_REFERENCES:]), "preferences": wishes}
+    kept = (*others, *live)[-MAX_REFERENCES:]
+    return {"references": box_order.with_base(parts, state.request.boxes, kept), "preferences": wishes}
 
 
 def read_request(state: State, parts: Parts) -> Update:
@@ -53,7 +54,8 @@ def read_request(state: State, parts: Parts) -> Update:
         BadInput: nobody can be asked, and what is said is unclear or asks for no picture.
     """
     said = state.said or state.request.prompt
-    intent = parts.interpreter.interpret(said, state.references)
+    by_hand = box_order.read_boxes(state, parts)
+    intent = by_hand or parts.interpreter.interpret(said, state.references)
     notes = state.notes
     if not parts.asks:
         intent, assumption = assume(intent, lambda text: parts.interpreter.interpret(text, state.references))
@@ -159,10 +161,11 @@ def decide_flow(state: State, parts: Parts, weighed: Weighed) -> Update:
         BadInput: its model does not draw the size that is asked for.
     """
     categories, among = require(state.categories, "categories"), weighed.among
-    choice = change.keep_flow(state, among) or choose.choose_flow(parts, state.request, categories, among)
+    choice = change.keep_flow(state, among) or choose.choose_flow(parts, state.request, categories, among, state.seed)
     if why := choose.why_no_size(parts, state.request, choice.flow):
         raise BadInput(why, _OTHER_SIZES)
-    beside = _note_pasted_size(state.request, parts, choice.flow) + _offer_loras(weighed.settled, parts, choice.flow)
+    marks = tell_marks(state.request.prompt, weighed.settled, parts, choice.flow)
+    beside = _note_pasted_size(state.request, parts, choice.flow) + marks
     return {
         "settled": weighed.settled,
         "generation": weighed.generation,
@@ -178,20 +181,6 @@ def _note_pasted_size(request: DrawRequest, parts: Parts, flow: str) -> tuple[st
     if not request.pasted or not choose.is_closed(parts, parts.catalogue.flow(flow)):
         return ()
     return (f"the pasted size {request.width}x{request.height} is left out: this model draws one size",)
-
-
-def _offer_loras(settled: Settled, parts: Parts, flow: str) -> tuple[str, ...]:
-    """Which flows here load the LoRAs that tags in the prompt ask for; only a flow's own node loads one."""
-    told = []
-    for name in find_loras(settled.prompt):
-        carriers = parts.catalogue.carry_lora(name)
-        if flow in carriers:
-            told.append(f"{flow} loads the LoRA {name} itself, at its own strength")
-        elif carriers:
-            told.append(
-                f"the LoRA {name} is loaded by {', '.join(carriers[:3])}: ask for one with --flow {carriers[0]}"
-            )
-    return tuple(told)
 
 
 # --- the layout and the words ---------------------------------------------------------------
@@ -278,6 +267,7 @@ def _as_plan(state: State, parts: Parts, weighed: Weighed) -> Plan:
         candidates=tuple(sorted(known.values(), key=lambda candidate: candidate.flow != first)),
         layout=layout,
         flow=attempt.flow if attempt else "",
+        reason=state.choice.reason if state.choice and not state.request.flow else "",
         governs=attempt is not None and choose.placing(attempt.layout) is not None,
         drawn_from=attempt.prompt if attempt else settled.prompt,
     )

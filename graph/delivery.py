@@ -5,25 +5,24 @@ from __future__ import annotations
 import functools
 import json
 import platform
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from importlib import metadata
 from pathlib import Path
-from typing import NamedTuple
 
 from imagewright.errors import BadInput, Fault
 from imagewright.flow_format import graph_hash
 from imagewright.graph import change, png_texts
 from imagewright.graph.budget import pick_delivered
 from imagewright.graph.choose import name_backend
+from imagewright.graph.delivery_names import Names, name_delivery, say_names
 from imagewright.graph.parts import Parts
 from imagewright.graph.picture_file import pack_picture
 from imagewright.graph.repairs.close_up import flow_of
 from imagewright.graph.repairs.tried import list_tried
 from imagewright.graph.state import Spent, State
-from imagewright.memory.reservations import claim_name, fill_name, reserve_name
-from imagewright.memory.runs import RunRow
+from imagewright.memory.reservations import fill_name
 from imagewright.schemas import Round, RunResult
-from imagewright.trace import TRACE_FORMAT, Trace, TraceFlow, TraceSpent, open_trace
+from imagewright.trace import TRACE_FORMAT, Trace, TraceFlow, TraceSpent
 
 _PACKAGES = ("imagewright", "langgraph", "torch", "diffusers", "transformers", "chromadb", "sentence-transformers")
 
@@ -48,9 +47,9 @@ def deliver(parts: Parts, state: State) -> RunResult:
     kept = [parts.store.get(image).read_bytes() for image in _images(parts, state, made)]
     pictures = [pack_picture(png, Path(row.out), texts) for png in kept]
     try:
-        names = _name_all(parts, row, pictures)
+        names = name_delivery(parts.runs, row, pictures)
         result = result_of(state, made, names)
-        result = result.model_copy(update={"notes": (*result.notes, *_notes(Path(row.out), names))})
+        result = result.model_copy(update={"notes": (*result.notes, *say_names(Path(row.out), names))})
         trace = trace_of(parts, state, result, [path.name for path in names.others]).to_json()
         for path, data in zip((names.picture, *names.others), pictures, strict=True):
             fill_name(path, state.run, data)
@@ -63,67 +62,10 @@ def deliver(parts: Parts, state: State) -> RunResult:
     return result
 
 
-class Names(NamedTuple):
-    """The files of one delivery."""
-
-    picture: Path
-    others: tuple[Path, ...]
-    """The other pictures of a batch, in its order."""
-    trace: Path
-
-
 def _images(parts: Parts, state: State, made: Round) -> tuple[str, ...]:
     """The SHA-256 of ``made``, and of the other pictures of the batch that it is the first of."""
     drawn = parts.store.find(_key(state, made))
     return (made.image, *(drawn.more if drawn else ()))
-
-
-def _name_all(parts: Parts, row: RunRow, pictures: Sequence[bytes]) -> Names:
-    """Names that are this run's: as they were reserved where nobody else has them now."""
-    wanted, replaces = Path(row.out), row.request.taken == "replace"
-
-    def claim(path: Path, data: bytes, *, counts: bool = False) -> Path:
-        return claim_name(path, row.id, lambda name: replaces or _holds(name, data), counts=counts)
-
-    picture = claim(wanted, pictures[0], counts=row.request.taken == "number")
-    if picture != wanted:
-        parts.runs.move(row.id, picture)
-    beside = [picture.with_name(f"{picture.stem}.batch-{n}{picture.suffix}") for n in range(2, len(pictures) + 1)]
-    others = tuple(claim(path, data) for path, data in zip(beside, pictures[1:], strict=True))
-    return Names(picture, others, _name_trace(picture, row.id, replaces))
-
-
-def _holds(path: Path, data: bytes) -> bool:
-    return path.is_file() and path.stat().st_size == len(data) and path.read_bytes() == data
-
-
-def _name_trace(picture: Path, run: str, replaces: bool) -> Path:
-    """The trace's name, ``<picture>.json``; where a file has it that is none of this run's, another one."""
-
-    def is_own(path: Path) -> bool:
-        told = read_run_of(path)
-        return told == run or (replaces and bool(told))
-
-    plain = picture.with_suffix(".json")
-    if reserve_name(plain, run) or is_own(plain):
-        return plain
-    return claim_name(picture.with_suffix(".trace.json"), run, is_own)
-
-
-def read_run_of(trace: Path) -> str:
-    """The run whose trace a file is; empty for any other file."""
-    try:
-        return open_trace(trace).run
-    except BadInput:
-        return ""
-
-
-def _notes(wanted: Path, names: Names) -> Iterator[str]:
-    if names.picture != wanted:
-        yield f"{wanted.name} was taken meanwhile by another; the picture is {names.picture.name}"
-    if names.others:
-        beside = ", ".join(path.name for path in names.others)
-        yield f"the flow draws {len(names.others) + 1} pictures at once; beside this one: {beside}"
 
 
 def _key(state: State, made: Round) -> str:

@@ -10,7 +10,7 @@ from langgraph.config import get_stream_writer
 
 from imagewright.agents.critic.verdict import why_unchecked
 from imagewright.graph.state import State
-from imagewright.schemas import Candidate, RunEvent, Verdict
+from imagewright.schemas import Candidate, Layout, Repair, RunEvent, Verdict
 
 _plainly: ContextVar[bool] = ContextVar("plainly", default=False)
 """Whether whoever reads the stream reads JSON."""
@@ -40,6 +40,26 @@ def tell_notes(state: State, notes: tuple[str, ...]) -> None:
     """Say things that the person should know."""
     for note in notes:
         tell(RunEvent(kind="note", run=state.run, text=note))
+
+
+def phrase_layout(run: str, layout: Layout | None) -> RunEvent:
+    """Where things go, in words and as boxes."""
+    boxes = layout.boxes if layout is not None else ()
+    places = "; ".join(f"{b.caption} at {b.x:.2f},{b.y:.2f} ({b.width:.2f} x {b.height:.2f})" for b in boxes)
+    text = places or "no boxes; the model places things itself"
+    return RunEvent(kind="layout", run=run, text=text, layout=layout if boxes else None)
+
+
+def phrase_repair(run: str, repair: Repair, layout: Layout | None) -> RunEvent:
+    """What is done about a picture that is not right, and where things go from here on."""
+    return RunEvent(kind="repair", run=run, text=repair.tell(), layout=layout if layout and layout.boxes else None)
+
+
+def phrase_verdict(run: str, verdict: Verdict, image: str) -> RunEvent:
+    """What the critic says of a picture."""
+    counts = any(check.counts for check in verdict.checks)
+    accepted = verdict.accepted if counts else None
+    return RunEvent(kind="verdict", run=run, text=say_verdict(verdict), image=image, accepted=accepted)
 
 
 def say_verdict(verdict: Verdict) -> str:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import contextlib
 import functools
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from langchain_core.runnables import RunnableConfig
 from langgraph.checkpoint.base import BaseCheckpointSaver
@@ -21,7 +21,7 @@ from imagewright.graph.build import build
 from imagewright.graph.parts import Parts
 from imagewright.graph.state import OWN_TYPES, State
 from imagewright.intents import Answer, Question, Reference
-from imagewright.memory.checkpoints import open_checkpoints
+from imagewright.memory.checkpoints import list_links, open_checkpoints
 from imagewright.schemas import Round
 
 CompiledGraph = CompiledStateGraph[State, Parts, State, State]
@@ -113,6 +113,14 @@ def find_unfinished(checkpoints: Path, thread: str) -> str:
     return str(found.values.get("run", "")) if is_open(found) else ""
 
 
+def find_question(checkpoints: Path, thread: str) -> Question | None:
+    """What the present turn of ``thread`` waits to be told; None where it does not wait."""
+    if not checkpoints.exists():
+        return None
+    with open_checkpoints(checkpoints, OWN_TYPES) as saver:
+        return question_of(compile_with(saver).get_state({"configurable": {"thread_id": thread}}))
+
+
 def present(checkpoints: Path, thread: str) -> tuple[Reference, ...]:
     """The pictures on the present line of ``thread``, oldest first; none for a new one.
 
@@ -128,6 +136,31 @@ def present(checkpoints: Path, thread: str) -> tuple[Reference, ...]:
     if not all(isinstance(turn, Reference) for turn in turns):
         raise BadInput("the thread was written by another version of imagewright", "upgrade, or begin a new thread")
     return tuple(turns)
+
+
+class ThreadLines(NamedTuple):
+    """How the turns of a thread hang together."""
+
+    before: dict[str, str]
+    """For each run the one that it was said after; empty for the first."""
+    present: str
+    """The run that the next one would be said after; empty in a new thread."""
+
+
+def trace_lines(checkpoints: Path, thread: str) -> ThreadLines:
+    """The turns of ``thread`` as a tree. Reads the links between its checkpoints, not what they hold.
+
+    Raises:
+        BadInput: the checkpoints cannot be read.
+    """
+    links = list_links(checkpoints, thread, RUN_MARK)
+    before, run_at, present = dict[str, str](), dict[str, str](), ""
+    for link in links:
+        came_from = run_at.get(link.before, "")
+        present = run_at[link.id] = link.run or came_from  # a copy, made by going back, names no run
+        if link.run:
+            before.setdefault(link.run, came_from)
+    return ThreadLines(before, present)
 
 
 def list_drawn(checkpoints: Path, thread: str) -> frozenset[str]:

@@ -14,7 +14,15 @@ from imagewright.errors import Cancelled, Fault, ImagewrightError
 from imagewright.graph import budget, change, choose, decide, delivery, draw
 from imagewright.graph.budget import ground, insist_on_room, nothing_made, pick_delivered, why_stop
 from imagewright.graph.choose import governing, placing
-from imagewright.graph.events import flow_in_words, say_verdict, tell, tell_node, tell_notes
+from imagewright.graph.events import (
+    flow_in_words,
+    phrase_layout,
+    phrase_repair,
+    phrase_verdict,
+    tell,
+    tell_node,
+    tell_notes,
+)
 from imagewright.graph.fitting import needs_boxes
 from imagewright.graph.parts import Parts
 from imagewright.graph.repairs import own
@@ -26,7 +34,7 @@ from imagewright.graph.state import State, Update
 from imagewright.graph.state import require as _there
 from imagewright.intents import Settled
 from imagewright.ports import Redraws, Step
-from imagewright.schemas import Box, Categories, Flow, Layout, ParsedPrompt, Round, RunEvent, Verdict
+from imagewright.schemas import Box, Categories, Flow, ParsedPrompt, Round, RunEvent, Verdict
 
 GraphNode = Callable[[State, Runtime[Parts]], Update]
 
@@ -98,16 +106,9 @@ def select_flow(state: State, parts: Parts) -> Update:
 def plan_layout(state: State, parts: Parts) -> Update:
     """Place what the prompt names, or carry the earlier picture's layout over, and set up the first picture."""
     update = decide.decide_layout(state, parts)
-    tell(RunEvent(kind="layout", run=state.run, text=_layout_in_words(update["attempt"].layout)))
+    tell(phrase_layout(state.run, update["attempt"].layout))
     tell_notes(state, update["notes"][len(state.notes) :])
     return update
-
-
-def _layout_in_words(layout: Layout | None) -> str:
-    layout = placing(layout)
-    if layout is None:
-        return "no boxes; the model places things itself"
-    return "; ".join(f"{b.caption} at {b.x:.2f},{b.y:.2f} ({b.width:.2f} x {b.height:.2f})" for b in layout.boxes)
 
 
 # --- drawing and judging --------------------------------------------------------------------
@@ -184,7 +185,7 @@ def critique(state: State, parts: Parts) -> Update:
     critic = parts.critic(parts.catalogue.flow(last.flow))
     judged_so = critic.judge(parts.store.open(last.image), _settled(state).prompt, parsed, last.layout, tried)
     verdict = own.narrow_to_edit(state, judged_so)
-    tell(RunEvent(kind="verdict", run=state.run, text=say_verdict(verdict), image=last.image))
+    tell(phrase_verdict(state.run, verdict, last.image))
     rounds = (*state.rounds[:-1], last.model_copy(update={"verdict": verdict}))
     judged = state.model_copy(update={"rounds": rounds})
     reason = "" if verdict.accepted or polishing.is_polished(last) else why_stop(judged, parts.asks)
@@ -208,7 +209,7 @@ def refine(state: State, parts: Parts) -> Update:
     """Apply the verdict's repair to the next attempt, or to a picture that is right the suggestion for its beauty."""
     if polishing.pending(state):
         attempt = polishing.attempt(state)
-        tell(RunEvent(kind="repair", run=state.run, text=_there(attempt.repair, "repair").tell()))
+        tell(phrase_repair(state.run, _there(attempt.repair, "repair"), attempt.layout))
         return {"attempt": attempt}
     canonical = parts.canonical_prompt(_there(state.planned, "plan").parsed)
     tried = list_tried(change.base(state), state.rounds)
@@ -219,7 +220,7 @@ def refine(state: State, parts: Parts) -> Update:
         needed = needs_boxes(parts, flow, _settled(state).prompt, parsed)
         layout = governing(state.request, flow, boxes, needed)
         attempt = attempt.model_copy(update={"layout": layout})
-    tell(RunEvent(kind="repair", run=state.run, text=_there(attempt.repair, "repair").tell()))
+    tell(phrase_repair(state.run, _there(attempt.repair, "repair"), attempt.layout))
     return {"attempt": attempt}
 
 

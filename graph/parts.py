@@ -78,6 +78,8 @@ class Parts:
     stop: threading.Event = field(default_factory=threading.Event)
     """Set when the person stops the run."""
     clock: Callable[[], float] = time.monotonic
+    explore: bool = False
+    """Whether a flow may be chosen to learn more about it."""
     rules: str = ""
     """By which rules the backend draws; empty for its own."""
 

@@ -19,11 +19,14 @@ def unpack_request(request: DrawRequest, seed: Callable[[], int]) -> tuple[DrawR
     """The request with a pasted block taken apart and its alternatives chosen, and the seed that chose them.
 
     Of a block, the prompt, the negative prompt, the seed, the size and the steps are taken where the request gives none
-    itself; the other settings are the flow's own. ``seed`` gives one by chance.
+    itself; the other settings are the flow's own. ``seed`` gives one by chance. The words of boxes that were changed
+    by hand are left as they are.
 
     Raises:
         BadInput: the prompt names wildcard files, or what was pasted is beyond the limits of a request.
     """
+    if request.boxes is not None:
+        return request, seed() if request.seed is None else request.seed
     block = read_pasted(request.prompt)
     if block is not None:
         sized = request.width is None and request.height is None and block.width is not None

@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import contextlib
-import signal
-import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from types import FrameType
 from typing import Any, cast
 
 from langchain_core.runnables import RunnableConfig
 from langgraph.types import Command
 
-from imagewright.errors import BadInput, Cancelled, CannotDraw, Fault, ImagewrightError, MachineTrouble, NeedsAnswer
+from imagewright.endings import require_picture
+from imagewright.errors import BadInput, Cancelled, CannotDraw, Fault, ImagewrightError, MachineTrouble
 from imagewright.graph import lines
 from imagewright.graph.parts import Parts
 from imagewright.graph.state import OWN_TYPES, fresh
@@ -22,6 +20,7 @@ from imagewright.memory.checkpoints import open_checkpoints, secure
 from imagewright.memory.reservations import claim_name, free_names, reserve_name, say_taken
 from imagewright.memory.runs import RunRow, RunStatus
 from imagewright.schemas import DrawRequest, RunEvent, RunResult, Value
+from imagewright.stopping import hear_interrupts
 
 _OnEvent = Callable[[RunEvent], None]
 NODES_A_ROUND = 3
@@ -49,7 +48,7 @@ def begin(parts: Parts, checkpoints: Path, row: RunRow, on_event: _OnEvent) -> R
 
 def begin_turn(parts: Parts, checkpoints: Path, row: RunRow, on_event: _OnEvent) -> Outcome:
     """Do a new run of a conversation; raises as ``begin``."""
-    with parts.runs.working_on(row.id):
+    with parts.runs.working_on(row.id, row.thread, parts.stop):
         parts.runs.start(row.id, row.thread, row.request, row.seed, Path(row.out))
         with _logged(parts, row.id) as log, _keeping_name(parts, row):
             row = _reserve(parts, row)
@@ -71,7 +70,7 @@ def resume(parts: Parts, checkpoints: Path, row: RunRow, on_event: _OnEvent, rep
 
 def resume_turn(parts: Parts, checkpoints: Path, row: RunRow, on_event: _OnEvent, reply: str | None = None) -> Outcome:
     """Go on with a run of a conversation; ``reply`` answers the question that it waits with. Raises as ``resume``."""
-    with parts.runs.working_on(row.id):
+    with parts.runs.working_on(row.id, row.thread, parts.stop):
         delivered = parts.runs.result_of(row.id)
         if delivered is not None:
             on_event(RunEvent(kind="note", run=row.id, text="it was delivered before; nothing is drawn"))
@@ -114,18 +113,13 @@ def _keeping_name(parts: Parts, row: RunRow) -> Iterator[None]:
 
 
 def _picture(outcome: Outcome) -> RunResult:
-    if (asked := outcome.question) is not None:
-        remedy = f'answer it with: imagewright runs resume {outcome.run} --reply "…"'
-        raise NeedsAnswer(asked.text, remedy, outcome.run, asked.choices)
-    if outcome.result is None:
-        raise BadInput("it makes no picture: it is part of a conversation", "go on with: imagewright chat")
-    return outcome.result
+    return require_picture(outcome.run, outcome.result, outcome.question)
 
 
 def _work(
     parts: Parts, checkpoints: Path, row: RunRow, on_event: _OnEvent, resuming: bool = False, reply: str | None = None
 ) -> Outcome:
-    with _stoppable(parts.stop), open_checkpoints(checkpoints, OWN_TYPES) as saver:
+    with hear_interrupts(parts.stop), open_checkpoints(checkpoints, OWN_TYPES) as saver:
         graph = lines.compile_with(saver)
         config, values = _config(row), cast(Any, fresh(row.id, row.request, row.seed, row.out))
         found = lines.last_of(graph, config, row.id) if resuming else None
@@ -216,25 +210,3 @@ def _mark(parts: Parts, run: str, status: RunStatus, text: str) -> None:
     # A log that cannot be written must not hide the error that is on its way.
     with contextlib.suppress(BadInput):
         parts.runs.mark(run, status, text)
-
-
-@contextlib.contextmanager
-def _stoppable(stop: threading.Event) -> Iterator[None]:
-    """Let the first Ctrl-C stop the run between two steps; a second one interrupts as usual.
-
-    Only the main thread hears Ctrl-C; elsewhere whoever holds ``stop`` sets it.
-    """
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-
-    def ask(number: int, frame: FrameType | None) -> None:
-        if stop.is_set():
-            raise KeyboardInterrupt
-        stop.set()
-
-    before = signal.signal(signal.SIGINT, ask)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGINT, before)

@@ -10,53 +10,60 @@ import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Unpack, cast, get_args
+from typing import TYPE_CHECKING, Any, Literal, Unpack, cast, get_args
 
 from imagewright.comfy_rooms import ComfyRooms
 from imagewright.container import DEFAULT_BACKEND
 from imagewright.draw_request import ChatOptions, DrawOptions
+from imagewright.endings import require_picture
 from imagewright.errors import BadInput
-from imagewright.flow_calls import FlowCalls, SyncedNodes
+from imagewright.flow_calls import FlowCalls, FlowSize, SyncedNodes
 from imagewright.keeping import Keeping
 from imagewright.limits import MAX_VARIATIONS
-from imagewright.run_work import OnEvent, begin_work, ignore_event, reopen_work
+from imagewright.run_work import OnEvent, OwnProcess, Workplace, begin_work, ignore_event
 from imagewright.schemas import DrawRequest, Plan, RunResult
 
 if TYPE_CHECKING:
     from langgraph.graph import StateGraph
 
     from imagewright.batch import BatchRow, DrawnBatch
-    from imagewright.chat import Chat, Reply
+    from imagewright.chat import Chat
     from imagewright.comfy_import import ImportedWorkflow
+    from imagewright.comfy_rooms import ServerState
     from imagewright.doctor import Finding
     from imagewright.graph.parts import Parts
     from imagewright.graph.replay import Replay
+    from imagewright.memory.pictures import PicturePage, PictureQuery, PictureRow
     from imagewright.memory.runs import RunRow
-    from imagewright.model_folders import Download, ModelScan, NeededModel, OnFile
+    from imagewright.model_folders import Download, ModelPage, ModelScan, NeededModel, OnFile
     from imagewright.onward import Machine, Onward, Way
-    from imagewright.retrieval.adding import Added, AlreadyThere, Refused
+    from imagewright.retrieval.adding import Added, AlreadyThere, PreviewedFlow, Refused
     from imagewright.retrieval.evidence_stream import Imported
     from imagewright.retrieval.listing import FlowPage, ListedFlow
-    from imagewright.t2i_backends.bench.speed import Compared, SpeedOrder
+    from imagewright.retrieval.score_table import ScoreTable
+    from imagewright.run_work import Reply
+    from imagewright.t2i_backends.bench.speed import BackendSpeed, Compared
     from imagewright.t2i_backends.comfyui.bench import ServerSpeed
     from imagewright.t2i_backends.models.download import Remote
     from imagewright.world_words import KnownWorld
 
 __all__ = [
     "DEFAULT_BACKEND", "Added", "AlreadyThere", "BackendSpeed", "BatchRow", "Chat", "Compared", "Download",
-    "DrawnBatch", "Finding", "FlowPage", "Imagewright", "Imported", "ImportedWorkflow", "ListedFlow", "Machine",
-    "ModelScan", "NeededModel", "OnEvent", "Refused", "Remote", "Replay", "Reply", "RunRow", "ServerSpeed",
+    "DrawnBatch", "Finding", "FlowPage", "FlowSize", "Imagewright", "Imported", "ImportedWorkflow", "ListedFlow",
+    "Machine", "ModelPage", "ModelScan", "NeededModel", "OnEvent", "PicturePage", "PictureQuery", "PictureRow",
+    "PreviewedFlow", "Refused", "Remote", "Replay", "Reply", "RunRow", "ScoreTable", "ServerSpeed", "ServerState",
     "SyncedNodes", "Way",
 ]  # fmt: skip
-_PLACES = {
-    "Added": "retrieval.adding", "AlreadyThere": "retrieval.adding", "BatchRow": "batch", "Chat": "chat",
-    "Compared": "t2i_backends.bench.speed",
-    "Download": "model_folders", "DrawnBatch": "batch", "Finding": "doctor", "FlowPage": "retrieval.listing",
-    "Imported": "retrieval.evidence_stream", "ListedFlow": "retrieval.listing", "ModelScan": "model_folders",
-    "NeededModel": "model_folders", "Refused": "retrieval.adding", "Remote": "t2i_backends.models.download",
-    "Replay": "graph.replay", "Reply": "chat", "RunRow": "memory.runs", "Machine": "onward", "Way": "onward",
-    "ImportedWorkflow": "comfy_import", "ServerSpeed": "t2i_backends.comfyui.bench",
+_LAZY = {
+    "batch": "BatchRow DrawnBatch", "chat": "Chat", "comfy_import": "ImportedWorkflow", "comfy_rooms": "ServerState",
+    "doctor": "Finding", "graph.replay": "Replay", "memory.pictures": "PicturePage PictureQuery PictureRow",
+    "memory.runs": "RunRow", "model_folders": "Download ModelPage ModelScan NeededModel", "onward": "Machine Way",
+    "retrieval.adding": "Added AlreadyThere PreviewedFlow Refused", "retrieval.evidence_stream": "Imported",
+    "retrieval.listing": "FlowPage ListedFlow", "retrieval.score_table": "ScoreTable", "run_work": "Reply",
+    "t2i_backends.bench.speed": "BackendSpeed Compared", "t2i_backends.comfyui.bench": "ServerSpeed",
+    "t2i_backends.models.download": "Remote",
 }  # fmt: skip
+_PLACES = {name: module for module, names in _LAZY.items() for name in names.split()}
 """Where the values lie whose modules are imported only when they are asked for."""
 
 
@@ -66,14 +73,6 @@ def __getattr__(name: str) -> object:
 
         return getattr(importlib.import_module(f"imagewright.{_PLACES[name]}"), name)
     raise AttributeError(f"module 'imagewright.api' has no attribute {name!r}")
-
-
-class BackendSpeed(NamedTuple):
-    """Our denoising loop beside the stock pipeline on one machine."""
-
-    order: SpeedOrder
-    machine: dict[str, Any]
-    levels: tuple[Compared, ...]
 
 
 def serve_graph(engine: Callable[[], Imagewright]) -> StateGraph[Any, None, Any, Any]:
@@ -95,6 +94,17 @@ class Imagewright(FlowCalls, ComfyRooms, Keeping):
     """
 
     # --- drawing ----------------------------------------------------------------------------
+
+    _elsewhere: Workplace | None = None
+
+    @property
+    def workplace(self) -> Workplace:
+        """Where runs are done: here, unless ``work_at`` said otherwise."""
+        return self._elsewhere or OwnProcess(self.container)
+
+    def work_at(self, workplace: Workplace) -> None:
+        """Have runs done at ``workplace`` from now on; everything else is looked up here."""
+        self._elsewhere = workplace
 
     def draw(
         self,
@@ -119,11 +129,9 @@ class Imagewright(FlowCalls, ComfyRooms, Keeping):
             BudgetSpent: the budget ended before the first picture.
             Cancelled: Ctrl-C; ``resume`` goes on.
         """
-        from imagewright.graph.runner import begin
-
         request = _request(prompt, options)
-        work = begin_work(self.container, request, on_event, seed=request.seed, stop=stop, asks=ask, run=run)
-        return begin(*work)
+        made = self.workplace.begin(request, on_event, seed=request.seed, asks=ask, stop=stop, run=run)
+        return require_picture(made.run, made.result, made.question)
 
     def plan(self, prompt: str | DrawRequest, **options: Unpack[DrawOptions]) -> Plan:
         """What ``prompt`` would be drawn with, and where things would go. Draws nothing.
@@ -199,7 +207,7 @@ class Imagewright(FlowCalls, ComfyRooms, Keeping):
         """
         from imagewright.chat import Chat
 
-        return Chat(self.container, _request("a picture", {**options, "thread": thread}))
+        return Chat(self.container, _request("a picture", {**options, "thread": thread}), self.workplace)
 
     def as_graph(self) -> StateGraph[Any, None, Any, Any]:
         """The engine as a graph of LangGraph's with its own nodes, for servers that compile it with their own memory.
@@ -227,10 +235,26 @@ class Imagewright(FlowCalls, ComfyRooms, Keeping):
             BadInput: there is no such run, or another process is drawing it.
             CannotDraw, BudgetSpent, Cancelled: as ``draw``.
         """
-        from imagewright.graph.runner import resume
+        asks = self.runs.get(run).status == "asked"
+        made = self.go_on(run, on_event, ask=asks, reply=reply, stop=stop)
+        return require_picture(made.run, made.result, made.question)
 
-        row = self.runs.get(run)
-        return resume(*reopen_work(self.container, row, on_event, asks=row.status == "asked", stop=stop), reply)
+    def go_on(
+        self,
+        run: str,
+        on_event: OnEvent | None = None,
+        *,
+        ask: bool = False,
+        reply: str | None = None,
+        stop: threading.Event | None = None,
+    ) -> Reply:
+        """As ``resume``, for whoever takes a picture, an answer and, with ``ask``, a question alike.
+
+        Raises:
+            BadInput: there is no such run, or another process is drawing it.
+            CannotDraw, BudgetSpent, Cancelled: as ``draw``.
+        """
+        return self.workplace.go_on(self.runs.get(run), on_event, asks=ask, reply=reply, stop=stop)
 
     def replay(self, run: str, on_event: OnEvent | None = None, out: Path | str | None = None) -> Replay:
         """Draw the picture of ``run`` again from its trace, and say whether it is the same and what differs here.
@@ -285,6 +309,16 @@ class Imagewright(FlowCalls, ComfyRooms, Keeping):
 
         return tuple(list_needed(self.container))
 
+    def page_models(self, *, search: str = "", limit: int = 50, offset: int = 0) -> ModelPage:
+        """A page of the same, by folder and name; ``search`` is part of a name. A large index is not read for it.
+
+        Raises:
+            BadInput: the database cannot be read.
+        """
+        from imagewright.model_folders import page_needed
+
+        return page_needed(self.container, search, limit, offset)
+
     def pull_models(
         self, flow: str, agree: Callable[[Download], bool], on_bytes: OnFile | None = None
     ) -> tuple[Path, ...]:
@@ -325,7 +359,7 @@ class Imagewright(FlowCalls, ComfyRooms, Keeping):
         Raises:
             BadInput: there is no such checkpoint or level.
         """
-        from imagewright.t2i_backends.bench.speed import SpeedOrder, compare, levels_of, machine
+        from imagewright.t2i_backends.bench.speed import BackendSpeed, SpeedOrder, compare, levels_of, machine
 
         order, device = SpeedOrder(checkpoint, size, steps, repeats), self.settings.device
         compared = compare(self.settings.model_roots, device, order, levels_of(levels, device))

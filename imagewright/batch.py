@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import json
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -18,11 +17,6 @@ if TYPE_CHECKING:
 _MANIFEST = "manifest.json"
 _SHEET = "contact-sheet.png"
 _FORMAT = 1
-_THUMB = 128
-"""The side of a picture on the contact sheet, in pixels."""
-_COLUMNS = 6
-_INK = {"accepted": "darkgreen", "not": "firebrick"}
-"""The colour of what is said of a picture, by its first word."""
 
 
 class BatchRow(TypedDict, total=False):
@@ -188,28 +182,14 @@ class Batch:
 
     def contact_sheet(self) -> str:
         """Write all pictures, small and numbered, into one; its path, empty where there is none."""
-        from PIL import Image, ImageDraw
-
+        from imagewright.contact_sheet import paint_sheet
         from imagewright.memory.artifacts import write_whole
 
         made = [(n, Path(row["path"])) for n, row in enumerate(self.rows) if row["status"] == "delivered"]
         if not made:
             return ""
-        columns = min(_COLUMNS, len(made))
-        lines = -(-len(made) // columns)
-        paper = Image.new("RGB", (columns * _THUMB, lines * (_THUMB + 14)), "white")
-        pen = ImageDraw.Draw(paper)
-        for place, (number, path) in enumerate(made):
-            x, y = place % columns * _THUMB, place // columns * (_THUMB + 14)
-            with Image.open(path, formats=("PNG", "JPEG", "WEBP")) as image:
-                small = image.convert("RGB")
-                small.thumbnail((_THUMB - 4, _THUMB - 4))
-                paper.paste(small, (x + 2, y + 2))
-            judged = say_row(self.rows[number])
-            pen.text((x + 2, y + _THUMB), f"{number + 1:03} {judged}", fill=_INK.get(judged.split(" ")[0], "black"))
-        buffer = io.BytesIO()
-        paper.save(buffer, "PNG")
-        write_whole(self._folder / self._sheet, buffer.getvalue())
+        sheet = paint_sheet([(f"{number + 1:03}", say_row(self.rows[number]), path) for number, path in made])
+        write_whole(self._folder / self._sheet, sheet)
         return str(self._folder / self._sheet)
 
 

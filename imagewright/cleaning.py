@@ -126,6 +126,7 @@ class _Home:
         yield "previews", self._previews()
         yield "sidecars of runs that are over", self._sidecars()
         yield "pictures of no run", self._orphans()
+        yield "thumbnails of pictures that are gone", self._thumbnails()
         yield "files that were being written", self._parts()
         yield "names that killed runs reserved", self._reserved()
 
@@ -168,6 +169,11 @@ class _Home:
     def _orphans(self) -> Iterator[_Item]:
         for image, path in self._store.pictures():
             if not self._known.has(image) and _is_settled(path):
+                yield _file(path)
+
+    def _thumbnails(self) -> Iterator[_Item]:
+        for image, path in self._store.thumbnails():
+            if not self._store.has(image):
                 yield _file(path)
 
     def _parts(self) -> Iterator[_Item]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from imagewright.rooms import Rooms
 from imagewright.schemas import Flow, Readiness
@@ -11,6 +11,22 @@ from imagewright.schemas import Flow, Readiness
 if TYPE_CHECKING:
     from imagewright.comfy_import import ImportedWorkflow
     from imagewright.t2i_backends.comfyui.bench import ServerSpeed
+    from imagewright.t2i_backends.comfyui.servers import Server
+
+
+class ServerState(NamedTuple):
+    """One server of the settings, as it is now."""
+
+    name: str
+    url: str
+    version: str
+    """ComfyUI's, as it last said; empty where it never answered."""
+    node_classes: int
+    waiting: int | None
+    """Jobs in its queue; None where it does not answer."""
+    fault: str
+    """Why it cannot be asked; empty where it can."""
+    remedy: str
 
 
 class ComfyRooms(Rooms):
@@ -39,6 +55,19 @@ class ComfyRooms(Rooms):
         backend = self.backend("comfyui")
         return backend.check_servers(flow) if isinstance(backend, ComfyBackend) else {}
 
+    def tell_servers(self) -> tuple[ServerState, ...]:
+        """Each server of the settings: whether it answers, what it is and how long its queue is.
+
+        Raises:
+            BadInput: a key that a server needs cannot be read.
+        """
+        if not self.settings.comfyui:
+            return ()
+        from imagewright.t2i_backends.comfyui.backend import ComfyBackend
+
+        backend = self.backend("comfyui")
+        return tuple(map(_tell_server, backend.pool.servers)) if isinstance(backend, ComfyBackend) else ()
+
     def bench_server(self, server: str, flow: str, prompt: str = "a red circle", repeats: int = 5) -> ServerSpeed:
         """Time our way to a picture on ``server``, an address or a name, against a bare script with the same graph.
 
@@ -53,3 +82,19 @@ class ComfyRooms(Rooms):
         named = find_servers(self.settings.comfyui, server)
         backend = open_comfyui(self.settings.model_copy(update={"comfyui": tuple(named)}))
         return compare_server(backend, self.index.get(flow), prompt, repeats)
+
+
+def _tell_server(server: Server) -> ServerState:
+    from imagewright.t2i_backends.comfyui.faults import ServerFault
+
+    server.look()
+    waiting: int | None = None
+    fault = server.fault
+    if fault is None:
+        try:
+            waiting = server.count_waiting()
+        except ServerFault as found:
+            fault = found
+    version, classes = (server.facts.version, len(server.facts.rows)) if server.facts else ("", 0)
+    url, (said, remedy) = server.client.server.url, (str(fault), fault.remedy) if fault else ("", "")
+    return ServerState(server.name, url, version, classes, waiting, said, remedy)

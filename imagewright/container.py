@@ -22,10 +22,11 @@ if TYPE_CHECKING:
     from imagewright.agents.team import Team
     from imagewright.graph.parts import Parts
     from imagewright.memory.artifacts import ArtifactStore
+    from imagewright.memory.pictures import Pictures
     from imagewright.memory.preferences import Preferences
     from imagewright.memory.runs import RunLog
     from imagewright.memory.threads import Threads
-    from imagewright.ports import Backend, Critic
+    from imagewright.ports import Backend, Critic, Embedder
     from imagewright.retrieval.embed import EnglishWords, MiniLMEmbedder
     from imagewright.retrieval.index import FlowIndex
 
@@ -64,7 +65,7 @@ class Container:
         """The flow index, with the flows and scores of this release in it."""
         from imagewright.retrieval.index import FlowIndex
 
-        index = FlowIndex(self.settings.database, self.settings.chroma_dir, self._embedder)
+        index = FlowIndex(self.settings.database, self.settings.chroma_dir, self.index_embedder)
         index.ensure_builtin()
         return index
 
@@ -81,6 +82,13 @@ class Container:
         from imagewright.memory.threads import Threads
 
         return Threads(self.settings.database)
+
+    @cached_property
+    def pictures(self) -> Pictures:
+        """The delivered pictures, as a gallery asks for them."""
+        from imagewright.memory.pictures import Pictures
+
+        return Pictures(self.settings.database, self.store.has)
 
     @cached_property
     def preferences(self) -> Preferences:
@@ -142,6 +150,21 @@ class Container:
         self.__dict__.pop("_usual", None)
 
     # --- critics and rules ------------------------------------------------------------------
+
+    @cached_property
+    def index_embedder(self) -> Embedder:
+        """What makes the vectors of the index: the shipped embedder, or the one that the settings name.
+
+        Categories and near words stay with the shipped one, whose cosines they are set by.
+
+        Raises:
+            BadInput: there is no such model here.
+        """
+        if not self.settings.embedder:
+            return self._embedder
+        from imagewright.retrieval.any_embedder import open_embedder
+
+        return open_embedder(self.settings.database, self.settings.embedder)
 
     @cached_property
     def _embedder(self) -> MiniLMEmbedder:
@@ -245,5 +268,6 @@ class Container:
             is_word=self._english,
             liken=lambda word, others: liken(self._embedder, word, others),
             stop=stop,
+            explore=request.explore or self.settings.explore,
             rules=self.settings.rules,
         )

@@ -7,7 +7,7 @@ import shutil
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from importlib import metadata
 from pathlib import Path
@@ -40,23 +40,38 @@ class Finding(NamedTuple):
     what: str
     detail: str
     remedy: str = ""
+    section: str = ""
+    """What it belongs to, in words: ``this machine``, ``the home``…"""
 
 
 def examine_home(container: Container, list_flows: Callable[..., FlowPage]) -> Iterator[Finding]:
     """Every finding, what is needed first; ``list_flows`` tells which flows run here, a page at a time."""
-    yield Finding("ok", "python", f"{sys.version.split()[0]} on {sys.platform}")
-    yield from _packages()
+    for section, findings in _sections(container, list_flows):
+        yield from (finding._replace(section=section) for finding in findings)
+
+
+def _sections(container: Container, list_flows: Callable[..., FlowPage]) -> Iterator[tuple[str, Iterable[Finding]]]:
+    """The findings by what they belong to."""
+    yield "this machine", (Finding("ok", "python", f"{sys.version.split()[0]} on {sys.platform}"), *_packages())
+    yield "the home", _home(container)
+    yield "this machine", (_looked("device", lambda: _device(container)),)
+    yield "ComfyUI servers", _servers(container)
+    yield "flows", _flows(list_flows)
+    yield "extras", map(_extra, _EXTRAS)
+    yield "language model", (_language_model(container),)
+
+
+def _home(container: Container) -> Iterator[Finding]:
     yield _folder(container.settings.data_dir)
     yield _looked("file locks", lambda: _locks(container))
     for name, look in _FILES.items():
         yield _looked(name, lambda look=look: look(container))  # type: ignore[misc]
-    yield _looked("device", lambda: _device(container))
-    yield from _servers(container)
-    yield from _flows(list_flows)
-    for what, (package, remedy) in _EXTRAS.items():
-        here = importlib.util.find_spec(package) is not None
-        yield Finding("ok", what, package) if here else Finding("missing", what, f"{package} is not installed", remedy)
-    yield _language_model(container)
+
+
+def _extra(what: str) -> Finding:
+    package, remedy = _EXTRAS[what]
+    here = importlib.util.find_spec(package) is not None
+    return Finding("ok", what, package) if here else Finding("missing", what, f"{package} is not installed", remedy)
 
 
 def _looked(what: str, look: Callable[[], str]) -> Finding:
@@ -113,6 +128,13 @@ def _index(container: Container) -> str:
     return f"{len(container.index.ids())} flows, generation {container.index.generation}"
 
 
+def _embedder(container: Container) -> str:
+    """What the index is asked by, and that its vectors are of that."""
+    name = container.index_embedder.name
+    container.index.insist_on_embedder()
+    return name
+
+
 def _log(container: Container) -> str:
     container.runs.list(1)
     return f"{len(container.threads.list())} conversations"
@@ -131,7 +153,8 @@ def _wishes(container: Container) -> str:
 
 
 _FILES: dict[str, Callable[[Container], str]] = {
-    "flow index": _index, "log of runs": _log, "checkpoints": _checkpoints, "preferences": _wishes,
+    "flow index": _index, "embedder": _embedder, "log of runs": _log, "checkpoints": _checkpoints,
+    "preferences": _wishes,
 }  # fmt: skip
 
 

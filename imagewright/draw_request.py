@@ -10,6 +10,7 @@ from typing import Annotated, Any, Literal, TypedDict
 from pydantic import BeforeValidator, Field, ModelWrapValidatorHandler, ValidationError, model_validator
 
 from imagewright import limits
+from imagewright.box_changes import BoxOrder
 from imagewright.errors import BadInput
 from imagewright.values import Value
 
@@ -40,6 +41,7 @@ class DrawRequest(Value):
     use_categories: bool = True
     use_layout: bool | Literal["always"] = True  # always: the boxes also govern flows that were measured without
     use_critic: bool = True
+    explore: bool = False  # a flow may be chosen to learn more about it
     polish: bool = False  # after a picture is right: one suggestion for its beauty
     max_images: int = Field(default=4, ge=0, le=limits.MAX_IMAGES)
     max_seconds: float | None = Field(default=None, ge=0)
@@ -76,6 +78,8 @@ class DrawRequest(Value):
     """How the picture is written; by the ending of ``out`` for None, else PNG."""
     taken: Literal["refuse", "number", "replace"] = "refuse"
     """What is done where another file has the name ``out``: end, take the next number beside it, or replace it."""
+    boxes: BoxOrder | None = None
+    """An earlier picture whose boxes are changed by hand: the prompt is then the turn in words, and is not read."""
 
     @model_validator(mode="wrap")
     @classmethod
@@ -95,7 +99,10 @@ class DrawRequest(Value):
     @classmethod
     def recall(cls, stored: Mapping[str, Any]) -> DrawRequest:
         """A request that was checked when it was made and is read again, whatever the limits are now."""
-        return cls.model_construct(**{name: value for name, value in stored.items() if name in cls.model_fields})
+        known = {name: value for name, value in stored.items() if name in cls.model_fields}
+        if isinstance(known.get("boxes"), Mapping):
+            known["boxes"] = BoxOrder.model_validate(known["boxes"])
+        return cls.model_construct(**known)
 
     def revise(self, **changes: Any) -> DrawRequest:
         """This request with ``changes``, checked as a new one is."""
@@ -119,6 +126,8 @@ class ChatOptions(TypedDict, total=False):
     """Whether it is planned where things go; ``always``: the plan also governs flows that were measured without."""
     use_critic: bool
     """Whether the picture is checked and repaired."""
+    explore: bool
+    """Whether a flow may be chosen to learn more about it: as often as it may be the best, by the run's seed."""
     polish: bool
     """Whether a picture that is right is tried with one change of light, angle or mood."""
     max_images: int
@@ -155,6 +164,8 @@ class ChatOptions(TypedDict, total=False):
     """How far from ``image``, above 0 (keeps it) to 1 (draws anew). None: 0.65, and 1 inside a mask."""
     pasted: bool
     """Whether the size came with a pasted block: a wish, left out where the model draws one size only."""
+    boxes: BoxOrder | None
+    """An earlier picture whose boxes are changed by hand; `Chat.edit` makes it."""
 
 
 class DrawOptions(ChatOptions, total=False):

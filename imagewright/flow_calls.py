@@ -6,14 +6,16 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from imagewright.errors import BadInput
 from imagewright.rooms import Rooms
 from imagewright.schemas import Flow, Readiness
 
 if TYPE_CHECKING:
-    from imagewright.retrieval.adding import Added, AlreadyThere, Refused
+    from imagewright.retrieval.adding import Added, AlreadyThere, PreviewedFlow, Refused
     from imagewright.retrieval.comfy.catalogue import Catalogue
     from imagewright.retrieval.evidence_stream import Imported
     from imagewright.retrieval.listing import FlowPage, ListedFlow
+    from imagewright.retrieval.score_table import ScoreTable
 
 
 class SyncedNodes(NamedTuple):
@@ -24,6 +26,15 @@ class SyncedNodes(NamedTuple):
     """The classes that the shipped list lacks, sorted."""
     path: Path
     """The file that keeps them."""
+
+
+class FlowSize(NamedTuple):
+    """The size of a flow's pictures, in pixels."""
+
+    width: int
+    height: int
+    fixed: bool
+    """Whether its model draws no other."""
 
 
 class FlowCalls(Rooms):
@@ -74,6 +85,34 @@ class FlowCalls(Rooms):
         hits = [(self.index.get(name), cosine) for name, cosine in self.index.search(text, count)]
         return [(ListedFlow(flow, engine.check(flow), flow.id not in off), cosine) for flow, cosine in hits]
 
+    def show_flow(self, flow: str) -> ListedFlow:
+        """One flow, whether it runs here, and whether it is offered.
+
+        Raises:
+            BadInput: there is no such flow, or the database cannot be read.
+        """
+        from imagewright.retrieval.flow_facts import is_switched_on
+        from imagewright.retrieval.listing import ListedFlow
+
+        found = self.index.get(flow)
+        with self.index.reading() as db:
+            enabled = is_switched_on(db, flow)
+        return ListedFlow(found, self.backend().check(found), enabled)
+
+    def tabulate_scores(self, *, backend: str | None = None, most: int = 40, flow: str = "") -> ScoreTable:
+        """What flows are expected to score by category on ``backend``: the ``most`` that run here and were scored most.
+
+        With ``flow`` it is that one alone. No score is read: the size of the answer does not follow the index's.
+
+        Raises:
+            BadInput: there is no such flow or backend, or the database cannot be read.
+        """
+        from imagewright.container import DEFAULT_BACKEND
+        from imagewright.retrieval.score_table import tabulate_scores
+
+        name = backend or DEFAULT_BACKEND
+        return tabulate_scores(self.index, self.backend(name), name, self.settings.learn_critic, most, flow)
+
     def remove_flow(self, flow: str) -> None:
         """Forget a flow; its scores stay, and count again when the same graph is added under the same id.
 
@@ -90,11 +129,28 @@ class FlowCalls(Rooms):
         """
         self.index.switch(flow, on)
 
+    def size_of(self, flow: Flow) -> FlowSize | None:
+        """What the flow draws where no size is asked for, and whether it draws another; None where it states none."""
+        from imagewright.flow_format import read_size
+        from imagewright.ports import StatesWorlds
+
+        backend = self.backend()
+        try:
+            world = backend.state_world(flow) if isinstance(backend, StatesWorlds) else None
+        except BadInput:  # `check` says what is wrong with the graph
+            world = None
+        if world is not None:
+            return FlowSize(world.side, world.side, fixed=True)
+        stated = read_size(flow)
+        return None if stated is None else FlowSize(*stated, fixed=False)
+
     def describe_flow(self, flow: Flow, readiness: Readiness, *, with_graph: bool = False) -> dict[str, Any]:
         """One flow as plain JSON: what its card says, whether it runs here, and with ``with_graph`` its graph."""
         from imagewright.retrieval.card import flow_json
 
-        return flow_json(flow, readiness, with_graph=with_graph)
+        size = self.size_of(flow)
+        found = flow_json(flow, readiness, with_graph=with_graph)
+        return {**found, "size": None if size is None else size._asdict()}
 
     def add_flows(
         self, paths: Sequence[Path | str], *, replace: bool = False, comfyui: str | None = None
@@ -111,6 +167,32 @@ class FlowCalls(Rooms):
 
         files = files_below([Path(path) for path in paths])
         yield from add_files(self.index, files, self.node_catalogue(comfyui), replace)
+
+    def preview_flow(self, data: bytes, name: str) -> PreviewedFlow:
+        """What the bytes of a workflow's file called ``name`` would become; nothing is stored.
+
+        They are of any kind that ``add_flows`` takes; ``name`` opens nothing.
+
+        Raises:
+            BadInput: they are no flow; ``reasons`` of the error has a line for each node in the way.
+        """
+        from imagewright.retrieval.adding import preview_sent
+
+        return preview_sent(self.index, data, name, self.node_catalogue())
+
+    def add_flow_bytes(
+        self, data: bytes, name: str, card: Mapping[str, Any] | None = None, *, replace: bool = False
+    ) -> Added | AlreadyThere:
+        """Put a workflow into the index whose file was sent: its bytes, and what it is called.
+
+        The fields of ``card`` take the place of those that are read off the graph.
+
+        Raises:
+            BadInput: as ``preview_flow``; a field cannot be used with the graph; the database cannot be written.
+        """
+        from imagewright.retrieval.adding import add_sent
+
+        return add_sent(self.index, data, name, self.node_catalogue(), card or {}, replace)
 
     def add_scores(self, path: Path | str) -> Imported:
         """Store the scores of a file of evidence or of a score matrix; it may be of any size.

@@ -200,6 +200,16 @@ def fill_slots(
     return graph
 
 
+def read_size(flow: Flow) -> tuple[int, int] | None:
+    """The width and height in pixels that the flow's graph states for the slots of these names; None for none."""
+    sides = []
+    for name in ("width", "height"):
+        stated = [flow.graph[at.node]["inputs"].get(at.input) for at in flow.card.slots.get(name, ())]
+        sides.append(next((value for value in stated if isinstance(value, int) and not isinstance(value, bool)), None))
+    width, height = sides
+    return None if width is None or height is None else (width, height)
+
+
 def refuse_paths(graph: Graph) -> None:
     """Hold every file that a graph names to the folders that files are read from and written to.
 

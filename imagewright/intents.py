@@ -11,6 +11,7 @@ from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field
 
+from imagewright.box_changes import Spot
 from imagewright.schemas import Check, Layout, ParsedPrompt, PlaceName, Region, Value
 from imagewright.values import Tagged
 from imagewright.verdicts import Repair, load_repairs
@@ -18,7 +19,9 @@ from imagewright.verdicts import Repair, load_repairs
 IntentKind = Literal[
     "create", "edit", "vary", "undo", "branch", "question", "feedback", "preference", "command", "unclear"
 ]
-EditOp = Literal["recolour", "resize", "move", "swap", "flip", "add", "remove", "replace", "background", "style"]
+EditOp = Literal[
+    "recolour", "resize", "move", "place", "swap", "flip", "add", "put", "remove", "replace", "background", "style"
+]
 Topic = Literal[
     "flow", "layout", "seed", "prompt", "verdict", "cost", "picture", "preferences", "world", "change", "colour",
     "sureness", "look", "",
@@ -117,7 +120,7 @@ class Edit(Tagged):
 
     tag: ClassVar[str] = "op"
     once: ClassVar[frozenset[str]] = frozenset(
-        {"boxes", "text", "count", "factor", "across", "down", "place", "beside"}
+        {"boxes", "text", "count", "factor", "across", "down", "place", "beside", "also"}
     )
 
     op: EditOp
@@ -157,6 +160,15 @@ class MoveEdit(BoxesEdit):
     """Where to; relative to ``beside`` where that is given, else to the canvas."""
     beside: int | None = None
     """The box that ``place`` is relative to."""
+    also: tuple[int, ...] = ()
+    """Further boxes that it is relative to: "above the tree and the house"."""
+
+
+class PlaceEdit(BoxesEdit):
+    """Exactly there, and so large; nothing gives way to it, and nothing holds it off."""
+
+    op: Literal["place"] = "place"
+    spot: Spot
 
 
 class SwapEdit(BoxesEdit):
@@ -189,6 +201,17 @@ class AddEdit(Edit):
     place: PlaceName = ""
     """Where to; relative to ``beside`` where that is given, else to the canvas."""
     beside: int | None = None
+    also: tuple[int, ...] = ()
+    """Further boxes that it is relative to."""
+
+
+class PutEdit(Edit):
+    """Something more, exactly there, and so large."""
+
+    op: Literal["put"] = "put"
+    text: _Said = ""
+    """Its caption."""
+    spot: Spot
 
 
 class FlipEdit(Edit):
@@ -219,11 +242,13 @@ AnyEdit = Annotated[
     RecolourEdit
     | ResizeEdit
     | MoveEdit
+    | PlaceEdit
     | SwapEdit
     | FlipEdit
     | RemoveEdit
     | ReplaceEdit
     | AddEdit
+    | PutEdit
     | BackgroundEdit
     | StyleEdit,
     Field(discriminator="op"),

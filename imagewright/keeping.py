@@ -5,14 +5,17 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from imagewright.errors import BadInput
 from imagewright.rooms import Rooms
-from imagewright.schemas import DrawRequest
+from imagewright.schemas import DrawRequest, RunEvent
 
 if TYPE_CHECKING:
     from imagewright.cleaning import Growth
+    from imagewright.fetching import AwaitedPicture
+    from imagewright.graph.lines import ThreadLines
+    from imagewright.graph.shown_layout import ShownLayout
 
 
 class Keeping(Rooms):
@@ -39,6 +42,39 @@ class Keeping(Rooms):
         self.threads.insist(thread)
         return delete(self.container, thread)
 
+    def trace_lines(self, thread: str) -> ThreadLines:
+        """How the turns of a conversation hang together: after which each was said, and where one is.
+
+        Raises:
+            BadInput: its checkpoints cannot be read.
+        """
+        from imagewright.graph.lines import trace_lines
+
+        return trace_lines(self.settings.checkpoints, f"thread {thread.strip()}")
+
+    def retell(self, run: str) -> tuple[RunEvent, ...]:
+        """The story of a delivered run as it was told while it was drawn, without steps and previews.
+
+        Raises:
+            BadInput: there is no such run, it delivered nothing, or its trace cannot be read.
+        """
+        from imagewright.graph.retelling import retell
+
+        trace = self.runs.trace(run)
+        if not trace.delivered:
+            raise BadInput(f"run {run} has delivered no picture", "`imagewright runs list` shows which have")
+        return tuple(retell(trace))
+
+    def await_picture(self, request: DrawRequest, run: str) -> AwaitedPicture:
+        """Where the picture of ``run``, which a server of this home will draw, goes by ``request``.
+
+        Raises:
+            BadInput: the picture that the request starts from, or the place, cannot be used.
+        """
+        from imagewright.fetching import AwaitedPicture
+
+        return AwaitedPicture(self.container, request, run)
+
     def request_of(self, run: str) -> DrawRequest:
         """What ``run`` was asked to draw, with the flow that drew it and no seed: the request of its variations.
 
@@ -50,8 +86,42 @@ class Keeping(Rooms):
         row = self.runs.get(run)
         if row.result is None:
             raise BadInput(f"run {run} has delivered no picture", "`imagewright runs list` shows which have")
-        changes = {"prompt": row.result.prompt, "flow": row.result.flow, "seed": None, "out": None, "thread": None}
+        changes = {
+            "prompt": row.result.prompt,
+            "flow": row.result.flow,
+            "seed": None,
+            "out": None,
+            "thread": None,
+            "boxes": None,
+        }
         return row.request.revise(**changes, taken="refuse")
+
+    def show_layout(self, run: str) -> ShownLayout:
+        """The boxes of a picture as they were drawn, by the numbers that ``Chat.edit`` takes, and what is wrong where.
+
+        Raises:
+            BadInput: there is no such run, or it delivered nothing.
+        """
+        from imagewright.graph.shown_layout import show_layout
+
+        return show_layout(self.runs.trace(run))
+
+    def rate_run(self, run: str, thumb: Literal["up", "down"]) -> str:
+        """Keep what the person thinks of the picture of ``run``, whichever it is; what was noted, in words.
+
+        It counts when a flow is chosen, as in a conversation; said again, the last word counts.
+
+        Raises:
+            BadInput: there is no such run, or it has delivered nothing.
+        """
+        from imagewright.graph.thumbs import tell_thumb, weigh_thumb
+
+        if self.runs.get(run).result is None:
+            raise BadInput(f"run {run} has delivered no picture", "`imagewright runs list` shows which have")
+        made = self.runs.trace(run)
+        self.index.add_evidence([weigh_thumb(made, made.backend or self.backend().name, thumb)])
+        self.runs.note_thumb(run, thumb)
+        return tell_thumb(made, thumb)
 
     def delete_runs(self, runs: Sequence[str]) -> int:
         """Delete runs with their pictures, also where they were delivered to; how many the store has lost.

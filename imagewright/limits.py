@@ -32,6 +32,8 @@ MAX_GUIDANCE = 100.0
 PICTURE_FORMATS = {"png": ".png", "jpeg": ".jpg", "webp": ".webp"}
 """How a delivered picture can be written, and how its file then ends."""
 MAX_VARIATIONS = 1000
+MAX_AT_ONCE = 24
+"""Variations that one saying of a conversation can ask for."""
 
 _SIDE = f"a side has {SIDES[0]} to {SIDES[1]} pixels, in steps of {SIDE_STEP}"
 _SAID = {

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
@@ -16,8 +16,14 @@ if TYPE_CHECKING:
     from imagewright.t2i_backends.models.model_files import ModelFiles
     from imagewright.t2i_backends.models.scan import ScannedModel
 
+_ASKED = 50
+"""How many of the flows that need a file are asked for its address, the last ones: thousands may need the same."""
 OnFile = Callable[["Remote", int, int], None]
 """Called with the file that is fetched, its bytes that are here, and those that there are."""
+
+
+SOME = 5
+"""How many of the flows that need a file a page names."""
 
 
 class ModelScan(NamedTuple):
@@ -37,6 +43,16 @@ class NeededModel(NamedTuple):
     """Where it is, or where it belongs."""
     url: str | None
     flows: tuple[str, ...]
+
+
+class ModelPage(NamedTuple):
+    """Some of the model files that flows need."""
+
+    models: tuple[NeededModel, ...]
+    """Each with some of the flows that need it."""
+    users: tuple[int, ...]
+    """How many flows need each."""
+    total: int
 
 
 class Download(NamedTuple):
@@ -66,11 +82,14 @@ def _files(container: Container) -> ModelFiles:
 
 
 def _add_flows(container: Container, seen: Sequence[ScannedModel]) -> Iterator[str]:
+    from imagewright.retrieval import flow_facts
     from imagewright.retrieval.intake import build_flow
     from imagewright.t2i_backends.families.table import known_families
     from imagewright.t2i_backends.models.scan import default_flows
 
-    used = [file.name for flow in container.index.list() for file in flow.card.models]
+    with container.index.reading() as db:
+        flow_facts.bring_up(db)
+        used = sorted({name for _, name, _ in flow_facts.list_files(db)})
     for name, family, graph in default_flows(seen, used):
         title = known_families()[family].title
         words = {
@@ -82,16 +101,46 @@ def _add_flows(container: Container, seen: Sequence[ScannedModel]) -> Iterator[s
 
 def list_needed(container: Container) -> Iterator[NeededModel]:
     """Every model file that a flow of the index needs, by folder and name."""
-    files = _files(container)
+    from imagewright.retrieval import flow_facts
+
+    files, index = _files(container), container.index
     users: dict[tuple[str, str], list[str]] = {}
-    urls: dict[tuple[str, str], str | None] = {}
-    for flow in container.index.list():
-        for file in flow.card.models:
-            users.setdefault((file.folder, file.name), []).append(flow.id)
-            urls[file.folder, file.name] = file.url or urls.get((file.folder, file.name))
-    for (folder, name), flows in sorted(users.items()):
-        place, here = _place(files, folder, name)
-        yield NeededModel(folder, name, here, place, urls[folder, name], tuple(flows))
+    with index.reading() as db:
+        flow_facts.bring_up(db)
+        for folder, name, flow in flow_facts.list_files(db):
+            users.setdefault((folder, name), []).append(flow)
+        for (folder, name), flows in users.items():
+            place, here = _place(files, folder, name)
+            url = _find_url((index.get(flow) for flow in flows[: -_ASKED - 1 : -1]), folder, name)
+            yield NeededModel(folder, name, here, place, url, tuple(flows))
+
+
+def _find_url(flows: Iterable[Flow], folder: str, name: str) -> str | None:
+    """The address of a file on the first card that tells it."""
+    stated = (file.url for flow in flows for file in flow.card.models if (file.folder, file.name) == (folder, name))
+    return next(filter(None, stated), None)
+
+
+def page_needed(container: Container, search: str, limit: int, offset: int) -> ModelPage:
+    """Some of the same, by the table of files that the index keeps; no more flows are read than there are rows."""
+    from imagewright.retrieval import flow_facts
+
+    files, index = _files(container), container.index
+    with index.reading() as db:
+        flow_facts.bring_up(db)
+        rows, total = flow_facts.page_files(db, search, limit, offset)
+        found = [
+            _needed(files, index.get(row["first"]), *key, flow_facts.find_users(db, *key, SOME))
+            for row in rows
+            for key in [(row["folder"], row["name"])]
+        ]
+    return ModelPage(tuple(found), tuple(int(row["users"]) for row in rows), total)
+
+
+def _needed(files: ModelFiles, first: Flow, folder: str, name: str, users: Sequence[str]) -> NeededModel:
+    url = next((file.url for file in first.card.models if (file.folder, file.name) == (folder, name)), None)
+    place, here = _place(files, folder, name)
+    return NeededModel(folder, name, here, place, url, tuple(users))
 
 
 def _place(files: ModelFiles, folder: str, name: str) -> tuple[str, bool]:

@@ -11,6 +11,7 @@ from imagewright.settings import Settings, load_settings
 
 if TYPE_CHECKING:
     from imagewright.memory.artifacts import ArtifactStore
+    from imagewright.memory.pictures import Pictures
     from imagewright.memory.preferences import Preferences
     from imagewright.memory.runs import RunLog
     from imagewright.memory.threads import Threads
@@ -62,6 +63,11 @@ class Rooms:
     def threads(self) -> Threads:
         """The conversations."""
         return self.container.threads
+
+    @property
+    def pictures(self) -> Pictures:
+        """The delivered pictures, as a gallery asks for them."""
+        return self.container.pictures
 
     @property
     def preferences(self) -> Preferences:

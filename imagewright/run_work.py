@@ -7,13 +7,15 @@ import secrets
 import threading
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
-from imagewright.schemas import DrawRequest, RunEvent
+from imagewright.intents import Question
+from imagewright.schemas import DrawRequest, RunEvent, RunResult, Value
 
 if TYPE_CHECKING:
     from imagewright.container import Container
     from imagewright.graph.parts import Parts
+    from imagewright.graph.runner import Outcome
     from imagewright.memory.runs import RunRow
 
 OnEvent = Callable[[RunEvent], None]
@@ -21,6 +23,102 @@ OnEvent = Callable[[RunEvent], None]
 
 def ignore_event(event: RunEvent) -> None:
     """The listener of those who do not listen."""
+
+
+class Reply(Value):
+    """What came of one run: a picture, an answer, or a question that the next saying answers."""
+
+    run: str
+    text: str
+    """The answer, the question, or the delivered picture's path."""
+    result: RunResult | None = None
+    question: Question | None = None
+    others: tuple[RunResult, ...] = ()
+    """The pictures before ``result``, where several were asked for at once."""
+    contact_sheet: str = ""
+    """The path of all of them small on one page; empty where there is one."""
+
+    def _repr_png_(self) -> bytes | None:
+        """The picture, for a notebook; None where there is none."""
+        return None if self.result is None else self.result._repr_png_()
+
+
+class Workplace(Protocol):
+    """Where an engine's runs are done: in this process, or by a server of the same home."""
+
+    def begin(
+        self,
+        request: DrawRequest,
+        on_event: OnEvent | None,
+        *,
+        seed: int | None,
+        asks: bool,
+        stop: threading.Event | None = None,
+        run: str | None = None,
+    ) -> Reply:
+        """Do a new run; the parameters are those of ``begin_work``.
+
+        Raises:
+            ImagewrightError: it cannot be done, or ``stop`` or Ctrl-C ended it.
+        """
+        ...
+
+    def go_on(
+        self,
+        row: RunRow,
+        on_event: OnEvent | None,
+        *,
+        asks: bool,
+        reply: str | None = None,
+        stop: threading.Event | None = None,
+    ) -> Reply:
+        """Go on with a run that was killed, stopped or failed, or that waits for ``reply``; raises as ``begin``."""
+        ...
+
+
+class OwnProcess:
+    """The workplace of who has no other: this process, with the container's models."""
+
+    def __init__(self, container: Container) -> None:
+        self._container = container
+
+    def begin(
+        self,
+        request: DrawRequest,
+        on_event: OnEvent | None,
+        *,
+        seed: int | None,
+        asks: bool,
+        stop: threading.Event | None = None,
+        run: str | None = None,
+    ) -> Reply:
+        """As ``Workplace``."""
+        from imagewright.graph.runner import begin_turn
+
+        work = begin_work(self._container, request, on_event, seed=seed, stop=stop, asks=asks, run=run)
+        return _reply(begin_turn(*work))
+
+    def go_on(
+        self,
+        row: RunRow,
+        on_event: OnEvent | None,
+        *,
+        asks: bool,
+        reply: str | None = None,
+        stop: threading.Event | None = None,
+    ) -> Reply:
+        """As ``Workplace``."""
+        from imagewright.graph.runner import resume_turn
+
+        return _reply(resume_turn(*reopen_work(self._container, row, on_event, asks=asks, stop=stop), reply))
+
+
+def _reply(outcome: Outcome) -> Reply:
+    if outcome.result is not None:
+        return Reply(run=outcome.run, text=outcome.result.path, result=outcome.result)
+    if outcome.question is not None:
+        return Reply(run=outcome.run, text=outcome.question.text, question=outcome.question)
+    return Reply(run=outcome.run, text=outcome.answer.text if outcome.answer else "")
 
 
 class RunWork(NamedTuple):

@@ -202,6 +202,8 @@ class Plan(Value):
     """Things that the person should know: words outside the model's world, fallbacks taken."""
     flow: str = ""
     """The flow that would draw, where need be with ``anyway``; empty where none here can."""
+    reason: str = ""
+    """Why that flow, in the words of whoever chose it; empty where it was named."""
     governs: bool = False
     """Whether the boxes of ``layout`` govern the pixels of the first picture; else ``flow`` places things itself."""
     drawn_from: str = ""
@@ -251,6 +253,10 @@ class RunEvent(Value):
     step: int | None = None
     total: int | None = None
     image: str | None = None
+    layout: Layout | None = None
+    """Of a layout, and of a repair that moves something: where things go from here on."""
+    accepted: bool | None = None
+    """Of a verdict that counts."""
 
 
 class RunResult(Value):

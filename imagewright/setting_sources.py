@@ -34,6 +34,8 @@ class GivenSettings(BaseSettings):
     learn_critic: bool = False
     polish: bool = False
     rules: str = ""
+    embedder: str = ""
+    explore: bool = False
     keys: Path | None = None
 
     @field_validator("models", mode="before")

@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import platformdirs
 from pydantic import BaseModel, ConfigDict, SecretStr
@@ -31,11 +31,14 @@ _VARIABLES = {
     "polish": "IMAGEWRIGHT_POLISH",
     "comfyui": "IMAGEWRIGHT_COMFYUI",
     "rules": "IMAGEWRIGHT_RULES",
+    "embedder": "IMAGEWRIGHT_EMBEDDER",
+    "explore": "IMAGEWRIGHT_EXPLORE",
 }
 """The environment's name of each setting."""
 FILE_NAMES = {
     "home": "data_dir", "models": "model_roots", "device": "device", "llm": "llm", "model_cache": "model_cache",
     "learn.critic": "learn_critic", "polish": "polish", "rules": "rules",
+    "embedder": "embedder", "explore": "explore",
 }  # fmt: skip
 """The file's name of each setting. There is none for a key: keys stay out of files."""
 _SERVERS = "comfyui"
@@ -76,6 +79,11 @@ class Settings(BaseModel):
     rules: str = ""
     """Whose way the ``diffusers`` backend goes where ComfyUI and the stock pipelines differ: ``comfyui``, ``stock``, or
     ``text=…`` and ``shift=…`` apart; docs/executor.md (``IMAGEWRIGHT_RULES``)."""
+    embedder: str = ""
+    """The sentence-transformers model whose vectors the index holds, a folder or a name; the shipped MiniLM for none
+    (``IMAGEWRIGHT_EMBEDDER``)."""
+    explore: bool = False
+    """Whether a flow may be chosen to learn more about it (``IMAGEWRIGHT_EXPLORE=1``)."""
 
     editor: str | None = None
     """The command that opens a file for the person to change (``VISUAL``, else ``EDITOR``)."""
@@ -140,6 +148,8 @@ def load_settings(environ: Mapping[str, str] | None = None) -> Settings:
         polish=given.polish,
         comfyui=servers,
         rules=given.rules,
+        embedder=given.embedder,
+        explore=given.explore,
     )
 
 
@@ -156,6 +166,39 @@ def setting_origins(environ: Mapping[str, str]) -> dict[str, str]:
         name: variable if environ.get(variable) else str(path) if name in from_file else "default"
         for name, variable in _VARIABLES.items()
     }
+
+
+class SettingInForce(NamedTuple):
+    """One setting: its value as text, never a key's, and where it comes from."""
+
+    name: str
+    value: str
+    origin: str
+    """A variable, the file, ``default``, or ``given``: by whoever made the engine, such as a command's own option."""
+
+
+def tell_settings(settings: Settings, environ: Mapping[str, str] | None = None) -> tuple[SettingInForce, ...]:
+    """Every setting in force; what ``settings`` has otherwise than environment and file say was ``given``.
+
+    Raises:
+        BadInput: the environment or the file cannot be used.
+    """
+    env = os.environ if environ is None else environ
+    said = load_settings(env)
+    return tuple(
+        SettingInForce(
+            name, _say(getattr(settings, name)), origin if getattr(settings, name) == getattr(said, name) else "given"
+        )
+        for name, origin in setting_origins(env).items()
+    )
+
+
+def _say(value: object) -> str:
+    if isinstance(value, SecretStr | Mapping):
+        return "set, not shown" if value else ""
+    if isinstance(value, tuple):
+        return os.pathsep.join(map(str, value))
+    return "" if value is None else str(value)
 
 
 def config_file(environ: Mapping[str, str]) -> Path:

@@ -29,6 +29,8 @@ _SHA = re.compile(r"[0-9a-f]{64}")
 _RUN = re.compile(r"[0-9A-Za-z][0-9A-Za-z_-]{0,63}")
 _PNG_HEAD = 8 + 25
 """The bytes of a PNG up to the end of its IHDR chunk."""
+THUMBNAIL_SIDE = 320
+"""Pixels of a thumbnail's longer side: twice what a gallery's cell has on a small screen."""
 
 
 class Made(BaseModel):
@@ -88,6 +90,32 @@ class ArtifactStore:
         with Image.open(self.get(sha), formats=("PNG",)) as image:
             return image.convert("RGB")
 
+    def measure(self, sha: str) -> tuple[int, int]:
+        """Width and height of picture ``sha`` in pixels, by its head: nothing is decoded."""
+        with self.get(sha).open("rb") as file:
+            width, height = struct.unpack(">II", file.read(24)[16:].ljust(8, b"\0"))
+        return width, height
+
+    def thumbnail(self, sha: str) -> Path:
+        """A small WebP of picture ``sha``, no side longer than 320 pixels; made when it is first asked for, and kept.
+
+        Raises:
+            BadInput: there is no such picture, or the disk is full.
+        """
+        path = self._thumbnail_path(sha)
+        if not path.is_file():
+            image = self.open(sha)
+            image.thumbnail((THUMBNAIL_SIDE, THUMBNAIL_SIDE))
+            buffer = io.BytesIO()
+            image.save(buffer, "WEBP", quality=85)
+            write_whole(path, buffer.getvalue())
+        return path
+
+    def thumbnails(self) -> Iterator[tuple[str, Path]]:
+        """Every thumbnail: the SHA-256 of its picture and its file."""
+        for path in self.root.glob("thumbnails/*/*.webp"):
+            yield path.stem, path
+
     def put_made(self, key: str, made: Made) -> None:
         """Remember that the job with content key ``key`` has made a picture; call it after ``put_image``."""
         write_whole(self._key_path(key), made.model_dump_json().encode())
@@ -116,6 +144,7 @@ class ArtifactStore:
                 kept.update((made.image, *made.more))
         for sha in gone | (others - kept):
             self._path(sha).unlink(missing_ok=True)
+            self._thumbnail_path(sha).unlink(missing_ok=True)
 
     def sidecars(self) -> Iterator[tuple[Path, Made]]:
         """Every sidecar that can be read, and its file."""
@@ -150,6 +179,9 @@ class ArtifactStore:
         if _SHA.fullmatch(sha) is None:
             raise BadInput(f"{sha[:80]!r} is not the name of a picture", "a name is 64 hex digits")
         return self.root / sha[:2] / f"{sha}.png"
+
+    def _thumbnail_path(self, sha: str) -> Path:
+        return self.root / "thumbnails" / sha[:2] / self._path(sha).with_suffix(".webp").name
 
     def _key_path(self, key: str) -> Path:
         if _SHA.fullmatch(key) is None:

@@ -12,14 +12,14 @@ from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import ormsgpack
 from langgraph.checkpoint.serde.jsonplus import EXT_PYDANTIC_V2, JsonPlusSerializer
 from langgraph.checkpoint.sqlite import SqliteSaver
 from pydantic import ValidationError
 
-from imagewright import draw_request, intents, schemas, verdicts
+from imagewright import box_changes, draw_request, intents, schemas, verdicts
 from imagewright.database import lend_connection, storage_errors
 from imagewright.errors import BadInput
 
@@ -32,7 +32,7 @@ _unreadable: ContextVar[BadInput | None] = ContextVar("unreadable", default=None
 
 STATE_TYPES: tuple[type[schemas.Value], ...] = tuple(
     value
-    for module in (schemas, intents, verdicts, draw_request)
+    for module in (schemas, intents, verdicts, draw_request, box_changes)
     for value in vars(module).values()
     if isinstance(value, type) and issubclass(value, schemas.Value) and value.__module__ == module.__name__
 )
@@ -130,6 +130,30 @@ def _saver(connection: sqlite3.Connection, extra: tuple[type[schemas.Value], ...
     return saver
 
 
+class Link(NamedTuple):
+    """One checkpoint of a thread: its name, that of the one before, and the run that its metadata name."""
+
+    id: str
+    before: str
+    run: str
+
+
+def list_links(path: Path, thread: str, mark: str) -> tuple[Link, ...]:
+    """The checkpoints of ``thread``, oldest first, without what they hold; none without a file.
+
+    ``mark`` is the key under which the metadata name the run.
+
+    Raises:
+        BadInput: the file cannot be read.
+    """
+    if not path.exists():
+        return ()
+    with open_checkpoints(path) as saver:
+        saver.setup()
+        rows = saver.conn.execute(_LINKS, (f"$.{mark}", thread)).fetchall()
+    return tuple(Link(str(name), str(before or ""), str(run or "")) for name, before, run in rows)
+
+
 def measure_threads(path: Path) -> dict[str, int]:
     """The threads of checkpoints in the file at ``path``, and how many bytes each takes; none without a file.
 
@@ -166,3 +190,5 @@ def shrink_file(path: Path) -> None:
 _SIZES = """SELECT thread_id, sum(size) FROM (
     SELECT thread_id, length(checkpoint) + length(metadata) AS size FROM checkpoints
     UNION ALL SELECT thread_id, coalesce(length(value), 0) FROM writes) GROUP BY thread_id"""
+_LINKS = """SELECT checkpoint_id, parent_checkpoint_id, json_extract(CAST(metadata AS TEXT), ?) FROM checkpoints
+    WHERE thread_id = ? AND checkpoint_ns = '' ORDER BY checkpoint_id"""

@@ -1,7 +1,7 @@
 """The log of runs in SQLite: what was asked, how it went, and the one delivery that each run may have.
 
-A run that is being worked on holds a lock on ``locks/<run>``; the system releases it however the process ends, so a
-row that says ``running`` without its lock is a run that was killed.
+Whoever works on a run holds a lease (``memory.leases``), which ends with its process, however that ends; so a row that
+says ``running`` without one is a run that was killed. ``locks/`` holds a word beside each run that is being drawn.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ import json
 import os
 import re
 import secrets
+import threading
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime, timedelta
@@ -20,7 +21,9 @@ from pydantic import ValidationError
 
 from imagewright.database import database, open_for_reading, prefix_pattern, storage_errors, transaction
 from imagewright.errors import BadInput, Fault
-from imagewright.locks import LockHeld, hold_lock
+from imagewright.intents import Thumb
+from imagewright.memory.leases import Holder, LeaseHeld, Leases
+from imagewright.memory.run_tables import INDEX_PICTURE, OF_RUN, RUN_TABLES
 from imagewright.schemas import DrawRequest, RunResult, Value
 from imagewright.trace import Trace, parse_trace, read_known, read_trace
 
@@ -28,25 +31,8 @@ RunStatus = Literal["running", "delivered", "answered", "asked", "failed", "canc
 """``refused``: nothing was drawn, for nothing that can be drawn was asked for; ``answered``: something was said instead
 of a picture; ``asked``: the run waits for the person's answer."""
 
-RUN_TABLES = (
-    """
-    CREATE TABLE runs (
-        id TEXT PRIMARY KEY, thread TEXT NOT NULL, prompt TEXT NOT NULL, request TEXT NOT NULL, seed TEXT NOT NULL,
-        out TEXT NOT NULL, status TEXT NOT NULL, created TEXT NOT NULL, error TEXT NOT NULL DEFAULT ''
-    );
-    CREATE INDEX runs_created ON runs (created);
-    CREATE TABLE deliveries (
-        run TEXT PRIMARY KEY REFERENCES runs (id), delivered TEXT NOT NULL, result TEXT NOT NULL, trace TEXT NOT NULL
-    );
-    """,
-    """
-    CREATE TABLE answers (run TEXT PRIMARY KEY REFERENCES runs (id), text TEXT NOT NULL);
-    CREATE TABLE titles (thread TEXT PRIMARY KEY, title TEXT NOT NULL);
-    CREATE INDEX runs_thread ON runs (thread);
-    """,
-)
 _PATIENCE = 0.5
-"""Seconds to wait for a run's lock: `runs list` holds it for an instant to see whether anyone else does."""
+"""Seconds to wait for a run or a conversation that another is just letting go of."""
 _NOTE = 1000
 """Bytes of a note, so that a shorter one covers a longer one."""
 _RETIRED_AFTER, _RETIRED_BY = timedelta(days=1), timedelta(days=30)
@@ -118,6 +104,7 @@ class RunLog:
 
     def __init__(self, path: Path, locks: Path) -> None:
         self.path, self.locks = path, locks
+        self._leases = Leases(path)
 
     def start(self, run: str, thread: str, request: DrawRequest, seed: int, out: Path) -> None:
         """Record a run before anything is done for it."""
@@ -140,11 +127,21 @@ class RunLog:
         with database(self.path, "memory", RUN_TABLES) as connection:
             connection.execute("UPDATE runs SET out = ? WHERE id = ?", (str(out), run))
 
+    def rehome(self, row: RunRow, result: RunResult | None = None, trace: dict[str, Any] | None = None) -> None:
+        """Record that a run was asked for as ``row`` says, and where its delivery lies now, all in one step."""
+        with database(self.path, "memory", RUN_TABLES) as connection, transaction(connection):
+            wanted = (row.out, row.request.model_dump_json(), row.id)
+            connection.execute("UPDATE runs SET out = ?, request = ? WHERE id = ?", wanted)
+            if result is not None:
+                told = (result.model_dump_json(), json.dumps(trace, ensure_ascii=False), row.id)
+                connection.execute("UPDATE deliveries SET result = ?, trace = ? WHERE run = ?", told)
+
     def deliver(self, result: RunResult, trace: dict[str, Any]) -> bool:
         """Record the delivery of a run; False when it was recorded before, and then nothing is changed."""
         row = (result.run, _now(), result.model_dump_json(), json.dumps(trace, ensure_ascii=False))
         with database(self.path, "memory", RUN_TABLES) as connection, transaction(connection):
             added = connection.execute("INSERT OR IGNORE INTO deliveries VALUES (?, ?, ?, ?)", row).rowcount
+            connection.execute(INDEX_PICTURE, (result.run,))
             connection.execute("UPDATE runs SET status = 'delivered', error = '' WHERE id = ?", (result.run,))
         return bool(added)
 
@@ -153,6 +150,11 @@ class RunLog:
         with database(self.path, "memory", RUN_TABLES) as connection, transaction(connection):
             connection.execute("INSERT OR REPLACE INTO answers VALUES (?, ?)", (run, text))
             connection.execute("UPDATE runs SET status = 'answered', error = '' WHERE id = ?", (run,))
+
+    def note_thumb(self, run: str, thumb: Thumb) -> None:
+        """Record what the person thinks of the picture of ``run``; empty where they take it back."""
+        with database(self.path, "memory", RUN_TABLES) as connection:
+            connection.execute("UPDATE pictures SET thumb = ? WHERE run = ?", (thumb, run))
 
     def answered(self, run: str) -> str | None:
         """What ``run`` has said instead of a picture, or None."""
@@ -204,9 +206,9 @@ class RunLog:
             )  # fmt: skip
 
     def erase(self, runs: Collection[str]) -> None:
-        """Forget runs with their deliveries and answers, in one step; then their locks."""
+        """Forget runs with their deliveries and answers, in one step; then what lies beside them."""
         with database(self.path, "memory", RUN_TABLES) as connection, transaction(connection):
-            for table, column in (("deliveries", "run"), ("answers", "run"), ("runs", "id")):
+            for table, column in OF_RUN:
                 connection.executemany(f"DELETE FROM {table} WHERE {column} = ?", [(run,) for run in runs])
         for run in runs:
             self.forget(run)
@@ -214,7 +216,7 @@ class RunLog:
     def retire(self) -> Sequence[tuple[str, Path]]:
         """The runs that began a day ago or earlier and were killed since, once each, and their pictures' names.
 
-        From then on they count as interrupted without a look at their locks.
+        From then on they count as interrupted without a look at their leases.
         """
         with database(self.path, "memory", RUN_TABLES) as connection:
             span = [_now(since) for since in (_RETIRED_BY, _RETIRED_AFTER)]
@@ -255,23 +257,33 @@ class RunLog:
         return read_trace(self.show(run), f"the trace of run {run}")
 
     @contextmanager
-    def working_on(self, run: str) -> Iterator[None]:
-        """Hold the run for this process, so that no other resumes it meanwhile.
+    def working_on(self, run: str, thread: str = "", stop: threading.Event | None = None) -> Iterator[None]:
+        """Hold the run, and its conversation where it has one, so that no other works on them meanwhile.
+
+        ``thread`` is its thread of checkpoints. ``stop`` is set where another machine took over what is held.
 
         Raises:
-            BadInput: another process is drawing it.
+            BadInput: another process is drawing it, or something else in its conversation.
         """
+        self._insist_on_id(run)
+        own = f"run {run}"
         with ExitStack() as held:
             try:
-                held.enter_context(hold_lock(self._lock_of(run), _PATIENCE))
-            except LockHeld:
-                message = f"run {run} is being drawn by another process"
-                raise BadInput(message, "wait for it, or end that process") from None
+                held.enter_context(self._leases.hold(sorted({own, thread or own}), _PATIENCE, stop))
+            except LeaseHeld as other:
+                raise _say_held(other.holder, run) from None
+            with storage_errors(self.locks):
+                self.locks.mkdir(parents=True, exist_ok=True)
             yield
 
+    def is_busy(self, thread: str) -> bool:
+        """Whether a process is working on a run of that thread of checkpoints."""
+        return self._leases.holder_of(thread) is not None
+
     def note(self, run: str, text: str) -> None:
-        """Leave a word beside the run's lock, in one write: what a process had used when it was last heard of."""
+        """Leave a word beside the run, in one write: what a process had used when it was last heard of."""
         with storage_errors(self.locks):
+            self.locks.mkdir(parents=True, exist_ok=True)
             handle = os.open(self._note_of(run), os.O_WRONLY | os.O_CREAT, 0o600)
             try:
                 os.pwrite(handle, text.encode().ljust(_NOTE), 0)
@@ -286,14 +298,19 @@ class RunLog:
             return ""
 
     def forget(self, run: str) -> None:
-        """Delete the run's lock and the word beside it."""
+        """Delete the word beside the run, and the lock of earlier versions."""
         for path in (self._lock_of(run), self._note_of(run)):
             path.unlink(missing_ok=True)
 
     def _lock_of(self, run: str) -> Path:
+        """The lock of versions that knew no leases."""
+        self._insist_on_id(run)
+        return self.locks / run
+
+    @staticmethod
+    def _insist_on_id(run: str) -> None:
         if not is_run_id(run):
             raise Fault(f"not a run id: {run[:80]!r}")
-        return self.locks / run
 
     def _note_of(self, run: str) -> Path:
         return self._lock_of(run).with_suffix(".note")
@@ -315,11 +332,15 @@ class RunLog:
 
     def is_alive(self, run: str) -> bool:
         """Whether a process is working on the run now."""
-        try:
-            with hold_lock(self._lock_of(run)):
-                return False
-        except LockHeld:
-            return True
+        return self._leases.holder_of(f"run {run}") is not None
+
+
+def _say_held(holder: Holder, run: str) -> BadInput:
+    remedy = "wait for it, or end that process"
+    if holder.name == f"run {run}":
+        return BadInput(f"run {run} is being drawn by another process ({holder})", remedy)
+    name = holder.name.removeprefix("thread ")
+    return BadInput(f"the conversation {name!r} is being worked on by another process ({holder})", remedy)
 
 
 _SELECT = """SELECT id, thread, prompt, request, seed, out, status, created, error,

@@ -6,14 +6,16 @@ import itertools
 import json
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
+
+from pydantic import ValidationError
 
 from imagewright.database import database, open_for_reading, prefix_pattern, transaction
 from imagewright.errors import BadInput
-from imagewright.intents import Reference
-from imagewright.memory.runs import RUN_TABLES
-from imagewright.schemas import ParsedPrompt, Value
-from imagewright.trace import Trace, parse_trace, read_trace
+from imagewright.intents import Reference, Thumb
+from imagewright.memory.run_tables import OF_RUN, RUN_TABLES
+from imagewright.schemas import ParsedPrompt, RunResult, Value
+from imagewright.trace import Trace, parse_trace, read_known, read_trace
 
 _PREFIX = "thread "
 
@@ -46,6 +48,13 @@ class Turn(Value):
     image: str = ""
     picture: int = 0
     """The number of its picture in the conversation, from 1; 0 where none was made."""
+
+
+class TurnDelivery(NamedTuple):
+    """What a turn has delivered, and what the person said of it."""
+
+    result: RunResult
+    thumb: Thumb
 
 
 class Threads:
@@ -84,6 +93,26 @@ class Threads:
         numbers = itertools.accumulate(row["result"] is not None for row in rows)
         return tuple(_turn(row, number) for row, number in zip(rows, numbers, strict=True))
 
+    def deliveries(self, name: str) -> dict[str, TurnDelivery]:
+        """What the turns of thread ``name`` have delivered, by their runs.
+
+        Raises:
+            BadInput: a delivery cannot be read by this version.
+        """
+        with database(self.path, "memory", RUN_TABLES) as connection:
+            rows = connection.execute(_RESULTS, (_PREFIX + name,)).fetchall()
+        try:
+            return {row["run"]: TurnDelivery(_result(row["result"]), row["thumb"] or "") for row in rows}
+        except ValidationError as error:
+            where = ".".join(map(str, error.errors()[0]["loc"]))
+            raise BadInput(f"thread {name[:80]!r} cannot be read by this version: {where}", "upgrade") from None
+
+    def title(self, name: str) -> str:
+        """The title of thread ``name``; empty where it has none."""
+        with database(self.path, "memory", RUN_TABLES) as connection:
+            row = connection.execute("SELECT title FROM titles WHERE thread = ?", (_PREFIX + name,)).fetchone()
+        return str(row["title"]) if row else ""
+
     def pictures(self, name: str, before: str = "") -> tuple[Reference, ...]:
         """Every picture that the thread has delivered, on whatever line, numbered in the order of their making.
 
@@ -114,11 +143,14 @@ class Threads:
         with database(self.path, "memory", RUN_TABLES) as connection, transaction(connection):
             runs = [row[0] for row in connection.execute("SELECT id FROM runs WHERE thread = ?", (thread,))]
             marks = ",".join("?" * len(runs))
-            for table in ("deliveries", "answers"):
-                connection.execute(f"DELETE FROM {table} WHERE run IN ({marks})", runs)
-            connection.execute("DELETE FROM runs WHERE thread = ?", (thread,))
+            for table, column in OF_RUN:
+                connection.execute(f"DELETE FROM {table} WHERE {column} IN ({marks})", runs)
             connection.execute("DELETE FROM titles WHERE thread = ?", (thread,))
         return runs
+
+
+def _result(text: str) -> RunResult:
+    return read_known(RunResult, json.loads(text))[0]
 
 
 def _turn(row: Any, number: int) -> Turn:
@@ -154,5 +186,7 @@ _LIST = """SELECT substr(r.thread, 8) AS name, coalesce(t.title, '') AS title,
 _TURNS = """SELECT r.id, r.prompt, r.status, r.created, r.error, a.text AS answer, d.result
     FROM runs r LEFT JOIN deliveries d ON d.run = r.id LEFT JOIN answers a ON a.run = r.id
     WHERE r.thread = ? ORDER BY r.rowid"""
+_RESULTS = """SELECT d.run, d.result, p.thumb FROM runs r JOIN deliveries d ON d.run = r.id
+    LEFT JOIN pictures p ON p.run = r.id WHERE r.thread = ? ORDER BY r.rowid"""
 _PICTURES = """SELECT d.run, d.trace FROM runs r JOIN deliveries d ON d.run = r.id WHERE r.thread = ?
     AND (? = '' OR r.rowid < (SELECT rowid FROM runs WHERE id = ?)) ORDER BY r.rowid"""

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from imagewright.errors import BadInput
-from imagewright.retrieval.intake import Brought, read_flow_file
+from imagewright.retrieval import flow_facts, store
+from imagewright.retrieval.card_edit import change_card
+from imagewright.retrieval.intake import Brought, read_flow_file, read_sent_flow
 from imagewright.schemas import Flow
 
 if TYPE_CHECKING:
@@ -50,6 +52,20 @@ class Refused:
     def reasons(self) -> tuple[str, ...]:
         """One line for each node in the way; the error itself where no node is."""
         return tuple(getattr(self.error, "reasons", [str(self.error)]))
+
+
+@dataclass(frozen=True)
+class PreviewedFlow:
+    """What a workflow would become, and what the index has of it; nothing is stored."""
+
+    flow: Flow
+    """With the id that it would be stored under."""
+    known: str
+    """The flow that it is already, with the same graph and card; empty for none."""
+    twin: str
+    """A flow that draws the same pictures; empty for none."""
+    skipped: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
 
 
 def files_below(paths: Sequence[Path]) -> list[Path]:
@@ -102,6 +118,35 @@ def _store(index: FlowIndex, flows: Sequence[Flow], replace: bool) -> list[tuple
 
 def _tell(path: Path, brought: Brought, flow: Flow, new: bool) -> Added | AlreadyThere:
     return Added(path, flow, tuple(brought.skipped), tuple(brought.notes)) if new else AlreadyThere(path, flow)
+
+
+def preview_sent(index: FlowIndex, data: bytes, name: str, catalogue: Catalogue) -> PreviewedFlow:
+    """What the bytes of a file called ``name`` would become.
+
+    Raises:
+        BadInput: they are no flow; ``Unconvertible`` where nodes are in the way.
+    """
+    brought = read_sent_flow(data, name, catalogue)
+    flow = brought.flow
+    with index.reading() as db:
+        flow_facts.bring_up(db)
+        known, twin = store.find_same(db, flow) or "", store.same_shape(db, flow.model_copy(update={"id": ""})) or ""
+        free = flow.model_copy(update={"id": known or store.free_id(db, flow.id)})
+    return PreviewedFlow(free, known, twin, tuple(brought.skipped), tuple(brought.notes))
+
+
+def add_sent(
+    index: FlowIndex, data: bytes, name: str, catalogue: Catalogue, card: Mapping[str, Any], replace: bool
+) -> Added | AlreadyThere:
+    """Store what the bytes of a file called ``name`` become, with the fields of ``card`` in place of those read off.
+
+    Raises:
+        BadInput: they are no flow, a field cannot be set or used, or the database cannot be written.
+    """
+    brought = read_sent_flow(data, name, catalogue)
+    flow = brought.flow.model_copy(update={"card": change_card(brought.flow, card)}) if card else brought.flow
+    [(stored, new)] = _store(index, [flow], replace)
+    return _tell(Path(name), Brought(flow, brought.skipped, brought.notes), stored, new)
 
 
 def _read(path: Path, catalogue: Catalogue) -> Brought | BadInput:

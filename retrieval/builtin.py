@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from imagewright.database import transaction
 from imagewright.retrieval import store
 from imagewright.retrieval.card import card_text
+from imagewright.retrieval.embed import MiniLMEmbedder
 from imagewright.retrieval.evidence import EvidenceFile, PromptFacts
 from imagewright.retrieval.intake import read_flow_file
 from imagewright.retrieval.score_matrix import read_scores
@@ -46,12 +47,20 @@ def content_version(folder: Path, embedder: str) -> str:
 def ensure(index: FlowIndex, folder: Path = HERE) -> None:
     """Make the index hold what ``folder`` ships: its flows and evidence replace those of an earlier release.
 
-    A person's own flows stay, also one that took the id of a shipped flow.
+    A person's own flows stay, also one that took the id of a shipped flow. Nothing is done where the vectors are
+    another embedder's.
     """
     version = content_version(folder, index.embedder.name)
     with index.reading() as db:
-        if store.fact(db, "built-in") == version:
-            return
+        had, whose = store.fact(db, "built-in"), store.fact(db, store.EMBEDDER)
+    if had == version:
+        return
+    if had and not whose:  # from before it was noted: there was one embedder
+        with index.writing() as db:
+            store.set_fact(db, store.EMBEDDER, MiniLMEmbedder.name)
+        whose = MiniLMEmbedder.name
+    if whose not in ("", index.embedder.name):
+        return  # whoever asks for vectors is told; ``reindex`` comes first
     flows, evidence = load_shipped_flows(folder / "flows"), load_shipped_evidence(folder / "evidence")
     texts = sorted({row.prompt for row in evidence.rows})
     vectors = index.embedder.embed([*(card_text(flow) for flow in flows), *texts])
@@ -70,5 +79,6 @@ def ensure(index: FlowIndex, folder: Path = HERE) -> None:
         for row in evidence.rows:
             store.put_evidence(db, row, "built-in")
         store.note_bulk(db, changed)
+        store.set_fact(db, store.EMBEDDER, index.embedder.name)
         db.executemany("UPDATE flow_facts SET enabled = 0 WHERE id = ?", [(name,) for name in off])
         store.set_fact(db, "built-in", version)

@@ -17,7 +17,7 @@ from imagewright.retrieval.estimate import Estimates, conclude, to_kernel
 from imagewright.retrieval.features import features
 from imagewright.retrieval.fitted import Fitted
 from imagewright.retrieval.index import FlowIndex
-from imagewright.retrieval.neighbours import find_nearest
+from imagewright.retrieval.neighbours import find_nearest_with_cosines
 from imagewright.retrieval.prompt_table import find_sharing
 from imagewright.retrieval.ready import CLASSES, FULL, ON_MINI, OUT, Codes, Limits, LimitsByFlow, Ready, ReadyByFlow
 from imagewright.retrieval.retrieve import Tops, find_candidates, make_tops
@@ -234,7 +234,7 @@ def _estimate(index: FlowIndex, shelf: Shelf, fit: Fitted, asked: _Asked, ready:
     near, kernel, among = _near(shelf, fit, asked)
     shared = _shared(shelf, fit, asked.categories.labels)
     tops = _tops(shelf, fit, ready.codes(flows))
-    cards = index.neighbours.cards(flows, asked.vector, CARDS, index.on_note)
+    cards = index.neighbours.cards(flows, asked.vector, CARDS)
     chosen = find_candidates(flows, fit, tops, near, kernel, shared, cards, asked.named, asked.everything)
     units = flows.unit.array[chosen]
     cells = fit.near_cells(units, near, kernel, among, shared)
@@ -302,9 +302,8 @@ def _near(shelf: Shelf, fit: Fitted, asked: _Asked) -> tuple[Ints, FloatArray, F
     """The prompts of evidence that are most similar to this one, by embedding and features; the kernels to them, and
     among them."""
     prompts, said = shelf.prompts, features(asked.parsed)
-    reached = find_nearest(prompts.vectors, asked.vector, REACHED, fit.flows_at > 0)
-    cosine = (prompts.vectors[reached] @ asked.vector).astype(np.float64)
-    alike = prompts.said.to(said, cosine, reached)
+    reached, cosine = find_nearest_with_cosines(prompts.vectors, asked.vector, REACHED, fit.flows_at > 0)
+    alike = prompts.said.to(said, cosine.astype(np.float64), reached)
     best = np.argsort(-alike, kind="stable")[:_NEAR]
     near = reached[best]
     vectors = np.concatenate([asked.vector[None, :], prompts.vectors[near]])
@@ -323,7 +322,7 @@ def _fit(shelf: Shelf, fit: Fitted, codes: Codes, chosen: Ints, cards: Ints, vec
     measured = fit.cells[flows.unit.array[rivals]] > 0
     held = cosine[measured] if measured.any() else cosine
     first, second = np.sort(np.concatenate([held, [-9.0, -9.0]]))[::-1][:2]
-    own = (flows.vectors[chosen] @ vector).astype(np.float64)
+    own = cosine[np.searchsorted(rivals, chosen)]
     mine = fit.cells[flows.unit.array[chosen]] > 0 if measured.any() else np.ones(len(chosen), dtype=bool)
     rival = np.where(mine & (own >= first), second, first)
     ahead = (own - np.where(rival < -1.0, 1.0, rival)) / FIT_WIDTH

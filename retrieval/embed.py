@@ -30,11 +30,13 @@ NEARLY = 0.55
 
 _FEW = 16
 """How many vectors stay in memory."""
-_TABLES = (
+OWNER = "embeddings"
+TABLES = (
     """
     CREATE TABLE embeddings (key BLOB PRIMARY KEY, vector BLOB NOT NULL) WITHOUT ROWID;
     CREATE TABLE verified_files (path TEXT PRIMARY KEY, size INTEGER, mtime_ns INTEGER, sha256 TEXT) WITHOUT ROWID;
     """,
+    "CREATE TABLE embedders (name TEXT PRIMARY KEY, dimension INTEGER NOT NULL) WITHOUT ROWID;",
 )
 
 
@@ -57,6 +59,17 @@ def read_vector(blob: bytes, dimension: int) -> Vector | None:
         return None
     found = unpack_vector(blob)
     return found if np.isfinite(found @ found) else None
+
+
+def read_vectors(blobs: Sequence[bytes], dimension: int) -> tuple[Vector, NDArray[np.bool_]]:
+    """``read_vector`` for many: n × d, with zeros for what is no vector, and whether each is one."""
+    size = 4 * dimension
+    good = np.array([isinstance(blob, bytes) and len(blob) == size for blob in blobs], dtype=np.bool_)
+    whole = blobs if good.all() else [blob if fits else bytes(size) for blob, fits in zip(blobs, good, strict=True)]
+    found = np.frombuffer(b"".join(whole), dtype="<f4").astype(np.float32).reshape(len(blobs), dimension)
+    good &= np.isfinite(np.einsum("ij,ij->i", found, found))
+    found[~good] = 0.0
+    return found, good
 
 
 class _Cached:
@@ -89,7 +102,7 @@ class _Cached:
         known |= self._cached([key for key in keys if key not in known])
         new = {key: text for key, text in zip(keys, clean, strict=True) if key not in known}
         if new:
-            fresh = dict(zip(new, self._embed_new(list(new.values())), strict=True))
+            fresh = dict(zip(new, self.embed_anew(list(new.values())), strict=True))
             self._remember(fresh)
             known.update(fresh)
         if len(known) <= _FEW:
@@ -100,7 +113,7 @@ class _Cached:
         found: dict[bytes, Vector] = {}
         if not keys:
             return found
-        with database(self._store, "embeddings", _TABLES) as connection:
+        with database(self._store, OWNER, TABLES) as connection:
             for key in dict.fromkeys(keys):
                 row = connection.execute("SELECT vector FROM embeddings WHERE key = ?", (key,)).fetchone()
                 vector = None if row is None else read_vector(row["vector"], self.dimension)
@@ -110,10 +123,11 @@ class _Cached:
 
     def _remember(self, vectors: dict[bytes, Vector]) -> None:
         rows = [(key, pack_vector(vector)) for key, vector in vectors.items()]
-        with database(self._store, "embeddings", _TABLES) as connection, transaction(connection):
+        with database(self._store, OWNER, TABLES) as connection, transaction(connection):
             connection.executemany("INSERT OR REPLACE INTO embeddings VALUES (?, ?)", rows)
 
-    def _embed_new(self, texts: list[str]) -> list[Vector]:
+    def embed_anew(self, texts: list[str]) -> list[Vector]:
+        """The vectors of some texts by the model itself; no cache is asked."""
         with self._lock:
             if self._encode is None:
                 self._encode = self._load()
@@ -144,7 +158,7 @@ class MiniLMEmbedder(_Cached):
             raise Fault(f"{weights} is missing", _REINSTALL) from error
         seen = (str(weights), facts.st_size, facts.st_mtime_ns, WEIGHTS_SHA256)
         query = "SELECT 1 FROM verified_files WHERE path = ? AND size = ? AND mtime_ns = ? AND sha256 = ?"
-        with database(self._store, "embeddings", _TABLES) as connection:
+        with database(self._store, OWNER, TABLES) as connection:
             if connection.execute(query, seen).fetchone():
                 return
             with weights.open("rb") as file:
@@ -173,7 +187,10 @@ class SentenceEmbedder(_Cached):
         logging.disable_progress_bar()
         from sentence_transformers import SentenceTransformer
 
-        model = SentenceTransformer(str(self._folder), device="cpu", local_files_only=True, trust_remote_code=False)
+        model = SentenceTransformer(
+            str(self._folder), device="cpu", local_files_only=True, trust_remote_code=False,
+            model_kwargs={"use_safetensors": True},
+        )  # fmt: skip
         return lambda texts: list(np.asarray(model.encode(texts, normalize_embeddings=True, show_progress_bar=False)))
 
 

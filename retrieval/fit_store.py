@@ -1,11 +1,10 @@
-"""Reading scores as arrays, and a fit as it is kept in the database: a process that starts does not fit anew."""
+"""A fit as it is kept in the database, so that a process that starts does not fit anew; and what it is made of."""
 
 from __future__ import annotations
 
 import io
 import json
 import sqlite3
-from array import array
 from collections.abc import Sequence
 
 import numpy as np
@@ -13,13 +12,7 @@ import numpy as np
 from imagewright.retrieval.cells import Cells, FloatArray, Ints, Scale, Scores, Variances
 from imagewright.retrieval.flow_table import FlowTable
 from imagewright.retrieval.prompt_table import PromptTable
-
-FIT_WEIGHTS = {"sweep": 1.0, "person": 3.0, "critic": 1.0}
-"""How many scores one row counts for, by who gave it: a person looked; a sweep's row is one seed of several."""
-_ROWS = """
-    SELECT flow, graph_hash, prompt, scorer, source, value FROM evidence
-    WHERE backend = ? AND (? OR source != 'critic') AND prompt < ?
-"""
+from imagewright.retrieval.score_rows import ScoreRows
 
 
 def read_scores_of(
@@ -30,29 +23,8 @@ def read_scores_of(
     prompts: PromptTable,
     share: float = 1.0,
 ) -> tuple[Scores, list[str]]:
-    """Every score on ``backend`` of graphs as they are now, by unit and prompt; and the scorers' names.
-
-    With a ``share`` below 1 those of about that share of the prompts, always the same ones: their ids are hashes.
-    """
-    whole, real = [array("q") for _ in range(3)], [array("d") for _ in range(2)]
-    scorers: dict[str, int] = {}
-    units = flows.unit.array
-    last, unit = ("", ""), -1
-    below = "g" if share >= 1.0 else f"{int(share * 16**8):08x}"
-    for flow, graph, prompt, scorer, source, value in map(tuple, db.execute(_ROWS, (backend, learn_critic, below))):
-        if (flow, graph) != last:
-            number = flows.at.get(flow)
-            last, unit = (flow, graph), -1 if number is None or flows.graphs[number] != graph else int(units[number])
-        at = prompts.at.get(prompt)
-        if unit >= 0 and at is not None:
-            for column, item in zip(whole, (unit, at, scorers.setdefault(scorer, len(scorers))), strict=True):
-                column.append(item)
-            real[0].append(value)
-            real[1].append(FIT_WEIGHTS[source])
-    unit_of, prompt_of, scorer_of = (np.frombuffer(column, dtype=np.int64) for column in whole)
-    values, weights = (np.frombuffer(column, dtype=np.float64) for column in real)
-    sizes = len(flows.members), len(prompts)
-    return Scores(unit_of, prompt_of, scorer_of, values, weights, *sizes), list(scorers)
+    """Every score on ``backend`` of graphs as they are now, by unit and prompt, and the scorers' names; or a share."""
+    return ScoreRows(flows, prompts, backend, learn_critic).read(db, share).gather()
 
 
 def pack_fit(cells: Cells, scorers: Sequence[str], flows: FlowTable, prompts: PromptTable) -> bytes:

@@ -122,7 +122,8 @@ class Fitted:
         value = about + (self._mean - about) * self._count / (self._count + ratio)
         best = np.lexsort((-value, self._prompt))
         place = np.arange(len(best)) - self._start[self._prompt[best]]
-        self._best = best[place < PER_PROMPT]
+        best = best[place < PER_PROMPT]
+        self._best_unit, self._best_mean, self._best_count = self._unit[best], self._mean[best], self._count[best]
         self._best_start = np.concatenate([[0], np.cumsum(np.minimum(self.flows_at, PER_PROMPT))]).astype(np.int64)
 
     # --- coming forward ---------------------------------------------------------------------
@@ -198,11 +199,25 @@ class Fitted:
     def cell(self, unit: int, prompt: int) -> tuple[float, float]:
         """The deviation of a unit at a prompt, and how many scores stand behind it; zeros where there are none."""
         changed = self.extra.get(unit, {}).get(prompt)
-        if changed is not None:
-            return changed
+        return self._fitted_cell(unit, prompt) if changed is None else changed
+
+    def _fitted_cell(self, unit: int, prompt: int) -> tuple[float, float]:
+        """The same as it was fitted."""
         start, end = self._start[prompt], self._start[prompt + 1]
         at = start + int(np.searchsorted(self._unit[start:end], unit))
         return (float(self._mean[at]), float(self._count[at])) if at < end and self._unit[at] == unit else (0.0, 0.0)
+
+    def count_scores(self, units: Ints, inside: NDArray[np.bool_]) -> FloatArray:
+        """How many scores each of ``units`` has at the prompts that are ``inside`` (P)."""
+        wanted, row_of = np.unique(units, return_inverse=True)
+        hit = np.isin(self._unit, wanted) & inside[self._prompt]
+        rows = np.searchsorted(wanted, self._unit[hit])
+        found = np.bincount(rows, weights=self._count[hit], minlength=len(wanted)).astype(np.float64)
+        for row, unit in enumerate(wanted.tolist() if self.extra else ()):
+            for prompt, (_, count) in self.extra.get(unit, {}).items():
+                if inside[prompt]:
+                    found[row] += count - self._fitted_cell(unit, prompt)[1]
+        return np.asarray(found[row_of])
 
     def near_cells(
         self, units: Ints, near: Ints, kernel: FloatArray, among: FloatArray, shared: list[bool]
@@ -266,17 +281,19 @@ class Fitted:
         return Sums(precision, weighted)
 
     def promising_near(self, near: Ints, kernel: FloatArray) -> tuple[Ints, FloatArray]:
-        """The units with cells at ``near`` and roughly how well each would do there, best first."""
-        place, column = join_slices(self._best_start[near], self._best_start[near + 1])
-        at = self._best[place]
-        square = np.minimum(kernel[column], 0.999) ** 2
-        weight = square / (1.0 + self.common.noise / self.common.local / self._count[at] - square)
-        units, row = np.unique(self._unit[at], return_inverse=True)
-        total = np.bincount(row, weights=weight, minlength=len(units))
-        gain = np.bincount(row, weights=weight * (self._mean[at] - self.overall[self._unit[at]]), minlength=len(units))
-        value = self.overall[units] + gain / (total + 1.0)
-        best = np.argsort(-value, kind="stable")
-        return units[best], value[best]
+        """The units with cells at ``near``, by number, and roughly how well each would do there."""
+        start, end = self._best_start[near], self._best_start[near + 1]
+        slices = [slice(first, last) for first, last in zip(start.tolist(), end.tolist(), strict=True)]
+        unit, mean, count = (
+            np.concatenate([column[each] for each in slices])
+            for column in (self._best_unit, self._best_mean, self._best_count)
+        )
+        square = np.repeat(np.minimum(kernel, 0.999) ** 2, end - start)
+        weight = square / (1.0 + self.common.noise / self.common.local / count - square)
+        gain = weight * (mean - self.overall[unit])
+        weights, gains = (np.bincount(unit, weights=each) for each in (weight, gain))
+        units = np.flatnonzero(weights)
+        return units, self.overall[units] + gains[units] / (weights[units] + 1.0)
 
 
 class _Picked:

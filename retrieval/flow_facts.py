@@ -74,6 +74,11 @@ def put(db: sqlite3.Connection, flow: Flow, graph_hash: str, shape: str, origin:
     )
 
 
+def list_files(db: sqlite3.Connection) -> Iterator[tuple[str, str, str]]:
+    """``(folder, name, flow)`` of every model file that a flow names, sorted."""
+    yield from map(tuple, db.execute("SELECT folder, name, flow FROM flow_files ORDER BY folder, name, flow"))
+
+
 def find_carriers(db: sqlite3.Connection, lora: str) -> tuple[str, ...]:
     """The ids of the flows that load the LoRA file ``lora``, by its whole name or by what stands before the ending."""
     rows = db.execute("SELECT flow, name FROM flow_files WHERE folder = 'loras' ORDER BY flow")
@@ -86,6 +91,33 @@ def _names(file: str) -> tuple[str, str]:
     return path.name, path.stem
 
 
+def is_switched_on(db: sqlite3.Connection, flow_id: str) -> bool:
+    """Whether a person lets a flow be offered; one that is not there is not."""
+    row = db.execute("SELECT enabled FROM flow_facts WHERE id = ?", (flow_id,)).fetchone()
+    return row is not None and bool(row["enabled"])
+
+
+def page_files(db: sqlite3.Connection, search: str, limit: int, offset: int) -> tuple[list[sqlite3.Row], int]:
+    """Some of the files that flows name, by folder and name, and how many there are in all.
+
+    A row has ``folder``, ``name``, ``users`` (how many flows name it) and ``first`` (one of them). ``search`` is part
+    of a name.
+    """
+    where = "WHERE name LIKE '%' || ? || '%' ESCAPE '\\'"
+    part = search.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
+    grouped = (
+        f"SELECT folder, name, count(*) AS users, min(flow) AS first FROM flow_files {where} GROUP BY folder, name"
+    )
+    rows = db.execute(f"{grouped} ORDER BY folder, name LIMIT ? OFFSET ?", (part, limit, offset)).fetchall()
+    return rows, int(db.execute(f"SELECT count(*) FROM ({grouped})", (part,)).fetchone()[0])
+
+
+def find_users(db: sqlite3.Connection, folder: str, name: str, most: int) -> list[str]:
+    """Up to ``most`` flows that name a file, by id."""
+    query = "SELECT flow FROM flow_files WHERE name = ? AND folder = ? ORDER BY flow LIMIT ?"
+    return [str(row["flow"]) for row in db.execute(query, (name, folder, most))]
+
+
 def drop(db: sqlite3.Connection, flow_id: str, changed: int) -> None:
     """Forget the facts of a flow that is removed; who knows it learns that it is gone."""
     db.execute("DELETE FROM flow_facts WHERE id = ?", (flow_id,))
@@ -96,6 +128,15 @@ def drop(db: sqlite3.Connection, flow_id: str, changed: int) -> None:
 def switch(db: sqlite3.Connection, flow_id: str, on: bool, changed: int) -> None:
     """Say whether a flow is offered."""
     db.execute("UPDATE flow_facts SET enabled = ?, changed = ? WHERE id = ?", (int(on), changed, flow_id))
+
+
+def changed_since(db: sqlite3.Connection, generation: int) -> bool:
+    """Whether a flow came, changed or went after ``generation``."""
+    query = """
+        SELECT EXISTS (SELECT 1 FROM flow_facts WHERE changed > :since)
+            OR EXISTS (SELECT 1 FROM gone WHERE changed > :since)
+    """
+    return bool(db.execute(query, {"since": generation}).fetchone()[0])
 
 
 def store_need(db: sqlite3.Connection, need: Need) -> int:

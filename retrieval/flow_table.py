@@ -5,20 +5,21 @@ from __future__ import annotations
 import json
 import sqlite3
 from collections.abc import Collection, Iterable, Sequence
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from imagewright.needs import Need
 from imagewright.retrieval.cells import FloatArray, Ints
-from imagewright.retrieval.embed import Vector, read_vector
+from imagewright.retrieval.embed import Vector, read_vectors
 from imagewright.retrieval.flow_facts import read_needs
 
-_COLUMNS = """
-    SELECT f.id, f.need, f.draws, f.base, f.kin, f.benchmark, f.shape, f.graph_hash, f.enabled, f.changed, s.vector
-    FROM flow_facts f JOIN flows s ON s.id = f.id
+_FACTS = """
+    SELECT id, need, draws, base, kin, benchmark, shape, graph_hash, enabled, changed FROM flow_facts
+    WHERE changed > ? ORDER BY again, origin, id
 """
+_VECTORS = "SELECT id, vector FROM flows WHERE changed > ?"
 _AT_ONCE = 4096
 """How many rows are taken up together."""
 _Group = tuple[str, frozenset[str], frozenset[str]]
@@ -52,6 +53,9 @@ class FlowTable:
         """The flows whose stored vector does not fit; their cards are near to nothing."""
         self.version = 0
         """Raised by every change."""
+        self.generation = -1
+        """That of the last change."""
+        self._newer: tuple[int, int, Ints] = (0, -2, np.zeros(0, dtype=np.int64))
 
     def __len__(self) -> int:
         return len(self.ids)
@@ -61,63 +65,85 @@ class FlowTable:
         """F × d: the cards."""
         return self._vectors[: len(self.ids)]
 
+    def find_newer(self, generation: int) -> Ints:
+        """The flows that changed after ``generation``."""
+        if self._newer[:2] != (self.version, generation):
+            self._newer = self.version, generation, np.flatnonzero(self.changed.array > generation)
+        return self._newer[2]
+
     def read(self, db: sqlite3.Connection, since: int) -> None:
         """Bring in what changed after generation ``since``; -1 for everything."""
         self.needs |= read_needs(db, max(self.needs, default=0))
-        where = "WHERE f.changed > ?" if since >= 0 else "WHERE ? < 0"
-        found = db.execute(f"{_COLUMNS} {where} ORDER BY f.again, f.origin, f.id", (since,))
-        while rows := found.fetchmany(_AT_ONCE):
-            self._put(rows)
+        for take_up, query in (
+            (self._put, _FACTS),
+            (self._put_vectors, "SELECT id, vector FROM flows WHERE changed > ?"),
+        ):
+            found = db.execute(query, (since,))
+            found.row_factory = None
+            while rows := found.fetchmany(_AT_ONCE):
+                take_up(rows)
+        self.version += 1
         if since >= 0:
             self._drop(str(row["id"]) for row in db.execute("SELECT id FROM gone WHERE changed > ?", (since,)))
 
-    def _put(self, rows: Sequence[sqlite3.Row]) -> None:
+    def _put(self, rows: Sequence[tuple[Any, ...]]) -> None:
         """Take up some rows, known or new."""
-        places = np.array([self._place(row) for row in rows], dtype=np.int64)
+        ids, need, draws, base, kin, benchmark, shapes, graphs, enabled, changed = zip(*rows, strict=True)
+        places = np.array([self._place(name, graph) for name, graph in zip(ids, graphs, strict=True)], dtype=np.int64)
         touched: set[int] = set()
-        units = [self._join(row, place, touched) for row, place in zip(rows, places.tolist(), strict=True)]
-        live = [bool(row["draws"] and row["enabled"]) for row in rows]
-        for column, values in ((self.unit, units), (self.group, [self._group(row) for row in rows]),
-                               (self.need, [row["need"] for row in rows]), (self.live, live),
-                               (self.benchmark, [row["benchmark"] for row in rows]),
-                               (self.changed, [row["changed"] for row in rows])):  # fmt: skip
+        units = [self._join(shape, place, touched) for shape, place in zip(shapes, places.tolist(), strict=True)]
+        groups = [self._group(key) for key in zip(base, kin, strict=True)]
+        live = np.logical_and(draws, enabled)
+        for column, values in ((self.unit, units), (self.group, groups), (self.need, need), (self.live, live),
+                               (self.benchmark, benchmark), (self.changed, changed)):  # fmt: skip
             column.put(places, values)
-        while len(self.ids) > len(self._vectors):
-            self._vectors = np.concatenate([self._vectors, np.zeros_like(self._vectors)])
-        for number, row in zip(places.tolist(), rows, strict=True):
-            vector = read_vector(row["vector"], self._vectors.shape[1])
-            self._vectors[number] = 0.0 if vector is None else vector
-            (self.misfits.add if vector is None else self.misfits.discard)(row["id"])
         self._appoint(touched)
-        self.version += 1
+        self._make_room()
+        self.generation = max(self.generation, *changed)
 
-    def _place(self, row: sqlite3.Row) -> int:
-        """The number of a row's flow."""
-        number = self.at.setdefault(row["id"], len(self.ids))
+    def _make_room(self) -> None:
+        missing = len(self.ids) - len(self._vectors)
+        if missing > 0:
+            more = np.zeros((max(missing, len(self._vectors)), self._vectors.shape[1]), dtype=np.float32)
+            self._vectors = np.concatenate([self._vectors, more])
+
+    def _put_vectors(self, rows: Sequence[tuple[Any, ...]]) -> None:
+        """The cards of some flows; those that nothing else is known of are left out."""
+        known = [(name, blob) for name, blob in rows if name in self.at]
+        ids, blobs = [name for name, _ in known], [blob for _, blob in known]
+        found, good = read_vectors(blobs, self._vectors.shape[1])
+        self._vectors[[self.at[name] for name in ids]] = found
+        self.misfits.difference_update(ids)
+        self.misfits.update(name for name, fits in zip(ids, good.tolist(), strict=True) if not fits)
+
+    def _place(self, name: str, graph: str) -> int:
+        """The number of a flow."""
+        number = self.at.setdefault(name, len(self.ids))
         if number == len(self.ids):
-            self.ids.append(row["id"])
-            self.graphs.append(row["graph_hash"])
-        self.graphs[number] = row["graph_hash"]
+            self.ids.append(name)
+            self.graphs.append(graph)
+        self.graphs[number] = graph
         return number
 
-    def _join(self, row: sqlite3.Row, number: int, touched: set[int]) -> int:
-        """The unit of a row's flow, which becomes its member and leaves the one before; both are ``touched``."""
-        unit = self.unit_of_shape.setdefault(row["shape"], len(self.members))
+    def _join(self, shape: str, number: int, touched: set[int]) -> int:
+        """The unit of a flow's shape, whose member it becomes, leaving the one before; both are ``touched``."""
+        unit = self.unit_of_shape.setdefault(shape, len(self.members))
+        touched.add(unit)
         if unit == len(self.members):
             self.members.append([])
-        before = int(self.unit.array[number]) if number < len(self.unit.array) else unit
+        known = number < len(self.unit.array)
+        before = int(self.unit.array[number]) if known else unit
         if before != unit:
+            touched.add(before)
             self.members[before].remove(number)
-        touched |= {before, unit}
-        if number not in self.members[unit]:
+        if not known or before != unit:
             self.members[unit].append(number)
         return unit
 
-    def _group(self, row: sqlite3.Row) -> int:
-        key = row["base"], row["kin"]
+    def _group(self, key: tuple[str, str]) -> int:
         if key not in self._group_at:
-            loras, samplers = json.loads(row["kin"])
-            group = (row["base"], frozenset(loras), frozenset(samplers))
+            loras, samplers = json.loads(key[1])
+            group = (key[0], frozenset(loras), frozenset(samplers))
             self._group_at[key] = self.groups.setdefault(group, len(self.groups))
         return self._group_at[key]
 

@@ -23,10 +23,11 @@ from imagewright.retrieval.chroma_mirror import ChromaMirror, MirrorBusy, Space
 from imagewright.retrieval.embed import Vector
 from imagewright.retrieval.evidence import PromptFacts, facts_by_prompt
 from imagewright.retrieval.fitted import Fitted
-from imagewright.retrieval.neighbours import EXACT_UP_TO, IndexTables, Neighbours
+from imagewright.retrieval.neighbours import IndexTables, Neighbours
 from imagewright.retrieval.ready import ReadyByNeed
-from imagewright.retrieval.renewing import embed_anew
+from imagewright.retrieval.renewing import embed_anew, insist_on_embedder, rebuild_vectors
 from imagewright.retrieval.shelf import Shelf, refit
+from imagewright.retrieval.taking_up import TakingUp
 from imagewright.schemas import Card, Evidence, Flow
 
 if TYPE_CHECKING:
@@ -34,8 +35,7 @@ if TYPE_CHECKING:
 
 _OnNote = Callable[[str], None]
 T = TypeVar("T")
-
-
+_BEFORE = "chosen by the scores as they were fitted before: a newer fit is being taken up"
 _ANEW = "embed them anew with: imagewright flows reindex"
 
 
@@ -58,14 +58,14 @@ class FlowIndex:
         self.neighbours = Neighbours(chroma_dir, path)
         self._derived: dict[Hashable, tuple[int, Any]] = {}
         self._shelf = Shelf(embedder.dimension)
+        self.taking_up = TakingUp(path, self._shelf)
         self._fitting = Fitting(path, chroma_dir, embedder.dimension)
         self._held = threading.local()
         self._ready: WeakKeyDictionary[Backend, ReadyByNeed] = WeakKeyDictionary()
 
     def heard_by(self, on_note: _OnNote) -> FlowIndex:
         """The same index with another listener; what was derived from it is shared."""
-        other = copy.copy(self)
-        other.on_note = on_note
+        (other := copy.copy(self)).on_note = on_note
         return other
 
     # --- flows ---
@@ -84,7 +84,7 @@ class FlowIndex:
         Raises:
             BadInput: an id is taken and neither is asked for; or the database cannot be written.
         """
-        vectors = self.embedder.embed([card_text(flow) for flow in flows])
+        vectors = self._embed([card_text(flow) for flow in flows])
         with self.writing() as db:
             changed = store.bump(db)
             return [
@@ -108,7 +108,7 @@ class FlowIndex:
         new = [flow for flow, stored in zip(flows, known, strict=True) if stored is None]
         if not new:
             return [(flow, False) for flow in known if flow is not None]
-        vectors = iter(self.embedder.embed([card_text(flow) for flow in new]))
+        vectors = iter(self._embed([card_text(flow) for flow in new]))
         with self.writing() as db:
             changed = store.bump(db)
             return [
@@ -199,14 +199,14 @@ class FlowIndex:
         """
         flow = self.get(flow_id)
         edited = flow.model_copy(update={"card": change(flow)})
-        vector = self.embedder.embed([card_text(edited)])[0]
+        vector = self._embed([card_text(edited)])[0]
         with self.writing() as db:
             store.put_flow(db, edited, vector, "user", store.bump(db))
         return edited
 
     def search(self, text: str, k: int = 10) -> tuple[tuple[str, float], ...]:
         """The ids of the ``k`` flows whose cards are nearest to ``text``, with the cosine, nearest first."""
-        return self._nearest("flows", self.embedder.embed([text])[0], k)
+        return self._nearest("flows", self._embed([text])[0], k)
 
     # --- evidence ---
 
@@ -226,7 +226,7 @@ class FlowIndex:
             with self.reading() as db:
                 of_rows = store.unknown_prompts(db, of_rows)
         texts = sorted({*facts, *of_rows})
-        vectors = self.embedder.embed(texts) if texts else []
+        vectors = self._embed(texts) if texts else []
         with self.writing() as db:
             changed = store.bump(db)
             for text, vector in zip(texts, vectors, strict=True):
@@ -294,6 +294,7 @@ class FlowIndex:
         is. The scores are fitted beside the requests.
         """
         with self.reading() as db:
+            insist_on_embedder(db, self.embedder.name)
             while True:
                 with self._shelf.hold(db) as shelf:
                     fit = shelf.fit(db, backend, learn_critic)
@@ -302,7 +303,10 @@ class FlowIndex:
                         yield db, shelf, fit
                         break
                 refit(db, (backend, learn_critic), self.embedder.dimension)
-        if self._shelf.is_due(backend, learn_critic):
+        if self._shelf.behind:
+            self.on_note(_BEFORE)
+            self.taking_up.start()
+        elif self._shelf.is_due(backend, learn_critic):
             self._fitting.start(backend, learn_critic)
 
     def refit(self, backend: str, learn_critic: bool = False) -> None:
@@ -313,6 +317,7 @@ class FlowIndex:
         """
         with self.reading() as db:
             refit(db, (backend, learn_critic), self.embedder.dimension)
+        self._shelf.forget_fits()
 
     def reindex(self) -> None:
         """Embed every card and prompt with the embedder of today, build the vector index anew, and switch to it.
@@ -321,12 +326,9 @@ class FlowIndex:
             BadInput: another process holds it for more than half a minute, or the folder cannot be written.
         """
         embed_anew(self)
-        try:
-            self._mirror.rebuild()
-            if len(self.ids()) > EXACT_UP_TO:
-                self.neighbours.serving.build()
-        except (MirrorBusy, OSError) as error:
-            raise BadInput(f"cannot rebuild the vector index: {error}", "try again when it is free") from error
+        with self.reading() as db:
+            large = self.neighbours.is_large(db)
+        rebuild_vectors(self.neighbours.serving.build if large else self._mirror.rebuild)
 
     def mirror_ids(self, space: Space) -> set[str]:
         """The ids that the vector index holds, after bringing it up to date; for tests and ``flows check``."""
@@ -359,6 +361,15 @@ class FlowIndex:
             finally:
                 self._held.db = None
 
+    def insist_on_embedder(self) -> None:
+        """Raise ``BadInput`` where the vectors here are another embedder's."""
+        with self.reading() as db:
+            insist_on_embedder(db, self.embedder.name)
+
+    def _embed(self, texts: Sequence[str]) -> Sequence[Any]:
+        self.insist_on_embedder()
+        return self.embedder.embed(texts)
+
     def _note_misfits(self, count: int) -> None:
         if count:
             self.on_note(f"{count} stored vectors do not fit and are near to nothing; {_ANEW}")
@@ -369,15 +380,18 @@ class FlowIndex:
             yield db
 
     def _nearest(self, space: Space, vector: Sequence[float], k: int) -> tuple[tuple[str, float], ...]:
-        """Nearest ids with exact cosines; the mirror proposes twice as many as asked, SQLite's vectors decide."""
+        """Nearest ids with exact cosines; the vector index proposes twice as many as asked, SQLite's vectors decide."""
+        wanted = np.asarray(vector, dtype=np.float32)
+        with self.reading() as db:
+            if self.neighbours.is_large(db):
+                return tuple(self.neighbours.search(db, space, wanted, 2 * k + 8, self.on_note)[:k])
         proposed: Sequence[str] | None = None
         try:
             proposed = self._mirror.query(space, vector, 2 * k + 8)
         except (MirrorBusy, OSError) as error:
             self.on_note(f"answered exactly without the vector index: {error}")
         with self.reading() as db:
-            found = store.vectors(db, space, proposed)
+            kept = store.vectors(db, space, proposed)
             self._note_misfits(store.count_misfits(db, len(vector)))
-        wanted = np.asarray(vector, dtype=np.float32)
-        scored = [(key, float(item @ wanted)) for key, item in found.items() if len(item) == len(wanted)]
+        scored = [(key, float(item @ wanted)) for key, item in kept.items() if len(item) == len(wanted)]
         return tuple(sorted(scored, key=lambda pair: (-pair[1], pair[0]))[:k])

@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Mapping, Sequence
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import Any, NamedTuple
 
 from pydantic import ValidationError
@@ -44,10 +44,22 @@ def read_flow_file(path: Path, catalogue: Catalogue | None = None) -> Brought:
         BadInput: the file cannot be read, its graph is broken, or its card holds what a card does not.
         Unconvertible: it is a workflow with nodes in the way; ``reasons`` has one line for each.
     """
-    nodes = catalogue or load_catalogue()
-    read = read_workflow(path, nodes)
+    return _bring(path, path.name, catalogue or load_catalogue())
+
+
+def read_sent_flow(data: bytes, name: str, catalogue: Catalogue) -> Brought:
+    """The same from the bytes of a file that somebody sent; ``name`` is what they call it, and opens nothing.
+
+    Raises:
+        BadInput, Unconvertible: as ``read_flow_file``.
+    """
+    return _bring(data, re.split(r"[/\\]", name)[-1][:200] or "flow", catalogue)
+
+
+def _bring(source: Path | bytes, name: str, nodes: Catalogue) -> Brought:
+    read = read_workflow(source, nodes)
     own, stated = _own_card(read.envelope.get("card")), read.envelope.get("id")
-    flow = build_flow(read.graph, path.stem, own, stated, path.name, read.workflow, nodes)
+    flow = build_flow(read.graph, PurePath(name).stem, own, stated, name, read.workflow, nodes)
     return Brought(flow, read.skipped, read.notes)
 
 

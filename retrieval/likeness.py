@@ -21,9 +21,11 @@ from imagewright.retrieval.features import (
 )
 
 _NAMES = tuple(FEATURE_PARTS)
+Floats = NDArray[np.float32]
 _Facts = tuple[bool, int, int, bool, tuple[int, ...]]
 """Whether anything is known, things, groups, whether related, and the marks of each part."""
 _WEIGHTS = np.array([FEATURE_PARTS[name] for name in _NAMES])
+_FIRST = np.zeros(1, dtype=np.int64)
 
 
 class Likeness:
@@ -34,6 +36,8 @@ class Likeness:
         self._rows: list[tuple[Ints, Ints]] = []
         self._facts: list[_Facts] = []
         self._table: _Table | None = None
+        self._asked: tuple[Features | None, _Table] | None = None
+        """The prompt that was last asked about; its marks beyond the known ones are good until prompts come."""
 
     def __len__(self) -> int:
         return len(self._rows)
@@ -43,12 +47,12 @@ class Likeness:
         marks, facts = self._read(said)
         self._rows.append(marks)
         self._facts.append(facts)
-        self._table = None
+        self._table = self._asked = None
 
     def replace(self, row: int, said: Features | None) -> None:
         """Other features for a prompt that is there."""
         self._rows[row], self._facts[row] = self._read(said)
-        self._table = None
+        self._table = self._asked = None
 
     def _read(self, said: Features | None) -> tuple[tuple[Ints, Ints], _Facts]:
         found = [
@@ -65,35 +69,36 @@ class Likeness:
 
     def to(self, said: Features | None, cosine: FloatArray, rows: Ints) -> FloatArray:
         """How alike a prompt is to each of ``rows``, whose cosines to it are ``cosine``: length n, in [0, 1]."""
-        one = Likeness()
-        one._marks = _Known(self._marks)
-        one.append(said)
-        table = self._whole()
-        asked = np.zeros(max(len(self._marks), 1) + 1, dtype=bool)
-        marks = one._rows[0][0]
-        asked[marks[marks < len(self._marks)]] = True
+        mine, table = self._ask(said), self._whole()
+        asked = np.zeros(len(self._marks) + 1, dtype=np.bool_)
+        asked[mine.marks[mine.marks < len(self._marks)]] = True
         inside, place = join_slices(table.start[rows], table.start[rows + 1])
-        hit = asked[table.marks[inside]]
+        hit = np.flatnonzero(asked[table.marks[inside]])
         shared = np.bincount(
-            place[hit] * len(_NAMES) + table.parts[inside][hit], minlength=len(rows) * len(_NAMES)
-        ).reshape(len(rows), len(_NAMES))  # fmt: skip
-        mine = one._whole().pick(np.zeros(1, dtype=np.int64))
-        return np.asarray(_similarity(cosine[None, :], shared[None, :, :], mine, table.pick(rows))[0])
+            place[hit] * len(_NAMES) + table.parts[inside[hit]], minlength=len(rows) * len(_NAMES)
+        ).reshape(1, len(rows), len(_NAMES))  # fmt: skip
+        return np.asarray(_similarity(cosine[None, :], shared, mine.pick(_FIRST), table.pick(rows))[0])
 
     def among(self, said: Features | None, cosine: FloatArray, rows: Ints) -> FloatArray:
         """How alike a prompt and ``rows`` are to one another: (n + 1) × (n + 1), the prompt first, ones across."""
-        one = Likeness()
-        one._marks = _Known(self._marks)
-        one.append(said)
-        mine, table = one._whole(), self._whole()
+        mine, table = self._ask(said), self._whole()
         inside, place = join_slices(table.start[rows], table.start[rows + 1])
         marks = np.concatenate([mine.marks, table.marks[inside]])
         parts = np.concatenate([mine.parts, table.parts[inside]])
         row = np.concatenate([np.zeros(len(mine.marks), dtype=np.int64), place + 1])
-        sides = mine.pick(np.zeros(1, dtype=np.int64)).join(table.pick(rows))
+        sides = mine.pick(_FIRST).join(table.pick(rows))
         found = _similarity(cosine, _overlaps(marks, parts, row, len(rows) + 1), sides, sides)
         np.fill_diagonal(found, 1.0)
         return found
+
+    def _ask(self, said: Features | None) -> _Table:
+        """The prompt that is asked about as a table of one."""
+        if self._asked is None or self._asked[0] is not said:
+            one = Likeness()
+            one._marks = _Known(self._marks)
+            one.append(said)
+            self._asked = said, one._whole()
+        return self._asked[1]
 
     def _whole(self) -> _Table:
         if self._table is None:
@@ -146,24 +151,29 @@ class _Side:
         return _Side(*(np.concatenate([mine, vars(other)[name]]) for name, mine in vars(self).items()))
 
 
-def _overlaps(marks: Ints, parts: Ints, row: Ints, rows: int) -> Ints:
+def _overlaps(marks: Ints, parts: Ints, row: Ints, rows: int) -> Floats:
     """rows × rows × parts: how many marks of each part two prompts share; ``row`` says whose each mark is."""
-    names, first, column = np.unique(marks, return_index=True, return_inverse=True)
-    grid = np.zeros((rows, len(names)), dtype=np.float32)
-    grid[row, column] = 1.0
-    part_of = parts[first]
-    by_part = [grid[:, part_of == part] for part in range(len(_NAMES))]
-    return np.stack([each @ each.T for each in by_part], axis=-1).astype(np.int64)
+    known, column = np.unique(marks, return_inverse=True)
+    part_of = np.zeros(len(known), dtype=np.int64)
+    part_of[column] = parts
+    grid = np.zeros((len(known), rows), dtype=np.float32)
+    grid[column, row] = 1.0
+    found = np.empty((rows, rows, len(_NAMES)), dtype=np.float32)
+    for part in range(len(_NAMES)):
+        each = grid[part_of == part]
+        found[:, :, part] = each.T @ each
+    return found
 
 
-def _similarity(cosine: FloatArray, shared: Ints, one: _Side, other: _Side) -> FloatArray:
+def _similarity(cosine: FloatArray, shared: Ints | Floats, one: _Side, other: _Side) -> FloatArray:
     """``features.prompt_similarity`` for all pairs; ``shared`` counts the marks in common, by part."""
     near = np.clip(cosine, 0.0, 1.0)
-    union = one.sizes[:, None, :] + other.sizes[None, :, :] - shared
-    weight = np.where(union > 0, _WEIGHTS, 0.0)
-    total = weight.sum(axis=-1)
-    found = (weight * shared / np.maximum(union, 1)).sum(axis=-1)
-    said = np.where(total > 0, found / np.where(total > 0, total, 1.0), 1.0)
+    found, total = np.zeros(cosine.shape), np.zeros(cosine.shape)
+    for part, weight in enumerate(_WEIGHTS.tolist()):
+        union = one.sizes[:, None, part] + other.sizes[None, :, part] - shared[:, :, part]
+        found += weight * shared[:, :, part] / np.maximum(union, 1)
+        total += weight * (union > 0)
+    said = np.where(total > 0, found / np.maximum(total, 1e-9), 1.0)
     same = one.related[:, None] == other.related[None, :]
     structure = (
         _ratios(one.things, other.things) * _ratios(one.groups, other.groups) * np.where(same, 1.0, RELATED_PART)
@@ -173,9 +183,8 @@ def _similarity(cosine: FloatArray, shared: Ints, one: _Side, other: _Side) -> F
 
 
 def _ratios(one: FloatArray, other: FloatArray) -> FloatArray:
-    return np.asarray(
-        np.minimum(one[:, None], other[None, :]) / np.maximum(np.maximum(one[:, None], other[None, :]), 1e-9)
-    )
+    """The smaller of each pair in parts of the larger; nothing here is below one."""
+    return np.asarray(np.minimum(one[:, None], other[None, :]) / np.maximum(one[:, None], other[None, :]))
 
 
 def join_slices(start: Ints, end: Ints) -> tuple[Ints, Ints]:

@@ -1,7 +1,11 @@
-"""Near neighbours for one request: exact where that costs least, else proposed by the vector index and completed."""
+"""Near neighbours: exact where that costs least, else proposed and completed exactly by what is newer.
+
+To choose, a process has all cards in memory and cells of them (``partition``); to search, it asks the vector index.
+"""
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
@@ -14,10 +18,11 @@ from imagewright.retrieval.cells import Ints
 from imagewright.retrieval.chroma_mirror import REBUILD, MirrorBusy, Space
 from imagewright.retrieval.embed import Vector
 from imagewright.retrieval.flow_table import FlowTable
+from imagewright.retrieval.partition import Partitions
 from imagewright.retrieval.serving import Served, Serving
 
 EXACT_UP_TO = 10_000
-"""Up to how many vectors looking at all of them costs less than asking Chroma."""
+"""Up to how many vectors looking at all of them costs less than anything else."""
 BEHIND = 0.02
 """What share of the flows may be newer than the vector index before a new one is built beside the requests."""
 
@@ -45,32 +50,51 @@ class IndexTables:
 
 
 class Neighbours:
-    """The nearest cards of an index."""
+    """The nearest cards and prompts of an index."""
 
     def __init__(self, folder: Path, path: Path) -> None:
         self._path, self.serving = path, Serving(folder, IndexTables(path))
+        self.partitions = Partitions()
 
-    def cards(self, flows: FlowTable, vector: Vector, k: int, on_note: Callable[[str], None]) -> Ints:
+    def cards(self, flows: FlowTable, vector: Vector, k: int) -> Ints:
         """The ``k`` flows whose cards are nearest to a unit vector, by number, nearest first.
 
-        Of a large index the vector index proposes those of its generation; what is newer is looked at exactly.
-        ``on_note`` hears when it could not be asked.
+        Of a large index the nearest cells of cards are looked at, and exactly what changed since they were made.
         """
         live = flows.live.array
-        if len(flows) <= EXACT_UP_TO:
+        cells = self.partitions.of(flows) if len(flows) > EXACT_UP_TO else None
+        if cells is None:
             return find_nearest(flows.vectors, vector, k, live)
-        served = self._served("flows", vector, k, on_note)
-        if served is not None and len(served.ids) < min(k, _count_served(flows, served)):
-            on_note(f"answered exactly without the vector index: it lacks flows; rebuild it with: {REBUILD}")
-            served = None
-        newer = np.flatnonzero(flows.changed.array > (-1 if served is None else served.generation))
-        if len(newer) > BEHIND * len(flows):
-            self.serving.start_building(self._path)
-        if served is None:
-            return find_nearest(flows.vectors, vector, k, live)
-        old = np.array([flows.at[name] for name in served.ids if name in flows.at], dtype=np.int64)
-        found = np.union1d(old, newer)
+        found, newer = cells.propose(vector, k), flows.find_newer(cells.generation)
+        if len(newer):
+            found = np.union1d(found, newer)
         return np.asarray(found[find_nearest(flows.vectors[found], vector, k, live[found])])
+
+    def is_large(self, db: sqlite3.Connection) -> bool:
+        """Whether the index has so many flows that a search must not wait until the vector index is of today."""
+        return store.count_beyond(db, EXACT_UP_TO)
+
+    def search(
+        self, db: sqlite3.Connection, space: Space, vector: Vector, k: int, on_note: Callable[[str], None]
+    ) -> list[tuple[str, float]]:
+        """The ``k`` nearest of a large index, with the cosines, nearest first, by a process that has no table of it.
+
+        The vector index proposes those of its generation; what is newer is looked at exactly, and everything where
+        there is none to ask: a batch at a time, while a process of its own builds one. ``on_note`` hears why it could
+        not be asked.
+        """
+        served = self._served(space, vector, k, on_note)
+        newer = f"SELECT count(*) FROM {space} WHERE changed > ?"
+        whole = int(db.execute(newer, (-1,)).fetchone()[0])
+        late = whole if served is None else int(db.execute(newer, (served.generation,)).fetchone()[0])
+        if served is not None and len(served.ids) < min(k, whole - late):
+            on_note(f"answered exactly without the vector index: it lacks {space}; rebuild it with: {REBUILD}")
+            served, late = None, whole
+        if late > BEHIND * whole:
+            self.serving.start_building(self._path)
+        kept = store.vectors(db, space, served.ids, len(vector)) if served is not None else {}
+        since = -1 if served is None else served.generation
+        return store.find_best(db, space, vector, k, since, {key: float(each @ vector) for key, each in kept.items()})
 
     def _served(self, space: Space, vector: Vector, k: int, on_note: Callable[[str], None]) -> Served | None:
         try:
@@ -80,14 +104,17 @@ class Neighbours:
             return None
 
 
-def _count_served(flows: FlowTable, served: Served) -> int:
-    """How many flows of today the vector index must know."""
-    return int(np.count_nonzero(flows.live.array & (flows.changed.array <= served.generation)))
-
-
 def find_nearest(vectors: Vector, vector: Vector, k: int, among: NDArray[np.bool_]) -> Ints:
     """The numbers of the ``k`` rows of ``vectors`` nearest to a unit vector, of those in ``among``, nearest first."""
+    return find_nearest_with_cosines(vectors, vector, k, among)[0]
+
+
+def find_nearest_with_cosines(
+    vectors: Vector, vector: Vector, k: int, among: NDArray[np.bool_]
+) -> tuple[Ints, Vector]:  # fmt: skip
+    """As ``find_nearest``, and the cosine of each."""
     cosine = np.where(among, vectors @ vector, np.float32(-2.0))
     top = np.argpartition(-cosine, k)[:k] if k < len(cosine) else np.arange(len(cosine))
     top = top[cosine[top] > -2.0]
-    return np.asarray(top[np.lexsort((top, -cosine[top]))])
+    top = top[np.lexsort((top, -cosine[top]))]
+    return np.asarray(top), np.asarray(cosine[top])

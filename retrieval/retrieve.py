@@ -63,9 +63,8 @@ def find_candidates(
     """
     if everything or len(flows) <= EVERYTHING:
         return np.flatnonzero(tops.codes != OUT)
-    promising, _ = fit.promising_near(near, kernel)
     units = [
-        _first_of_each(tops, promising, _AT_NEAR),
+        _best_of_each(tops, *fit.promising_near(near, kernel)),
         tops.overall,
         np.array(list(fit.extra)[-_LATE:], dtype=np.int64),
     ]
@@ -105,6 +104,18 @@ def _first_of_each(tops: Tops, units: Ints, wanted: dict[int, int]) -> Ints:
         if not any(missing.values()):
             break
     return np.concatenate(found) if found else np.zeros(0, dtype=np.int64)
+
+
+def _best_of_each(tops: Tops, units: Ints, value: FloatArray) -> Ints:
+    """The units of each class with the greatest values, as many as are wanted at near prompts."""
+    lead = tops.lead[units]
+    codes = np.where(lead >= 0, tops.codes[lead], OUT)
+    found = []
+    for each, wanted in _AT_NEAR.items():
+        mine = np.flatnonzero(codes == each)
+        best = np.argpartition(-value[mine], wanted)[:wanted] if len(mine) > wanted else slice(None)
+        found.append(units[mine[best]])
+    return np.concatenate(found)
 
 
 def _first_flows(flows: Ints, codes: Codes, wanted: dict[int, int]) -> Ints:

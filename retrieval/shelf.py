@@ -1,6 +1,7 @@
 """What a process keeps of an index in memory, brought forward to the database's generation before every answer.
 
-A small index (``SMALL_ROWS`` scores, ``SMALL_FLOWS`` flows) is read and fitted anew with every change. A larger one
+A small index (``SMALL_ROWS`` scores, ``SMALL_FLOWS`` flows) is fitted anew with every change, and read anew where more
+than new scores and prompts came. A larger one
 takes up the fit that the database holds and counts the scores that came after it one by one; the fit is redone beside
 the requests once these are ``REFIT_SHARE`` of it, and after a bulk of them. A fit is a change like any other: it raises
 the generation, so that one generation gives one answer in every process.
@@ -16,17 +17,18 @@ from contextlib import contextmanager
 from imagewright.database import transaction
 from imagewright.retrieval import flow_facts, store
 from imagewright.retrieval.cells import Cells, fit_cells
-from imagewright.retrieval.fit_store import FIT_WEIGHTS, pack_fit, read_scores_of, unpack_fit
+from imagewright.retrieval.fit_store import pack_fit, read_scores_of, unpack_fit
 from imagewright.retrieval.fitted import Fitted, Fresh
 from imagewright.retrieval.flow_table import FlowTable
 from imagewright.retrieval.prompt_table import PromptTable
+from imagewright.retrieval.score_rows import FIT_WEIGHTS, FRESH, ScoreRows
 from imagewright.schemas import Flow
 
 SMALL_ROWS, SMALL_FLOWS = 50_000, 2_500
 REFIT_SHARE = 0.01
 QUICK_ROWS = 50_000
 """Up to how many scores are fitted while a request waits, which takes about a second."""
-_MAKESHIFT = -1
+MAKESHIFT = -1
 """How many scores stand in a fit that is to be replaced in any case."""
 _FLOWS_READ = 512
 _Key = tuple[str, bool]
@@ -44,10 +46,14 @@ class Shelf:
         self._fits: dict[_Key, tuple[int, int, Fitted]] = {}
         """Of each key the generation of the fit, the scores in it, and the fit."""
         self._fresh: dict[_Key, int] = {}
+        self._rows: dict[_Key, tuple[int, ScoreRows]] = {}
+        """The scores of a small index, and the generation that they are of."""
         self._small, self._many_scores, self._facts_known = True, False, False
         self._flows_read: dict[str, Flow] = {}
         self.made: dict[object, object] = {}
         """What was derived from the tables as they are; emptied when they change."""
+        self.behind: list[_Key] = []
+        """What a newer fit is there for than the one that answers, which takes long to take up."""
 
     @contextmanager
     def hold(self, db: sqlite3.Connection) -> Iterator[Shelf]:
@@ -83,6 +89,25 @@ class Shelf:
         if self._small or key not in self._fits:
             return False
         return self._fresh.get(key, 0) > REFIT_SHARE * self._fits[key][1]
+
+    def read_beside(self, db: sqlite3.Connection) -> None:
+        """Read the index and its fits anew, and go on with these; until then what there is answers."""
+        newer = Shelf(self._dimension)
+        with newer.hold(db):
+            for key in list(self._fits):
+                newer.fit(db, *key)
+        with self._lock:
+            for name in ("flows", "prompts", "generation", "behind", "_fits", "_fresh", "_small", "_many_scores"):
+                setattr(self, name, getattr(newer, name))
+            self.made.clear()
+            self._flows_read.clear()
+
+    def forget_fits(self) -> None:
+        """Take up the fits that the database holds before the next answer, however long it takes."""
+        with self._lock:
+            self._fits.clear()
+            self._fresh.clear()
+            self.behind = []
 
     def read_flow(self, db: sqlite3.Connection, name: str) -> Flow:
         """The flow called ``name``, kept for as long as nothing changes."""
@@ -122,21 +147,32 @@ class Shelf:
         self._flows_read.clear()
         bulk = int(store.fact(db, "bulk") or 0) > before
         self._count(db, before < 0 or bulk)
-        if before < 0 or self._small:
+        if before < 0 or (self._small and (bulk or flow_facts.changed_since(db, before))):
             self.flows, self.prompts = FlowTable(self._dimension), PromptTable(self._dimension)
             before = -1
-        if before < 0 or bulk:
+            self._rows.clear()
+        if not self._small:
+            self._rows.clear()
+        if before < 0 or self._small:
             self._fits.clear()
+        elif bulk:
+            self._fits = {k: (gen, MAKESHIFT, fit) for k, (gen, _, fit) in self._fits.items() if _takes_long(fit)}
+        if before < 0 or bulk or self._small:
             self._fresh.clear()
         self.flows.read(db, before)
         self.prompts.read(db, before)
-        for key, (generation, _, fit) in list(self._fits.items()):
-            if _fit_generation(db, key) > generation:
-                del self._fits[key]
-                continue
+        self._keep_fits(db, before)
+        self.generation = now
+
+    def _keep_fits(self, db: sqlite3.Connection, before: int) -> None:
+        """Go on with the fits that there are; a newer one that takes long to take up is taken up beside (``renew``)."""
+        newer = [key for key, (generation, _, _) in self._fits.items() if _fit_generation(db, key) > generation]
+        self.behind = [key for key in newer if _takes_long(self._fits[key][2])]
+        for key in set(newer) - set(self.behind):
+            del self._fits[key]
+        for key, (_, _, fit) in self._fits.items():
             fit.extend()
             self._count_fresh(db, key, before)
-        self.generation = now
 
     def _count(self, db: sqlite3.Connection, anew: bool) -> None:
         """Whether the index is small. Scores grow fewer only in bulk, so that many are not counted again."""
@@ -160,35 +196,34 @@ class Shelf:
         """What answers until a bulk of scores is fitted: the fit before it, else of about ``QUICK_ROWS``."""
         if _fit_generation(db, key) >= 0:
             generation, _, fit = self._unpack(db, key)
-            return generation, _MAKESHIFT, fit
+            return generation, MAKESHIFT, fit
         share = QUICK_ROWS / int(db.execute("SELECT count(*) FROM evidence").fetchone()[0])
         scores, scorers = read_scores_of(db, *key, self.flows, self.prompts, share)
-        return -1, _MAKESHIFT, Fitted(fit_cells(scores), scorers, self.flows, self.prompts)
+        return -1, MAKESHIFT, Fitted(fit_cells(scores), scorers, self.flows, self.prompts)
 
     def _new_fit(self, db: sqlite3.Connection, key: _Key) -> tuple[int, int, Fitted]:
-        cells, scorers, rows = fit_afresh(db, key, self.flows, self.prompts)
-        return self.generation, rows, Fitted(cells, scorers, self.flows, self.prompts)
+        scores, scorers = self._bring_rows(db, key).gather()
+        return self.generation, len(scores.value), Fitted(fit_cells(scores), scorers, self.flows, self.prompts)
+
+    def _bring_rows(self, db: sqlite3.Connection, key: _Key) -> ScoreRows:
+        """The scores of a small index as they are now."""
+        since, rows = self._rows.get(key, (-1, None))
+        if rows is None or (since < self.generation and not rows.bring_forward(db, since)):
+            rows = ScoreRows(self.flows, self.prompts, *key).read(db)
+        self._rows[key] = self.generation, rows
+        return rows
 
     def _count_fresh(self, db: sqlite3.Connection, key: _Key, since: int) -> None:
         """Count the scores of ``key`` that changed after generation ``since``."""
         if self._small:
             return
         fit = self._fits[key][2]
-        for row in db.execute(_FRESH, (since, *key)):
+        for row in db.execute(FRESH, (since, *key)):
             flow, prompt = self.flows.at.get(row["flow"]), self.prompts.at.get(row["prompt"])
             if flow is not None and prompt is not None and self.flows.graphs[flow] == row["graph_hash"]:
                 unit = int(self.flows.unit.array[flow])
                 fit.apply(Fresh(unit, prompt, row["scorer"], row["value"], FIT_WEIGHTS[row["source"]]))
                 self._fresh[key] = self._fresh.get(key, 0) + 1
-
-
-_FRESH = """
-    SELECT e.flow, e.graph_hash, e.prompt, e.scorer, e.source, e.value FROM fresh n JOIN evidence e
-    ON e.flow = n.flow AND e.graph_hash = n.graph_hash AND e.prompt = n.prompt AND e.backend = n.backend
-        AND e.scorer = n.scorer AND e.seed = n.seed AND e.source = n.source
-    WHERE n.changed > ? AND n.backend = ? AND (? OR n.source != 'critic')
-    ORDER BY n.changed, n.flow, n.graph_hash, n.prompt, n.scorer, n.seed, n.source
-"""
 
 
 def fit_afresh(
@@ -214,6 +249,10 @@ def refit(db: sqlite3.Connection, key: _Key, dimension: int) -> None:
             oldest = db.execute("SELECT min(generation) FROM fits").fetchone()[0]
             db.execute("DELETE FROM fresh WHERE changed <= ?", (oldest,))
             store.bump(db)
+
+
+def _takes_long(fit: Fitted) -> bool:
+    return int(fit.cells.sum()) > QUICK_ROWS
 
 
 def _fit_generation(db: sqlite3.Connection, key: _Key) -> int:

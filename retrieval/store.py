@@ -8,10 +8,13 @@ from __future__ import annotations
 
 import difflib
 import hashlib
+import heapq
 import json
 import sqlite3
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Literal
+
+import numpy as np
 
 from imagewright.errors import BadInput
 from imagewright.flow_format import graph_hash, shape_hash
@@ -23,6 +26,8 @@ from imagewright.schemas import Card, Evidence, Flow
 
 Origin = Literal["built-in", "user"]
 OWNER = "retrieval"
+EMBEDDER = "embedder"
+"""The fact that names the embedder whose vectors there are; an index that does not say is taken as it is."""
 INDEX_TABLES = (
     """
     CREATE TABLE index_facts (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
@@ -53,6 +58,7 @@ INDEX_TABLES = (
 """The last step lets the thousandth flow of one shape be stored as fast as the first."""
 BULK = 5000
 """A change of more scores than that is not listed row by row: what was made of the scores is made anew."""
+_BATCH = 4096
 
 
 def prompt_id(text: str) -> str:
@@ -165,6 +171,11 @@ def mean_seconds(db: sqlite3.Connection, flow_id: str, graph: str, backend: str)
     return [float(row["seconds"]) for row in db.execute(query, (flow_id, graph, backend))]
 
 
+def count_beyond(db: sqlite3.Connection, number: int) -> bool:
+    """Whether there are more than ``number`` flows."""
+    return db.execute("SELECT 1 FROM flow_facts LIMIT 1 OFFSET ?", (number,)).fetchone() is not None
+
+
 def has_flow(db: sqlite3.Connection, flow_id: str) -> bool:
     """Whether a flow is called ``flow_id``."""
     return db.execute("SELECT 1 FROM flows WHERE id = ?", (flow_id,)).fetchone() is not None
@@ -199,9 +210,14 @@ def ids(db: sqlite3.Connection, space: Space) -> dict[str, int]:
     return {row["id"]: row["changed"] for row in db.execute(f"SELECT id, changed FROM {space}")}
 
 
-def vectors(db: sqlite3.Connection, space: Space, wanted: Iterable[str] | None = None) -> dict[str, Vector]:
-    """The unit vectors of ``wanted``, or of the whole space, by id; those that do not fit the others are left out."""
-    size = common_dimension(db)
+def vectors(
+    db: sqlite3.Connection, space: Space, wanted: Iterable[str] | None = None, dimension: int = 0
+) -> dict[str, Vector]:  # fmt: skip
+    """The unit vectors of ``wanted``, or of the whole space, by id; those that do not fit are left out.
+
+    They fit where they are of ``dimension`` numbers; for 0, which reads the whole space, of as many as most.
+    """
+    size = dimension or common_dimension(db)
     query = f"SELECT id, vector FROM {space}"
     rows: Iterable[sqlite3.Row] = (
         db.execute(f"{query} ORDER BY id")
@@ -210,6 +226,27 @@ def vectors(db: sqlite3.Connection, space: Space, wanted: Iterable[str] | None =
     )
     found = ((row["id"], read_vector(row["vector"], size)) for row in rows)
     return {key: vector for key, vector in found if vector is not None}
+
+
+def find_best(
+    db: sqlite3.Connection, space: Space, vector: Vector, k: int, since: int, known: Mapping[str, float]
+) -> list[tuple[str, float]]:
+    """The ``k`` nearest to a unit vector with the cosines: of ``known`` and of those that changed after ``since``.
+
+    They are read a batch at a time, so that the memory does not grow with the index.
+    """
+    best = dict(known)
+    rows = db.execute(f"SELECT id, vector FROM {space} WHERE changed > ?", (since,))
+    while batch := rows.fetchmany(_BATCH):
+        fit = [(row["id"], found) for row in batch if (found := read_vector(row["vector"], len(vector))) is not None]
+        cosines = np.array([found for _, found in fit]).reshape(-1, len(vector)) @ vector
+        best |= zip((key for key, _ in fit), cosines.tolist(), strict=True)
+        best = dict(heapq.nsmallest(k, best.items(), key=_nearest_first))
+    return sorted(best.items(), key=_nearest_first)[:k]
+
+
+def _nearest_first(pair: tuple[str, float]) -> tuple[float, str]:
+    return -round(pair[1], 6), pair[0]  # equal cards are equally near, whatever the last bit says
 
 
 def common_dimension(db: sqlite3.Connection) -> int:

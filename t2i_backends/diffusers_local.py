@@ -78,7 +78,7 @@ class DiffusersBackend:
         """Say what keeps ``flow`` from running here: nodes, values, files, family, memory, slots."""
         store = self._store
         held = (0, 0) if store is None else (store.loaded_bytes, store.waiting_bytes)
-        return readiness.check_flow(flow, self.files, self.device, *held)
+        return readiness.check_flow(flow, self.files, self.device, *held, self._answers.look)
 
     def missing(self, needs: Sequence[Need]) -> tuple[Readiness, ...]:
         """For each need of flows what is missing here; the same tuple until files, folders or memory change."""

@@ -121,6 +121,7 @@ def test_a_limit_is_asked_about_and_something_new_means_no(tmp_path: Path) -> No
     asked = chat.say(HARD)
     assert asked.question is not None
     assert asked.text.startswith("another picture would pass your limit of 1 image (the best so far scores ")
+    assert chat.question == asked.question.model_copy(update={"choices": ("yes", "no")})
     later = Imagewright().chat("hard", flow="mini-quick", max_images=1, anyway=True, seed=3, out=str(tmp_path))
     told: list[str] = []
     answer = later.say("what seed was that?", on_event=lambda event: told.append(event.kind))
@@ -128,3 +129,22 @@ def test_a_limit_is_asked_about_and_something_new_means_no(tmp_path: Path) -> No
     assert answer.text.startswith("seed 3")
     assert [picture.prompt for picture in later.pictures] == [f"{HARD} on a white background"]
     assert later.pending is None or later.pending.status == "answered"
+
+
+def test_several_variations_are_as_many_turns_and_a_contact_sheet(chat: Chat) -> None:
+    assert chat.count_asked("show me 4 variations") == 0, "of what?"
+    first = chat.say("a red circle on a white background")
+    assert chat.count_asked("Show me 4 variations, please!") == 4
+    assert chat.count_asked("one more") == chat.count_asked("four stars") == 0
+    assert first.result is not None
+    sheet = Path(first.result.path).parent / "sky-02-to-03.png"
+    sheet.write_bytes(b"somebody's own")
+    reply = chat.say("show me two variations")
+    assert reply.result is not None
+    assert [Path(made.path).name for made in (*reply.others, reply.result)] == ["sky-02.png", "sky-03.png"]
+    assert len({made.seed for made in (first.result, *reply.others, reply.result)}) == 3
+    assert sheet.read_bytes() == b"somebody's own"
+    assert Path(reply.contact_sheet) != sheet
+    assert Path(reply.contact_sheet).read_bytes().startswith(b"\x89PNG")
+    with pytest.raises(BadInput, match="not drawn at once"):
+        chat.draw_variations(99)

@@ -147,6 +147,7 @@ def test_somebodys_own_file_under_the_name_stays(home: Home) -> None:
 def test_what_nothing_needs_goes_and_everything_else_stays(home: Home) -> None:
     done, open_run = home.studio.draw("a red circle"), stopped(home)
     home.studio.say("a yellow star", "sky")
+    home.runs.note(done.run, "a word beside it")
     assert reserve_name(Path(home.runs.get(open_run).out), open_run)
     (home.artifacts / "aa").mkdir(exist_ok=True)
     (home.artifacts / "aa" / f"{'a' * 64}.png").write_bytes(b"nobody's")

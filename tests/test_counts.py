@@ -110,7 +110,7 @@ def test_a_run_embeds_and_parses_its_prompt_once_and_reads_no_flow_twice(
     prompt = "a purple star right of an orange square on a white background"
     bare = "a star right of an square on a background"
     embedded, parsed, read, connected = (Counter[object]() for _ in range(4))
-    note_calls(monkeypatch, MiniLMEmbedder, "_embed_new", embedded)
+    note_calls(monkeypatch, MiniLMEmbedder, "embed_anew", embedded)
     note_calls(monkeypatch, parse, "read_field", parsed)
     flow_from = store.flow_from
     monkeypatch.setattr(store, "flow_from", lambda row: read.update([row["id"]]) or flow_from(row))
@@ -129,7 +129,7 @@ def test_planning_again_reads_and_embeds_nothing(engine: Imagewright, monkeypatc
     prompt = "a white circle below a green star on a blue background"
     embedded, parsed, read, asked = (Counter[object]() for _ in range(4))
     first = engine.plan(prompt)
-    note_calls(monkeypatch, MiniLMEmbedder, "_embed_new", embedded)
+    note_calls(monkeypatch, MiniLMEmbedder, "embed_anew", embedded)
     note_calls(monkeypatch, parse, "read_field", parsed)
     note_calls(monkeypatch, DiffusersBackend, "check", asked)
     flow_from = store.flow_from

@@ -72,7 +72,9 @@ def test_a_file_system_without_locks_is_told_in_words(
 
     monkeypatch.setattr(fcntl, "flock", refuse)
     log = RunLog(tmp_path / "db.sqlite", tmp_path / "locks")
-    with pytest.raises(BadInput, match="knows no locks") as caught, log.working_on(new_run_id()):
+    with log.working_on(run := new_run_id()):  # runs are held by rows, and need none
+        assert log.is_alive(run)
+    with pytest.raises(BadInput, match="knows no locks") as caught, hold_lock(tmp_path / "locks" / "one"):
         pass
     assert "IMAGEWRIGHT_HOME" in caught.value.remedy
     assert as_ours(caught.value).exit_code == 2

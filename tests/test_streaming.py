@@ -12,6 +12,7 @@ import pytest
 
 from imagewright import Imagewright, as_tool, astream
 from imagewright.errors import BadInput
+from imagewright.langchain_tool import find_start
 from imagewright.schemas import RunEvent, RunResult
 
 QUICK = {"flow": "mini-quick", "use_critic": False, "seed": 1}
@@ -61,6 +62,15 @@ def test_an_agent_gets_the_picture_or_the_remedy(tmp_path: Path) -> None:
     message = tool.invoke(call)
     assert json.loads(message.content)["flow"] == "mini-quick"
     assert isinstance(message.artifact, RunResult)
+    again = {"prompt": "a blue circle", "image": message.artifact.path, "strength": 0.9}
+    assert any("starts from your image, strength 0.9" in note for note in json.loads(tool.invoke(again))["notes"])
+    own = tmp_path / "own" / "mine.png"
+    own.parent.mkdir()
+    own.write_bytes(Path(message.artifact.path).read_bytes())
+    assert "may be started from" in json.loads(tool.invoke({**again, "image": str(own)}))["error"]
+    assert find_start(Imagewright(), "mine.png", own.parent) == str(own)
+    with pytest.raises(BadInput, match="started from"):
+        find_start(Imagewright(), "../own/../mine.png", own.parent)
     refused = json.loads(tool.invoke({"prompt": "an astronaut"}))
     assert "astronaut" in refused["error"]
     assert refused["remedy"]

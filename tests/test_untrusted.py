@@ -17,7 +17,7 @@ from imagewright import untrusted
 from imagewright.agents.llm.account import load_prices
 from imagewright.agents.llm.answers import first_object
 from imagewright.errors import BadInput
-from imagewright.graph.delivery import read_run_of
+from imagewright.graph.delivery_names import read_run_of
 from imagewright.keys import read_keys
 from imagewright.retrieval.comfy.read import read_workflow
 from imagewright.retrieval.score_matrix import read_scores

@@ -18,6 +18,8 @@ _AXIS: dict[str, tuple[int, int]] = {
     "left": (0, -1), "right": (0, 1), "above": (1, -1), "top": (1, -1), "below": (1, 1), "bottom": (1, 1),
 }  # fmt: skip
 """The axis of a place, 0 across and 1 down, and its sense."""
+_SIDES: dict[str, tuple[str, ...]] = {"behind": ("above",), "in-front": ("below",)}
+"""As in a planned layout: what is farther away stands higher."""
 _SCALES = (1.0, 0.9, 0.8, 0.7, 0.6, 0.5)
 _SLIDES = tuple(step * 0.05 for step in sorted(range(-16, 17), key=abs))
 _EXCHANGE, _SHIFT = 0.6, 4.0
@@ -41,7 +43,7 @@ def put_beside(box: Box, place: PlaceName, other: Box, rest: Sequence[Box], *, f
     """
     if place == "inside":
         return _put_inside(box, other), other
-    sides = (place,) if place in _AXIS else ("right", "left", "above", "below")
+    sides = (place,) if place in _AXIS else _SIDES.get(place, ("right", "left", "above", "below"))
     dearness = _FRESH if fresh else _OWN
     best = min((_arrange(box, side, other, rest, dearness) for side in sides), key=lambda one: one[0])
     return best[1], best[2]
@@ -50,6 +52,40 @@ def put_beside(box: Box, place: PlaceName, other: Box, rest: Sequence[Box], *, f
 def _put_inside(box: Box, other: Box) -> Box:
     share = min(1.0, _WITHIN * other.width / box.width, _WITHIN * other.height / box.height)
     return geometry.centre(_scaled(box, share), *other.centre)
+
+
+def put_between(box: Box, one: Box, other: Box, rest: Sequence[Box]) -> tuple[tuple[Box, Box, Box], int]:
+    """``box`` in the gap between two, smaller or with a wider gap where it does not fit; and the axis, 0 across.
+
+    The axis is the one along which the two lie farther apart. ``rest`` is what else is there.
+    """
+    axis = 0 if abs(one.centre[0] - other.centre[0]) >= abs(one.centre[1] - other.centre[1]) else 1
+    low, high = sorted((one, other), key=lambda it: it.centre[axis])
+    best = min(
+        (_in_gap(_scaled(box, mine), _scaled(low, its), _scaled(high, its), axis, rest, mine, its)
+         for mine in _SCALES for its in _SCALES),
+        key=lambda found: found[0],
+    )  # fmt: skip
+    _, moved, low_now, high_now = best
+    return ((moved, low_now, high_now) if low is one else (moved, high_now, low_now)), axis
+
+
+def _in_gap(
+    box: Box, low: Box, high: Box, axis: int, rest: Sequence[Box], mine: float, its: float
+) -> tuple[float, Box, Box, Box]:
+    """One way: the two are parted until ``box`` fits between them; its price, then the three boxes."""
+    side, start = _side(box, axis), _low(low, axis) + _side(low, axis)
+    lack = side + 2 * EDIT_MARGIN - (_low(high, axis) - start)
+    if lack > 0:
+        back = min(lack / 2, max(_low(low, axis) - EDIT_MARGIN, 0.0))
+        low = _set(low, axis, _low(low, axis) - back, _low(low, 1 - axis))
+        high = _set(high, axis, _low(high, axis) + lack - back, _low(high, 1 - axis))
+    middle = (_low(low, axis) + _side(low, axis) + _low(high, axis)) / 2
+    level = (low.centre[1 - axis] + high.centre[1 - axis]) / 2
+    moved = _set(box, axis, middle - side / 2, level - _side(box, 1 - axis) / 2)
+    shifted = max(lack, 0.0)
+    clash = _hidden(moved, [low, high, *rest]) + _hidden(low, rest) + _hidden(high, rest)
+    return _OWN * (1 - mine) + 4 * (1 - its) + _SHIFT * shifted + 10 * clash, moved, low, high
 
 
 _Priced = tuple[float, Box, Box]

@@ -41,7 +41,7 @@ BACKGROUND_CHANGE = (
 REMOVE = (
     r"(?:without|remove|delete|erase|drop|lose|hide|omit|scrap|cut|minus|get rid of|leave out|kill|no more|take away|"
     r"take out|take off|throw out|do away with) (?P<t>.+?)(?: (?:please|altogether|entirely|completely|from (?:it|"
-    r"the picture|the image)))?",
+    r"the (?:picture|image|background|scene|photo|drawing))))?",
     r"no (?P<t>.+)",
     r"take (?P<t>.+?) (?:away|out|off)(?: of (?:it|the picture|the image))?",
     r"(?P<t>(?:the|both|all|that|this) .+?) (?:should|must|has to|have to|can|needs to) (?:go|disappear|vanish|be "

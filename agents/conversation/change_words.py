@@ -35,13 +35,15 @@ PLACE = (
 )
 RELATION = (
     r"(?:to the left of|to the right of|on the left of|on the right of|left of|right of|on the left side of|on "
-    r"the right side of|above|over|on top of|"
-    r"below|under|underneath|beneath|next to|beside|near|close to|by|inside|within|into|at the side of)"
+    r"the right side of|above|over|on top of|between|in between|"
+    r"below|under|underneath|beneath|behind|in back of|in front of|next to|beside|near|close to|by|"
+    r"inside|within|into|at the side of)"
 )
 _RELATIONS: tuple[tuple[str, PlaceName], ...] = (
-    ("left", "left"), ("right", "right"), ("above", "above"), ("over", "above"), ("on top", "above"),
+    ("between", "middle"), ("left", "left"), ("right", "right"), ("above", "above"), ("over", "above"),
+    ("on top", "above"),
     ("below", "below"), ("under", "below"), ("beneath", "below"), ("inside", "inside"), ("within", "inside"),
-    ("into", "inside"),
+    ("into", "inside"), ("behind", "behind"), ("in back", "behind"), ("in front", "in-front"),
 )  # fmt: skip
 _SIZES = {
     "bigger": 1.4, "larger": 1.4, "big": 1.5, "large": 1.5, "taller": 1.4, "wider": 1.4, "grow": 1.4, "enlarged": 1.4,

@@ -20,6 +20,14 @@ from imagewright.agents.conversation.change_words import (
     way_of,
 )
 from imagewright.agents.conversation.group_edits import read_arrangement, read_exchange, read_group_count, read_likeness
+from imagewright.agents.conversation.own_words import (
+    read_correction,
+    read_equal_size,
+    read_gift,
+    read_other_side,
+    read_place_by_new,
+    read_share_of_many,
+)
 from imagewright.agents.conversation.targets import NotThere, Unsure, find_boxes
 from imagewright.agents.reading import lexicon, nouns, styling
 from imagewright.agents.reading.parse import parse_prompt
@@ -65,6 +73,8 @@ _VERB = re.compile(r"(?:change|turn|make|paint|move|put|remove|delete|add|replac
 def _each(parts: Sequence[str], picture: Reference, same: bool) -> tuple[AnyEdit, ...]:
     """The edits of a saying of several parts; none where one of them is no edit by itself. "it" is what went before."""
     found: tuple[AnyEdit, ...] = ()
+    names = {box.object for box in picture.shown.boxes} if picture.shown else set()
+    parts = [f"the {part}" if part.split(" ")[0] in names else part for part in parts]
     verb = _VERB.match(parts[0])
     for part in parts:
         try:
@@ -87,7 +97,8 @@ def _part_of(part: str, picture: Reference, same: bool, verb: str, later: bool) 
     except NotThere:
         if not later or not verb:
             raise
-    if later and verb and (found := _one(f"{verb} {part}", picture, same)):
+    known = verb == "add" and re.match(r"(?:the|both|all|this|that) ", part)
+    if later and verb and not known and (found := _one(f"{verb} {part}", picture, same)):
         return found
     return _one(f"add {part}", picture, same) if later and re.match(r"(?:an?|one|two|three|four|five) ", part) else ()
 
@@ -114,6 +125,10 @@ def _match(patterns: Sequence[str], said: str) -> list[re.Match[str]]:
 
 
 def _background(said: str, picture: Reference, same: bool) -> tuple[AnyEdit, ...]:
+    if behind := _BEHIND.fullmatch(said):
+        ground = parse_prompt(behind["g"])
+        if ground.background and not ground.groups:
+            return (BackgroundEdit(text=ground.background),)
     for found in _match(patterns.BACKGROUND_CHANGE, said):
         return (BackgroundEdit(text=f"{nouns.article(found['c'])} {found['c']} background"),)
     body = re.sub(
@@ -140,6 +155,10 @@ def _background(said: str, picture: Reference, same: bool) -> tuple[AnyEdit, ...
     return ()
 
 
+_BEHIND = re.compile(
+    r"(?:now |but )?(?:(?:put|add|with|have|draw|set) )?(?P<g>.+?) "
+    r"(?:behind (?:it|them|this|that|everything|all|the .+)|(?:in|for|as) the (?:background|backdrop)(?: instead)?)"
+)
 _TIMES = {"night": "at night", "nighttime": "at night", "daytime": "in daylight", "sunset": "at sunset",
           "sunrise": "at sunrise", "dusk": "at dusk", "dawn": "at dawn", "snowy": "in the snow", "rainy": "in the rain",
           "foggy": "in the fog", "stormy": "in a storm"}  # fmt: skip
@@ -152,7 +171,10 @@ def _shown(text: str, picture: Reference) -> bool:
 
 
 def _style(said: str, picture: Reference, same: bool) -> tuple[AnyEdit, ...]:
-    if re.fullmatch(r"(?:make it |in |all |turn it |now )*black and white", said):
+    if re.fullmatch(
+        r"(?:make it |in |all |turn it |now |everything |the whole (?:thing|picture|image) |of it )*black and white",
+        said,
+    ):
         return (StyleEdit(text="black and white"),)
     for found in _match(patterns.MOOD, said):
         return (StyleEdit(text=found["m"]),)
@@ -194,7 +216,7 @@ def _shaded(boxes: Sequence[int], way: str, picture: Reference) -> tuple[AnyEdit
 
 
 def _names_a_new_thing(target: str) -> bool:
-    return bool(re.match(r"(?:an?|another|some|two|three) \w", target))
+    return bool(re.match(r"(?:an?|another|some|two|three) (?!of (?:them|these|those|the)\b)\w", target))
 
 
 def _bare(target: str) -> str:
@@ -271,10 +293,13 @@ def _add(said: str, picture: Reference, same: bool) -> tuple[AnyEdit, ...]:
         if not parsed.groups or len(parsed.groups) > 3:
             continue
         bare = re.match(r"more ", found["n"])
+        new = [
+            group for group in parsed.groups if not (f"the {group.object}" in text and _shown(group.object, picture))
+        ]
         return tuple(
             AddEdit(text=_like_those(group, picture), count=1 if bare else min(group.count, 24),
-                 place=place or group.position, beside=beside)
-            for group in parsed.groups
+                 place=place or group.position, beside=beside[0] if beside else None, also=beside[1:])
+            for group in new
         )  # fmt: skip
     return ()
 
@@ -285,16 +310,16 @@ def _like_those(group: ParsedGroup, picture: Reference) -> str:
     return alike.pop() if not group.attributes and len(alike) == 1 else group.caption
 
 
-def _whereabouts(text: str, picture: Reference) -> tuple[str, PlaceName, int | None]:
-    """``text`` without its place, the place, and the box that it is relative to."""
-    if found := re.fullmatch(rf"(?P<n>.+?) (?P<rel>{RELATION}) (?P<u>(?:the|it|them|that|this)\b.*)", text):
+def _whereabouts(text: str, picture: Reference) -> tuple[str, PlaceName, tuple[int, ...]]:
+    """``text`` without its place, the place, and the boxes that it is relative to."""
+    if found := re.fullmatch(rf"(?P<n>.+?) (?P<rel>{RELATION}) (?P<u>(?:the|it|them|that|this|both)\b.*)", text):
         try:
-            return found["n"], relation_of(found["rel"]), find_boxes(found["u"], picture)[0]
+            return found["n"], relation_of(found["rel"]), find_boxes(found["u"], picture)
         except NotThere:
-            return text, "", None
+            return text, "", ()
     if found := re.fullmatch(rf"(?P<n>.+?) (?:to|in|at|on|into) (?:the )?(?P<place>{PLACE})", text):
-        return found["n"], read_place(found["place"]), None
-    return text, "", None
+        return found["n"], read_place(found["place"]), ()
+    return text, "", ()
 
 
 def _resize(said: str, picture: Reference, same: bool) -> tuple[AnyEdit, ...]:
@@ -310,6 +335,7 @@ def _resize(said: str, picture: Reference, same: bool) -> tuple[AnyEdit, ...]:
 
 def _move(said: str, picture: Reference, same: bool) -> tuple[AnyEdit, ...]:
     missing = None
+    said = said.removesuffix(" instead")
     for found in _match(patterns.MOVE, said):
         try:
             if edits := _moved(found.groupdict(), said, picture):
@@ -327,8 +353,8 @@ def _moved(groups: dict[str, str | None], said: str, picture: Reference) -> tupl
         return ()
     boxes = find_boxes(_bare(target), picture)
     if relation := groups.get("rel"):
-        other = find_boxes(groups["u"] or "", picture)
-        return (MoveEdit(boxes=boxes, place=relation_of(relation), beside=other[0]),)
+        first, *also = _besides(groups["u"] or "", boxes, picture)
+        return (MoveEdit(boxes=boxes, place=relation_of(relation), beside=first, also=tuple(also)),)
     if place := groups.get("place"):
         return (MoveEdit(boxes=boxes, place=read_place(place)),)
     word = groups.get("way") or groups.get("verb") or groups.get("too") or ""
@@ -343,9 +369,28 @@ def _moved(groups: dict[str, str | None], said: str, picture: Reference) -> tupl
     return (MoveEdit(boxes=boxes, across=across * share, down=down * share),)
 
 
+def _besides(text: str, boxes: Sequence[int], picture: Reference) -> tuple[int, ...]:
+    """What the moved ``boxes`` go beside: of "both of them", "the others" what is not among them.
+
+    Raises:
+        NotThere: nothing else is so called.
+        Unsure: two are meant, and more are there.
+    """
+    if not re.fullmatch(r"(?:both|all|the two|everything|the others?|them)(?: of them| else| others?)?", text):
+        return find_boxes(text, picture)
+    count = len(picture.shown.boxes) if picture.shown else 0
+    others = tuple(n for n in range(count) if n not in boxes)
+    if not others:
+        raise NotThere(text)
+    if text.startswith(("both", "the two")) and len(others) > 2:
+        return find_boxes(text, picture)
+    return others
+
+
 _Reader = Callable[[str, Reference, bool], tuple[AnyEdit, ...]]
 _READERS: tuple[_Reader, ...] = (
-    read_group_count, read_exchange, read_arrangement, read_likeness,
+    read_group_count, read_share_of_many, read_exchange, read_arrangement, read_likeness, read_equal_size,
+    read_correction, read_other_side, read_gift, read_place_by_new,
     _background, _style, _swap, _recolour, _resize, _move, _replace, _remove, _add,
 )  # fmt: skip
 

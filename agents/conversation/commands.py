@@ -22,9 +22,13 @@ _SAVE = re.compile(
 )
 _REDO = re.compile(r"redo(?: (?:it|that|this|the (?:change|edit|last (?:one|change|edit))))?|undo the undo|un-?undo")
 _SEVERAL = re.compile(
-    r"(?:(?:give|show|draw|make|get|let me see|do) (?:me |us )?)?(?P<n>\w+) (?:more )?(?:different )?"
-    r"(?:variations?|versions?|variants?|alternatives?|options)(?: (?:of|on) (?:it|this|that))?"
+    r"(?:(?:give|show|draw|make|get|let me see|do|try|i want|i'd like|can i (?:see|get|have)) (?:me |us )?)?"
+    r"(?:(?P<n>\w+) (?:more )?(?:different )?(?:variations?|versions?|variants?|alternatives?|options)"
+    r"(?: (?:of|on) (?:it|this|that|these|the (?:picture|image)))?|"
+    r"(?P<m>\w+) more (?:of (?:it|this|that|these|those)|like (?:it|this|that|these|those)|pictures|images))"
 )
+_SOME = 3
+_SOME_WORDS = ("some", "several", "few", "more", "other")
 _SEED = re.compile(r"\bseed (?:number |to )?(?P<seed>\d{1,20})\b")
 _OTHER_SEED = re.compile(
     r"(?:the )?same (?:prompt|words|thing|picture)(?:,| with| but)? (?:with |but )?(?:an? )?(?:different|another|"
@@ -109,7 +113,7 @@ def read_order(said: str, pictures: Sequence[Reference]) -> AnyIntent | None:
     if _REDO.fullmatch(said):
         return _redo(pictures, live)
     if found := _SEVERAL.fullmatch(said):
-        return _several(found["n"], base)
+        return _several(found["n"] or found["m"], base)
     if _OTHER_SEED.fullmatch(said):
         return VaryIntent(base=base)
     if (found := _SEED.search(said)) and re.search(r"\b(?:steps|cfg|guidance|sampler)\b", said):
@@ -118,6 +122,14 @@ def read_order(said: str, pictures: Sequence[Reference]) -> AnyIntent | None:
             choices=(f"seed {found['seed']}",),
         )
     return None
+
+
+def count_variations(said: str) -> int:
+    """How many pictures "show me 4 variations" asks for; "some" are three, and any other saying asks for none."""
+    found = _SEVERAL.fullmatch(said)
+    word = (found["n"] or found["m"]) if found else ""
+    number = int(word) if word.isdigit() else NUMBER_WORDS.get(word, _SOME if word in _SOME_WORDS else 0)
+    return number if number > 1 else 0
 
 
 def read_size_order(said: str) -> AnyIntent | None:
@@ -145,7 +157,7 @@ def _redo(pictures: Sequence[Reference], live: Sequence[Reference]) -> AnyIntent
 
 def _several(word: str, base: str) -> AnyIntent | None:
     number = int(word) if word.isdigit() else NUMBER_WORDS.get(word)
-    if word not in ("some", "several", "few", "more", "other") and (number is None or number < 2):
+    if word not in _SOME_WORDS and (number is None or number < 2):
         return None
     reason = "a saying makes one picture: say `one more` for each; shall I draw the first?"
     return UnclearIntent(reason=reason, choices=("one more",))

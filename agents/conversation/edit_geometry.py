@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+from imagewright.box_changes import Spot
 from imagewright.schemas import Box, PlaceName
 
 EDIT_MARGIN = 0.02
@@ -33,6 +34,11 @@ _PLACES: dict[str, tuple[float | None, float | None]] = {
 def put_at(box: Box, x: float, y: float) -> Box:
     """``box`` with its top left corner at ``x, y``, pulled inside the canvas."""
     return box.move_to(x, y, EDIT_MARGIN)
+
+
+def put_in(box: Box, spot: Spot) -> Box:
+    """``box`` exactly at ``spot``."""
+    return box.model_copy(update={"x": spot.x, "y": spot.y, "width": spot.width, "height": spot.height})
 
 
 def shift(box: Box, across: float, down: float) -> Box:
@@ -68,6 +74,28 @@ def mirror(box: Box, *, upright: bool = False) -> Box:
     if upright:
         return put_at(box, box.x, 1 - box.y - box.height)
     return put_at(box, 1 - box.x - box.width, box.y)
+
+
+def surround(boxes: Sequence[Box]) -> Box:
+    """The box around ``boxes``; the only one, where there is one."""
+    first = boxes[0]
+    if len(boxes) == 1:
+        return first
+    x, y = min(box.x for box in boxes), min(box.y for box in boxes)
+    right, bottom = max(box.x + box.width for box in boxes), max(box.y + box.height for box in boxes)
+    return first.model_copy(update={"x": x, "y": y, "width": right - x, "height": bottom - y})
+
+
+def carry_along(box: Box, whole: Box, moved: Box) -> Box:
+    """``box``, which lies in ``whole``, where it lies when ``whole`` has become ``moved``."""
+    if whole == moved:
+        return box
+    if box == whole:
+        return moved
+    across, down = moved.width / whole.width, moved.height / whole.height
+    x, y = moved.x + (box.x - whole.x) * across, moved.y + (box.y - whole.y) * down
+    sized = {"width": round(box.width * across, 4), "height": round(box.height * down, 4)}
+    return put_at(box.model_copy(update=sized), round(x, 4), round(y, 4))
 
 
 def exchange(box: Box, other: Box) -> tuple[Box, Box]:

@@ -14,6 +14,8 @@ from imagewright.intents import (
     BackgroundEdit,
     FlipEdit,
     MoveEdit,
+    PlaceEdit,
+    PutEdit,
     RecolourEdit,
     Reference,
     RemoveEdit,
@@ -44,10 +46,12 @@ def edit_prompt(base: Reference, edits: Sequence[AnyEdit], parsed: ParsedPrompt)
 
 def _worked_in(text: str, edit: AnyEdit, base: Reference) -> str | None:
     """``text`` with one edit in its words; None where they have no place for it."""
-    if isinstance(edit, MoveEdit | ResizeEdit | SwapEdit | FlipEdit):
+    if isinstance(edit, MoveEdit | PlaceEdit | ResizeEdit | SwapEdit | FlipEdit):
         return text
     if isinstance(edit, BackgroundEdit | StyleEdit):
         return f"{text}, {edit.text}"
+    if isinstance(edit, PutEdit):
+        return f"{text}, and {edit.text}"
     if isinstance(edit, AddEdit):
         many = edit.text if edit.count == 1 else f"{number_word(edit.count)} {_plural(edit.text)}"
         return f"{text}, and {many}"

@@ -26,6 +26,8 @@ from imagewright.intents import (
     FlipEdit,
     MoveEdit,
     PictureIntent,
+    PlaceEdit,
+    PutEdit,
     RecolourEdit,
     Reference,
     RemoveEdit,
@@ -38,7 +40,7 @@ from imagewright.intents import (
 )
 from imagewright.schemas import Box, Layout, ParsedGroup, ParsedPrompt, ParsedRelation, PlaceName, Region, RelationName
 
-_RELATIONS: tuple[RelationName, ...] = ("left", "right", "above", "below", "near", "inside")
+_RELATIONS: tuple[RelationName, ...] = ("left", "right", "above", "below", "near", "inside", "behind", "in-front")
 _LIKE = Box(caption="", object="", x=0.0, y=0.0, width=0.3, height=0.3)
 
 
@@ -53,7 +55,7 @@ class _Thing:
     gone: bool = False
     named: bool = False
     """Whether an edit is about it; what is not gives way."""
-    asked: tuple[RelationName, _Thing] | None = None
+    asked: tuple[tuple[RelationName, _Thing], ...] = ()
     """Where it was asked to stand, and relative to what."""
 
     @property
@@ -98,7 +100,8 @@ def _edited(base: Reference, edits: Sequence[AnyEdit]) -> Settled:
             style = (*style, edit.text) if edit.text not in style else style
         else:
             _change(things, edit)
-            _clear(things)
+            if not _is_exact(edit):
+                _clear(things)
     parsed = _parsed(base.parsed, things, background, style)
     boxes = tuple(thing.box for thing in things if not thing.gone)
     new = Layout(boxes=boxes, background=background, negative=", ".join(parsed.negative))
@@ -107,6 +110,11 @@ def _edited(base: Reference, edits: Sequence[AnyEdit]) -> Settled:
     left = [thing for thing in things if not thing.gone]
     focus = tuple(number for number, thing in enumerate(left) if thing.changed)
     return Settled(prompt=edit_prompt(base, edits, parsed), parsed=parsed, layout=new, redraw=regions, focus=focus)
+
+
+def _is_exact(edit: AnyEdit) -> bool:
+    """Whether it says where to by numbers: who does has seen what lies there."""
+    return isinstance(edit, PlaceEdit | PutEdit)
 
 
 def _regions(things: Sequence[_Thing]) -> tuple[Region, ...]:
@@ -130,9 +138,14 @@ def _group_of(box: Box, parsed: ParsedPrompt) -> int | None:
 # --- one edit -------------------------------------------------------------------------------
 
 
-def _change(things: list[_Thing], edit: BoxesEdit | AddEdit | FlipEdit) -> None:
+def _change(things: list[_Thing], edit: BoxesEdit | AddEdit | PutEdit | FlipEdit) -> None:
     if isinstance(edit, AddEdit):
         _add(things, edit)
+        return
+    if isinstance(edit, PutEdit):
+        twin = _find_twin(things, edit.text)
+        like = geometry.put_in(_named(twin.box if twin else _LIKE, edit.text), edit.spot)
+        things.append(_Thing(like, group=twin.group if twin else None, named=True))
         return
     if isinstance(edit, FlipEdit):
         for thing in things:
@@ -178,11 +191,13 @@ def _change_one(things: list[_Thing], number: int, edit: BoxesEdit) -> None:
     if isinstance(edit, RemoveEdit):
         thing.gone = True
     elif isinstance(edit, RecolourEdit):
-        thing.box = _recoloured(thing.box, edit.text)
+        thing.box = recolour(thing.box, edit.text)
     elif isinstance(edit, ReplaceEdit):
         thing.box, thing.group = _named(thing.box, edit.text), None
     elif isinstance(edit, ResizeEdit):
         thing.box = geometry.resize(thing.box, edit.factor, _others(things, number))
+    elif isinstance(edit, PlaceEdit):
+        thing.box, thing.place = geometry.put_in(thing.box, edit.spot), ""
     elif isinstance(edit, MoveEdit):
         _move(things, number, edit)
 
@@ -194,26 +209,46 @@ def _others(things: Sequence[_Thing], number: int) -> list[Box]:
 def _move(things: list[_Thing], number: int, edit: MoveEdit | AddEdit) -> None:
     thing = things[number]
     if edit.beside is not None:
-        _put_beside(things, number, edit.place, edit.beside)
+        _put_beside(things, number, edit.place, (edit.beside, *edit.also))
     elif edit.place:
         thing.box, thing.place = geometry.place_box(thing.box, edit.place), edit.place
     elif isinstance(edit, MoveEdit):
         thing.box = geometry.shift_clear(thing.box, edit.across, edit.down, _others(things, number))
 
 
-def _put_beside(things: list[_Thing], number: int, place: PlaceName, beside: int) -> None:
-    thing, other = things[number], things[beside] if 0 <= beside < len(things) else None
-    if other is None or other is thing:
+def _put_beside(things: list[_Thing], number: int, place: PlaceName, beside: Sequence[int]) -> None:
+    thing = things[number]
+    others = [things[n] for n in dict.fromkeys(beside) if 0 <= n < len(things) and n != number]
+    if len(others) < len(set(beside)):
         raise BadInput(f"the picture has no box {beside} beside this one", "say what it goes beside by its name")
-    rest = [one.box for one in things if one not in (thing, other) and not one.gone]
-    thing.box, other.box = arrange.put_beside(thing.box, place, other.box, rest, fresh=thing.before is None)
-    thing.named, other.named = True, True
+    rest = [one.box for one in things if one not in (thing, *others) and not one.gone]
+    if place == "middle" and len(others) == 2:
+        _put_between(thing, others, rest)
+        return
+    whole = geometry.surround([other.box for other in others])
+    thing.box, moved = arrange.put_beside(thing.box, place, whole, rest, fresh=thing.before is None)
+    for other in others:
+        other.box, other.named = geometry.carry_along(other.box, whole, moved), True
+    thing.named = True
     if place in _RELATIONS:
-        thing.asked = (place, other)
+        thing.asked = (*thing.asked, *((place, other) for other in others))
+
+
+def _put_between(thing: _Thing, others: Sequence[_Thing], rest: Sequence[Box]) -> None:
+    """``thing`` in the gap of two; the asked relations are those of the axis along which they lie apart."""
+    boxes, along = arrange.put_between(thing.box, others[0].box, others[1].box, rest)
+    thing.box, others[0].box, others[1].box = boxes
+    thing.named = others[0].named = others[1].named = True
+    first, second = sorted(others, key=lambda other: other.box.centre[along])
+    after, before = _BETWEEN[along]
+    thing.asked = (*thing.asked, (after, first), (before, second))
+
+
+_BETWEEN: tuple[tuple[RelationName, RelationName], ...] = (("right", "left"), ("below", "above"))
 
 
 def _add(things: list[_Thing], edit: AddEdit) -> None:
-    twin = next((thing for thing in things if thing.box.caption == edit.text and not thing.gone), None)
+    twin = _find_twin(things, edit.text)
     like = _named(twin.box if twin else _LIKE, edit.text)
     size = _typical(things)
     for _ in range(edit.count):
@@ -225,6 +260,11 @@ def _add(things: list[_Thing], edit: AddEdit) -> None:
             _move(things, len(things) - 1, edit)
 
 
+def _find_twin(things: Sequence[_Thing], caption: str) -> _Thing | None:
+    """Something that is called so and is there already."""
+    return next((thing for thing in things if thing.box.caption == caption and not thing.gone), None)
+
+
 def _typical(things: Sequence[_Thing]) -> tuple[float, float]:
     """The mean size of what is there, between 0.15 and 0.4 of the canvas; 0.4 on an empty one."""
     boxes = [thing.box for thing in things if not thing.gone]
@@ -234,7 +274,7 @@ def _typical(things: Sequence[_Thing]) -> tuple[float, float]:
     return (min(max(side, 0.15), 0.4),) * 2
 
 
-def _recoloured(box: Box, colour: str) -> Box:
+def recolour(box: Box, colour: str) -> Box:
     """``box`` with its colour replaced, or the colour added before the noun."""
     from imagewright.agents.reading.lexicon import KNOWN_COLOURS
 
@@ -320,7 +360,8 @@ _INVERSE: dict[str, RelationName] = {"left": "right", "right": "left", "above": 
 def _asked(captions: Sequence[str], members: dict[str, list[_Thing]]) -> Iterator[ParsedRelation]:
     """What the edits asked, where all that are called alike stand so: a relation is one of groups."""
     for s, a in enumerate(captions):
-        for relation, other in [thing.asked for thing in members[a] if thing.asked and not thing.asked[1].gone]:
+        asked = [one for thing in members[a] for one in thing.asked if not one[1].gone]
+        for relation, other in asked:
             o = captions.index(other.box.caption)
             if o != s and all(geometry.holds(relation, x.box, y.box) for x in members[a] for y in members[captions[o]]):
                 yield ParsedRelation(subject=s, relation=relation, object=o)

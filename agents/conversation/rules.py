@@ -40,6 +40,9 @@ class RulesInterpreter:
             return UnclearIntent(reason=reason)
         if references and (new := _ANEW.match(text)):
             return CreateIntent(prompt=text[new.end() :], parsed=parse_prompt(text[new.end() :]))
+        if references and (instead := _INSTEAD.match(text)) and _is_prompt(text[instead.end() :]):
+            rest = text[instead.end() :]
+            return CreateIntent(prompt=rest, parsed=parse_prompt(rest))
         said = simplify_saying(text)
         if len(said.split()) <= _LONGEST and (found := _conversational(text, said, references)):
             return found
@@ -133,11 +136,24 @@ def _missing(phrase: str, said: str, base: Reference) -> AnyIntent | None:
     """Something is to be changed that is not there: told, unless the saying is a prompt of its own."""
     if not _is_order(said):
         return None
+    if _is_ground(phrase, base) and re.match(_TAKEN_AWAY, said):
+        ground = "every picture has a background" if "ground" in phrase else f"{phrase!r} is the background"
+        choices = ("a white background", "a black background")
+        return UnclearIntent(reason=f"{ground}; which one shall it have instead?", choices=choices)
     there = ", ".join(dict.fromkeys(box.caption for box in base.shown.boxes)) if base.shown else ""
     if not there:
         reason = f"nothing in the picture has a box, so {phrase!r} cannot be found in it: say the whole prompt anew"
         return UnclearIntent(reason=reason)
     return UnclearIntent(reason=f"the picture has no {phrase!r}; it shows {there}")
+
+
+_TAKEN_AWAY = r"(?:no|without|remove|delete|erase|drop|lose|get rid|take|hide|omit|scrap|cut|leave)\b"
+
+
+def _is_ground(phrase: str, base: Reference) -> bool:
+    """Whether what is not there as a thing is what lies behind all things."""
+    named = re.sub(r"^(?:the|an?|any|that|this) ", "", phrase)
+    return named in ("background", "backdrop") or named in base.parsed.background.split()
 
 
 _ORDER = re.compile(
@@ -174,6 +190,18 @@ def _created(text: str, references: Sequence[Reference]) -> AnyIntent:
 _ANEW = re.compile(r"(?:draw anew|new picture|new prompt|a new picture): ", re.IGNORECASE)
 
 
+_INSTEAD = re.compile(
+    r"(?:(?:ok|okay|now|right|alright|well|hey|no|nah|actually)[,.]? )*(?:"
+    r"(?:forget|scrap|drop|ditch|never ?mind|leave)(?: about)?(?: all)? "
+    r"(?:that|this|it|everything|the (?:whole thing|rest))"
+    r"|(?:and now |now )?(?:for )?something (?:(?:totally|completely|entirely|quite) )?(?:different|else|new)(?: now)?"
+    r"|(?:let'?s |let us )?(?:start|begin) (?:over|again|anew|afresh|fresh|from scratch)|(?:a )?(?:new|different) idea|"
+    r"new topic)"
+    r"(?:\s*[,.;:!–-]+\s*|\s+(?:and|with|by|then|but)\s+)(?:now |then |just |please )*",
+    re.IGNORECASE,
+)
+
+
 def _choices(text: str, present: Reference) -> tuple[str, ...]:
     """What an utterance that is not understood could be: a prompt of its own, or help."""
     return (f"draw anew: {text}", "help")
@@ -187,6 +215,10 @@ _DRAW = re.compile(
 )
 _NOUNS_FIRST = re.compile(
     r"(?:an?|one|two|three|four|five|six|seven|eight|nine|ten|\d+|some|many|several) [\w-]+", re.IGNORECASE
+)
+_FRAGMENT = re.compile(
+    r"(?:with|without|but|and|plus|also|than|fewer|less|more|closer|nearer|further|farther|bigger|smaller|larger|higher|"
+    r"lower|brighter|darker|(?:give|show) (?:the|it|them|both))\b"
 )
 _TALKS = words(
     "i me my you your it its this that them they these those he she we us make made do does did don't doesn't can "
@@ -210,6 +242,8 @@ def _is_prompt(text: str) -> bool:
     plain = simplify_saying(text)
     if re.search(r"\bthe (?:picture|image|drawing|canvas)\b", plain):
         return False
+    if _FRAGMENT.match(plain):
+        return False  # "with a hat", "fewer stars", "give the star eyes": said of the picture that is there
     if _DRAW.match(text.lower()) or _NOUNS_FIRST.match(plain):
         return not re.search(r"\b(?:it|them|this|that)\b(?! is\b)", plain) or len(plain.split()) > 12
     order = re.match(r"([a-z]+) (?:the|my|your|both|all|every|each) ", plain)

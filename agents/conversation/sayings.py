@@ -101,7 +101,8 @@ _DOWN = re.compile(
 _QUESTION = re.compile(
     r"(?:why|how (?:come|did|was|long|much|many|good|sure|confident|certain|is|are|does)|are you|describe|which|"
     r"what(?:'s|s)?|where|who|when|explain|tell me (?:why|about|"
-    r"which|what|how)|show me (?:the )?(?:layout|prompt|seed|flow|trace)|is (?:it|there|this)|did|does|do you)\b.*"
+    r"which|what|how)|show me (?:the )?(?:layout|prompt|seed|flow|trace)|is (?:it|there|this)|did|does|do you|"
+    r"(?:is|are|was|were|has|have) (?:the|there|they|both|all|any|these|those)(?= .* ))\b.*"
 )
 _TOPICS: tuple[tuple[Topic, str], ...] = (
     (
@@ -130,6 +131,7 @@ _TOPICS: tuple[tuple[Topic, str], ...] = (
     ("layout", r"layout|where|placed|position|boxes"),
     ("prompt", r"prompt|words|text"),
     ("cost", r"long|cost|seconds|time|expensive|tokens|how many (?:pictures|images|rounds|tries)"),
+    ("look", r"^(?:is|are|was|were|does|has|have) (?:the|there|they|both|all|any|it|these|those)\b(?!.*\bright$)"),
     ("verdict", r"wrong|critic|score|accepted|check|good|verdict|bad|right\b"),
 )
 _TOPICS = tuple((topic, pattern.replace("@COLOURS@", "|".join(sorted(KNOWN_COLOURS)))) for topic, pattern in _TOPICS)

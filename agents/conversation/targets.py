@@ -18,6 +18,9 @@ _THIS = words("it this that them these those thing things")
 _ALL = words("all every each everything both everyone")
 _ONE = words("one ones guy thing object shape shapes objects things")
 _ARTICLES = words("the a an my your its of in on at to side corner hand")
+_SOME = re.compile(
+    r"(?P<n>half|two|three|four|five|six|seven|eight|nine|ten|\d{1,2}) of (?P<t>them|these|those|the .+)"
+)
 _SPOTS: dict[str, tuple[int, int]] = {
     "left": (-1, 0), "leftmost": (-1, 0), "right": (1, 0), "rightmost": (1, 0), "top": (0, -1), "upper": (0, -1),
     "topmost": (0, -1), "highest": (0, -1), "bottom": (0, 1), "lower": (0, 1), "lowest": (0, 1), "bottommost": (0, 1),
@@ -58,6 +61,8 @@ def find_boxes(phrase: str, picture: Reference) -> tuple[int, ...]:
     if found := re.match(r"(?:everything|all|anything)(?: else)? (?:except|but|other than)(?: for)? (.+)", phrase):
         kept = find_boxes(found[1], picture)
         return tuple(number for number in range(len(boxes)) if number not in kept)
+    if some := _SOME.fullmatch(phrase):
+        return _some_of(some["n"], find_boxes(some["t"], picture), phrase)
     if " and " in phrase and not set(said) & {"black-and-white"}:
         return _joined(phrase, picture)
     if set(said) <= _ARTICLES - set(_SPOTS):
@@ -65,6 +70,18 @@ def find_boxes(phrase: str, picture: Reference) -> tuple[int, ...]:
     if set(said) <= _THIS | _ARTICLES or ("both" in said and set(said) <= _THIS | _ARTICLES | {"both", "of"}):
         return _this(phrase, said, picture, boxes)
     return _described(phrase, said, picture, boxes)
+
+
+def _some_of(number: str, found: tuple[int, ...], phrase: str) -> tuple[int, ...]:
+    """So many of them, or half; the first ones, as of "one of them".
+
+    Raises:
+        NotThere: there are fewer.
+    """
+    many = len(found) // 2 if number == "half" else NUMBER_WORDS.get(number) or int(number)
+    if not 0 < many <= len(found):
+        raise NotThere(phrase)
+    return found[:many]
 
 
 def _joined(phrase: str, picture: Reference) -> tuple[int, ...]:

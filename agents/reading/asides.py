@@ -24,6 +24,8 @@ _LIKENESS = words("as like into of from about after")
 _STATE = words("with in of from by as into out")
 """What leads from "covered", "made", "lit" to what is only a manner of being so."""
 _STUFF = listed("asides.stuff")
+_PATTERNS = listed("asides.patterns")
+"""What no number is stated of is how the picture looks: "abstract shapes", "flowing lines"."""
 _SHEETS = words("poster pattern polaroid design infographic sticker perspective cutaway blueprint diagram sheet")
 """What the whole picture is, where it is named first."""
 _ABSTRACT = re.compile(r"(ness|[eiltv]ity|ism|ation|itude|algia|hood)$")
@@ -35,7 +37,7 @@ def set_aside(reader: Reader) -> list[str]:
     groups = reader.record.groups
     placed = {i for s, name, o in reader.record.relations if name in _DIRECTIONS for i in (s, o)}
     free = [i for i, group in enumerate(groups) if _can_go(group)]
-    gone = [i for i, group in enumerate(groups) if group.start >= 0 and _is_deed(reader, group)]
+    gone = [i for i, group in enumerate(groups) if group.start >= 0 and _names_nothing(reader, group)]
     gone += [i for i in free if _described(reader, groups[i])]
     later = [i for i in free if i not in placed and (i != 0 or groups[i].in_scene)]
     loose = [i for i in free if groups[i].bare and not groups[i].vague and (i != 0 or groups[i].in_scene)]
@@ -62,7 +64,9 @@ def _described(reader: Reader, group: NamedGroup) -> bool:
     sheet = at < 3 and group.noun.rpartition(" ")[2] in _SHEETS
     stuff = group.bare and group.noun in lexicon.MATERIALS | _STUFF
     abstract = group.bare and bool(_ABSTRACT.search(group.noun))
-    look = group.noun in lexicon.KNOWN_STYLES and group.bare
+    head = group.noun.rpartition(" ")[2]
+    look = group.bare and (group.noun in lexicon.KNOWN_STYLES or (at > 0 and group.noun in lexicon.KNOWN_COLOURS))
+    look = look or (group.vague and not group.counted and not group.determiner and head in _PATTERNS)
     owned = reader.word(at) in _OWN and (before in PREPOSITIONS or group.noun.rpartition(" ")[2] in nouns.PART)
     passing = group.vague and not group.counted and before in {"with", "from", "of"} and at > 1
     likeness = before in {"as", "like"} and at > 1 and reader.word(at) != "many"
@@ -72,6 +76,18 @@ def _described(reader: Reader, group: NamedGroup) -> bool:
         reader.word(group.end) == "of" or any(tail.startswith("of ") for tail in group.tails)
     )
     return sheet or owned or abstract or passing or stuff or look or likeness or state or part
+
+
+def _names_nothing(reader: Reader, group: NamedGroup) -> bool:
+    return _is_deed(reader, group) or (group.bare and group.start == 0 and _is_likened(reader, group))
+
+
+def _is_likened(reader: Reader, group: NamedGroup) -> bool:
+    """A name at the start: "emma watson as a mermaid", "walter white as a doll"."""
+    end = group.end
+    while lexicon.is_strict_adjective(reader.word(end)):
+        end += 1
+    return reader.word(end) == "as" and reader.word(end + 1) in {"a", "an"}
 
 
 def _is_deed(reader: Reader, group: NamedGroup) -> bool:
@@ -96,5 +112,6 @@ def _is_tag(reader: Reader, group: NamedGroup) -> bool:
 def _is_done(reader: Reader, group: NamedGroup) -> bool:
     """What is done rather than seen: "play football", "doing yoga"."""
     before = reader.word(group.start - 1)
-    acts = lexicon.is_verb(before) or before in lexicon.ALL_FORMS
+    named = any(other.end == group.start for other in reader.record.groups)
+    acts = not named and (lexicon.is_verb(before) or before in lexicon.ALL_FORMS)
     return group.bare and (acts or before in {"by", "of", "with", "from", "through"})

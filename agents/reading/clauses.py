@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from imagewright.agents.reading.reader import Reader
 
 _AS_PLACE = {"above": "top", "below": "bottom", "behind": "behind", "in-front": "in-front", "inside": "middle"}
+_MOST_OF_THEM = 3
 _THEM = frozenset({"which", "whom", "it", "them", "him", "her", "this", "that", "these", "those"})
 
 
@@ -63,14 +64,14 @@ def relation(reader: Reader, i: int, end: int, phrase: Phrase) -> int:
             else end
         )
     if state.glue in {"and", "comma"} or reader.opens():
-        after = _fronted(reader, i, end, phrase.value)
+        after = front(reader, i, end, phrase.value)
         if after is not None:
             return after
     state.link = PhraseLink("rel", phrase.value, reader.subjects_for_relation(), i)
     return end
 
 
-def _fronted(reader: Reader, i: int, end: int, name: str) -> int | None:
+def front(reader: Reader, i: int, end: int, name: str) -> int | None:
     """ "Below the bench is a cat": read the object now, the subject comes later."""
     state, record = reader.state, reader.record
     if reader.word(end) in _THEM and not _is_noun_next(reader, end):
@@ -165,17 +166,35 @@ def relation_to_owner(reader: Reader, i: int, end: int, phrase: Phrase) -> int:
     return end
 
 
-def relate_to_pronoun(reader: Reader, link: PhraseLink) -> None:
-    """Relate to the latest group that is not itself a subject."""
+def relate_to_pronoun(reader: Reader, link: PhraseLink, *, many: bool = False) -> None:
+    """Relate to the latest group that is not itself a subject; "them" is every thing of the list that it ends."""
     state, record = reader.state, reader.record
+    listed = _listed_before(reader, link) if many else []
     if len(link.subjects) > 1 and set(record.history) <= set(link.subjects):
         link = PhraseLink(link.kind, link.name, record.history[-1:])
     known = [record.anchor] if record.anchor is not None else []
     anchors = [g for g in [*known, *reversed(record.history)] if g not in link.subjects]
     if anchors and link.subjects:
         record.anchor = anchors[0]
-        record.relate(link.subjects, link.name, [anchors[0]])
+        record.relate(link.subjects, link.name, listed or [anchors[0]])
     state.link, state.glue, state.mode = None, "none", "done"
+
+
+def _listed_before(reader: Reader, link: PhraseLink) -> list[int]:
+    """What "them" is: the list before its last thing, what that one is "with", else several of a kind, else all."""
+    state, groups = reader.state, reader.record.groups
+    last = reader.record.history[-1:]
+    if state.mode == "list" and len(state.recent) > 2 and set(last) <= set(link.subjects) <= set(state.recent):
+        link.subjects = last
+        return [g for g in state.recent if g not in last]
+    held_by = [s for s, name, o in reader.record.relations if name == "near" and [o] == last]
+    if link.subjects == last and len(held_by) > 1:
+        return held_by
+    before = [g for g in range(len(groups)) if link.subjects and g < min(link.subjects) and groups[g].count > 0]
+    if not before or groups[before[-1]].count > 1:
+        return []
+    several = [g for g in before if groups[g].count > 1]
+    return several[-1:] or (before if len(before) <= _MOST_OF_THEM else [])
 
 
 def series(reader: Reader, i: int, end: int, phrase: Phrase) -> int:

@@ -18,6 +18,7 @@ _OWN = words("its his her their")
 _WORN_ON = words("on over around round upon across about in")
 _FOR_ALL = frozenset({"each", "all", "both", "every"})
 _SHOWING = words("with showing featuring depicting containing")
+_TOLD = frozenset({"left", "right", "above", "below", "behind", "in-front"})
 _DIRECTIONAL = frozenset({"left", "right", "above", "below"})
 
 
@@ -118,7 +119,7 @@ def name_things(reader: Reader, phrase: NounPhrase) -> int:
         state.link, state.glue = None, "none"
         return phrase.end
     if not phrase.words or phrase.words[-1] in {"other", "others"}:
-        return _elliptical(reader, phrase)
+        return name_some(reader, phrase)
     if state.recent and _is_colour_alone(reader, phrase):
         _describe(reader, state.recent, list(phrase.words), " ".join(phrase.words))
         state.mode, state.glue, state.link = "done", "none", None
@@ -156,7 +157,7 @@ def name_scenery(reader: Reader, phrase: NounPhrase) -> bool:
     link = state.link
     lead = " ".join(reader.low[link.start : phrase.start]) if link is not None and link.kind == "rel" else ""
     preposition = lead if " " not in lead else ""
-    if _hangs_there(reader, phrase, lead):
+    if _hangs_there(reader, phrase, lead) or _is_built_there(reader, phrase):
         return False
     if scenes.is_frame(phrase) and (
         phrase.determiner in {"the", "this"} or phrase.head not in {"scene", "composition", "view"}
@@ -189,6 +190,13 @@ def name_scenery(reader: Reader, phrase: NounPhrase) -> bool:
     record.background.append(" ".join(w for w in text.split(" ") if not w.endswith("-free")))
     state.scene = not lead
     return True
+
+
+def _is_built_there(reader: Reader, phrase: NounPhrase) -> bool:
+    """ "Over a stadium", "in front of a grey garage": scenery by its noun, and what a direction is told of."""
+    link = reader.state.link
+    told = link is not None and not link.soft and link.name in _TOLD
+    return told and phrase.head in nouns.STRUCTURE and phrase.determiner in {"a", "an", "one"}
 
 
 def _hangs_there(reader: Reader, phrase: NounPhrase, lead: str) -> bool:
@@ -257,8 +265,8 @@ def _attach(reader: Reader, phrase: NounPhrase) -> int:
     return phrase.end
 
 
-def _elliptical(reader: Reader, phrase: NounPhrase) -> int:
-    """ "two blue ones", "one on the left", "both red", "three of them"."""
+def name_some(reader: Reader, phrase: NounPhrase) -> int:
+    """Some of what was named, or all of it: "two blue ones", "one on the left", "both red", "three of them"."""
     state, record = reader.state, reader.record
     end = phrase.end
     while reader.word(end) in {"one", "ones", "of", "them", "these"} and end < phrase.end + 3:
@@ -293,6 +301,7 @@ def _elliptical(reader: Reader, phrase: NounPhrase) -> int:
         index = record.elliptical(phrase)
         if index is not None:
             _settle(reader, index, end)
+            state.recent = state.recent if phrase.attributes else [index]
     state.glue, state.link = "none", None
     return end
 
@@ -320,7 +329,7 @@ def _thing(reader: Reader, phrase: NounPhrase) -> int:
         first = reader.record.new(phrase.noun, replace(ahead, words=phrase.words))
         reader.state.recent = [] if first is None else [first]
     if _one_of_several(reader, phrase):
-        return _elliptical(reader, replace(phrase, words=()))
+        return name_some(reader, replace(phrase, words=()))
     index = reader.record.add(phrase, reader.place_at(phrase.end))
     if index is not None:
         _settle(reader, index, phrase.end)
@@ -332,6 +341,7 @@ def _settle(reader: Reader, index: int, end: int) -> None:
     state, record = reader.state, reader.record
     link, joined = state.link, state.glue in {"and", "comma"}
     if link is not None:
+        link.subjects = _before_objects(reader, link.subjects, index)
         record.relate(link.subjects, link.name, [index])
     if link is not None and link.kind == "rel" and link.subjects:
         state.related, state.relation, state.mode = list(link.subjects), "" if link.soft else link.name, "object"
@@ -358,3 +368,9 @@ def _settle(reader: Reader, index: int, end: int) -> None:
         record.groups[index].describe_as(*state.described)
         state.described = None
     state.link, state.glue, state.scene, state.attached = None, "none", False, False
+
+
+def _before_objects(reader: Reader, subjects: list[int], index: int) -> list[int]:
+    """What is related: of "a house and a tree, a star above the tree" the star alone."""
+    known = index in subjects and subjects[-1] != index
+    return subjects[subjects.index(index) + 1 :][-1:] if known else subjects

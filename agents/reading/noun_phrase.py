@@ -214,9 +214,16 @@ class NounPhraseReader:
                 or lexicon.is_strict_adjective(self._word(i - 1))
             )
         )
+        if led and self._is_between_two_of_a_kind(i):
+            return False
         if led and lexicon.is_strict_adjective(self._word(i + 1)) and not nouns.is_plural(word):
             return self._can_be_noun(i) and self._noun_follows(i + 1)
         return lexicon.is_adjective(word) and self._noun_follows(i)
+
+    def _is_between_two_of_a_kind(self, i: int) -> bool:
+        """ "Red house blue tree", "small house big tree": the second colour or size is another thing's."""
+        kinds = (lexicon.KNOWN_COLOURS, frozenset(lexicon.SIZE_WORDS))
+        return any(self._word(i - 1) in kind and self._word(i + 1) in kind for kind in kinds)
 
     def _is_noun_here(self, i: int) -> bool:
         return not self._noun_follows(i)
@@ -334,7 +341,7 @@ class NounPhraseReader:
         """A verb that looks like a noun, told by what follows: "watches the", "hold a", "hang on"."""
         word, following = self._word(i), self._word(i + 1)
         if word in {"sit", "hang", "lie", "rest", "hold", "nap", "stand", "set", "left"}:
-            return following in DETERMINERS or following in PREPOSITIONS
+            return following in DETERMINERS or following in PREPOSITIONS or following in NUMBER_WORDS
         return word in lexicon.ALL_FORMS and following in DETERMINERS
 
     def _reads_as_verb(self, i: int) -> bool:

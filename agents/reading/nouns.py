@@ -118,6 +118,8 @@ SCENE_COMPOUND = words(
 )
 # Nouns that are a place after "in", "on", "at", "through" and a thing anywhere else.
 SOFT_SCENE = listed("nouns.soft_scene")
+# What is built: scenery too, but a thing where its colour and a direction are told of it.
+STRUCTURE = listed("nouns.structure")
 FRAME = listed("nouns.frame")
 PICTURE = words("painting photo photograph drawing picture illustration canvas")
 WEARABLE = listed("nouns.wearable")

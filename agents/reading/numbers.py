@@ -181,6 +181,8 @@ def _simple(window: list[str]) -> Count | None:
     """One or two tokens: "three", "two dozen", "twenty one", "3"."""
     if not window:
         return None
+    if window[0].endswith("+") and window[0][:-1].isdigit():
+        return Count(int(window[0][:-1]), 1, vague=True)
     if window[0] in VAGUE_WORDS:
         return Count(VAGUE_WORDS[window[0]], 1, vague=True)
     value = _one(window[0])

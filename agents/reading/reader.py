@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from imagewright.agents.reading import clauses, exclusions, lexicon, naming, nouns, styling
+from imagewright.agents.reading import clauses, exclusions, lexicon, naming, nouns, shares, styling
 from imagewright.agents.reading.asides import set_aside
 from imagewright.agents.reading.function_words import CLOSED, DETERMINERS, PREPOSITIONS
 from imagewright.agents.reading.noun_phrase import NounPhraseReader
 from imagewright.agents.reading.numbers import NUMBER_WORDS
 from imagewright.agents.reading.phrases import Phrase, PhraseFinder
-from imagewright.agents.reading.record import Record
+from imagewright.agents.reading.record import MAX_GROUPS, Record
 from imagewright.agents.reading.state import ReaderState
 from imagewright.agents.reading.tokens import Token
 from imagewright.agents.reading.words import listed
@@ -57,6 +57,7 @@ class Reader:
             self._denial,
             self._verb,
             self._preposition,
+            self._share,
             self._noun_phrase,
         ):
             after = part(i)
@@ -264,6 +265,8 @@ class Reader:
         colour = low == "in" and lexicon.is_strict_adjective(self.word(i + 1)) and not self.phrases_noun_after(i + 1)
         if colour and subjects:
             return naming.predicate(self, i + 1, subjects)
+        if low in {"on", "upon"} and self.opens() and (after := clauses.front(self, i, i + 1, "above")) is not None:
+            return after
         attaching = state.link is not None and state.link.kind == "attach"
         if attaching and state.link is not None:
             return i + 1
@@ -347,7 +350,13 @@ class Reader:
 
     # --- noun phrases ------------------------------------------------------------------------
 
+    def _share(self, i: int) -> int | None:
+        return shares.read_share(self, i)
+
     def _noun_phrase(self, i: int) -> int | None:
+        if self._is_model_number(i):
+            self.unread.append(i)
+            return i + 1
         phrase = self.phrases.read(i)
         if phrase is None:
             return self._pronoun(i)
@@ -361,10 +370,15 @@ class Reader:
             return phrase.end
         return naming.name_things(self, phrase)
 
+    def _is_model_number(self, i: int) -> bool:
+        """ "Boeing 747", "Area 51": digits after a name belong to it."""
+        named = i > 0 and self.low[i].isdigit() and self.tokens[i - 1].text[:1].isupper()
+        return named and (self.state.glue == "none" or (self.state.glue == "start" and int(self.low[i]) > MAX_GROUPS))
+
     def _pronoun(self, i: int) -> int | None:
         low = self.low[i]
         if low in {"it", "them", "him", "her"} and self.state.link is not None and self.state.link.kind == "rel":
-            clauses.relate_to_pronoun(self, self.state.link)
+            clauses.relate_to_pronoun(self, self.state.link, many=low == "them")
             return i + 1
         if low in {"both", "they", "all", "each"} and self.record.groups:
             self.state.subject = self.state.recent or self.state.subject

@@ -238,9 +238,18 @@ class Record:
         for index, whole in enumerate(self.groups):
             if whole.count < 2 or whole.vague or whole.attributes or not whole.counted:
                 continue
-            members = [g for g in self.groups[index + 1 :] if g.noun == whole.noun and g.counted and g.attributes]
-            if len(members) > 1 and sum(g.count for g in members) == whole.count:
+            later = range(index + 1, len(self.groups))
+            alike = [(i, self.groups[i]) for i in later if self.groups[i].noun == whole.noun]
+            members = [i for i, group in alike if group.counted and group.attributes]
+            if len(members) > 1 and sum(self.groups[i].count for i in members) == whole.count:
                 whole.count = 0
+                self._hand_on(index, members)
+
+    def _hand_on(self, whole: int, members: list[int]) -> None:
+        """Where a whole is, its members are."""
+        for s, name, o in list(self.relations):
+            if whole in (s, o):
+                self.relate(members if s == whole else [s], name, members if o == whole else [o])
 
     def _settle_contradictions(self) -> None:
         """A thing both named and excluded: a count that was stated stays, a bare mention ("its cars: no cars") goes."""

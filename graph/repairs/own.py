@@ -14,6 +14,7 @@ from imagewright.agents.conversation.edits import base_of
 from imagewright.agents.critic.repairs.new_seed import NewSeed
 from imagewright.agents.critic.verdict import failed_checks, verdict
 from imagewright.agents.reading.lexicon import KNOWN_COLOURS
+from imagewright.graph.repairs.spots import check_size, check_spots
 from imagewright.graph.repairs.tried import fault_of
 from imagewright.graph.state import State
 from imagewright.intents import (
@@ -21,6 +22,7 @@ from imagewright.intents import (
     AnyEdit,
     BoxesEdit,
     EditIntent,
+    PutEdit,
     RecolourEdit,
     Reference,
     RemoveEdit,
@@ -30,36 +32,42 @@ from imagewright.intents import (
 from imagewright.schemas import Box, Check, Layout, Round, Verdict
 
 _LOOKS = frozenset({"attribute", "form", "present"})
-_PLACES = _LOOKS | {"relation", "size"}
+_PLACES = _LOOKS | {"relation", "size", "place"}
 _NUMBERS = _PLACES | {"count", "absent"}
 _ANSWERS_FOR: Mapping[str, frozenset[str]] = {
-    "recolour": _LOOKS, "resize": _PLACES, "move": _PLACES, "swap": _PLACES,
-    "add": _NUMBERS, "remove": _NUMBERS, "replace": _NUMBERS,
+    "recolour": _LOOKS, "resize": _PLACES, "move": _PLACES, "place": _PLACES, "swap": _PLACES,
+    "add": _NUMBERS, "put": _NUMBERS, "remove": _NUMBERS, "replace": _NUMBERS,
 }  # fmt: skip
 """By the edit, the checks of its things that it is answerable for even where they failed before."""
-_TOLD = 1.3
-"""The least planned ratio of areas from which a thing must be seen larger (or its inverse, smaller)."""
 
 
 def narrow_to_edit(state: State, judged: Verdict) -> Verdict:
-    """``judged`` without what the edit cannot help, which it bears; as it is for a picture that is drawn whole."""
+    """``judged`` without what the edit cannot help, which it bears, and with what it asked that no critic checks.
+
+    A picture that is drawn whole bears nothing.
+    """
     edit, attempt = state.intent, state.attempt
-    if not isinstance(edit, EditIntent) or attempt is None or not attempt.edited:
+    if not isinstance(edit, EditIntent) or attempt is None:
         return judged
     base = base_of(edit, state.references)
+    asked = tuple(check_spots(state, base, edit.edits, judged))
+    if not attempt.edited:
+        return _judge_anew(judged, (*judged.checks, *asked), ()) if asked else judged
     known = {fault_of(check): check.detail for check in _renamed((*base.faults, *base.borne), edit.edits, base)}
     mine = _mine(state, edit.edits, base)
-    borne = [
+    borne = tuple(
         check for check in failed_checks(judged.checks) if _is_old(check, known, judged) and not _touches(check, mine)
-    ]
-    own = (*(check for check in judged.checks if check not in borne), *_sizes(edit.edits, base, judged, state))
-    if own == judged.checks:
-        return judged
-    failed = failed_checks(own)
+    )
+    own = (*(check for check in judged.checks if check not in borne), *_sizes(edit.edits, base, judged, state), *asked)
+    return judged if own == judged.checks else _judge_anew(judged, own, borne)
+
+
+def _judge_anew(judged: Verdict, checks: Sequence[Check], borne: tuple[Check, ...]) -> Verdict:
+    failed = failed_checks(checks)
     repair = judged.repair or NewSeed(reason=failed[0].detail if failed else "")
     repair = repair.model_copy(update={"reason": "; ".join(check.detail for check in failed)})
-    narrowed = verdict(own, repair, judged.decided_by)
-    more = {"drawn": judged.drawn, "borne": tuple(borne), "nearer": judged.nearer if failed else None}
+    narrowed = verdict(checks, repair, judged.decided_by)
+    more = {"drawn": judged.drawn, "borne": borne, "nearer": judged.nearer if failed else None}
     return narrowed.model_copy(update=more)
 
 
@@ -128,7 +136,7 @@ def _mine(state: State, edits: Sequence[AnyEdit], base: Reference) -> tuple[tupl
         names = _ANSWERS_FOR.get(edit.op, frozenset())
         if isinstance(edit, BoxesEdit):
             mine += [(boxes[n].object, names) for n in edit.boxes if n < len(boxes)]
-        if isinstance(edit, AddEdit | ReplaceEdit):
+        if isinstance(edit, AddEdit | PutEdit | ReplaceEdit):
             mine.append((edit.text.rpartition(" ")[2], names))
     settled = state.settled
     if settled is not None and settled.layout is not None and not any(isinstance(e, RecolourEdit) for e in edits):
@@ -152,18 +160,4 @@ def _sizes(edits: Sequence[AnyEdit], base: Reference, judged: Verdict, state: St
         for n in edit.boxes if isinstance(edit, ResizeEdit) else ():
             at = n - sum(other < n for other in gone)
             if n not in gone and at < len(judged.drawn) and (seen := judged.drawn[at]) is not None:
-                before, planned = base.drawn.boxes[n], state.settled.layout.boxes[at]
-                yield from _size(before, _area(planned) / _area(before), seen.width * seen.height / _area(before), at)
-
-
-def _area(box: Box) -> float:
-    return max(box.width * box.height, 1e-6)
-
-
-def _size(before: Box, planned: float, seen: float, at: int) -> Iterator[Check]:
-    larger = planned > 1
-    if (planned if larger else 1 / planned) < _TOLD:
-        return
-    told = f"{before.object}: {'larger' if larger else 'smaller'} wanted"
-    passed = seen > 1.05 if larger else seen < 0.95
-    yield Check(name="size", passed=passed, detail=f"{told}, {seen:.1f} times its area seen", wanted=told, box=at)
+                yield from check_size(base.drawn.boxes[n], state.settled.layout.boxes[at], seen, at)

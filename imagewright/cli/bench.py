@@ -119,6 +119,7 @@ def bench_serve(
         f"{found.together} at once: {found.lost} lost, {found.doubled} doubled, {found.together_rate:.1f} a second; "
         f"{found.most_waiting} waited at most"
     )
+    emit(f"imagewright draw at the server: {found.terminal_median:.2f} s from start to end")
     emit(f"{found.many} more: {found.memory_before:.0f} MB before, {found.memory_after:.0f} MB after")
 
 

@@ -15,11 +15,13 @@ from imagewright.cli.options import (
     BackendOption,
     CategoriesOption,
     DeviceOption,
+    ExploreOption,
     FlowOption,
     LayoutOption,
     LlmOption,
     ModelsOption,
     PolishOption,
+    ServerFlag,
     SubstituteFlag,
     ThreadOption,
     read_money,
@@ -28,22 +30,21 @@ from imagewright.cli.options import (
     read_tokens,
     read_whole,
 )
-from imagewright.cli.runs import engine
 from imagewright.cli.setup import OFFER, is_new_here
 from imagewright.cli.terminal.input import open_reader
 from imagewright.cli.terminal.preview import show
 from imagewright.cli.terminal.progress import ProgressLine
 from imagewright.cli.terminal.text import clean, emit, emit_prose, is_terminal, keep_whole, render
+from imagewright.cli.workplace import engine_at_work
 from imagewright.errors import BadInput, Cancelled, ImagewrightError
-from imagewright.limits import MAX_IMAGES, MAX_SEED
+from imagewright.limits import MAX_AT_ONCE, MAX_IMAGES, MAX_SEED
 
 if TYPE_CHECKING:
     from imagewright.api import Chat, Imagewright, Reply
     from imagewright.draw_request import ChatOptions
     from imagewright.schemas import RunResult
 
-_MOST_VARIATIONS = 24
-_COMMANDS = """/variations 3                    three more with other seeds
+_COMMANDS = """/variations 3                    three more with other seeds, and a contact sheet
 /undo /more /why /story /pictures /threads /thread NAME /name TITLE /prefs /quit"""
 
 
@@ -63,11 +64,13 @@ def chat(
     max_money: Annotated[str | None, typer.Option(metavar="USD", help="What a saying may cost at most.")] = None,
     llm: LlmOption = None,
     polish: PolishOption = False,
+    explore: ExploreOption = False,
     anyway: Annotated[bool, typer.Option("--anyway", help="Draw what can be drawn of a prompt.")] = False,
     allow_substitute: SubstituteFlag = False,
     preview: Annotated[bool, typer.Option("--preview/--no-preview", help="Show pictures in the terminal.")] = True,
     models: ModelsOption = None,
     device: DeviceOption = None,
+    server: ServerFlag = True,
 ) -> None:
     """Talk about pictures: each saying draws, changes, goes back or is answered. It goes on where it was left."""
     width, height = read_size(size)
@@ -77,9 +80,9 @@ def chat(
         "use_critic": critic,
         "max_images": read_whole("--max-images", max_images, MAX_IMAGES), "max_seconds": read_seconds(max_seconds),
         "max_tokens": read_tokens(max_tokens), "max_money": read_money(max_money), "llm": llm, "anyway": anyway,
-        "polish": polish, "allow_substitute": allow_substitute,
+        "polish": polish, "explore": explore, "allow_substitute": allow_substitute,
     }  # fmt: skip
-    with engine(models, device) as opened:
+    with engine_at_work(models, device, server=server) as opened:
         if is_new_here(opened.settings):
             emit_prose(OFFER)
         if flow is not None:
@@ -94,7 +97,7 @@ class Talk:
     def __init__(self, opened: Imagewright, talk: Chat, *, preview: bool) -> None:
         self._engine, self._chat, self._preview = opened, talk, preview
         self._failed, self._keys = 0, ""
-        self._commands: dict[str, Callable[[str], None]] = {
+        self._commands: dict[str, Callable[[str], object]] = {
             "/help": lambda _: self._help(), "/undo": lambda _: self._say("undo"),
             "/more": lambda _: self._say("one more"), "/variations": self._vary,
             "/why": lambda about: self._say(f"why {about}?" if about else "why?"), "/story": lambda _: self._story(),
@@ -156,10 +159,20 @@ class Talk:
 
     # --- what is said and told --------------------------------------------------------------
 
-    def _say(self, said: str) -> None:
+    def _say(self, said: str) -> RunResult | None:
+        """Say it and tell what came of it; the picture, where there is one."""
         if self._chat.changes_subject(said):
             self._tell(self._followed(lambda listen: self._chat.say("no", on_event=listen)))
-        self._tell(self._followed(lambda listen: self._chat.say(said, on_event=listen)))
+        if not self._waits() and (count := self._chat.count_asked(said)):
+            self._vary(str(count))
+            return None
+        reply = self._followed(lambda listen: self._chat.say(said, on_event=listen))
+        self._tell(reply)
+        return reply.result if reply else None
+
+    def _waits(self) -> bool:
+        turn = self._chat.pending
+        return turn is not None and turn.status == "asked"
 
     def _followed(self, work: Callable[[ProgressLine], Reply | None]) -> Reply | None:
         with ProgressLine(names_run=False) as progress:
@@ -189,8 +202,14 @@ class Talk:
             emit_prose(self._keys)
 
     def _vary(self, count: str) -> None:
-        for _ in range(read_whole("/variations", count or "3", _MOST_VARIATIONS)):
-            self._say("one more")
+        made: list[RunResult] = []
+        for _ in range(read_whole("/variations", count or "3", MAX_AT_ONCE)):
+            result = self._say("one more")
+            if result is None:
+                break
+            made.append(result)
+        if sheet := self._chat.lay_out(made):
+            emit(f"all of them: {clean(sheet)}")
 
     def _story(self) -> None:
         from imagewright.cli.story import tell_run

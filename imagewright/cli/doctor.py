@@ -70,22 +70,7 @@ def config_path() -> None:
 
 def settings_in_force(environ: Mapping[str, str]) -> Iterator[tuple[str, str, str]]:
     """Name, value and origin of each setting; keys are never shown."""
-    from pydantic import SecretStr
+    from imagewright.settings import load_settings, tell_settings
 
-    from imagewright.settings import load_settings, setting_origins
-
-    loaded = load_settings(environ)
-    for name, whence in setting_origins(environ).items():
-        value = getattr(loaded, name)
-        shown = _keys(value) if isinstance(value, SecretStr | Mapping) else _plain(value)
-        yield name, clean(shown), whence
-
-
-def _keys(value: object) -> str:
-    return "set, not shown" if value else ""
-
-
-def _plain(value: object) -> str:
-    if isinstance(value, tuple):
-        return os.pathsep.join(map(str, value))
-    return "" if value is None else str(value)
+    for name, value, whence in tell_settings(load_settings(environ), environ):
+        yield name, clean(value), whence

@@ -13,6 +13,7 @@ from imagewright.cli.options import (
     BackendOption,
     CategoriesOption,
     DeviceOption,
+    ExploreOption,
     FlowOption,
     FormatOption,
     GuidanceOption,
@@ -26,6 +27,7 @@ from imagewright.cli.options import (
     OpenFlag,
     PolishOption,
     QuietFlag,
+    ServerFlag,
     StepsOption,
     StrengthOption,
     StrictFlag,
@@ -49,11 +51,14 @@ from imagewright.cli.runs import NOT_ACCEPTED, engine, follow, open_file, show_r
 from imagewright.cli.setup import OFFER, is_new_here
 from imagewright.cli.terminal.progress import ProgressLine
 from imagewright.cli.terminal.text import clean, emit, emit_json, emit_prose, render
+from imagewright.cli.workplace import engine_at_work
 from imagewright.errors import BadInput, CannotDraw
 from imagewright.limits import MAX_GUIDANCE, MAX_IMAGES, MAX_SEED, MAX_STEPS, MAX_VARIATIONS, PICTURE_FORMATS
 
 if TYPE_CHECKING:
-    from imagewright.api import BatchRow, DrawnBatch
+    from contextlib import AbstractContextManager
+
+    from imagewright.api import BatchRow, DrawnBatch, Imagewright
     from imagewright.schemas import DrawRequest, RunEvent
 
 
@@ -76,6 +81,7 @@ def draw(
     anyway: Annotated[bool, typer.Option("--anyway", help="Draw what can be drawn of the prompt.")] = False,
     allow_substitute: SubstituteFlag = False,
     polish: PolishOption = False,
+    explore: ExploreOption = False,
     strip: Annotated[bool, typer.Option("--strip", help="Leave prompt, flow and trace out of the PNG.")] = False,
     negative: NegativeOption = "",
     steps: StepsOption = None,
@@ -94,6 +100,7 @@ def draw(
     as_json: JsonFlag = False,
     quiet: QuietFlag = False,
     open_it: OpenFlag = False,
+    server: ServerFlag = True,
 ) -> None:
     """Draw PROMPT and tell how it came about."""
     if count is not None and batch is not None:
@@ -124,6 +131,7 @@ def draw(
         thread=thread,
         llm=llm,
         polish=polish,
+        explore=explore,
         strip=strip,
         anyway=anyway,
         allow_substitute=allow_substitute,
@@ -141,7 +149,7 @@ def draw(
         texts = [text] if batch is None else read_prompts(batch)
         _tell_plans([request.revise(prompt=one) for one in texts], models, device, as_json=as_json)
         return
-    place = Place(models, device, as_json, quiet, open_it)
+    place = Place(models, device, as_json, quiet, open_it, server)
     if batch is not None:
         code = _draw_batch(batch, Path(out or "batch").expanduser(), request, place)
     elif many is not None:
@@ -161,13 +169,19 @@ class Place(NamedTuple):
     quiet: bool
     opens: bool = False
     """Whether what is drawn is opened with the system's viewer."""
+    server: bool = True
+    """Whether a running server of the home may draw."""
+
+    def open_engine(self) -> AbstractContextManager[Imagewright]:
+        """The engine that draws there."""
+        return engine_at_work(self.models, self.device, server=self.server, quiet=self.quiet)
 
 
 def _draw(request: DrawRequest, out: str | None, place: Place) -> int:
     path = read_out(out, request.prompt, PICTURE_FORMATS[request.format or "png"])
     ours = request.taken == "refuse" and not (out is not None and path == Path(out).expanduser())
     request = request.revise(out=str(path), taken="number" if ours else request.taken)
-    with parents_of(path), engine(place.models, place.device) as opened:
+    with parents_of(path), place.open_engine() as opened:
         new = not (place.quiet or place.as_json) and is_new_here(opened.settings)
         if request.flow is not None:
             opened.index.get(request.flow)
@@ -187,14 +201,14 @@ def _draw(request: DrawRequest, out: str | None, place: Place) -> int:
 def _draw_batch(source: str, folder: Path, request: DrawRequest, place: Place) -> int:
     """Draw each line of ``source``; the exit code: 3 where one could not be drawn, else 5 where none was accepted."""
     prompts, options = read_prompts(source), request.model_dump(exclude={"prompt", "out"})
-    with engine(place.models, place.device) as opened, _BatchLines(place.quiet, place.as_json) as lines:
+    with place.open_engine() as opened, _BatchLines(place.quiet, place.as_json) as lines:
         drawn = opened.draw_batch(prompts, folder, on_event=lines.hear, on_row=lines.tell, **options)
     return _tell_batch(drawn, folder, place)
 
 
 def draw_many(request: DrawRequest, count: int, folder: Path, place: Place) -> int:
     """Draw ``request`` ``count`` times into ``folder``; the exit code, as of a batch."""
-    with engine(place.models, place.device) as opened, _BatchLines(place.quiet, place.as_json) as lines:
+    with place.open_engine() as opened, _BatchLines(place.quiet, place.as_json) as lines:
         drawn = opened.draw_variations(request, count, folder, on_event=lines.hear, on_row=lines.tell)
     return _tell_batch(drawn, folder, place)
 

@@ -281,3 +281,27 @@ def measure_writing(
         emit_json({"work": [{**asdict(row), "rate": row.rate} for row in found]})
     else:
         emit(format_adding(found))
+
+
+@app.command("page")
+def measure_first_use(
+    repeats: Annotated[str, typer.Option(metavar="N", help="How often each view is opened, cold and warm.")] = "5",
+    as_json: JsonFlag = False,
+) -> None:
+    """Open each view of the page in Chromium: bytes, requests, first content, first use, layout shift.
+
+    The server is one of its own over a backend that draws at once, with three pictures.
+    """
+    count = read_whole("--repeats", repeats, 1000)
+    if count == 0:
+        raise BadInput("--repeats is a whole number from 1", "leave it out")
+    from imagewright.evals import page
+
+    with page.open_browser() as browser:
+        from imagewright.serve.bench import draw_some, run_no_cost
+
+        with tempfile.TemporaryDirectory(prefix="imagewright-page-") as home, run_no_cost(Path(home)) as (http, _):
+            draw_some(http, 3)
+            token = http.headers["authorization"].removeprefix("Bearer ")
+            found = page.measure_page(browser, str(http.base_url).rstrip("/"), token, count)
+    return emit_json({"views": page.to_json(found)}) if as_json else emit(page.format_page(found))

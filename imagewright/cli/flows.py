@@ -26,7 +26,7 @@ from imagewright.cli.terminal.text import (
 from imagewright.errors import BadInput
 
 if TYPE_CHECKING:
-    from imagewright.api import Added, FlowPage, Imagewright, ListedFlow, Refused
+    from imagewright.api import Added, FlowPage, FlowSize, Imagewright, ListedFlow, Refused
     from imagewright.schemas import Flow, Readiness, SlotBinding
 
 MOST_LINES = 60
@@ -60,7 +60,7 @@ def list_flows(
     if as_json:
         emit_json({"flows": [_describe(opened, each) for each in page.flows], "total": page.total, "next": page.next})
         return
-    emit(render(_table(page.flows)) if page.flows else "no flow fits" if not page.total else "no more flows")
+    emit(render(_table(opened, page.flows)) if page.flows else "no flow fits" if not page.total else "no more flows")
     if page.next is not None or offset:
         emit(_place(page, offset))
 
@@ -77,17 +77,31 @@ def _describe(opened: Imagewright, listed: ListedFlow) -> dict[str, Any]:
     return {**found, "model": listed.flow.card.base_model, "enabled": listed.enabled}
 
 
-def _table(flows: Sequence[ListedFlow]) -> Table:
+def _table(opened: Imagewright, flows: Sequence[ListedFlow]) -> Table:
     rows = [
         (
             flow.id,
             flow.card.base_model or flow.card.kind,
             ("yes" if readiness.runnable else "no") if enabled else "off",
+            _side(opened.size_of(flow)),
             flow.card.title,
         )
         for flow, readiness, enabled in flows
     ]
-    return table(("flow", "model", "runs", "title"), rows, stretch=3)
+    return table(("flow", "model", "runs", "size", "title"), rows, stretch=4)
+
+
+def _side(size: FlowSize | None) -> str:
+    """As ``--size`` takes it: ``128``, or ``1024x768``; ``-`` for a flow that states none."""
+    return "-" if size is None else str(size.width) if size.width == size.height else f"{size.width}x{size.height}"
+
+
+def _say_size(size: FlowSize | None) -> str:
+    """What ``--size`` takes."""
+    if size is None:
+        return ""
+    shape = f"{size.width}x{size.height} pixels"
+    return f"{shape} and no other" if size.fixed else f"{shape}; --size WxH asks for another"
 
 
 @app.command("show")
@@ -99,10 +113,10 @@ def show_flow(flow: FlowArgument, models: ModelsOption = None, as_json: JsonFlag
     if as_json:
         emit_json(opened.describe_flow(found, readiness, with_graph=True))
     else:
-        emit(render(_details(found, readiness)))
+        emit(render(_details(found, readiness, opened.size_of(found))))
 
 
-def _details(flow: Flow, readiness: Readiness) -> Labelled:
+def _details(flow: Flow, readiness: Readiness, size: FlowSize | None) -> Labelled:
     card = flow.card
     rows = {
         "flow": flow.id,
@@ -111,6 +125,7 @@ def _details(flow: Flow, readiness: Readiness) -> Labelled:
         "tags": ", ".join(card.labels),
         "kind": card.kind,
         "model": " · ".join(part for part in (card.base_model, card.family) if part),
+        "size": _say_size(size),
         "files": ", ".join(f"{file.folder}/{file.name}" for file in card.models),
         "samplers": ", ".join(card.samplers),
         "nodes": ", ".join(card.node_classes),
@@ -143,7 +158,7 @@ def search_flows(
         found = [{**_describe(opened, each), "similarity": round(similarity, 4)} for each, similarity in hits]
         emit_json({"query": query, "flows": found})
     else:
-        emit(render(_table([each for each, _ in hits])))
+        emit(render(_table(opened, [each for each, _ in hits])))
 
 
 @app.command("check")

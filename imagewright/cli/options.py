@@ -24,6 +24,9 @@ JsonFlag = Annotated[bool, typer.Option("--json", help="Print JSON on standard o
 QuietFlag = Annotated[
     bool, typer.Option("--quiet", "-q", help="No progress; print the path, a tab, and how the picture was judged.")
 ]
+ServerFlag = Annotated[
+    bool, typer.Option("--server/--no-server", help="Let a running `imagewright serve` of this home draw.")
+]
 StrictFlag = Annotated[bool, typer.Option("--strict", help="Exit with 5 where no picture was accepted.")]
 LlmOption = Annotated[
     str | None,
@@ -35,6 +38,9 @@ ModelsOption = Annotated[
 ]
 PolishOption = Annotated[
     bool, typer.Option("--polish", help="When a picture is right, try one change of light, angle or mood.")
+]
+ExploreOption = Annotated[
+    bool, typer.Option("--explore", help="Try a flow that may be better as often as it may be, to learn about it.")
 ]
 CategoriesOption = Annotated[
     bool, typer.Option("--categories/--no-categories", help="Let flows that are good at this kind of prompt win.")

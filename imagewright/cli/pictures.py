@@ -10,7 +10,16 @@ import typer
 
 from imagewright.cli import complete
 from imagewright.cli.draw import Place, draw_many
-from imagewright.cli.options import DeviceOption, JsonFlag, ModelsOption, OpenFlag, QuietFlag, new_name, read_whole
+from imagewright.cli.options import (
+    DeviceOption,
+    JsonFlag,
+    ModelsOption,
+    OpenFlag,
+    QuietFlag,
+    ServerFlag,
+    new_name,
+    read_whole,
+)
 from imagewright.cli.runs import engine, open_file
 from imagewright.cli.terminal.preview import show as preview
 from imagewright.cli.terminal.text import emit, emit_prose, keep_whole
@@ -54,12 +63,13 @@ def variations(
     as_json: JsonFlag = False,
     quiet: QuietFlag = False,
     open_it: OpenFlag = False,
+    server: ServerFlag = True,
 ) -> None:
     """Draw more pictures like RUN's: its words, flow and settings, other seeds; with a contact sheet."""
     many = read_whole("--count", count, MAX_VARIATIONS)
     with engine() as opened:
         request = opened.request_of(run)
     folder = Path(out).expanduser() if out else new_name(Path(), f"{request.prompt} variations", "")
-    code = draw_many(request, many, folder, Place(models, device, as_json, quiet, open_it))
+    code = draw_many(request, many, folder, Place(models, device, as_json, quiet, open_it, server))
     if code == CannotDraw.exit_code:
         raise typer.Exit(code)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -10,7 +11,7 @@ import typer
 
 from imagewright.cli.options import DeviceOption, ModelsOption
 from imagewright.cli.runs import engine
-from imagewright.cli.terminal.text import clean, emit
+from imagewright.cli.terminal.text import clean, emit, is_terminal
 from imagewright.errors import BadInput
 
 _MANY = 100_000
@@ -32,16 +33,20 @@ def serve(
         list[str] | None, typer.Option(metavar="URL", help="An origin whose pages may ask.")
     ] = None,
     public_url: Annotated[str, typer.Option(metavar="URL", help="Its address behind a proxy, for links.")] = "",
+    fetch_urls: Annotated[
+        bool, typer.Option("--fetch-urls", help="Fetch pictures from public addresses that clients name.")
+    ] = False,
     queue: Annotated[int, typer.Option(metavar="N", min=1, max=_MANY, help="Orders that may wait at once.")] = 256,
     grace: Annotated[
         float, typer.Option(metavar="S", min=0, help="Seconds for a picture in the making at the end.")
     ] = 60.0,
+    open_page: Annotated[bool, typer.Option("--open", help="Open the page in your browser.")] = False,
     models: ModelsOption = None,
     device: Annotated[
         list[str] | None, typer.Option(help="As of draw; given again, pictures are drawn on several devices at once.")
     ] = None,
 ) -> None:
-    """Serve OpenAI's routes, ours and MCP over HTTP, with one engine that stays warm; see docs/serving.md."""
+    """Serve the page, OpenAI's routes, ours and MCP over HTTP, with one engine that stays warm; see docs/serving.md."""
     from imagewright.extras import insist_on_extra
 
     insist_on_extra("serve", "fastapi", "uvicorn", "sse_starlette", "mcp", "prometheus_client")
@@ -56,8 +61,11 @@ def serve(
         hosts=tuple(allow_host or ()),
         public_url=public_url,
         origins=tuple(allow_origin or ()),
+        fetch_urls=fetch_urls,
         grace=grace,
         limits=QueueLimits(most=queue, most_own=queue),
+        tell_token=is_terminal(sys.stdout),
+        open_page=open_page,
     )
     if public_url and not public_url.startswith(("http://", "https://")):
         raise BadInput(f"--public-url {public_url} is no address", "give one such as https://pictures.example.org")

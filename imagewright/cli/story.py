@@ -4,13 +4,15 @@ and the rest of a run's trace: what the story leaves out, and what a replay need
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from rich.cells import cell_len, set_cell_size
 from rich.text import Text
 
-from imagewright.cli.terminal.text import Labelled, clean, render_labelled
+from imagewright.cli.terminal.text import Labelled, clean, keep_whole, render_labelled
 from imagewright.schemas import Choice
 from imagewright.trace import Trace, TraceSpent, read_trace
 
@@ -36,7 +38,7 @@ def tell_run(result: RunResult) -> Labelled:
     if result.layout is not None:
         rows += _layout(result.layout)
     rows += [row for number, a_round in enumerate(result.rounds, 1) for row in _round(number, a_round, result.flow)]
-    rows += [("note", note) for note in result.notes]
+    rows += [("note", _keep_paths(note, (result.path, result.trace))) for note in result.notes]
     rows += [("cost", f"{_count(result.images, 'image')}, {result.seconds:.1f} s")]
     rows += [("judged", Text(result.judgement, "green" if result.accepted else "yellow"))]
     rows += [("picture", Text(clean(result.path), "bold", no_wrap=True))]
@@ -60,6 +62,15 @@ def tell_plan(plan: Plan) -> Labelled:
 
 def _path(text: str) -> Text:
     return Text(clean(text), no_wrap=True)
+
+
+def _keep_paths(words: str, paths: Sequence[str]) -> str:
+    """``words`` in which no line may end within one of ``paths``, its folder or its name."""
+    known = {part for path in paths if path for part in (path, str(Path(path).parent), Path(path).name)}
+    known |= {re.sub(r"-\d+(?=\.\w+$)", "", part) for part in known}  # the name that was wanted
+    for part in sorted((part for part in known if " " in part), key=len, reverse=True):
+        words = words.replace(part, keep_whole(part))
+    return words
 
 
 def _count(number: int, noun: str) -> str:

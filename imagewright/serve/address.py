@@ -110,10 +110,23 @@ def find_running(settings: Settings) -> ServerAddress | None:
     Raises:
         BadInput: as ``read_address``.
     """
+    return look_for_server(settings)[0]
+
+
+def look_for_server(settings: Settings) -> tuple[ServerAddress | None, str]:
+    """The same, and where a server of this home runs that cannot be used, why that is.
+
+    Raises:
+        BadInput: as ``read_address``.
+    """
     known = read_address(settings.data_dir)
-    if known is None or not known.url or known.version != imagewright.__version__:
-        return None
-    return known if _is_alive(known.pid) and known.fingerprint == fingerprint_of(settings) else None
+    if known is None or not known.url or not _is_alive(known.pid):
+        return None, ""
+    if known.version != imagewright.__version__:
+        return None, f"the server at {known.url} is version {known.version}, and this is {imagewright.__version__}"
+    if known.fingerprint != fingerprint_of(settings):
+        return None, f"the server at {known.url} runs under other settings, keys or models"
+    return known, ""
 
 
 def _is_alive(pid: int) -> bool:

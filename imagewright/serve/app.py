@@ -17,18 +17,26 @@ from starlette.routing import Route
 import imagewright
 from imagewright.errors import ImagewrightError
 from imagewright.serve import (
+    adding,
     completions,
     conversations,
+    details,
     edits,
     files,
     flows,
     gallery,
     health,
     images,
+    layouts,
     metrics,
+    models,
     page,
     responses,
     runs,
+    scores,
+    stories,
+    upkeep,
+    uploads,
 )
 from imagewright.serve.clients import Clients
 from imagewright.serve.faults import Denied, deny
@@ -37,7 +45,9 @@ from imagewright.serve.house import House
 from imagewright.serve.mcp_tools import OwnSessions, asker_of_request, build_mcp
 from imagewright.serve.metrics import Counting
 
-_ROUTES = (images, edits, completions, responses, runs, conversations, gallery, flows, files, health, metrics, page)
+_OPENAI = (images, edits, completions, responses, models)
+_TALK = (runs, details, stories, layouts, conversations, uploads, gallery)
+_ROUTES = (*_OPENAI, *_TALK, flows, adding, scores, files, health, upkeep, metrics, page)
 _STATUS_CODES = {404: "not_found", 405: "bad_input", 413: "too_large"}
 _DESCRIPTION = """One warm engine: OpenAI's routes, so that any client of theirs draws here, and ours beside them.
 
@@ -55,7 +65,7 @@ def build_app(house: House, clients: Clients, doors: Doors) -> Guard:
         redirect_slashes=False,
         lifespan=_live,
     )
-    app.state.house, app.state.mcp = house, build_mcp(house, asker_of_request)
+    app.state.house, app.state.mcp, app.state.clients = house, build_mcp(house, asker_of_request), clients
     for module in _ROUTES:
         app.include_router(module.router)
     app.router.routes.append(_mcp_route(app.state.mcp))

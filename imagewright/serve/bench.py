@@ -12,12 +12,12 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import httpx
 
@@ -25,10 +25,12 @@ from imagewright.errors import Fault
 from imagewright.evals.no_cost import NoCost
 from imagewright.serve.address import read_address
 from imagewright.serve.desk import QueueLimits
+from imagewright.serve.jobs import JobBook
 from imagewright.serve.server import PictureServer, ServeOptions
+from imagewright.settings import Settings, load_settings
 
 _PROMPTS = ("a red circle above a blue square", "two yellow stars", "a green triangle left of a red star")
-_DONE = 'imagewright_jobs{status="done"} '
+_ALL = 1_000_000
 _WISHES = {"critic": False, "max_images": 1}
 
 
@@ -45,51 +47,109 @@ class ServeBench:
     together: int
     together_rate: float
     lost: int
+    """Requests that were not answered with a picture whose job the queue says is done."""
     doubled: int
+    """Jobs that are done beyond those that were asked for."""
     most_waiting: int
     """The longest that the queue was."""
     many: int
     memory_before: float
     memory_after: float
+    terminal: int
+    terminal_median: float
+    """Of `imagewright draw` at the running server, from its start to its end."""
 
 
-def bench_server(alone: int = 40, together: int = 200, many: int = 2000) -> ServeBench:
+def bench_server(alone: int = 40, together: int = 200, many: int = 2000, terminal: int = 3) -> ServeBench:
     """Measure a server in a process of its own, in a home of its own.
 
     Raises:
         Fault: it does not start, or refuses what it should take.
     """
-    with tempfile.TemporaryDirectory(prefix="imagewright-bench-") as folder, _running(Path(folder)) as (http, pid):
+    with tempfile.TemporaryDirectory(prefix="imagewright-bench-") as folder, run_no_cost(Path(folder)) as (http, pid):
+        home = Path(folder)
         _draw(http, 0)  # the first one opens the index
         single, seconds = _timed(lambda: [_draw(http, number) for number in range(alone)])
         own = _own_seconds(http, single)
-        ended, waiting = _count_done(http), _Watch(http)
+        before, waiting = _read_jobs(home), _Watch(http)
         with ThreadPoolExecutor(together) as pool:
-            runs, burst = _timed(lambda: list(pool.map(lambda number: _draw(http, number), range(together))))
-        longest, drawn = waiting.end(), _count_done(http) - ended
-        before = _megabytes(pid)
+            answered, burst = _timed(lambda: list(pool.map(lambda number: _ask(http, number), range(together))))
+        longest, after = waiting.end(), _read_jobs(home)
+        counts = tally(together, answered, {job: stands for job, stands in after.items() if job not in before})
+        typed = sorted(_time_command(home, number) for number in range(terminal + 1))[:-1]  # the first opens files
+        memory = _megabytes(pid)
         with ThreadPoolExecutor(8) as pool:
             list(pool.map(lambda number: _draw(http, number), range(many)))
         return ServeBench(
             alone=alone, own_median=_share(own, 0.5), own_p95=_share(own, 0.95), alone_rate=alone / seconds,
-            together=together, together_rate=together / burst, lost=together - len(set(runs)),
-            doubled=drawn - len(set(runs)), most_waiting=longest, many=many, memory_before=before,
-            memory_after=_megabytes(pid),
+            together=together, together_rate=together / burst, lost=counts.lost, doubled=counts.doubled,
+            most_waiting=longest, many=many, memory_before=memory, memory_after=_megabytes(pid),
+            terminal=len(typed), terminal_median=_share(typed, 0.5),
         )  # fmt: skip
 
 
+class Tally(NamedTuple):
+    """What became of requests that were sent at once."""
+
+    lost: int
+    doubled: int
+
+
+def tally(asked: int, answered: Sequence[str], jobs: Mapping[str, str]) -> Tally:
+    """What was lost and doubled of ``asked`` requests: by the runs that were answered and how the new jobs stand."""
+    done = {job for job, stands in jobs.items() if stands == "done"}
+    return Tally(asked - len(done.intersection(answered)), max(0, len(done) - asked))
+
+
+def _read_jobs(home: Path) -> dict[str, str]:
+    """How every job of the home stands, as its queue says."""
+    return {job.id: job.status for job in JobBook(_settings(home).database).list_jobs(None, _ALL)}
+
+
+def _time_command(home: Path, number: int) -> float:
+    """The seconds of one `imagewright draw`, which finds the server by the home."""
+    words = ("draw", _PROMPTS[0], "-q", "--seed", str(number), "--max-images", "1", "--no-critic")
+    out = home / f"typed-{number}.png"
+    command = [sys.executable, "-m", "imagewright.cli", *words, "--out", str(out)]
+    done, seconds = _timed(lambda: subprocess.run(command, env=_environment(home), capture_output=True, check=False))
+    if done.returncode:
+        raise Fault(f"the command ended with {done.returncode}: {done.stderr.decode(errors='replace')[:200]}")
+    return float(seconds)
+
+
+def _environment(home: Path) -> dict[str, str]:
+    return {**os.environ, "IMAGEWRIGHT_HOME": str(home), "IMAGEWRIGHT_DEVICE": "cpu", "IMAGEWRIGHT_MODELS": ""}
+
+
+def _settings(home: Path) -> Settings:
+    return load_settings(_environment(home))
+
+
 def _draw(http: httpx.Client, number: int) -> str:
-    body = {"prompt": _PROMPTS[number % len(_PROMPTS)], "seed": number, "response_format": "url", **_WISHES}
-    answer = http.post("/v1/images/generations", json=body)
+    answer = _post(http, number)
     if answer.status_code != 200:
         raise Fault(f"the server answered {answer.status_code}: {answer.text[:200]}")
     return str(answer.json()["data"][0]["run"])
 
 
-def _count_done(http: httpx.Client) -> int:
-    """How many jobs the server has ended well."""
-    line = next(line for line in http.get("/metrics").text.splitlines() if line.startswith(_DONE))
-    return int(float(line.removeprefix(_DONE)))
+def _ask(http: httpx.Client, number: int) -> str:
+    """The run that a request was answered with; empty where it was not answered with a picture."""
+    try:
+        answer = _post(http, number)
+    except httpx.HTTPError:
+        return ""
+    return str(answer.json()["data"][0]["run"]) if answer.status_code == 200 else ""
+
+
+def _post(http: httpx.Client, number: int) -> httpx.Response:
+    body = {"prompt": _PROMPTS[number % len(_PROMPTS)], "seed": number, "response_format": "url", **_WISHES}
+    return http.post("/v1/images/generations", json=body)
+
+
+def draw_some(http: httpx.Client, count: int) -> None:
+    """Draw so many pictures, one after the other."""
+    for number in range(count):
+        _draw(http, number)
 
 
 def _own_seconds(http: httpx.Client, runs: Sequence[str]) -> list[float]:
@@ -137,7 +197,12 @@ def _megabytes(pid: int) -> float:
 
 
 @contextmanager
-def _running(home: Path) -> Iterator[tuple[httpx.Client, int]]:
+def run_no_cost(home: Path) -> Iterator[tuple[httpx.Client, int]]:
+    """A server over a backend that costs nothing, in a process of its own: a client that has its token, and its id.
+
+    Raises:
+        Fault: it does not start.
+    """
     command = [sys.executable, "-m", "imagewright.serve.bench", str(home)]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
     try:
@@ -161,9 +226,8 @@ def to_json(found: ServeBench) -> dict[str, Any]:
 
 if __name__ == "__main__":
     from imagewright.api import Imagewright
-    from imagewright.settings import Settings
 
-    engine = Imagewright(Settings(data_dir=Path(sys.argv[1]), model_roots=(), device="cpu"))
+    engine = Imagewright(_settings(Path(sys.argv[1])))
     engine.use_backend("diffusers", NoCost())
     limits = QueueLimits(most=256, most_own=256)
     PictureServer(

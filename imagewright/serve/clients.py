@@ -70,15 +70,35 @@ class ClientAccount(BaseModel):
 class Clients:
     """All clients; each request's token is compared with every one in constant time."""
 
-    def __init__(self, clients: list[ClientAccount]) -> None:
-        self.names = {client.name: client for client in clients}
-        if len(self.names) != len(clients):
-            raise BadInput("two tokens have one name", "give each a name of its own")
-        self._digests = [(_digest(client.token.get_secret_value()), client) for client in clients]
-        if len({digest for digest, _ in self._digests}) != len(clients):
-            raise BadInput("two names have one token", "give each a token of its own")
+    def __init__(self, clients: list[ClientAccount], file: Path | None = None) -> None:
+        self.file = file
+        """Where the named ones stand."""
         self._rates: dict[str, tuple[float, float]] = {}
         self._lock = threading.Lock()
+        self._take(clients)
+
+    def _take(self, clients: list[ClientAccount]) -> None:
+        names = {client.name: client for client in clients}
+        if len(names) != len(clients):
+            raise BadInput("two tokens have one name", "give each a name of its own")
+        digests = [(_digest(client.token.get_secret_value()), client) for client in clients]
+        if len({digest for digest, _ in digests}) != len(clients):
+            raise BadInput("two names have one token", "give each a token of its own")
+        self.names, self._digests = names, digests
+
+    def admit(self, client: ClientAccount) -> None:
+        """Know one more client from now on.
+
+        Raises:
+            BadInput: its name or its token is another's.
+        """
+        with self._lock:
+            self._take([*self.names.values(), client])
+
+    def forget(self, name: str) -> None:
+        """Know the client called ``name`` no more."""
+        with self._lock:
+            self._take([client for client in self.names.values() if client.name != name])
 
     def identify(self, token: str) -> ClientAccount | None:
         """The client whose token this is."""

@@ -22,10 +22,12 @@ from imagewright.serve.clients import ClientAccount
 from imagewright.serve.conversations import saying
 from imagewright.serve.desk import in_thread
 from imagewright.serve.faults import Denied
+from imagewright.serve.fetcher import read_image_url
 from imagewright.serve.house import STREAMS, Asking, AtHouse, House, abandon, wait_for_all
 from imagewright.serve.images import IdempotencyKey, digest_of, usage_of
 from imagewright.serve.knobs import OWN_MODEL, Knobs
 from imagewright.serve.orders import Ending, JobOrder
+from imagewright.serve.renders import put_on_white, read_upload
 
 router = APIRouter(tags=["OpenAI"])
 _RUN = re.compile(r"\b\d{8}-\d{6}-[0-9a-f]{6}\b")
@@ -33,13 +35,28 @@ _TOLD = frozenset({"flow", "layout", "image", "verdict", "repair", "note", "fall
 """The events that a chat page is told of."""
 
 
+class PictureAddress(BaseModel):
+    """Where a picture is that a message brings."""
+
+    model_config = ConfigDict(extra="ignore")
+
+    url: str
+
+
 class MessagePart(BaseModel):
-    """One part of a message: text, or a picture, which is taken by ``/v1/images/edits`` and not here."""
+    """One part of a message: text, or a picture to start from (``image_url``; of a response ``input_image``)."""
 
     model_config = ConfigDict(extra="ignore")
 
     type: str = Field(max_length=40)
     text: str | None = None
+    image_url: PictureAddress | str | None = None
+
+    @property
+    def address(self) -> str:
+        """The picture's; empty where it brings none."""
+        where = self.image_url
+        return where.url if isinstance(where, PictureAddress) else where or ""
 
 
 class ChatMessage(BaseModel):
@@ -56,6 +73,12 @@ class ChatMessage(BaseModel):
         if isinstance(self.content, str) or self.content is None:
             return self.content or ""
         return "\n".join(part.text for part in self.content if part.text)
+
+    @property
+    def pictures(self) -> list[str]:
+        """The addresses of its pictures."""
+        parts = self.content if isinstance(self.content, list) else []
+        return [part.address for part in parts if part.address]
 
 
 class StreamOptions(BaseModel):
@@ -151,14 +174,26 @@ def order_of_messages(body: ChatRequest, house: House, client: ClientAccount) ->
     Raises:
         Denied: the person says nothing.
     """
-    said = next((message.text for message in reversed(body.messages) if message.role == "user"), "").strip()
-    if not said:
+    last = next((message for message in reversed(body.messages) if message.role == "user"), None)
+    said = last.text.strip() if last is not None else ""
+    if last is None or not said:
         raise Denied("bad_input", "the last message of the user holds no text", "say what to draw", param="messages")
     if body.thread is not None:
-        return saying(house, client, body.thread, said, body), body.thread
-    before = _find_turn(body, house, client)
-    thread, run = before or (f"chat {house.desk.engine.name_run()}", "")
-    return saying(house, client, thread, said, body, run), thread
+        thread, run = body.thread, ""
+    else:
+        thread, run = _find_turn(body, house, client) or (f"chat {house.desk.engine.name_run()}", "")
+    return _start_from(saying(house, client, thread, said, body, run), last.pictures, house), thread
+
+
+def _start_from(order: JobOrder, pictures: list[str], house: House) -> JobOrder:
+    """The order with the picture that the message brings: kept as an upload is, by its content."""
+    if not pictures:
+        return order
+    if len(pictures) > 1:
+        raise Denied("bad_input", "a message brings one picture at most", "send one", param="messages")
+    sent = read_upload(read_image_url(pictures[0], "image_url", house.fetcher), "image_url")
+    image = house.desk.engine.store.put_image(put_on_white(sent))
+    return order.model_copy(update={"request": order.request.revise(image=image)})
 
 
 def _find_turn(body: ChatRequest, house: House, client: ClientAccount) -> tuple[str, str] | None:

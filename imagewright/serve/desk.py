@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from imagewright.errors import BadInput, ImagewrightError
 from imagewright.schemas import DrawRequest
-from imagewright.serve.clients import ClientAccount
+from imagewright.serve.clients import HOME_OWNER, ClientAccount
 from imagewright.serve.faults import Denied, deny
 from imagewright.serve.feeds import Feed, Feeds
 from imagewright.serve.jobs import LEASE_SECONDS, Accepted, Full, JobBook, Reserve
@@ -66,6 +66,8 @@ class Desk:
 
     def start(self, *, working: bool = True) -> None:
         """Begin to work on what waits; without ``working``, only watch what others make of it."""
+        for owner, runs in self.book.list_owners().items():
+            self._assign(owner, runs)  # of a process that was killed before it could, or an earlier release
         if not working:
             self.workers.clear()
         for thread in (*self.workers, self._heart):
@@ -115,13 +117,22 @@ class Desk:
         try:
             entries = [Accepted(job, *self._bound(client, order)) for job, order in zip(ids, orders, strict=True)]
             self.book.accept(client.name, user, entries, self.limits.most_own)
+            self._assign(client.name, ids)
         except (Full, Denied, ImagewrightError) as error:
             if key:
                 self.book.forget_key(client.name, key)
             raise error if isinstance(error, Denied) else deny(error) from None
+        self._ring()
+        return ids
+
+    def _ring(self) -> None:
         for worker in self.workers:
             worker.ring()
-        return ids
+
+    def _assign(self, owner: str, runs: Sequence[str]) -> None:
+        """Note in the log of runs whose they are, which it knows longer than the queue."""
+        if owner != HOME_OWNER:
+            self.engine.pictures.assign(owner, runs)
 
     def _bound(self, client: ClientAccount, order: JobOrder) -> tuple[JobOrder, Reserve]:
         """The order within what its client may still use, and what is kept aside for it."""
@@ -154,10 +165,12 @@ class Desk:
         return found
 
     def feed(self, job: QueuedJob) -> Feed:
-        """What happens to the job."""
+        """What happens to the job. One that waits may have been put into the queue by another process of the home."""
         feed = self.feeds.of(job.id)
         if job.over:
             feed.close()
+        elif job.status == "queued":
+            self._ring()
         return feed
 
     async def outcome_of(self, client: ClientAccount, job: str) -> Ending:

@@ -14,6 +14,7 @@ from starlette.responses import Response
 from imagewright.serve.clients import ClientAccount
 from imagewright.serve.desk import in_thread
 from imagewright.serve.faults import Denied
+from imagewright.serve.fetcher import read_image_url
 from imagewright.serve.house import STREAMS, Asking, AtHouse, House
 from imagewright.serve.images import (
     IdempotencyKey,
@@ -27,7 +28,7 @@ from imagewright.serve.images import (
 )
 from imagewright.serve.knobs import Text
 from imagewright.serve.orders import JobOrder
-from imagewright.serve.renders import UPLOAD_BYTES, read_upload
+from imagewright.serve.renders import UPLOAD_BYTES, put_on_white, read_upload
 
 router = APIRouter(tags=["OpenAI"])
 _FILES = frozenset({"image", "image[]", "mask"})
@@ -38,6 +39,7 @@ class EditRequest(PictureWishes):
 
     prompt: Text
     strength: float | None = Field(default=None, gt=0, le=1, description="how far from the picture: 1 draws anew")
+    image_url: str | None = Field(default=None, description="instead of the file: data:, or http(s) where switched on")
 
 
 _FORM = {
@@ -55,9 +57,11 @@ async def edit_image(
     request: Request, house: AtHouse, client: Asking, key: IdempotencyKey = None
 ) -> Response | ImagesAnswer:
     """Draw a picture that is sent anew; the form's other fields are those of a generation."""
-    async with _open_form(request) as form:
+    async with open_form(request) as form:
         body, (image, mask) = _read_fields(form), await _read_files(form)
     body.check()
+    if image is None:
+        image = await in_thread(read_image_url, _insist_on_address(body), "image_url", house.fetcher)
     orders = await in_thread(_orders, body, house, client, image, mask)
     await in_thread(house.desk.insist_on_flow, orders[0].request)
     digest = digest_of(body, hashlib.sha256(image).digest() + hashlib.sha256(mask or b"").digest())
@@ -67,9 +71,14 @@ async def edit_image(
     return await answer_pictures(request, house, client, jobs, body)
 
 
-def _open_form(request: Request) -> Any:
+def open_form(request: Request) -> Any:
+    """The form that a request brings, as a context.
+
+    Raises:
+        Denied: it brings none.
+    """
     if not request.headers.get("content-type", "").lower().startswith("multipart/form-data"):
-        raise Denied("bad_input", "an edit is sent as multipart/form-data", "send image, prompt and mask as a form")
+        raise Denied("bad_input", "pictures are sent as multipart/form-data", "send them as a form")
     return request.form(max_files=4, max_fields=60, max_part_size=100_000)
 
 
@@ -91,7 +100,17 @@ def _plain(value: str) -> Any:
     return {"true": True, "false": False, "": None, "null": None}.get(value, value)
 
 
-async def _read_files(form: FormData) -> tuple[bytes, bytes | None]:
+def _insist_on_address(body: EditRequest) -> str:
+    if body.image_url is None:
+        raise _one_image()
+    return body.image_url
+
+
+def _one_image() -> Denied:
+    return Denied("bad_input", "an edit takes one image and at most one mask", "send one", param="image")
+
+
+async def _read_files(form: FormData) -> tuple[bytes | None, bytes | None]:
     files: dict[str, list[bytes]] = {}
     for name, value in form.multi_items():
         if isinstance(value, UploadFile) and name in _FILES:
@@ -99,29 +118,21 @@ async def _read_files(form: FormData) -> tuple[bytes, bytes | None]:
                 raise Denied("too_large", f"{name} is larger than {UPLOAD_BYTES // 1_000_000} MB", "send less")
             files.setdefault(name.removesuffix("[]"), []).append(await value.read())
     images, masks = files.get("image", []), files.get("mask", [])
-    if len(images) != 1 or len(masks) > 1:
-        raise Denied("bad_input", "an edit takes one image and at most one mask", "send one", param="image")
-    return images[0], masks[0] if masks else None
+    if len(images) > 1 or len(masks) > 1:
+        raise _one_image()
+    return images[0] if images else None, masks[0] if masks else None
 
 
 def _orders(body: EditRequest, house: House, client: ClientAccount, image: bytes, mask: bytes | None) -> list[JobOrder]:
     """The orders of an edit, with its pictures in the store: judged by their content, kept without metadata."""
     store, orders = house.desk.engine.store, orders_of(body, body.prompt, house, client)
-    kept: dict[str, Any] = {"image": store.put_image(_on_white(read_upload(image, "image")))}
+    kept: dict[str, Any] = {"image": store.put_image(put_on_white(read_upload(image, "image")))}
     if mask is not None:
         kept["mask"] = store.put_image(_to_paint(read_upload(mask, "mask")))
     elif (hole := _hole_of(image)) is not None:
         kept["mask"] = store.put_image(hole)
     kept["strength"] = body.strength
     return [order.model_copy(update={"request": order.request.revise(**kept)}) for order in orders]
-
-
-def _on_white(image: Image.Image) -> Image.Image:
-    if "A" not in image.getbands() and "transparency" not in image.info:
-        return image.convert("RGB")
-    image = image.convert("RGBA")
-    paper = Image.new("RGBA", image.size, "white")
-    return Image.alpha_composite(paper, image).convert("RGB")
 
 
 def _to_paint(mask: Image.Image) -> Image.Image:

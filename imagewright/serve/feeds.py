@@ -63,10 +63,14 @@ class Feed:
                 loop.call_soon_threadsafe(event.set)
 
     async def follow(self, after: int = 0) -> AsyncIterator[Numbered]:
-        """The events behind number ``after``, those that were and those that come, until the job is over."""
+        """The events behind number ``after``, those that were and those that come, until the job is over.
+
+        A number that was not reached here was told by a process that is gone: then all of them.
+        """
         mine = (asyncio.get_running_loop(), asyncio.Event())
         with self._lock:
             self._heard.add(mine)
+            after = after if after <= self._count else 0
         try:
             while True:
                 mine[1].clear()

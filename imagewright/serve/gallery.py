@@ -2,24 +2,24 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from datetime import datetime
+from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Query, Request
 from pydantic import BaseModel, ConfigDict, Field
 from starlette.responses import Response
 
+from imagewright.api import PicturePage, PictureQuery, PictureRow
 from imagewright.schemas import Plan
 from imagewright.serve.clients import ClientAccount
 from imagewright.serve.desk import in_thread
 from imagewright.serve.faults import Denied
-from imagewright.serve.files import PICTURE_ANSWERS
+from imagewright.serve.files import PICTURE_ANSWERS, name_thumbnail
 from imagewright.serve.house import ERRORS, Asking, AtHouse, House
 from imagewright.serve.knobs import Knobs, Text
 from imagewright.serve.renders import MEDIA_TYPES, OutputFormat, render_as
 
 router = APIRouter(tags=["pictures"])
-THUMBNAIL = 256
-"""Pixels of a thumbnail's longer side."""
 
 
 class PictureFacts(BaseModel):
@@ -28,11 +28,23 @@ class PictureFacts(BaseModel):
     run: str
     image: str
     url: str
+    """A signed link to the PNG, without metadata."""
+    thumbnail: str
+    """A signed link to a small WebP, no side longer than 320 pixels."""
+    width: int
+    height: int
     prompt: str
     flow: str
     seed: int
     score: float | None = None
+    accepted: bool | None = None
+    """What the critic said; null where nothing was judged."""
+    thumb: Literal["", "up", "down"] = ""
+    """What the person said."""
     created: str
+    seconds: float
+    images: int
+    """Pictures that were made to get it."""
     thread: str | None = None
 
 
@@ -41,6 +53,50 @@ class PictureList(BaseModel):
 
     data: list[PictureFacts]
     has_more: bool
+    total: int
+    """How many there are in all that the query wants."""
+
+
+class FlowOfPictures(BaseModel):
+    """A flow that has drawn pictures."""
+
+    flow: str
+    pictures: int
+
+
+class FlowsOfPictures(BaseModel):
+    """The flows that have drawn most."""
+
+    data: list[FlowOfPictures]
+
+
+class PictureFilter(BaseModel):
+    """Which pictures are wanted; what is left out leaves all."""
+
+    text: str = Field(default="", max_length=200, description="words of the prompt, each of which it must hold")
+    flow: str = Field(default="", max_length=200)
+    accepted: Literal["", "yes", "no", "unjudged"] = Field(default="", description="what the critic said")
+    thumb: Literal["", "up", "down", "none"] = Field(default="", description="what the person said")
+    since: datetime | None = Field(default=None, description="asked for then or later; UTC without a zone")
+    until: datetime | None = Field(default=None, description="asked for before then")
+    thread: str = Field(default="", max_length=200, description="of that conversation")
+
+    def to_query(self, client: ClientAccount) -> PictureQuery:
+        """The query that gives no client another's pictures."""
+        thread = client.stored_thread(self.thread) if self.thread.strip() else ""
+        owner = None if client.owns_home else client.name
+        return PictureQuery(**{**self._own_fields(), "thread": thread}, client=owner)
+
+    def _own_fields(self) -> dict[str, Any]:
+        return {name: getattr(self, name) for name in PictureFilter.model_fields}
+
+
+class PictureWishes(PictureFilter):
+    """Which pictures are wanted, and which page of them."""
+
+    limit: int = Field(default=20, ge=1, le=100)
+    before: str = Field(default="", max_length=60, description="the run before which the list goes on")
+    offset: int = Field(default=0, ge=0, le=10_000_000, description="how many to leave out from there")
 
 
 class PlanWishes(Knobs):
@@ -54,17 +110,24 @@ class PlanWishes(Knobs):
 
 @router.get("/v1/pictures", response_model=PictureList, responses=ERRORS)
 async def list_pictures(
-    request: Request,
-    house: AtHouse,
-    client: Asking,
-    text: Annotated[str, Query(max_length=200, description="words of the prompt")] = "",
-    flow: Annotated[str, Query(max_length=200)] = "",
-    limit: Annotated[int, Query(ge=1, le=100)] = 20,
-    before: Annotated[str, Query(max_length=60, description="the run before which the list goes on")] = "",
+    request: Request, house: AtHouse, client: Asking, wishes: Annotated[PictureWishes, Query()]
 ) -> PictureList:
     """The pictures that the client's runs have delivered; of the owner, all of the home's."""
-    rows = await in_thread(find_pictures, house, client, text.casefold(), flow, before, limit + 1)
-    return PictureList(data=[_tell(request, house, client, row) for row in rows[:limit]], has_more=len(rows) > limit)
+
+    def tell() -> PictureList:
+        query = wishes.to_query(client)
+        page = find_pictures(house, client, query, wishes.limit, wishes.before, wishes.offset)
+        data = [PictureFacts(**tell_picture(request, house, client, row)) for row in page.rows]
+        return PictureList(data=data, has_more=page.has_more, total=page.total)
+
+    return await in_thread(tell)
+
+
+@router.get("/v1/pictures/flows", response_model=FlowsOfPictures, responses=ERRORS)
+async def list_flows_of_pictures(house: AtHouse, client: Asking) -> FlowsOfPictures:
+    """The hundred flows that have drawn most of what the client may see."""
+    flows = await in_thread(house.desk.engine.pictures.count_flows, None if client.owns_home else client.name)
+    return FlowsOfPictures(data=[FlowOfPictures(flow=flow, pictures=number) for flow, number in flows.items()])
 
 
 @router.get("/v1/pictures/{image}", response_class=Response, responses=PICTURE_ANSWERS)
@@ -92,35 +155,22 @@ async def plan_picture(body: PlanWishes, house: AtHouse, client: Asking) -> Plan
     return plan.model_copy(update={"candidates": plan.candidates[: body.candidates]})
 
 
-def find_pictures(house: House, client: ClientAccount, text: str, flow: str, before: str, limit: int) -> list[Any]:
-    """The newest rows of the log that delivered a picture the client may see."""
-    rows = house.desk.engine.runs.list(5000)
-    if not client.owns_home:
-        own = {job.id for job in house.desk.book.list_jobs(client.name, 5000)}
-        rows = tuple(row for row in rows if row.id in own)
-    wanted = (
-        row
-        for row in rows
-        if row.result is not None
-        and (not before or row.id < before)
-        and text in f"{row.prompt}\n{row.result.prompt}".casefold()
-        and flow in ("", row.result.flow)
-        and house.desk.engine.store.has(row.result.image)
-    )
-    return [row for row, _ in zip(wanted, range(limit), strict=False)]
+def find_pictures(
+    house: House, client: ClientAccount, query: PictureQuery, limit: int, before: str = "", offset: int = 0
+) -> PicturePage:
+    """Pictures that the client may see, newest first."""
+    own = query if client.owns_home else query.model_copy(update={"client": client.name})
+    return house.desk.engine.pictures.find(own, limit, before=before, offset=offset)
 
 
-def _tell(request: Request, house: House, client: ClientAccount, row: Any) -> PictureFacts:
-    result, thread = row.result, row.request.thread
-    verdict = next((made.verdict for made in result.rounds if made.image == result.image), None)
-    return PictureFacts(
-        run=row.id,
-        image=result.image,
-        url=house.link(request, f"{result.image}.png"),
-        prompt=result.prompt,
-        flow=result.flow,
-        seed=result.seed,
-        score=verdict.score if verdict else None,
-        created=row.created,
-        thread=client.own_thread(thread) if thread else None,
-    )
+def tell_picture(request: Request, house: House, client: ClientAccount, row: PictureRow) -> dict[str, Any]:
+    """The fields of ``PictureFacts``, as the client reads them."""
+    width, height = house.desk.engine.store.measure(row.image)
+    links = {"url": f"{row.image}.png", "thumbnail": name_thumbnail(row.image)}
+    return {
+        **row.model_dump(exclude={"client"}),
+        **{field: house.link(request, name) for field, name in links.items()},
+        "width": width,
+        "height": height,
+        "thread": client.own_thread(row.thread) if row.thread else None,
+    }

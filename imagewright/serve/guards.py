@@ -24,8 +24,8 @@ SIGNED = "/v1/files/"
 """Where links lead that carry their own signature."""
 MOST_JSON = 1_000_000
 MOST_WITH_PICTURES = 40_000_000
-"""Bytes of a body that brings pictures: form data, or the messages of a chat."""
-_PICTURES_IN_JSON = ("/v1/chat/completions", "/v1/responses")
+"""Bytes of a body that brings pictures: form data, the messages of a chat, or a workflow's file."""
+_PICTURES_IN_JSON = ("/v1/chat/completions", "/v1/responses", "/v1/flows", "/v1/flows/preview")
 _REQUEST_ID = re.compile(r"[\w.:-]{1,80}")
 
 

@@ -14,6 +14,7 @@ from imagewright.errors import ImagewrightError
 from imagewright.serve.clients import ClientAccount
 from imagewright.serve.desk import Desk
 from imagewright.serve.faults import Denied, ErrorBody
+from imagewright.serve.fetcher import PictureFetcher
 from imagewright.serve.links import LinkSigner
 from imagewright.serve.orders import Ending
 
@@ -55,6 +56,8 @@ class House:
     metrics: Metrics
     public_url: str = ""
     """The address under which clients reach it, where a proxy stands before it."""
+    fetcher: PictureFetcher | None = None
+    """What fetches addresses for clients; None: none is fetched."""
 
     def base_of(self, request: Request) -> str:
         """The address that links begin with: the public one, else the one that was asked."""
@@ -76,6 +79,16 @@ def client_of(request: Request) -> ClientAccount:
     if client is None:
         raise Denied("invalid_token", "no token was sent", "send one")
     return cast(ClientAccount, client)
+
+
+def insist_on_owner(client: ClientAccount, deed: str) -> None:
+    """Refuse what the owner alone may do; ``deed`` says what that is.
+
+    Raises:
+        Denied: it is another client.
+    """
+    if not client.owns_home:
+        raise Denied("not_allowed", f"only the owner {deed}", "ask the owner of this server")
 
 
 AtHouse = Annotated[House, Depends(house_of)]

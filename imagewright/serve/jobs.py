@@ -7,7 +7,7 @@ the worker that holds the lease may write the end, and only while the row says t
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -125,16 +125,16 @@ class JobBook:
 
     # --- working ----------------------------------------------------------------------------
 
-    def claim(self, worker: str) -> QueuedJob | None:
+    def claim(self, worker: str, only: str = "") -> QueuedJob | None:
         """The next job for ``worker``, whose turn it is by clients, then by their users; None where none waits.
 
-        Jobs of one conversation are done in their order, one at a time.
+        Jobs of one conversation are done in their order, one at a time. With ``only`` no other job is taken.
         """
         with database(self.path, "serve", JOB_TABLES) as connection, transaction(connection):
             now = time.time()
             connection.execute("UPDATE jobs SET status = 'queued' WHERE status = 'running' AND lease < ?", (now,))
             _give_up(connection, now)
-            row = connection.execute(_NEXT).fetchone()
+            row = connection.execute(_NEXT, (only, only)).fetchone()
             if row is None:
                 return None
             connection.execute(_CLAIM, (worker, now + self.lease, now, row["id"]))
@@ -186,6 +186,20 @@ class JobBook:
         with database(self.path, "serve", JOB_TABLES) as connection:
             rows = connection.execute(_LIST, (owner, owner, before, before, limit)).fetchall()
         return tuple(map(_job, rows))
+
+    def list_open(self, thread: str) -> tuple[QueuedJob, ...]:
+        """The jobs of a conversation that wait or are worked on, in their order."""
+        with database(self.path, "serve", JOB_TABLES) as connection:
+            rows = connection.execute(_OPEN_OF, (thread,)).fetchall()
+        return tuple(map(_job, rows))
+
+    def list_owners(self) -> Mapping[str, Sequence[str]]:
+        """The jobs of each owner that begin a run, by their ids, which are the runs'."""
+        found: dict[str, list[str]] = {}
+        with database(self.path, "serve", JOB_TABLES) as connection:
+            for row in connection.execute("SELECT id, owner FROM jobs WHERE kind IN ('draw', 'say')"):
+                found.setdefault(row["owner"], []).append(row["id"])
+        return found
 
     def find_ended(self, jobs: Iterable[str]) -> tuple[str, ...]:
         """Those of ``jobs`` that are over, or gone."""
@@ -257,12 +271,13 @@ def _job(row: Any) -> QueuedJob:
 
 
 _OPEN = "SELECT owner FROM jobs WHERE status IN ('queued', 'running')"
+_OPEN_OF = "SELECT * FROM jobs WHERE status IN ('queued', 'running') AND thread = ? ORDER BY rowid"
 _INSERT = """INSERT INTO jobs (id, owner, user, kind, thread, wanted, status, created, images, money)
     VALUES (?, ?, ?, ?, ?, ?, 'queued', ?, ?, ?)"""
 _USED = "SELECT coalesce(sum(images), 0), coalesce(sum(money), 0) FROM jobs WHERE owner = ? AND created > ?"
 _NEXT = """SELECT j.id, j.owner, j.user FROM jobs j
     LEFT JOIN turns_taken o ON o.client = j.owner LEFT JOIN turns_taken u ON u.client = j.owner || '/' || j.user
-    WHERE j.status = 'queued' AND NOT EXISTS (
+    WHERE j.status = 'queued' AND (? = '' OR j.id = ?) AND NOT EXISTS (
         SELECT 1 FROM jobs b WHERE j.thread != '' AND b.thread = j.thread AND b.rowid < j.rowid
         AND b.status IN ('queued', 'running'))
     ORDER BY coalesce(o.turn, 0), coalesce(u.turn, 0), j.rowid LIMIT 1"""

@@ -9,7 +9,9 @@ import time
 from pydantic import SecretStr
 
 GOOD_FOR = 24 * 3600
-"""Seconds that a link is good for."""
+"""Seconds that a link is good for, at least."""
+_STEP = 3600
+"""Links end at whole hours, so that one picture has one link for that long and a browser's cache knows it."""
 
 
 class LinkSigner:
@@ -21,7 +23,7 @@ class LinkSigner:
 
     def link(self, name: str, seconds: int = GOOD_FOR) -> str:
         """The address of the picture file ``name``."""
-        until = int(time.time()) + seconds
+        until = -(-(int(time.time()) + seconds) // _STEP) * _STEP
         return f"{self.base}/v1/files/{name}?until={until}&signature={self.sign(name, until)}"
 
     def sign(self, name: str, until: int) -> str:

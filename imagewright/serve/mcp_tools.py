@@ -18,10 +18,13 @@ from pydantic_core import to_jsonable_python
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 import imagewright
+from imagewright.api import PictureQuery
+from imagewright.box_changes import BoxChange
 from imagewright.serve.clients import ClientAccount
+from imagewright.serve.conversations import order_by_hand
 from imagewright.serve.desk import in_thread
 from imagewright.serve.faults import Denied
-from imagewright.serve.flows import find_flows
+from imagewright.serve.flows import find_nearest
 from imagewright.serve.gallery import find_pictures
 from imagewright.serve.house import House, abandon
 from imagewright.serve.knobs import Knobs
@@ -95,17 +98,20 @@ class PictureTools:
         self,
         ctx: Context,
         thread: Thread,
-        text: DrawText,
+        text: Annotated[str, Field(max_length=20_000)] = "",
+        boxes: Annotated[tuple[BoxChange, ...], Field(description="by a result's boxes; shares of the picture")] = (),
         seed: int | None = None,
         flow: str | None = None,
         quality: Literal["auto", "low", "high"] = "auto",
     ) -> CallToolResult:
         """Say something in a thread: 'make the fox bigger', 'undo', 'one more', 'why?', or the answer to a question."""
-        client = self._asker(ctx)
-        order = JobOrder(
-            kind="say",
-            request=_request(self._house, client, text, _knobs(thread=thread, seed=seed, flow=flow, quality=quality)),
-        )
+        client, knobs = self._asker(ctx), _knobs(thread=thread, seed=seed, flow=flow, quality=quality)
+        if boxes:
+            order = await _known(order_by_hand, self._house, client, thread, boxes, text, knobs)
+        elif text:
+            order = JobOrder(kind="say", request=_request(self._house, client, text, knobs))
+        else:
+            raise ToolError("nothing is said. Give text, or boxes that change")
         return await self._work(ctx, client, order)
 
     async def feedback(self, ctx: Context, thread: Thread, thumb: Literal["up", "down"]) -> CallToolResult:
@@ -117,12 +123,12 @@ class PictureTools:
     ) -> CallToolResult:
         """Find workflows by what they are good at."""
         self._asker(ctx)
-        found = await _known(find_flows, self._house, text, False)
+        found = await _known(find_nearest, self._house, text, limit, 0)
         return _tell(
             [],
             flows=[
                 {"id": one.id, "title": one.title, "runnable": one.runnable, "why_not": one.why_not}
-                for one in found[:limit]
+                for one in found.data
             ],
         )
 
@@ -150,16 +156,16 @@ class PictureTools:
         limit: Annotated[int, Field(ge=1, le=50)] = 10,
     ) -> CallToolResult:
         """The newest pictures; with text, those whose prompt says it."""
-        rows = await _known(find_pictures, self._house, self._asker(ctx), text.casefold(), "", "", limit)
+        page = await _known(find_pictures, self._house, self._asker(ctx), PictureQuery(text=text), limit)
         images = [
             {
-                "run": row.id,
-                "prompt": row.result.prompt,
-                "flow": row.result.flow,
-                "seed": row.result.seed,
-                "uri": PICTURE_URI + row.result.image,
+                "run": row.run,
+                "prompt": row.prompt,
+                "flow": row.flow,
+                "seed": row.seed,
+                "uri": PICTURE_URI + row.image,
             }
-            for row in rows
+            for row in page.rows
         ]
         return _tell([], images=images)
 
@@ -250,6 +256,7 @@ def _tell_picture(house: House, client: ClientAccount, thread: str | None, endin
         "score": verdict.score if verdict else None,
         "notes": result.notes,
         "uri": PICTURE_URI + result.image,
+        "boxes": engine.show_layout(result.run).boxes,
     }
     if client.owns_home:
         facts["path"] = result.path

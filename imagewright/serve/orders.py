@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from imagewright.errors import BadInput, BudgetSpent, Cancelled, CannotDraw, ImagewrightError, NeedsAnswer
+from imagewright.errors import BadInput, BudgetSpent, Cancelled, CannotDraw, Fault, ImagewrightError, NeedsAnswer
 from imagewright.schemas import DrawRequest, Value
 
 OrderKind = Literal["draw", "say", "resume", "replay"]
@@ -30,6 +30,8 @@ class JobOrder(Value):
     """The run that is resumed or replayed; of ``say`` the turn that it goes on from, empty for the present one."""
     reply: str | None = None
     """The answer that a resumed run waits for."""
+    asks: bool = False
+    """Whether a drawn or resumed run may end with a question."""
 
 
 class Trouble(Value):
@@ -38,6 +40,11 @@ class Trouble(Value):
     code: str
     message: str
     remedy: str = ""
+
+    def to_error(self) -> ImagewrightError:
+        """The same as an exception again: for a client that speaks for the engine."""
+        kind = next((kind for kind, code in CODES.items() if code == self.code), Fault)
+        return kind(self.message, self.remedy)
 
     @classmethod
     def of(cls, error: ImagewrightError) -> Trouble:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import hashlib
 from dataclasses import dataclass
 from functools import cache
@@ -35,6 +36,8 @@ class PageFile:
     """One file of the page."""
 
     content: bytes
+    packed: bytes
+    """The same by gzip, a third of the bytes."""
     kind: str
     tag: str
 
@@ -47,7 +50,12 @@ def read_page() -> dict[str, PageFile]:
 
 def _read(path: Path) -> PageFile:
     content = path.read_bytes()
-    return PageFile(content, _KINDS[path.suffix], f'"{hashlib.sha256(content).hexdigest()[:32]}"')
+    return PageFile(
+        content,
+        gzip.compress(content, 9, mtime=0),
+        _KINDS[path.suffix],
+        f'"{hashlib.sha256(content).hexdigest()[:32]}"',
+    )
 
 
 @router.get("/")
@@ -66,7 +74,14 @@ def _answer(request: Request, name: str) -> Response:
     found = read_page().get(name)
     if found is None:
         raise Denied("not_found", "the page has no such file", "open / instead")
-    headers = {"etag": found.tag, "cache-control": "no-cache", "content-security-policy": POLICY}
+    headers = {
+        "etag": found.tag,
+        "cache-control": "no-cache",
+        "content-security-policy": POLICY,
+        "vary": "accept-encoding",
+    }
     if request.headers.get("if-none-match") == found.tag:
         return Response(status_code=304, headers=headers)
+    if "gzip" in request.headers.get("accept-encoding", ""):
+        return Response(found.packed, media_type=found.kind, headers={**headers, "content-encoding": "gzip"})
     return Response(found.content, media_type=found.kind, headers=headers)

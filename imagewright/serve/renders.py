@@ -78,11 +78,11 @@ def _check_head(image: Image.Image, param: str) -> None:
         raise Denied("bad_input", f"{param} is animated", "send one picture", param=param)
 
 
-def read_data_url(url: str, param: str) -> Image.Image:
-    """The picture in a ``data:`` address. No other address is fetched.
+def read_data_url(url: str, param: str) -> bytes:
+    """What a ``data:`` address of a picture holds, not yet looked at. No other address is fetched.
 
     Raises:
-        Denied: it is another address, or no picture.
+        Denied: it is another address, or no base64.
     """
     head, comma, text = url.partition(",")
     if not head.lower().startswith("data:image/") or not head.lower().endswith(";base64") or not comma:
@@ -90,7 +90,15 @@ def read_data_url(url: str, param: str) -> Image.Image:
             "unsupported", "no address is fetched for a client", "send the picture as a data: URL", param=param
         )
     try:
-        data = base64.b64decode(text, validate=True)
+        return base64.b64decode(text, validate=True)
     except ValueError:
         raise Denied("bad_input", f"{param} is no base64", "send a whole picture", param=param) from None
-    return read_upload(data, param)
+
+
+def put_on_white(image: Image.Image) -> Image.Image:
+    """A picture without transparency."""
+    if "A" not in image.getbands() and "transparency" not in image.info:
+        return image.convert("RGB")
+    image = image.convert("RGBA")
+    paper = Image.new("RGBA", image.size, "white")
+    return Image.alpha_composite(paper, image).convert("RGB")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime
@@ -13,14 +14,16 @@ from sse_starlette import EventSourceResponse, ServerSentEvent
 from starlette.responses import FileResponse, Response
 
 from imagewright.errors import BadInput
+from imagewright.schemas import RunEvent, RunResult
 from imagewright.serve.clients import HOME_OWNER, ClientAccount
 from imagewright.serve.desk import NO_JOB, in_thread
 from imagewright.serve.faults import Denied
-from imagewright.serve.files import PICTURE_ANSWERS
+from imagewright.serve.files import PICTURE_ANSWERS, find_delivered
 from imagewright.serve.house import ERRORS, Asking, AtHouse, House
 from imagewright.serve.images import IdempotencyKey, digest_of
 from imagewright.serve.knobs import Knobs, Text
 from imagewright.serve.orders import Ending, JobOrder, QueuedJob
+from imagewright.serve.renders import to_base64
 
 router = APIRouter(tags=["runs"])
 MOST_LISTED = 100
@@ -133,10 +136,14 @@ async def follow_run(
     house: AtHouse,
     client: Asking,
     last_event_id: Annotated[int, Header(alias="Last-Event-ID", ge=0, le=2**31)] = 0,
+    previews: Annotated[bool, Query(description="bring the newest preview's PNG as `b64`")] = False,
 ) -> EventSourceResponse:
-    """What happens, as server-sent events with numbers; a client that lost the thread says the last one that it had."""
+    """What happens, as server-sent events with numbers; a client that lost the thread says the last one that it had.
+
+    Events about a picture have a signed `url` to it.
+    """
     job = await in_thread(house.desk.job, client, run)
-    return EventSourceResponse(_events(request, house, client, job, last_event_id), ping=15)
+    return EventSourceResponse(_events(request, house, client, job, last_event_id, previews), ping=15)
 
 
 @router.post("/v1/runs/{run}/cancel", response_model=RunFacts, responses=ERRORS)
@@ -173,10 +180,8 @@ async def drop_run(run: str, house: AtHouse, client: Asking) -> Response:
 async def get_delivered(run: str, house: AtHouse, client: Asking) -> FileResponse:
     """The PNG as it was delivered: prompt, workflow and trace stand in its text chunks."""
     job = await in_thread(find_job, house, client, run)
-    result = (await in_thread(house.desk.engine.runs.get, run_of(job))).result if job.outcome else None
-    if result is None or not await in_thread(_is_file, result.path):
-        raise Denied("not_found", "this run has delivered no picture that is still there")
-    return FileResponse(result.path, media_type="image/png", headers={"x-content-type-options": "nosniff"})
+    path = await in_thread(find_delivered, house, run_of(job))
+    return FileResponse(path, media_type="image/png", headers={"x-content-type-options": "nosniff"})
 
 
 # --- what they have in common -----------------------------------------------------------------
@@ -193,13 +198,15 @@ async def accept_order(
 def find_job(house: House, client: ClientAccount, run: str) -> QueuedJob:
     """A run of the client's; of the owner also one that the terminal made.
 
+    The queue forgets what has long been over; the log of runs still knows whose it was.
+
     Raises:
         Denied: there is none of that id; another client's is none.
     """
     try:
         return house.desk.job(client, run)
     except Denied:
-        if not client.owns_home:
+        if not client.owns_home and house.desk.engine.pictures.find_client(run) != client.name:
             raise
     try:
         return _of_terminal(house.desk.engine.runs.get(run))
@@ -260,7 +267,7 @@ def _list(house: House, client: ClientAccount, limit: int, before: str) -> list[
 def run_facts(request: Request, house: House, client: ClientAccount, job: QueuedJob) -> RunFacts:
     """How a run stands, as its client reads it."""
     outcome, thread = job.outcome or Ending(), job.order.request.thread
-    result = house.desk.engine.runs.get(outcome.run).result if outcome.image and outcome.same is None else None
+    result = _result_of(house, outcome)
     return RunFacts(
         id=job.id,
         kind=job.order.kind,
@@ -283,14 +290,16 @@ def run_facts(request: Request, house: House, client: ClientAccount, job: Queued
     )
 
 
+def _result_of(house: House, outcome: Ending) -> RunResult | None:
+    """What was delivered, where the run was not deleted since."""
+    if outcome.image and outcome.same is None:
+        with contextlib.suppress(BadInput):
+            return house.desk.engine.runs.get(outcome.run).result
+    return None
+
+
 def _when(seconds: float) -> str:
     return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="milliseconds")
-
-
-def _is_file(path: str) -> bool:
-    from pathlib import Path
-
-    return Path(path).is_file()
 
 
 def _delete(house: House, job: QueuedJob) -> None:
@@ -301,10 +310,20 @@ def _delete(house: House, job: QueuedJob) -> None:
 
 
 async def _events(
-    request: Request, house: House, client: ClientAccount, job: QueuedJob, after: int
+    request: Request, house: House, client: ClientAccount, job: QueuedJob, after: int, previews: bool
 ) -> AsyncIterator[ServerSentEvent]:
     async for told in house.desk.feed(job).follow(after):
-        data = json.dumps(told.event.model_dump(mode="json", exclude_none=True), ensure_ascii=False)
-        yield ServerSentEvent(data, event=told.event.kind, id=str(told.number))
+        data = event_facts(request, house, told.event)
+        if previews and told.png:
+            data["b64"] = to_base64(told.png)
+        yield ServerSentEvent(json.dumps(data, ensure_ascii=False), event=told.event.kind, id=str(told.number))
     over = await in_thread(lambda: run_facts(request, house, client, house.desk.job(client, job.id)))
     yield ServerSentEvent(over.model_dump_json(), event="end")
+
+
+def event_facts(request: Request, house: House, event: RunEvent) -> dict[str, Any]:
+    """An event as a client reads it; a picture that it is about has a signed link, a preview has none."""
+    facts = event.model_dump(mode="json", exclude_none=True)
+    if event.image and event.kind != "preview":
+        facts["url"] = house.link(request, f"{event.image}.png")
+    return facts

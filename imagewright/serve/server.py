@@ -20,10 +20,12 @@ from imagewright.serve.address import FILE, announce, read_secret, withdraw
 from imagewright.serve.app import build_app
 from imagewright.serve.clients import HOME_OWNER, SHORTEST_TOKEN, ClientAccount, Clients, read_clients
 from imagewright.serve.desk import Desk, QueueLimits
+from imagewright.serve.fetcher import PictureFetcher
 from imagewright.serve.guards import Doors, Guard
 from imagewright.serve.house import House
 from imagewright.serve.links import LinkSigner
 from imagewright.serve.metrics import Metrics
+from imagewright.serve.opening import address_with_token, drop_opener, open_page
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -52,9 +54,15 @@ class ServeOptions:
     hosts: tuple[str, ...] = ()
     origins: tuple[str, ...] = ()
     public_url: str = ""
+    fetch_urls: bool = False
+    """Whether pictures are fetched from addresses that clients name."""
     grace: float = 60.0
     """Seconds that a picture in the making has when the server is asked to stop."""
     limits: QueueLimits = field(default_factory=QueueLimits)
+    tell_token: bool = False
+    """Tell the page's address with the owner's token: for a terminal, never for a log."""
+    open_page: bool = False
+    """Open the page in the person's browser."""
 
 
 def run_server(engines: Sequence[Imagewright], options: ServeOptions, tell: Callable[[str], None]) -> None:
@@ -68,9 +76,10 @@ def run_server(engines: Sequence[Imagewright], options: ServeOptions, tell: Call
 
 def open_house(desk: Desk, clients: Clients, secret: SecretStr, options: ServeOptions) -> Guard:
     """The application of a desk."""
+    fetcher = PictureFetcher() if options.fetch_urls else None
     names = frozenset(name.lower() for name in (*options.hosts, *_names_of(options)))
     return build_app(
-        House(desk, LinkSigner(secret), Metrics(), options.public_url.rstrip("/")),
+        House(desk, LinkSigner(secret), Metrics(), options.public_url.rstrip("/"), fetcher),
         clients,
         Doors(hosts=names, origins=frozenset(origin.rstrip("/") for origin in options.origins)),
     )
@@ -82,7 +91,8 @@ def gather_clients(home: Path, options: ServeOptions) -> Clients:
     Raises:
         BadInput: another host than the loopback is asked for and there is no token, or a token cannot be used.
     """
-    named = read_clients(options.tokens or home / "tokens.toml")
+    file = options.tokens or home / "tokens.toml"
+    named = read_clients(file)
     if options.token:
         if len(options.token) < SHORTEST_TOKEN:
             raise BadInput(f"--token has fewer than {SHORTEST_TOKEN} characters", "make one: openssl rand -hex 24")
@@ -90,7 +100,7 @@ def gather_clients(home: Path, options: ServeOptions) -> Clients:
     if not named and not is_loopback(options.host):
         remedy = f"name clients in {home / 'tokens.toml'} (docs/serving.md), or give --token"
         raise BadInput(f"--host {options.host} is open to other machines and there is no token", remedy)
-    return Clients([ClientAccount(name=HOME_OWNER, token=read_secret(home)), *named])
+    return Clients([ClientAccount(name=HOME_OWNER, token=read_secret(home)), *named], file)
 
 
 def is_loopback(host: str) -> bool:
@@ -111,6 +121,11 @@ def _names_of(options: ServeOptions) -> tuple[str, ...]:
 
 def _shown(host: str) -> str:
     return f"[{host}]" if ":" in host else host
+
+
+def page_url(url: str) -> str:
+    """The address of the page for a browser on this machine, where the server may listen on all addresses."""
+    return url.replace("//0.0.0.0:", "//127.0.0.1:").replace("//[::]:", "//[::1]:")
 
 
 @contextmanager
@@ -196,10 +211,20 @@ class PictureServer(uvicorn.Server):
         announce(self.home, self.url, self._engines[0].settings)
         self._tell(f"serving at {self.url} (Ctrl-C stops)")
         self._tell(f"the owner's token is in {self.home / FILE}")
+        await asyncio.to_thread(self._show_page)
+
+    def _show_page(self) -> None:
+        address = address_with_token(page_url(self.url), read_secret(self.home))
+        if self._options.tell_token:
+            self._tell(f"open {address}")
+        if self._options.open_page and not open_page(self.home, address):
+            self._tell("no browser was found here; open the address yourself")
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """Let pictures in the making end, then answer and close. The signal that asked for it is used up."""
         withdraw(self.home)
+        if self._options.open_page:
+            drop_opener(self.home)
         await asyncio.to_thread(self.desk.stop, self._options.grace)
         await super().shutdown(sockets)
         self._captured_signals.clear()

@@ -28,6 +28,8 @@ def do_order(engine: Imagewright, job: QueuedJob, tell: OnEvent, stop: threading
         if order.kind == "draw":
             return _delivered(_draw(engine, job, tell, stop))
         if order.kind == "resume":
+            if order.asks:
+                return _replied(engine.go_on(order.target, tell, ask=True, reply=order.reply, stop=stop))
             return _delivered(engine.resume(order.target, tell, reply=order.reply, stop=stop))
     except NeedsAnswer as asked:
         return Ending(run=asked.run, text=str(asked), asked=True, choices=asked.choices)
@@ -36,14 +38,11 @@ def do_order(engine: Imagewright, job: QueuedJob, tell: OnEvent, stop: threading
 
 
 def is_held_elsewhere(engine: Imagewright, job: QueuedJob) -> bool:
-    """Whether a process whose lease ran out is drawing the run all the same, on this machine."""
-    if job.tries < 2 or not _was_begun(engine, job.id):
-        return False
-    try:
-        with engine.runs.working_on(job.id):
-            return False
-    except BadInput:
+    """Whether another process works on the run, whose lease on the job ran out, or talks in its conversation."""
+    thread = job.order.request.thread
+    if thread is not None and engine.runs.is_busy(f"thread {thread.strip()}"):
         return True
+    return job.tries > 1 and engine.runs.is_alive(job.id)
 
 
 def _draw(engine: Imagewright, job: QueuedJob, tell: OnEvent, stop: threading.Event) -> RunResult:
@@ -51,7 +50,7 @@ def _draw(engine: Imagewright, job: QueuedJob, tell: OnEvent, stop: threading.Ev
         return engine.resume(job.id, tell, stop=stop)
     request = job.order.request
     Path(request.out or ".").mkdir(parents=True, exist_ok=True)
-    return engine.draw(request, on_event=tell, stop=stop, run=job.id)
+    return engine.draw(request, on_event=tell, stop=stop, ask=job.order.asks, run=job.id)
 
 
 def _was_begun(engine: Imagewright, run: str) -> bool:
@@ -63,13 +62,13 @@ def _was_begun(engine: Imagewright, run: str) -> bool:
 
 def _say(engine: Imagewright, job: QueuedJob, tell: OnEvent, stop: threading.Event) -> Ending:
     order = job.order
-    options = order.request.model_dump(exclude={"prompt", "thread"})
+    options = order.request.model_dump(exclude={"prompt", "thread", "boxes"})
     chat = engine.chat(order.request.thread or "", **options)
     if _was_begun(engine, job.id):
         return _replied(_finish(engine, job, chat.resume(tell, stop=stop)))
     if order.target:
         chat.return_to(order.target)
-    return _replied(chat.say(order.request.prompt, tell, stop=stop, run=job.id))
+    return _replied(chat.say(order.request.prompt, tell, stop=stop, run=job.id, boxes=order.request.boxes))
 
 
 def _finish(engine: Imagewright, job: QueuedJob, reply: Reply | None) -> Reply:

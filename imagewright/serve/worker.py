@@ -28,12 +28,15 @@ EngineFor = Callable[[str], "Imagewright"]
 
 
 class Worker(threading.Thread):
-    """One device's worker. ``ring`` wakes it; ``leave`` ends it when its job is done, or at once with ``now``."""
+    """One device's worker. ``ring`` wakes it; ``leave`` ends it when its job is done, or at once with ``now``.
 
-    def __init__(self, engine_for: EngineFor, book: JobBook, feeds: Feeds, number: int = 0) -> None:
+    With ``only`` it takes that job and no other.
+    """
+
+    def __init__(self, engine_for: EngineFor, book: JobBook, feeds: Feeds, number: int = 0, *, only: str = "") -> None:
         super().__init__(name=f"imagewright-worker-{number}", daemon=True)
         self.label = f"{socket.gethostname()}:{os.getpid()}:{number}:{time.time_ns():x}"
-        self._engine_for, self._book, self._feeds = engine_for, book, feeds
+        self._engine_for, self._book, self._feeds, self._only = engine_for, book, feeds, only
         self._bell, self._leaving = threading.Event(), threading.Event()
         self._halt: threading.Event | None = None
         self.own_seconds: list[float] = []
@@ -54,7 +57,7 @@ class Worker(threading.Thread):
         """Work until ``leave``."""
         while not self._leaving.is_set():
             try:
-                job = self._book.claim(self.label)
+                job = self._book.claim(self.label, self._only)
             except ImagewrightError as error:
                 _LOG.warning("the queue cannot be read: %s", error)
                 job = None

@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import diffusers
 import torch
@@ -62,6 +62,14 @@ class SpeedOrder:
     size: int
     steps: int
     repeats: int
+
+
+class BackendSpeed(NamedTuple):
+    """Our denoising loop beside the stock pipeline on one machine."""
+
+    order: SpeedOrder
+    machine: dict[str, Any]
+    levels: tuple[Compared, ...]
 
 
 def levels_of(text: str, device: str) -> tuple[Level, ...]:

@@ -8,16 +8,19 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Hashable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from imagewright.needs import NamedValue, Need, NeededFile
 from imagewright.schemas import Problem, Readiness
+from imagewright.t2i_backends.execution.program import Program
 from imagewright.t2i_backends.execution.readiness import (
+    Looked,
     UsedFile,
     family_problems,
     kind_problems,
+    look_into_files,
     look_up,
     memory_problems,
     missing_files,
@@ -51,6 +54,9 @@ class NeedAnswers:
     def __init__(self, files: ModelFiles, device: str) -> None:
         self._files, self._device = files, device
         self._known: dict[Need, _Answer] = {}
+        self._looked: dict[Hashable, Looked] = {}
+        self._whole = False
+        """Whether every folder below the model folders is watched."""
         self._folders: tuple[Path, ...] = ()
         self._watched: set[Path] = set()
         self._stamp: Stamp = ()
@@ -69,15 +75,33 @@ class NeedAnswers:
         if needs is self._asked and stamp == self._stamp and steps == self._room:
             return self._given
         if stamp != self._stamp:
-            self._known.clear()
-            self._watched.clear()
-            self._folders = tuple(self._walk())
+            self._forget()
         found = tuple(self._answer(need, free) for need in needs)
         same = needs is self._asked and stamp == self._stamp and found == self._given
         self._stamp, self._room, self._asked = self._look(), steps, needs
         if not same:
             self._given = found
         return self._given
+
+    def look(self, program: Program) -> Looked:
+        """``look_into_files``, asked once for flows that name the same files in the same places, until these change."""
+        key, stamp = _by_files(program), self._look()
+        if stamp != self._stamp:  # ``missing`` was not asked since; it forgets
+            return look_into_files(program, self._files, self._device)
+        known = self._looked.get(key)
+        if known is None:
+            known = look_into_files(program, self._files, self._device)
+            watched = {file for named in program.files for file in _files_of(look_up(self._files, named))}
+            if self._whole and watched <= self._watched and self._look() == stamp == self._stamp:
+                self._looked[key] = known
+        return known
+
+    def _forget(self) -> None:
+        """Something changed."""
+        self._known.clear()
+        self._looked.clear()
+        self._watched.clear()
+        self._folders = tuple(self._walk())
 
     def _free(self, loaded: int, waiting: int) -> Room:
         """The free memory, at most ``_ROOM_SECONDS`` old: it is not what is asked for at every prompt."""
@@ -124,13 +148,14 @@ class NeedAnswers:
         return (bases, folders, tuple(_file_stamp(file) for file in sorted(self._watched)))
 
     def _walk(self) -> Iterator[Path]:
-        count = 0
+        count, self._whole = 0, False
         for base in dict.fromkeys(base for kind in KIND_FOLDERS for base in self._files.bases(kind)):
             for folder, inside, _ in os.walk(base, followlinks=True):
                 yield from (Path(folder, name) for name in inside)
                 count += len(inside)
                 if count > _MOST_FOLDERS:
                     return
+        self._whole = True
 
 
 def _files_of(model: UsedFile) -> Iterator[Path]:
@@ -138,6 +163,22 @@ def _files_of(model: UsedFile) -> Iterator[Path]:
         yield from weight_files(model.found.path)
         if model.found.config is not None:
             yield from sorted(model.found.config.rglob("*.json"))
+
+
+def _by_files(program: Program) -> Hashable:
+    """What flows must have in common for their files to say the same of both: names, links, and what is switched off.
+
+    Numbers other than a LoRA's strength of zero play no part, nor do the texts of prompts.
+    """
+    nodes = tuple(
+        (node, program.graph[node]["class_type"], *(
+            (name, repr(value) if isinstance(value, (str, list)) else bool(value))
+            for name, value in sorted(program.graph[node]["inputs"].items())
+            if (isinstance(value, (str, list)) and name != "text") or name.startswith("strength")
+        ))
+        for node in sorted(program.graph)
+    )  # fmt: skip
+    return program.family, program.files, nodes
 
 
 def _folder_stamp(folder: Path) -> tuple[int, int] | None:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from imagewright.errors import BadInput
@@ -48,30 +48,58 @@ class UsedFile:
     """Whether the flow wants its weights kept in 8 bits."""
 
 
-def check_flow(flow: Flow, files: ModelFiles, device: str, loaded: int = 0, waiting: int = 0) -> Readiness:
+@dataclass(frozen=True)
+class Looked:
+    """What the model files that a flow names say of it."""
+
+    foreign: tuple[Problem, ...]
+    """That they are of no family that is drawn here, or of two; then nothing else is asked."""
+    problems: tuple[Problem, ...] = ()
+    weights: Footprint | None = None
+
+
+def check_flow(
+    flow: Flow,
+    files: ModelFiles,
+    device: str,
+    loaded: int = 0,
+    waiting: int = 0,
+    look: Callable[[Program], Looked] | None = None,
+) -> Readiness:
     """All that keeps ``flow`` from running here; nothing when it can.
 
     ``loaded`` and ``waiting`` are the bytes of this process's models, on the device and in RAM, that would make room.
+    ``look`` says what the files say, where somebody remembers it (``look_into_files``).
     """
+    look = look or (lambda program: look_into_files(program, files, device))
     try:
         program = compile_flow(flow).asked
-        return Readiness(problems=tuple(_problems(program, files, device, loaded, waiting)))
+        return Readiness(problems=tuple(_problems(program, look, device, loaded, waiting)))
     except BadInput as error:
         return Readiness(problems=(Problem(kind="node", name=flow.id, remedy=_line(str(error), error.remedy)),))
 
 
-def _problems(program: Program, files: ModelFiles, device: str, loaded: int, waiting: int) -> Iterator[Problem]:
+def _problems(
+    program: Program, look: Callable[[Program], Looked], device: str, loaded: int, waiting: int
+) -> Iterator[Problem]:
     yield from kind_problems(program.kind)
-    used = _used_models(program, files)
-    foreign = tuple(family_problems(program.family, used))
-    yield from foreign
-    if foreign:
+    looked = look(program)
+    yield from looked.foreign
+    if looked.weights is None:
         return
     yield from (Problem(kind="node", name=f.name, remedy=_line(f.message, f.remedy)) for f in program.flaws)
     yield from _slot_problems(program)
-    yield from missing_files(used, files)
-    yield from find_lora_problems(program, files)
-    yield from memory_problems(weigh(used, device, program.pixels), room(device, loaded, waiting))
+    yield from looked.problems
+    yield from memory_problems(replace(looked.weights, pixels=program.pixels), room(device, loaded, waiting))
+
+
+def look_into_files(program: Program, files: ModelFiles, device: str) -> Looked:
+    """What the files of ``program`` say now: it takes milliseconds, for headers are read and layers compared."""
+    used = _used_models(program, files)
+    foreign = tuple(family_problems(program.family, used))
+    if foreign:
+        return Looked(foreign)
+    return Looked((), (*missing_files(used, files), *find_lora_problems(program, files)), weigh(used, device))
 
 
 def kind_problems(kind: str) -> Iterator[Problem]:

@@ -13,6 +13,7 @@ import pytest
 from imagewright.agents.layout.rules import RulesLayoutPlanner
 from imagewright.agents.reading.parse import parse_prompt
 from imagewright.agents.reading.syntax.alternatives import expand
+from imagewright.agents.reading.syntax.marks import find_weighed
 from imagewright.agents.reading.syntax.pasted import read_pasted
 from imagewright.errors import BadInput
 from imagewright.graph.decide import say_unread
@@ -85,6 +86,17 @@ PLAIN = [(1, "a red circle"), (1, "a blue square")]
         ("b18 more", "no more than three red circles", [(3, "a red circle")]),
         ("dealt list", "three flowers in a row: red, yellow, blue",
          [(1, "a red flower"), (1, "a yellow flower"), (1, "a blue flower")]),
+        ("a share", "three houses, two of them red", [(1, "a house"), (2, "a red house")]),
+        ("a share", "six balls, half of them red", [(3, "a ball"), (3, "a red ball")]),
+        ("a share", "six balls, half red and half blue", [(3, "a blue ball"), (3, "a red ball")]),
+        ("the rest", "five stars, two of them blue and the rest yellow", [(3, "a yellow star"), (2, "a blue star")]),
+        ("the rest", "five cats, two black, the other three white", [(3, "a white cat"), (2, "a black cat")]),
+        ("telegram", "red house blue tree", [(1, "a red house"), (1, "a blue tree")]),
+        ("telegram", "small house big tree", [(1, "a small house"), (1, "a big tree")]),
+        ("misspelt place", "a cat and a dog, one abve the other", [(1, "a cat"), (1, "a dog")]),
+        ("counted at least", "6+girls, choir, church, stained glass", [(6, "a girl")]),
+        ("likeness", "emma watson as a mermaid", []),
+        ("palette", "a hotel lobby, gold and emerald", []),
         ("numbers that count nothing", "a 1950s diner with two cars at 5 pm", [(1, "a diner"), (2, "a car")]),
         ("flags", "two red circles --ar 16:9 --v 6", [(2, "a red circle")]),
     ],
@@ -98,10 +110,41 @@ def test_b01_b02_places_are_kept() -> None:
     assert stated("masterpiece, best quality, highres, a red circle above a blue square") == CIRCLE_ABOVE
 
 
-@pytest.mark.parametrize("prompt", ["<lora:inkStyle:0.8> a red circle", "embedding:easyneg, a red circle"])
-def test_b03_b05_what_loads_nothing_is_told(prompt: str) -> None:
+@pytest.mark.parametrize(
+    ("prompt", "said"),
+    [
+        ("a house and a tree, a star above the tree and the house", "star tree, star house"),
+        ("a tree and a house with a star above them", "star tree, star house"),
+        ("two dogs on a sofa and a cat above them", "dog sofa, cat dog"),
+        ("on a desk there are two cups and one lamp", "cup desk, lamp desk"),
+        ("a zeppelin over a stadium", "zeppelin stadium"),
+        ("a pair of parrots on a fence, one green parrot and one blue parrot", "parrot fence, parrot fence"),
+        ("a red cup and a blue bowl, one above the other", "cup bowl"),
+    ],
+)
+def test_what_is_above_what(prompt: str, said: str) -> None:
+    told = [" ".join(text.rpartition(" ")[2] for text in (one, other)) for one, name, other in stated(prompt)
+            if name == "above"]  # fmt: skip
+    assert sorted(told) == sorted(said.split(", "))
+
+
+@pytest.mark.parametrize(
+    ("prompt", "words"),
+    [
+        ("<lora:inkStyle:0.8> a red circle", "loads nothing"),
+        ("embedding:easyneg, a red circle", "where it lies in embeddings/"),
+    ],
+)
+def test_b03_b05_what_a_mark_loads_is_told(prompt: str, words: str) -> None:
     (line,) = say_unread(parse_prompt(prompt))
-    assert "loads nothing" in line
+    assert words in line
+
+
+def test_b02_what_is_weighed_is_found() -> None:
+    assert find_weighed("a (red circle:1.3) above ((a)) (blue square: 0.8) <lora:x:0.8> [dog:1.2]") == (
+        "red circle",
+        "blue square",
+    )
 
 
 BLOCK = (
@@ -230,13 +273,16 @@ MISREAD_VERBS = 3
     [
         ("gallery_worked_on.jsonl", 0.98, 0.95),
         ("gallery_after_the_freeze.jsonl", 0.98, 0.95),
-        ("gallery_second_freeze.jsonl", 0.95, 0.93),
+        ("gallery_second_freeze.jsonl", 0.99, 0.98),
         ("verbs_second_freeze.jsonl", 1.0, 0.98),
+        ("gallery_third_freeze.jsonl", 0.82, 0.96),
+        ("verbs_third_freeze.jsonl", 1.0, 1.0),
     ],
 )
 def test_the_gallery_claims_what_is_stated_and_nothing_else(name: str, clean: float, found: float) -> None:
     """The shares that were reached. Each file but the first was written after the rules froze, and read worse as it
-    fell: 90.0 % and 98.7 %, then 84.0 % and 87.0 % on 300 harder ones; 54 of 60 sentences with fresh verbs."""
+    fell: 90.0 % and 98.7 %, then 84.0 % and 87.0 % on 300 harder ones; 54 of 60 sentences with fresh verbs. The
+    third, of 60 and 20, stands as it fell: 24 of 29 and 30 of 31, and all the verbs; nothing was mended by it."""
     got: tuple[float, float, dict[str, Any]] = gallery().shares(name)
     print(got[2])
     assert got[0] >= clean, got

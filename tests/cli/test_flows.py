@@ -160,6 +160,11 @@ def test_a_list_is_filtered_paged_and_says_how_many_there_are(run: Run) -> None:
         "flows"
     ]
     assert [(flow["id"], flow["model"], flow["runnable"]) for flow in found] == [("mini-quick", "mini", True)]
+    assert found[0]["size"] == {"width": 128, "height": 128, "fixed": True}
+    rows = {row.split()[0]: row.split() for row in run("flows", "list")[1].splitlines()}
+    assert ("128" in rows["mini-quick"], "512" in rows["sdxl-turbo"]) == (True, True)
+    assert "size       128x128 pixels and no other" in run("flows", "show", "mini-quick")[1]
+    assert "512x512 pixels; --size WxH asks for another" in run("flows", "show", "sdxl-turbo")[1]
     assert run("flows", "list", "--search", "no such words anywhere")[:2] == (0, "no flow fits\n")
     code, _, err = run("flows", "list", "--kind", "song")
     assert (code, "kinds: text-to-image" in err) == (2, True)

@@ -168,3 +168,13 @@ def test_no_color_is_respected_on_a_terminal(monkeypatch: pytest.MonkeyPatch) ->
     assert "\x1b[36m" in story()
     monkeypatch.setenv("NO_COLOR", "1")
     assert "\x1b[36m" not in story()
+
+
+@pytest.mark.parametrize("columns", range(40, 100, 7))
+def test_no_line_ends_within_a_path_with_spaces(columns: int) -> None:
+    folder = "/home/a person/my finest pictures of all"
+    note = f"red fox 1.png was taken meanwhile by another; the picture is red fox 1-2.png, beside {folder}"
+    made = RESULT.model_copy(update={"path": f"{folder}/red fox 1-2.png", "trace": f"{folder}/red fox 1-2.json"})
+    lines = [str(line) for line in tell_run(made.model_copy(update={"notes": (note,)})).lines(columns)]
+    for whole in ("red fox 1.png", "red fox 1-2.png,", folder, made.path, made.trace):
+        assert any(whole in line for line in lines), (whole, lines)

@@ -9,15 +9,17 @@ import pytest
 from langgraph.checkpoint.memory import InMemorySaver
 
 from imagewright import Imagewright
+from imagewright.agents.reading.parse import parse_prompt
 from imagewright.cli.story import tell_plan
 from imagewright.cli.terminal.text import render
 from imagewright.errors import BadInput, BudgetSpent, CannotDraw
 from imagewright.graph.build import build
 from imagewright.graph.choose import placing
 from imagewright.graph.decide import plan_request
+from imagewright.graph.field_marks import tell_marks
 from imagewright.graph.parts import Parts
 from imagewright.graph.state import State, fresh
-from imagewright.intents import Preference
+from imagewright.intents import Preference, Settled
 from imagewright.retrieval.builtin import load_shipped_flows
 from imagewright.schemas import DrawRequest, Layout, LayoutUse, Plan, Value
 from imagewright.settings import load_settings
@@ -189,6 +191,19 @@ def test_a_lora_tag_is_offered_as_the_flow_that_loads_it(studio: Callable[..., A
         "ink loads the LoRA" in line for line in plan_request(home.parts, DrawRequest(prompt=tagged, flow="ink")).notes
     )
     assert not any("LoRA" in line for line in plan_request(home.parts, DrawRequest(prompt="a red circle")).notes)
+
+
+@pytest.mark.parametrize(
+    ("flow", "words"),
+    [("mini-quick", "put plainly for mini"), ("qwen-image", "reads words alone"), ("sdxl-base", "")],
+)
+def test_weights_that_a_flow_does_not_hear_are_told(engine: Imagewright, flow: str, words: str) -> None:
+    said = "a (red circle:1.3) above a blue square"
+    parts = engine.container.parts(DrawRequest(prompt=said))
+    plain = said if flow != "mini-quick" else "a red circle above a blue square"
+    told = tell_marks(said, Settled(prompt=plain, parsed=parse_prompt(said)), parts, flow)
+    assert [words in line for line in told] == [True] * bool(words)
+    assert tell_marks(plain.replace(":1.3", ""), Settled(prompt=plain, parsed=parse_prompt(said)), parts, flow) == ()
 
 
 def test_the_shipped_index_knows_who_loads_a_lora(engine: Imagewright) -> None:

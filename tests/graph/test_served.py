@@ -4,6 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
+import socket
+import subprocess
+import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
@@ -117,9 +122,50 @@ def test_an_agent_s_tool_does_not_block(engine: Imagewright, tmp_path: Path) -> 
     assert beaten
 
 
-def test_the_sdk_against_the_dev_server() -> None:
-    """LangGraph's own server, where it is installed: its licence keeps it out of ours."""
-    pytest.importorskip("langgraph_api")
+@pytest.mark.slow
+def test_the_sdk_against_the_dev_server(tmp_path: Path) -> None:
+    """LangGraph's own server on this checkout, without account or network; its licence keeps it out of ours."""
+    pytest.importorskip("langgraph_api", reason="langgraph-api is not installed: pip install 'langgraph-cli[inmem]'")
     from langgraph_sdk import get_sync_client
 
-    assert get_sync_client is not None
+    root, asked = Path(__file__).parents[2], {"prompt": PROMPT, "seed": 3, **QUICK}
+    with socket.socket() as sock:
+        sock.bind(("127.0.0.1", 0))
+        port = sock.getsockname()[1]
+    command = [sys.executable, "-m", "langgraph_cli", "dev", "--no-browser", "--no-reload", "--port", str(port)]
+    there = {
+        "IMAGEWRIGHT_HOME": str(tmp_path / "home"),
+        "LANGSMITH_TRACING": "false",
+        "LANGGRAPH_CLI_NO_ANALYTICS": "1",
+    }
+    server = subprocess.Popen(command, cwd=root, env={**os.environ, **there})
+    try:
+        client = get_sync_client(url=f"http://127.0.0.1:{port}")
+        _wait_for(lambda: client.assistants.search())
+        thread = client.threads.create()["thread_id"]
+        modes: Any = ["custom", "updates", "values"]
+        told = list(client.runs.stream(thread, "imagewright", input=asked, stream_mode=modes))
+        assert {"custom", "updates", "values"} <= {part.event for part in told}
+        assert Path(next(part.data["path"] for part in reversed(told) if part.event == "values")).exists()
+        client.runs.wait(thread, "imagewright", input={"prompt": "two red circles above a blue square", **QUICK})
+        client.runs.wait(thread, "imagewright", input={"prompt": "make the circle green"})
+        [question] = client.threads.get_state(thread)["tasks"][0]["interrupts"]
+        assert question["value"]["choices"]
+        answered: Any = client.runs.wait(thread, "imagewright", command={"resume": "1"})
+        assert Path(answered["path"]).exists()
+    finally:
+        server.terminate()
+        server.wait(30)
+
+
+def _wait_for(answers: Callable[[], object], seconds: float = 90.0) -> None:
+    import httpx
+
+    end = time.monotonic() + seconds
+    while True:
+        try:
+            answers()
+            return
+        except httpx.HTTPError:
+            assert time.monotonic() < end, "the dev server does not answer"
+            time.sleep(0.5)

@@ -12,7 +12,7 @@ from typing import Any
 import ormsgpack
 import pytest
 
-from imagewright import intents, schemas, verdicts
+from imagewright import box_changes, intents, schemas, verdicts
 from imagewright.errors import BadInput
 from imagewright.graph.state import OWN_TYPES, Attempt, Spent, State
 from imagewright.memory.checkpoints import STATE_TYPES, open_checkpoints, strict_serializer
@@ -27,7 +27,10 @@ CANDIDATE = schemas.Candidate(flow="f", title="F", estimate=0.5, low=0.4, high=0
 GROUP = schemas.ParsedGroup(object="circle", attributes=("red",), count=2, caption="a red circle", position="top")
 RELATION = schemas.ParsedRelation(subject=0, relation="above", object=0)
 PARSED = schemas.ParsedPrompt(groups=(GROUP,), relations=(RELATION,), negative=("star",))
-REQUEST = schemas.DrawRequest(prompt="p", seed=1)
+CHANGE = box_changes.BoxChange(box=0, x=0.5, caption="a red circle")
+ORDER = box_changes.BoxOrder(base="r", changes=(CHANGE,), said="at night")
+SPOT = box_changes.Spot(x=0.1, y=0.2, width=0.3, height=0.4)
+REQUEST = schemas.DrawRequest(prompt="p", seed=1, boxes=ORDER)
 RESULT = schemas.RunResult(
     run="r", prompt="p", path="/p.png", image="a" * 64, seed=1, flow="f", categories=("Counting",),
     candidates=(CANDIDATE,), layout=LAYOUT, rounds=(ROUND,), images=1, seconds=0.5,
@@ -40,6 +43,7 @@ REGION = schemas.Region(caption="a red circle", x=0.1, y=0.1, width=0.3, height=
 EDIT = intents.Edit(op="move", boxes=(0,), down=-0.2, place="above", beside=1)
 OPS = ("recolour", "resize", "move", "swap", "flip", "add", "remove", "replace", "background", "style")
 EDITS = tuple(intents.Edit(op=op, boxes=(0,), text="t", count=2, factor=2.0) for op in OPS)
+EXACT = (intents.PlaceEdit(boxes=(0,), spot=SPOT), intents.PutEdit(text="t", spot=SPOT))
 PREFERENCE = intents.Preference(kind="style", text="watercolour")
 INTENT = intents.Intent(kind="edit", base="r", parsed=PARSED, edits=(EDIT,), preference=PREFERENCE)
 KINDS = ("create", "edit", "vary", "undo", "branch", "question", "feedback", "preference", "command", "unclear")
@@ -71,7 +75,7 @@ DETECTION = schemas.Detection(object="circle", attributes=("red",), score=0.9, x
 VALUES = (
     DETECTION, BOX, LAYOUT, REPAIR, CHECK, VERDICT, ROUND, CANDIDATE, GROUP, RELATION, PARSED, REQUEST, RESULT, INTENT,
     REFERENCE, REGION, EDIT, PREFERENCE, SETTLED, ANSWER, CATEGORIES, CHOICE, PLANNED, ATTEMPT, SPENT, STATE,
-    TRIED, IDEA, *REPAIRS, *EDITS, *INTENTS,
+    TRIED, IDEA, CHANGE, ORDER, SPOT, *REPAIRS, *EDITS, *EXACT, *INTENTS,
 )  # fmt: skip
 
 

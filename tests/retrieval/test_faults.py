@@ -31,10 +31,7 @@ Start = Callable[..., "subprocess.Popen[str]"]
 
 def all_of(index: FlowIndex) -> set[str]:
     """Every id that a search through the folder that serves finds, with what is newer."""
-    vector = index.embedder.embed(["number"])[0]
-    with index.hold("here") as (_, shelf, _):
-        found = index.neighbours.cards(shelf.flows, np.asarray(vector, dtype=np.float32), 10_000, index.on_note)
-        return {shelf.flows.ids[number] for number in found}
+    return {name for name, _ in index.search("number", 10_000)}
 
 
 def test_eight_writers_and_kill_leave_search_and_truth_alike(
@@ -106,13 +103,9 @@ sys.path.insert(0, sys.argv[1])
 import writer
 from imagewright.retrieval import neighbours
 neighbours.EXACT_UP_TO, neighbours.BEHIND = 2, 9.0
-import numpy as np
 index = writer.index(Path(sys.argv[2]), lambda note: print("NOTE", note))
-vector = np.asarray(index.embedder.embed(["word7 castle"])[0], dtype=np.float32)
-with index.hold("here") as (_, shelf, _):
-    for _ in range(2):
-        found = index.neighbours.cards(shelf.flows, vector, 5, index.on_note)
-        print("FOUND", *sorted(shelf.flows.ids[n] for n in found))
+for _ in range(2):
+    print("FOUND", *sorted(name for name, _ in index.search("word7 castle", 5)))
 print("FAULT", index.vector_fault())
 """
 
@@ -133,10 +126,11 @@ def test_damage_to_the_vector_index_ends_no_process_and_changes_no_answer(
     assert len(said) >= 1
     assert all("imagewright flows reindex" in line for line in said)
     exact = kit.index(tmp_path / "home")
-    with exact.hold("here") as (_, shelf, _):
-        vector = np.asarray(exact.embedder.embed(["word7 castle"])[0], dtype=np.float32)
-        best = neighbours.find_nearest(shelf.flows.vectors, vector, 5, shelf.flows.live.array)
-        assert found == {" ".join(["FOUND", *sorted(shelf.flows.ids[n] for n in best)])}
+    vector = np.asarray(exact.embedder.embed(["word7 castle"])[0], dtype=np.float32)
+    with exact.reading() as db:
+        cosines = {name: round(float(card @ vector), 6) for name, card in store.vectors(db, "flows").items()}
+    best = sorted(cosines, key=lambda name: (-cosines[name], name))[:5]
+    assert found == {" ".join(["FOUND", *sorted(best)])}
     if harm != "another's":
         assert "flows reindex" in done.stdout.split("FAULT")[1]
 

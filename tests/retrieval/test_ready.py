@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import random
+import shutil
 from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -22,8 +23,11 @@ from imagewright.retrieval.index import FlowIndex
 from imagewright.retrieval.intake import read_flow_file
 from imagewright.schemas import Categories, Flow, ParsedPrompt, Problem, Readiness
 from imagewright.t2i_backends.diffusers_local import DiffusersBackend
+from imagewright.t2i_backends.execution import needs_check
+from imagewright.t2i_backends.execution.program import Program
+from imagewright.t2i_backends.execution.readiness import Looked, look_into_files
 from imagewright.t2i_backends.mini.shipped import WEIGHTS
-from imagewright.t2i_backends.models.model_files import KIND_FOLDERS
+from imagewright.t2i_backends.models.model_files import KIND_FOLDERS, ModelFiles
 
 NOTHING = ParsedPrompt()
 
@@ -114,6 +118,47 @@ def test_files_that_come_and_go_are_noticed_and_nothing_is_offered_that_check_re
         assert {c.flow: c.runnable for c in found} == {c.flow: exact[c.flow] for c in found}
         seen.add(tuple(sorted(c.flow for c in found if c.runnable)))
     assert len(seen) > 1
+
+
+def test_what_files_say_is_remembered_for_flows_that_name_them_alike_until_one_changes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    looked: list[Program] = []
+
+    def look(program: Program, files: ModelFiles, device: str) -> Looked:
+        looked.append(program)
+        return look_into_files(program, files, device)
+
+    monkeypatch.setattr(needs_check, "look_into_files", look)
+    plain = next(flow for flow in load_shipped_flows() if flow.id == "mini-counting")
+    (lora,) = (node for node in plain.graph.values() if "lora_name" in node["inputs"])
+    lora["inputs"]["lora_name"] = "mine.safetensors"
+    other, off = plain.model_copy(deep=True), plain.model_copy(deep=True)
+    for node in other.graph.values():
+        if "steps" in node["inputs"]:
+            node["inputs"]["steps"] = 3
+    for node in off.graph.values():
+        if "strength_model" in node["inputs"]:
+            node["inputs"]["strength_model"] = 0.0
+    file = tmp_path / "loras" / "mine.safetensors"
+    file.parent.mkdir()
+    shutil.copy(LORA, file)
+    backend, needs = DiffusersBackend([tmp_path], "cpu"), tuple(map(read_need, (plain, other, off)))
+
+    def ask(*flows: Flow) -> tuple[list[bool], int]:
+        before = len(looked)
+        backend.missing(needs)
+        return [backend.check(flow).runnable for flow in flows], len(looked) - before
+
+    assert ask(plain, other, plain) == ([True] * 3, 1)
+    assert ask(off, off) == ([True] * 2, 1)
+    lay_down(file, {"some.weight": [4, 4]})
+    assert backend.check(other).runnable is False  # before ``missing`` hears of it
+    assert ask(plain, other, off) == ([False, False, False], 2)
+    file.unlink()
+    assert ask(plain, other, off)[0] == [False] * 3
+    shutil.copy(LORA, file)
+    assert ask(plain, other, off) == ([True] * 3, 2)
 
 
 def test_every_kind_of_folder_is_watched(tmp_path: Path) -> None:

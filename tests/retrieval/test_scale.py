@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sqlite3
+import threading
 from pathlib import Path
 
 import numpy as np
@@ -174,6 +176,63 @@ def test_after_a_bulk_the_fit_before_it_answers(tmp_path: Path, large: None, mon
         store.note_bulk(db, store.bump(db))
     assert [select(index, ready, one) for one in asked] == before
     assert started
+
+
+def test_a_new_fit_of_many_scores_is_taken_up_beside_the_requests(
+    tmp_path: Path, large: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    index, ready, asked, world = made(tmp_path, Size(400, 4000, 100), 4)
+    other, ready_other, _, _ = made(tmp_path, Size(400, 4000, 100), 4)
+    notes: list[str] = []
+    index.on_note = notes.append
+    before = [select(index, ready, one) for one in asked]
+    monkeypatch.setattr(shelf, "QUICK_ROWS", 100)
+    for place in range(30):
+        thumb(other, 7 * place, world.prompt(place % 25).text, 1.0, seed=place)
+    counted = [select(index, ready, one) for one in asked]
+    other.refit(BACKEND)
+    goes_on, go_on = threading.Event(), threading.Event()
+    read = shelf.Shelf.read_beside
+
+    def wait(self: shelf.Shelf, db: sqlite3.Connection) -> None:
+        goes_on.wait(20)
+        read(self, db)
+        go_on.set()
+
+    monkeypatch.setattr(shelf.Shelf, "read_beside", wait)
+    assert [select(index, ready, one) for one in asked] == counted != before
+    assert notes == ["chosen by the scores as they were fitted before: a newer fit is being taken up"] * 4
+    notes.clear()
+    goes_on.set()
+    index.taking_up.finish()
+    assert [select(index, ready, one) for one in asked] == [select(other, ready_other, one) for one in asked]
+    assert go_on.is_set()
+    assert notes == []
+
+
+def test_a_small_index_that_is_brought_forward_answers_as_one_that_is_read_anew(tmp_path: Path) -> None:
+    index, ready, asked, world = made(tmp_path, Size(300, 3000, 80), 3)
+
+    def agree(read_anew: bool) -> None:
+        tables = index._shelf.flows, index._shelf._rows[BACKEND, False][1]
+        mine = [select(index, ready, one) for one in asked]
+        fresh, ready_fresh, _, _ = made(tmp_path, Size(300, 3000, 80), 3)
+        assert mine == [select(fresh, ready_fresh, one) for one in asked]
+        assert (tables[1] is index._shelf._rows[BACKEND, False][1]) is not read_anew
+
+    select(index, ready, asked[0])
+    agree(read_anew=False)
+    for place in range(12):
+        thumb(index, 5 * place, world.prompt(place).text, 1.0)
+    agree(read_anew=False)
+    thumb(index, 0, world.prompt(0).text, 0.0)  # the same person thinks again
+    agree(read_anew=True)
+    with index.writing() as db:
+        db.execute("DELETE FROM evidence WHERE source = 'person'")
+        store.bump(db)
+    agree(read_anew=True)
+    index.switch(select(index, ready, asked[0])[0].flow, on=False)
+    agree(read_anew=True)
 
 
 def test_the_process_that_fits_brings_its_fit_and_ends(tmp_path: Path, large: None) -> None:

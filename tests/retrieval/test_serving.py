@@ -27,11 +27,8 @@ def large(index: FlowIndex, kit: ModuleType, monkeypatch: pytest.MonkeyPatch) ->
 
 
 def nearest(index: FlowIndex, text: str, k: int = 3) -> list[str]:
-    """The ids of the nearest cards, as ranking asks for them."""
-    vector = np.asarray(index.embedder.embed([text])[0], dtype=np.float32)
-    with index.hold("here") as (_, shelf, _):
-        found = index.neighbours.cards(shelf.flows, vector, k, index.on_note)
-        return [shelf.flows.ids[number] for number in found]
+    """The ids of the nearest cards, as a search finds them."""
+    return [name for name, _ in index.search(text, k)]
 
 
 def exactly(index: FlowIndex, text: str, k: int = 3) -> list[str]:

@@ -37,6 +37,10 @@ TOKENS = f"""
 token = "{ALICE}"
 [bob]
 token = "{BOB}"
+[carol]
+token = "carol-has-a-gallery-of-hers"
+[dora]
+token = "dora-has-another-gallery"
 [poor]
 token = "poor-has-one-picture-a-day"
 images_a_day = 1

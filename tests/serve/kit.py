@@ -1,6 +1,7 @@
 """A home that is served: a backend that costs nothing, or so many seconds a step, and a server in a thread.
 
-Run as a script it serves a home in a process of its own, so that a test can kill it: ``kit.py HOME PORT DELAY``.
+Run as a script it serves a home in a process of its own, so that a test can kill it: ``kit.py HOME PORT DELAY [LEASE
+[content]]``; ``content`` finds every sheet right, so that no detector is loaded.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from imagewright import Imagewright
 from imagewright.errors import Cancelled
 from imagewright.needs import Need
 from imagewright.ports import Drawn, IsCancelled, Job, OnStep, Step
-from imagewright.schemas import Flow, ParsedPrompt, Readiness
+from imagewright.schemas import Flow, ParsedPrompt, Readiness, Verdict
 from imagewright.serve.jobs import LEASE_SECONDS
 from imagewright.serve.server import PictureServer, ServeOptions
 from imagewright.settings import Settings
@@ -72,6 +73,14 @@ class Paper:
                 file.write(f"{what} {job.seed}\n")
 
 
+class Content:
+    """A critic that is content with what it is shown, whatever it is."""
+
+    def judge(self, *shown: object) -> Verdict:
+        """It is right."""
+        return Verdict(accepted=True, score=1.0)
+
+
 def engine_on(home: Path, backend: Paper) -> Imagewright:
     """The product on a home, with that backend."""
     engine = Imagewright(Settings(data_dir=home, model_roots=(home / "models",), device="cpu"))
@@ -80,10 +89,16 @@ def engine_on(home: Path, backend: Paper) -> Imagewright:
 
 
 @contextmanager
-def serving(engine: Imagewright, **options: Any) -> Iterator[PictureServer]:
+def serving(engine: Imagewright, tell: Any = None, **options: Any) -> Iterator[PictureServer]:
     """A server in a thread of this process, at a port of its own."""
     lines: list[str] = []
-    server = PictureServer([engine], ServeOptions(**{"port": 0, "grace": 5.0, **options}), lines.append)
+
+    def hear(line: str) -> None:
+        lines.append(line)
+        if tell is not None:
+            tell(line)
+
+    server = PictureServer([engine], ServeOptions(**{"port": 0, "grace": 5.0, **options}), hear)
     thread = threading.Thread(target=server.serve_until_stopped, daemon=True)
     thread.start()
     wait_until(lambda: server.started and bool(lines))
@@ -113,4 +128,7 @@ if __name__ == "__main__":
     folder, port, delay = Path(sys.argv[1]), int(sys.argv[2]), float(sys.argv[3])
     lease = float(sys.argv[4]) if len(sys.argv) > 4 else LEASE_SECONDS
     asked = ServeOptions(port=port, limits=QueueLimits(lease=lease), grace=5.0)
-    PictureServer([engine_on(folder, Paper(folder / "log.txt", delay))], asked, print).serve_until_stopped()
+    served = engine_on(folder, Paper(folder / "log.txt", delay))
+    if sys.argv[5:] == ["content"]:
+        served.container.critic_for = lambda flow: Content()
+    PictureServer([served], asked, print).serve_until_stopped()

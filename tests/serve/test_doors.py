@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import subprocess
 import sys
@@ -43,11 +44,14 @@ def test_an_example_asks_the_running_server(name: str, served: Any, tmp_path: Pa
         assert text in done.stdout
 
 
-def test_ten_turns_give_the_same_pictures_through_any_door_and_through_all_in_turn(served: Any, kit: Any) -> None:
+def test_ten_turns_give_the_same_pictures_through_any_door_and_through_all_in_turn(
+    served: Any, kit: Any, typed: Any, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Each saying goes in by another door; the pictures are those of a conversation through one."""
-    doors = [_through_chat(served), _through_http(served, kit), _through_mcp(served)]
-    lines = {name: [door(name, said) for said in SAYINGS] for name, door in zip("abc", doors, strict=True)}
-    lines["mixed"] = [doors[number % 3]("mixed", said) for number, said in enumerate(SAYINGS)]
+    terminal = _through_terminal(served, typed(capsys), monkeypatch)
+    doors = [_through_chat(served), _through_http(served, kit), _through_mcp(served), terminal]
+    lines = {name: [door(name, said) for said in SAYINGS] for name, door in zip("abcd", doors, strict=True)}
+    lines["mixed"] = [doors[number % 4]("mixed", said) for number, said in enumerate(SAYINGS)]
     assert len({tuple(line) for line in lines.values()}) == 1, lines
     assert sum(bool(image) for image in lines["a"]) >= 6
 
@@ -57,6 +61,23 @@ def _through_chat(served: Any) -> Any:
         chat = served.engine.chat(f"ten {thread}", out=str(served.home / "ten"), **OPTIONS)
         reply = chat.say(said)
         return reply.result.image if reply.result else ""
+
+    return say
+
+
+def _through_terminal(served: Any, command: Any, monkeypatch: pytest.MonkeyPatch) -> Any:
+    """`imagewright chat`, which has the server draw."""
+    for name, value in (("HOME", str(served.home)), ("DEVICE", "cpu"), ("MODELS", "")):
+        monkeypatch.setenv(f"IMAGEWRIGHT_{name}", value)
+    words = ("--flow", "mini-quick", "--no-critic", "--max-images", "1", "--seed", "5", "--no-preview")
+
+    def say(thread: str, said: str) -> str:
+        before = len(served.server.desk.book.list_jobs("owner", 10_000))
+        monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(said.encode())))
+        code, out, err = command("chat", "--thread", f"ten {thread}", "--out", str(served.home / "ten"), *words)
+        assert code == 0, (out, err)
+        assert len(served.server.desk.book.list_jobs("owner", 10_000)) == before + 1
+        return str(served.engine.threads.turns(f"ten {thread}")[-1].image)
 
     return say
 

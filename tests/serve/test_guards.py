@@ -285,12 +285,14 @@ def test_a_client_never_sees_another_s(served: Any, kit: Any) -> None:
             ("POST", f"/v1/runs/{run}/replay"),
             ("DELETE", f"/v1/runs/{run}"),
             ("GET", f"/v1/runs/{run}/picture"),
+            ("GET", f"/v1/runs/{run}/details"),
             ("GET", "/v1/threads/secret"),
             ("DELETE", "/v1/threads/secret"),
             ("POST", "/v1/threads/secret/undo"),
             ("GET", f"/v1/pictures/{image}"),
         ):
             assert bob.request(method, path).status_code == 404, path
+        assert bob.post(f"/v1/runs/{run}/thumb", json={"thumb": "up"}).status_code == 404
         assert bob.post("/v1/threads/x/turns", json={**BODY, "text": "undo", "go_on_from": run}).status_code == 202
         assert [one["run"] for one in bob.get("/v1/pictures").json()["data"]] == []
         assert bob.get("/v1/threads").json()["data"] == []

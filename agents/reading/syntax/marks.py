@@ -67,13 +67,22 @@ def find_loras(text: str) -> tuple[str, ...]:
     return tuple(dict.fromkeys(hit.group(2).strip() for hit in _FILE.finditer(text)))
 
 
+def find_weighed(text: str) -> tuple[str, ...]:
+    """The words that ``text`` gives a weight, ``(word:1.3)``, each once."""
+    found = (hit.group(1).strip() for hit in _WEIGHT.finditer(_FILE.sub("", text)) if hit.group().startswith("("))
+    return tuple(dict.fromkeys(words for words in found if words))
+
+
 def _told_file(hit: re.Match[str], taken: _Taken) -> str:
     taken.told.append(f"{hit.group()} loads nothing: a LoRA is loaded by a LoRA node of the flow")
     return ""
 
 
 def _told_embedding(hit: re.Match[str], taken: _Taken) -> str:
-    taken.told.append(f"{hit.group()} loads nothing: no embedding of that name is read from a prompt")
+    taken.told.append(
+        f"{hit.group()} names no thing: the flow's encoder reads it where it lies in embeddings/ of a model folder, "
+        "and leaves it out where it does not"
+    )
     return ""
 
 

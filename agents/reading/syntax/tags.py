@@ -15,12 +15,13 @@ from imagewright.agents.reading import lexicon, nouns
 from imagewright.agents.reading.function_words import CLOSED, CONJUNCTIONS, DETERMINERS, PREPOSITIONS
 from imagewright.agents.reading.numbers import NUMBER_WORDS, VAGUE_WORDS
 
-_COUNTED = re.compile(r"^(\d{1,2})\+?[ _]?([a-z]{3,})$")
+_COUNTED = re.compile(r"^(\d{1,2})(\+?)[ _]?([a-z]{3,})$")
 _SCORE = re.compile(r"^(?:score|source|rating|quality|year)[_ ]\w+$|^v?\d+k$|^(?:very )?(?:ab)?surdres$")
 _OPTICS = re.compile(
     r"\b\d{2,3} ?mm\b|\bf ?/ ?\d|\biso ?\d+|\b\d+k\b|\b\d{3,5} ?[x×] ?\d{3,5}\b|\b1/\d+s?\b|^\d{2,4}s$"
 )
-_BY = re.compile(r"^(?:art |artwork |painting |photo |photography )?by [a-z]")
+_BY = re.compile(r"^(?:(?:[a-z]+ )?(?:art|artwork|painting|photo|photography|illustration|render) )?by [a-z]")
+_LIGHT = re.compile(r"^(?:single|lone|double|twin) (?:\w+ )?\w*light(?:ing)?$")
 _UNITS = frozenset("bit bits fps dpi inch inches year years iso deg degrees percent pixels days hours".split())
 _WORN_IN_PAIRS = frozenset({"twin", "double", "triple"})
 """Of one person's own: "twin braids"."""
@@ -67,27 +68,40 @@ def read_tags(text: str, *, weighted: bool = False) -> TagList | None:
         counted = _counted(lower)
         if counted:
             said.append(counted)
-        elif _speaks(lower) and not (listed and lower.split()[0] in {*VAGUE_WORDS, *_WORN_IN_PAIRS}):
+        elif _speaks(lower) and not _counts_nothing(lower, listed):
             said.append(segment.replace("_", " "))
         else:
             tags.append(segment.replace("_", " "))
     return TagList(", ".join(said), tuple(tags))
 
 
+def _counts_nothing(segment: str, listed: bool) -> bool:
+    """ "Several girls", "twin braids" beside counted tags; "multiple girls" among any: their word for a crowd."""
+    head = segment.split()[0]
+    return head == "multiple" or (listed and head in {*VAGUE_WORDS, *_WORN_IN_PAIRS})
+
+
 def _counted(segment: str) -> str:
-    """ "1girl" in words: "1 girl"; empty for any other tag."""
+    """ "1girl" in words: "1 girl"; "6+girls" is "6+ girls", six or so; empty for any other tag."""
     hit = _COUNTED.match(segment)
-    if hit is None or hit.group(2) in _UNITS or int(hit.group(1)) > 24:
+    if hit is None or hit.group(3) in _UNITS or int(hit.group(1)) > 24:
         return ""
-    return f"{hit.group(1)} {hit.group(2)}"
+    return f"{hit.group(1)}{hit.group(2)} {hit.group(3)}"
 
 
 def _is_tag(segment: str) -> bool:
     """Whether nobody would write the segment in a sentence."""
     hit = _COUNTED.match(segment)
-    joined = hit is not None and hit.group(2) not in _UNITS and not re.search(r"[ _]", segment)
+    joined = hit is not None and hit.group(3) not in _UNITS and not re.search(r"[ _]", segment)
+    credited = _BY.match(segment) is not None and not segment.startswith("by ")
     underscored = "_" in segment.strip("_") and " " not in segment
-    return joined or underscored or segment in quality_tags() or bool(_SCORE.match(segment) or _OPTICS.search(segment))
+    return (
+        joined
+        or credited
+        or underscored
+        or segment in quality_tags()
+        or bool(_SCORE.match(segment) or _OPTICS.search(segment))
+    )
 
 
 def _is_strung(low: list[str]) -> bool:
@@ -133,7 +147,7 @@ def _is_bare(segment: str) -> bool:
 def _speaks(segment: str) -> bool:
     """Whether a segment is built like a sentence: by a determiner, a number, a preposition, a place, a medium."""
     words = segment.split()
-    if not words or segment in quality_tags() or _SCORE.match(segment) or _BY.match(segment):
+    if not words or segment in quality_tags() or any(tag.match(segment) for tag in (_SCORE, _BY, _LIGHT)):
         return False
     if _OPTICS.search(segment) and words[0] not in DETERMINERS:
         return False

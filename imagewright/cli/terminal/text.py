@@ -80,7 +80,7 @@ def emit_prose(*paragraphs: str) -> None:
 
 
 def keep_whole(path: str) -> str:
-    """``path`` for ``emit_prose``, which does not end a line at one of its spaces."""
+    """``path`` for ``emit_prose`` and labelled rows, which do not end a line at one of its spaces."""
     return path.replace(" ", _KEPT)
 
 
@@ -106,6 +106,12 @@ def render(page: Page) -> str:
         for line in page.lines(columns):
             console.print(line, soft_wrap=True)
     return "\n".join(line.rstrip() for line in captured.get().splitlines())
+
+
+def _spaced(line: Text) -> Text:
+    """``line`` with the spaces of what was kept whole."""
+    line.plain = line.plain.replace(_KEPT, " ")
+    return line
 
 
 def _styled_lines(text: Text, columns: int | None) -> list[Text]:
@@ -189,7 +195,8 @@ class Labelled:
             return body
         text = Text(clean(body)) if isinstance(body, str) else body
         room = prose(columns)
-        return [text] if text.no_wrap else _styled_lines(text, None if room is None else room - _LABEL)
+        lines = [text] if text.no_wrap else _styled_lines(text, None if room is None else room - _LABEL)
+        return [_spaced(line) for line in lines]
 
 
 def render_labelled(rows: Iterable[tuple[str, str | Text | Sequence[Text]]]) -> Labelled:

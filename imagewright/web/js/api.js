@@ -63,6 +63,7 @@ async function toError(answer) {
 }
 
 // Server-sent events with our token. A connection that breaks is taken up again after the last event; ends with `end`.
+// `again` comes before events of a server that was started anew: it tells from where it went on.
 export async function follow(path, onEvent, { signal } = {}) {
   let last = 0;
   for (let wait = 250; ; wait = Math.min(wait * 2, 5000)) {
@@ -70,6 +71,7 @@ export async function follow(path, onEvent, { signal } = {}) {
       const answer = await send("GET", path, undefined, { signal, headers: { "last-event-id": String(last) } });
       wait = 250;
       for await (const event of eventsOf(answer.body)) {
+        if (event.id && Number(event.id) <= last) onEvent("again", {});
         if (event.id) last = Number(event.id);
         onEvent(event.kind, JSON.parse(event.data));
         if (event.kind === "end") return;
