@@ -23,6 +23,7 @@ from imagewright.t2i_backends.models.lora_names import (
     find_misfit,
     find_text_misfit,
     find_unread,
+    name_whole,
     read_lora_names,
     rename_for,
 )
@@ -101,10 +102,11 @@ def _read(lora: ModelPath, family: Family, model: Any = None) -> tuple[dict[str,
         source = {names[name]: value for name, value in load_file(file).items()}
         for name in lone:  # no alpha means that of the rank, which the reader of such names wants to be told
             source.setdefault(f"{name.removesuffix(_LOW)}.alpha", torch.tensor(float(source[names[name]].shape[0])))
-    return family.read_lora(
+    weights, alphas, metadata = family.read_lora(
         source, model, weight_name=file.name, return_lora_metadata=True, local_files_only=True,
         use_safetensors=True,
     )  # fmt: skip
+    return name_whole(family, weights), alphas, metadata
 
 
 def _put_on(net: Net, lora: ModelPath, name: str) -> str:

@@ -9,6 +9,7 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 from imagewright.t2i_backends.families.base import Family, Shapes
 from imagewright.t2i_backends.models.header_file import read_header
@@ -27,6 +28,9 @@ _PART = re.compile(
 _DOWN = re.compile(r"(down|A|A\.default)\.weight$")
 _UNET = ("down_blocks.", "mid_block.", "up_blocks.", "time_embedding.", "add_embedding.", "conv_in.", "conv_out.")
 _FIRST_UNET = ("input_blocks.", "middle_block.", "output_blocks.", "time_embed.", "label_emb.", "out.")
+_FIRST_FLUX = (
+    "double_blocks.", "single_blocks.", "img_in.", "txt_in.", "time_in.", "vector_in.", "guidance_in.", "final_layer.",
+)  # fmt: skip
 _TRANSFORMER = (
     "transformer_blocks.", "single_transformer_blocks.", "context_embedder.", "x_embedder.", "time_text_embed.",
     "pos_embed.", "norm_out.", "proj_out.",
@@ -119,16 +123,24 @@ def rename_for(family: Family, names: Iterable[str]) -> dict[str, str]:
     return {name: _understood(family, _unwrap(name)) for name in names}
 
 
+def name_whole(family: Family, weights: Mapping[str, Any]) -> dict[str, Any]:
+    """What the stock reader gives, with the model's folder before the layers outside of the blocks, where it left it
+    out: they would be passed over."""
+    folder = family.net_folder
+    return {f"{folder}.{name}" if folder != "unet" and name.startswith(_TRANSFORMER) else name: value
+            for name, value in weights.items()}  # fmt: skip
+
+
 def _understood(family: Family, name: str) -> str:
     bare = name.removeprefix("diffusion_model.")
-    if family.net_folder != "unet":
+    if family.net_folder != "unet" and not bare.startswith(_FIRST_FLUX):
         return f"{family.net_folder}.{name}" if name.startswith(_TRANSFORMER) else name
     if bare.startswith(_UNET):
         return f"unet.{bare}"
     if bare.startswith("text_model."):
         return f"text_encoder.{bare}"
     match = _PART.match(bare)
-    if match is None or not bare.startswith(_FIRST_UNET):
+    if match is None or not bare.startswith((*_FIRST_UNET, *_FIRST_FLUX)):
         return name
     side = match["side"] if match["side"] == ".alpha" else _side(match["side"])
     return f"lora_unet_{match['layer'].replace('.', '_')}{side}"

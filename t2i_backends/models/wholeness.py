@@ -14,7 +14,7 @@ from typing import Any
 
 from imagewright.t2i_backends.families import table
 from imagewright.t2i_backends.families.base import NET_PREFIX, Family, Shapes
-from imagewright.t2i_backends.models.expected import Weights, find_gap, list_weights
+from imagewright.t2i_backends.models.expected import find_gap, list_weights
 from imagewright.t2i_backends.models.first_names import join_first
 from imagewright.t2i_backends.models.folders import find_weights
 from imagewright.t2i_backends.models.header_file import read_header
@@ -28,6 +28,7 @@ from imagewright.t2i_backends.models.model_files import (
     read_config,
     role_of,
 )
+from imagewright.t2i_backends.models.weight_lists import Weights
 
 _OLD_ATTENTION = (("query", "to_q"), ("key", "to_k"), ("value", "to_v"), ("proj_attn", "to_out.0"))
 _VAE_PREFIXES = ("first_stage_model.", "vae.", "")

@@ -133,6 +133,8 @@ def test_an_sd3_lora_in_its_first_names_is_refused(tmp_path: Path, pipelines: Pa
         ("transformer_blocks.0.attn.to_out.0", "lora_transformer_transformer_blocks_0_attn_to_out_0"),
         ("transformer_blocks.0.attn.to_out.0", "lora_unet_double_blocks_0_img_attn_proj"),
         ("context_embedder", "lora_transformer_context_embedder"),
+        ("context_embedder", "diffusion_model.txt_in"),
+        ("transformer_blocks.0.attn.to_out.0", "diffusion_model.double_blocks.0.img_attn.proj"),
     ],
 )
 def test_a_flux_lora_in_kohyas_names_draws_what_diffusers_names_draw(
