@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+import torch
 from diffusers.hooks.group_offloading import _maybe_remove_and_reapply_group_offloading
 from diffusers.utils import recurse_remove_peft_layers
 from peft.tuners.tuners_utils import BaseTunerLayer
@@ -30,6 +31,7 @@ from imagewright.t2i_backends.models.model_files import ModelPath
 from imagewright.t2i_backends.text.encode import Encoders
 from imagewright.t2i_backends.values.handles import Loras
 
+_ALPHA_WANTED, _LOW = "lora_transformer_", ".lora_down.weight"
 _OTHER_MODEL = "use a LoRA of this base model"
 
 
@@ -94,8 +96,11 @@ def _read(lora: ModelPath, family: Family, model: Any = None) -> tuple[dict[str,
     header = read_header(file)
     names = rename_for(family, header.shapes if header else ())
     source: Any = str(file.parent)
-    if any(new != old for old, new in names.items()):
+    lone = [name for name in names if name.startswith(_ALPHA_WANTED) and name.endswith(_LOW)]
+    if lone or any(new != old for old, new in names.items()):
         source = {names[name]: value for name, value in load_file(file).items()}
+        for name in lone:  # no alpha means that of the rank, which the reader of such names wants to be told
+            source.setdefault(f"{name.removesuffix(_LOW)}.alpha", torch.tensor(float(source[names[name]].shape[0])))
     return family.read_lora(
         source, model, weight_name=file.name, return_lora_metadata=True, local_files_only=True,
         use_safetensors=True,

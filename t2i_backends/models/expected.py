@@ -7,50 +7,15 @@ the libraries' own models. A config with a part that is not known here is not ju
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from itertools import pairwise
 from typing import Any
 
-Weights = dict[str, tuple[int, ...]]
-Config = Mapping[str, Any]
-
-
-class _Made(Weights):
-    """Weights, added layer by layer."""
-
-    def linear(self, name: str, out: int, into: int, bias: bool = True) -> None:
-        self[f"{name}.weight"] = (out, into)
-        if bias:
-            self[f"{name}.bias"] = (out,)
-
-    def conv(self, name: str, out: int, into: int, side: int = 3) -> None:
-        self[f"{name}.weight"] = (out, into, side, side)
-        self[f"{name}.bias"] = (out,)
-
-    def norm(self, *names: str, width: int, bias: bool = True) -> None:
-        for name in names:
-            self[f"{name}.weight"] = (width,)
-            if bias:
-                self[f"{name}.bias"] = (width,)
-
-    def resnet(self, name: str, out: int, into: int, time: int = 0) -> None:
-        self.norm(f"{name}.norm1", width=into)
-        self.conv(f"{name}.conv1", out, into)
-        if time:
-            self.linear(f"{name}.time_emb_proj", out, time)
-        self.norm(f"{name}.norm2", width=out)
-        self.conv(f"{name}.conv2", out, out)
-        if out != into:
-            self.conv(f"{name}.conv_shortcut", out, into, 1)
-
-    def attention(self, name: str, width: int, context: int, bias: bool = False) -> None:
-        self.linear(f"{name}.to_q", width, width, bias)
-        self.linear(f"{name}.to_k", width, context, bias)
-        self.linear(f"{name}.to_v", width, context, bias)
-        self.linear(f"{name}.to_out.0", width, width)
-
-    def embedder(self, name: str, width: int, into: int) -> None:
-        self.linear(f"{name}.linear_1", width, into)
-        self.linear(f"{name}.linear_2", width, width)
+from imagewright.t2i_backends.models.expected_transformers import (
+    list_flux,
+    list_flux_control,
+    list_sd3,
+    list_sd3_control,
+)
+from imagewright.t2i_backends.models.weight_lists import Config, WeightList, Weights
 
 
 def list_weights(config: Config, kind: str = "") -> Weights | None:
@@ -90,7 +55,7 @@ def _insist(config: Config, usual: Config) -> None:
         raise ValueError("a part that is not known here")
 
 
-def _transformer(made: _Made, name: str, width: int, depth: int, config: Config) -> None:
+def _transformer(made: WeightList, name: str, width: int, depth: int, config: Config) -> None:
     made.norm(f"{name}.norm", width=width)
     for end in ("proj_in", "proj_out"):
         if config.get("use_linear_projection"):
@@ -106,7 +71,7 @@ def _transformer(made: _Made, name: str, width: int, depth: int, config: Config)
         made.linear(f"{block}.ff.net.2", width, 4 * width)
 
 
-def _unet_start(config: Config, made: _Made) -> tuple[list[int], list[int], list[int]]:
+def _unet_start(config: Config, made: WeightList) -> tuple[list[int], list[int], list[int]]:
     """What UNets and their ControlNets share: the way down and the middle; widths, layers and depths of the blocks."""
     _insist(config, _PLAIN_UNET)
     widths = [int(width) for width in config["block_out_channels"]]
@@ -138,7 +103,7 @@ def _unet_start(config: Config, made: _Made) -> tuple[list[int], list[int], list
 
 
 def _unet(config: Config) -> Weights:
-    made = _Made()
+    made = WeightList()
     widths, layers, depths = _unet_start(config, made)
     count, time, kinds = len(widths), 4 * widths[0], config["up_block_types"]
     if not set(kinds) <= {"CrossAttnUpBlock2D", "UpBlock2D"}:
@@ -160,14 +125,10 @@ def _unet(config: Config) -> Weights:
 
 
 def _control(config: Config) -> Weights:
-    made = _Made()
+    made = WeightList()
     widths, layers, _ = _unet_start(config, made)
     hints = [int(width) for width in config.get("conditioning_embedding_out_channels") or (16, 32, 96, 256)]
-    made.conv("controlnet_cond_embedding.conv_in", hints[0], config.get("conditioning_channels", 3))
-    for k, (one, two) in enumerate(pairwise(hints)):
-        made.conv(f"controlnet_cond_embedding.blocks.{2 * k}", one, one)
-        made.conv(f"controlnet_cond_embedding.blocks.{2 * k + 1}", two, one)
-    made.conv("controlnet_cond_embedding.conv_out", widths[0], hints[-1])
+    made.hint_reader("controlnet_cond_embedding", config.get("conditioning_channels", 3), hints, widths[0])
     ends = [widths[0]]
     for i, width in enumerate(widths):
         ends += [width] * (layers[i] + (i < len(widths) - 1))
@@ -178,7 +139,7 @@ def _control(config: Config) -> Weights:
 
 
 def _vae(config: Config) -> Weights:
-    made = _Made()
+    made = WeightList()
     if not set(config["down_block_types"]) | set(config["up_block_types"]) <= {
         "DownEncoderBlock2D",
         "UpDecoderBlock2D",
@@ -215,89 +176,11 @@ def _vae(config: Config) -> Weights:
     return made
 
 
-# --- transformers ---
-
-
-def _feed(made: _Made, name: str, width: int) -> None:
-    made.linear(f"{name}.net.0.proj", 4 * width, width)
-    made.linear(f"{name}.net.2", width, 4 * width)
-
-
-def _joint_attention(made: _Made, name: str, width: int, head: int, last: bool, norms: bool) -> None:
-    made.attention(name, width, width, bias=True)
-    for part in ("add_q_proj", "add_k_proj", "add_v_proj", *(() if last else ("to_add_out",))):
-        made.linear(f"{name}.{part}", width, width)
-    if norms:
-        parts = ("norm_q", "norm_k", "norm_added_q", "norm_added_k")
-        made.norm(*(f"{name}.{part}" for part in parts), width=head, bias=False)
-
-
-def _flux(config: Config) -> Weights:
-    made, head = _Made(), int(config.get("attention_head_dim", 128))
-    width = head * int(config.get("num_attention_heads", 24))
-    into = int(config.get("in_channels", 64))
-    made.linear("x_embedder", width, into)
-    made.linear("context_embedder", width, config.get("joint_attention_dim", 4096))
-    made.embedder("time_text_embed.timestep_embedder", width, 256)
-    made.embedder("time_text_embed.text_embedder", width, config.get("pooled_projection_dim", 768))
-    if config.get("guidance_embeds"):
-        made.embedder("time_text_embed.guidance_embedder", width, 256)
-    for i in range(config.get("num_layers", 19)):
-        block = f"transformer_blocks.{i}"
-        made.linear(f"{block}.norm1.linear", 6 * width, width)
-        made.linear(f"{block}.norm1_context.linear", 6 * width, width)
-        _joint_attention(made, f"{block}.attn", width, head, last=False, norms=True)
-        _feed(made, f"{block}.ff", width)
-        _feed(made, f"{block}.ff_context", width)
-    for i in range(config.get("num_single_layers", 38)):
-        block = f"single_transformer_blocks.{i}"
-        made.linear(f"{block}.norm.linear", 3 * width, width)
-        made.linear(f"{block}.proj_mlp", 4 * width, width)
-        made.linear(f"{block}.proj_out", width, 5 * width)
-        for part in "qkv":
-            made.linear(f"{block}.attn.to_{part}", width, width)
-        made.norm(f"{block}.attn.norm_q", f"{block}.attn.norm_k", width=head, bias=False)
-    made.linear("norm_out.linear", 2 * width, width)
-    patch = int(config.get("patch_size", 1))
-    made.linear("proj_out", patch * patch * int(config.get("out_channels") or into), width)
-    return made
-
-
-def _sd3(config: Config) -> Weights:
-    made, head = _Made(), int(config["attention_head_dim"])
-    width, patch = head * int(config["num_attention_heads"]), int(config.get("patch_size", 2))
-    into, count = int(config.get("in_channels", 16)), int(config["num_layers"])
-    made.conv("pos_embed.proj", width, into, patch)
-    made["pos_embed.pos_embed"] = (1, int(config.get("pos_embed_max_size", 96)) ** 2, width)
-    made.embedder("time_text_embed.timestep_embedder", width, 256)
-    made.embedder("time_text_embed.text_embedder", width, config["pooled_projection_dim"])
-    made.linear("context_embedder", config["caption_projection_dim"], config["joint_attention_dim"])
-    twice = set(config.get("dual_attention_layers") or ())
-    norms = config.get("qk_norm")
-    if norms not in (None, "rms_norm") or config["caption_projection_dim"] != width:
-        raise ValueError("a part that is not known here")
-    for i in range(count):
-        block, last = f"transformer_blocks.{i}", i == count - 1
-        made.linear(f"{block}.norm1.linear", (9 if i in twice else 6) * width, width)
-        made.linear(f"{block}.norm1_context.linear", (2 if last else 6) * width, width)
-        _joint_attention(made, f"{block}.attn", width, head, last, norms is not None)
-        if i in twice:
-            made.attention(f"{block}.attn2", width, width, bias=True)
-            if norms:
-                made.norm(f"{block}.attn2.norm_q", f"{block}.attn2.norm_k", width=head, bias=False)
-        _feed(made, f"{block}.ff", width)
-        if not last:
-            _feed(made, f"{block}.ff_context", width)
-    made.linear("norm_out.linear", 2 * width, width)
-    made.linear("proj_out", patch * patch * int(config.get("out_channels", 16)), width)
-    return made
-
-
 # --- text encoders ---
 
 
 def _clip(config: Config, projected: bool) -> Weights:
-    made, width = _Made(), int(config["hidden_size"])
+    made, width = WeightList(), int(config["hidden_size"])
     made["text_model.embeddings.token_embedding.weight"] = (config["vocab_size"], width)
     made["text_model.embeddings.position_embedding.weight"] = (config.get("max_position_embeddings", 77), width)
     for i in range(config["num_hidden_layers"]):
@@ -314,7 +197,7 @@ def _clip(config: Config, projected: bool) -> Weights:
 
 
 def _t5(config: Config) -> Weights:
-    made, width, inner = _Made(), int(config["d_model"]), int(config["num_heads"]) * int(config["d_kv"])
+    made, width, inner = WeightList(), int(config["d_model"]), int(config["num_heads"]) * int(config["d_kv"])
     gated = str(config.get("feed_forward_proj", "relu")).startswith("gated")
     made["shared.weight"] = (config["vocab_size"], width)
     for i in range(config["num_layers"]):
@@ -333,8 +216,10 @@ def _t5(config: Config) -> Weights:
 
 
 _BUILDERS: Mapping[str, Any] = {
-    "UNet2DConditionModel": _unet, "ControlNetModel": _control, "AutoencoderKL": _vae, "FluxTransformer2DModel": _flux,
-    "SD3Transformer2DModel": _sd3, "CLIPTextModel": lambda config: _clip(config, False),
+    "UNet2DConditionModel": _unet, "ControlNetModel": _control, "AutoencoderKL": _vae,
+    "FluxTransformer2DModel": list_flux, "SD3Transformer2DModel": list_sd3, "FluxControlNetModel": list_flux_control,
+    "SD3ControlNetModel": list_sd3_control,
+    "CLIPTextModel": lambda config: _clip(config, False),
     "CLIPTextModelWithProjection": lambda config: _clip(config, True), "T5EncoderModel": _t5,
 }  # fmt: skip
 

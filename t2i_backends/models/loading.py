@@ -116,6 +116,8 @@ def load_control(source: ModelPath, dtype: torch.dtype) -> Any:
     if family is None:
         raise BadInput(f"{source.path.name!r} is a {kind or 'model of unknown class'}, no ControlNet", "use another")
     weights = family.control_weights(source.path, source.config) if source.path.is_file() else None
+    if source.path.is_file() and weights is None:
+        return _from_own_names(getattr(diffusers, kind), source, source.config, dtype)
     return _diffusers_model(getattr(diffusers, kind), source, source.config, dtype, weights)
 
 
@@ -251,6 +253,15 @@ def _diffusers_model(
     if empty is not None:
         raise BadInput(f"{source.path.name!r} lacks weights: {empty}", "use the whole model")
     return model.to(dtype)
+
+
+def _from_own_names(kind: Any, source: ModelPath, folder: Path, dtype: torch.dtype) -> Any:
+    """A diffusers model whose one file has diffusers' own names, where the library reads no lone files of its class."""
+    model = kind.from_config(kind.load_config(str(folder), local_files_only=True))
+    missing = model.load_state_dict(read_all(source.path, dtype), strict=False).missing_keys
+    if missing:
+        raise BadInput(f"{source.path.name!r} lacks weights: {missing[0]}", "use the whole model")
+    return model.to(dtype).eval()
 
 
 def _from_folder(kind: Any, source: ModelPath, folder: Path, dtype: torch.dtype) -> Any:

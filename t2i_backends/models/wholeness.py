@@ -31,6 +31,9 @@ from imagewright.t2i_backends.models.model_files import (
 
 _OLD_ATTENTION = (("query", "to_q"), ("key", "to_k"), ("value", "to_v"), ("proj_attn", "to_out.0"))
 _VAE_PREFIXES = ("first_stage_model.", "vae.", "")
+_CONTROL_MARKS = (
+    "input_blocks.0.0.weight", "conv_in.weight", "controlnet_x_embedder.weight", "pos_embed_input.proj.weight",
+)  # fmt: skip
 _TEXT_PREFIXES: Mapping[str, tuple[str, ...]] = {
     "clip_l": (
         "cond_stage_model.transformer.", "conditioner.embedders.0.transformer.", "text_encoders.clip_l.transformer.",
@@ -91,8 +94,8 @@ def _find_control(model: ModelPath) -> Iterator[tuple[str, str]]:
     if wanted is None:
         return
     if model.path.is_file():
-        held = _strip(_file_shapes(model.path), ("control_model.", ""), "input_blocks.0.0.weight", "conv_in.weight")
-        fault = _compare(held, wanted, "ControlNetModel", config)
+        held = _strip(_file_shapes(model.path), ("control_model.", ""), *_CONTROL_MARKS)
+        fault = _compare(held, wanted, str(config.get("_class_name")), config)
     else:
         fault = find_gap(_folder_shapes(model.config), wanted)
     if fault:

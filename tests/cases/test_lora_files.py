@@ -125,3 +125,24 @@ def test_a_lora_of_text_encoders_alone_changes_the_picture(tmp_path: Path, pipel
 def test_an_sd3_lora_in_its_first_names_is_refused(tmp_path: Path, pipelines: Path) -> None:
     weights = pair("lora_unet_joint_blocks_0_x_block_attn_qkv", width=32)
     refused(*with_lora(tmp_path, pipelines, weights, family="sd3"), "names SD3's layers as its first release does")
+
+
+@pytest.mark.parametrize(
+    ("layer", "spelling"),
+    [
+        ("transformer_blocks.0.attn.to_out.0", "lora_transformer_transformer_blocks_0_attn_to_out_0"),
+        ("transformer_blocks.0.attn.to_out.0", "lora_unet_double_blocks_0_img_attn_proj"),
+        ("context_embedder", "lora_transformer_context_embedder"),
+    ],
+)
+def test_a_flux_lora_in_kohyas_names_draws_what_diffusers_names_draw(
+    tmp_path: Path, builders: ModuleType, layer: str, spelling: str
+) -> None:
+    """Without an alpha it is that of the rank."""
+    home = tmp_path / "home"
+    builders.BUILD["flux"]().save_pretrained(home / "checkpoints" / "flux")
+    given = pair(f"transformer.{layer}", ".lora_A.weight", ".lora_B.weight", 32)
+    plain = latents(*with_lora(tmp_path, home, given, family="flux"))
+    found = latents(*with_lora(tmp_path, home, pair(spelling, width=32), family="flux"))
+    assert torch.allclose(found, plain, **NEAR)
+    assert not torch.allclose(found, latents(home, graph_of("flux")), **NEAR)

@@ -185,8 +185,7 @@ def lora_names(draw: Any, family: str) -> tuple[str, tuple[int, ...]]:
     layer = draw(st.sampled_from(sorted(layers)))
     shape = layers[layer]
     part = "unet" if family in ("sd15", "sdxl") else "transformer"
-    spellings = ["kohya", "diffusers", "bare", "peft", "native", "native kohya"]
-    spelling = draw(st.sampled_from(spellings if family != "flux" else ["diffusers", "peft"]))
+    spelling = draw(st.sampled_from(["kohya", "diffusers", "bare", "peft", "native", "native kohya"]))
     if spelling.startswith("native"):
         first = rename_first([f"{layer}.weight"], type(model).__name__, dict(model.config))[f"{layer}.weight"]
         layer = first.removesuffix(".weight")

@@ -82,6 +82,26 @@ def test_controlnets_in_both_layouts(tiny: ModuleType, load_module: Any) -> None
         }
 
 
+SAID = {
+    "modes": {"num_mode": 3, "guidance_embeds": True},
+    "pixels": {"conditioning_embedding_channels": 4},
+    "twice": {"qk_norm": "rms_norm", "dual_attention_layers": [0], "extra_conditioning_channels": 1},
+    "alone": {"joint_attention_dim": None, "use_pos_embed": False},
+    "without places": {"pos_embed_type": None},
+}
+
+
+@pytest.mark.parametrize(
+    "case", ["flux", "flux modes", "flux pixels", "sd3", "sd3 twice", "sd3 alone", "sd3 without places"]
+)
+def test_controlnets_of_transformers(tiny: ModuleType, case: str) -> None:
+    family, _, more = case.partition(" ")
+    like = tiny.control(family)
+    config = {name: value for name, value in like.config.items() if not name.startswith("_")} | SAID.get(more, {})
+    kind = type(like).__name__
+    assert list_weights(config, kind) == shapes_of(build(config, kind))
+
+
 def test_gaps_in_words() -> None:
     wanted = {"a.weight": (2, 3), "a.bias": (2,)}
     assert find_gap(wanted, wanted) == ""
