@@ -120,7 +120,7 @@ class Edit(Tagged):
 
     tag: ClassVar[str] = "op"
     once: ClassVar[frozenset[str]] = frozenset(
-        {"boxes", "text", "count", "factor", "across", "down", "place", "beside", "also"}
+        {"boxes", "text", "count", "factor", "across", "down", "place", "beside"}
     )
 
     op: EditOp

@@ -44,7 +44,7 @@ if TYPE_CHECKING:
     from imagewright.draw_request import ChatOptions
     from imagewright.schemas import RunResult
 
-_COMMANDS = """/variations 3                    three more with other seeds, and a contact sheet
+_COMMANDS = """/variations 3                    three more with other seeds, on one sheet
 /undo /more /why /story /pictures /threads /thread NAME /name TITLE /prefs /quit"""
 
 

@@ -9,10 +9,7 @@ from collections.abc import Iterator
 from typing import IO
 from urllib.parse import urlsplit
 
-from pydantic import ValidationError
-
 from imagewright import untrusted
-from imagewright.errors import BadInput
 from imagewright.schemas import RunEvent
 from imagewright.serve.address import ServerAddress
 
@@ -36,7 +33,7 @@ class EventListener(threading.Thread):
         try:
             for event in _listen(self._address, self._job):
                 self._heard.put(event)
-        except (OSError, http.client.HTTPException, BadInput, ValidationError):
+        except (OSError, http.client.HTTPException):
             pass  # whoever waits looks into the queue to see whether the job is over
         finally:
             self._heard.put(None)
@@ -57,7 +54,7 @@ def _listen(address: ServerAddress, job: str) -> Iterator[RunEvent]:
 
 
 def read_events(lines: IO[bytes] | http.client.HTTPResponse) -> Iterator[RunEvent]:
-    """The events of a stream of server-sent events, up to the one called ``end``.
+    """The events of a stream of server-sent events, up to the one called ``end``, without what the route adds (links).
 
     Raises:
         BadInput: what was sent is no JSON.
@@ -71,4 +68,5 @@ def read_events(lines: IO[bytes] | http.client.HTTPResponse) -> Iterator[RunEven
         elif field == "data" and name == "end":
             return
         elif field == "data":
-            yield RunEvent.model_validate(untrusted.parse_json(value, "an event of the server", untrusted.ANSWER))
+            told = untrusted.parse_json(value, "an event of the server", untrusted.ANSWER)
+            yield RunEvent.model_validate({name: told[name] for name in told if name in RunEvent.model_fields})

@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Sequence
 from pathlib import Path
 from types import ModuleType
 
 import pytest
 
-from imagewright import Imagewright
 from imagewright.errors import BadInput
-from imagewright.retrieval import embed, renewing, store
+from imagewright.retrieval import renewing, store
 from imagewright.retrieval.any_embedder import open_embedder
 from imagewright.retrieval.index import FlowIndex
-from imagewright.settings import Settings, load_settings
 
 REINDEX = "imagewright flows reindex"
 
@@ -64,24 +61,6 @@ def test_embedding_anew_goes_on_where_it_was_killed(
         index.search("f")
     index.reindex()
     assert len(index.search("f", 7)) == 7
-
-
-def test_a_model_of_sentence_transformers_is_named_by_the_settings(tmp_path: Path) -> None:
-    folder = tmp_path / "my-model"
-    shutil.copytree(embed._model_folder(), folder)
-    settings = load_settings({"IMAGEWRIGHT_EMBEDDER": str(folder), "IMAGEWRIGHT_HOME": str(tmp_path / "home")})
-    engine = Imagewright(settings)
-    found = engine.container.index_embedder
-    assert found.name.startswith("my-model@")
-    assert found.dimension == 384
-    assert engine.index.search("a red circle", 3)
-    assert any(each.what == "embedder" and each.detail == found.name for each in engine.examine())
-    again = open_embedder(settings.database, str(folder))
-    assert (again.name, again.dimension, again._encode) == (found.name, 384, None)  # known without loading it
-    shipped = Imagewright(Settings(data_dir=tmp_path / "home", model_roots=(), device="cpu"))
-    with pytest.raises(BadInput, match="of the embedder my-model@"):
-        shipped.plan("a red circle")
-    assert any(each.what == "embedder" and each.state == "broken" for each in shipped.examine())
 
 
 def test_a_model_that_is_not_here_or_not_safe_is_refused_in_a_line(tmp_path: Path) -> None:

@@ -6,14 +6,19 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
+from types import ModuleType
 
 import numpy as np
 import pytest
 
+from imagewright import Imagewright, doctor
 from imagewright.errors import BadInput, Fault
 from imagewright.retrieval import embed
+from imagewright.retrieval.any_embedder import open_embedder
 from imagewright.retrieval.embed import MiniLMEmbedder, SentenceEmbedder, pack_vector, read_vector
+from imagewright.retrieval.index import FlowIndex
 from imagewright.retrieval.minilm import MiniLM
+from imagewright.settings import Settings, load_settings
 
 
 def test_like_texts_are_near_and_vectors_are_units(tmp_path: Path) -> None:
@@ -111,3 +116,23 @@ def test_embedding_a_new_text_imports_neither_torch_nor_transformers(tmp_path: P
 def test_a_model_that_is_not_there_is_told(tmp_path: Path) -> None:
     with pytest.raises(BadInput, match="no embedding model"):
         SentenceEmbedder(tmp_path / "x.sqlite", tmp_path / "none", "none", 8).embed(["a red circle"])
+
+
+def test_a_model_of_sentence_transformers_is_named_by_the_settings(kit: ModuleType, tmp_path: Path) -> None:
+    folder, home = tmp_path / "my-model", tmp_path / "home"
+    shutil.copytree(embed._model_folder(), folder)
+    settings = load_settings({"IMAGEWRIGHT_EMBEDDER": str(folder), "IMAGEWRIGHT_HOME": str(home)})
+    found = Imagewright(settings).container.index_embedder
+    assert found.name.startswith("my-model@")
+    assert found.dimension == 384
+    again = open_embedder(settings.database, str(folder))
+    assert (again.name, again.dimension, again._encode) == (found.name, 384, None)  # known without loading it
+    index = FlowIndex(settings.database, settings.chroma_dir, found)
+    index.add_many([kit.flow(f"f{n}", steps=n + 1, description=text) for n, text in enumerate(("a castle", "a fox"))])
+    index.reindex()
+    assert index.search("an old castle", 1)[0][0] == "f0"
+    shipped = Imagewright(Settings(data_dir=home, model_roots=(), device="cpu"))
+    with pytest.raises(BadInput, match="of the embedder my-model@"):
+        shipped.plan("a red circle")
+    with pytest.raises(BadInput, match="of the embedder my-model@"):
+        doctor._embedder(shipped.container)

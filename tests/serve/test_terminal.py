@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from PIL import Image
 
 from imagewright import Imagewright
 
@@ -75,10 +76,11 @@ def same_trace(one: Path, other: Path) -> None:
         ("draw", PROMPT, "--seed", "5", *QUICK),
         ("draw", PROMPT, "--seed", "5", "-q", "--out", "sub/a.webp", "--steps", "3", *QUICK),
         ("draw", PROMPT, "--seed", "5", "--count", "2", "--out", "many", *QUICK),
+        ("draw", PROMPT, "--seed", "5", "--image", "../../own.png", *QUICK),
         ("draw", PROMPT, "--seed", "5", "--flow", "nope"),
         ("draw", "{a|", "--seed", "5", "--out", ".hidden/x.txt"),
     ],
-    ids=["story", "quiet", "count", "no flow", "no picture's name"],
+    ids=["story", "quiet", "count", "image", "no flow", "no picture's name"],
 )
 def test_the_output_and_the_files_are_the_same(
     words: tuple[str, ...],
@@ -93,8 +95,10 @@ def test_the_output_and_the_files_are_the_same(
         assert (code, "--no-server" in err) == (2, False)
         assert typed(capsys)(*words, "--no-server")[2] == err
         return
+    Image.new("RGB", (64, 64), "teal").save(tmp_path / "own.png")
     (code, out, err, files), own = draw_both(typed, capsys, at_home, monkeypatch, tmp_path, *words)
     assert (code, out, err) == own[:3]
+    assert code == (3 if "--image" in words else 0), "paper cannot be drawn on again"
     assert sorted(files) == sorted(own[3])
     for name, path in files.items():
         if path.suffix == ".json" and path.stem != "manifest":

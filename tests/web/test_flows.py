@@ -60,6 +60,28 @@ def owls(site: Any) -> Iterator[str]:
         site.engine.remove_flow("owls")
 
 
+_SHIFTS = """() => new Promise((done) => {
+    new PerformanceObserver((list) => done(list.getEntries().map((one) => one.value)))
+        .observe({ type: "layout-shift", buffered: true });
+    setTimeout(() => done([]), 300);
+})"""
+
+
+@pytest.mark.parametrize(
+    ("view", "last"),
+    [
+        ("/flows", ".flow-item"),
+        ("/flows?tab=scores", ".heat"),
+        ("/flows/mini-quick", ".intervals li"),
+    ],
+)
+def test_nothing_jumps_while_a_view_fills(page: Any, site: Any, view: str, last: str) -> None:
+    page.goto(site.address(view))
+    page.reload()
+    page.locator(last).first.wait_for()
+    assert page.evaluate(_SHIFTS) == []
+
+
 def test_flows_are_found_by_words_and_by_what_they_are_good_at(page: Any, site: Any) -> None:
     open_flows(page, site)
     page.get_by_role("link", name="FLUX.1 dev").wait_for()

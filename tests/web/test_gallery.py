@@ -264,19 +264,19 @@ def test_a_picture_is_judged_taken_along_drawn_again_and_deleted(page: Any, site
 def test_a_turn_goes_only_with_its_conversation_and_new_pictures_are_told(
     page: Any, site: Any, kit: ModuleType
 ) -> None:
-    run = draw(site, kit, "a green star", thread="stars & <b>")
-    page.goto(f"{site.url}/#/gallery?text=star")
+    run = draw(site, kit, "a green moon", thread="moons & <b>")
+    page.goto(f"{site.url}/#/gallery?text=moon")
     page.get_by_text("1 picture found").wait_for()
     page.locator(".cell a").click()
     assert (
         page.get_by_role("link", name="Conversation", exact=True).get_attribute("href")
-        == "#/talk/stars%20%26%20%3Cb%3E"
+        == "#/talk/moons%20%26%20%3Cb%3E"
     )
-    draw(site, kit, "a red star", thread="stars & <b>")
+    draw(site, kit, "a red moon", thread="moons & <b>")
     page.get_by_role("link", name="All pictures").click()
     page.get_by_role("button", name="Show what is new").click()
     page.get_by_text("2 pictures found").wait_for()
-    page.goto(f"{site.url}/#/gallery/{run}?text=star")
+    page.goto(f"{site.url}/#/gallery/{run}?text=moon")
     page.get_by_role("button", name="Delete…").click()
     page.get_by_role("button", name="Keep it").click()
     page.get_by_role("button", name="Delete…").click()

@@ -11,10 +11,12 @@ import { ByServer, Missing, State } from "./missing.js";
 export function Detail({ name, owner }) {
   const path = `/v1/flows/${encodeURIComponent(name)}`;
   const [flow, error, again] = useLoaded(path);
+  const [scores, unknown] = useLoaded(flow && withQuery("/v1/scores", { flow: name }));
+  const [near, none] = useLoaded(flow && withQuery("/v1/flows", { text: `${flow.title}. ${flow.description}`.slice(0, 480), limit: 7 }));
   const [check] = useLoaded(flow && `${path}/check`);
-  const [scores] = useLoaded(flow && withQuery("/v1/scores", { flow: name }));
   if (error) return html`<${Fault} error=${error} onRetry=${again} />`;
   if (!flow) return html`<p class="quiet" role="status">Looking…</p>`;
+  const [scored, placed] = [scores || unknown, near || none]; // what comes later stands below: nothing jumps
   return html`<article class="stack">
     <div class="row spread"><h1 class="any-text">${flow.title}</h1><${State} flow=${flow} /></div>
     ${flow.description && html`<p class="any-text">${flow.description}</p>`}
@@ -23,12 +25,12 @@ export function Detail({ name, owner }) {
       <${Download} flow=${flow} />
     </div>
     ${flow.problems.length > 0 && html`<section class="card"><h2>What it lacks here</h2><${Missing} problems=${flow.problems} /></section>`}
-    ${check?.servers && html`<section class="card"><${ByServer} servers=${check.servers} /></section>`}
     <div class="two-columns">
       <section class="card"><h2>Card</h2><${Facts} flow=${flow} /></section>
-      <section class="card"><h2>Expected scores</h2><${Scores} scores=${scores} /></section>
+      <section class="card"><h2>Expected scores</h2>${unknown ? html`<${Fault} error=${unknown} />` : html`<${Scores} scores=${scores} />`}</section>
     </div>
-    <${Similar} flow=${flow} />
+    ${scored && near && html`<${Similar} flow=${flow} near=${near} />`}
+    ${scored && placed && check?.servers && html`<section class="card"><${ByServer} servers=${check.servers} /></section>`}
   </article>`;
 }
 
@@ -47,7 +49,7 @@ export function Facts({ flow }) {
 
 function Scores({ scores }) {
   const [row] = scores?.data ?? [];
-  if (!row) return html`<p class="quiet">Looking…</p>`;
+  if (!row) return html`<div class="quiet">Looking…</div>`;
   const rows = [["overall", row.overall], ...row.cells.map((cell, n) => [scores.categories[n], cell])];
   return html`<${Intervals} rows=${rows.map(([title, { mean, low, high, scores: count }]) => ({ key: title, title, mean, low, high, count }))} />
     <p class="quiet small">On ${scores.backend}, with 90 % intervals.${row.overall.scores === 0 && " Nothing is measured yet: it is told from flows like it."}</p>`;
@@ -61,9 +63,8 @@ function Download({ flow }) {
   return html`<a class="button" href=${address} download=${`${flow.id}.json`}>Download the graph</a>`;
 }
 
-function Similar({ flow }) {
-  const [near] = useLoaded(withQuery("/v1/flows", { text: `${flow.title}. ${flow.description}`.slice(0, 480), limit: 7 }));
-  const others = near?.data.filter((one) => one.id !== flow.id).slice(0, 6) ?? [];
+function Similar({ flow, near }) {
+  const others = near.data.filter((one) => one.id !== flow.id).slice(0, 6);
   return html`<section class="card"><h2>Flows like it</h2>
     <ul class="plain row">${others.map((one) => html`<li key=${one.id}><a class="button any-text" href=${linkTo("flows", [one.id])}>${one.title}</a></li>`)}</ul>
   </section>`;

@@ -29,7 +29,7 @@ export function Flows({ rest, query }) {
         </nav>
         <button onClick=${choose}>Look at a workflow…</button>
       </div>
-      ${name ? html`<${Detail} key=${name} name=${name} owner=${owner} />` : html`<${Part} owner=${owner} query=${query} />`}
+      ${owner !== null && (name ? html`<${Detail} key=${name} name=${name} owner=${owner} />` : html`<${Part} owner=${owner} query=${query} />`)}
       ${dropped && html`<${Preview} key=${dropped.number} sent=${dropped} owner=${owner} onClose=${() => setDropped(null)} />`}
     </div>`}
   <//>`;

@@ -4,6 +4,7 @@ import { follow, post, remove } from "../api.js";
 import { go, linkTo } from "../router.js";
 import { Confirm } from "../ui/dialog.js";
 import { say, sayFault } from "../ui/toasts.js";
+import { Thumb } from "./facts.js";
 import { forget, note } from "./kept.js";
 
 export function Actions({ facts, filters, onChange }) {
@@ -56,11 +57,6 @@ function question({ thread }) {
     title: "Delete the whole conversation?", action: "Delete the conversation",
     text: `This picture is a turn of “${thread}”. It goes only with the conversation and all its pictures.`,
   };
-}
-
-export function Thumb({ which, now, onRate }) {
-  return html`<button class="thumb" aria-pressed=${now === which} aria-label=${`Thumb ${which}`} title=${`Thumb ${which}`}
-    onClick=${() => onRate(which)}><span class=${`thumb-sign ${which}`}></span></button>`;
 }
 
 async function copy(text, what) {

@@ -23,12 +23,6 @@ export function Facts({ facts }) {
   </section>`;
 }
 
-export function Judged({ facts: { accepted, score } }) {
-  if (accepted === null) return html`<span class="badge">Not judged</span>`;
-  const text = `${accepted ? "Accepted" : "Not accepted"} ${score.toFixed(2)}`;
-  return html`<span class=${`badge ${accepted ? "good" : "bad"}`}>${text}</span>`;
-}
-
 function Check({ check: { name, passed, detail, counts } }) {
   const sign = !counts ? "·" : passed ? "✓" : "✗";
   const words = !counts ? "does not count" : passed ? "passed" : "failed";
@@ -36,6 +30,17 @@ function Check({ check: { name, passed, detail, counts } }) {
     <span class="any-text"><span class="seen-by-readers">${words}: </span><strong>${name}</strong> ${detail}</span></li>`;
 }
 
-export const tellTime = (created) => new Date(created).toLocaleString([], { dateStyle: "medium", timeStyle: "short" });
-
 export const tellWork = ({ seconds, images }) => `${seconds.toFixed(1)} s${images > 1 ? `, ${images} pictures` : ""}`;
+
+export function Judged({ facts: { accepted, score } }) {
+  if (accepted === null) return html`<span class="badge">Not judged</span>`;
+  const text = `${accepted ? "Accepted" : "Not accepted"} ${score.toFixed(2)}`;
+  return html`<span class=${`badge ${accepted ? "good" : "bad"}`}>${text}</span>`;
+}
+
+export function Thumb({ which, now, onRate }) {
+  return html`<button class="thumb" aria-pressed=${now === which} aria-label=${`Thumb ${which}`} title=${`Thumb ${which}`}
+    onClick=${() => onRate(which)}><span class=${`thumb-sign ${which}`}></span></button>`;
+}
+
+export const tellTime = (created) => new Date(created).toLocaleString([], { dateStyle: "medium", timeStyle: "short" });

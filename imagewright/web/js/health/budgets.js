@@ -29,7 +29,7 @@ export function Budgets({ owner }) {
       <${Use} name="Money" used=${one.money_used} most=${one.money_a_day} show=${(n) => `$${n.toFixed(2)}`} />
       <p class="small quiet">${one.requests_a_minute === null ? "Requests: as many as wanted" : `${one.requests_a_minute} requests a minute`}</p>
     </li>`)}</ul>
-    ${owner && html`<${Admit} onAdmitted=${again} />`}
+    ${owner && clients && html`<${Admit} onAdmitted=${again} />`}
     ${asked && html`<${Confirm} title=${`Remove ${asked}?`} action="Remove it" onYes=${() => drop(asked)} onClose=${() => setAsked(null)}
       text="The token opens nothing any more, at once. What was drawn and said with it stays." />`}
   </section>`;

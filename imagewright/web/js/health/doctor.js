@@ -3,6 +3,7 @@ import { html, useState } from "../../vendor/preact-htm.js";
 import { get } from "../api.js";
 import { useLoaded } from "../ui/load.js";
 import { Fault } from "../ui/notice.js";
+import { Servers } from "./servers.js";
 
 const BADGES = { ok: ["good", "fine"], missing: ["warn", "something is missing"], broken: ["bad", "broken"] };
 
@@ -24,9 +25,10 @@ export function Doctor() {
   return html`<section class="stack" aria-labelledby="doctor">
     <div class="row spread"><h2 id="doctor">What works here</h2>
       <button disabled=${newer.busy || (!health && !error)} onClick=${look}>Look again</button></div>
-    <div role="status" class="quiet">${(newer.busy || (!health && !error)) && "Looking, which takes some seconds…"}</div>
+    <div role="status" class="quiet line">${(newer.busy || (!health && !error)) && "Looking, which takes some seconds…"}</div>
     ${fault && html`<${Fault} error=${fault} onRetry=${health ? look : again} />`}
     <div class="columns">${health?.sections.map((section) => html`<${Section} key=${section.name} section=${section} />`)}</div>
+    ${health && html`<${Servers} />`}
   </section>`;
 }
 

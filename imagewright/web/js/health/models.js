@@ -23,7 +23,7 @@ export function Models() {
     <div class="row spread"><h2 id="models">Model files</h2>
       <label class="inline">Search <input type="search" maxlength="200" value=${typed} onInput=${(e) => setTyped(e.target.value)} /></label></div>
     ${error && html`<${Fault} error=${error} onRetry=${again} />`}
-    <p class="quiet small" role="status">${current && (page.total ? `${offset + 1} to ${offset + page.data.length} of ${page.total.toLocaleString()}` : "No such file is needed.")}</p>
+    <p class="quiet small line" role="status">${current && (page.total ? `${offset + 1} to ${offset + page.data.length} of ${page.total.toLocaleString()}` : "No such file is needed.")}</p>
     <ul class="plain stack">${page?.data.map((one) => html`<li key=${`${one.folder}/${one.name}`} class="card model">
       <span class="any-text"><strong>${one.name}</strong> <span class="quiet small">${one.folder}</span></span>
       <span class=${`badge ${one.here ? "good" : "warn"}`}>${one.here ? "here" : "missing"}</span>

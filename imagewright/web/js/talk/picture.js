@@ -1,8 +1,7 @@
 // A picture of the conversation with its facts, and what can be done with it.
 import { html, useState } from "../../vendor/preact-htm.js";
 import { post } from "../api.js";
-import { Thumb } from "../gallery/actions.js";
-import { Judged } from "../gallery/facts.js";
+import { Judged, Thumb } from "../gallery/facts.js";
 import { linkTo } from "../router.js";
 import { sayFault } from "../ui/toasts.js";
 import { shownSize } from "./outline.js";
