@@ -49,6 +49,7 @@ REMOVE = (
     r"(?P<t>the .+?) (?:away|out|gone)",
     r"i (?:don't|do not|dont) (?:want|need|like) (?P<t>(?:the|that|those|these|this) .+)",
     r"(?P<t>one) (?:fewer|less) (?P<n>.+)",
+    r"(?P<t>one) (?P<n>.+) (?:fewer|less)",
     r"leave (?P<t>.+?) out(?: of (?:it|the picture))?",
     r"there (?:should|must) (?:be no|not be (?:any|an?)) (?P<t>.+)",
 )
@@ -135,3 +136,9 @@ SAME = re.compile(
     r"same)(?: (?:picture|image|scene|one|thing))? (?=with|without|at|in|on|but)|^same seed (?=with|without|at|in|"
     r"on|but)"
 )
+STAYS = (
+    r"(?:the |all |both )?[\w' -]+ (?:stays?|remains?)(?: (?:put|there|unchanged|the same|(?:where|as|how) (?:it|they) "
+    r"(?:is|are)))?",
+    r"(?:keep|leave) (?:the |all |both )?[\w' -]+ (?:alone|(?:where|as|how) (?:it|they) (?:is|are))",
+)
+"""What edits do anyway."""

@@ -9,7 +9,7 @@ import re
 from collections.abc import Callable, Sequence
 
 from imagewright.agents.conversation import change_patterns as patterns
-from imagewright.agents.conversation.change_patterns import GROUND, MAKE, SAME
+from imagewright.agents.conversation.change_patterns import GROUND, MAKE, SAME, STAYS
 from imagewright.agents.conversation.change_words import (
     PLACE,
     RELATION,
@@ -63,7 +63,10 @@ def read_edits(said: str, picture: Reference) -> tuple[AnyEdit, ...]:
     """
     rest, same = strip_same(said)
     parts = [part for part in _PART.split(rest) if part]
-    return (_each(parts, picture, same) if len(parts) > 1 else ()) or _one(rest, picture, same)
+    parts = [part for part in parts if not _match(STAYS, part)] or parts  # what edits do anyway
+    if len(parts) > 1 and (found := _each(parts, picture, same)):
+        return found
+    return _one(parts[0] if len(parts) == 1 else rest, picture, same)
 
 
 _PART = re.compile(r",? (?:and then|and also|(?<!black )and|then|but)(?: please)? |[,;] ?|[.!] +")

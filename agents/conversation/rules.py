@@ -220,6 +220,8 @@ _FRAGMENT = re.compile(
     r"(?:with|without|but|and|plus|also|than|fewer|less|more|closer|nearer|further|farther|bigger|smaller|larger|higher|"
     r"lower|brighter|darker|(?:give|show) (?:the|it|them|both))\b"
 )
+_COMPARES = re.compile(r"\b(?:fewer|less|(?:half|twice|double) (?:the|its|their) size|stays?|unchanged)\b")
+"""What speaks of a picture that is there, wherever it stands in a short saying."""
 _TALKS = words(
     "i me my you your it its this that them they these those he she we us make made do does did don't doesn't can "
     "can't "
@@ -244,6 +246,8 @@ def _is_prompt(text: str) -> bool:
         return False
     if _FRAGMENT.match(plain):
         return False  # "with a hat", "fewer stars", "give the star eyes": said of the picture that is there
+    if _COMPARES.search(plain) and len(plain.split()) <= 14:
+        return False
     if _DRAW.match(text.lower()) or _NOUNS_FIRST.match(plain):
         return not re.search(r"\b(?:it|them|this|that)\b(?! is\b)", plain) or len(plain.split()) > 12
     order = re.match(r"([a-z]+) (?:the|my|your|both|all|every|each) ", plain)
