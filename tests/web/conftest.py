@@ -52,7 +52,7 @@ def painter(load_module: Callable[[str, Path], ModuleType], tmp_path_factory: py
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Any]:
-    """Headless Chromium, for one file: while it is open its event loop runs in this thread, where others want theirs."""
+    """Headless Chromium for one file: while it is open its event loop runs in this thread, where others want theirs."""
     sync_api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed: pip install playwright")
     chromium = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
     if chromium is None:
