@@ -24,8 +24,8 @@ LOG := $(VENV)/install.log
 PYTEST := $(BIN)/pytest -n auto --maxprocesses 4 --dist loadfile
 # The page's tests have processes of their own: Playwright's greenlets do not go with pytest's reading of sources (CPython
 # 3.11 ends with "AST constructor recursion depth mismatch"), so its failures are shown plainly, too.
-TESTS = $(if $(findstring tests/,$(ARGS)),$(PYTEST) $(ARGS),$(PYTEST) --ignore=tests/web $(ARGS) && \
-  { $(PYTEST) --tb=native tests/web $(ARGS) || [ $$? -eq 5 ]; })
+TESTS = $(if $(findstring tests/,$(ARGS)),$(PYTEST) $(ARGS),rc=0; $(PYTEST) --ignore=tests/web $(ARGS) || rc=$$?; \
+  $(PYTEST) --tb=native tests/web $(ARGS) || [ $$? -eq 5 ] || rc=1; exit $$rc)
 TORCH_INDEX ?=
 comma := ,
 # What .venv depends on: a change of either file, or of the folder, installs again; so does an interrupted install.
