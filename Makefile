@@ -22,10 +22,6 @@ BIN := $(VENV)/bin
 LOG := $(VENV)/install.log
 # Much of a test's time goes by while it waits for processes of its own, so several run side by side, one file in each.
 PYTEST := $(BIN)/pytest -n auto --maxprocesses 4 --dist loadfile
-# The page's tests have processes of their own: Playwright's greenlets do not go with pytest's reading of sources (CPython
-# 3.11 ends with "AST constructor recursion depth mismatch"), so its failures are shown plainly, too.
-TESTS = $(if $(findstring tests/,$(ARGS)),$(PYTEST) $(ARGS),rc=0; $(PYTEST) --ignore=tests/web $(ARGS) || rc=$$?; \
-  $(PYTEST) --tb=native tests/web $(ARGS) || [ $$? -eq 5 ] || rc=1; exit $$rc)
 TORCH_INDEX ?=
 comma := ,
 # What .venv depends on: a change of either file, or of the folder, installs again; so does an interrupted install.
@@ -43,7 +39,7 @@ run: $(READY) ## draw PROMPT into out/ and tell how it came about
 
 .PHONY: test
 test: $(READY_DEV) ## run the tests (ARGS="-m slow" for the long ones)
-	@$(TESTS)
+	@$(PYTEST) $(ARGS)
 
 .PHONY: check
 check: $(READY_DEV) ## format, lint, types, import contracts and tests
@@ -51,7 +47,7 @@ check: $(READY_DEV) ## format, lint, types, import contracts and tests
 	@$(BIN)/ruff check .
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports
-	@$(TESTS)
+	@$(PYTEST)
 
 .PHONY: bench
 bench: $(READY) ## run the benchmarks that need no GPU

@@ -260,7 +260,7 @@ def test_routes_take_a_picture_by_address_only_where_that_is_switched_on(
         for path, body in bodies("http://good.example/picture.png"):
             refused = http.post(path, **body)
             assert (refused.status_code, refused.json()["error"]["code"]) == (400, "unsupported"), path
-        monkeypatch.setattr(app.state, "house", switched_on)
+        monkeypatch.setitem(app.state._state, "house", switched_on)
         for path, body in bodies("http://good.example/picture.png"):
             assert _kept(http.post(path, **body), served) is not None, path
         for path, body in bodies("http://two.example/picture.png"):
