@@ -80,6 +80,7 @@ def test_the_wheel_holds_code_flows_prompts_evidence_and_weights(wheel: list[str
     kinds = {
         "imagewright/py.typed": ROOT / "imagewright" / "py.typed",
         **{str(name.relative_to(ROOT)): name for name in _own("*.py")},
+        **{str(name.relative_to(ROOT)): name for name in (ROOT / "imagewright" / "web").rglob("*") if name.is_file()},
         **{f"imagewright/{name.relative_to(ROOT)}": name for name in _shipped()},
     }
     assert sorted(set(kinds) - set(wheel)) == []

@@ -134,8 +134,8 @@ def test_what_is_not_there_is_not_found(http: httpx.Client) -> None:
 
 
 def test_pictures_are_a_gallery_with_thumbnails(http: httpx.Client) -> None:
-    run = over(http, http.post("/v1/runs", json={"prompt": "a purple mushroom", **QUICK, "size": "512x256"}).json()["id"])
-    listed = http.get("/v1/pictures", params={"text": "PURPLE mushroom"}).json()["data"]
+    run = over(http, http.post("/v1/runs", json={"prompt": "a gray fish", **QUICK, "size": "512x256"}).json()["id"])
+    listed = http.get("/v1/pictures", params={"text": "GRAY fish"}).json()["data"]
     assert [facts["run"] for facts in listed] == [run["id"]]
     small = http.get(f"/v1/pictures/{run['image']}", params={"side": 64, "output_format": "jpeg"})
     assert Image.open(io.BytesIO(small.content)).size == (64, 32)
