@@ -41,7 +41,6 @@ class DrawRequest(Value):
     use_categories: bool = True
     use_layout: bool | Literal["always"] = True  # always: the boxes also govern flows that were measured without
     use_critic: bool = True
-    explore: bool = False  # a flow may be chosen to learn more about it
     polish: bool = False  # after a picture is right: one suggestion for its beauty
     max_images: int = Field(default=4, ge=0, le=limits.MAX_IMAGES)
     max_seconds: float | None = Field(default=None, ge=0)
@@ -80,6 +79,8 @@ class DrawRequest(Value):
     """What is done where another file has the name ``out``: end, take the next number beside it, or replace it."""
     boxes: BoxOrder | None = None
     """An earlier picture whose boxes are changed by hand: the prompt is then the turn in words, and is not read."""
+    explore: bool = False
+    """Whether a flow may be chosen to learn more about it."""
 
     @model_validator(mode="wrap")
     @classmethod

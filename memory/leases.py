@@ -16,6 +16,7 @@ import socket
 import threading
 import time
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
@@ -87,14 +88,16 @@ class Leases:
             BadInput: the database cannot be written.
         """
         token, deadline = secrets.token_hex(8), time.monotonic() + patience
-        with _heart.keep(token, self, stop):
+        with _heart.keep(token, self, stop) as kept:
             while (holder := self._take(names, token)) is not None:
                 if time.monotonic() >= deadline:
                     raise LeaseHeld(holder)
                 time.sleep(_POLL)
+            kept.taken = True
             try:
                 yield
             finally:
+                kept.taken = False
                 # What cannot be let go of must not hide an error that is on its way: it is not held, for the token is.
                 with contextlib.suppress(BadInput), database(self.path, "leases", LEASE_TABLES) as connection:
                     connection.execute("DELETE FROM leases WHERE token = ?", (token,))
@@ -125,9 +128,12 @@ class Leases:
             return connection.execute("UPDATE leases SET until = ? WHERE token = ?", asked).rowcount > 0
 
 
-class _Kept(NamedTuple):
+@dataclass
+class _Kept:
     leases: Leases
     stop: threading.Event | None
+    taken: bool = False
+    """Whether its rows are there: not yet while it is waited for, no more while it is let go of."""
 
 
 class _Heart:
@@ -139,14 +145,15 @@ class _Heart:
         self._thread: threading.Thread | None = None
 
     @contextlib.contextmanager
-    def keep(self, token: str, leases: Leases, stop: threading.Event | None) -> Iterator[None]:
+    def keep(self, token: str, leases: Leases, stop: threading.Event | None) -> Iterator[_Kept]:
+        kept = _Kept(leases, stop)
         with self._lock:
-            self.held[token] = _Kept(leases, stop)
+            self.held[token] = kept
             if self._thread is None:
                 self._thread = threading.Thread(target=self._beat, name="imagewright-leases", daemon=True)
                 self._thread.start()
         try:
-            yield
+            yield kept
         finally:
             with self._lock:
                 self.held.pop(token, None)
@@ -167,11 +174,13 @@ class _Heart:
         self.held, self._lock, self._thread = {}, threading.Lock(), None
 
     def _renew(self, token: str, kept: _Kept) -> None:
+        if not kept.taken:
+            return
         try:
             lost = not kept.leases.renew(token)
         except ImagewrightError:  # a database that is locked or full: the next beat tries again
             return
-        if lost and token in self.held and kept.stop is not None:
+        if lost and kept.taken and kept.stop is not None:
             kept.stop.set()
 
 

@@ -128,7 +128,8 @@ def test_the_sdk_against_the_dev_server(tmp_path: Path) -> None:
     pytest.importorskip("langgraph_api", reason="langgraph-api is not installed: pip install 'langgraph-cli[inmem]'")
     from langgraph_sdk import get_sync_client
 
-    root, asked = Path(__file__).parents[2], {"prompt": PROMPT, "seed": 3, **QUICK}
+    root, place = Path(__file__).parents[2], {"out": str(tmp_path), **QUICK}
+    asked = {"prompt": PROMPT, "seed": 3, **place}
     with socket.socket() as sock:
         sock.bind(("127.0.0.1", 0))
         port = sock.getsockname()[1]
@@ -147,8 +148,8 @@ def test_the_sdk_against_the_dev_server(tmp_path: Path) -> None:
         told = list(client.runs.stream(thread, "imagewright", input=asked, stream_mode=modes))
         assert {"custom", "updates", "values"} <= {part.event for part in told}
         assert Path(next(part.data["path"] for part in reversed(told) if part.event == "values")).exists()
-        client.runs.wait(thread, "imagewright", input={"prompt": "two red circles above a blue square", **QUICK})
-        client.runs.wait(thread, "imagewright", input={"prompt": "make the circle green"})
+        client.runs.wait(thread, "imagewright", input={"prompt": "two red circles above a blue square", **place})
+        client.runs.wait(thread, "imagewright", input={"prompt": "make the circle green", "out": str(tmp_path)})
         [question] = client.threads.get_state(thread)["tasks"][0]["interrupts"]
         assert question["value"]["choices"]
         answered: Any = client.runs.wait(thread, "imagewright", command={"resume": "1"})

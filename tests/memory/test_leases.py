@@ -9,6 +9,7 @@ import sys
 import threading
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -121,3 +122,15 @@ def test_a_second_worker_on_a_run_or_in_its_conversation_hears_who_holds_it(tmp_
         with log.working_on(other, "thread day"):
             pass
     assert not log.is_busy("thread night")
+
+
+def test_a_beat_while_it_is_taken_is_never_mistaken_for_a_loss(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    stop, take = threading.Event(), Leases._take
+
+    def take_at_a_beat(leases: Leases, names: Any, token: str) -> Any:
+        module._heart._renew(token, module._heart.held[token])
+        return take(leases, names, token)
+
+    monkeypatch.setattr(Leases, "_take", take_at_a_beat)
+    with Leases(tmp_path / "leases.sqlite3").hold(["run 1"], 1.0, stop):
+        assert not stop.is_set()

@@ -17,6 +17,8 @@ from imagewright.t2i_backends.values.noise_levels import Shift, Table
 class Adding:
     """Predicts the latents plus each row's text, and counts its passes."""
 
+    unit = 1
+
     def __init__(self) -> None:
         self.rows: list[int] = []
 
