@@ -16,10 +16,11 @@ from imagewright.errors import BadInput, Fault
 from imagewright.extras import insist_on_extra
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Browser, Page
+    from playwright.sync_api import Browser, Page, ViewportSize
 
 _NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
-_WINDOW = {"width": 1280, "height": 800}
+WINDOW: ViewportSize = {"width": 1280, "height": 800}
+"""The browser's window, in pixels."""
 _PATIENCE = 30_000
 """Milliseconds that a view may take before the measurement is given up."""
 _WATCH = """
@@ -138,7 +139,7 @@ def _list_views(browser: Browser, url: str, token: str) -> list[str]:
 @contextmanager
 def _new_page(browser: Browser, url: str, token: str) -> Iterator[Page]:
     """A page that has the token and, but for that, nothing kept."""
-    context = browser.new_context(viewport=_WINDOW)  # type: ignore[arg-type]
+    context = browser.new_context(viewport=WINDOW)
     try:
         page = context.new_page()
         page.set_default_timeout(_PATIENCE)

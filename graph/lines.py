@@ -89,7 +89,7 @@ def return_to(checkpoints: Path, thread: str, run: str) -> None:
     """
     config: RunnableConfig = {"configurable": {"thread_id": thread}}
     with open_checkpoints(checkpoints, OWN_TYPES) as saver:
-        graph = build().compile(checkpointer=saver)
+        graph = compile_with(saver)
         if graph.get_state(config).values.get("run") == run:
             return
         for snapshot in graph.get_state_history(config, filter={RUN_MARK: run}):
@@ -170,7 +170,7 @@ def list_drawn(checkpoints: Path, thread: str) -> frozenset[str]:
     found = set[str]()
     # What cannot be read any more names nothing; it must not keep anybody from deleting it.
     with contextlib.suppress(BadInput), open_checkpoints(checkpoints, OWN_TYPES) as saver:
-        graph = build().compile(checkpointer=saver)
+        graph = compile_with(saver)
         for snapshot in graph.get_state_history({"configurable": {"thread_id": thread}}):
             found.update(made.image for made in snapshot.values.get("rounds", ()) if isinstance(made, Round))
     return frozenset(found)

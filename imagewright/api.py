@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from imagewright.doctor import Finding
     from imagewright.graph.parts import Parts
     from imagewright.graph.replay import Replay
+    from imagewright.graph.shown_layout import BoxFinding, ShownBox
     from imagewright.memory.pictures import PicturePage, PictureQuery, PictureRow
     from imagewright.memory.runs import RunRow
     from imagewright.model_folders import Download, ModelPage, ModelScan, NeededModel, OnFile
@@ -48,16 +49,17 @@ if TYPE_CHECKING:
     from imagewright.world_words import KnownWorld
 
 __all__ = [
-    "DEFAULT_BACKEND", "Added", "AlreadyThere", "BackendSpeed", "BatchRow", "Chat", "Compared", "Download",
-    "DrawnBatch", "Finding", "FlowPage", "FlowSize", "Imagewright", "Imported", "ImportedWorkflow", "ListedFlow",
-    "Machine", "ModelPage", "ModelScan", "NeededModel", "OnEvent", "PicturePage", "PictureQuery", "PictureRow",
-    "PreviewedFlow", "Refused", "Remote", "Replay", "Reply", "RunRow", "ScoreTable", "ServerSpeed", "ServerState",
-    "SyncedNodes", "Way",
+    "DEFAULT_BACKEND", "Added", "AlreadyThere", "BackendSpeed", "BatchRow", "BoxFinding", "Chat", "Compared",
+    "Download", "DrawnBatch", "Finding", "FlowPage", "FlowSize", "Imagewright", "Imported", "ImportedWorkflow",
+    "ListedFlow", "Machine", "ModelPage", "ModelScan", "NeededModel", "OnEvent", "PicturePage", "PictureQuery",
+    "PictureRow", "PreviewedFlow", "Refused", "Remote", "Replay", "Reply", "RunRow", "ScoreTable", "ServerSpeed",
+    "ServerState", "ShownBox", "SyncedNodes", "Way",
 ]  # fmt: skip
 _LAZY = {
     "batch": "BatchRow DrawnBatch", "chat": "Chat", "comfy_import": "ImportedWorkflow", "comfy_rooms": "ServerState",
-    "doctor": "Finding", "graph.replay": "Replay", "memory.pictures": "PicturePage PictureQuery PictureRow",
-    "memory.runs": "RunRow", "model_folders": "Download ModelPage ModelScan NeededModel", "onward": "Machine Way",
+    "doctor": "Finding", "graph.replay": "Replay", "graph.shown_layout": "BoxFinding ShownBox",
+    "memory.pictures": "PicturePage PictureQuery PictureRow", "memory.runs": "RunRow",
+    "model_folders": "Download ModelPage ModelScan NeededModel", "onward": "Machine Way",
     "retrieval.adding": "Added AlreadyThere PreviewedFlow Refused", "retrieval.evidence_stream": "Imported",
     "retrieval.listing": "FlowPage ListedFlow", "retrieval.score_table": "ScoreTable", "run_work": "Reply",
     "t2i_backends.bench.speed": "BackendSpeed Compared", "t2i_backends.comfyui.bench": "ServerSpeed",

@@ -97,6 +97,11 @@ class Flow(Value):
     graph: dict[str, dict[str, Any]]
     card: Card
 
+    def read_slot(self, name: SlotName) -> list[Any]:
+        """What the graph states where the slot enters, in the card's order: values, links, None where there is none."""
+        places = self.card.slots.get(name, ())
+        return [self.graph.get(at.node, {}).get("inputs", {}).get(at.input) for at in places]
+
 
 class Problem(Value):
     """One reason why a flow cannot run here, and what would cure it."""

@@ -204,7 +204,7 @@ def read_size(flow: Flow) -> tuple[int, int] | None:
     """The width and height in pixels that the flow's graph states for the slots of these names; None for none."""
     sides = []
     for name in ("width", "height"):
-        stated = [flow.graph[at.node]["inputs"].get(at.input) for at in flow.card.slots.get(name, ())]
+        stated = flow.read_slot(name)
         sides.append(next((value for value in stated if isinstance(value, int) and not isinstance(value, bool)), None))
     width, height = sides
     return None if width is None or height is None else (width, height)

@@ -12,8 +12,7 @@ DESCRIPTION_CHARACTERS = 2000
 
 def example_prompt(flow: Flow) -> str:
     """The prompt that the flow's graph holds as its author saved it; empty for none."""
-    for binding in flow.card.slots.get("positive", ()):
-        text = flow.graph.get(binding.node, {}).get("inputs", {}).get(binding.input)
+    for text in flow.read_slot("positive"):
         if isinstance(text, str) and text.strip():
             return " ".join(text.split())[:EXAMPLE_CHARACTERS]
     return ""

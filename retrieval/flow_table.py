@@ -19,7 +19,6 @@ _FACTS = """
     SELECT id, need, draws, base, kin, benchmark, shape, graph_hash, enabled, changed FROM flow_facts
     WHERE changed > ? ORDER BY again, origin, id
 """
-_VECTORS = "SELECT id, vector FROM flows WHERE changed > ?"
 _AT_ONCE = 4096
 """How many rows are taken up together."""
 _Group = tuple[str, frozenset[str], frozenset[str]]

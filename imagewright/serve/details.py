@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Annotated, Literal
 
 from fastapi import APIRouter, Query, Request
@@ -15,7 +14,7 @@ from imagewright.schemas import RunResult
 from imagewright.serve.clients import ClientAccount
 from imagewright.serve.desk import NO_JOB, in_thread
 from imagewright.serve.faults import Denied
-from imagewright.serve.files import name_delivered
+from imagewright.serve.files import link_delivered
 from imagewright.serve.gallery import PictureFacts, PictureFilter, tell_picture
 from imagewright.serve.house import ERRORS, Asking, AtHouse, House
 
@@ -104,7 +103,7 @@ def _tell(request: Request, house: House, client: ClientAccount, run: str, wishe
         checks=_checks(result),
         notes=list(result.notes),
         categories=list(result.categories),
-        file=_file(request, house, result),
+        file=link_delivered(request, house, result),
         **beside._asdict(),
     )
 
@@ -112,8 +111,3 @@ def _tell(request: Request, house: House, client: ClientAccount, run: str, wishe
 def _checks(result: RunResult) -> list[CheckFacts]:
     asked = result.verdict.checks if result.verdict else ()
     return [CheckFacts(name=one.name, passed=one.passed, detail=one.detail, counts=one.counts) for one in asked]
-
-
-def _file(request: Request, house: House, result: RunResult) -> str | None:
-    name = name_delivered(result.run, result.path)
-    return house.link(request, name) if Path(result.path).is_file() else None

@@ -6,9 +6,10 @@ import re
 from pathlib import Path
 from typing import Annotated
 
-from fastapi import APIRouter, Query
+from fastapi import APIRouter, Query, Request
 from starlette.responses import FileResponse, Response
 
+from imagewright.schemas import RunResult
 from imagewright.serve.desk import in_thread
 from imagewright.serve.faults import Denied
 from imagewright.serve.house import ERRORS, AtHouse, House
@@ -51,9 +52,10 @@ def name_thumbnail(image: str) -> str:
     return f"{image}.thumbnail.webp"
 
 
-def name_delivered(run: str, path: str) -> str:
-    """The file name under which what a run has delivered to ``path`` is linked."""
-    return f"{run}{Path(path).suffix.lower() or '.png'}"
+def link_delivered(request: Request, house: House, result: RunResult) -> str | None:
+    """A signed link to the file that a run has delivered; None where it is not there any more."""
+    path = Path(result.path)
+    return house.link(request, f"{result.run}{path.suffix.lower() or '.png'}") if path.is_file() else None
 
 
 def find_delivered(house: House, run: str) -> Path:

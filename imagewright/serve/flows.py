@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, TypedDict
 
 from fastapi import APIRouter, Query
 from pydantic import BaseModel
@@ -70,6 +70,15 @@ class FlowCheck(BaseModel):
     servers: dict[str, list[FlowProblem]] | None = None
 
 
+class FlowFilters(TypedDict):
+    """Which flows are wanted; what is empty leaves all."""
+
+    runnable: bool | None
+    model: str
+    kind: str
+    search: str
+
+
 class Switch(BaseModel):
     """Whether a flow is offered."""
 
@@ -89,10 +98,10 @@ async def get_flows(
     offset: Annotated[int, Query(ge=0, le=1_000_000)] = 0,
 ) -> FlowList:
     """The flows, by name; with ``text``, the nearest cards, 300 at most."""
-    filters = {"runnable": runnable, "model": model, "kind": kind, "search": search}
+    filters: FlowFilters = {"runnable": runnable, "model": model, "kind": kind, "search": search}
     if text.strip():
         return await in_thread(find_nearest, house, text, limit, offset, filters)
-    page = await in_thread(lambda: house.desk.engine.list_flows(**filters, limit=limit, offset=offset))  # type: ignore[arg-type]
+    page = await in_thread(lambda: house.desk.engine.list_flows(**filters, limit=limit, offset=offset))
     return FlowList(data=[tell_flow(each) for each in page.flows], total=page.total, next=page.next)
 
 
@@ -148,9 +157,7 @@ def insist_on_listed(house: House, flow: str) -> ListedFlow:
         raise Denied("not_found", str(error), "GET /v1/flows lists them") from None
 
 
-def find_nearest(
-    house: House, text: str, limit: int, offset: int, filters: Mapping[str, bool | str | None] | None = None
-) -> FlowList:
+def find_nearest(house: House, text: str, limit: int, offset: int, filters: FlowFilters | None = None) -> FlowList:
     """Flows whose cards are nearest to ``text``, nearest first; with ``filters``, those of the nearest 300 that fit."""
     wanted = {name: value for name, value in (filters or {}).items() if value not in ("", None)}
     count = NEAREST if wanted else min(offset + limit + 1, NEAREST)
@@ -161,7 +168,7 @@ def find_nearest(
     return FlowList(data=page, total=total, next=following)
 
 
-def _fits(listed: ListedFlow, wanted: Mapping[str, bool | str | None]) -> bool:
+def _fits(listed: ListedFlow, wanted: Mapping[str, object]) -> bool:
     card = listed.flow.card
     words = " ".join((listed.flow.id, card.title, card.description, *card.tags)).casefold()
     models = " ".join((card.base_model, *(file.name for file in card.models))).casefold()

@@ -115,8 +115,7 @@ async def list_pictures(
     """The pictures that the client's runs have delivered; of the owner, all of the home's."""
 
     def tell() -> PictureList:
-        query = wishes.to_query(client)
-        page = find_pictures(house, client, query, wishes.limit, wishes.before, wishes.offset)
+        page = find_pictures(house, client, wishes, wishes.limit, wishes.before, wishes.offset)
         data = [PictureFacts(**tell_picture(request, house, client, row)) for row in page.rows]
         return PictureList(data=data, has_more=page.has_more, total=page.total)
 
@@ -156,11 +155,10 @@ async def plan_picture(body: PlanWishes, house: AtHouse, client: Asking) -> Plan
 
 
 def find_pictures(
-    house: House, client: ClientAccount, query: PictureQuery, limit: int, before: str = "", offset: int = 0
+    house: House, client: ClientAccount, wishes: PictureFilter, limit: int, before: str = "", offset: int = 0
 ) -> PicturePage:
     """Pictures that the client may see, newest first."""
-    own = query if client.owns_home else query.model_copy(update={"client": client.name})
-    return house.desk.engine.pictures.find(own, limit, before=before, offset=offset)
+    return house.desk.engine.pictures.find(wishes.to_query(client), limit, before=before, offset=offset)
 
 
 def tell_picture(request: Request, house: House, client: ClientAccount, row: PictureRow) -> dict[str, Any]:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from fastapi import APIRouter, Request
-from PIL import Image
 from pydantic import BaseModel
 
+from imagewright.api import BoxFinding, ShownBox
 from imagewright.serve.clients import ClientAccount
 from imagewright.serve.desk import in_thread
 from imagewright.serve.faults import Denied
@@ -13,29 +13,6 @@ from imagewright.serve.house import ERRORS, Asking, AtHouse, House
 from imagewright.serve.runs import find_job, run_of
 
 router = APIRouter(tags=["runs"])
-
-
-class BoxFacts(BaseModel):
-    """One box; its sides are shares of the picture, from its top left corner."""
-
-    box: int
-    """Its number: what a change of boxes names it by."""
-    caption: str
-    x: float
-    y: float
-    width: float
-    height: float
-    seen: bool
-    """Whether the critic saw the thing there; else this is where it was planned."""
-
-
-class FindingFacts(BaseModel):
-    """Something that the critic found wrong."""
-
-    check: str
-    detail: str
-    boxes: list[int] = []
-    """The boxes that it is about; none where it is about the whole picture."""
 
 
 class LayoutFacts(BaseModel):
@@ -52,8 +29,8 @@ class LayoutFacts(BaseModel):
     accepted: bool | None = None
     redraws: bool
     """Whether a change redraws parts of the picture; else the whole of it is drawn anew."""
-    boxes: list[BoxFacts] = []
-    findings: list[FindingFacts] = []
+    boxes: list[ShownBox] = []
+    findings: list[BoxFinding] = []
 
 
 @router.get("/v1/runs/{run}/layout", response_model=LayoutFacts, responses=ERRORS)
@@ -68,8 +45,7 @@ def _show(request: Request, house: House, client: ClientAccount, run: str) -> La
     if result is None or not engine.store.has(result.image):
         raise Denied("not_found", f"run {name} has delivered no picture that is still there", run=name)
     shown = engine.show_layout(name)
-    with Image.open(engine.store.get(result.image)) as picture:
-        width, height = picture.size
+    width, height = engine.store.measure(result.image)
     return LayoutFacts(
         run=name,
         thread=client.own_thread(shown.thread) if shown.thread else None,
@@ -80,6 +56,6 @@ def _show(request: Request, house: House, client: ClientAccount, run: str) -> La
         height=height,
         accepted=shown.accepted,
         redraws=shown.redraws,
-        boxes=[BoxFacts(**box.model_dump()) for box in shown.boxes],
-        findings=[FindingFacts(**finding.model_dump(mode="json")) for finding in shown.findings],
+        boxes=list(shown.boxes),
+        findings=list(shown.findings),
     )

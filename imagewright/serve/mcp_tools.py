@@ -18,14 +18,13 @@ from pydantic_core import to_jsonable_python
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 import imagewright
-from imagewright.api import PictureQuery
 from imagewright.box_changes import BoxChange
 from imagewright.serve.clients import ClientAccount
 from imagewright.serve.conversations import order_by_hand
 from imagewright.serve.desk import in_thread
 from imagewright.serve.faults import Denied
 from imagewright.serve.flows import find_nearest
-from imagewright.serve.gallery import find_pictures
+from imagewright.serve.gallery import PictureFilter, find_pictures
 from imagewright.serve.house import House, abandon
 from imagewright.serve.knobs import Knobs
 from imagewright.serve.orders import Ending, JobOrder
@@ -156,7 +155,7 @@ class PictureTools:
         limit: Annotated[int, Field(ge=1, le=50)] = 10,
     ) -> CallToolResult:
         """The newest pictures; with text, those whose prompt says it."""
-        page = await _known(find_pictures, self._house, self._asker(ctx), PictureQuery(text=text), limit)
+        page = await _known(find_pictures, self._house, self._asker(ctx), PictureFilter(text=text), limit)
         images = [
             {
                 "run": row.run,

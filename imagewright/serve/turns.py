@@ -2,24 +2,19 @@
 
 from __future__ import annotations
 
-import struct
 from collections.abc import Iterator
-from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from fastapi import Request
 from pydantic import BaseModel
 
 from imagewright.serve.clients import ClientAccount
-from imagewright.serve.files import name_delivered
+from imagewright.serve.files import link_delivered
 from imagewright.serve.house import House
 from imagewright.serve.runs import RunFacts, run_facts
 
 if TYPE_CHECKING:
     from imagewright.schemas import RunResult
-
-_PNG_SIDES = slice(16, 24)
-"""Where a PNG says its width and height."""
 
 
 class TurnPicture(BaseModel):
@@ -113,10 +108,9 @@ def _pictures(request: Request, house: House, stored: str) -> Iterator[tuple[str
     engine = house.desk.engine
     for number, (run, (made, thumb)) in enumerate(engine.threads.deliveries(stored).items(), 1):
         if engine.store.has(made.image):
-            size = _read_sides(engine.store.get(made.image))
+            size = engine.store.measure(made.image)
             url = house.link(request, f"{made.image}.png")
-            file = name_delivered(run, made.path)
-            own = {"thumb": thumb, "file": house.link(request, file) if Path(made.path).is_file() else None}
+            own = {"thumb": thumb, "file": link_delivered(request, house, made)}
             yield run, _picture(made, number, url, size).model_copy(update=own)
 
 
@@ -138,10 +132,3 @@ def _picture(made: RunResult, number: int, url: str, size: tuple[int, int]) -> T
         images=made.images,
         notes=list(made.notes),
     )
-
-
-def _read_sides(png: Path) -> tuple[int, int]:
-    """Width and height of a picture of the store."""
-    with png.open("rb") as file:
-        width, height = struct.unpack(">II", file.read(24)[_PNG_SIDES])
-    return width, height

@@ -106,13 +106,5 @@ def _read_workflow(house: House, data: bytes, ending: str) -> Flow:
 
 
 def _tell(flow: Flow) -> UploadedWorkflow:
-    return UploadedWorkflow(title=flow.card.title, kind=flow.card.kind, graph=flow.graph, prompt=_prompt_of(flow))
-
-
-def _prompt_of(flow: Flow) -> str:
-    """What stands in the place of the prompt."""
-    for place in flow.card.slots.get("positive", ()):
-        value = flow.graph[place.node]["inputs"].get(place.input)
-        if isinstance(value, str):
-            return value
-    return ""
+    prompt = next((text for text in flow.read_slot("positive") if isinstance(text, str)), "")
+    return UploadedWorkflow(title=flow.card.title, kind=flow.card.kind, graph=flow.graph, prompt=prompt)

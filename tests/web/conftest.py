@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import shutil
+import contextlib
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -12,6 +12,8 @@ from typing import Any
 import pytest
 
 from imagewright import Imagewright
+from imagewright.errors import BadInput
+from imagewright.evals.page import open_browser
 from imagewright.needs import Need
 from imagewright.ports import Drawn, IsCancelled, Job, OnStep
 from imagewright.schemas import Flow, Readiness, Region
@@ -53,14 +55,12 @@ def painter(load_module: Callable[[str, Path], ModuleType], tmp_path_factory: py
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Any]:
     """Headless Chromium for one file: while it is open its event loop runs in this thread, where others want theirs."""
-    sync_api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed: pip install playwright")
-    chromium = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-    if chromium is None:
-        pytest.skip("no Chromium here: apt-get install chromium")
-    with sync_api.sync_playwright() as playwright:
-        opened = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
+    with contextlib.ExitStack() as stack:
+        try:
+            opened = stack.enter_context(open_browser())
+        except BadInput as error:
+            pytest.skip(f"{error}: {error.remedy}")
         yield opened
-        opened.close()
 
 
 class Site:
