@@ -1,5 +1,5 @@
 // The picture with its boxes: what the pointer does, and the keys on a box.
-import { html, useRef, useState } from "../../vendor/preact-htm.js";
+import { html, useLayoutEffect, useRef, useState } from "../../vendor/preact-htm.js";
 import { Box, Namer } from "./box.js";
 import { drawnFrom, isMoved, moved, newBox, replaced, resized, snap } from "./model.js";
 
@@ -10,8 +10,14 @@ let gestures = 0;
 export function Canvas({ layout, picture, state, dispatch, naming, setNaming, findingsOf, onDelete, busy }) {
   const stage = useRef(null);
   const [drag, setDrag] = useState(null);
+  const renamed = useRef(null); // the box whose field a key closed: it takes the focus back as the field goes
+  useLayoutEffect(() => {
+    if (naming === null && renamed.current !== null) find(renamed.current)?.focus();
+    renamed.current = null;
+  }, [naming]);
   const shown = state.boxes.filter((box) => !box.gone);
 
+  const find = (key) => stage.current.querySelector(`[data-key="${key}"]`);
   const at = (event) => {
     const area = stage.current.getBoundingClientRect();
     return { x: (event.clientX - area.left) / area.width, y: (event.clientY - area.top) / area.height };
@@ -50,7 +56,7 @@ export function Canvas({ layout, picture, state, dispatch, naming, setNaming, fi
     if (!drag) return;
     setDrag(null);
     dispatch({ type: "settle" });
-    if (drag.box) return stage.current.querySelector(`[data-key="${drag.box.key}"]`)?.focus();
+    if (drag.box) return find(drag.box.key)?.focus();
     const place = drag.to && drawnFrom(drag.from, drag.to);
     if (!place || place.width < 0.03 || place.height < 0.03 || event.type === "pointercancel") return;
     const fresh = newBox(place);
@@ -87,8 +93,8 @@ export function Canvas({ layout, picture, state, dispatch, naming, setNaming, fi
       ${sketch && html`<i class="ghost sketch" style=${sidesOf(sketch)}></i>`}
     </div>
     ${named && html`<${Namer} key=${named.key} box=${named} dispatch=${dispatch} onEnd=${(typed) => {
+      renamed.current = typed ? named.key : null;
       setNaming(null);
-      if (typed) setTimeout(() => stage.current?.querySelector(`[data-key="${named.key}"]`)?.focus());
     }} />`}
   </div>`;
 }
