@@ -59,7 +59,8 @@ _WHERE = re.compile(
     r"(?: (?:is|was|stands?|sits?|used to be))?(?: now)?"
 )
 _INTO = re.compile(
-    rf"(?:{MOVE_VERB}|draw|have|add|i want) (?P<t>.+?) (?:in|inside of|into|inside) (?P<u>(?:the|that|my) .+)"
+    rf"(?:{MOVE_VERB}|draw|have|add|i want) (?P<t>.+?) (?P<on>in|inside of|into|inside|on|onto|upon) "
+    r"(?P<u>(?:the|that|my) (?!left|right|top|bottom|other|side|same).+)"
 )
 _SHARE = re.compile(
     r"(?:(?:draw|make|show|i want|i'd like|use|with|only|just|have|there should be) )*"
@@ -163,18 +164,19 @@ def read_trade_place(said: str, picture: Reference, same: bool) -> tuple[AnyEdit
 
 
 def read_put_into(said: str, picture: Reference, same: bool) -> tuple[AnyEdit, ...]:
-    """ "Put the fish in the cup", "a star in the cup": inside a thing that is there; "in the corner" is none."""
+    """ "Put the fish in the cup", "a hat on the dog": in or upon a thing that is there; "in the corner" is none."""
     found = _INTO.fullmatch(said)
     if found is None or not names_shown(found["u"], picture):
         return ()
     other = find_boxes(found["u"], picture)
+    place: PlaceName = "above" if found["on"] in ("on", "onto", "upon") else "inside"
     if re.match(r"(?:the|it|them|both|all|that|this|my)\b", found["t"]):
         mine = find_boxes(found["t"], picture)
-        return (MoveEdit(boxes=mine, place="inside", beside=other[0]),) if not set(mine) & set(other) else ()
+        return (MoveEdit(boxes=mine, place=place, beside=other[0]),) if not set(mine) & set(other) else ()
     groups = parse_prompt(found["t"]).groups
     if len(groups) != 1 or len(other) != 1:
         return ()
-    return (AddEdit(text=groups[0].caption, count=min(groups[0].count, 24), place="inside", beside=other[0]),)
+    return (AddEdit(text=groups[0].caption, count=min(groups[0].count, 24), place=place, beside=other[0]),)
 
 
 def read_each_side(said: str, picture: Reference, same: bool) -> tuple[AnyEdit, ...]:
