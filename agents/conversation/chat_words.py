@@ -74,10 +74,10 @@ _ROWS: tuple[tuple[str, _Replacement], ...] = (        (r"\bu\b", "you"),
          rf"(?=(?:the|it|them|both|all|everything)\b.*\b(?:on|to|in|at|into|{_WHERE}|{_COLOURS})\b)", ""),
         (r"^i (?:meant|said|wanted|asked for) (an? [a-z -]+?),? (?:and )?not (?:an?|the) ([a-z ]+)$",
          r"replace the \2 with \1"),
-        (r"^(?:i want|i need|i'd like|we need) ((?:an?|another|some|two|three) .+?) (?:too|as well|also|in it|in there)$",
-         r"add \1"),
-        (r"^(?:let )?(?:the )?([a-z ]+?) and (?:the )?([a-z ]+?) (?:should )?(?:swap|switch|trade)(?: places| positions)?$",
-         r"swap the \1 and the \2"),
+        (r"^(?:i want|i need|i'd like|we need) ((?:an?|another|some|two|three) .+?) "
+         r"(?:too|as well|also|in it|in there)$", r"add \1"),
+        (r"^(?:let )?(?:the )?([a-z ]+?) and (?:the )?([a-z ]+?) (?:should )?(?:swap|switch|trade)"
+         r"(?: places| positions)?$", r"swap the \1 and the \2"),
         (r"^only (the .+?)(?:,| and) nothing else$", r"keep only \1"),
         (rf"^(?:an? |the )?({_SHADE}) (?:sky|backdrop|background) instead(?: of .+)?$", r"a \1 background"),
         (r"^(?:space|spread|set|lay) (them|these|those|all of them|everything) (?:out )?(?:evenly )?(?:in|into) a "

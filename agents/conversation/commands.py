@@ -14,7 +14,8 @@ from imagewright.intents import AnyIntent, BranchIntent, CommandIntent, Referenc
 
 _HELP = re.compile(
     r"(?:help(?: me)?|/help|commands|options|what (?:can|could|do) i (?:say|do|ask|type)(?: here| now)?|how does this "
-    r"work|how (?:do|can) i (?:use|do|save|undo|change|export|delete|get) (?:this|it|that|things?|a picture)|what are (?:the|your) (?:commands|options)|usage|instructions)"
+    r"work|how (?:do|can) i (?:use|do|save|undo|change|export|delete|get) (?:this|it|that|things?|a picture)|"
+    r"what are (?:the|your) (?:commands|options)|usage|instructions)"
 )
 _SAVE = re.compile(
     r"(?:save|export|download|store|write)(?: (?:it|this|that|the (?:picture|image|result)|picture \d+|image \d+))?"

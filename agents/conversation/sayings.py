@@ -89,7 +89,8 @@ _UP = re.compile(
     r"like (?:it|this)|(?:that'?s |this is |it'?s |looks? |that looks |this looks )?(?:very |really |so )?(?:good|"
     r"great|nice|perfect|excellent|wonderful|beautiful|awesome|lovely|cool|fantastic|brilliant|amazing)(?: (?:one|"
     r"job|work|picture|image))?|"
-    r"(?:that|this) one is (?:great|good|perfect|nice|lovely|the best|it)|(?:i'll|i will) (?:take|keep|have) (?:it|this|"
+    r"(?:that|this) one is (?:great|good|perfect|nice|lovely|the best|it)|"
+    r"(?:i'll|i will) (?:take|keep|have) (?:it|this|"
     r"that)(?: one)?|well done|good job|nice (?:one|work)|yes|thanks|thank you|upvote)"
 )
 _DOWN = re.compile(
