@@ -9,6 +9,7 @@ from __future__ import annotations
 import base64
 import ssl
 import threading
+import weakref
 from collections.abc import Mapping, Sequence
 from functools import cached_property
 from typing import Any
@@ -89,7 +90,7 @@ class Client:
     @cached_property
     def _http(self) -> httpx.Client:
         timeout = httpx.Timeout(ANSWER_SECONDS, connect=CONNECT_SECONDS)
-        return httpx.Client(
+        made = httpx.Client(
             headers=self.headers,
             verify=self.tls or True,
             timeout=timeout,
@@ -97,6 +98,8 @@ class Client:
             trust_env=False,
             follow_redirects=False,
         )
+        weakref.finalize(self, made.close)  # whoever lets go of an engine closes its connections with it
+        return made
 
     def close(self) -> None:
         """Close its connections."""

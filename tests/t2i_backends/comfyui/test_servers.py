@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import gc
 import json
 import time
 from collections.abc import Callable
@@ -243,6 +244,16 @@ def test_what_came_since_the_last_look_is_seen_when_a_job_comes(serve: Serve, co
     server.models["checkpoints"].append("mini")
     backend.pool.servers[0]._looked -= LOOK_SECONDS
     assert draw(backend, make_flow()).facts["server"] == "s1"
+
+
+def test_connections_end_with_whoever_held_them(serve: Serve, settings: Any, make_flow: Any) -> None:
+    backend = open_comfyui(settings(serve()))
+    draw(backend, make_flow())
+    http = backend.pool.servers[0].client._http
+    assert not http.is_closed
+    del backend
+    gc.collect()
+    assert http.is_closed
 
 
 def test_our_way_is_timed_beside_a_bare_script(serve: Serve, connect: Connect, make_flow: Any) -> None:
