@@ -22,6 +22,7 @@ from imagewright.schemas import (
     Categories,
     Choice,
     DrawRequest,
+    Kind,
     Layout,
     ParsedPrompt,
     Round,
@@ -50,6 +51,8 @@ class TraceFlow(Value):
     """Where a request enters the graph; None in traces from before it was noted, and is then found in the graph."""
     graph_hash: str = ""
     graph: dict[str, dict[str, Any]] = Field(default_factory=dict)
+    kind: Kind = "text-to-image"
+    """Whether it draws from a picture that is brought."""
 
 
 class TraceSpent(Value):
