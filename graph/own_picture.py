@@ -18,6 +18,7 @@ from imagewright.flow_pictures import ROLES, Places, fill_pictures, find_places,
 from imagewright.graph.choose import Ranked, is_closed
 from imagewright.graph.parts import Parts
 from imagewright.graph.state import Attempt, State
+from imagewright.intents import Intent, Settled
 from imagewright.memory.artifacts import ArtifactStore, Made, content_key
 from imagewright.ports import Drawn, Job, Redraw, Redraws, StatesWorlds
 from imagewright.schemas import DrawRequest, Flow, Region, SlotName
@@ -118,16 +119,30 @@ def _fit_mask(mask: Image.Image, image: Image.Image, name: str) -> Image.Image:
     return mask if mask.size == image.size else mask.resize(image.size, Image.Resampling.BOX)
 
 
+def leave_out(request: DrawRequest, intent: Intent, settled: Settled) -> tuple[DrawRequest, tuple[str, ...]]:
+    """``request`` without its picture where a part of an earlier picture is changed, and a note that says so.
+
+    A change that draws everything anew (another style, one more) starts from the picture instead.
+    """
+    if request.image is None or intent.kind == "create" or not (settled.redraw or request.boxes):
+        return request, ()
+    plain = request.model_copy(update={"image": None, "mask": None, "strength": None})
+    return plain, ("the image is left out: this changes a part of an earlier picture",)
+
+
 # --- the flow -------------------------------------------------------------------------------
 
 
 def insist_on_start(parts: Parts, request: DrawRequest, found: Ranked) -> Ranked:
-    """``found`` narrowed to the flows that can start from a picture, where ``request`` has one.
+    """``found`` narrowed to the flows that can start from a picture, where ``request`` has one, else to the others.
 
     Raises:
         CannotDraw: none can.
     """
-    if request.image is None or not found.offered:
+    if request.image is None:
+        plain = tuple(c for c in found.offered if not takes_picture(parts.catalogue.flow(c.flow).card))
+        return found if plain == found.offered else found.model_copy(update={"offered": plain})
+    if not found.offered:
         return found
     able = [c for c in found.offered if _can_start(parts, parts.catalogue.flow(c.flow))]
     if not able:
@@ -151,8 +166,6 @@ def start_from(parts: Parts, state: State, first: Attempt) -> tuple[Attempt, tup
     request = state.request
     if request.image is None or first.base is not None:
         return first, ()
-    if state.intent is not None and state.intent.kind != "create":
-        return first, ("the image is left out: this changes an earlier picture",)
     flow = parts.catalogue.flow(first.flow)
     note = _say_start(request, flow)
     if not state.run:  # only planned: the picture is not kept

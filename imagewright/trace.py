@@ -52,7 +52,11 @@ class TraceFlow(Value):
     graph_hash: str = ""
     graph: dict[str, dict[str, Any]] = Field(default_factory=dict)
     kind: Kind = "text-to-image"
-    """Whether it draws from a picture that is brought."""
+    """Written only of a flow that draws from a picture, too."""
+
+    @model_serializer(mode="wrap")
+    def _without_usual(self, dump: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        return {name: value for name, value in dump(self).items() if name != "kind" or value != "text-to-image"}
 
 
 class TraceSpent(Value):

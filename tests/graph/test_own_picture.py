@@ -171,6 +171,23 @@ def test_a_flow_of_any_size_keeps_the_shape_of_the_picture(studio: Studio, tmp_p
     assert home.backend.jobs[0].redraw.image.size == (256, 64)
 
 
+def test_a_picture_beside_a_change_is_where_it_starts_or_left_out(studio: Studio, tmp_path: Path) -> None:
+    home = studio()
+    brought = take_pictures(DrawRequest(prompt="x", image=photo(tmp_path)), home.store).image
+    home.say("a red circle and a blue square")
+    home.say("make the circle green", image=brought)
+    part = home.backend.jobs[-1]
+    assert len(part.regions) == 2, "the layout still governs"
+    assert part.redraw.strength == 1
+    assert any("the image is left out" in text for text in home.told("note"))
+    home.say("one more", image=brought)
+    whole = home.backend.jobs[-1]
+    assert whole.prompt == "a green circle and a blue square"
+    assert whole.redraw.strength == STRENGTH
+    assert whole.redraw.image.getpixel((0, 0)) == (255, 0, 0)
+    assert any("starts from your image" in text for text in home.told("note"))
+
+
 # --- flows with a place of their own for it ---------------------------------------------------
 
 
