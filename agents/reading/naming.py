@@ -177,7 +177,8 @@ def name_scenery(reader: Reader, phrase: NounPhrase) -> bool:
             "photograph",
         }:
             return False
-    city = preposition in {"in", "at"} and not phrase.determiner and reader.tokens[phrase.start].text[:1].isupper()
+    named = not phrase.determiner and reader.tokens[phrase.start].text[:1].isupper()
+    city = named and preposition in {"in", "at", "over", "across"}
     scenery = city or scenes.is_frame(phrase) or scenes.is_backdrop(phrase) or scenes.is_scene(phrase, preposition)
     if not scenery:
         return False

@@ -16,6 +16,7 @@ from imagewright.agents.reading.tokens import Token
 _MAX_NOUN_WORDS = 4
 _MAX_ADJECTIVES = 8
 _MAX_ADVERBS = 4
+_BODY = frozenset("head back shoulder nose neck arm hand foot tail paw horn antler wing".split())
 _FRACTIONS = frozenset("half halves third thirds quarter quarters fourths fifths sixths eighths tenths".split())
 _GROUND = frozenset({"background", "backdrop"})
 _MODIFIED = {"very", "bright", "light", "dark", "pale", "deep", "really", "extremely", "quite"}
@@ -95,16 +96,8 @@ class NounPhraseReader:
         found_anything = words or draft.attributes or draft.count is not None
         if not found_anything:
             return None
-        phrase = NounPhrase(
-            start,
-            draft.at,
-            draft.determiner,
-            draft.count,
-            draft.vague,
-            tuple(draft.attributes),
-            " ".join(draft.described),
-            tuple(words),
-        )
+        said = (tuple(draft.attributes), " ".join(draft.described), tuple(words))
+        phrase = NounPhrase(start, draft.at, draft.determiner, draft.count, draft.vague, *said)
         return self._with_tail(phrase, depth) if words else phrase
 
     def starts(self, i: int) -> bool:
@@ -386,14 +379,18 @@ class NounPhraseReader:
         if inner is None or not inner.words:
             return phrase
         if inner.head in {"colour", "color"}:
-            return replace(
-                phrase,
-                end=inner.end,
-                attributes=(*phrase.attributes, *inner.attributes),
-                described=f"{phrase.described} {inner.described}".strip(),
-            )
+            described = f"{phrase.described} {inner.described}".strip()
+            attributes = (*phrase.attributes, *inner.attributes)
+            return replace(phrase, end=inner.end, attributes=attributes, described=described)
+        if depth == 0 and self._is_upon(phrase, inner):
+            return replace(inner, start=phrase.start)
         text = " ".join(self.low[phrase.end : inner.end])
         return replace(phrase, end=inner.end, tail=text)
+
+    def _is_upon(self, phrase: NounPhrase, inner: NounPhrase) -> bool:
+        """ "On the head of a statue": what it is upon is the statue."""
+        led = self._word(phrase.start - 1) in {"on", "upon", "onto"} and phrase.determiner == "the"
+        return led and phrase.head in _BODY and inner.determiner in {"a", "an", "the", "one"}
 
     def _word(self, i: int) -> str:
         return self.low[i] if 0 <= i < len(self.low) else ""
