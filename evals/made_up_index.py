@@ -169,7 +169,7 @@ def _put_flows(db: sqlite3.Connection, world: MadeUpWorld) -> None:
                 graph, card = _vary(number, size.seed, base)
                 text = card.model_dump_json(exclude_defaults=True)
                 flows.append((name, text, graph, mine, mine, "user", pack_vector(vector), changed))
-                facts.append((name, base.need, int(flow_facts.is_text_to_image(card)), card.kind, card.base_model,
+                facts.append((name, base.need, flow_facts.rate_draws(card), card.kind, card.base_model,
                               base.kin, -1.0, mine, mine, card.title, "user", 1, changed, 0))  # fmt: skip
             db.executemany(f"INSERT INTO flows VALUES ({', '.join('?' * 8)})", flows)
             db.executemany(f"INSERT INTO flow_facts VALUES ({', '.join('?' * 14)})", facts)

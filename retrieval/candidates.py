@@ -234,7 +234,7 @@ def _estimate(index: FlowIndex, shelf: Shelf, fit: Fitted, asked: _Asked, ready:
     near, kernel, among = _near(shelf, fit, asked)
     shared = _shared(shelf, fit, asked.categories.labels)
     tops = _tops(shelf, fit, ready.codes(flows))
-    cards = index.neighbours.cards(flows, asked.vector, CARDS)
+    cards = index.neighbours.cards(flows, asked.vector, CARDS, tops.codes != OUT)
     chosen = find_candidates(flows, fit, tops, near, kernel, shared, cards, asked.named, asked.everything)
     units = flows.unit.array[chosen]
     cells = fit.near_cells(units, near, kernel, among, shared)

@@ -44,7 +44,9 @@ class FlowTable:
         self._group_at: dict[tuple[str, str], int] = {}
         """Groups as they are written in the database."""
         self.unit, self.group, self.need, self.changed = (_Column(np.int64) for _ in range(4))
-        self.live, self.benchmark = _Column(np.bool_), _Column(np.float64)
+        self.live, self.pictured = _Column(np.bool_), _Column(np.bool_)
+        """Whether a flow is offered; and whether it is where a picture is brought."""
+        self.benchmark = _Column(np.float64)
         self._vectors = np.zeros((16, dimension), dtype=np.float32)
         self.needs: dict[int, Need] = {}
         """The distinct needs by their number in the database."""
@@ -92,9 +94,11 @@ class FlowTable:
         touched: set[int] = set()
         units = [self._join(shape, place, touched) for shape, place in zip(shapes, places.tolist(), strict=True)]
         groups = [self._group(key) for key in zip(base, kin, strict=True)]
-        live = np.logical_and(draws, enabled)
-        for column, values in ((self.unit, units), (self.group, groups), (self.need, need), (self.live, live),
-                               (self.benchmark, benchmark), (self.changed, changed)):  # fmt: skip
+        offered = np.array(draws) * np.array(enabled)
+        for column, values in (
+            (self.unit, units), (self.group, groups), (self.need, need), (self.live, offered == 1),
+            (self.pictured, offered == 2), (self.benchmark, benchmark), (self.changed, changed),
+        ):  # fmt: skip
             column.put(places, values)
         self._appoint(touched)
         self._make_room()
@@ -150,15 +154,18 @@ class FlowTable:
         for name in names:
             if name in self.at:
                 self.live.put(self.at[name], False)
+                self.pictured.put(self.at[name], False)
                 self._appoint({int(self.unit.array[self.at[name]])})
                 self.version += 1
 
     def _appoint(self, units: Collection[int]) -> None:
         """Say anew which flow stands for each of ``units``."""
-        live, some = self.live.array, sorted(units)
+        live, pictured, some = self.live.array, self.pictured.array, sorted(units)
         members = [self.members[unit] for unit in some]
         self.first.put(some, [each[0] if each else -1 for each in members])
-        self.lead.put(some, [next((flow for flow in each if live[flow]), -1) for each in members])
+        leads = [next((flow for flow in each if live[flow]), -1) for each in members]
+        bring = [next((flow for flow in each if pictured[flow]), -1) for each in members]
+        self.lead.put(some, [lead if lead >= 0 else other for lead, other in zip(leads, bring, strict=True)])
 
 
 class _Column:

@@ -56,19 +56,18 @@ class Neighbours:
         self._path, self.serving = path, Serving(folder, IndexTables(path))
         self.partitions = Partitions()
 
-    def cards(self, flows: FlowTable, vector: Vector, k: int) -> Ints:
-        """The ``k`` flows whose cards are nearest to a unit vector, by number, nearest first.
+    def cards(self, flows: FlowTable, vector: Vector, k: int, among: NDArray[np.bool_]) -> Ints:
+        """The ``k`` flows of ``among`` whose cards are nearest to a unit vector, by number, nearest first.
 
         Of a large index the nearest cells of cards are looked at, and exactly what changed since they were made.
         """
-        live = flows.live.array
         cells = self.partitions.of(flows) if len(flows) > EXACT_UP_TO else None
         if cells is None:
-            return find_nearest(flows.vectors, vector, k, live)
+            return find_nearest(flows.vectors, vector, k, among)
         found, newer = cells.propose(vector, k), flows.find_newer(cells.generation)
         if len(newer):
             found = np.union1d(found, newer)
-        return np.asarray(found[find_nearest(flows.vectors[found], vector, k, live[found])])
+        return np.asarray(found[find_nearest(flows.vectors[found], vector, k, among[found])])
 
     def is_large(self, db: sqlite3.Connection) -> bool:
         """Whether the index has so many flows that a search must not wait until the vector index is of today."""
