@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import gc
+import weakref
 from pathlib import Path
 
 from PIL import Image
 
 from imagewright import Imagewright
+from imagewright.comfy_settings import ServerSettings
 from imagewright.schemas import DrawRequest, ParsedPrompt
 from imagewright.settings import Settings, load_settings
 
@@ -34,3 +37,13 @@ def test_polishing_is_wired_where_it_is_asked_for(tmp_path: Path) -> None:
     assert isinstance(engine.container.parts(seeing).polisher, VLMPolisher)
     always = Imagewright(load_settings({"IMAGEWRIGHT_POLISH": "1", "IMAGEWRIGHT_HOME": str(tmp_path)}))
     assert isinstance(always.container.parts(DrawRequest(prompt="a fox")).polisher, MeasuredPolisher)
+
+
+def test_a_closed_engine_lets_go_of_all_its_backends(tmp_path: Path) -> None:
+    servers = (ServerSettings(name="desk", url="http://127.0.0.1:9"),)
+    container = Imagewright(Settings(data_dir=tmp_path, model_roots=(), device="cpu", comfyui=servers)).container
+    together, one = (weakref.ref(container.backend(name)) for name in (None, "comfyui"))
+    assert together() is not None
+    container.close()
+    gc.collect()
+    assert (together(), one()) == (None, None)
