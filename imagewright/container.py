@@ -56,6 +56,7 @@ class Container:
         from imagewright.database import close_connections
 
         self._backends.clear()
+        self.__dict__.pop("_usual", None)
         close_connections()
 
     # --- rooms ------------------------------------------------------------------------------
