@@ -109,7 +109,8 @@ def _facts(trace: Trace, number: int) -> Mapping[str, str]:
 def _flow(name: str, was: TraceFlow) -> Flow:
     """The flow as it was: the trace holds its graph and its slots; those of older traces are found in the graph."""
     graph = parse_graph(was.graph)
-    return Flow(id=name, graph=graph, card=Card(title=was.title, slots=was.slots or dict(find_slots(graph))))
+    slots = was.slots or dict(find_slots(graph))
+    return Flow(id=name, graph=graph, card=Card(title=was.title, slots=slots, kind=was.kind))
 
 
 def _difference(parts: Parts, sha: str, image: Image.Image) -> float | None:

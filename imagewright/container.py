@@ -56,6 +56,7 @@ class Container:
         from imagewright.database import close_connections
 
         self._backends.clear()
+        self.__dict__.pop("_usual", None)
         close_connections()
 
     # --- rooms ------------------------------------------------------------------------------
@@ -233,6 +234,7 @@ class Container:
         """What one run works with."""
         from imagewright.agents.conversation.rules import RulesInterpreter
         from imagewright.agents.reading.describe import canonical_prompt
+        from imagewright.flow_pictures import say_brought
         from imagewright.graph.catalogue import IndexCatalogue
         from imagewright.graph.parts import Parts
         from imagewright.retrieval.embed import liken
@@ -255,6 +257,7 @@ class Container:
                 backends,
                 fallbacks.append,
                 self.settings.learn_critic,
+                say_brought(request),
             ),
             backend=self._as_one(backends),
             store=self.store,

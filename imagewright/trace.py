@@ -22,6 +22,7 @@ from imagewright.schemas import (
     Categories,
     Choice,
     DrawRequest,
+    Kind,
     Layout,
     ParsedPrompt,
     Round,
@@ -50,6 +51,12 @@ class TraceFlow(Value):
     """Where a request enters the graph; None in traces from before it was noted, and is then found in the graph."""
     graph_hash: str = ""
     graph: dict[str, dict[str, Any]] = Field(default_factory=dict)
+    kind: Kind = "text-to-image"
+    """Written only of a flow that draws from a picture, too."""
+
+    @model_serializer(mode="wrap")
+    def _without_usual(self, dump: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        return {name: value for name, value in dump(self).items() if name != "kind" or value != "text-to-image"}
 
 
 class TraceSpent(Value):

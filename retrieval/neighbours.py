@@ -64,13 +64,13 @@ class Neighbours:
         self._path, self.serving = path, Serving(folder, IndexTables(path))
         self.partitions, self.sketches = MadeBeside(Partition), MadeBeside(Sketch)
 
-    def cards(self, flows: FlowTable, vector: Vector, k: int) -> tuple[Ints, Vector]:
-        """The ``k`` flows whose cards are nearest to a unit vector, by number, nearest first, with the cosines.
+    def cards(self, flows: FlowTable, vector: Vector, k: int, among: NDArray[np.bool_]) -> tuple[Ints, Vector]:
+        """The ``k`` flows of ``among`` whose cards are nearest to a unit vector, nearest first, with the cosines.
 
         Of a large index the nearest cells of cards are looked at, and exactly what changed since they were made.
         """
         cells = self.partitions.of(flows) if len(flows) > EXACT_UP_TO else None
-        return _find_nearest_of(flows, vector, k, flows.live.array, cells, _CARDS_LOOKED_AT)
+        return _find_nearest_of(flows, vector, k, among, cells, _CARDS_LOOKED_AT)
 
     def prompts(
         self, prompts: PromptTable, vector: Vector, k: int, among: NDArray[np.bool_], exactly: bool = False

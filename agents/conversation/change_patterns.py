@@ -11,7 +11,7 @@ import re
 from imagewright.agents.conversation.change_words import AMOUNT, BETTER, MOVE_VERB, PLACE, RELATION, SIZE_CHANGE, WAY
 from imagewright.agents.reading import lexicon
 
-MAKE = r"(?:make|paint|colou?r|turn|change|have|let|set|draw|get|i want|i'd like|i would like|render)"
+MAKE = r"(?:make|paint|colou?r|turn|change|have|let|set|draw|get(?! rid)|i want|i'd like|i would like|render)"
 _SHADE = r"(?:(?:dark|light|bright|pale|deep|hot|sky|navy|lime) )?"
 COLOUR = rf"(?P<c>{_SHADE}(?:{'|'.join(sorted(lexicon.KNOWN_COLOURS - {'rainbow-'}, key=len, reverse=True))}))"
 _PATTERN = rf"(?:{'|'.join(sorted(lexicon.KNOWN_PATTERNS | {'plain', 'solid'}, key=len, reverse=True))})"
@@ -44,10 +44,10 @@ REMOVE = (
     r"the (?:picture|image|background|scene|photo|drawing))))?",
     r"no (?P<t>.+)",
     r"take (?P<t>.+?) (?:away|out|off)(?: of (?:it|the picture|the image))?",
-    r"(?P<t>(?:the|both|all|that|this) .+?) (?:should|must|has to|have to|can|needs to) (?:go|disappear|vanish|be "
-    r"(?:removed|gone|deleted))(?: away)?",
+    r"(?P<t>(?:the|both|all|that|this|everything|anything) .+?) (?:should|must|has to|have to|can|needs to) "
+    r"(?:go|disappear|vanish|be (?:removed|gone|deleted))(?: away)?",
     r"(?P<t>the .+?) (?:away|out|gone)",
-    r"i (?:don't|do not|dont) (?:want|need|like) (?P<t>(?:the|that|those|these|this) .+)",
+    r"i (?:really )?(?:(?:don't|do not|dont) (?:want|need|like)|hate|dislike) (?P<t>(?:the|that|those|these|this) .+)",
     r"(?P<t>one) (?:fewer|less) (?P<n>.+)",
     r"(?P<t>one) (?P<n>.+) (?:fewer|less)",
     r"leave (?P<t>.+?) out(?: of (?:it|the picture))?",

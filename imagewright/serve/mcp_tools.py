@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -13,22 +14,25 @@ from mcp.server.auth.provider import AccessToken
 from mcp.server.mcpserver import Context, MCPServer
 from mcp.server.mcpserver.exceptions import ResourceNotFoundError, ToolError
 from mcp_types import CallToolResult, ContentBlock, ImageContent, ResourceLink, TextContent
+from PIL import Image
 from pydantic import Field
 from pydantic_core import to_jsonable_python
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 import imagewright
 from imagewright.box_changes import BoxChange
+from imagewright.schemas import DrawRequest
 from imagewright.serve.clients import ClientAccount
 from imagewright.serve.conversations import order_by_hand
 from imagewright.serve.desk import in_thread
 from imagewright.serve.faults import Denied
+from imagewright.serve.fetcher import read_image_url
 from imagewright.serve.flows import find_nearest
 from imagewright.serve.gallery import PictureFilter, find_pictures
 from imagewright.serve.house import House, abandon
 from imagewright.serve.knobs import Knobs
 from imagewright.serve.orders import Ending, JobOrder
-from imagewright.serve.renders import render_as, to_base64
+from imagewright.serve.renders import put_on_white, read_upload, render_as, to_base64, to_paint
 from imagewright.serve.runs import find_job, run_of
 
 PREVIEW = 768
@@ -38,6 +42,7 @@ INSTRUCTIONS = (
     "Draws pictures with the workflow that has measurably served such prompts best, checks and repairs them."
     " Name a thread to change its last picture later. Errors say what to do."
 )
+_SHA = re.compile(r"[0-9a-f]{64}")
 _TOLD = frozenset({"flow", "layout", "step", "image", "verdict", "repair", "note", "fallback"})
 Thread = Annotated[str, Field(max_length=150, description="conversation; its last picture can be changed")]
 DrawText = Annotated[str, Field(min_length=1, max_length=20_000)]
@@ -84,13 +89,19 @@ class PictureTools:
         flow: Annotated[str | None, Field(description="see search_flows; best left out")] = None,
         negative_prompt: str = "",
         quality: Literal["auto", "low", "high"] = "auto",
+        image: Annotated[str, Field(description="start from it: sha256 of a picture, or data: URL")] = "",
+        mask: Annotated[str, Field(description="white is drawn anew, the rest of image stays")] = "",
+        strength: Annotated[float | None, Field(gt=0, le=1, description="1 draws anew")] = None,
     ) -> CallToolResult:
-        """Draw a picture from words."""
+        """Draw a picture from words, or from a picture and words."""
         knobs = _knobs(
             seed=seed, size=size, flow=flow, negative_prompt=negative_prompt, quality=quality, thread=thread or None
         )
         client = self._asker(ctx)
-        order = JobOrder(kind="draw", request=_request(self._house, client, prompt, knobs))
+        request = _request(self._house, client, prompt, knobs)
+        if image or mask or strength is not None:
+            request = await _known(_start_from, self._house, client, request, (image, mask, strength))
+        order = JobOrder(kind="draw", request=request)
         return await self._work(ctx, client, order)
 
     async def change(
@@ -228,6 +239,30 @@ def _request(house: House, client: ClientAccount, prompt: str, knobs: Knobs) -> 
         return knobs.to_request(prompt, client, str(house.desk.place_of(client)))
     except Denied as denied:
         raise ToolError(_said(denied.message, denied.remedy)) from None
+
+
+def _start_from(
+    house: House, client: ClientAccount, request: DrawRequest, brought: tuple[str, str, float | None]
+) -> DrawRequest:
+    """``request`` with the picture and the mask that are named, both in the store."""
+    image, mask, strength = brought
+    kept: dict[str, Any] = {"strength": strength}
+    if image:
+        kept["image"] = _keep(house, client, "image", image, put_on_white)
+    if mask:
+        kept["mask"] = _keep(house, client, "mask", mask, to_paint)
+    return request.revise(**kept)
+
+
+def _keep(
+    house: House, client: ClientAccount, param: str, named: str, read: Callable[[Image.Image], Image.Image]
+) -> str:
+    """The SHA-256 of a picture that a client names by it, by its link, or sends as an address."""
+    sha = named.removeprefix(PICTURE_URI)
+    if _SHA.fullmatch(sha):
+        house.desk.insist_on_picture(client, sha)
+        return sha
+    return house.desk.engine.store.put_image(read(read_upload(read_image_url(named, param, house.fetcher), param)))
 
 
 def _tell_ending(house: House, client: ClientAccount, order: JobOrder, ending: Ending) -> CallToolResult:

@@ -29,7 +29,7 @@ def nearest(index: FlowIndex, one: Asked) -> tuple[list[str], list[str]]:
     """The nearest cards as choosing finds them, and of all."""
     with index.hold(BACKEND) as (_, kept, _):
         flows = kept.flows
-        quick, _ = index.neighbours.cards(flows, one.vector, K)
+        quick, _ = index.neighbours.cards(flows, one.vector, K, flows.live.array)
         return [flows.ids[n] for n in quick], [
             flows.ids[n] for n in find_nearest(flows.vectors, one.vector, K, flows.live.array)
         ]
