@@ -238,8 +238,7 @@ def _estimate(index: FlowIndex, shelf: Shelf, fit: Fitted, asked: _Asked, ready:
     units = flows.unit.array[chosen]
     cells = fit.near_cells(units, near, kernel, among, shared)
     standing = fit.standing(units, shared)
-    offered = tops.codes[cards] != OUT
-    claims = _fit(shelf, fit, chosen, (cards[offered], cosine[offered]), asked.vector)
+    claims = _fit(shelf, fit, chosen, (cards, cosine), asked.vector)
     claims[tops.lead[units] != chosen] = 0.0  # what draws the same as another flow has that one's scores to go by
     found = conclude(fit.common, standing, cells, claims)
     mean = hold_back(found, standing.cells == 0, claims, _bases(shelf, chosen))

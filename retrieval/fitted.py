@@ -62,7 +62,7 @@ class Fitted:
     # --- laying out -------------------------------------------------------------------------
 
     def _lay_out_prompts(self, cells: Cells) -> None:
-        order = np.lexsort((cells.flow, cells.prompt))
+        order = _sort(cells.prompt, cells.prompts)  # by flow they are sorted
         self._unit, self._mean, self._count = cells.flow[order], cells.mean[order], cells.count[order]
         self._prompt = cells.prompt[order]
         self.flows_at = np.bincount(cells.prompt, minlength=cells.prompts).astype(np.float64)
@@ -120,7 +120,8 @@ class Fitted:
         ratio = self.common.noise / self.common.local
         about = self.overall[self._unit]
         value = about + (self._mean - about) * self._count / (self._count + ratio)
-        best = np.lexsort((-value, self._prompt))
+        best = np.argsort(-value, kind="stable")
+        best = best[_sort(self._prompt[best], len(self.flows_at))]
         place = np.arange(len(best)) - self._start[self._prompt[best]]
         best = best[place < PER_PROMPT]
         self._best = np.stack([self._unit[best].astype(np.float64), self._mean[best], self._count[best]], axis=1)
@@ -294,6 +295,12 @@ class Fitted:
         weights, gains = (np.bincount(unit, weights=each) for each in (weight, gain))
         units = np.flatnonzero(weights > 0)  # of truths, for of numbers it takes ten times as long
         return units, self.overall[units] + gains[units] / (weights[units] + 1.0)
+
+
+def _sort(numbers: Ints, size: int) -> Ints:
+    """The order of numbers below ``size``, equal ones as they come: small ones are sorted without comparing them."""
+    short = numbers.astype(np.uint16) if size <= np.iinfo(np.uint16).max else numbers
+    return np.argsort(short, kind="stable")
 
 
 class _Picked:
