@@ -14,7 +14,7 @@ from pathlib import Path
 from PIL import Image, ImageOps
 
 from imagewright.errors import BadInput, CannotDraw
-from imagewright.flow_pictures import ROLES, Places, fill_pictures, find_places, takes_picture, takes_strength
+from imagewright.flow_pictures import ROLES, Places, fill_pictures, find_denoise, find_places, takes_picture
 from imagewright.graph.choose import Ranked, is_closed
 from imagewright.graph.parts import Parts
 from imagewright.graph.state import Attempt, State
@@ -196,8 +196,11 @@ def _say_place(request: DrawRequest, flow: Flow, places: Places) -> str:
     """What a flow does with the picture by its own nodes."""
     told = [f"your image is the flow's {ROLES[places.role]} (node {places.picture.node[:40]})"]
     if request.strength is not None:
-        able = takes_strength(flow, places)
-        told.append(f"strength {request.strength:g}" if able else "the strength is left out, for it has no denoise")
+        told.append(
+            f"strength {request.strength:g}"
+            if find_denoise(flow, places)
+            else "the strength is left out, for it has no denoise"
+        )
     if request.mask is not None:
         told.append("your mask says where; it is not checked")
     return ", ".join(told)

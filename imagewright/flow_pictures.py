@@ -32,6 +32,8 @@ STAND_IN = "imagewright-picture.png"
 _SETTINGS = frozenset({"width", "height", "batch_size", "seed", "noise_seed", "steps", "denoise"})
 """Inputs that take a number: what was only measured on a picture ends in them."""
 _LATENTS = frozenset({"latent_image", "latent", "samples", "optional_latent"})
+_DENOISE = frozenset({"denoise", "sigmas", "sigmas_1", "high_sigmas"})
+"""Inputs behind which a sampler's denoise stands, where it is not its own."""
 _SAMPLES = frozenset({"sampler_name", "sampler", "noise", "seed", "noise_seed"})
 
 
@@ -103,13 +105,17 @@ class _Uses:
 
     def ends(self, node: str, number: int) -> set[str]:
         """The roles that one output has: ``start``, ``hint``, ``reference``, ``mask``."""
-        found: set[str] = set()
+        return {end for end, _ in self.follow(node, number)}
+
+    def follow(self, node: str, number: int) -> set[tuple[str, str]]:
+        """``(role, node)``: the roles that one output has, and the nodes by which it has them."""
+        found: set[tuple[str, str]] = set()
         seen, queue = {node}, deque((user, name) for at, user, name in self._users.get(node, ()) if at == number)
         while queue:
             user, name = queue.popleft()
             end = self._end(user, name)
             if end:
-                found.add(end)
+                found.add((end, user))
             if end or name in _SETTINGS or user in seen:
                 continue
             seen.add(user)
@@ -188,15 +194,23 @@ def fill_pictures(
         pictures[places.mask] = _with_alpha(under, mask) if places.channel == "alpha" else under.convert("RGB")
     names = {place: name_picture(picture) for place, picture in pictures.items()}
     filled = _put_names(flow, names)
-    if strength is not None and takes_strength(flow, places):
-        for at in flow.card.slots["denoise"]:
-            filled.graph[at.node]["inputs"][at.input] = float(strength)
+    for at in find_denoise(flow, places) if strength is not None else ():
+        filled.graph[at.node]["inputs"][at.input] = strength
     return filled, {names[place]: picture for place, picture in pictures.items()}
 
 
-def takes_strength(flow: Flow, places: Places) -> bool:
-    """Whether the flow has a denoise that a strength can be put into."""
-    return places.role == "start" and bool(flow.card.slots.get("denoise"))
+def find_denoise(flow: Flow, places: Places) -> tuple[SlotBinding, ...]:
+    """Where a strength goes: the denoise of the sampler that starts from the picture; empty where it states none."""
+    if places.role != "start":
+        return ()
+    starts = [node for end, node in _Uses(flow.graph).follow(places.picture.node, 0) if end == "start"]
+    near, queue = set(starts), deque(starts)
+    while queue:
+        linked = links(flow.graph[queue.popleft()]["inputs"])
+        found = {source for name, (source, _) in linked.items() if name in _DENOISE and source not in near}
+        near |= found
+        queue.extend(found)
+    return tuple(at for at in flow.card.slots.get("denoise", ()) if at.node in near)
 
 
 def name_picture(picture: Picture) -> str:

@@ -30,7 +30,7 @@ NEARLY = 0.55
 """Cosine from which two nouns mean nearly the same: truck and car .61, rose and flower .59; fox and star .51."""
 
 SHIPPED = Path(__file__).parent / "evidence" / "vectors.safetensors"
-"""The vectors of what ships; ``pack_vectors`` writes it."""
+"""The vectors of the texts that ship; ``evals/pack_vectors.py`` writes it."""
 _FEW = 16
 """How many vectors stay in memory."""
 OWNER = "embeddings"
@@ -82,7 +82,7 @@ def vector_key(embedder: str, text: str) -> bytes:
 
 @cache
 def load_shipped_vectors() -> Mapping[bytes, Vector]:
-    """The vectors of the cards and prompts that ship, by key: a new home would take seconds to embed them.
+    """The vectors of the texts that ship, by key: a new home would take seconds to embed them.
 
     Raises:
         Fault: the file is absent or damaged.
@@ -241,18 +241,18 @@ def _model_folder() -> Path:
 class EnglishWords:
     """Whether English has a word, as the embedder's vocabulary of thirty thousand pieces knows it; loads no weights."""
 
-    def __init__(self) -> None:
-        self._words: frozenset[str] | None = None
-
     def __call__(self, word: str) -> bool:
         """Whether ``word`` stands in the vocabulary as a whole.
 
         Raises:
             Fault: the package that carries the model is absent.
         """
-        if self._words is None:
-            self._words = frozenset(_tokenizer().get_vocab())
-        return word.lower() in self._words
+        return word.lower() in _vocabulary()
+
+
+@cache
+def _vocabulary() -> frozenset[str]:
+    return frozenset(_tokenizer().get_vocab())
 
 
 def liken(embedder: Embedder, word: str, others: Sequence[str]) -> str:

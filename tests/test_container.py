@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import gc
+import weakref
 from pathlib import Path
 
 import pytest
 from PIL import Image
 
 from imagewright import Imagewright
+from imagewright.comfy_settings import ServerSettings
 from imagewright.retrieval import shelf
 from imagewright.schemas import DrawRequest, ParsedPrompt
 from imagewright.settings import Settings, load_settings
@@ -51,3 +54,13 @@ def test_a_large_index_is_read_before_it_is_asked_for(tmp_path: Path, monkeypatc
     large = Imagewright(home)
     large.read_ahead().join()
     assert large.index._shelf.generation == large.index.generation
+
+
+def test_a_closed_engine_lets_go_of_all_its_backends(tmp_path: Path) -> None:
+    servers = (ServerSettings(name="desk", url="http://127.0.0.1:9"),)
+    container = Imagewright(Settings(data_dir=tmp_path, model_roots=(), device="cpu", comfyui=servers)).container
+    together, one = (weakref.ref(container.backend(name)) for name in (None, "comfyui"))
+    assert together() is not None
+    container.close()
+    gc.collect()
+    assert (together(), one()) == (None, None)

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from PIL import Image
 
-from imagewright.flow_pictures import fill_pictures, find_places, put_stand_ins, say_brought, why_unfit
+from imagewright.flow_pictures import fill_pictures, find_denoise, find_places, put_stand_ins, say_brought, why_unfit
 from imagewright.retrieval.intake import build_flow
 from imagewright.schemas import DrawRequest, Flow
 
@@ -32,7 +32,8 @@ def flow(**nodes: dict[str, Any]) -> Flow:
     }  # fmt: skip
     for name, value in nodes.items():
         known = graph.get(name, {"inputs": {}})
-        graph[name] = {"class_type": value["class_type"], "inputs": {**known["inputs"], **value["inputs"]}}
+        inputs = {key: item for key, item in {**known["inputs"], **value["inputs"]}.items() if item is not None}
+        graph[name] = {"class_type": value["class_type"], "inputs": inputs}
     return build_flow(graph, "theirs", {"title": "Theirs"})
 
 
@@ -114,6 +115,22 @@ def test_pictures_are_named_by_what_is_to_be_seen_and_nothing_else_is_changed() 
     again, other = fill_pictures(theirs, places, image, None, None)
     assert again.graph["ks"]["inputs"]["denoise"] == 0.6, "what nobody asked for stays as its author has it"
     assert list(other) != [name]
+
+
+def test_a_strength_is_the_denoise_of_the_sampler_that_starts_from_the_picture() -> None:
+    again = node("KSampler", model=["ckpt", 0], positive=["pos", 0], negative=["neg", 0], latent_image=["ks", 0],
+                 seed=1, steps=4, cfg=3.0, sampler_name="euler", scheduler="simple", denoise=0.2)  # fmt: skip
+    theirs = flow(load=load(), again=again, **ENCODED, out=node("VAEDecode", samples=["again", 0]))
+    sigmas = node("BasicScheduler", model=["ckpt", 0], scheduler="simple", steps=4, denoise=0.7)
+    parts = node("SamplerCustom", model=["ckpt", 0], positive=["pos", 0], negative=["neg", 0], latent_image=["enc", 0],
+                 sampler=["kind", 0], sigmas=["sigmas", 0], add_noise=True, noise_seed=1, cfg=3.0, denoise=None,
+                 steps=None, scheduler=None, sampler_name=None, seed=None)  # fmt: skip
+    kind = node("KSamplerSelect", sampler_name="euler")
+    custom = flow(load=load(), sigmas=sigmas, kind=kind, **{**ENCODED, "ks": parts})
+    for each, at in ((theirs, "ks"), (custom, "sigmas")):
+        places = find_places(each)
+        assert places is not None
+        assert [binding.node for binding in find_denoise(each, places)] == [at]
 
 
 def test_a_mask_that_is_read_from_a_colour_is_white_where_it_is_drawn_anew() -> None:

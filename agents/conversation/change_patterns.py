@@ -48,6 +48,7 @@ REMOVE = (
     r"(?:go|disappear|vanish|be (?:removed|gone|deleted))(?: away)?",
     r"(?P<t>the .+?) (?:away|out|gone)",
     r"i (?:really )?(?:(?:don't|do not|dont) (?:want|need|like)|hate|dislike) (?P<t>(?:the|that|those|these|this) .+)",
+    r"i (?:don't|do not|dont) want (?:an?|any) (?P<t>.+)",
     r"(?P<t>one) (?:fewer|less) (?P<n>.+)",
     r"(?P<t>one) (?P<n>.+) (?:fewer|less)",
     r"leave (?P<t>.+?) out(?: of (?:it|the picture))?",
@@ -90,6 +91,10 @@ RESIZE = (
     rf"(?P<t>(?:the|both|all) .+?) (?:could|should|must|can) be {SIZE_CHANGE}",
 )
 MOVE = (
+    rf"(?:{MOVE_VERB}) (?P<t>.+?) (?:to|into|in|at|on|towards?) (?:the )?"
+    r"(?P<place>(?:very )?(?:top|bottom|upper|lower)[ -](?:left|right)(?:[ -]?hand)?(?: corner| side)?(?: of .+)?)",
+    r"(?P<t>(?:the|it|this|that|both|all|them)\b.*?) (?:should (?:be|go) |must (?:be|go) |goes? |is )?(?:to|into|in|at) "
+    r"(?:the )?(?P<place>(?:top|bottom|upper|lower)[ -](?:left|right)(?:[ -]?hand)?(?: corner| side)?)",
     rf"(?:{MOVE_VERB}) (?P<t>.+?) (?:{AMOUNT} )?(?:further |more |over |off |all the way )?(?:to |towards? |into |"
     rf"in |at |on |onto )?(?:the )?(?P<way>{WAY})(?: {AMOUNT})?",
     rf"(?:{MOVE_VERB}|draw|have|i want|get) (?P<t>.+?) (?:right |all the way |closer |nearer )?(?:to|into|in|at|"

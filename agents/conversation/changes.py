@@ -9,7 +9,7 @@ import re
 from collections.abc import Callable, Sequence
 
 from imagewright.agents.conversation import change_patterns as patterns
-from imagewright.agents.conversation.change_patterns import SAME, STAYS
+from imagewright.agents.conversation.change_patterns import COLOUR, SAME, STAYS
 from imagewright.agents.conversation.change_words import (
     PLACE,
     RELATION,
@@ -46,6 +46,7 @@ from imagewright.agents.reading.parse import parse_prompt
 from imagewright.intents import (
     AddEdit,
     AnyEdit,
+    BackgroundEdit,
     BoxesEdit,
     MoveEdit,
     RecolourEdit,
@@ -82,6 +83,7 @@ def read_edits(said: str, picture: Reference) -> tuple[AnyEdit, ...]:
 
 
 _PART = re.compile(r",? (?:and then|and also|(?<!black )and|then|but)(?: please)? |[,;] ?|[.!] +")
+_IN_COLOUR = re.compile(rf"{COLOUR} (?P<x>[a-z]+s)")
 _VERB = re.compile(r"(?:change|turn|make|paint|move|put|remove|delete|add|replace|swap|colou?r)\b")
 
 
@@ -105,7 +107,12 @@ def _each(parts: Sequence[str], picture: Reference, same: bool) -> tuple[AnyEdit
 
 
 def _part_of(part: str, picture: Reference, same: bool, verb: str, later: bool) -> tuple[AnyEdit, ...]:
-    """One part; after the first, "triangle to square" takes the first one's verb, and "a white star" is added."""
+    """One part; after the first, "triangle to square" takes the first one's verb, and "a white star" is added.
+
+    Beside another part "white balloons" are those that are there, in white.
+    """
+    if (kind := _IN_COLOUR.fullmatch(part)) and names_shown(kind["x"], picture):
+        return (RecolourEdit(boxes=find_boxes(f"the {kind['x']}", picture), text=kind["c"]),)
     try:
         if found := _one(part, picture, same):
             return found
@@ -200,7 +207,9 @@ def _replace(said: str, picture: Reference, same: bool) -> tuple[AnyEdit, ...]:
         if group is None or (target and re.search(r"\b(?:background|backdrop)\b", target)):
             continue
         boxes = find_boxes(_bare(target or "it"), picture)
-        return _replaced(boxes, group, _caption(group, picture, boxes, target or ""), found["n"])
+        ground = parse_prompt(found["n"]).background
+        scene = (BackgroundEdit(text=ground),) if ground else ()
+        return (*scene, *_replaced(boxes, group, _caption(group, picture, boxes, target or ""), found["n"]))
     other = re.fullmatch(r"(?:it'?s |make it |draw )?(an? .+)", said) if same else None
     group = _thing(other[1]) if other else None
     if group is None or names_shown(group.object, picture):

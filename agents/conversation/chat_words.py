@@ -52,7 +52,8 @@ _ROWS: tuple[tuple[str, _Replacement], ...] = (        (r"\bu\b", "you"),
         (r"^(?:what|how) about (?=(?:an? )?(?:[a-z]+ )+background|the |it |them |in |with |without )", ""),
         (r"^(?:what|how) about (\w+ing) ", lambda hit: f"{_GIVING.get(hit[1], hit[1])} "),
         (r"^(?:what|how) about (?=(?:an?|another|some|one|two|three) )", "add "),
-        (r"(^|\band )(?:stick|pop|chuck|plonk|slap|throw in|pop in|stick in) (?=an?\b|another\b|some\b|one\b|two\b)",
+        (r"(^|\band )(?:stick|pop|chuck|plonk|slap|throw in|pop in|stick in) (?=an?\b|another\b|some\b|one\b|two\b)"
+         r"(?!\w+ of )",
          r"\1add "),
         (r"(^|\band )(?:loose|lose|ditch|bin|nuke) (?=the\b|that\b|this\b|those\b|these\b|both\b|all\b)", r"\1remove "),
         (r"^(swap|switch) (them|those|these|the two) (?:round|around|over)\b", r"\1 \2"),
@@ -82,6 +83,8 @@ _ROWS: tuple[tuple[str, _Replacement], ...] = (        (r"\bu\b", "you"),
         (rf"^(?:an? |the )?({_SHADE}) (?:sky|backdrop|background) instead(?: of .+)?$", r"a \1 background"),
         (r"^(?:space|spread|set|lay) (them|these|those|all of them|everything) (?:out )?(?:evenly )?(?:in|into) a "
          r"(line|row|column)$", r"put \1 in a \2"),
+        (r"^(?:i think |maybe )?(an? [a-z -]+?) (?:would|might) (?:be|look|work) (?:much |way |a lot )?(?:better|nicer)"
+         r"(?: here)?$", r"\1 instead"),
         # a file, another picture, steps back
         (r"^(?:(?:can|could|may) i (?:get|have)|give me|i need|i want|export|get me|download|save) "
          r"(?:it|this|that|the (?:picture|image))(?: saved)? (?:as|in) (?:an? )?\.?(png|jpe?g|webp)(?: file| format)?"

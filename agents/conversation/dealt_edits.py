@@ -25,7 +25,7 @@ _LESS = re.compile(
 )
 _MORE = re.compile(
     rf"(?:add|put in|include|draw in|insert|give me|i want) "
-    rf"(?P<what>(?P<a>another|(?:{_COUNT})(?: (?:more|extra))?)(?: one| of (?:them|these|those|the same))?)"
+    rf"(?P<what>(?P<a>another|(?:{_COUNT})(?: (?:more|extra))?)(?: one| of the same)?)"
 )
 _EACH_COLOUR = re.compile(
     r"(?:(?:make|paint|colou?r|draw|have|give) )?"

@@ -32,6 +32,7 @@ _COUNTS = tuple(
         rf"(?:i (?:only |just |really )?(?:want|need|asked for|said|wanted|meant)|make (?:it|them|that)|draw|have|"
         rf"show|give me|let there be|with|use|keep|leave)(?: only| just| exactly)? {_N}{_X}{_NOT}",
         rf"(?:only|just|exactly) {_N}{_X}{_NOT}",
+        rf"(?!one\b|no\b|zero\b|\d){_N}(?: of them)?",
         rf"there are too (?:many|few) ?(?P<x>[\w -]*?)[,:;.]? {_N}(?: of them)?(?: (?:would|will|should|is|are|is))?"
         r"(?: be)? ?(?:enough|fine|plenty|ok|better|right|good)?",
         rf"{_N}{_X},? (?:instead of|not|rather than) (?P<m>\d+|{'|'.join(NUMBER_WORDS)})(?: [\w -]+)?(?:,? please)?",

@@ -49,6 +49,7 @@ _FOR = re.compile(
     rf"(?:not {_OLD}[,;]? (?:but )?)?(?:an? )?(?:[a-z]+en )?{COLOUR}(?: one| colou?r)? for (?P<t>the .+|it|both|them)"
 )
 _GIVE = re.compile(rf"give (?P<t>the .+?|it|them|both|all of them|each(?: of them)?) (?P<n>{NEW}|[a-z]+s)")
+_WITH = re.compile(r"(?:and |but |now )?with ((?:an?|two|some) (?:(?!in\b|on\b|behind\b)[a-z]+ ?){1,3})")
 _OTHER_SIDE = re.compile(
     rf"(?:(?:{MOVE_VERB}) )?(?P<t>.+?) (?:should (?:be|go|stand) |goes )?(?:over )?"
     r"(?:to|on|onto|at) the (?:other|opposite) side(?: of (?P<u>.+))?"
@@ -108,6 +109,9 @@ def read_correction(said: str, picture: Reference, same: bool) -> tuple[AnyEdit,
 def read_gift(said: str, picture: Reference, same: bool) -> tuple[AnyEdit, ...]:
     """ "Give the star a yellow outline": a part is drawn with its thing; what is no part stands beside it."""
     found = _GIVE.fullmatch(said)
+    alone = _WITH.fullmatch(said) if len(_boxes(picture)) == 1 else None
+    if alone is not None and nouns.singular(alone[1].split()[-1]) in nouns.PART | nouns.WEARABLE:
+        return (ReplaceEdit(boxes=(0,), text=_with(_boxes(picture)[0].caption, alone[1])),)
     if found is None:
         return ()
     groups = parse_prompt(found["n"]).groups

@@ -11,7 +11,7 @@ from imagewright.agents.conversation.framing import split_list, unframe
 from imagewright.agents.conversation.sayings import read_command, read_preference, read_question, simplify_saying
 from imagewright.agents.conversation.small_talk import read_small_talk
 from imagewright.agents.conversation.spelling import correct
-from imagewright.agents.conversation.targets import Already, NotThere, Unsure, find_picture
+from imagewright.agents.conversation.targets import Already, NotThere, Unsure, find_picture, names_shown
 from imagewright.agents.conversation.tongues import ONLY_ENGLISH, is_foreign
 from imagewright.agents.reading import nouns
 from imagewright.agents.reading.function_words import PREPOSITIONS
@@ -70,9 +70,15 @@ def _command(bare: str, asked: bool, references: Sequence[Reference]) -> AnyInte
     return (
         read_order(bare, references)
         or read_command(bare, references)
-        or read_preference(bare)
+        or _wish(bare, references)
         or read_question(bare, asked, references)
     )
+
+
+def _wish(bare: str, references: Sequence[Reference]) -> AnyIntent | None:
+    """A lasting wish; "I don't want a log" is none where a log is there to be taken away."""
+    refused = re.match(r"i (?:don't|do not|dont) want (?:an?|any) (.+)", bare)
+    return None if refused and references and names_shown(refused[1], references[-1]) else read_preference(bare)
 
 
 def _changed(text: str, said: str, references: Sequence[Reference]) -> AnyIntent | None:

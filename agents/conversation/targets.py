@@ -167,6 +167,8 @@ def _in_place(said: Sequence[str], found: tuple[int, ...], boxes: Sequence[Box])
         elif word in ORDINALS or word == "last":
             ordered = sorted(found, key=lambda n: (round(boxes[n].centre[0], 2), boxes[n].centre[1]))
             place = ORDINALS.get(word, len(ordered)) - 1
+            if "every" in said and word != "last":
+                return tuple(sorted(ordered[place :: place + 1]))
             found = (ordered[place],) if place < len(ordered) else ()
     return found
 

@@ -155,8 +155,7 @@ async def complete_chat(
     if body.stream:
         return EventSourceResponse(_stream(body, house, client, jobs[0], request), ping=15)
     [ending] = await wait_for_all(request, house, client, jobs)
-    text = await in_thread(say_ending, request, house, ending)
-    usage = await in_thread(usage_of_ending, house, ending)
+    text, usage = await in_thread(lambda: (say_ending(request, house, ending), usage_of_ending(house, ending)))
     return ChatAnswer(
         id=f"chatcmpl-{jobs[0]}",
         created=int(time.time()),

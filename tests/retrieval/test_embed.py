@@ -13,6 +13,7 @@ import pytest
 
 from imagewright import Imagewright, doctor
 from imagewright.errors import BadInput, Fault
+from imagewright.evals.pack_vectors import list_shipped_texts
 from imagewright.retrieval import embed
 from imagewright.retrieval.any_embedder import open_embedder
 from imagewright.retrieval.embed import (
@@ -25,7 +26,6 @@ from imagewright.retrieval.embed import (
 )
 from imagewright.retrieval.index import FlowIndex
 from imagewright.retrieval.minilm import MiniLM
-from imagewright.retrieval.pack_vectors import list_shipped_texts
 from imagewright.settings import Settings, load_settings
 
 
@@ -57,7 +57,7 @@ def test_known_texts_need_no_model(tmp_path: Path) -> None:
 def test_what_ships_has_its_vectors_with_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     texts = list_shipped_texts()
     keys = [vector_key(MiniLMEmbedder.name, text) for text in texts]
-    assert set(load_shipped_vectors()) == set(keys), "write them with retrieval.pack_vectors"
+    assert set(load_shipped_vectors()) == set(keys), "write them with evals.pack_vectors"
     few = texts[::40]
     anew = np.array(MiniLM(embed._model_folder()).embed(few))
     monkeypatch.setattr(MiniLMEmbedder, "embed_anew", None)

@@ -41,6 +41,11 @@ def edited(kit: ModuleType, picture: str, said: str) -> Layout:
         (CARS, "one less", ["a blue car"] * 2),
         (CARS, "add another one", ["a blue car"] * 4),
         (CARS, "add two more", ["a blue car"] * 5),
+        (CARS, "five", ["a blue car"] * 5),
+        ("a snowman", "with a scarf", ["a snowman with a scarf"]),
+        ("a snowman", "actually a penguin would be better", ["a penguin"]),
+        (STARS, "I don't want a boat", ["a yellow star"] * 2),
+        (STARS, "green background and red stars", ["a red star"] * 2 + ["a purple boat"]),
         (CARS, "each in a different colour", ["a blue car", "a red car", "a yellow car"]),
         (CARS, "turn the cars into five trucks", ["a truck"] * 5),
         (CARS, "replace the cars with two boats", ["a boat"] * 2),
@@ -100,6 +105,9 @@ def test_places_taken_and_entered(kit: ModuleType) -> None:
     apart = edited(kit, HOUSE, "the house is too close to the tree").boxes
     before = kit.picture(HOUSE).shown.boxes
     assert apart[1].x - apart[0].x > before[1].x - before[0].x
+    house, moon, _ = edited(kit, THREE, "move the house to the top left and the moon to the bottom right").boxes
+    assert max(house.centre) < 0.4
+    assert min(moon.centre) > 0.6
     left, right, boat = edited(kit, STARS, "the boat on the left, the stars on the right").boxes
     assert not left.overlaps_any([right, boat])
     assert min(left.x, right.x) > boat.x

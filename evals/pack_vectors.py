@@ -1,6 +1,7 @@
-"""Writes the vectors of the cards and prompts that ship: ``python -m imagewright.retrieval.pack_vectors``.
+"""Writes the vectors of the texts that ship: ``python -m imagewright.evals.pack_vectors``.
 
-To be run when a shipped flow's card or the evidence changes; a text that is not among them is embedded when it comes.
+To be run when a shipped flow's card, the evidence or a category's examples change; a text that is not among them is
+embedded when it comes.
 """
 
 from __future__ import annotations
@@ -11,15 +12,17 @@ from pathlib import Path
 import numpy as np
 from safetensors.numpy import save_file
 
+from imagewright.agents.categorizer.examples import EXAMPLES
 from imagewright.retrieval.builtin import load_shipped_evidence, load_shipped_flows
 from imagewright.retrieval.card import card_text
 from imagewright.retrieval.embed import SHIPPED, MiniLMEmbedder, vector_key
 
 
 def list_shipped_texts() -> list[str]:
-    """The texts that a new index embeds: a card's for each shipped flow, then the prompts of the evidence."""
-    prompts = sorted({row.prompt for row in load_shipped_evidence().rows})
-    return [*(card_text(flow) for flow in load_shipped_flows()), *prompts]
+    """The texts that a new home embeds: a card's for each shipped flow, the evidence's prompts, the examples."""
+    prompts = {row.prompt for row in load_shipped_evidence().rows}
+    examples = {text for texts in EXAMPLES.values() for text in texts}
+    return [*(card_text(flow) for flow in load_shipped_flows()), *sorted(prompts | examples)]
 
 
 def main(target: Path = SHIPPED) -> None:
