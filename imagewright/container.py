@@ -70,6 +70,12 @@ class Container:
         index.ensure_builtin()
         return index
 
+    def read_ahead(self) -> None:
+        """Read the index, where it is large, before a request asks for it; beside the requests, by a thread."""
+        from imagewright.retrieval.taking_up import read_ahead
+
+        read_ahead(self.settings.database, lambda: self.index, self.usual_backends, self.settings.learn_critic)
+
     @cached_property
     def runs(self) -> RunLog:
         """The log of runs."""

@@ -259,7 +259,7 @@ class FlowIndex:
     def prompt_vectors(self, texts: Sequence[str]) -> dict[str, Vector]:
         """The unit vectors of prompts of evidence, by text."""
         with self.reading() as db:
-            found = store.vectors(db, "prompts", [store.prompt_id(text) for text in texts])
+            found = store.vectors(db, "prompts", map(store.prompt_id, texts), self.embedder.dimension)
         return {text: found[store.prompt_id(text)] for text in texts if store.prompt_id(text) in found}
 
     # --- the whole ---
@@ -393,7 +393,7 @@ class FlowIndex:
         except (MirrorBusy, OSError) as error:
             self.on_note(f"answered exactly without the vector index: {error}")
         with self.reading() as db:
-            kept = store.vectors(db, space, proposed)
+            kept = store.vectors(db, space, proposed, len(vector))
             self._note_misfits(store.count_misfits(db, len(vector)))
         scored = [(key, float(item @ wanted)) for key, item in kept.items() if len(item) == len(wanted)]
         return tuple(sorted(scored, key=lambda pair: (-pair[1], pair[0]))[:k])
