@@ -66,6 +66,9 @@ class Ending(Value):
     choices: tuple[str, ...] = ()
     same: bool | None = None
     """Of a replay: whether the pixels are the same."""
+    mean_difference: float | None = None
+    differences: tuple[str, ...] = ()
+    """Of a replay, as ``imagewright.trace.Replay`` has them."""
     trouble: Trouble | None = None
 
 

@@ -13,6 +13,7 @@ from imagewright.serve.orders import Ending, QueuedJob
 if TYPE_CHECKING:
     from imagewright.api import Imagewright, OnEvent, Reply
     from imagewright.schemas import RunResult
+    from imagewright.trace import Replay
 
 
 def do_order(engine: Imagewright, job: QueuedJob, tell: OnEvent, stop: threading.Event) -> Ending:
@@ -33,8 +34,19 @@ def do_order(engine: Imagewright, job: QueuedJob, tell: OnEvent, stop: threading
             return _delivered(engine.resume(order.target, tell, reply=order.reply, stop=stop))
     except NeedsAnswer as asked:
         return Ending(run=asked.run, text=str(asked), asked=True, choices=asked.choices)
-    replay = engine.replay(order.target, tell)
-    return Ending(run=order.target, image=replay.image, same=replay.same, text="; ".join(replay.differences))
+    return _drawn_again(engine.workplace.replay(engine.runs.get(order.target), tell, stop=stop))
+
+
+def _drawn_again(replay: Replay) -> Ending:
+    differs = replay.differences
+    return Ending(
+        run=replay.run,
+        image=replay.image,
+        same=replay.same,
+        mean_difference=replay.mean_difference,
+        differences=differs,
+        text="; ".join(differs),
+    )
 
 
 def is_held_elsewhere(engine: Imagewright, job: QueuedJob) -> bool:
