@@ -26,7 +26,7 @@ from imagewright.serve.fetcher import read_image_url
 from imagewright.serve.house import STREAMS, Asking, AtHouse, House, abandon, wait_for_all
 from imagewright.serve.images import IdempotencyKey, digest_of, usage_of
 from imagewright.serve.knobs import OWN_MODEL, Knobs
-from imagewright.serve.orders import Ending, JobOrder
+from imagewright.serve.orders import Ending, JobOrder, cut_at_question
 from imagewright.serve.renders import put_on_white, read_upload
 
 router = APIRouter(tags=["OpenAI"])
@@ -155,7 +155,7 @@ async def complete_chat(
     jobs = await in_thread(lambda: house.desk.accept(client, orders, user=user, key=key or "", digest=digest_of(body)))
     if body.stream:
         return EventSourceResponse(_stream(body, house, client, jobs, request), ping=15)
-    endings = await wait_for_all(request, house, client, jobs)
+    endings = cut_at_question(await wait_for_all(request, house, client, jobs))
     text, usage = await in_thread(lambda: (say_endings(request, house, endings), usage_of_endings(house, endings)))
     return ChatAnswer(
         id=f"chatcmpl-{jobs[-1]}",
@@ -260,6 +260,8 @@ async def _stream(
             endings.append(await house.desk.outcome_of(client, job))
             said = await in_thread(say_ending, request, house, endings[-1])
             yield _chunk(body, run, {"content": said if job == run else f"{said}\n\n"})
+            if not endings[-1].image:
+                break
         yield _chunk(body, run, {}, "stop")
         if body.stream_options and body.stream_options.include_usage:
             yield _usage_chunk(body, run, await in_thread(usage_of_endings, house, endings))

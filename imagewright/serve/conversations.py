@@ -216,7 +216,7 @@ def split_order(house: House, order: JobOrder) -> list[JobOrder]:
         return [order]
     turns = house.desk.engine.chat(request.thread or "").split(request.prompt)
     orders = [order.model_copy(update={"request": request.revise(prompt=turn)}) for turn in turns]
-    return [orders[0], *(later.model_copy(update={"target": ""}) for later in orders[1:])]
+    return [orders[0], *(later.model_copy(update={"target": "", "follows": True}) for later in orders[1:])]
 
 
 def order_by_hand(

@@ -28,7 +28,7 @@ from imagewright.serve.flows import find_nearest
 from imagewright.serve.gallery import PictureFilter, find_pictures
 from imagewright.serve.house import House, abandon
 from imagewright.serve.knobs import Knobs
-from imagewright.serve.orders import Ending, JobOrder
+from imagewright.serve.orders import Ending, JobOrder, cut_at_question
 from imagewright.serve.renders import render_as, to_base64
 from imagewright.serve.runs import find_job, run_of
 
@@ -232,7 +232,8 @@ def _request(house: House, client: ClientAccount, prompt: str, knobs: Knobs) -> 
 
 def _tell_endings(house: House, client: ClientAccount, order: JobOrder, endings: Sequence[Ending]) -> CallToolResult:
     """The last one, and of several variations where the others are."""
-    ending, others = endings[-1], [PICTURE_URI + before.image for before in endings[:-1] if before.image]
+    *before, ending = cut_at_question(endings)
+    others = [PICTURE_URI + made.image for made in before]
     if (trouble := ending.trouble) is not None:
         raise Denied(trouble.code, trouble.message, trouble.remedy)
     thread = client.own_thread(order.request.thread) if order.request.thread else None

@@ -30,7 +30,7 @@ from imagewright.serve.faults import Denied
 from imagewright.serve.house import STREAMS, Asking, AtHouse, House, abandon, wait_for_all
 from imagewright.serve.images import PARTIALS, IdempotencyKey, digest_of, is_due
 from imagewright.serve.knobs import OWN_MODEL, Knobs, Text
-from imagewright.serve.orders import Ending, JobOrder
+from imagewright.serve.orders import Ending, JobOrder, cut_at_question
 from imagewright.serve.renders import OutputFormat, render_as, to_base64
 
 router = APIRouter(tags=["OpenAI"])
@@ -138,12 +138,13 @@ def _begun(body: ResponseRequest, run: str) -> ResponseAnswer:
 def _whole(
     body: ResponseRequest, request: Request, house: House, jobs: Sequence[str], endings: Sequence[Ending]
 ) -> ResponseAnswer:
+    endings = cut_at_question(endings)
     used, run = usage_of_endings(house, endings), jobs[-1]
     usage = {
         "input_tokens": used.prompt_tokens, "output_tokens": used.completion_tokens, "total_tokens": used.total_tokens,
         "input_tokens_details": {"cached_tokens": 0}, "output_tokens_details": {"reasoning_tokens": 0},
     }  # fmt: skip
-    calls = [call for job, ending in zip(jobs, endings, strict=True) for call in _calls(body, house, job, ending)]
+    calls = [call for job, ending in zip(jobs, endings, strict=False) for call in _calls(body, house, job, ending)]
     output = [*calls, _message(run, say_endings(request, house, endings))]
     return _begun(body, run).model_copy(update={"status": "completed", "output": output, "usage": usage})
 

@@ -7,7 +7,7 @@ import threading
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from imagewright.errors import BadInput, NeedsAnswer
+from imagewright.errors import BadInput, Cancelled, NeedsAnswer
 from imagewright.serve.orders import Ending, QueuedJob
 
 if TYPE_CHECKING:
@@ -78,6 +78,8 @@ def _say(engine: Imagewright, job: QueuedJob, tell: OnEvent, stop: threading.Eve
     chat = engine.chat(order.request.thread or "", **options)
     if _was_begun(engine, job.id):
         return _replied(_finish(engine, job, chat.resume(tell, stop=stop)))
+    if order.follows and chat.question is not None:
+        raise Cancelled("something is asked first", "answer it; then ask for more")
     if order.target:
         chat.return_to(order.target)
     return _replied(chat.say(order.request.prompt, tell, stop=stop, run=job.id, boxes=order.request.boxes))
