@@ -18,28 +18,13 @@ from imagewright.graph.repairs.close_up import flow_of
 from imagewright.graph.state import Attempt, State
 from imagewright.ports import Drawn, Step
 from imagewright.retrieval.comfy.slots import find_slots
-from imagewright.schemas import Card, DrawRequest, Flow, Round, RunEvent, Value
-from imagewright.trace import Trace, TraceFlow, read_trace
+from imagewright.schemas import Card, DrawRequest, Flow, Round, RunEvent
+from imagewright.trace import Replay, Trace, TraceFlow, read_trace
 
 FIRST_RULES = "1"
 """What backends call the rules of the time before they noted them."""
 _WATCHED = ("device", "dtype", "backend", "rules")
 _OnEvent = Callable[[RunEvent], None]
-
-
-class Replay(Value):
-    """What came of drawing a run's picture again."""
-
-    run: str
-    recorded: str
-    """SHA-256 of the picture that was delivered."""
-    image: str
-    """SHA-256 of the one drawn now."""
-    same: bool
-    mean_difference: float | None = None
-    """The mean absolute difference of the channels, 0 to 255, where the recorded picture is still kept."""
-    differences: tuple[str, ...] = ()
-    """What differs here from where it was made, in words."""
 
 
 def replay(parts: Parts, trace: Trace | Mapping[str, Any], on_event: _OnEvent) -> Replay:

@@ -185,6 +185,21 @@ def _unreadable(value: Mapping[str, Any], name: str, error: ValidationError) -> 
 _VERSION = "it is broken, or of another version; `imagewright runs show RUN --json` prints it as it is"
 
 
+class Replay(Value):
+    """What came of drawing a run's picture again."""
+
+    run: str
+    recorded: str
+    """SHA-256 of the picture that was delivered."""
+    image: str
+    """SHA-256 of the one drawn now."""
+    same: bool
+    mean_difference: float | None = None
+    """The mean absolute difference of the channels, 0 to 255, where the recorded picture is still kept."""
+    differences: tuple[str, ...] = ()
+    """What differs here from where it was made, in words."""
+
+
 def parse_trace(text: str | bytes, name: str) -> dict[str, Any]:
     """The plain JSON of a trace. Errors call it ``name``.
 

@@ -93,8 +93,8 @@ RESIZE = (
 MOVE = (
     rf"(?:{MOVE_VERB}) (?P<t>.+?) (?:to|into|in|at|on|towards?) (?:the )?"
     r"(?P<place>(?:very )?(?:top|bottom|upper|lower)[ -](?:left|right)(?:[ -]?hand)?(?: corner| side)?(?: of .+)?)",
-    r"(?P<t>(?:the|it|this|that|both|all|them)\b.*?) (?:should (?:be|go) |must (?:be|go) |goes? |is )?"
-    r"(?:to|into|in|at) (?:the )?(?P<place>(?:top|bottom|upper|lower)[ -](?:left|right)(?:[ -]?hand)?(?: corner| side)?)",
+    r"(?P<t>(?:the|it|this|that|both|all|them)\b.*?) (?:should (?:be|go) |must (?:be|go) |goes? |is )?(?:to|"
+    r"into|in|at) (?:the )?(?P<place>(?:top|bottom|upper|lower)[ -](?:left|right)(?:[ -]?hand)?(?: corner| side)?)",
     rf"(?:{MOVE_VERB}) (?P<t>.+?) (?:{AMOUNT} )?(?:further |more |over |off |all the way )?(?:to |towards? |into |"
     rf"in |at |on |onto )?(?:the )?(?P<way>{WAY})(?: {AMOUNT})?",
     rf"(?:{MOVE_VERB}|draw|have|i want|get) (?P<t>.+?) (?:right |all the way |closer |nearer )?(?:to|into|in|at|"

@@ -150,6 +150,9 @@ def test_a_conversation_of_an_agent(served: Any) -> None:
         await client.call_tool("draw", {"prompt": PROMPT, "thread": "talk of an agent", "flow": "mini-quick"})
         changed = await client.call_tool("change", {"thread": "talk of an agent", "text": "make the circle green"})
         thumb = await client.call_tool("feedback", {"thread": "talk of an agent", "thumb": "up"})
+        several = await client.call_tool("change", {"thread": "talk of an agent", "text": "show me two variations"})
+        assert several.structured_content["asked"], "nothing is right on paper: the first one asks, no other is drawn"
+        assert "go on?" in several.structured_content["text"]
         run = changed.structured_content["run"]
         why = await client.call_tool("explain", {"run": run, "about": "flow"})
         status = await client.call_tool("job_status", {"run": run})
