@@ -27,7 +27,7 @@ import torch
 from imagewright.t2i_backends.mini.training import train, train_autoencoder
 work, cpu = Path(sys.argv[1]), torch.device("cpu")
 torch.set_num_threads(1)
-train.SAVE_EVERY = 1
+train.SAVE_EVERY, train_autoencoder.CALIBRATED_ON = 1, 8
 train_autoencoder.train_autoencoder(work, steps=1, batch=2, seed=1, device=cpu)
 plan = train.TrainingPlan(steps=6, batch=2, seed=1, shard=12, text_steps=2)
 train.train_flow(work, plan, cpu, work / "out", compiled=False)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import collections
 import os
 import signal
-import subprocess
 import sys
 import threading
 import time
@@ -14,6 +13,7 @@ from typing import Any
 
 import httpx
 import pytest
+import warm
 
 from imagewright.memory.runs import new_run_id
 from imagewright.schemas import DrawRequest
@@ -211,10 +211,10 @@ def test_a_key_stands_for_the_first_request_and_is_each_client_s_own(book: JobBo
 # --- kill -9 ----------------------------------------------------------------------------------
 
 
-def start(home: Path, port: int) -> subprocess.Popen[str]:
+def start(home: Path, port: int) -> warm.Popen:
     """A server process over a backend that takes its time."""
     command = [sys.executable, str(KIT), str(home), str(port), "0.03", "1.0"]
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    process = warm.Popen(command, stdout=warm.PIPE, stderr=warm.PIPE, text=True)
     assert process.stdout is not None
     assert process.stdout.readline().startswith("serving"), process.communicate()[1]
     return process

@@ -7,7 +7,6 @@ import json
 import os
 import re
 import signal
-import subprocess
 import sys
 import threading
 from collections.abc import Iterator
@@ -15,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import warm
 from PIL import Image
 
 from imagewright import Imagewright
@@ -216,14 +216,14 @@ class Apart:
         }  # fmt: skip
         self.log = home / "log.txt"
 
-    def serve(self, delay: float, lease: float = 1.5) -> subprocess.Popen[str]:
+    def serve(self, delay: float, lease: float = 1.5) -> warm.Popen:
         command = [sys.executable, str(KIT), str(self.home), "0", str(delay), str(lease)]
-        server = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=self.environment)
+        server = warm.Popen(command, stdout=warm.PIPE, text=True, env=self.environment)
         assert server.stdout is not None
         assert server.stdout.readline().startswith("serving at")
         return server
 
-    def draw(self, *words: str) -> subprocess.Popen[str]:
+    def draw(self, *words: str) -> warm.Popen:
         """The command; where it draws itself, on paper too."""
         code = (
             "import runpy, sys; from pathlib import Path\n"
@@ -232,8 +232,8 @@ class Apart:
             "from imagewright.cli import main; main()"
         )
         command = [sys.executable, "-c", code, "draw", PROMPT, "--seed", "9", "--out", "x.png", *QUICK, *words]
-        out = subprocess.PIPE
-        return subprocess.Popen(command, stdout=out, stderr=out, text=True, env=self.environment, cwd=self.folder)
+        out = warm.PIPE
+        return warm.Popen(command, stdout=out, stderr=out, text=True, env=self.environment, cwd=self.folder)
 
     def wait_for(self, line: str) -> None:
         self._kit.wait_until(lambda: self.log.exists() and line in self.log.read_text().splitlines())
@@ -248,7 +248,7 @@ def apart(kit: Any, tmp_path: Path) -> Apart:
     return Apart(home, tmp_path / "folder", kit)
 
 
-def end(process: subprocess.Popen[str], how: int = signal.SIGKILL) -> tuple[int, str, str]:
+def end(process: warm.Popen, how: int = signal.SIGKILL) -> tuple[int, str, str]:
     process.send_signal(how)
     out, err = process.communicate(timeout=60)
     return process.returncode, out, err
