@@ -126,7 +126,7 @@ def job_of(parts: Parts, state: State, attempt: Attempt, flow: Flow) -> Job:
         regions=tuple(region(box) for box in layout.boxes) if layout else (),
         rules=parts.rules,
     )
-    return own_picture.put_in(parts, state.request, job, attempt.base, redrawn(attempt))
+    return own_picture.start_job(parts, state.request, job, attempt.base, redrawn(attempt))
 
 
 def _size(parts: Parts, request: DrawRequest, flow: Flow) -> tuple[int | None, int | None]:

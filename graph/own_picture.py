@@ -244,7 +244,7 @@ def strength_of(request: DrawRequest) -> float:
     return STRENGTH if request.mask is None else 1.0
 
 
-def put_in(parts: Parts, request: DrawRequest, job: Job, base: str | None, regions: tuple[Region, ...]) -> Job:
+def start_job(parts: Parts, request: DrawRequest, job: Job, base: str | None, regions: tuple[Region, ...]) -> Job:
     """``job`` with what it starts from, of picture ``base``: in the flow's own places where it has them, else as a
     redraw, which goes by the request's strength and mask where the request brought the picture."""
     if base is None or not regions:

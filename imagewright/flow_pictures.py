@@ -105,9 +105,9 @@ class _Uses:
 
     def ends(self, node: str, number: int) -> set[str]:
         """The roles that one output has: ``start``, ``hint``, ``reference``, ``mask``."""
-        return {end for end, _ in self.follow(node, number)}
+        return {end for end, _ in self.trace_output(node, number)}
 
-    def follow(self, node: str, number: int) -> set[tuple[str, str]]:
+    def trace_output(self, node: str, number: int) -> set[tuple[str, str]]:
         """``(role, node)``: the roles that one output has, and the nodes by which it has them."""
         found: set[tuple[str, str]] = set()
         seen, queue = {node}, deque((user, name) for at, user, name in self._users.get(node, ()) if at == number)
@@ -192,7 +192,7 @@ def fill_pictures(
     if mask is not None and places.mask is not None:
         under = image if places.mask == places.picture else mask.convert("L")
         pictures[places.mask] = _with_alpha(under, mask) if places.channel == "alpha" else under.convert("RGB")
-    names = {place: name_picture(picture) for place, picture in pictures.items()}
+    names = {place: name_own(picture) for place, picture in pictures.items()}
     filled = _put_names(flow, names)
     for at in find_denoise(flow, places) if strength is not None else ():
         filled.graph[at.node]["inputs"][at.input] = strength
@@ -203,7 +203,7 @@ def find_denoise(flow: Flow, places: Places) -> tuple[SlotBinding, ...]:
     """Where a strength goes: the denoise of the sampler that starts from the picture; empty where it states none."""
     if places.role != "start":
         return ()
-    starts = [node for end, node in _Uses(flow.graph).follow(places.picture.node, 0) if end == "start"]
+    starts = [node for end, node in _Uses(flow.graph).trace_output(places.picture.node, 0) if end == "start"]
     near, queue = set(starts), deque(starts)
     while queue:
         linked = links(flow.graph[queue.popleft()]["inputs"])
@@ -213,7 +213,7 @@ def find_denoise(flow: Flow, places: Places) -> tuple[SlotBinding, ...]:
     return tuple(at for at in flow.card.slots.get("denoise", ()) if at.node in near)
 
 
-def name_picture(picture: Picture) -> str:
+def name_own(picture: Picture) -> str:
     """A file name of our making, by what is to be seen."""
     seen = hashlib.sha256(repr((picture.mode, picture.size)).encode() + picture.tobytes()).hexdigest()
     return f"imagewright-picture-{seen[:32]}.png"
