@@ -143,8 +143,10 @@ def cannot_draw(found: Ranked) -> str:
     if found.able or not found.offered:
         return ""
     first = found.offered[0]
-    words = ", ".join(repr(word) for word in found.limits[first.flow])
-    return f"{first.base_model or first.flow} cannot draw {words}"
+    limits, model = found.limits[first.flow], first.base_model or first.flow
+    if limits[0].startswith("nothing "):  # no word of the prompt, but that there is none
+        return f"the prompt names {limits[0].replace('that it knows', f'that {model} knows')}"
+    return f"{model} cannot draw {', '.join(repr(word) for word in limits)}"
 
 
 def name_nearest(parts: Parts, found: Ranked) -> str:

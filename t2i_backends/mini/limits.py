@@ -82,7 +82,7 @@ def unknown_words(folder: Path, prompt: str, parsed: ParsedPrompt) -> tuple[str,
         found.append(f"{total} things (it draws up to {world.most_things})")
     named = {group.object for group in parsed.groups} if parsed.sure else {_singular(word) for word in said}
     if not found and named.isdisjoint(world.objects):
-        found.append(f"nothing that it knows (it knows {', '.join(map(_plural, world.objects))})")
+        found.append(f"nothing that it knows ({', '.join(map(_plural, world.objects))})")
     return tuple(dict.fromkeys(found))
 
 
