@@ -293,7 +293,7 @@ def test_a_killed_command_leaves_no_name_behind_and_a_living_one_keeps_its_own(k
         "    os.kill(os.getpid(), signal.SIGKILL)"
     )
     environment = {**os.environ, "IMAGEWRIGHT_HOME": str(tmp_path / "home"), "IMAGEWRIGHT_DEVICE": "cpu"}
-    killed = subprocess.run([sys.executable, "-c", code, str(out), late], env=environment, check=False, timeout=60)
+    killed = warm.run([sys.executable, "-c", code, str(out), late], env=environment, check=False, timeout=60)
     assert killed.returncode == -signal.SIGKILL
     assert holder_of(out) == late
     wishes = {"max_images": 1, "use_critic": False, "out": out}
