@@ -104,6 +104,7 @@ def _cells(store: Path) -> dict[str, tuple[object, ...]]:
         return {}
 
 
+@pytest.mark.slow
 def test_a_killed_ablation_keeps_every_cell_and_draws_the_rest(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("IMAGEWRIGHT_HOME", str(tmp_path / "home"))
     images = tmp_path / "images"
