@@ -48,10 +48,21 @@ def normal(table: Table, steps: int) -> list[float]:
     Where the last sigma is itself 0 (to 1e-5) one more step is taken and no 0 is added. For flow-matching models the
     smallest time has been shifted once already (see ``Shift.time``).
     """
-    first, last = _times(table)
-    zero = float(table.sigma(np.array(last))) < _ZERO
-    found = table.sigma(np.linspace(first, last, steps + 1 if zero else steps))
+    zero = float(table.sigma(np.array(_times(table)[1]))) < _ZERO
+    found = table.sigma(_even(table, steps + 1 if zero else steps))
     return [float(sigma) for sigma in found] if zero else _falling(found)
+
+
+def _even(table: Table, count: int) -> Floats:
+    """Evenly spaced times from the first one to the last. Where a model has training steps they are rounded as torch
+    rounds them: half-way between two steps that decides which of them it is."""
+    first, last = _times(table)
+    if table.flow:
+        return np.linspace(first, last, count)
+    import torch
+
+    found: Floats = torch.linspace(first, last, count).numpy().astype(np.float64)
+    return found
 
 
 def _times(table: Table) -> tuple[float, float]:
@@ -62,8 +73,7 @@ def _times(table: Table) -> tuple[float, float]:
 
 def sgm_uniform(table: Table, steps: int) -> list[float]:
     """``steps + 1`` evenly spaced times from the largest sigma to the smallest, the last one replaced by 0."""
-    first, last = _times(table)
-    return _falling(table.sigma(np.linspace(first, last, steps + 1)[:-1]))
+    return _falling(table.sigma(_even(table, steps + 1)[:-1]))
 
 
 def ddim_uniform(table: Table, steps: int) -> list[float]:

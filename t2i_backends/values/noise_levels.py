@@ -10,7 +10,8 @@ Two kinds of model, with the sigmas of Karras et al. 2022 (arXiv 2206.00364):
   ModelSamplingFlux node keeps ``mu`` at 1.15 for all sizes, which is this value at 4096 tokens (1024 x 1024).
 - **diffusion** (``Betas``): a latent is ``x0 + sigma * noise`` with ``sigma = sqrt((1 - abar) / abar)`` over the
   1000 training steps (Ho et al. 2020, arXiv 2006.11239; k-diffusion's form). Between two steps ``log(sigma)`` runs
-  straight.
+  straight. Both are computed by torch in float32, number by number: a time half-way between two steps belongs to the
+  one that this rounding leaves nearer, as in ComfyUI.
 """
 
 from __future__ import annotations
@@ -19,15 +20,16 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
 
+if TYPE_CHECKING:
+    import torch
+
 Floats = npt.NDArray[np.float64]
 
-_TIE = 1e-9
-"""Distances of log sigmas within which two steps are equally near; neighbours lie 1e-3 apart and more."""
 STATIC_TABLE = 1000
 DYNAMIC_TABLE = 10_000
 FEW_TOKENS, MANY_TOKENS = 256, 4096
@@ -126,18 +128,17 @@ class Betas:
         """The sigmas of the training steps, rising, shape ``(steps,)``."""
         return self._table
 
+    @cached_property
+    def _logs(self) -> torch.Tensor:
+        return _logs_of(self._table)
+
     def sigma(self, time: Floats) -> Floats:
         """The sigma at each step number, whole or not, clamped to the table."""
-        found: Floats = np.exp(np.interp(time, np.arange(self.steps), np.log(self._table)))
-        return found
+        return _between(self._logs, time)
 
     def time(self, sigma: Floats) -> Floats:
-        """The training step whose sigma is nearest on a log scale; the later of two that are equally near, as ComfyUI's
-        rounding has it."""
-        away = np.abs(np.log(np.maximum(np.asarray(sigma, dtype=np.float64), 1e-10))[..., None] - np.log(self._table))
-        nearest = away <= away.min(axis=-1, keepdims=True) + _TIE
-        found: Floats = (self.steps - 1 - nearest[..., ::-1].argmax(axis=-1)).astype(np.float64)
-        return found
+        """The training step whose sigma is nearest on a log scale."""
+        return _nearest(self._logs, sigma)
 
     def at(self, percent: float) -> float:
         """Infinite (1e9) at 0, 0 at 1, the sigma of step ``999 * (1 - percent)`` in between."""
@@ -163,28 +164,56 @@ class Distilled:
     def _stride(self) -> int:
         return self.base.steps // self.count
 
+    @cached_property
+    def _logs(self) -> torch.Tensor:
+        return _logs_of(self.sigmas().astype(np.float32))
+
     def sigmas(self) -> Floats:
         """The sigmas of its steps, rising, shape ``(count,)``; the last one is the base's."""
         return self.base.sigmas()[::-1][:: self._stride][: self.count][::-1]
 
     def sigma(self, time: Floats) -> Floats:
         """The sigma at each step number of the base, clamped to the table."""
-        at = (np.asarray(time, dtype=np.float64) - (self._stride - 1)) / self._stride
-        found: Floats = np.exp(np.interp(at, np.arange(self.count), np.log(self.sigmas())))
-        return found
+        return _between(self._logs, (np.asarray(time, dtype=np.float32) - (self._stride - 1)) / self._stride)
 
     def time(self, sigma: Floats) -> Floats:
         """The base's step number of the nearest step on a log scale."""
-        logs = np.log(np.maximum(np.asarray(sigma, dtype=np.float64), 1e-10))[..., None]
-        nearest = np.abs(logs - np.log(self.sigmas())).argmin(axis=-1)
-        found: Floats = nearest.astype(np.float64) * self._stride + self._stride - 1
-        return found
+        return _nearest(self._logs, sigma) * self._stride + self._stride - 1
 
     def at(self, percent: float) -> float:
         """As the base, over its own steps."""
         if percent <= 0 or percent >= 1:
             return self.base.at(percent)
         return float(self.sigma(np.array((1 - percent) * (self.base.steps - 1))))
+
+
+def _logs_of(sigmas: npt.NDArray[Any]) -> torch.Tensor:
+    """The logarithms of a table, float32."""
+    import torch
+
+    return torch.from_numpy(np.ascontiguousarray(sigmas)).log().float()
+
+
+def _between(logs: torch.Tensor, time: Floats) -> Floats:
+    """The sigma at each place of a table of logarithms, clamped to it."""
+    import torch
+
+    def one(time: float) -> float:
+        at = torch.tensor(time).clamp(0, len(logs) - 1)
+        share = at.frac()
+        return float(((1 - share) * logs[at.floor().long()] + share * logs[at.ceil().long()]).exp())
+
+    return np.array([one(float(each)) for each in np.ravel(time)]).reshape(np.shape(time))
+
+
+def _nearest(logs: torch.Tensor, sigma: Floats) -> Floats:
+    """The place of a table of logarithms that each sigma is nearest to; the first of two that are equally near."""
+    import torch
+
+    def one(sigma: float) -> int:
+        return int((torch.tensor([max(sigma, 1e-10)]).log() - logs[:, None]).abs().argmin(dim=0))
+
+    return np.array([float(one(float(each))) for each in np.ravel(sigma)]).reshape(np.shape(sigma))
 
 
 LCM_DATA, LCM_TIME = 0.5, 10.0

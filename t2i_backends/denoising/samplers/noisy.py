@@ -12,6 +12,8 @@ import math
 from collections.abc import Sequence
 from itertools import pairwise
 
+import torch
+
 from imagewright.t2i_backends.denoising.samplers.base import Denoise, OnLatent, Path, Sampler, Source, Tensor, slope
 
 _ALMOST_START = 1e-4
@@ -52,7 +54,7 @@ def dpm_2_ancestral(
         here = slope(x, x0, sigma)
         down, keep, up = _split(sigma, following, source.flow)
         if down > 0:
-            middle = math.sqrt(sigma * down)
+            middle = math.sqrt(sigma * down) if source.flow else _half_way(sigma, following, down)
             half = x + here * (middle - sigma)
             here = slope(half, denoise(half, middle, i), middle)
         x = x + here * (down - sigma)
@@ -61,10 +63,17 @@ def dpm_2_ancestral(
     return x
 
 
-def _middle(sigma: float, down: float, flow: bool) -> float:
-    """The sigma at the middle of a step in the logarithm of the signal-to-noise ratio."""
-    if not flow:
-        return math.sqrt(sigma * down)
+def _half_way(sigma: float, following: float, down: float) -> float:
+    """The geometric middle between a sigma and the lower one of its step, which is the next sigma but for float32's
+    rounding: where that lies half-way between two training steps, ComfyUI's rounding decides between them."""
+    high, low = torch.tensor([sigma, following])
+    up = min(low, (low**2 * (high**2 - low**2) / high**2) ** 0.5)
+    least = (low**2 - up**2) ** 0.5
+    return float(high.log().lerp(least.log(), 0.5).exp()) if least > 0 else math.sqrt(sigma * down)
+
+
+def _middle(sigma: float, down: float) -> float:
+    """The sigma at the middle of a step of a flow-matching model in the logarithm of the signal-to-noise ratio."""
     if sigma >= 1:
         return 0.9999
     ratio = math.sqrt((1 - sigma) / sigma * (1 - down) / down)
@@ -79,7 +88,7 @@ def dpmpp_2s_ancestral(
         x0 = target = denoise(x, sigma, i)
         down, keep, up = _split(sigma, following, source.flow)
         if down > 0:
-            middle = _middle(sigma, down, source.flow)
+            middle = _middle(sigma, down) if source.flow else _half_way(sigma, following, down)
             target = denoise(middle / sigma * x + (1 - middle / sigma) * x0, middle, i)
         x = down / sigma * x + (1 - down / sigma) * target
         x = keep * x + up * source.like(x) if up else x

@@ -16,7 +16,9 @@ from PIL import Image
 from imagewright.errors import BadInput
 from imagewright.t2i_backends.denoising.denoise import Conditioned, Denoiser, Kept
 from imagewright.t2i_backends.denoising.sampler import _cells, _sides, draw_noise
-from imagewright.t2i_backends.denoising.sigmas import sgm_uniform
+from imagewright.t2i_backends.denoising.samplers.base import Source
+from imagewright.t2i_backends.denoising.samplers.table import SAMPLERS
+from imagewright.t2i_backends.denoising.sigmas import normal, sgm_uniform
 from imagewright.t2i_backends.families.base import Net
 from imagewright.t2i_backends.families.sd15 import SD15
 from imagewright.t2i_backends.families.unet import UNet
@@ -217,12 +219,35 @@ def test_an_odd_picture_goes_through_the_vae_from_its_middle(tmp_path: Path, tin
 # --- noise levels ---
 
 
-def test_ties_go_up() -> None:
-    """The sigma half-way between two steps, on a log scale, belongs to the later one."""
+TIES = {
+    ("normal", 5): [999, 749, 500, 250, 0],
+    ("normal", 7): [999, 833, 666, 500, 333, 166, 0],
+    ("sgm_uniform", 8): [999, 874, 749, 624, 500, 375, 250, 125],
+    ("sgm_uniform", 14): [999, 928, 856, 785, 714, 642, 571, 499, 428, 357, 285, 214, 143, 71],
+}
+"""What ComfyUI 0.33.0 asks SD1.5 for: 499.5 is 500 in three of them and 499 in one, 166.5 is 166."""
+
+
+@pytest.mark.parametrize("schedule", TIES)
+def test_ties_go_where_comfyuis_rounding_takes_them(schedule: tuple[str, int]) -> None:
+    """A time half-way between two training steps is either of them, as float32 rounds its sigma."""
+    table, (name, steps) = Betas(), schedule
+    sigmas = {"normal": normal, "sgm_uniform": sgm_uniform}[name](table, steps)
+    assert table.time(np.array(sigmas[:-1])).tolist() == TIES[schedule]
+
+
+@pytest.mark.parametrize("sampler", ["dpm_2_ancestral", "dpmpp_2s_ancestral"])
+def test_the_middle_of_an_ancestral_step_has_a_tie_of_its_own(sampler: str) -> None:
+    """That middle is the next sigma but for rounding: 832.5 is 832 for it and 833 for the next step."""
     table = Betas()
-    low, high = (float(table.sigmas()[step]) for step in (499, 500))
-    assert float(table.time(np.array(math.sqrt(low * high)))) == 500
-    assert len(sgm_uniform(table, 8)) == 9
+    seen: list[float] = []
+
+    def denoise(x: torch.Tensor, sigma: float, step: int) -> torch.Tensor:
+        seen.append(float(table.time(np.array(sigma))))
+        return x / 2
+
+    SAMPLERS[sampler](denoise, torch.ones(1, 2), normal(table, 7), lambda *a: None, Source(table, 1))
+    assert seen == [999, 832, 833, 666, 666, 500, 500, 333, 333, 166, 166, 0, 0]
 
 
 def test_lcm_sampling_has_fifty_levels() -> None:
