@@ -76,8 +76,7 @@ def ensure(index: FlowIndex, folder: Path = HERE) -> None:
                 store.put_flow(db, flow, vector, "built-in", changed)
         for text, vector in zip(texts, vectors[len(flows) :], strict=True):
             store.put_prompt(db, text, evidence.prompts.get(text, PromptFacts()), vector, changed)
-        for row in evidence.rows:
-            store.put_evidence(db, row, "built-in")
+        store.put_bulk_evidence(db, evidence.rows, "built-in")
         store.note_bulk(db, changed)
         store.set_fact(db, store.EMBEDDER, index.embedder.name)
         db.executemany("UPDATE flow_facts SET enabled = 0 WHERE id = ?", [(name,) for name in off])

@@ -319,16 +319,26 @@ def put_evidence(db: sqlite3.Connection, row: Evidence, origin: Origin, changed:
     It is listed as fresh at generation ``changed``; ``None`` for one of many (``note_bulk``).
     """
     prompt = prompt_id(row.prompt)
-    db.execute(
-        "INSERT OR REPLACE INTO evidence VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-        (row.flow, row.graph_hash, prompt, row.backend, row.scorer, row.seed, row.source, row.value, row.seconds,
-         row.when, origin),
-    )  # fmt: skip
+    db.execute(_PUT_EVIDENCE, _evidence_values(row, prompt, origin))
     if changed is not None:
         db.execute(
             "INSERT OR IGNORE INTO fresh VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
             (changed, row.flow, row.graph_hash, prompt, row.backend, row.scorer, row.seed, row.source),
         )
+
+
+def put_bulk_evidence(db: sqlite3.Connection, rows: Sequence[Evidence], origin: Origin) -> None:
+    """``put_evidence`` of many, none of them listed as fresh (``note_bulk``)."""
+    prompts = {text: prompt_id(text) for text in {row.prompt for row in rows}}
+    db.executemany(_PUT_EVIDENCE, (_evidence_values(row, prompts[row.prompt], origin) for row in rows))
+
+
+_PUT_EVIDENCE = "INSERT OR REPLACE INTO evidence VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+
+
+def _evidence_values(row: Evidence, prompt: str, origin: Origin) -> tuple[object, ...]:
+    where = (row.flow, row.graph_hash, prompt, row.backend, row.scorer, row.seed, row.source)
+    return (*where, row.value, row.seconds, row.when, origin)
 
 
 def note_bulk(db: sqlite3.Connection, changed: int) -> None:

@@ -30,6 +30,7 @@ def pytest_configure(config: pytest.Config) -> None:
     _folder = tempfile.TemporaryDirectory(prefix="imagewright-tests-", ignore_cleanup_errors=True)
     for name in (*_SECRETS, *_OURS, "IMAGEWRIGHT_DEBUG", "IMAGEWRIGHT_LEARN_CRITIC", "FORCE_COLOR", "COLUMNS"):
         os.environ.pop(name, None)
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)  # each child process would compile the whole house again
     os.environ.update(_directories(Path(_folder.name)))
     os.environ.update(
         LANGGRAPH_STRICT_MSGPACK="true",

@@ -17,7 +17,10 @@ SENTINEL = "zqSENTINEL0123456789zq"
 PROMPT = "a red circle above a blue square"
 
 
-@pytest.mark.parametrize(("fault", "where"), [("401", "environment"), ("echo", "environment"), ("echo", "file")])
+@pytest.mark.parametrize(
+    ("fault", "where"),
+    [("401", "environment"), ("echo", "file"), pytest.param("echo", "environment", marks=pytest.mark.slow)],
+)
 def test_a_sentinel_key_is_found_nowhere(
     fault: str, where: str, load_module: Callable[[str, Path], ModuleType], tmp_path: Path
 ) -> None:
