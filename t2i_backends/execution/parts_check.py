@@ -77,7 +77,8 @@ def _describe_misfit(vae: ModelPath, base: ModelPath) -> str:
     wanted = out // family.packed
     if made != wanted:
         return f"reads latents of {made} channels, and {base.path.name} draws {wanted}: use the model's own VAE"
-    if scale_of(config) != vae_scale(base):
+    told = base.is_pipeline or not vae.is_pipeline
+    if told and scale_of(config) != vae_scale(base):
         cells = f"{scale_of(config)} pixels a cell, and {base.path.name} draws {vae_scale(base)}"
         return f"reads latents of {cells}: use the model's own VAE"
     return ""

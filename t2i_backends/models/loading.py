@@ -39,6 +39,7 @@ from imagewright.t2i_backends.models.model_files import (
     special,
     vae_scale,
 )
+from imagewright.t2i_backends.models.spare import list_spare
 from imagewright.t2i_backends.models.tensors import is_stored_plainly, read_all
 from imagewright.t2i_backends.models.wholeness import find_missing
 from imagewright.t2i_backends.pictures.pixels import Vae
@@ -269,8 +270,9 @@ def _diffusers_model(
     """
     if not source.path.is_file():
         return _insist_numbers(_from_folder(kind, source, folder, dtype), source)
-    if weights is None and not is_stored_plainly(source.path):
-        weights = read_all(source.path, dtype)
+    spare = frozenset(list_spare("checkpoints", source))
+    if weights is None and (spare or not is_stored_plainly(source.path)):
+        weights = {name: value for name, value in read_all(source.path, dtype).items() if name not in spare}
     options = {"config": str(folder), "dtype": dtype, "local_files_only": True, **changes}
     model = kind.from_single_file(str(source.path) if weights is None else weights, **options)
     empty = next((name for name, value in model.named_parameters() if value.is_meta), None)

@@ -21,17 +21,22 @@ _HARMLESS = re.compile(
     r"|v_pred$|ztsnr$)|(^|\.)(loss\.|position_ids$|logit_scale$|text_projection(\.weight)?$|num_batches_tracked$)"
 )
 """What training leaves in files and no drawing reads, here or elsewhere."""
+_ORDER = (NET_PREFIX, "control_model.", *(prefix for group in GROUPS for prefix in group if prefix), "")
+"""What may stand before a weight's name; where a part is there twice, the first of these is read."""
 
 
 def describe_spare(kind: str, model: ModelPath) -> str:
     """That a model holds weights that are not read, in one line; empty where it holds none, or where its parts are not
     known well enough to tell."""
-    if kind not in _JUDGED:
-        return ""
-    names = _list_spare(kind, model, model.stamp)
+    names = list_spare(kind, model)
     more = " and others" if len(names) > 1 else ""
     count = f"{len(names)} weights" if len(names) > 1 else "a weight"
     return f"{model.path.name} holds {count} that nothing here reads ({names[0][-80:]}{more})" if names else ""
+
+
+def list_spare(kind: str, model: ModelPath) -> tuple[str, ...]:
+    """The weights of a model that are not read, by the names that they are read by elsewhere; training's own apart."""
+    return _list_spare(kind, model, model.stamp) if kind in _JUDGED else ()
 
 
 @lru_cache(maxsize=64)
@@ -39,15 +44,15 @@ def _list_spare(kind: str, model: ModelPath, stamp: str) -> tuple[str, ...]:
     known = list_read(model, kind)
     if not known:
         return ()
+    places = {name: _find_place(name, known) for name in _names(kind, model)}
     taken: dict[str, list[str]] = {}
-    spare = []
-    for name in sorted(_names(kind, model)):
-        found = _find_place(name, known)
-        if found is None or any(_are_one(found[0], other) for other in taken.get(found[1], ())):
+    spare = [name for name, place in places.items() if place is None]
+    for name, place in sorted(places.items(), key=lambda each: _ORDER.index(each[1][0]) if each[1] else 0):
+        if place is not None and any(_are_one(place[0], other) for other in taken.get(place[1], ())):
             spare.append(name)
-        else:
-            taken.setdefault(found[1], []).append(found[0])
-    return tuple(name for name in spare if not _HARMLESS.search(name))
+        elif place is not None:
+            taken.setdefault(place[1], []).append(place[0])
+    return tuple(sorted(name for name in spare if not _HARMLESS.search(name)))
 
 
 def _are_one(prefix: str, other: str) -> bool:
@@ -70,7 +75,7 @@ def _names(kind: str, model: ModelPath) -> Iterator[str]:
 
 def _find_place(name: str, known: frozenset[str]) -> tuple[str, str] | None:
     """The prefix and the rest of the name of a weight that may be read; None for one that is not."""
-    for prefix in sorted({NET_PREFIX, "control_model.", *(each for group in GROUPS for each in group)}, reverse=True):
+    for prefix in _ORDER:
         if name.startswith(prefix):
             bare = rename_old(name.removeprefix(prefix))
             for rest in (bare, bare.removeprefix("text_model.")):
