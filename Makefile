@@ -86,6 +86,7 @@ mini-more: $(READY) ## train the shipped small model further, from its weights (
 evidence: $(READY) ## measure the small model's flows (hours) and write the evidence that ships (goes on after an interruption)
 	@$(BIN)/python -m imagewright.tools.mini_flows --out $(VENV)/mini-flows
 	@$(BIN)/python -m imagewright.evals.matrix --flows $(VENV)/mini-flows --out retrieval/evidence/mini.jsonl $(ARGS)
+	@$(BIN)/python -m imagewright.evals.pack_vectors
 
 .PHONY: mini-report
 mini-report: $(READY) ## measure the small model on 400 prompts with the exact checker

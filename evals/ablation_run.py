@@ -9,11 +9,10 @@ from __future__ import annotations
 import hashlib
 import multiprocessing
 import os
-import time
 from collections.abc import Callable, Iterator, MutableSequence, Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
-from multiprocessing.connection import Connection
+from multiprocessing.connection import Connection, wait
 from pathlib import Path
 
 from imagewright import registry
@@ -32,7 +31,7 @@ from imagewright.tools.sweep import weights
 
 _MOST_WORKERS, _CELLS_A_WORKER = 8, 20
 _LOOK_SECONDS = 2.0
-"""How often the processes are looked after."""
+"""How often the processes are looked after, unless one of them has something to say or ends."""
 
 
 @dataclass(frozen=True)
@@ -159,7 +158,7 @@ def draw_apart(settings: Settings, asked: AblationOrder, workers: int, on_progre
     try:
         at_work = True
         while at_work:
-            time.sleep(_LOOK_SECONDS)
+            wait([heard, *(process.sentinel for process in processes if process.is_alive())], _LOOK_SECONDS)
             at_work = any(process.is_alive() for process in processes)
             on_progress(sum(done))
             if heard.poll():

@@ -19,9 +19,9 @@ from pathlib import Path
 
 import numpy as np
 
+from imagewright import needing
 from imagewright.database import database, transaction
 from imagewright.errors import BadInput
-from imagewright.needing import read_need
 from imagewright.retrieval import flow_facts, store
 from imagewright.retrieval.builtin import load_shipped_flows
 from imagewright.retrieval.embed import Vector, pack_vector
@@ -99,10 +99,12 @@ class MadeUpWorld:
 def make_index(path: Path, size: Size, dimension: int) -> MadeUpWorld:
     """Write the index that ``size`` asks for to ``path``, unless it is there already.
 
+    What is known of its flows is made up with them; a version that knows something else of flows needs another index.
+
     Raises:
         BadInput: the file holds another index, or the disk does not take it.
     """
-    world, wanted = MadeUpWorld(size, dimension), repr(size)
+    world, wanted = MadeUpWorld(size, dimension), f"{size!r}, facts {needing.VERSION}"
     with database(path, store.OWNER, store.INDEX_TABLES) as db:
         if store.fact(db, "made-up") == wanted:
             return world
@@ -134,7 +136,7 @@ def _bases(db: sqlite3.Connection) -> list[_Base]:
             _Base(
                 flow,
                 json.dumps(flow.graph),
-                flow_facts.store_need(db, read_need(flow)),
+                flow_facts.store_need(db, needing.read_need(flow)),
                 json.dumps([sorted(set(flow.card.loras)), sorted(set(flow.card.samplers))]),
             )
             for flow in load_shipped_flows()
@@ -169,7 +171,7 @@ def _put_flows(db: sqlite3.Connection, world: MadeUpWorld) -> None:
                 graph, card = _vary(number, size.seed, base)
                 text = card.model_dump_json(exclude_defaults=True)
                 flows.append((name, text, graph, mine, mine, "user", pack_vector(vector), changed))
-                facts.append((name, base.need, int(flow_facts.is_text_to_image(card)), card.kind, card.base_model,
+                facts.append((name, base.need, flow_facts.rate_draws(card), card.kind, card.base_model,
                               base.kin, -1.0, mine, mine, card.title, "user", 1, changed, 0))  # fmt: skip
             db.executemany(f"INSERT INTO flows VALUES ({', '.join('?' * 8)})", flows)
             db.executemany(f"INSERT INTO flow_facts VALUES ({', '.join('?' * 14)})", facts)

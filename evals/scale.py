@@ -142,7 +142,7 @@ def measure_one(home: Path, size: Size) -> Scaled:
     first, listed = _timed(lambda: choose(asked[0]))
     for one in asked[:5]:
         choose(one)
-    index.neighbours.partitions.finish()
+    index.neighbours.finish()
     cards = _cards(index)
     times = [(_timed(partial(choose, one))[0], _timed(partial(np.matmul, cards, one.vector))[0]) for one in asked]
     (p50, dot50), (p95, dot95) = np.percentile(np.array(times), (50, 95), axis=0).tolist()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 
+from imagewright.flow_pictures import Brings
 from imagewright.ports import Backend
 from imagewright.retrieval.candidates import offer, rank
 from imagewright.retrieval.index import FlowIndex
@@ -14,7 +15,8 @@ class IndexCatalogue:
     """The flow index and the backends, as the graph sees them for one run.
 
     ``open_index`` is called when the first flow is asked for, so that a saying that draws nothing opens no index;
-    ``backends`` stand under their names in the evidence, the first of them first where two are equally good.
+    ``backends`` stand under their names in the evidence, the first of them first where two are equally good. Flows that
+    draw from a picture are ranked where the run's request ``brings`` one.
     """
 
     def __init__(
@@ -23,9 +25,11 @@ class IndexCatalogue:
         backends: Mapping[str, Backend],
         on_note: Callable[[str], None],
         learn_critic: bool,
+        brings: Brings = "",
     ) -> None:
         self._open_index, self._backends = open_index, dict(backends)
         self._on_note, self._learn_critic = on_note, learn_critic
+        self._brings: Brings = brings
         self._read: dict[str, Flow] = {}
 
     @property
@@ -49,7 +53,7 @@ class IndexCatalogue:
         index = self._index
         lists = []
         for name, backend in self._backends.items():
-            ready = index.ready_for(backend)
+            ready = index.ready_for(backend, self._brings)
             limits = ready.limits_of(_limits_by(backend, prompt, parsed))
             ranked = rank(
                 index, prompt, parsed, categories, ready, name,

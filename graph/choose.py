@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 from imagewright.agents.selector.explore import sample_flow
 from imagewright.errors import CannotDraw
+from imagewright.flow_pictures import check_with, say_brought
 from imagewright.graph.fitting import needs_boxes, writer_for
 from imagewright.graph.parts import Parts
 from imagewright.ports import KnowsWorlds, StatesWorlds
@@ -109,7 +110,7 @@ def narrow_to_named(parts: Parts, request: DrawRequest, found: Ranked, parsed: P
     if request.flow is None:
         return found
     flow = parts.catalogue.flow(request.flow)
-    readiness = parts.backend.check(flow)
+    readiness = check_with(parts.backend, flow, say_brought(request), named=True)
     if not readiness.runnable:
         raise CannotDraw(f"flow {flow.id} cannot run here: {readiness.why_not}", "or leave --flow out")
     mine = [c for c in found.candidates if c.flow == flow.id] or [

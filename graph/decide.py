@@ -73,7 +73,9 @@ def read_request(state: State, parts: Parts) -> Update:
     words = (said, *(reference.said for reference in state.references))
     fitted = fit_request(parts, state.request, settled, words)
     notes = (*notes, *(say_unread(fitted.settled.parsed) if intent.kind == "create" else ()), *fitted.told)
-    return {"intent": intent, "settled": fitted.settled, "notes": notes}
+    request, left_out = own_picture.leave_out(state.request, intent, fitted.settled)
+    update: Update = {"intent": intent, "settled": fitted.settled, "notes": (*notes, *left_out)}
+    return {**update, "request": request} if left_out else update
 
 
 def say_unread(parsed: ParsedPrompt) -> tuple[str, ...]:

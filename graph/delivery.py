@@ -148,7 +148,8 @@ def _flows(rounds: Sequence[Round]) -> tuple[str, ...]:
 def _flow_facts(parts: Parts, name: str) -> TraceFlow:
     flow = parts.catalogue.flow(name)
     graph = png_texts.blank_keys(flow.graph)
-    return TraceFlow(title=flow.card.title, slots=flow.card.slots, graph_hash=graph_hash(flow.graph), graph=graph)
+    card, digest = flow.card, graph_hash(flow.graph)
+    return TraceFlow(title=card.title, slots=card.slots, graph_hash=digest, graph=graph, kind=card.kind)
 
 
 def versions() -> dict[str, str]:

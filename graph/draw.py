@@ -102,7 +102,8 @@ def draw_attempt(
     repair, (key, backend) = attempt.repair, known_as
     if not isinstance(repair, CloseUp) or attempt.base is None:
         job = replace(job_of(parts, state, attempt, flow), key=key, backend=backend)
-        return parts.backend.draw(job, on_step, stop)
+        drawn = parts.backend.draw(job, on_step, stop)
+        return own_picture.keep_rest(parts, state.request, attempt.base, drawn, flow)
     whole = parts.store.open(attempt.base)
     job = replace(close_up.job(whole, repair, flow, attempt.seed), key=key, backend=backend, rules=parts.rules)
     drawn = parts.backend.draw(job, on_step, stop)
@@ -112,10 +113,8 @@ def draw_attempt(
 def job_of(parts: Parts, state: State, attempt: Attempt, flow: Flow) -> Job:
     """The backend's job: the attempt, the flow's own settings, and the layout's boxes as regions."""
     layout = attempt.layout
-    regions = redrawn(attempt)
     width, height = _size(parts, state.request, flow)
-    base = own_picture.redraw_of(parts, state.request, attempt.base, regions) if attempt.base and regions else None
-    return Job(
+    job = Job(
         flow=flow,
         prompt=attempt.prompt,
         negative=negative_of(flow, wanted_negative(state.request, layout)),
@@ -125,9 +124,9 @@ def job_of(parts: Parts, state: State, attempt: Attempt, flow: Flow) -> Job:
         steps=state.request.steps,
         guidance=state.request.guidance,
         regions=tuple(region(box) for box in layout.boxes) if layout else (),
-        redraw=base,
         rules=parts.rules,
     )
+    return own_picture.start_job(parts, state.request, job, attempt.base, redrawn(attempt))
 
 
 def _size(parts: Parts, request: DrawRequest, flow: Flow) -> tuple[int | None, int | None]:

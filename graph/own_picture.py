@@ -8,17 +8,20 @@ and another seed is the one repair. Into a mask nothing is judged: what stands o
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from pathlib import Path
 
 from PIL import Image, ImageOps
 
 from imagewright.errors import BadInput, CannotDraw
+from imagewright.flow_pictures import ROLES, Places, fill_pictures, find_denoise, find_places, takes_picture
 from imagewright.graph.choose import Ranked, is_closed
 from imagewright.graph.parts import Parts
 from imagewright.graph.state import Attempt, State
+from imagewright.intents import Intent, Settled
 from imagewright.memory.artifacts import ArtifactStore, Made, content_key
-from imagewright.ports import Redraw, Redraws
-from imagewright.schemas import DrawRequest, Flow, Region
+from imagewright.ports import Drawn, Job, Redraw, Redraws, StatesWorlds
+from imagewright.schemas import DrawRequest, Flow, Region, SlotName
 
 STRENGTH = 0.65
 """How far from the picture where nothing is said: its colours and places stay to be seen."""
@@ -26,8 +29,11 @@ _LEAST = 16
 """Pixels of the smallest side that is worth starting from."""
 _STEP = 16
 """Sides of a canvas: every family of models takes multiples of it."""
+_MOST = 1536 * 1024
+"""Pixels of a canvas whose size no flow states: a photograph has more than any model was taught."""
 _SAME_SHAPE = 0.02
 _SHA = re.compile(r"[0-9a-f]{64}")
+_SIDES: tuple[SlotName, ...] = ("width", "height")
 _WHOLE = Region(caption="the picture", x=0, y=0, width=1, height=1)
 
 
@@ -113,26 +119,43 @@ def _fit_mask(mask: Image.Image, image: Image.Image, name: str) -> Image.Image:
     return mask if mask.size == image.size else mask.resize(image.size, Image.Resampling.BOX)
 
 
+def leave_out(request: DrawRequest, intent: Intent, settled: Settled) -> tuple[DrawRequest, tuple[str, ...]]:
+    """``request`` without its picture where a part of an earlier picture is changed, and a note that says so.
+
+    A change that draws everything anew (another style, one more) starts from the picture instead.
+    """
+    if request.image is None or intent.kind == "create" or not (settled.redraw or request.boxes):
+        return request, ()
+    plain = request.model_copy(update={"image": None, "mask": None, "strength": None})
+    return plain, ("the image is left out: this changes a part of an earlier picture",)
+
+
 # --- the flow -------------------------------------------------------------------------------
 
 
 def insist_on_start(parts: Parts, request: DrawRequest, found: Ranked) -> Ranked:
-    """``found`` narrowed to the flows that can start from a picture, where ``request`` has one.
+    """``found`` narrowed to the flows that can start from a picture, where ``request`` has one, else to the others.
 
     Raises:
         CannotDraw: none can.
     """
-    if request.image is None or not found.offered:
+    if request.image is None:
+        plain = tuple(c for c in found.offered if not takes_picture(parts.catalogue.flow(c.flow).card))
+        return found if plain == found.offered else found.model_copy(update={"offered": plain})
+    if not found.offered:
         return found
-    backend = parts.backend
-    able = [
-        c for c in found.offered if isinstance(backend, Redraws) and backend.can_redraw(parts.catalogue.flow(c.flow))
-    ]
+    able = [c for c in found.offered if _can_start(parts, parts.catalogue.flow(c.flow))]
     if not able:
         which = f"flow {request.flow}" if request.flow else "no flow here"
         verb = "cannot start" if request.flow else "can start"
         raise CannotDraw(f"{which} {verb} from a picture", "name a flow that samples once, or leave the image out")
     return found.model_copy(update={"offered": tuple(able)})
+
+
+def _can_start(parts: Parts, flow: Flow) -> bool:
+    """Whether ``flow`` has a place for a picture, or the backend can draw over one with it."""
+    backend = parts.backend
+    return takes_picture(flow.card) or (isinstance(backend, Redraws) and backend.can_redraw(flow))
 
 
 # --- drawing --------------------------------------------------------------------------------
@@ -143,13 +166,12 @@ def start_from(parts: Parts, state: State, first: Attempt) -> tuple[Attempt, tup
     request = state.request
     if request.image is None or first.base is not None:
         return first, ()
-    if state.intent is not None and state.intent.kind != "create":
-        return first, ("the image is left out: this changes an earlier picture",)
-    note = _say_start(request)
+    flow = parts.catalogue.flow(first.flow)
+    note = _say_start(request, flow)
     if not state.run:  # only planned: the picture is not kept
         return first, (note,)
-    image, flow = parts.store.open(request.image), parts.catalogue.flow(first.flow)
-    size = _canvas(image, request, flow, closed=is_closed(parts, flow))
+    image = parts.store.open(request.image)
+    size = _canvas(parts, image, request, flow)
     fitted = ImageOps.fit(image, size, Image.Resampling.LANCZOS)
     base = parts.store.put_image(fitted)
     parts.store.put_made(
@@ -161,24 +183,50 @@ def start_from(parts: Parts, state: State, first: Attempt) -> tuple[Attempt, tup
     return first.model_copy(update={"base": base, "edited": base, "regions": (_WHOLE,)}), tuple(notes)
 
 
-def _say_start(request: DrawRequest) -> str:
+def _say_start(request: DrawRequest, flow: Flow) -> str:
+    places = find_places(flow)
+    if places is not None:
+        return _say_place(request, flow, places)
     if request.mask is None:
         return f"starts from your image, strength {strength_of(request):g}"
     return f"draws into the mask of your image, strength {strength_of(request):g}; the rest stays; it is not checked"
 
 
-def _canvas(image: Image.Image, request: DrawRequest, flow: Flow, *, closed: bool) -> tuple[int, int]:
+def _say_place(request: DrawRequest, flow: Flow, places: Places) -> str:
+    """What a flow does with the picture by its own nodes."""
+    told = [f"your image is the flow's {ROLES[places.role]} (node {places.picture.node[:40]})"]
+    if request.strength is not None:
+        told.append(
+            f"strength {request.strength:g}"
+            if find_denoise(flow, places)
+            else "the strength is left out, for it has no denoise"
+        )
+    if request.mask is not None:
+        told.append("your mask says where; it is not checked")
+    return ", ".join(told)
+
+
+def _canvas(parts: Parts, image: Image.Image, request: DrawRequest, flow: Flow) -> tuple[int, int]:
     """The size to draw in: what was asked for; the one size of a small model; else the image's shape, with as many
-    pixels as the flow usually draws."""
+    pixels as the flow usually draws, or as its own where the flow states no size."""
     own = [_stated(flow, side) for side in ("width", "height")]
     usual = (own[0] or image.width, own[1] or image.height)
     if request.width or request.height:
         return request.width or usual[0], request.height or usual[1]
-    if closed and all(own):
-        return usual
-    factor = (usual[0] * usual[1] / (image.width * image.height)) ** 0.5
+    if is_closed(parts, flow) and (only := _only_size(parts, flow, own)) is not None:
+        return only
+    pixels = usual[0] * usual[1] if all(own) else min(image.width * image.height, _MOST)
+    factor = (pixels / (image.width * image.height)) ** 0.5
     wide, tall = (max(round(side * factor / _STEP), 1) * _STEP for side in image.size)
     return wide, tall
+
+
+def _only_size(parts: Parts, flow: Flow, own: list[int | None]) -> tuple[int, int] | None:
+    """The one size of the flow's model, as its graph has it or else as the model says; None where neither does."""
+    if own[0] and own[1]:
+        return own[0], own[1]
+    world = parts.backend.state_world(flow) if isinstance(parts.backend, StatesWorlds) else None
+    return (world.side, world.side) if world is not None else None
 
 
 def _stated(flow: Flow, side: str) -> int | None:
@@ -196,12 +244,35 @@ def strength_of(request: DrawRequest) -> float:
     return STRENGTH if request.mask is None else 1.0
 
 
-def redraw_of(parts: Parts, request: DrawRequest, base: str, regions: tuple[Region, ...]) -> Redraw:
-    """The redraw of picture ``base`` as ``request`` wants it: by its strength and mask where it brought the picture."""
+def start_job(parts: Parts, request: DrawRequest, job: Job, base: str | None, regions: tuple[Region, ...]) -> Job:
+    """``job`` with what it starts from, of picture ``base``: in the flow's own places where it has them, else as a
+    redraw, which goes by the request's strength and mask where the request brought the picture."""
+    if base is None or not regions:
+        return job
     image = parts.store.open(base)
     if request.image is None:
-        return Redraw(image, regions)
+        return replace(job, redraw=Redraw(image, regions))
     mask = None
     if request.mask is not None:
         mask = ImageOps.fit(parts.store.open(request.mask).convert("L"), image.size, Image.Resampling.BOX)
-    return Redraw(image, regions, strength_of(request), mask)
+    places = find_places(job.flow)
+    if places is None:
+        return replace(job, redraw=Redraw(image, regions, strength_of(request), mask))
+    sides = [size if side in job.flow.card.slots else None for side, size in zip(_SIDES, image.size, strict=True)]
+    flow, pictures = fill_pictures(job.flow, places, image, mask, request.strength)
+    return replace(job, flow=flow, pictures=pictures, width=sides[0], height=sides[1])
+
+
+def keep_rest(parts: Parts, request: DrawRequest, base: str | None, drawn: Drawn, flow: Flow) -> Drawn:
+    """``drawn`` by a flow's own places, with what the request's mask keeps as it was, bit for bit.
+
+    Left as it is where the flow made it another size (it was drawn beyond its borders, or enlarged).
+    """
+    places = find_places(flow)
+    if base is None or request.mask is None or places is None or places.role != "start":
+        return drawn
+    image = parts.store.open(base)
+    if drawn.image.size != image.size:
+        return drawn
+    mask = ImageOps.fit(parts.store.open(request.mask).convert("L"), image.size, Image.Resampling.BOX)
+    return replace(drawn, image=Image.composite(drawn.image.convert("RGB"), image.convert("RGB"), mask))

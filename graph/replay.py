@@ -18,28 +18,13 @@ from imagewright.graph.repairs.close_up import flow_of
 from imagewright.graph.state import Attempt, State
 from imagewright.ports import Drawn, Step
 from imagewright.retrieval.comfy.slots import find_slots
-from imagewright.schemas import Card, DrawRequest, Flow, Round, RunEvent, Value
-from imagewright.trace import Trace, TraceFlow, read_trace
+from imagewright.schemas import Card, DrawRequest, Flow, Round, RunEvent
+from imagewright.trace import Replay, Trace, TraceFlow, read_trace
 
 FIRST_RULES = "1"
 """What backends call the rules of the time before they noted them."""
 _WATCHED = ("device", "dtype", "backend", "rules")
 _OnEvent = Callable[[RunEvent], None]
-
-
-class Replay(Value):
-    """What came of drawing a run's picture again."""
-
-    run: str
-    recorded: str
-    """SHA-256 of the picture that was delivered."""
-    image: str
-    """SHA-256 of the one drawn now."""
-    same: bool
-    mean_difference: float | None = None
-    """The mean absolute difference of the channels, 0 to 255, where the recorded picture is still kept."""
-    differences: tuple[str, ...] = ()
-    """What differs here from where it was made, in words."""
 
 
 def replay(parts: Parts, trace: Trace | Mapping[str, Any], on_event: _OnEvent) -> Replay:
@@ -109,7 +94,8 @@ def _facts(trace: Trace, number: int) -> Mapping[str, str]:
 def _flow(name: str, was: TraceFlow) -> Flow:
     """The flow as it was: the trace holds its graph and its slots; those of older traces are found in the graph."""
     graph = parse_graph(was.graph)
-    return Flow(id=name, graph=graph, card=Card(title=was.title, slots=was.slots or dict(find_slots(graph))))
+    slots = was.slots or dict(find_slots(graph))
+    return Flow(id=name, graph=graph, card=Card(title=was.title, slots=slots, kind=was.kind))
 
 
 def _difference(parts: Parts, sha: str, image: Image.Image) -> float | None:

@@ -43,10 +43,11 @@ def unpack_request(request: DrawRequest, seed: Callable[[], int]) -> tuple[DrawR
     return request.revise(prompt=expand(request.prompt, chosen)), chosen
 
 
-def out_path(request: DrawRequest, run: str, folder: Path) -> Path:
+def out_path(request: DrawRequest, run: str, folder: Path, free: Callable[[Path], None] = lambda path: None) -> Path:
     """Where the picture of ``run`` goes: what the request says, else ``imagewright-<run>.png`` in ``folder``.
 
-    A request may name a folder; a name without a suffix gets that of the format. The path is absolute.
+    A request may name a folder; a name without a suffix gets that of the format. The path is absolute. ``free`` may
+    make it free before it is looked at.
 
     Raises:
         BadInput: the place cannot be written, is no picture's, or another file is there that may not be replaced.
@@ -55,6 +56,7 @@ def out_path(request: DrawRequest, run: str, folder: Path) -> Path:
     wanted = Path(os.path.abspath(folder / Path(request.out).expanduser())) if request.out else folder / name
     path = wanted / name if wanted.is_dir() else name_file(wanted, request.format)
     _try_writing(path)
+    free(path)
     if request.taken == "refuse" and os.path.lexists(path):
         raise say_taken(path)
     return path

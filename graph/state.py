@@ -132,6 +132,7 @@ class Update(TypedDict, total=False):
     references: tuple[Reference, ...]
     preferences: tuple[Preference, ...]
     said: str
+    request: DrawRequest
     intent: AnyIntent
     settled: Settled
     categories: Categories

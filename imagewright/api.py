@@ -32,7 +32,6 @@ if TYPE_CHECKING:
     from imagewright.comfy_rooms import ServerState
     from imagewright.doctor import Finding
     from imagewright.graph.parts import Parts
-    from imagewright.graph.replay import Replay
     from imagewright.graph.shown_layout import BoxFinding, ShownBox
     from imagewright.memory.pictures import PicturePage, PictureQuery, PictureRow
     from imagewright.memory.runs import RunRow
@@ -46,6 +45,7 @@ if TYPE_CHECKING:
     from imagewright.t2i_backends.bench.speed import BackendSpeed, Compared
     from imagewright.t2i_backends.comfyui.bench import ServerSpeed
     from imagewright.t2i_backends.models.download import Remote
+    from imagewright.trace import Replay
     from imagewright.world_words import KnownWorld
 
 __all__ = [
@@ -267,13 +267,11 @@ class Imagewright(FlowCalls, ComfyRooms, Keeping):
             BadInput: there is no such run, it delivered nothing, its trace cannot be replayed, or ``out`` is unusable.
             CannotDraw: its flow cannot be drawn here any more.
         """
-        from imagewright.graph.replay import replay
         from imagewright.memory.artifacts import write_whole
 
         if out is not None and Path(out).exists():
             raise BadInput(f"{out} is there already", "name a .png file that is not there yet")
-        row = self.runs.get(run)
-        drawn = replay(self.container.parts(row.request), self.runs.trace(run), on_event or ignore_event)
+        drawn = self.workplace.replay(self.runs.get(run), on_event)
         if out is not None:
             write_whole(Path(out), self.store.get(drawn.image).read_bytes())
         return drawn

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from imagewright.memory.runs import RunRow
 
 _OPEN = ("running", "interrupted", "asked")
+_MORE = "one more"
 
 
 class Chat:
@@ -46,6 +47,12 @@ class Chat:
         number = count_variations(simplify_saying(text).rstrip("?! "))
         return number if number and self.pictures else 0
 
+    def split(self, text: str) -> tuple[str, ...]:
+        """The turns that ``text`` is: "show me 4 variations" is four times "one more", anything else is itself."""
+        if not (count := self.count_asked(text)) or (self._asks and not self.changes_subject(text)):
+            return (text,)
+        return (_MORE,) * count
+
     def draw_variations(
         self, count: int, on_event: OnEvent | None = None, *, stop: threading.Event | None = None
     ) -> Reply:
@@ -58,10 +65,10 @@ class Chat:
         if not self.pictures or not 1 <= count <= MAX_AT_ONCE:
             why = "there is no picture yet" if not self.pictures else f"{count} variations are not drawn at once"
             raise BadInput(why, f"say what to draw; then ask for 1 to {MAX_AT_ONCE} variations of it")
-        reply = self.say("one more", on_event, stop=stop)
+        reply = self.say(_MORE, on_event, stop=stop)
         drawn = [reply.result] if reply.result else []
         while reply.result is not None and len(drawn) < count:
-            reply = self.say("one more", on_event, stop=stop)
+            reply = self.say(_MORE, on_event, stop=stop)
             drawn += [reply.result] if reply.result else []
         sheet = self.lay_out(drawn) if reply.result else ""
         return reply.model_copy(update={"others": tuple(drawn[:-1]), "contact_sheet": sheet})

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from contextlib import closing
 from typing import TYPE_CHECKING, NamedTuple
 
 from imagewright.rooms import Rooms
@@ -80,8 +81,8 @@ class ComfyRooms(Rooms):
         from imagewright.t2i_backends.comfyui.bench import compare_server
 
         named = find_servers(self.settings.comfyui, server)
-        backend = open_comfyui(self.settings.model_copy(update={"comfyui": tuple(named)}))
-        return compare_server(backend, self.index.get(flow), prompt, repeats)
+        with closing(open_comfyui(self.settings.model_copy(update={"comfyui": tuple(named)}))) as backend:
+            return compare_server(backend, self.index.get(flow), prompt, repeats)
 
 
 def _tell_server(server: Server) -> ServerState:

@@ -56,6 +56,7 @@ class Container:
         from imagewright.database import close_connections
 
         self._backends.clear()
+        self.__dict__.pop("_usual", None)
         close_connections()
 
     # --- rooms ------------------------------------------------------------------------------
@@ -68,6 +69,12 @@ class Container:
         index = FlowIndex(self.settings.database, self.settings.chroma_dir, self.index_embedder)
         index.ensure_builtin()
         return index
+
+    def read_ahead(self) -> None:
+        """Read the index, where it is large, before a request asks for it; beside the requests, by a thread."""
+        from imagewright.retrieval.taking_up import read_ahead
+
+        read_ahead(self.settings.database, lambda: self.index, self.usual_backends, self.settings.learn_critic)
 
     @cached_property
     def runs(self) -> RunLog:
@@ -233,6 +240,7 @@ class Container:
         """What one run works with."""
         from imagewright.agents.conversation.rules import RulesInterpreter
         from imagewright.agents.reading.describe import canonical_prompt
+        from imagewright.flow_pictures import say_brought
         from imagewright.graph.catalogue import IndexCatalogue
         from imagewright.graph.parts import Parts
         from imagewright.retrieval.embed import liken
@@ -255,6 +263,7 @@ class Container:
                 backends,
                 fallbacks.append,
                 self.settings.learn_critic,
+                say_brought(request),
             ),
             backend=self._as_one(backends),
             store=self.store,

@@ -72,7 +72,8 @@ class DrawRequest(Value):
     mask: _File = None
     """What of ``image`` is drawn anew: white, or what is transparent; the rest stays."""
     strength: float | None = Field(default=None, gt=0, le=1)
-    """How far from ``image``: little keeps it, 1 draws anew. None: 0.65, and 1 inside a mask."""
+    """How far from ``image``: little keeps it, 1 draws anew. None: 0.65, and 1 inside a mask; by a workflow's own
+    LoadImage what it states."""
     format: PictureFormat | None = None
     """How the picture is written; by the ending of ``out`` for None, else PNG."""
     taken: Literal["refuse", "number", "replace"] = "refuse"
@@ -162,7 +163,8 @@ class ChatOptions(TypedDict, total=False):
     mask: str | Path | None
     """What of ``image`` is drawn anew: white, or what is transparent; the rest stays."""
     strength: float | None
-    """How far from ``image``, above 0 (keeps it) to 1 (draws anew). None: 0.65, and 1 inside a mask."""
+    """How far from ``image``, above 0 (keeps it) to 1 (draws anew). None: 0.65, and 1 inside a mask; by a workflow's
+    own LoadImage what it states."""
     pasted: bool
     """Whether the size came with a pasted block: a wish, left out where the model draws one size only."""
     boxes: BoxOrder | None

@@ -30,6 +30,7 @@ class AwaitedPicture:
     def __init__(self, container: Container, request: DrawRequest, run: str) -> None:
         """Raises ``BadInput`` where the request's picture, mask or place cannot be used."""
         from imagewright.graph.request import out_path
+        from imagewright.memory.awaited_names import free_abandoned
 
         if request.image is not None:
             from imagewright.graph.own_picture import take_pictures
@@ -37,11 +38,21 @@ class AwaitedPicture:
             request = take_pictures(request, container.store)
         self.run, self._runs = run, container.runs
         self._request = request
-        self.path = out_path(request, run, Path.cwd())
+        self._database, self._waiting = container.settings.database, contextlib.ExitStack()
+        self.path = out_path(request, run, Path.cwd(), lambda path: free_abandoned(path, self._database))
         self._folder = container.settings.data_dir / "served" / "owner" / run
         self._brought = False
 
     def __enter__(self) -> AwaitedPicture:
+        from imagewright.memory.awaited_names import hold_awaited
+
+        with contextlib.ExitStack() as waiting:
+            waiting.enter_context(hold_awaited(self._database, self.run))
+            self._reserve()
+            self._waiting = waiting.pop_all()
+        return self
+
+    def _reserve(self) -> None:
         from imagewright.memory.reservations import claim_name, reserve_name, say_taken
 
         wanted, taken = self.path, self._request.taken
@@ -49,9 +60,12 @@ class AwaitedPicture:
             self.path = claim_name(wanted, self.run, lambda name: False, counts=self._request.thread is None)
         elif not reserve_name(wanted, self.run) and taken != "replace":
             raise say_taken(wanted)
-        return self
 
     def __exit__(self, *error: object) -> None:
+        with self._waiting:
+            self._let_go()
+
+    def _let_go(self) -> None:
         from imagewright.memory.reservations import free_names
 
         # What cannot be tidied up must not hide the error that is on its way.

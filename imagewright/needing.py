@@ -9,8 +9,8 @@ from imagewright.flow_format import Graph, links, order, refuse_paths
 from imagewright.needs import NamedValue, Need
 from imagewright.schemas import Flow
 
-VERSION = "2"
-"""Raised when ``read_need`` says something else of the same flow."""
+VERSION = "3"
+"""Raised when ``read_need``, or what is kept beside it, says something else of the same flow."""
 LONGEST = 200
 """A longer text, or one of several lines, is a prompt and no name."""
 _RESULTS = ("SaveImage", "SaveImageAdvanced", "PreviewImage")

@@ -5,7 +5,7 @@ Built-in and outside implementations go through the same seam, and lower layers 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol, runtime_checkable
 
@@ -72,6 +72,8 @@ class Job:
     """The backend that draws, where there are several; empty leaves it to them."""
     rules: str = ""
     """By which rules the backend draws, as its facts called them for an earlier picture; empty for its newest."""
+    pictures: Mapping[str, Picture] = field(default_factory=dict)
+    """Pictures of our own by the names that LoadImage nodes of the flow have: RGB, or RGBA with a mask as alpha."""
 
 
 @dataclass(frozen=True)

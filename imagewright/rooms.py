@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import threading
 from typing import TYPE_CHECKING, Self
 
 from imagewright.container import Container
@@ -39,6 +40,12 @@ class Rooms:
         theirs = type(self)(self.settings)
         theirs.container = self.container.for_client(name)
         return theirs
+
+    def read_ahead(self) -> threading.Thread:
+        """Begin to read a large index, so that the first request does not wait for it; the thread that does."""
+        thread = threading.Thread(target=self.container.read_ahead, name="read ahead", daemon=True)
+        thread.start()
+        return thread
 
     def close(self) -> None:
         """Let go of loaded models. Files are opened and closed with each piece of work."""

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from imagewright.graph.parts import Parts
     from imagewright.graph.runner import Outcome
     from imagewright.memory.runs import RunRow
+    from imagewright.trace import Replay
 
 OnEvent = Callable[[RunEvent], None]
 
@@ -75,6 +76,10 @@ class Workplace(Protocol):
         """Go on with a run that was killed, stopped or failed, or that waits for ``reply``; raises as ``begin``."""
         ...
 
+    def replay(self, row: RunRow, on_event: OnEvent | None, *, stop: threading.Event | None = None) -> Replay:
+        """Draw the picture of a run again from its trace; raises as ``Imagewright.replay``."""
+        ...
+
 
 class OwnProcess:
     """The workplace of who has no other: this process, with the container's models."""
@@ -111,6 +116,13 @@ class OwnProcess:
         from imagewright.graph.runner import resume_turn
 
         return _reply(resume_turn(*reopen_work(self._container, row, on_event, asks=asks, stop=stop), reply))
+
+    def replay(self, row: RunRow, on_event: OnEvent | None, *, stop: threading.Event | None = None) -> Replay:
+        """As ``Workplace``."""
+        from imagewright.graph.replay import replay
+
+        parts = self._container.parts(row.request, stop)
+        return replay(parts, self._container.runs.trace(row.id), on_event or ignore_event)
 
 
 def _reply(outcome: Outcome) -> Reply:
@@ -151,6 +163,7 @@ def begin_work(
     from imagewright.graph.own_picture import take_pictures
     from imagewright.graph.request import out_path, unpack_request
     from imagewright.graph.runner import thread_id
+    from imagewright.memory.awaited_names import free_abandoned
     from imagewright.memory.reservations import free_names
     from imagewright.memory.runs import RunRow, new_run_id
 
@@ -160,7 +173,7 @@ def begin_work(
     for killed, name in container.runs.retire():
         free_names(name, killed)
     run = run or new_run_id()
-    out = out_path(request, run, Path.cwd())
+    out = out_path(request, run, Path.cwd(), lambda path: free_abandoned(path, container.settings.database))
     parts = dataclasses.replace(container.parts(request, stop), asks=asks)
     row = RunRow.new(run, thread_id(run, request), request, chosen, out)
     return RunWork(parts, container.settings.checkpoints, row, _announce(row, on_event))

@@ -22,6 +22,7 @@ from imagewright.schemas import (
     Categories,
     Choice,
     DrawRequest,
+    Kind,
     Layout,
     ParsedPrompt,
     Round,
@@ -50,6 +51,12 @@ class TraceFlow(Value):
     """Where a request enters the graph; None in traces from before it was noted, and is then found in the graph."""
     graph_hash: str = ""
     graph: dict[str, dict[str, Any]] = Field(default_factory=dict)
+    kind: Kind = "text-to-image"
+    """Written only of a flow that draws from a picture, too."""
+
+    @model_serializer(mode="wrap")
+    def _without_usual(self, dump: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        return {name: value for name, value in dump(self).items() if name != "kind" or value != "text-to-image"}
 
 
 class TraceSpent(Value):
@@ -176,6 +183,21 @@ def _unreadable(value: Mapping[str, Any], name: str, error: ValidationError) -> 
 
 
 _VERSION = "it is broken, or of another version; `imagewright runs show RUN --json` prints it as it is"
+
+
+class Replay(Value):
+    """What came of drawing a run's picture again."""
+
+    run: str
+    recorded: str
+    """SHA-256 of the picture that was delivered."""
+    image: str
+    """SHA-256 of the one drawn now."""
+    same: bool
+    mean_difference: float | None = None
+    """The mean absolute difference of the channels, 0 to 255, where the recorded picture is still kept."""
+    differences: tuple[str, ...] = ()
+    """What differs here from where it was made, in words."""
 
 
 def parse_trace(text: str | bytes, name: str) -> dict[str, Any]:

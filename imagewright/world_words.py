@@ -33,13 +33,20 @@ def list_worlds(container: Container, sheet: Path | None = None) -> tuple[KnownW
     Raises:
         BadInput: there are no drawings, for the shipped model is not here; or the file cannot be written.
     """
+    from imagewright.retrieval.readiness_of_all import list_able
+
     backend, found = container.backend(), dict[str, KnownWorld]()
+    asked: set[tuple[str, int]] = set()  # flows of one need load the same files: one of them speaks for all
+    able = list_able(container.index, backend)
     if isinstance(backend, StatesWorlds):
-        flows = [flow for flow in container.index.list() if container.backend().check(flow).runnable]
-        for flow in flows:
-            name = flow.card.base_model or flow.id
-            if (world := found[name].world if name in found else backend.state_world(flow)) is not None:
-                found[name] = KnownWorld(name, world, found[name].flows + 1 if name in found else 1)
+        for flow in able:
+            name = flow.base or flow.id
+            if name in found:
+                found[name] = found[name]._replace(flows=found[name].flows + 1)
+            elif (name, flow.need) not in asked:
+                asked.add((name, flow.need))
+                if (world := backend.state_world(container.index.get(flow.id))) is not None:
+                    found[name] = KnownWorld(name, world, 1)
     if sheet is not None:
         write_sheet(found.get(MINI), sheet)
     return tuple(found.values())

@@ -38,6 +38,9 @@ _BEAT = 1.0
 _POLL = 0.03
 _FORGOTTEN = 86_400.0
 """Seconds after which a lease that ran out is no longer kept."""
+AWAITED = "picture"
+"""What the names of leases begin with that are kept however old they are: by them names of files are freed."""
+_FORGET = f"DELETE FROM leases WHERE until < ? AND name NOT LIKE '{AWAITED} %'"
 
 
 class Holder(NamedTuple):
@@ -108,6 +111,12 @@ class Leases:
             row = connection.execute("SELECT * FROM leases WHERE name = ?", (name,)).fetchone()
         return holder if row is not None and (holder := Holder(*row)).lives else None
 
+    def is_left_behind(self, name: str) -> bool:
+        """Whether somebody held ``name``, never let go of it, and does not live any more."""
+        with database(self.path, "leases", LEASE_TABLES) as connection:
+            row = connection.execute("SELECT * FROM leases WHERE name = ?", (name,)).fetchone()
+        return row is not None and not Holder(*row).lives
+
     def _take(self, names: Sequence[str], token: str) -> Holder | None:
         """Take all of ``names``; who holds one of them, where somebody does."""
         marks, now = ",".join("?" * len(names)), time.time()
@@ -116,7 +125,7 @@ class Leases:
             for row in connection.execute(f"SELECT * FROM leases WHERE name IN ({marks})", tuple(names)).fetchall():
                 if (holder := Holder(*row)).lives:
                     return holder
-            connection.execute("DELETE FROM leases WHERE until < ?", (now - _FORGOTTEN,))
+            connection.execute(_FORGET, (now - _FORGOTTEN,))
             rows = [(name, *mine) for name in names]
             connection.executemany("INSERT OR REPLACE INTO leases VALUES (?, ?, ?, ?, ?, ?)", rows)
         return None

@@ -248,6 +248,16 @@ class RunLog:
         known = row.model_dump(mode="json", exclude={"result"})
         return {**known, **parse_trace(found[0], f"the trace of run {run}")} if found else known
 
+    def spent_by(self, run: str) -> dict[str, Any]:
+        """What ``run`` has used, as its trace says it, read without the rest of it; empty before its delivery.
+
+        Raises:
+            BadInput: its trace is broken.
+        """
+        with database(self.path, "memory", RUN_TABLES) as connection:
+            row = connection.execute(_SPENT, (run,)).fetchone()
+        return parse_trace(row[0], f"the trace of run {run}") if row else {}
+
     def trace(self, run: str) -> Trace:
         """The trace of ``run`` as a value; of a run that was not delivered, what the log knows.
 
@@ -347,6 +357,8 @@ _SELECT = """SELECT id, thread, prompt, request, seed, out, status, created, err
     (SELECT result FROM deliveries WHERE run = runs.id) AS result FROM runs"""
 
 
+_SPENT = """SELECT CASE WHEN json_valid(trace) THEN coalesce(json_extract(trace, '$.spent'), '{}') ELSE trace END
+    FROM deliveries WHERE run = ?"""
 _OUTLINE = """SELECT r.id, r.thread, r.status, r.created, r.out, coalesce(d.result, 'null') AS result,
     json_extract(r.request, '$.image') AS start, json_extract(r.request, '$.mask') AS mask,
     CASE WHEN instr(d.trace, '"batch pictures"') THEN d.trace ELSE '' END AS trace

@@ -17,7 +17,6 @@ from imagewright.retrieval.estimate import Estimates, conclude, to_kernel
 from imagewright.retrieval.features import features
 from imagewright.retrieval.fitted import Fitted
 from imagewright.retrieval.index import FlowIndex
-from imagewright.retrieval.neighbours import find_nearest_with_cosines
 from imagewright.retrieval.prompt_table import find_sharing
 from imagewright.retrieval.ready import CLASSES, FULL, ON_MINI, OUT, Codes, Limits, LimitsByFlow, Ready, ReadyByFlow
 from imagewright.retrieval.retrieve import Tops, find_candidates, make_tops
@@ -231,15 +230,15 @@ class _Ranked:
 def _estimate(index: FlowIndex, shelf: Shelf, fit: Fitted, asked: _Asked, ready: Ready) -> _Ranked:
     """The candidates and what they would score."""
     flows = shelf.flows
-    near, kernel, among = _near(shelf, fit, asked)
+    near, kernel, among = _near(index, shelf, fit, asked)
     shared = _shared(shelf, fit, asked.categories.labels)
     tops = _tops(shelf, fit, ready.codes(flows))
-    cards = index.neighbours.cards(flows, asked.vector, CARDS)
+    cards, cosine = index.neighbours.cards(flows, asked.vector, CARDS, tops.codes != OUT)
     chosen = find_candidates(flows, fit, tops, near, kernel, shared, cards, asked.named, asked.everything)
     units = flows.unit.array[chosen]
     cells = fit.near_cells(units, near, kernel, among, shared)
     standing = fit.standing(units, shared)
-    claims = _fit(shelf, fit, tops.codes, chosen, cards, asked.vector)
+    claims = _fit(shelf, fit, chosen, (cards, cosine), asked.vector)
     claims[tops.lead[units] != chosen] = 0.0  # what draws the same as another flow has that one's scores to go by
     found = conclude(fit.common, standing, cells, claims)
     mean = hold_back(found, standing.cells == 0, claims, _bases(shelf, chosen))
@@ -298,11 +297,12 @@ def _tops(shelf: Shelf, fit: Fitted, codes: Codes) -> Tops:
     return tops
 
 
-def _near(shelf: Shelf, fit: Fitted, asked: _Asked) -> tuple[Ints, FloatArray, FloatArray]:
+def _near(index: FlowIndex, shelf: Shelf, fit: Fitted, asked: _Asked) -> tuple[Ints, FloatArray, FloatArray]:
     """The prompts of evidence that are most similar to this one, by embedding and features; the kernels to them, and
     among them."""
     prompts, said = shelf.prompts, features(asked.parsed)
-    reached, cosine = find_nearest_with_cosines(prompts.vectors, asked.vector, REACHED, fit.flows_at > 0)
+    scored = fit.flows_at > 0
+    reached, cosine = index.neighbours.prompts(prompts, asked.vector, REACHED, scored, asked.everything)
     alike = prompts.said.to(said, cosine.astype(np.float64), reached)
     best = np.argsort(-alike, kind="stable")[:_NEAR]
     near = reached[best]
@@ -311,18 +311,20 @@ def _near(shelf: Shelf, fit: Fitted, asked: _Asked) -> tuple[Ints, FloatArray, F
     return near, to_kernel(among[0, 1:]), to_kernel(among[1:, 1:])
 
 
-def _fit(shelf: Shelf, fit: Fitted, codes: Codes, chosen: Ints, cards: Ints, vector: Vector) -> FloatArray:
+def _fit(shelf: Shelf, fit: Fitted, chosen: Ints, cards: tuple[Ints, Vector], vector: Vector) -> FloatArray:
     """Whether the card of each candidate speaks of the prompt, and more than every measured flow's card does: [0, 1].
 
-    Where no flow was measured, the other cards are what it is held against.
+    Where no flow was measured, the other cards are what it is held against. ``cards``: the nearest, and their cosines.
     """
     flows = shelf.flows
-    rivals = np.union1d(chosen, cards[codes[cards] != OUT])
-    cosine = (flows.vectors[rivals] @ vector).astype(np.float64)
+    others = np.setdiff1d(chosen, cards[0])
+    rivals = np.concatenate([cards[0], others])
+    cosine = np.concatenate([cards[1], flows.vectors[others] @ vector]).astype(np.float64)
     measured = fit.cells[flows.unit.array[rivals]] > 0
     held = cosine[measured] if measured.any() else cosine
     first, second = np.sort(np.concatenate([held, [-9.0, -9.0]]))[::-1][:2]
-    own = cosine[np.searchsorted(rivals, chosen)]
+    order = np.argsort(rivals)
+    own = cosine[order[np.searchsorted(rivals[order], chosen)]]
     mine = fit.cells[flows.unit.array[chosen]] > 0 if measured.any() else np.ones(len(chosen), dtype=bool)
     rival = np.where(mine & (own >= first), second, first)
     ahead = (own - np.where(rival < -1.0, 1.0, rival)) / FIT_WIDTH

@@ -8,7 +8,8 @@ from __future__ import annotations
 import hashlib
 import importlib.util
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +29,8 @@ WEIGHTS_SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9
 NEARLY = 0.55
 """Cosine from which two nouns mean nearly the same: truck and car .61, rose and flower .59; fox and star .51."""
 
+SHIPPED = Path(__file__).parent / "evidence" / "vectors.safetensors"
+"""The vectors of the texts that ship; ``evals/pack_vectors.py`` writes it."""
 _FEW = 16
 """How many vectors stay in memory."""
 OWNER = "embeddings"
@@ -72,6 +75,28 @@ def read_vectors(blobs: Sequence[bytes], dimension: int) -> tuple[Vector, NDArra
     return found, good
 
 
+def vector_key(embedder: str, text: str) -> bytes:
+    """What a text's vector by the embedder of this name is kept under: 32 bytes."""
+    return hashlib.sha256(f"{embedder}\n{text}".encode()).digest()
+
+
+@cache
+def load_shipped_vectors() -> Mapping[bytes, Vector]:
+    """The vectors of the texts that ship, by key: a new home would take seconds to embed them.
+
+    Raises:
+        Fault: the file is absent or damaged.
+    """
+    from safetensors import SafetensorError
+    from safetensors.numpy import load_file
+
+    try:
+        found = load_file(SHIPPED)
+    except (OSError, SafetensorError) as error:
+        raise Fault(f"{SHIPPED} is missing or damaged", "install imagewright again") from error
+    return {bytes(key): vector for key, vector in zip(found["keys"], found["vectors"], strict=True)}
+
+
 class _Cached:
     """What embedders have in common: vectors are kept in ``store`` under a hash of the embedder's name and the text.
 
@@ -96,13 +121,16 @@ class _Cached:
             BadInput: the cache cannot be read or written, or there is no such model.
         """
         clean = [text.encode("utf-8", "replace").decode() for text in texts]
-        keys = [hashlib.sha256(f"{self.name}\n{text}".encode()).digest() for text in clean]
+        keys = [vector_key(self.name, text) for text in clean]
         last = self._last
         known = {key: last[key] for key in keys if key in last}
         known |= self._cached([key for key in keys if key not in known])
         new = {key: text for key, text in zip(keys, clean, strict=True) if key not in known}
         if new:
-            fresh = dict(zip(new, self.embed_anew(list(new.values())), strict=True))
+            fresh = {key: vector for key in new if (vector := self._shipped(key)) is not None}
+            rest = {key: text for key, text in new.items() if key not in fresh}
+            if rest:
+                fresh.update(zip(rest, self.embed_anew(list(rest.values())), strict=True))
             self._remember(fresh)
             known.update(fresh)
         if len(known) <= _FEW:
@@ -136,6 +164,9 @@ class _Cached:
     def _load(self) -> _Encode:
         raise NotImplementedError
 
+    def _shipped(self, key: bytes) -> Vector | None:
+        return None
+
 
 class MiniLMEmbedder(_Cached):
     """all-MiniLM-L6-v2 as it ships, in numpy; unit vectors of 384 floats."""
@@ -149,6 +180,9 @@ class MiniLMEmbedder(_Cached):
         from imagewright.retrieval.minilm import MiniLM
 
         return MiniLM(folder).embed
+
+    def _shipped(self, key: bytes) -> Vector | None:
+        return load_shipped_vectors().get(key)
 
     def _verify(self, weights: Path) -> None:
         """Check the weights' SHA-256, once for each size and time of the file: hashing 90 MB takes a while."""
@@ -207,18 +241,18 @@ def _model_folder() -> Path:
 class EnglishWords:
     """Whether English has a word, as the embedder's vocabulary of thirty thousand pieces knows it; loads no weights."""
 
-    def __init__(self) -> None:
-        self._words: frozenset[str] | None = None
-
     def __call__(self, word: str) -> bool:
         """Whether ``word`` stands in the vocabulary as a whole.
 
         Raises:
             Fault: the package that carries the model is absent.
         """
-        if self._words is None:
-            self._words = frozenset(_tokenizer().get_vocab())
-        return word.lower() in self._words
+        return word.lower() in _vocabulary()
+
+
+@cache
+def _vocabulary() -> frozenset[str]:
+    return frozenset(_tokenizer().get_vocab())
 
 
 def liken(embedder: Embedder, word: str, others: Sequence[str]) -> str:

@@ -54,8 +54,11 @@ def unpack_fit(data: bytes, flows: FlowTable, prompts: PromptTable) -> tuple[Cel
     place = np.array([prompts.at.get(key, -1) for key in head["prompts"]], dtype=np.int64)
     flow, prompt = unit[parts["unit"]], place[parts["prompt"]]
     good = (flow >= 0) & (prompt >= 0)
-    flow, prompt, mean, count = flow[good], prompt[good], parts["mean"][good], parts["count"][good]
-    order = np.lexsort((prompt, flow))
+    mean, count = parts["mean"], parts["count"]
+    if not good.all():
+        flow, prompt, mean, count = flow[good], prompt[good], mean[good], count[good]
+    key = flow * len(prompts) + prompt
+    order = np.argsort(key, kind="stable") if np.any(key[1:] < key[:-1]) else slice(None)
     sizes = len(flows.members), len(prompts)
     common = Variances(*head["common"])
     scales = tuple(

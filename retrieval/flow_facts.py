@@ -15,6 +15,7 @@ from pathlib import PurePosixPath
 from imagewright import needing
 from imagewright.database import transaction
 from imagewright.flow_format import shape_hash
+from imagewright.flow_pictures import takes_picture
 from imagewright.needs import Need
 from imagewright.schemas import Card, Flow
 
@@ -63,7 +64,7 @@ def put(db: sqlite3.Connection, flow: Flow, graph_hash: str, shape: str, origin:
     kin = json.dumps([sorted(set(card.loras)), sorted(set(card.samplers))])
     db.execute(
         "INSERT OR REPLACE INTO flow_facts VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-        (flow.id, need, int(is_text_to_image(card)), card.kind, card.base_model, kin, pick_benchmark(card), same,
+        (flow.id, need, rate_draws(card), card.kind, card.base_model, kin, pick_benchmark(card), same,
          graph_hash, card.title, origin, int(row["enabled"]) if row else 1, changed,
          int(card.duplicate_of is not None)),
     )  # fmt: skip
@@ -159,6 +160,11 @@ def read_needs(db: sqlite3.Connection, beyond: int = 0) -> dict[int, Need]:
 def is_text_to_image(card: Card) -> bool:
     """Whether a flow makes pictures from text alone."""
     return card.kind == "text-to-image" and "positive" in card.slots
+
+
+def rate_draws(card: Card) -> int:
+    """How a flow makes pictures: 1 from text alone, 2 from text and a picture that is brought, 0 not at all."""
+    return 1 if is_text_to_image(card) else 2 if takes_picture(card) else 0
 
 
 def pick_benchmark(card: Card) -> float:

@@ -15,6 +15,7 @@ import numpy as np
 
 from imagewright.database import database, transaction
 from imagewright.errors import BadInput
+from imagewright.flow_pictures import Brings
 from imagewright.ports import AnswersNeeds, Backend
 from imagewright.retrieval import builtin, flow_facts, store
 from imagewright.retrieval.build_fit import Fitting
@@ -61,7 +62,7 @@ class FlowIndex:
         self.taking_up = TakingUp(path, self._shelf)
         self._fitting = Fitting(path, chroma_dir, embedder.dimension)
         self._held = threading.local()
-        self._ready: WeakKeyDictionary[Backend, ReadyByNeed] = WeakKeyDictionary()
+        self._ready: WeakKeyDictionary[Backend, dict[Brings, ReadyByNeed]] = WeakKeyDictionary()
 
     def heard_by(self, on_note: _OnNote) -> FlowIndex:
         """The same index with another listener; what was derived from it is shared."""
@@ -258,7 +259,7 @@ class FlowIndex:
     def prompt_vectors(self, texts: Sequence[str]) -> dict[str, Vector]:
         """The unit vectors of prompts of evidence, by text."""
         with self.reading() as db:
-            found = store.vectors(db, "prompts", [store.prompt_id(text) for text in texts])
+            found = store.vectors(db, "prompts", map(store.prompt_id, texts), self.embedder.dimension)
         return {text: found[store.prompt_id(text)] for text in texts if store.prompt_id(text) in found}
 
     # --- the whole ---
@@ -278,13 +279,14 @@ class FlowIndex:
         value: T = known[1]
         return value
 
-    def ready_for(self, backend: Backend) -> ReadyByNeed:
+    def ready_for(self, backend: Backend, brings: Brings = "") -> ReadyByNeed:
         """What ``backend`` says of the flows here; the same one each time, so that its answers are kept."""
-        if backend not in self._ready:
+        known = self._ready.setdefault(backend, {})
+        if brings not in known:
             if not isinstance(backend, AnswersNeeds):
                 self.on_note(f"the backend {backend.name} is asked about every flow: it does not answer for needs")
-            self._ready[backend] = ReadyByNeed(backend, self.get)
-        return self._ready[backend]
+            known[brings] = ReadyByNeed(backend, self.get, brings)
+        return known[brings]
 
     @contextmanager
     def hold(self, backend: str, learn_critic: bool = False) -> Iterator[tuple[sqlite3.Connection, Shelf, Fitted]]:
@@ -391,7 +393,7 @@ class FlowIndex:
         except (MirrorBusy, OSError) as error:
             self.on_note(f"answered exactly without the vector index: {error}")
         with self.reading() as db:
-            kept = store.vectors(db, space, proposed)
+            kept = store.vectors(db, space, proposed, len(vector))
             self._note_misfits(store.count_misfits(db, len(vector)))
         scored = [(key, float(item @ wanted)) for key, item in kept.items() if len(item) == len(wanted)]
         return tuple(sorted(scored, key=lambda pair: (-pair[1], pair[0]))[:k])

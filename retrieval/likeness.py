@@ -190,6 +190,6 @@ def _ratios(one: FloatArray, other: FloatArray) -> FloatArray:
 def join_slices(start: Ints, end: Ints) -> tuple[Ints, Ints]:
     """The indices of ``start[i]:end[i]`` for every ``i``, one after the other, and the ``i`` of each."""
     length = end - start
-    number = np.repeat(np.arange(len(start), dtype=np.int64), length)
-    before = np.cumsum(length) - length
-    return np.arange(int(length.sum()), dtype=np.int64) - before[number] + start[number], number
+    last = np.cumsum(length)
+    shift = np.repeat(start - (last - length), length)
+    return np.arange(len(shift), dtype=np.int64) + shift, np.repeat(np.arange(len(start), dtype=np.int64), length)

@@ -6,27 +6,20 @@ The centres are found by Lloyd's rounds of k-means over a sample (S. P. Lloyd, "
 
 from __future__ import annotations
 
-import threading
-
 import numpy as np
 
 from imagewright.retrieval.cells import Ints
 from imagewright.retrieval.embed import Vector
-from imagewright.retrieval.flow_table import FlowTable
 
-BEHIND = 0.02
-"""What share of the flows may be newer than the cells before these are made anew beside the requests."""
 _ROUNDS, _SAMPLE = 4, 16
 """Rounds of k-means, and how many cards of each cell are in the sample."""
-_LOOKED_AT = 12
-"""How many times as many cards as are asked for are looked at."""
 _CELLS = 8
-"""In how many cells at least."""
+"""In how many cells at least is looked."""
 _AT_ONCE = 8192
 
 
 class Partition:
-    """The numbers of flows by cells; rows of n cards are numbered as in the table."""
+    """Cards by cells, numbered as in the table; those of a cell lie side by side, so that they are read in one go."""
 
     def __init__(self, vectors: Vector, generation: int) -> None:
         self.generation = generation
@@ -39,13 +32,18 @@ class Partition:
         self._rows = np.argsort(cell, kind="stable").astype(np.int64)
         self._start = np.searchsorted(cell[self._rows], np.arange(len(self._centres) + 1))
         self._size = np.diff(self._start)
+        self._vectors = vectors[self._rows]
 
-    def propose(self, vector: Vector, k: int) -> Ints:
-        """Some flows among which are the ``k`` nearest to a unit vector, all but surely."""
+    def propose(self, vector: Vector, least: int) -> tuple[Ints, Vector]:
+        """The cards in the cells nearest to a unit vector, ``least`` or more, and the cosine of each."""
         nearest = np.argsort(-(self._centres @ vector))
-        enough = int(np.searchsorted(np.cumsum(self._size[nearest]), _LOOKED_AT * k)) + 1
-        cells = nearest[: max(_CELLS, enough)].tolist()
-        return np.concatenate([self._rows[self._start[cell] : self._start[cell + 1]] for cell in cells])
+        enough = int(np.searchsorted(np.cumsum(self._size[nearest]), least)) + 1
+        cells = nearest[: max(_CELLS, enough)]
+        parts = [
+            slice(*each) for each in zip(self._start[cells].tolist(), self._start[cells + 1].tolist(), strict=True)
+        ]
+        rows = np.concatenate([self._rows[part] for part in parts])
+        return rows, np.concatenate([self._vectors[part] @ vector for part in parts])
 
 
 def _find_centres(vectors: Vector, cells: int) -> Vector:
@@ -58,34 +56,3 @@ def _find_centres(vectors: Vector, cells: int) -> Vector:
         sums = np.add.reduceat(sample[order], first, axis=0)
         centres[used] = sums / np.maximum(np.linalg.norm(sums, axis=1, keepdims=True), np.float32(1e-9))
     return np.asarray(centres)
-
-
-class Partitions:
-    """The cells of one index's flows, made and made anew by a thread beside the requests."""
-
-    def __init__(self) -> None:
-        self._asked: FlowTable | None = None
-        self._made: tuple[FlowTable, Partition] | None = None
-        self._making: threading.Thread | None = None
-
-    def of(self, flows: FlowTable) -> Partition | None:
-        """The cells of ``flows``; None until there are some: a process that asks once needs none."""
-        again, self._asked = self._asked is flows, flows
-        known = self._made[1] if self._made is not None and self._made[0] is flows else None
-        if again and (known is None or len(flows.find_newer(known.generation)) > BEHIND * len(flows)):
-            self._start(flows)
-        return known
-
-    def _start(self, flows: FlowTable) -> None:
-        if self._making is None or not self._making.is_alive():
-            facts = flows, flows.vectors, flows.generation  # rows that change meanwhile are newer than that
-            self._making = threading.Thread(target=self._make, args=facts, daemon=True)
-            self._making.start()
-
-    def _make(self, flows: FlowTable, vectors: Vector, generation: int) -> None:
-        self._made = flows, Partition(vectors, generation)
-
-    def finish(self) -> None:
-        """Wait for the cells that are being made."""
-        if self._making is not None:
-            self._making.join()

@@ -29,6 +29,11 @@ class PromptTable:
         self._vectors = np.zeros((16, dimension), dtype=np.float32)
         self.misfits: set[str] = set()
         """The prompts whose stored vector does not fit; they are near to nothing."""
+        self.generation = -1
+        """That of the last change."""
+        self._changes: list[tuple[int, int]] = []
+        """What changed after the first reading: generation and number."""
+        self._newer: tuple[int, int, Ints] = (-1, -2, np.zeros(0, dtype=np.int64))
 
     def __len__(self) -> int:
         return len(self.ids)
@@ -40,11 +45,22 @@ class PromptTable:
 
     def read(self, db: sqlite3.Connection, since: int) -> None:
         """Bring in what changed after generation ``since``; -1 for everything. Numbers go by id within one reading."""
-        query = "SELECT id, parsed, categories, vector FROM prompts WHERE changed > ? ORDER BY +id"
+        query = "SELECT id, parsed, categories, vector, changed FROM prompts WHERE changed > ? ORDER BY +id"
         for row in db.execute(query, (since,)):
-            self._put(row)
+            number = self._put(row)
+            self.generation = max(self.generation, row["changed"])
+            if since >= 0:
+                self._changes.append((row["changed"], number))
 
-    def _put(self, row: sqlite3.Row) -> None:
+    def find_newer(self, generation: int) -> Ints:
+        """The prompts that changed after ``generation``, which is that of the first reading or later."""
+        if self._newer[:2] != (len(self._changes), generation):
+            found = sorted({number for changed, number in self._changes if changed > generation})
+            self._newer = len(self._changes), generation, np.array(found, dtype=np.int64)
+        return self._newer[2]
+
+    def _put(self, row: sqlite3.Row) -> int:
+        """Take up a prompt, known or new; its number."""
         parsed = None if row["parsed"] is None else ParsedPrompt.model_validate_json(row["parsed"])
         labels = frozenset(json.loads(row["categories"]))
         known = self._set_at.setdefault(labels, len(self.label_sets))
@@ -64,6 +80,7 @@ class PromptTable:
         vector = read_vector(row["vector"], self._vectors.shape[1])
         self._vectors[number] = 0.0 if vector is None else vector
         (self.misfits.add if vector is None else self.misfits.discard)(row["id"])
+        return number
 
 
 def find_sharing(mine: Sequence[str], sets: Sequence[frozenset[str]], prompts: Ints) -> list[bool]:

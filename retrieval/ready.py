@@ -8,6 +8,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from imagewright.flow_pictures import Brings, check_with, fill_need
 from imagewright.needs import Need
 from imagewright.ports import AnswersNeeds, Backend
 from imagewright.retrieval.cells import Ints
@@ -65,10 +66,11 @@ class ReadyByNeed:
 
     A flow that ``check`` refuses although its need is met counts as refused until the answers change. A backend that
     does not answer for needs is asked about every flow, once for each state of the index; ``on_note`` hears that.
+    Flows that draw from a picture are among them where one is brought (``brings``).
     """
 
-    def __init__(self, backend: Backend, read: Callable[[str], Flow]) -> None:
-        self._backend, self._read = backend, read
+    def __init__(self, backend: Backend, read: Callable[[str], Flow], brings: Brings = "") -> None:
+        self._backend, self._read, self._brings = backend, read, brings
         self._many = backend if isinstance(backend, AnswersNeeds) else None
         self._needs: tuple[Need, ...] = ()
         self._at: dict[int, int] = {}
@@ -97,12 +99,13 @@ class ReadyByNeed:
     def _ask(self, flows: FlowTable) -> Sequence[Readiness]:
         if self._many is not None:
             if len(flows.needs) != len(self._needs) or flows is not (self._made[1] if self._made else flows):
-                self._needs = tuple(flows.needs.values())
+                needs = flows.needs.values()
+                self._needs = tuple(map(fill_need, needs)) if self._brings else tuple(needs)
                 self._at = {number: place for place, number in enumerate(flows.needs)}
             return self._many.missing(self._needs)
         if self._made and self._made[1] is flows and self._made[2] == flows.version:
             return self._answers
-        return tuple(self._backend.check(self._read(name)) for name in flows.ids)
+        return tuple(check_with(self._backend, self._read(name), self._brings) for name in flows.ids)
 
     def _code(self, flows: FlowTable) -> Codes:
         given = np.array([classify(each) for each in self._answers], dtype=np.int8)
@@ -114,7 +117,7 @@ class ReadyByNeed:
         for name, (graph, readiness) in self._refused.items():
             if flows.graphs[flows.at[name]] == graph:
                 found[flows.at[name]] = classify(readiness)
-        return separate_mini(found, flows)
+        return separate_mini(found, flows, bool(self._brings))
 
     def of(self, flows: FlowTable, flow: int) -> Readiness:
         """As ``Ready.of``; what is not offered is not asked about exactly."""
@@ -132,7 +135,7 @@ class ReadyByNeed:
         key = (flow.id, flows.graphs[number])
         found = self._exact.get(key)
         if found is None:
-            found = self._exact[key] = self._backend.check(flow)
+            found = self._exact[key] = check_with(self._backend, flow, self._brings)
             if not found.runnable:
                 self._refused[flow.id] = (flows.graphs[number], found)
         return found
@@ -184,8 +187,12 @@ def classify(readiness: Readiness) -> int:
     return FULL if readiness.runnable else CURABLE if readiness.curable else NEVER
 
 
-def separate_mini(codes: Codes, flows: FlowTable) -> Codes:
-    """The codes with mini's flows in their own class, and flows that are not offered at all left out."""
+def separate_mini(codes: Codes, flows: FlowTable, pictured: bool = False) -> Codes:
+    """The codes with mini's flows in their own class, and flows that are not offered at all left out.
+
+    ``pictured``: whether a picture is brought, so that those that draw from one are not.
+    """
     mini = np.array([group[0] == MINI for group in flows.groups], dtype=np.bool_)
     found = np.where((codes == FULL) & mini[flows.group.array], np.int8(ON_MINI), codes) if len(mini) else codes
-    return np.where(flows.live.array, found, np.int8(OUT)).astype(np.int8)
+    offered = flows.live.array | flows.pictured.array if pictured else flows.live.array
+    return np.where(offered, found, np.int8(OUT)).astype(np.int8)

@@ -39,6 +39,8 @@ class Tops:
     codes: Codes
     lead: Ints
     """The flow that stands for each unit; -1 for none."""
+    of_unit: Codes
+    """The class of that flow."""
     overall: Ints
     by_label: dict[int, Ints]
 
@@ -48,8 +50,8 @@ def make_tops(flows: FlowTable, fit: Fitted, codes: Codes) -> Tops:
     lead = flows.lead.array.copy()
     late = np.arange(len(fit.order), len(flows.members), dtype=np.int64)
     order = np.concatenate([fit.order, late])
-    tops = Tops(codes, lead, np.zeros(0, dtype=np.int64), {})
-    return Tops(codes, lead, _first_of_each(tops, order, _OVERALL), {})
+    of_unit = np.where(lead >= 0, codes[lead], OUT).astype(np.int8) if len(codes) else np.zeros(0, dtype=np.int8)
+    return Tops(codes, lead, of_unit, _first_of_each(of_unit, order, _OVERALL), {})
 
 
 def find_candidates(
@@ -86,17 +88,16 @@ def _largest(fit: Fitted, shared: Sequence[bool]) -> Iterable[int]:
 def _best_of_label(tops: Tops, fit: Fitted, label: int) -> Ints:
     if label not in tops.by_label:
         order = fit.label_order[fit.label_start[label] : fit.label_start[label + 1]]
-        tops.by_label[label] = _first_of_each(tops, order, _IN_LABEL)
+        tops.by_label[label] = _first_of_each(tops.of_unit, order, _IN_LABEL)
     return tops.by_label[label]
 
 
-def _first_of_each(tops: Tops, units: Ints, wanted: dict[int, int]) -> Ints:
+def _first_of_each(of_unit: Codes, units: Ints, wanted: dict[int, int]) -> Ints:
     """The first units of each class in an order; looked at in parts, so that the rest is not touched."""
     missing, found = dict(wanted), []
     for start in range(0, len(units), _AT_ONCE):
         part = units[start : start + _AT_ONCE]
-        lead = tops.lead[part]
-        codes = np.where(lead >= 0, tops.codes[lead], OUT)
+        codes = of_unit[part]
         for each in CLASSES:
             first = part[codes == each][: missing[each]]
             missing[each] -= len(first)
@@ -108,9 +109,7 @@ def _first_of_each(tops: Tops, units: Ints, wanted: dict[int, int]) -> Ints:
 
 def _best_of_each(tops: Tops, units: Ints, value: FloatArray) -> Ints:
     """The units of each class with the greatest values, as many as are wanted at near prompts."""
-    lead = tops.lead[units]
-    codes = np.where(lead >= 0, tops.codes[lead], OUT)
-    found = []
+    codes, found = tops.of_unit[units], []
     for each, wanted in _AT_NEAR.items():
         mine = np.flatnonzero(codes == each)
         best = np.argpartition(-value[mine], wanted)[:wanted] if len(mine) > wanted else slice(None)

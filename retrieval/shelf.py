@@ -251,6 +251,11 @@ def refit(db: sqlite3.Connection, key: _Key, dimension: int) -> None:
             store.bump(db)
 
 
+def holds_much(db: sqlite3.Connection) -> bool:
+    """Whether an index is so large that reading it takes a while."""
+    return not (_at_most(db, "evidence", SMALL_ROWS) and _at_most(db, "flow_facts", SMALL_FLOWS))
+
+
 def _takes_long(fit: Fitted) -> bool:
     return int(fit.cells.sum()) > QUICK_ROWS
 

@@ -1,15 +1,37 @@
-"""A new fit of a large index is taken up by a thread beside the requests, which are answered by the one before it."""
+"""A new fit of a large index is taken up by a thread beside the requests, which are answered by the one before it; and
+a process that is going to be asked reads a large index before it is.
+"""
 
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from imagewright.database import database
 from imagewright.errors import BadInput
 from imagewright.retrieval import store
-from imagewright.retrieval.shelf import Shelf
+from imagewright.retrieval.shelf import Shelf, holds_much
+
+if TYPE_CHECKING:
+    from imagewright.retrieval.index import FlowIndex
+
+
+def read_ahead(path: Path, index: Callable[[], FlowIndex], backends: Sequence[str], learn_critic: bool) -> None:
+    """Read the index at ``path``, if it is large, and its scores on ``backends``, so that no request waits for that.
+
+    What cannot be read is told to the first request. A small index is read in a moment when it is asked for.
+    """
+    with suppress(BadInput):
+        if not path.is_file():
+            return
+        with database(path, store.OWNER, store.INDEX_TABLES) as db:
+            much = holds_much(db)
+        for backend in backends if much else ():
+            with index().hold(backend, learn_critic):
+                pass
 
 
 class TakingUp:

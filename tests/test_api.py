@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 import torch
+import warm
 from PIL import Image
 
 from imagewright import Imagewright
@@ -179,7 +180,7 @@ def test_ctrl_c_stops_between_steps_and_the_run_can_be_resumed(home: Path, model
         "OMP_NUM_THREADS": str(torch.get_num_threads()),
     }
     command = [sys.executable, "-c", code, str(tmp_path)]
-    process = subprocess.Popen(command, env=env, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    process = warm.Popen(command, env=env, stdout=warm.PIPE, stderr=warm.PIPE, text=True)
     assert process.stdout is not None
     run = ""
     for line in process.stdout:

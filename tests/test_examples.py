@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import os
-import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+import warm
 
 EXAMPLES = Path(__file__).parent.parent / "examples"
 SAYS = {
@@ -37,7 +37,7 @@ SLOW = [pytest.param(name, marks=pytest.mark.slow) for name in _LONG]
 
 @pytest.mark.parametrize("name", ["plan.py", "conversation.py", *SLOW])
 def test_an_example_runs(name: str, tmp_path: Path) -> None:
-    done = subprocess.run(
+    done = warm.run(
         [sys.executable, str(EXAMPLES / name)], cwd=tmp_path, capture_output=True, text=True, timeout=300,
         env={**os.environ, "OMP_NUM_THREADS": "1"},
     )  # fmt: skip

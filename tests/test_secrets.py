@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import json
 import os
-import subprocess
 import sys
 from pathlib import Path
+
+import warm
 
 SENTINEL = "sk-sentinel0123456789abcdefSENTINEL"
 SAID = "a red circle\nmake it blue\nwhy?\nthumbs up\nI like watercolour\nfoo the bar\nundo\n"
@@ -44,7 +45,7 @@ def test_a_key_leaves_no_trace(tmp_path: Path) -> None:
         (["config", "show", "--json"], ""),
         (["doctor"], ""),
     ):
-        done = subprocess.run(
+        done = warm.run(
             [sys.executable, "-m", "imagewright.cli", *words], input=text, cwd=tmp_path, env=environment,
             capture_output=True, text=True, timeout=600,
         )  # fmt: skip

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import json
 import os
-import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
 
 import pytest
+import warm
 from PIL import Image
 
 SENTINEL = "zqSENTINEL0123456789zq"
@@ -38,7 +38,7 @@ def test_a_sentinel_key_is_found_nowhere(
         command = [sys.executable, "-m", "imagewright.cli", "draw", PROMPT, "--out", str(out / "a.png"), "--seed", "1",
                    "--flow", "mini-quick", "--max-images", "1", "--json",
                    "--llm", f"{url}/v1#m; critic=rules"]  # fmt: skip
-        done = subprocess.run(command, env=environ, capture_output=True, timeout=300, check=False)
+        done = warm.run(command, env=environ, capture_output=True, timeout=300, check=False)
     assert done.returncode == 0, done.stderr.decode()
     assert all(SENTINEL in sent["authorization"] for sent in server.headers), "the key did go to its server"
     assert server.headers

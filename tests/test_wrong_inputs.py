@@ -12,6 +12,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+import warm
 
 from imagewright import Imagewright
 from imagewright.cli import main
@@ -214,7 +215,7 @@ def test_a_full_disk_ends_the_turn_in_words_and_the_conversation_goes_on_later(d
     assert full.returncode == 2, full.stdout + full.stderr
     assert "Traceback" not in full.stdout + full.stderr
     assert "disk" in full.stdout + full.stderr
-    well = subprocess.run(command, input="undo\n", capture_output=True, text=True, env=environment)
+    well = warm.run(command, input="undo\n", capture_output=True, text=True, env=environment)
     assert "thread t: 1 picture; the present one: two red circles" in well.stdout
     assert not list(tmp_path.glob(".*.part"))
 

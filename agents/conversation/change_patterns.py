@@ -11,7 +11,7 @@ import re
 from imagewright.agents.conversation.change_words import AMOUNT, BETTER, MOVE_VERB, PLACE, RELATION, SIZE_CHANGE, WAY
 from imagewright.agents.reading import lexicon
 
-MAKE = r"(?:make|paint|colou?r|turn|change|have|let|set|draw|get|i want|i'd like|i would like|render)"
+MAKE = r"(?:make|paint|colou?r|turn|change|have|let|set|draw|get(?! rid)|i want|i'd like|i would like|render)"
 _SHADE = r"(?:(?:dark|light|bright|pale|deep|hot|sky|navy|lime) )?"
 COLOUR = rf"(?P<c>{_SHADE}(?:{'|'.join(sorted(lexicon.KNOWN_COLOURS - {'rainbow-'}, key=len, reverse=True))}))"
 _PATTERN = rf"(?:{'|'.join(sorted(lexicon.KNOWN_PATTERNS | {'plain', 'solid'}, key=len, reverse=True))})"
@@ -44,10 +44,11 @@ REMOVE = (
     r"the (?:picture|image|background|scene|photo|drawing))))?",
     r"no (?P<t>.+)",
     r"take (?P<t>.+?) (?:away|out|off)(?: of (?:it|the picture|the image))?",
-    r"(?P<t>(?:the|both|all|that|this) .+?) (?:should|must|has to|have to|can|needs to) (?:go|disappear|vanish|be "
-    r"(?:removed|gone|deleted))(?: away)?",
+    r"(?P<t>(?:the|both|all|that|this|everything|anything) .+?) (?:should|must|has to|have to|can|needs to) "
+    r"(?:go|disappear|vanish|be (?:removed|gone|deleted))(?: away)?",
     r"(?P<t>the .+?) (?:away|out|gone)",
-    r"i (?:don't|do not|dont) (?:want|need|like) (?P<t>(?:the|that|those|these|this) .+)",
+    r"i (?:really )?(?:(?:don't|do not|dont) (?:want|need|like)|hate|dislike) (?P<t>(?:the|that|those|these|this) .+)",
+    r"i (?:don't|do not|dont) want (?:an?|any) (?P<t>.+)",
     r"(?P<t>one) (?:fewer|less) (?P<n>.+)",
     r"(?P<t>one) (?P<n>.+) (?:fewer|less)",
     r"leave (?P<t>.+?) out(?: of (?:it|the picture))?",
@@ -90,6 +91,10 @@ RESIZE = (
     rf"(?P<t>(?:the|both|all) .+?) (?:could|should|must|can) be {SIZE_CHANGE}",
 )
 MOVE = (
+    rf"(?:{MOVE_VERB}) (?P<t>.+?) (?:to|into|in|at|on|towards?) (?:the )?"
+    r"(?P<place>(?:very )?(?:top|bottom|upper|lower)[ -](?:left|right)(?:[ -]?hand)?(?: corner| side)?(?: of .+)?)",
+    r"(?P<t>(?:the|it|this|that|both|all|them)\b.*?) (?:should (?:be|go) |must (?:be|go) |goes? |is )?(?:to|"
+    r"into|in|at) (?:the )?(?P<place>(?:top|bottom|upper|lower)[ -](?:left|right)(?:[ -]?hand)?(?: corner| side)?)",
     rf"(?:{MOVE_VERB}) (?P<t>.+?) (?:{AMOUNT} )?(?:further |more |over |off |all the way )?(?:to |towards? |into |"
     rf"in |at |on |onto )?(?:the )?(?P<way>{WAY})(?: {AMOUNT})?",
     rf"(?:{MOVE_VERB}|draw|have|i want|get) (?P<t>.+?) (?:right |all the way |closer |nearer )?(?:to|into|in|at|"

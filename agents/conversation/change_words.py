@@ -15,7 +15,7 @@ AMOUNT = (
 BETTER = r"(?:bigger|larger|smaller|tinier|huger|taller|wider)"
 SIZE_CHANGE = (
     r"(?:(?:by )?(?P<pc>\d{1,3}) ?(?:%|percent) )?(?:(?:much|far|way|a lot|a bit|a little|a little bit|slightly|"
-    r"somewhat|even|considerably|even more) )?"
+    r"somewhat|even|considerably|even more|really|very|quite|super|so much) )?"
     r"(?P<s>(?:twice|three times|half|two times|double|1\.5 times|four times)(?: as (?:big|large|small|wide|tall)|"
     r" (?:the|its|their) size| bigger| larger)?|"
     r"bigger|larger|smaller|tinier|tiny|huge|giant|big|large|small|little|enormous|massive|grow|shrink|taller|"

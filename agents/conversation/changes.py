@@ -9,7 +9,7 @@ import re
 from collections.abc import Callable, Sequence
 
 from imagewright.agents.conversation import change_patterns as patterns
-from imagewright.agents.conversation.change_patterns import GROUND, MAKE, SAME, STAYS
+from imagewright.agents.conversation.change_patterns import COLOUR, SAME, STAYS
 from imagewright.agents.conversation.change_words import (
     PLACE,
     RELATION,
@@ -19,17 +19,29 @@ from imagewright.agents.conversation.change_words import (
     relation_of,
     way_of,
 )
+from imagewright.agents.conversation.dealt_edits import (
+    read_deal_colours,
+    read_few_more,
+    read_keep_only,
+    read_row,
+    read_some_colours,
+)
 from imagewright.agents.conversation.group_edits import read_arrangement, read_exchange, read_group_count, read_likeness
 from imagewright.agents.conversation.own_words import (
     read_correction,
+    read_each_side,
     read_equal_size,
     read_gift,
     read_other_side,
     read_place_by_new,
+    read_put_into,
     read_share_of_many,
+    read_trade_place,
 )
-from imagewright.agents.conversation.targets import NotThere, Unsure, find_boxes
-from imagewright.agents.reading import lexicon, nouns, styling
+from imagewright.agents.conversation.scene_edits import match_all, read_background, read_ground_shade, read_style
+from imagewright.agents.conversation.targets import NotThere, Unsure, caption_like_those, find_boxes, names_shown
+from imagewright.agents.reading import lexicon, nouns
+from imagewright.agents.reading.numbers import NUMBER_WORDS
 from imagewright.agents.reading.parse import parse_prompt
 from imagewright.intents import (
     AddEdit,
@@ -42,7 +54,6 @@ from imagewright.intents import (
     RemoveEdit,
     ReplaceEdit,
     ResizeEdit,
-    StyleEdit,
     SwapEdit,
 )
 from imagewright.schemas import ParsedGroup, PlaceName
@@ -62,14 +73,17 @@ def read_edits(said: str, picture: Reference) -> tuple[AnyEdit, ...]:
         NotThere: something is to be changed that the picture does not show.
     """
     rest, same = strip_same(said)
+    if dealt := read_some_colours(rest, picture, same) if _PART.search(rest) else ():
+        return dealt
     parts = [part for part in _PART.split(rest) if part]
-    parts = [part for part in parts if not _match(STAYS, part)] or parts  # what edits do anyway
+    parts = [part for part in parts if not match_all(STAYS, part)] or parts  # what edits do anyway
     if len(parts) > 1 and (found := _each(parts, picture, same)):
         return found
     return _one(parts[0] if len(parts) == 1 else rest, picture, same)
 
 
 _PART = re.compile(r",? (?:and then|and also|(?<!black )and|then|but)(?: please)? |[,;] ?|[.!] +")
+_IN_COLOUR = re.compile(rf"{COLOUR} (?P<x>[a-z]+s)")
 _VERB = re.compile(r"(?:change|turn|make|paint|move|put|remove|delete|add|replace|swap|colou?r)\b")
 
 
@@ -93,7 +107,12 @@ def _each(parts: Sequence[str], picture: Reference, same: bool) -> tuple[AnyEdit
 
 
 def _part_of(part: str, picture: Reference, same: bool, verb: str, later: bool) -> tuple[AnyEdit, ...]:
-    """One part; after the first, "triangle to square" takes the first one's verb, and "a white star" is added."""
+    """One part; after the first, "triangle to square" takes the first one's verb, and "a white star" is added.
+
+    Beside another part "white balloons" are those that are there, in white.
+    """
+    if (kind := _IN_COLOUR.fullmatch(part)) and names_shown(kind["x"], picture):
+        return (RecolourEdit(boxes=find_boxes(f"the {kind['x']}", picture), text=kind["c"]),)
     try:
         if found := _one(part, picture, same):
             return found
@@ -120,79 +139,14 @@ def _one(said: str, picture: Reference, same: bool) -> tuple[AnyEdit, ...]:
     return ()
 
 
-def _match(patterns: Sequence[str], said: str) -> list[re.Match[str]]:
-    return [found for pattern in patterns if (found := re.fullmatch(pattern, said))]
-
-
 # --- the readers, in the order in which they are tried --------------------------------------
-
-
-def _background(said: str, picture: Reference, same: bool) -> tuple[AnyEdit, ...]:
-    if behind := _BEHIND.fullmatch(said):
-        ground = parse_prompt(behind["g"])
-        if ground.background and not ground.groups:
-            return (BackgroundEdit(text=ground.background),)
-    for found in _match(patterns.BACKGROUND_CHANGE, said):
-        return (BackgroundEdit(text=f"{nouns.article(found['c'])} {found['c']} background"),)
-    body = re.sub(
-        rf"^(?:{MAKE} (?:it |this |that |the (?:picture|scene|image) )?(?:be )?|but |now |put (?:it|them|this|"
-        rf"everything) |set (?:it|this) |place (?:it|them) |with the background (?:of )?)",
-        "",
-        said,
-    )
-    body = re.sub(rf"^{GROUND} (?:should be |is |to be |to )?", "", body)
-    parsed = parse_prompt(body)
-    scene = parsed.background and not parsed.groups and not parsed.negative
-    led = re.match(r"(?:at|in|on|under|during|inside|by) ", body) or re.sub(r"^an? ", "", parsed.background) == re.sub(
-        r"^(?:an?|the) ", "", body
-    )
-    if scene and led and not _shown(body, picture):
-        return (BackgroundEdit(text=parsed.background),)
-    if time := re.fullmatch(
-        r"(?:make it |let it be )?(?:look )?(?:a bit )?(?:more )?(?:like )?(?:an? |the )?(night|nighttime|daytime|"
-        r"sunset|sunrise|dusk|dawn|winter|summer|autumn|spring|"
-        r"snowy|rainy|foggy|stormy)",
-        said,
-    ):
-        return (BackgroundEdit(text=_TIMES.get(time[1], f"in {time[1]}")),)
-    return ()
-
-
-_BEHIND = re.compile(
-    r"(?:now |but )?(?:(?:put|add|with|have|draw|set) )?(?P<g>.+?) "
-    r"(?:behind (?:it|them|this|that|everything|all|the .+)|(?:in|for|as) the (?:background|backdrop)(?: instead)?)"
-)
-_TIMES = {"night": "at night", "nighttime": "at night", "daytime": "in daylight", "sunset": "at sunset",
-          "sunrise": "at sunrise", "dusk": "at dusk", "dawn": "at dawn", "snowy": "in the snow", "rainy": "in the rain",
-          "foggy": "in the fog", "stormy": "in a storm"}  # fmt: skip
-
-
-def _shown(text: str, picture: Reference) -> bool:
-    """Whether a word of ``text`` is the name of a thing in the picture."""
-    names = {box.object for box in picture.shown.boxes} if picture.shown else set()
-    return any(nouns.singular(word) in names for word in re.findall(r"[\w-]+", text))
-
-
-def _style(said: str, picture: Reference, same: bool) -> tuple[AnyEdit, ...]:
-    if re.fullmatch(
-        r"(?:make it |in |all |turn it |now |everything |the whole (?:thing|picture|image) |of it )*black and white",
-        said,
-    ):
-        return (StyleEdit(text="black and white"),)
-    for found in _match(patterns.MOOD, said):
-        return (StyleEdit(text=found["m"]),)
-    parsed = parse_prompt(said)
-    if not parsed.style or parsed.groups or parsed.background or parsed.negative:
-        return ()
-    text = styling.bare(parsed.style[0])
-    return () if re.search(r"\b(?:looks?|less|not|it|them)\b", text) else (StyleEdit(text=text),)
 
 
 def _recolour(said: str, picture: Reference, same: bool) -> tuple[AnyEdit, ...]:
     if found := re.fullmatch(patterns.DARKER, said):
         return _shaded(find_boxes(_bare(found["t"]), picture), found["d"], picture)
     missing = None
-    for found in _match(patterns.RECOLOUR, said):
+    for found in match_all(patterns.RECOLOUR, said):
         target = found.groupdict().get("t") or "it"
         if re.search(r"\b(?:background|backdrop)\b", target) or _names_a_new_thing(target):
             continue
@@ -227,7 +181,7 @@ def _bare(target: str) -> str:
 
 
 def _remove(said: str, picture: Reference, same: bool) -> tuple[AnyEdit, ...]:
-    for found in _match(patterns.REMOVE, said):
+    for found in match_all(patterns.REMOVE, said):
         target = (
             found["t"] if "n" not in found.groupdict() else f"one of the {nouns.plural(nouns.singular(found['n']))}"
         )
@@ -236,7 +190,7 @@ def _remove(said: str, picture: Reference, same: bool) -> tuple[AnyEdit, ...]:
 
 
 def _swap(said: str, picture: Reference, same: bool) -> tuple[AnyEdit, ...]:
-    for found in _match(patterns.SWAP, said):
+    for found in match_all(patterns.SWAP, said):
         try:
             first, second = find_boxes(found["t"], picture), find_boxes(found["u"], picture)
         except NotThere:
@@ -247,18 +201,32 @@ def _swap(said: str, picture: Reference, same: bool) -> tuple[AnyEdit, ...]:
 
 
 def _replace(said: str, picture: Reference, same: bool) -> tuple[AnyEdit, ...]:
-    for found in _match(patterns.REPLACE, said):
+    for found in match_all(patterns.REPLACE, said):
         group = _thing(found["n"])
         target = found.groupdict().get("t")
         if group is None or (target and re.search(r"\b(?:background|backdrop)\b", target)):
             continue
         boxes = find_boxes(_bare(target or "it"), picture)
-        return (ReplaceEdit(boxes=boxes, text=_caption(group, picture, boxes, target or "")),)
+        ground = parse_prompt(found["n"]).background
+        scene = (BackgroundEdit(text=ground),) if ground else ()
+        return (*scene, *_replaced(boxes, group, _caption(group, picture, boxes, target or ""), found["n"]))
     other = re.fullmatch(r"(?:it'?s |make it |draw )?(an? .+)", said) if same else None
     group = _thing(other[1]) if other else None
-    if group is None or _shown(group.object, picture):
+    if group is None or names_shown(group.object, picture):
         return ()
     return (ReplaceEdit(boxes=find_boxes("it", picture), text=group.caption),)
+
+
+def _replaced(boxes: tuple[int, ...], group: ParsedGroup, caption: str, said: str) -> tuple[AnyEdit, ...]:
+    """Each thing by one of the new; a stated number ("two stars") is how many stand there afterwards."""
+    lead = said.split()[0]
+    if not (lead.isdigit() or lead in NUMBER_WORDS) or group.count == len(boxes):
+        return (ReplaceEdit(boxes=boxes, text=caption),)
+    if group.count > len(boxes):
+        more = min(group.count - len(boxes), 24)
+        added = AddEdit(text=caption, count=more)
+        return (ReplaceEdit(boxes=boxes, text=caption), added)
+    return (ReplaceEdit(boxes=boxes[: group.count], text=caption), RemoveEdit(boxes=boxes[group.count :]))
 
 
 def _thing(text: str) -> ParsedGroup | None:
@@ -288,7 +256,7 @@ _SHAPED = frozenset("circle square triangle star heart house diamond oval rectan
 
 
 def _add(said: str, picture: Reference, same: bool) -> tuple[AnyEdit, ...]:
-    for found in _match(patterns.ADD, said):
+    for found in match_all(patterns.ADD, said):
         text = re.sub(r"\b(?:more|extra|additional)\b ?", "", found["n"]).strip()
         text = re.sub(r"^(?:another|one) ?", "a ", re.sub(r"^a (?:second|third) ", "a ", text))
         text, place, beside = _whereabouts(text, picture)
@@ -297,20 +265,16 @@ def _add(said: str, picture: Reference, same: bool) -> tuple[AnyEdit, ...]:
             continue
         bare = re.match(r"more ", found["n"])
         new = [
-            group for group in parsed.groups if not (f"the {group.object}" in text and _shown(group.object, picture))
+            group
+            for group in parsed.groups
+            if not (f"the {group.object}" in text and names_shown(group.object, picture))
         ]
         return tuple(
-            AddEdit(text=_like_those(group, picture), count=1 if bare else min(group.count, 24),
+            AddEdit(text=caption_like_those(group, picture), count=1 if bare else min(group.count, 24),
                  place=place or group.position, beside=beside[0] if beside else None, also=beside[1:])
             for group in new
         )  # fmt: skip
     return ()
-
-
-def _like_those(group: ParsedGroup, picture: Reference) -> str:
-    """The caption of a new thing: one without adjectives looks like those that are there, where they are alike."""
-    alike = {box.caption for box in picture.shown.boxes if box.object == group.object} if picture.shown else set()
-    return alike.pop() if not group.attributes and len(alike) == 1 else group.caption
 
 
 def _whereabouts(text: str, picture: Reference) -> tuple[str, PlaceName, tuple[int, ...]]:
@@ -326,7 +290,7 @@ def _whereabouts(text: str, picture: Reference) -> tuple[str, PlaceName, tuple[i
 
 
 def _resize(said: str, picture: Reference, same: bool) -> tuple[AnyEdit, ...]:
-    for found in _match(patterns.RESIZE, said):
+    for found in match_all(patterns.RESIZE, said):
         groups = found.groupdict()
         factor = read_factor(groups)
         if factor is None:
@@ -339,7 +303,7 @@ def _resize(said: str, picture: Reference, same: bool) -> tuple[AnyEdit, ...]:
 def _move(said: str, picture: Reference, same: bool) -> tuple[AnyEdit, ...]:
     missing = None
     said = said.removesuffix(" instead")
-    for found in _match(patterns.MOVE, said):
+    for found in match_all(patterns.MOVE, said):
         try:
             if edits := _moved(found.groupdict(), said, picture):
                 return edits
@@ -392,9 +356,10 @@ def _besides(text: str, boxes: Sequence[int], picture: Reference) -> tuple[int, 
 
 _Reader = Callable[[str, Reference, bool], tuple[AnyEdit, ...]]
 _READERS: tuple[_Reader, ...] = (
-    read_group_count, read_share_of_many, read_exchange, read_arrangement, read_likeness, read_equal_size,
-    read_correction, read_other_side, read_gift, read_place_by_new,
-    _background, _style, _swap, _recolour, _resize, _move, _replace, _remove, _add,
+    read_group_count, read_few_more, read_keep_only, read_deal_colours, read_row, read_share_of_many, read_exchange,
+    read_arrangement, read_likeness, read_equal_size, read_correction, read_other_side, read_gift, read_place_by_new,
+    read_trade_place, read_put_into, read_each_side,
+    read_ground_shade, read_background, read_style, _swap, _recolour, _resize, _move, _replace, _remove, _add,
 )  # fmt: skip
 
 __all__ = ["NotThere", "Unsure", "read_edits", "strip_same"]

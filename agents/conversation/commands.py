@@ -14,7 +14,8 @@ from imagewright.intents import AnyIntent, BranchIntent, CommandIntent, Referenc
 
 _HELP = re.compile(
     r"(?:help(?: me)?|/help|commands|options|what (?:can|could|do) i (?:say|do|ask|type)(?: here| now)?|how does this "
-    r"work|how do i (?:use|do) (?:this|it)|what are (?:the|your) (?:commands|options)|usage|instructions)"
+    r"work|how (?:do|can) i (?:use|do|save|undo|change|export|delete|get) (?:this|it|that|things?|a picture)|"
+    r"what are (?:the|your) (?:commands|options)|usage|instructions)"
 )
 _SAVE = re.compile(
     r"(?:save|export|download|store|write)(?: (?:it|this|that|the (?:picture|image|result)|picture \d+|image \d+))?"
@@ -33,7 +34,9 @@ _SEED = re.compile(r"\bseed (?:number |to )?(?P<seed>\d{1,20})\b")
 _OTHER_SEED = re.compile(
     r"(?:the )?same (?:prompt|words|thing|picture)(?:,| with| but)? (?:with |but )?(?:an? )?(?:different|another|"
     r"new|other)"
-    r" seed|change the seed"
+    r" seed|change the seed|(?:(?:try|draw|do|make|run|generate|give me|show me)(?: (?:it|this|that|one))? ?"
+    r"(?:again|anew|once more|another time|over)?,? )?(?:with|using|on) (?:an? )?(?:different|another|new|other|random|"
+    r"fresh) seed"
 )
 _IMAGE = r"(?:it|this|that|(?:the|my) (?:whole )?(?:picture|image|canvas|scene|drawing|photo))"
 _RATIO = r"(?:\d{1,2} ?(?::|x|by) ?\d{1,2}|square|landscape|portrait|wide ?screen|panorama|banner)"
@@ -59,6 +62,9 @@ _CANNOT: tuple[tuple[str, str], ...] = (
         r"detailed)"
     ,
      "a conversation does not upscale or sharpen; a flow with an upscaler does (`imagewright flows list`)"),
+    (r"(?:list|show)(?: me)? (?:all )?(?:of )?(?:my|the|our|all) (?:pictures|images|history|gallery)(?: so far)?",
+     "every picture here has a number: `/pictures` lists them in the terminal, the page's gallery shows them, and "
+     "`go back to picture 2` takes one up again"),
     (r"(?:zoom|pan|scroll)\b.*|(?:move|bring) the camera\b.*",
      "there is no camera here; things can be made larger or smaller and moved: `make everything smaller`"),
     (r"(?:crop|extend|outpaint|expand|widen) (?:it|this|the (?:picture|image|canvas))\b.*",

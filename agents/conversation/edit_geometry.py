@@ -98,6 +98,25 @@ def carry_along(box: Box, whole: Box, moved: Box) -> Box:
     return put_at(box.model_copy(update=sized), round(x, 4), round(y, 4))
 
 
+def line_up(boxes: Sequence[Box], axis: int, level: float) -> list[Box]:
+    """``boxes`` evenly along ``axis`` (0 across, 1 down) in the order in which they stand, smaller where they must be.
+
+    ``level`` is where their centres lie on the other axis.
+    """
+    order = sorted(range(len(boxes)), key=lambda n: (round(boxes[n].centre[axis], 2), boxes[n].centre[1 - axis]))
+    total = sum(boxes[n].height if axis else boxes[n].width for n in order)
+    share = min(1.0, (1 - EDIT_MARGIN * (len(order) + 1)) / total)
+    gap = (1 - share * total) / (len(order) + 1)
+    placed, start = list(boxes), gap
+    for n in order:
+        width, height = round(boxes[n].width * share, 4), round(boxes[n].height * share, 4)
+        sized = boxes[n].model_copy(update={"width": width, "height": height})
+        middle = start + (height if axis else width) / 2
+        placed[n] = centre(sized, level, middle) if axis else centre(sized, middle, level)
+        start += (height if axis else width) + gap
+    return placed
+
+
 def exchange(box: Box, other: Box) -> tuple[Box, Box]:
     """Each with the other's centre, smaller where the canvas has no room for it there."""
     return _centred_on(box, other), _centred_on(other, box)

@@ -160,6 +160,19 @@ def _change(things: list[_Thing], edit: BoxesEdit | AddEdit | PutEdit | FlipEdit
         return
     for number in edit.boxes:
         _change_one(things, number, edit)
+    if isinstance(edit, MoveEdit) and edit.place and edit.beside is None:
+        _part([things[number] for number in edit.boxes], edit.place)
+
+
+def _part(moved: Sequence[_Thing], place: PlaceName) -> None:
+    """Several things that went to one place, where they would lie upon one another: along its side instead."""
+    boxes = [thing.box for thing in moved]
+    if not any(geometry.overlaps(box, boxes[:n]) for n, box in enumerate(boxes)):
+        return
+    axis = 1 if place in ("left", "right") else 0
+    level = sum(box.centre[1 - axis] for box in boxes) / len(boxes)
+    for thing, box in zip(moved, geometry.line_up(boxes, axis, level), strict=True):
+        thing.box = geometry.place_box(box, place) if place in ("left", "right", "top", "bottom") else box
 
 
 def _swap(things: list[_Thing], edit: SwapEdit) -> None:

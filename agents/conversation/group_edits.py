@@ -32,6 +32,7 @@ _COUNTS = tuple(
         rf"(?:i (?:only |just |really )?(?:want|need|asked for|said|wanted|meant)|make (?:it|them|that)|draw|have|"
         rf"show|give me|let there be|with|use|keep|leave)(?: only| just| exactly)? {_N}{_X}{_NOT}",
         rf"(?:only|just|exactly) {_N}{_X}{_NOT}",
+        rf"(?!one\b|no\b|zero\b|\d){_N}(?: of them)?",
         rf"there are too (?:many|few) ?(?P<x>[\w -]*?)[,:;.]? {_N}(?: of them)?(?: (?:would|will|should|is|are|is))?"
         r"(?: be)? ?(?:enough|fine|plenty|ok|better|right|good)?",
         rf"{_N}{_X},? (?:instead of|not|rather than) (?P<m>\d+|{'|'.join(NUMBER_WORDS)})(?: [\w -]+)?(?:,? please)?",
@@ -73,6 +74,10 @@ _CENTRE = re.compile(
 _SAME_SIZE = re.compile(
     r"(?:make|draw|have) (?P<t>.+?) (?:be )?(?:the same size as|as (?:big|large|small|tall) as) (?P<u>.+)"
 )
+_THAN = re.compile(
+    r"(?:(?:make|draw|have) )?(?P<t>.+?) (?:should be |must be |be |to be )?"
+    r"(?P<w>bigger|larger|taller|wider|smaller|shorter|tinier) than (?P<u>the .+)"
+)
 _SAME_COLOUR = re.compile(
     r"(?:make|paint|draw|colou?r|have) (?P<t>.+?) (?:be |in )?(?:the same colou?r as|match) (?P<u>.+)"
 )
@@ -83,7 +88,7 @@ def _boxes(picture: Reference) -> tuple[Box, ...]:
     return picture.shown.boxes if picture.shown else ()
 
 
-def _all(text: str, picture: Reference) -> tuple[int, ...]:
+def find_all(text: str, picture: Reference) -> tuple[int, ...]:
     """The boxes of "them", "everything", or those that are named; all of them for "the two", of which there are two."""
     if re.fullmatch(r"them|everything|both|all|these|the two|the things", text):
         found = tuple(range(len(_boxes(picture))))
@@ -119,7 +124,7 @@ def _number(word: str) -> int:
 
 
 def _counted(number: int, thing: str, picture: Reference) -> tuple[AnyEdit, ...]:
-    fitting = _of_kind(thing, picture) if thing else _only_kind(picture)
+    fitting = _of_kind(thing, picture) if thing else find_only_kind(picture)
     if not fitting:
         return ()
     if number < len(fitting):
@@ -142,7 +147,7 @@ def _of_kind(thing: str, picture: Reference) -> tuple[int, ...]:
         return ()
 
 
-def _only_kind(picture: Reference) -> tuple[int, ...]:
+def find_only_kind(picture: Reference) -> tuple[int, ...]:
     """What a bare number counts: the things of the one kind, or of the one of which there are several."""
     boxes = _boxes(picture)
     kinds = {box.object: tuple(n for n, other in enumerate(boxes) if other.object == box.object) for box in boxes}
@@ -201,9 +206,9 @@ def read_arrangement(said: str, picture: Reference, same: bool) -> tuple[AnyEdit
     """ "space them further apart", "align them at the bottom", "centre everything"."""
     boxes = _boxes(picture)
     if found := _SPREAD.fullmatch(said):
-        return _spread(_all(found["t"], picture), boxes, apart=bool(re.search("apart|out", found["how"])))
+        return _spread(find_all(found["t"], picture), boxes, apart=bool(re.search("apart|out", found["how"])))
     if found := _ALIGN.fullmatch(said):
-        return _aligned(_all(found["t"], picture), boxes, found["side"] or "bottom")
+        return _aligned(find_all(found["t"], picture), boxes, found["side"] or "bottom")
     if (found := _CENTRE.fullmatch(said)) and re.search(r"cent(?:er|re)\b", said):
         if re.fullmatch(r"everything|all|them|it all|the (?:picture|image|whole thing)", found["t"]):
             return _centred(boxes)
@@ -270,6 +275,10 @@ def read_likeness(said: str, picture: Reference, same: bool) -> tuple[AnyEdit, .
         if all(abs(ratio - 1) < 0.03 for ratio in ratios.values()):
             raise Already(f"{found['t']} as large as {found['u']}")
         return tuple(ResizeEdit(boxes=(n,), factor=ratio) for n, ratio in ratios.items())
+    if found := _THAN.fullmatch(said):
+        return _sized_past(
+            find_boxes(found["t"], picture), found["w"], boxes[find_boxes(found["u"], picture)[0]], boxes
+        )
     if found := _SAME_COLOUR.fullmatch(said):
         mine, other = find_boxes(found["t"], picture), boxes[find_boxes(found["u"], picture)[0]]
         if colour := _colour(other):
@@ -278,6 +287,24 @@ def read_likeness(said: str, picture: Reference, same: bool) -> tuple[AnyEdit, .
     if found := _COPY.fullmatch(said):
         return tuple(AddEdit(text=boxes[n].caption) for n in find_boxes(found["t"], picture))
     return ()
+
+
+def _sized_past(mine: Sequence[int], word: str, other: Box, boxes: Sequence[Box]) -> tuple[AnyEdit, ...]:
+    """Those that are not plainly larger, or smaller, than ``other`` become so."""
+    small = word in ("smaller", "shorter", "tinier")
+    past = {n: _ratio(boxes[n], other) * (1 / _PLAINLY if small else _PLAINLY) for n in mine}
+    edits = tuple(
+        ResizeEdit(boxes=(n,), factor=round(min(max(factor, 0.2), 5.0), 3))
+        for n, factor in past.items()
+        if (factor < 0.99 if small else factor > 1.01)
+    )
+    if not edits:
+        raise Already(f"it is {word}")
+    return edits
+
+
+_PLAINLY = 1.3
+"""How many times as long the sides of a thing are that is plainly larger than another."""
 
 
 def _ratio(box: Box, other: Box) -> float:

@@ -6,11 +6,29 @@ import re
 
 from imagewright.agents.conversation.change_patterns import COLOUR, NEW
 from imagewright.agents.conversation.change_words import MOVE_VERB, RELATION, relation_of
-from imagewright.agents.conversation.targets import Already, NotThere, Unsure, find_boxes
+from imagewright.agents.conversation.targets import (
+    Already,
+    NotThere,
+    Unsure,
+    caption_like_those,
+    find_boxes,
+    names_shown,
+)
 from imagewright.agents.reading import nouns
 from imagewright.agents.reading.numbers import number_word
 from imagewright.agents.reading.parse import parse_prompt
-from imagewright.intents import AddEdit, AnyEdit, MoveEdit, RecolourEdit, Reference, RemoveEdit, ReplaceEdit, ResizeEdit
+from imagewright.intents import (
+    AddEdit,
+    AnyEdit,
+    BackgroundEdit,
+    MoveEdit,
+    RecolourEdit,
+    Reference,
+    RemoveEdit,
+    ReplaceEdit,
+    ResizeEdit,
+    SwapEdit,
+)
 from imagewright.schemas import Box, PlaceName
 
 _OLD = COLOUR.replace("?P<c>", "?P<old>")
@@ -18,13 +36,32 @@ _CORRECTED = re.compile(
     rf"(?:no,? )?(?:(?:i|we) (?:meant|said|wanted|want) )?(?:it in )?{COLOUR},? (?:and )?"
     rf"(?:not|instead of|rather than) {_OLD}"
 )
+_TURNED_COLOUR = re.compile(
+    rf"(?:change|turn|swap|replace|switch|make) (?:all |everything |anything |the )*{_OLD}"
+    rf"(?: parts?| bits?| ones?| things?| colou?rs?)? (?:to|into|for|with|by|in)(?: the)? {COLOUR}(?: ones?)?"
+    r"(?: instead)?"
+)
+_EACH_SIDE = re.compile(
+    rf"(?:(?:{MOVE_VERB}|add|draw|have|i want) )?(?P<n>(?:an?|one|another) .+?) (?:on|at|to) (?:each|either|both) "
+    r"sides? of (?P<u>(?:the|it|them|that|this)\b.*)"
+)
 _FOR = re.compile(
     rf"(?:not {_OLD}[,;]? (?:but )?)?(?:an? )?(?:[a-z]+en )?{COLOUR}(?: one| colou?r)? for (?P<t>the .+|it|both|them)"
 )
 _GIVE = re.compile(rf"give (?P<t>the .+?|it|them|both|all of them|each(?: of them)?) (?P<n>{NEW}|[a-z]+s)")
+_WITH = re.compile(r"(?:and |but |now )?with ((?:an?|two|some) (?:(?!in\b|on\b|behind\b)[a-z]+ ?){1,3})")
 _OTHER_SIDE = re.compile(
     rf"(?:(?:{MOVE_VERB}) )?(?P<t>.+?) (?:should (?:be|go|stand) |goes )?(?:over )?"
     r"(?:to|on|onto|at) the (?:other|opposite) side(?: of (?P<u>.+))?"
+)
+_WHERE = re.compile(
+    rf"(?:{MOVE_VERB}|draw|have) (?P<t>(?:the|it|that|this|my)\b.*?) "
+    r"(?:where|(?:in|at|to|into) the (?:place|spot|position) of) (?P<u>(?:the|that|my) .+?)"
+    r"(?: (?:is|was|stands?|sits?|used to be))?(?: now)?"
+)
+_INTO = re.compile(
+    rf"(?:{MOVE_VERB}|draw|have|add|i want) (?P<t>.+?) (?P<on>in|inside of|into|inside|on|onto|upon) "
+    r"(?P<u>(?:the|that|my) (?!left|right|top|bottom|other|side|same).+)"
 )
 _SHARE = re.compile(
     r"(?:(?:draw|make|show|i want|i'd like|use|with|only|just|have|there should be) )*"
@@ -57,11 +94,13 @@ def read_correction(said: str, picture: Reference, same: bool) -> tuple[AnyEdit,
     """ "I meant blue, not black", "blue for the cup": what is black, or the cup, becomes blue."""
     if found := _FOR.fullmatch(said):
         return (RecolourEdit(boxes=find_boxes(found["t"], picture), text=found["c"]),)
-    found = _CORRECTED.fullmatch(said)
+    found = _CORRECTED.fullmatch(said) or _TURNED_COLOUR.fullmatch(said)
     if found is None:
         return ()
     old = found["old"].split()[-1]
     wrong = tuple(n for n, box in enumerate(_boxes(picture)) if old in " ".join(box.attributes).split())
+    if not wrong and old in picture.parsed.background.split():
+        return (BackgroundEdit(text=f"{nouns.article(found['c'])} {found['c']} background"),)
     if not wrong:
         raise NotThere(f"anything {old}")
     return (RecolourEdit(boxes=wrong, text=found["c"]),)
@@ -70,6 +109,9 @@ def read_correction(said: str, picture: Reference, same: bool) -> tuple[AnyEdit,
 def read_gift(said: str, picture: Reference, same: bool) -> tuple[AnyEdit, ...]:
     """ "Give the star a yellow outline": a part is drawn with its thing; what is no part stands beside it."""
     found = _GIVE.fullmatch(said)
+    alone = _WITH.fullmatch(said) if len(_boxes(picture)) == 1 else None
+    if alone is not None and nouns.singular(alone[1].split()[-1]) in nouns.PART | nouns.WEARABLE:
+        return (ReplaceEdit(boxes=(0,), text=_with(_boxes(picture)[0].caption, alone[1])),)
     if found is None:
         return ()
     groups = parse_prompt(found["n"]).groups
@@ -114,6 +156,45 @@ def read_place_by_new(said: str, picture: Reference, same: bool) -> tuple[AnyEdi
         return ()
     first, *others = find_boxes(found["t"], picture)
     return (AddEdit(text=groups[0].caption, place=place, beside=first, also=tuple(others)),)
+
+
+def read_trade_place(said: str, picture: Reference, same: bool) -> tuple[AnyEdit, ...]:
+    """ "Put the house where the tree is": each stands where the other stood."""
+    found = _WHERE.fullmatch(said)
+    if found is None:
+        return ()
+    mine, other = find_boxes(found["t"], picture), find_boxes(found["u"], picture)
+    return (SwapEdit(boxes=(*mine, *other)),) if len(mine) == len(other) == 1 and mine != other else ()
+
+
+def read_put_into(said: str, picture: Reference, same: bool) -> tuple[AnyEdit, ...]:
+    """ "Put the fish in the cup", "a hat on the dog": in or upon a thing that is there; "in the corner" is none."""
+    found = _INTO.fullmatch(said)
+    if found is None or not names_shown(found["u"], picture):
+        return ()
+    other = find_boxes(found["u"], picture)
+    place: PlaceName = "above" if found["on"] in ("on", "onto", "upon") else "inside"
+    if re.match(r"(?:the|it|them|both|all|that|this|my)\b", found["t"]):
+        mine = find_boxes(found["t"], picture)
+        return (MoveEdit(boxes=mine, place=place, beside=other[0]),) if not set(mine) & set(other) else ()
+    groups = parse_prompt(found["t"]).groups
+    if len(groups) != 1 or len(other) != 1:
+        return ()
+    return (AddEdit(text=groups[0].caption, count=min(groups[0].count, 24), place=place, beside=other[0]),)
+
+
+def read_each_side(said: str, picture: Reference, same: bool) -> tuple[AnyEdit, ...]:
+    """ "A star on each side of the boat": one more on the left of it and one on the right."""
+    found = _EACH_SIDE.fullmatch(said)
+    groups = parse_prompt(re.sub("^another ", "a ", found["n"])).groups if found else ()
+    if found is None or len(groups) != 1:
+        return ()
+    first, *others = find_boxes(found["u"], picture)
+    sides: tuple[PlaceName, ...] = ("left", "right")
+    return tuple(
+        AddEdit(text=caption_like_those(groups[0], picture), place=side, beside=first, also=tuple(others))
+        for side in sides
+    )
 
 
 def read_share_of_many(said: str, picture: Reference, same: bool) -> tuple[AnyEdit, ...]:

@@ -9,14 +9,18 @@ from imagewright.agents.conversation.changes import read_edits, strip_same
 from imagewright.agents.conversation.commands import read_impossible, read_order, read_size_order
 from imagewright.agents.conversation.framing import split_list, unframe
 from imagewright.agents.conversation.sayings import read_command, read_preference, read_question, simplify_saying
+from imagewright.agents.conversation.small_talk import read_small_talk
 from imagewright.agents.conversation.spelling import correct
-from imagewright.agents.conversation.targets import Already, NotThere, Unsure, find_picture
+from imagewright.agents.conversation.targets import Already, NotThere, Unsure, find_picture, names_shown
 from imagewright.agents.conversation.tongues import ONLY_ENGLISH, is_foreign
+from imagewright.agents.reading import nouns
 from imagewright.agents.reading.function_words import PREPOSITIONS
+from imagewright.agents.reading.numbers import number_word
 from imagewright.agents.reading.parse import parse_prompt
 from imagewright.agents.reading.words import words
 from imagewright.intents import AnyIntent, CreateIntent, EditIntent, Reference, UnclearIntent
 from imagewright.limits import why_unclear
+from imagewright.schemas import ParsedPrompt
 
 _OTHER_BASE = re.compile(
     r"(?:(?:like|as in|use|take|from|with|go back to) )?(?P<which>(?:the )?(?:\w+ (?:one|picture|image|version)|"
@@ -46,7 +50,11 @@ class RulesInterpreter:
         said = simplify_saying(text)
         if len(said.split()) <= _LONGEST and (found := _conversational(text, said, references)):
             return found
-        return _created(text, references) if references else CreateIntent(prompt=text, parsed=parse_prompt(text))
+        return (
+            _created(_LEAD.sub("", text), references)
+            if references
+            else CreateIntent(prompt=text, parsed=parse_prompt(text))
+        )
 
 
 def _conversational(text: str, said: str, references: Sequence[Reference]) -> AnyIntent | None:
@@ -62,9 +70,15 @@ def _command(bare: str, asked: bool, references: Sequence[Reference]) -> AnyInte
     return (
         read_order(bare, references)
         or read_command(bare, references)
-        or read_preference(bare)
+        or _wish(bare, references)
         or read_question(bare, asked, references)
     )
+
+
+def _wish(bare: str, references: Sequence[Reference]) -> AnyIntent | None:
+    """A lasting wish; "I don't want a log" is none where a log is there to be taken away."""
+    refused = re.match(r"i (?:don't|do not|dont) want (?:an?|any) (.+)", bare)
+    return None if refused and references and names_shown(refused[1], references[-1]) else read_preference(bare)
 
 
 def _changed(text: str, said: str, references: Sequence[Reference]) -> AnyIntent | None:
@@ -85,7 +99,7 @@ def _changed(text: str, said: str, references: Sequence[Reference]) -> AnyIntent
     spelt = correct(said, references[-1])
     if spelt != said and (mended := _edit(spelt, spelt, references) or _command(spelt, False, references)):
         return mended.model_copy(update={"read_as": spelt})
-    return read_impossible(said) or plain or _stopped(said)
+    return read_impossible(said) or read_small_talk(said, references[-1]) or plain or _stopped(said)
 
 
 def _shown(picture: Reference) -> set[str]:
@@ -124,7 +138,9 @@ def _edit(text: str, said: str, references: Sequence[Reference]) -> AnyIntent | 
 def _asked_back(text: str, plain: str, unsure: Unsure) -> AnyIntent:
     """Which of several is meant: each choice is the saying with the thing named."""
     pattern = re.compile(rf"\b{re.escape(unsure.phrase)}\b", re.IGNORECASE)
-    if pattern.search(text):
+    if unsure.phrase == plain:
+        choices = unsure.choices  # the saying is all of it: each choice is one by itself
+    elif pattern.search(text):
         choices = tuple(pattern.sub(name, text, count=1) for name in unsure.choices)
     else:
         choices = tuple(f"{name}: {plain}" for name in unsure.choices)
@@ -134,7 +150,7 @@ def _asked_back(text: str, plain: str, unsure: Unsure) -> AnyIntent:
 
 def _missing(phrase: str, said: str, base: Reference) -> AnyIntent | None:
     """Something is to be changed that is not there: told, unless the saying is a prompt of its own."""
-    if not _is_order(said):
+    if not _is_order(said) or re.search(r" (?:should|must|could|would|is|are|this|that) ?", phrase):
         return None
     if _is_ground(phrase, base) and re.match(_TAKEN_AWAY, said):
         ground = "every picture has a background" if "ground" in phrase else f"{phrase!r} is the background"
@@ -181,10 +197,61 @@ def _created(text: str, references: Sequence[Reference]) -> AnyIntent:
         return UnclearIntent(
             reason=f"I do not know what to change by {rest[:80]!r}", choices=_choices(text, references[-1])
         )
-    if not _is_prompt(text):
+    if not _is_prompt(text) or _is_about(text, references[-1]):
         reason = f"I do not know how to do {text[:80]!r} here; is it a new picture?"
         return UnclearIntent(reason=reason, choices=_choices(text, references[-1]))
+    if twice := _names_again(text, parsed, references[-1]):
+        return twice
     return CreateIntent(prompt=text, parsed=parsed)
+
+
+def _names_again(text: str, parsed: ParsedPrompt, present: Reference) -> AnyIntent | None:
+    """ "A white cat", where a black one stands on a table: the cat in white, or a new picture of one; it is asked."""
+    kinds = _shown(present)
+    group = parsed.groups[0] if len(parsed.groups) == 1 else None
+    if group is None or group.object not in kinds or len(kinds) < 2 or not _BARE.fullmatch(text.strip(" .!").lower()):
+        return None
+    there = tuple(box for box in present.shown.boxes if box.object == group.object) if present.shown else ()
+    if group.count != len(there):
+        change = f"make it {number_word(group.count)} {nouns.plural(group.object)}"
+    elif group.attributes and len(there) == 1:
+        change = f"make the {group.object} {group.attributes[0]}"
+    else:
+        return None
+    reason = f"shall the picture that is there be changed, or is {text!r} a new one?"
+    return UnclearIntent(reason=reason, choices=(change, f"draw anew: {text}"))
+
+
+_BARE = re.compile(r"(?:(?:an?|one|two|three|four|five|six|seven|eight|nine|ten|\d+) )?(?:[a-z-]+ ){0,2}[a-z-]+")
+
+
+_LEAD = re.compile(
+    r"^(?:(?:ok(?:ay)?|alright|all right|right|well|hey|hi|so|now|then|next|great|cool|nice|thanks|thank you|yes|no|"
+    r"hm+|and)\b[,.!;:]*\s+)+(?=(?:an?|one|two|three|four|five|six|seven|eight|nine|ten|\d+|some|several|many|draw|"
+    r"paint|make|show|give|generate|create)\b)",
+    re.IGNORECASE,
+)
+"""What leads over to a new picture."""
+_POINTS = re.compile(
+    r"\b(?:the|that|this) (?:first|second|third|last|previous|other|same|left|right|middle|top|bottom|current|one|"
+    r"ones|rest|others?)\b(?! (?:of|world|century|floor|supper|day|night)\b)"
+)
+
+
+def _is_about(text: str, present: Reference) -> bool:
+    """Whether a short saying speaks of a thing of the picture that is there, or of another picture: "the star must".
+
+    It may be a prompt all the same ("a fox under the tree"); that is asked.
+    """
+    plain = simplify_saying(text)
+    if len(plain.split()) > _SHORT:
+        return False
+    named = re.findall(r"\b(?:the|this|that|both|my) (?:([a-z-]+) )?([a-z-]+)\b", plain)
+    names = {nouns.singular(word) for pair in named for word in pair if word}
+    return bool(_POINTS.search(plain) or names & _shown(present))
+
+
+_SHORT = 12
 
 
 _ANEW = re.compile(r"(?:draw anew|new picture|new prompt|a new picture): ", re.IGNORECASE)
@@ -244,7 +311,7 @@ def _is_prompt(text: str) -> bool:
     plain = simplify_saying(text)
     if re.search(r"\bthe (?:picture|image|drawing|canvas)\b", plain):
         return False
-    if _FRAGMENT.match(plain):
+    if _FRAGMENT.match(plain) or re.search(r" (?:only|alone|too|as well|instead|again)$", plain):
         return False  # "with a hat", "fewer stars", "give the star eyes": said of the picture that is there
     if _COMPARES.search(plain) and len(plain.split()) <= 14:
         return False

@@ -89,14 +89,18 @@ _UP = re.compile(
     r"like (?:it|this)|(?:that'?s |this is |it'?s |looks? |that looks |this looks )?(?:very |really |so )?(?:good|"
     r"great|nice|perfect|excellent|wonderful|beautiful|awesome|lovely|cool|fantastic|brilliant|amazing)(?: (?:one|"
     r"job|work|picture|image))?|"
-    r"well done|good job|nice (?:one|work)|yes|thanks|thank you|upvote)"
+    r"(?:that|this) one is (?:great|good|perfect|nice|lovely|the best|it)|"
+    r"(?:i'll|i will) (?:take|keep|have) (?:it|this|"
+    r"that)(?: one)?|well done|good job|nice (?:one|work)|yes|thanks|thank you|upvote)"
 )
 _DOWN = re.compile(
     r"(?:-1|thumbs? down|👎\ufe0f?|i (?:really )?(?:don't|do not|dont) like (?:it|this|that|this one|that one|this "
     r"picture)|i hate (?:it|this|that)|hate it|dislike(?: it| this)?|"
     r"(?:that'?s |this is |it'?s |looks? |that looks |this looks )?(?:very |really |so |just )?(?:bad|ugly|"
     r"terrible|awful|wrong|horrible|poor|not good|not great|disappointing)(?: (?:one|job|work|picture|image))?|"
-    r"downvote|no good|not good|not what i (?:wanted|asked for|meant))"
+    r"downvote|no good|not good|(?:(?:that|this|it)(?:'s| is|'s really| is really)? not|not|(?:that|this|it) isn'?t)"
+    r"(?: at all| really| quite)? what i (?:wanted|asked for|meant|said|had in mind|was (?:after|looking for))|"
+    r"no(?:[, ]+no)+)"
 )
 _QUESTION = re.compile(
     r"(?:why|how (?:come|did|was|long|much|many|good|sure|confident|certain|is|are|does)|are you|describe|which|"
@@ -147,7 +151,8 @@ _STYLE = re.compile(
 _NEVER = re.compile(
     r"(?:never(?: ever)?(?: (?:draw|put|use|show|add|include|any|want|write))?(?: (?:me|any))?|i (?:never|don't "
     r"ever|do not ever) want(?: to see)?(?: any)?|i (?:really )?(?:hate|dislike|can't stand)|i (?:don't|do not|"
-    r"dont) (?:like|want)(?: (?:to see|any))?) (?P<a>.+?)(?: (?:ever(?: again)?|again|please|in (?:my|any) "
+    r"dont) (?:like|want)(?: (?:to see|any))?) (?!(?:the|that|this|those|these) )(?P<a>.+?)"
+    r"(?: (?:ever(?: again)?|again|please|in (?:my|any) "
     r"(?:pictures|images)|from now on|anymore|any more))*"
 )
 _FORGET = re.compile(
@@ -164,10 +169,10 @@ _COURTESY = re.compile(r"(?:,? (?:please|thanks|thank you|instead of that|i thin
 
 def simplify_saying(text: str) -> str:
     """``text`` in lower case and in plain words, without courtesies, closing marks and curly quotes."""
-    said = plain_words(" ".join(text.lower().replace("\u2019", "'").split()).strip(' .!"'))
+    said = " ".join(text.lower().replace("\u2019", "'").split()).strip(' .!"')
     before = None
     while before != said:
-        before, said = said, _POLITE.sub("", said).strip(" ,")
+        before, said = said, _POLITE.sub("", plain_words(said)).strip(" ,")
     return _COURTESY.sub("", said) or before
 
 

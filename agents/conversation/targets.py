@@ -9,7 +9,7 @@ from imagewright.agents.reading import lexicon, nouns
 from imagewright.agents.reading.numbers import NUMBER_WORDS
 from imagewright.agents.reading.words import words
 from imagewright.intents import Reference
-from imagewright.schemas import Box
+from imagewright.schemas import Box, ParsedGroup
 
 ORDINALS = {word: n for n, text in enumerate(
     ("first 1st", "second 2nd", "third 3rd", "fourth 4th", "fifth 5th", "sixth 6th", "seventh 7th", "eighth 8th",
@@ -20,6 +20,9 @@ _ONE = words("one ones guy thing object shape shapes objects things")
 _ARTICLES = words("the a an my your its of in on at to side corner hand")
 _SOME = re.compile(
     r"(?P<n>half|two|three|four|five|six|seven|eight|nine|ten|\d{1,2}) of (?P<t>them|these|those|the .+)"
+)
+_ALL_BUT = re.compile(
+    r"(?:everything|all|anything)(?: else)? (?:except|but|other than|apart from|besides)(?: for)? (.+)"
 )
 _SPOTS: dict[str, tuple[int, int]] = {
     "left": (-1, 0), "leftmost": (-1, 0), "right": (1, 0), "rightmost": (1, 0), "top": (0, -1), "upper": (0, -1),
@@ -58,7 +61,7 @@ def find_boxes(phrase: str, picture: Reference) -> tuple[int, ...]:
     said = [_SAME_COLOUR.get(word, word) for word in re.findall(r"[\w'-]+", phrase.lower())]
     if not boxes or not said:
         raise NotThere(phrase)
-    if found := re.match(r"(?:everything|all|anything)(?: else)? (?:except|but|other than)(?: for)? (.+)", phrase):
+    if found := _ALL_BUT.match(phrase):
         kept = find_boxes(found[1], picture)
         return tuple(number for number in range(len(boxes)) if number not in kept)
     if some := _SOME.fullmatch(phrase):
@@ -164,6 +167,8 @@ def _in_place(said: Sequence[str], found: tuple[int, ...], boxes: Sequence[Box])
         elif word in ORDINALS or word == "last":
             ordered = sorted(found, key=lambda n: (round(boxes[n].centre[0], 2), boxes[n].centre[1]))
             place = ORDINALS.get(word, len(ordered)) - 1
+            if "every" in said and word != "last":
+                return tuple(sorted(ordered[place :: place + 1]))
             found = (ordered[place],) if place < len(ordered) else ()
     return found
 
@@ -190,6 +195,18 @@ def name_of(number: int, boxes: Sequence[Box]) -> str:
             return f"the {word} {body}"
     ordered = sorted(same, key=lambda n: (round(boxes[n].centre[0], 2), boxes[n].centre[1]))
     return f"the {next(w for w, n in ORDINALS.items() if n == ordered.index(number) + 1)} {body}"
+
+
+def names_shown(text: str, picture: Reference) -> bool:
+    """Whether a word of ``text`` is the name of a thing in the picture."""
+    names = {box.object for box in picture.shown.boxes} if picture.shown else set()
+    return any(nouns.singular(word) in names for word in re.findall(r"[\w-]+", text))
+
+
+def caption_like_those(group: ParsedGroup, picture: Reference) -> str:
+    """The caption of a new thing: one without adjectives looks like those that are there, where they are alike."""
+    alike = {box.caption for box in picture.shown.boxes if box.object == group.object} if picture.shown else set()
+    return alike.pop() if not group.attributes and len(alike) == 1 else group.caption
 
 
 # --- pictures -------------------------------------------------------------------------------

@@ -213,6 +213,8 @@ def series(reader: Reader, i: int, end: int, phrase: Phrase) -> int:
 def between(reader: Reader, i: int, end: int, phrase: Phrase) -> int:
     """ "between a dog and a cat", "flanked by two lamps"."""
     first = reader.phrases.read(end)
+    if reader.word(end) in {"them", "both"}:
+        return _between_named(reader, end)
     if first is None or not first.words:
         return end
     record, state = reader.record, reader.state
@@ -227,6 +229,17 @@ def between(reader: Reader, i: int, end: int, phrase: Phrase) -> int:
     else:
         _await_subject(reader, "between", [left, right])
     return after
+
+
+def _between_named(reader: Reader, end: int) -> int:
+    """ "…, and a child between them": the last named stands between the two before it."""
+    record, state = reader.record, reader.state
+    named = list(dict.fromkeys(record.history))
+    if len(named) >= 3 and all(record.groups[n].count == 1 for n in named[-3:-1]):
+        record.relate([named[-3]], "left", named[-1:])
+        record.relate(named[-1:], "left", [named[-2]])
+    state.link, state.glue, state.mode = None, "none", "done"
+    return end + 1
 
 
 def _two_sides(reader: Reader, first: NounPhrase) -> tuple[int | None, int | None, int]:

@@ -111,7 +111,7 @@ def name_things(reader: Reader, phrase: NounPhrase) -> int:
     owner = (
         phrase.attributes[-1].removesuffix("'s") if phrase.attributes and phrase.attributes[-1].endswith("'s") else ""
     )
-    if owner and phrase.head in nouns.PART:
+    if owner and phrase.head in nouns.PART | nouns.REGION_NOUNS:
         phrase = replace(
             phrase, attributes=phrase.attributes[:-1], described=" ".join(phrase.attributes[:-1]), words=(owner,)
         )
@@ -177,7 +177,8 @@ def name_scenery(reader: Reader, phrase: NounPhrase) -> bool:
             "photograph",
         }:
             return False
-    city = preposition in {"in", "at"} and not phrase.determiner and reader.tokens[phrase.start].text[:1].isupper()
+    named = not phrase.determiner and reader.tokens[phrase.start].text[:1].isupper()
+    city = named and preposition in {"in", "at", "over", "across"}
     scenery = city or scenes.is_frame(phrase) or scenes.is_backdrop(phrase) or scenes.is_scene(phrase, preposition)
     if not scenery:
         return False
@@ -245,7 +246,8 @@ def _is_counted(reader: Reader, phrase: NounPhrase, link: PhraseLink) -> bool:
 
 def _wearers(reader: Reader, phrase: NounPhrase, link: PhraseLink) -> list[int]:
     """Of "a man with a hat and a dog with a scarf" the dog has the scarf, not both; of "… with scarves" both have."""
-    if link.kind != "with" or len(link.subjects) < 2:
+    worn = reader.word(link.start) == "in" and phrase.head in nouns.WEARABLE
+    if not (link.kind == "with" or worn) or len(link.subjects) < 2:
         return link.subjects
     told = any(reader.record.groups[index].tails for index in link.subjects[:-1])
     return link.subjects if phrase.plural and not told else link.subjects[-1:]
@@ -269,6 +271,9 @@ def name_some(reader: Reader, phrase: NounPhrase) -> int:
     """Some of what was named, or all of it: "two blue ones", "one on the left", "both red", "three of them"."""
     state, record = reader.state, reader.record
     end = phrase.end
+    if _stands_for_all(reader, phrase):
+        state.subject, state.glue = record.history[-2:] if phrase.count == 2 else list(record.history), "verb"
+        return end
     while reader.word(end) in {"one", "ones", "of", "them", "these"} and end < phrase.end + 3:
         end += 1
     if not phrase.words and phrase.attributes and phrase.count is None and reader.word(end) in {"is", "are"}:
@@ -297,6 +302,9 @@ def name_some(reader: Reader, phrase: NounPhrase) -> int:
         named = state.recent if state.mode != "object" else []
         _describe(reader, named or record.history[-1:], list(phrase.attributes), phrase.described)
         state.mode = "done"
+    elif (known := _meant(reader, phrase)) is not None:
+        _settle(reader, known, end)
+        return end
     else:
         index = record.elliptical(phrase)
         if index is not None:
@@ -304,6 +312,21 @@ def name_some(reader: Reader, phrase: NounPhrase) -> int:
             state.recent = state.recent if phrase.attributes else [index]
     state.glue, state.link = "none", None
     return end
+
+
+def _stands_for_all(reader: Reader, phrase: NounPhrase) -> bool:
+    """ "…, both on grass": no more things, but those that were named."""
+    bare = not phrase.words and not phrase.attributes and reader.low[phrase.start : phrase.end] in (["both"], ["all"])
+    return bare and len(reader.record.history) > 1 and reader.word(phrase.end) in PREPOSITIONS - {"of"}
+
+
+def _meant(reader: Reader, phrase: NounPhrase) -> int | None:
+    """ "The red one", where one red thing was named: that thing, and no other."""
+    if phrase.determiner not in ("the", "that", "this") or not phrase.attributes or reader.word(phrase.end) != "one":
+        return None
+    groups = reader.record.groups
+    fitting = [n for n, g in enumerate(groups) if set(phrase.attributes) <= set(g.attributes) and g.count == 1]
+    return fitting[0] if len(fitting) == 1 else None
 
 
 def _one_of_several(reader: Reader, phrase: NounPhrase) -> bool:
@@ -346,7 +369,7 @@ def _settle(reader: Reader, index: int, end: int) -> None:
     if link is not None and link.kind == "rel" and link.subjects:
         state.related, state.relation, state.mode = list(link.subjects), "" if link.soft else link.name, "object"
     elif link is None and joined and state.mode == "list":
-        state.recent = [*state.recent, index]
+        state.recent = [index] if index in state.recent else [*state.recent, index]
     elif (
         link is None
         and state.glue == "and"

@@ -16,6 +16,8 @@ from imagewright.agents.reading.tokens import Token
 _MAX_NOUN_WORDS = 4
 _MAX_ADJECTIVES = 8
 _MAX_ADVERBS = 4
+_BODY = frozenset("head back shoulder nose neck arm hand foot tail paw horn antler wing".split())
+_FRACTIONS = frozenset("half halves third thirds quarter quarters fourths fifths sixths eighths tenths".split())
 _GROUND = frozenset({"background", "backdrop"})
 _MODIFIED = {"very", "bright", "light", "dark", "pale", "deep", "really", "extremely", "quite"}
 
@@ -94,16 +96,8 @@ class NounPhraseReader:
         found_anything = words or draft.attributes or draft.count is not None
         if not found_anything:
             return None
-        phrase = NounPhrase(
-            start,
-            draft.at,
-            draft.determiner,
-            draft.count,
-            draft.vague,
-            tuple(draft.attributes),
-            " ".join(draft.described),
-            tuple(words),
-        )
+        said = (tuple(draft.attributes), " ".join(draft.described), tuple(words))
+        phrase = NounPhrase(start, draft.at, draft.determiner, draft.count, draft.vague, *said)
         return self._with_tail(phrase, depth) if words else phrase
 
     def starts(self, i: int) -> bool:
@@ -124,6 +118,9 @@ class NounPhraseReader:
             if number is not None and draft.count is None:
                 draft.count, draft.vague = number.value, number.vague
                 draft.at += number.tokens
+                if self._word(draft.at) in _FRACTIONS and self._word(draft.at + 1) == "of":
+                    draft.count, draft.at = None, draft.at + 2  # "two thirds of a pizza" is one, cut
+                    continue
                 if (self._word(draft.at) == "of" and self._word(draft.at + 1) in DETERMINERS) or (
                     (number.vague or self._word(draft.at - 1) == "dozen") and self._word(draft.at) == "of"
                 ):
@@ -133,11 +130,8 @@ class NounPhraseReader:
                 draft.determiner = draft.determiner or self._word(draft.at)
                 draft.count = 2 if self._word(draft.at) == "both" and draft.count is None else draft.count
                 draft.at = self._skip_adverbs(draft.at + 1)
-                draft.at = (
-                    draft.at + 1
-                    if self._word(draft.at) == "of" and self._word(draft.at - 1) in {"all", "both", "each"}
-                    else draft.at
-                )
+                of_all = self._word(draft.at) == "of" and self._word(draft.at - 1) in {"all", "both", "each"}
+                draft.at += int(of_all)
             else:
                 return
 
@@ -188,9 +182,7 @@ class NounPhraseReader:
                 at += 1
             if not self._is_adjective_here(at) or (joined and not self._goes_on(draft.at, at)):
                 return
-            shade = (
-                self._word(at) in _MODIFIED and self._word(at + 1) in lexicon.KNOWN_COLOURS and self._word(at + 1) != ""
-            )
+            shade = self._word(at) in _MODIFIED and self._word(at + 1) in lexicon.KNOWN_COLOURS - {""}
             text = f"{self._word(at)} {self._word(at + 1)}" if shade and self._noun_follows(at + 1) else self._word(at)
             if joined and self._word(draft.at) == "and":
                 draft.described.append("and")
@@ -265,6 +257,8 @@ class NounPhraseReader:
         while len(words) < _MAX_NOUN_WORDS and draft.at < len(self.low):
             at = draft.at
             pair = self._is_compound(at)
+            if pair and words and nouns.is_plural(words[-1]):
+                break  # "astronauts playing cards": the first noun is whole
             if pair:
                 words += self.low[at : at + pair]
                 draft.at += pair
@@ -305,6 +299,9 @@ class NounPhraseReader:
         if self._is_participle(i):
             return True
         if word in NUMBER_WORDS or word in nouns.STOP_NOUN or self.verb_before_object(i):
+            return True
+        if previous in nouns.INVARIANT and (draft.count or 1) > 1 and word in lexicon.BASE_VERBS:
+            self.verbs.add(i)
             return True
         return nouns.is_plural(previous) and previous not in {"sports", "glasses", "women's"}
 
@@ -382,14 +379,18 @@ class NounPhraseReader:
         if inner is None or not inner.words:
             return phrase
         if inner.head in {"colour", "color"}:
-            return replace(
-                phrase,
-                end=inner.end,
-                attributes=(*phrase.attributes, *inner.attributes),
-                described=f"{phrase.described} {inner.described}".strip(),
-            )
+            described = f"{phrase.described} {inner.described}".strip()
+            attributes = (*phrase.attributes, *inner.attributes)
+            return replace(phrase, end=inner.end, attributes=attributes, described=described)
+        if depth == 0 and self._is_upon(phrase, inner):
+            return replace(inner, start=phrase.start)
         text = " ".join(self.low[phrase.end : inner.end])
         return replace(phrase, end=inner.end, tail=text)
+
+    def _is_upon(self, phrase: NounPhrase, inner: NounPhrase) -> bool:
+        """ "On the head of a statue": what it is upon is the statue."""
+        led = self._word(phrase.start - 1) in {"on", "upon", "onto"} and phrase.determiner == "the"
+        return led and phrase.head in _BODY and inner.determiner in {"a", "an", "the", "one"}
 
     def _word(self, i: int) -> str:
         return self.low[i] if 0 <= i < len(self.low) else ""

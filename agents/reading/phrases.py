@@ -105,6 +105,9 @@ _RULES: tuple[tuple[PhraseKind, str, str], ...] = (
     ("pos", "",
      r"(?:the )?(?P<pl>left|right|upper|lower|top|bottom)(?: hand)? (?:side|half|part|portion|"
      r"section|corner)\b(?! of)"),
+    ("idle", "",
+     r"(?:as )?(?:seen |viewed |shown |pictured |photographed |shot |filmed |taken |captured )from "
+     r"(?:directly |slightly )?(?:behind|above|below|afar|far away|the (?:side|front|back|rear|ground|air))\b"),
     ("pos", "middle", r"(?:in|at) (?:the )?(?:middle|cent(?:er|re))(?! of)\b|cent(?:er|re)d\b|centrally(?: placed)?"),
     ("pos", "in-front", r"(?:out |up )?(?:in|at the) front(?! of)\b"),
     ("pos", "behind", r"(?:in|at) (?:the )?(?:back|rear)(?! of)\b"),
@@ -176,6 +179,8 @@ _RULES: tuple[tuple[PhraseKind, str, str], ...] = (
      r"number|all|succession|formation|sum)\b(?! of)|in (?:love|motion|flight|action|progress|"
      r"bloom|focus|detail|perspective|unison|sync|color|colour|full color|mid air|midair|"
      r"the process of|order to|which|use|need|between them)\b|as well as|in addition to|as well|"
+     r"(?:shaking|shakes?|holding|holds?|joining|clapping) (?:their |each other's |one another's )?hands\b|"
+     r"(?:hand in hand|arm in arm|face to face|back to back)\b|"
      r"of course|such as|at all|of any kind|whatsoever|to be seen|in sight|anywhere|each other|"
      r"one another|at (?:the )?least|at most|up to|no more than|no fewer than|not more than|"
      r"no less than|no longer|not only|if possible|as if|by itself|by themselves|on its own|"

@@ -161,7 +161,10 @@ class Reader:
         return end
 
     def _denial(self, i: int) -> int | None:
-        """ "…, not apples": what follows is excluded, when it is a thing."""
+        """ "…, not apples": what follows is excluded, when it is a thing; "not green ones" says what is so anyway."""
+        ones = self.phrases.read(i + 1) if self.low[i] == "not" and self.state.glue != "verb" else None
+        if ones is not None and not ones.words and ones.attributes and self.word(ones.end) in {"one", "ones"}:
+            return ones.end + 1
         if self.low[i] != "not" or self.state.glue == "verb" or not self.phrases_noun_after(i + 1):
             return None
         return exclusions.negation(self, i, i + 1, Phrase("neg", "", 1))
@@ -237,9 +240,11 @@ class Reader:
             return False
         if not nouns.is_plural(before) or nouns.is_plural(low) or lexicon.is_adverb(low):
             return False
-        if low in CLOSED or low in lexicon.ADJECTIVES or self.finder.at(i) is not None or low in nouns.SCENE:
-            return False
         following = self.word(i + 1)
+        if low in nouns.SCENE and following not in DETERMINERS:
+            return False
+        if low in CLOSED or low in lexicon.ADJECTIVES or self.finder.at(i) is not None:
+            return False
         led = following in DETERMINERS or following in NUMBER_WORDS or following.isdigit()
         return led or nouns.is_plural(following) or lexicon.is_strict_adjective(following)
 
@@ -298,19 +303,10 @@ class Reader:
             )
             if word == "one" and self.word(i + 1) not in {"sees", "finds", "can"}:
                 return i
-            if not filler and not self._is_filler_verb(word):
+            if not filler and word not in _FILLERS:
                 return i
             i += 1
         return i
-
-    def _is_filler_verb(self, word: str) -> bool:
-        verb = (
-            word in lexicon.AUXILIARY
-            or word in lexicon.HAVING
-            or word in lexicon.IMPERATIVES
-            or word in lexicon.BASE_VERBS
-        )
-        return word != "" and (verb or word in lexicon.VERB_FORMS)
 
     def predicates(self, i: int) -> bool:
         """Whether what follows at ``i`` says something of the noun phrase before it: a place, a relation, a verb."""
@@ -396,4 +392,5 @@ def _is_singular(verb: str) -> bool:
 
 
 _NOT_VERBS = listed("reader.not_verbs")
+_FILLERS = lexicon.AUXILIARY | lexicon.HAVING | lexicon.IMPERATIVES | lexicon.BASE_VERBS | lexicon.VERB_FORMS
 _EMPTY_NOUNS = listed("reader.empty_nouns")

@@ -72,12 +72,18 @@ def _is_style(said: list[str], lead: int) -> bool:
     last, body = said[-1], said[lead:]
     if not body:
         return False
+    if lead == 0 and len(body) == 1 and last in _WEATHER:
+        return True
     if last in lexicon.MANNERS and all(word in lexicon.MANNERS or word == "and" for word in body):
         return lead == 0 or said[0] in _MADE
     if last in lexicon.DRAWING_TOOLS and (len(body) == 1 or said[0] in _MADE):
         return lead > 0 and said[0] != "like"
     lone_medium = len(said) == 2 and said[0] in {"a", "an", "the"} and last in lexicon.MEDIA
     return not lone_medium and (last in lexicon.KNOWN_STYLES or (last in lexicon.STYLE_HEADS and len(said) > 1))
+
+
+_WEATHER = frozenset("foggy misty stormy windy rainy snowy sunny cloudy overcast hazy".split())
+"""Said alone, between commas, of the whole picture."""
 
 
 def _style_before(reader: Reader, i: int) -> int | None:

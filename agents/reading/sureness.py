@@ -29,6 +29,13 @@ _SILENT = (
 )
 _STORY = 14
 """A prompt of more different words states a count, a place or colours, or nothing of it is claimed."""
+_COMPARED = re.compile(
+    r"\b(?:(?:big|larg|small|tall|short|long|wid|old|young|bright|dark|heavi|light|fat|thinn?|thick)g?"
+    r"er|(?:more|less) [a-z]{4,}) than (?:an?|the|it|its|all|both|any|another)\b"
+)
+_LETTERED = re.compile(
+    r"\b(?:word|words|text|phrase|slogan|title|message|lettering)s? ([A-Z0-9]{2,}(?: [A-Z0-9]{2,})*)\b"
+)
 _LONGEST_NOUN = 3
 _SHOWN = 5
 
@@ -41,6 +48,10 @@ def find_doubt(reader: Reader, parsed: ParsedPrompt, text: str) -> str:
             if reader.aside and not parsed.negative
             else ""
         )
+    if _COMPARED.search(text.lower()):
+        return "the rules read no comparisons of size or colour"
+    if lettered := _LETTERED.search(text):
+        return f"what is written ({lettered[1]}) is no thing with a place"
     passed = [reader.low[i] for i in dict.fromkeys(reader.unread) if _says_something(reader.low[i])]
     if passed:
         return f"the rules do not know what to do with {_quoted(passed)}"

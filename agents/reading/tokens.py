@@ -27,6 +27,7 @@ _CONTRACTIONS = (
     (re.compile(r"\b(top|bottom|upper|lower)-(left|right|center|centre|middle)\b", re.I), r"\1 \2"),
     (re.compile(r"\b(half)-(a)-(dozen)\b", re.I), r"half a dozen"),
     (re.compile(r"\bhalf-dozen\b", re.I), "half dozen"),
+    (re.compile(r"\bclose ups?\b(?= (?:of|shot|view|photo|portrait|picture)\b)", re.I), "close-up"),
     (re.compile(r"\bin-front-of\b", re.I), "in front of"),
     (re.compile(r"\bnext-to\b", re.I), "next to"),
     (re.compile(r"\bblack-and-white\b", re.I), "black and white"),
@@ -46,6 +47,8 @@ _QUOTES = str.maketrans(
 _TOKEN = re.compile(
     r'"[^"\n]{1,200}"|\d+(?:[.,]\d+)+|\d{1,2}\+(?=\s)|[^\W_]+(?:[-\'][^\W_]+)*(?:s\'(?=\s))?|[.,;:!?()\n\[\]|]'
 )
+_QUOTED = re.compile(r'"[^"\n]{1,200}"|[^"]+|"')
+"""What stands in quotation marks is kept to the letter; numbers are read in what lies between."""
 _SENTENCE_END = frozenset(".;!?\n|")
 
 
@@ -72,7 +75,7 @@ def tokenise(text: str) -> list[Token]:
     """The tokens of ``text``, at most ``_MAX_TOKENS``; any text is accepted."""
     cut = text[:_MAX_CHARACTERS].translate(_QUOTES)
     clean = "".join(c if c in "\n" or unicodedata.category(c)[0] != "C" else " " for c in cut)
-    clean = settle_numerals(clean)
+    clean = _QUOTED.sub(lambda hit: hit[0] if hit[0].startswith('"') else settle_numerals(hit[0]), clean)
     for pattern, replacement in _CONTRACTIONS:
         clean = pattern.sub(replacement, clean)
     tokens = []

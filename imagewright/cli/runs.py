@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from imagewright.cli import complete
-from imagewright.cli.options import DeviceOption, JsonFlag, ModelsOption, QuietFlag
+from imagewright.cli.options import DeviceOption, JsonFlag, ModelsOption, QuietFlag, ServerFlag
 from imagewright.cli.terminal.progress import ProgressLine
 from imagewright.cli.terminal.text import clean, emit, emit_json, emit_prose, render, table
 from imagewright.errors import BadInput
@@ -163,11 +163,14 @@ def resume_run(
     reply: Annotated[str | None, typer.Option(metavar="TEXT", help="The answer to the question it waits with.")] = None,
     models: ModelsOption = None,
     device: DeviceOption = None,
+    server: ServerFlag = True,
     as_json: JsonFlag = False,
     quiet: QuietFlag = False,
 ) -> None:
     """Go on with a run that was interrupted; what was drawn is not drawn again, and it is delivered once."""
-    with engine(models, device) as opened:
+    from imagewright.cli.workplace import engine_at_work
+
+    with engine_at_work(models, device, server=server, quiet=quiet) as opened:
         result = follow(lambda listen: opened.resume(run, on_event=listen, reply=reply), quiet=quiet)
     show_result(result, as_json=as_json, quiet=quiet)
 
@@ -196,12 +199,15 @@ def replay_run(
     out: Annotated[Path | None, typer.Option(metavar="FILE.png", help="Keep the picture here.")] = None,
     models: ModelsOption = None,
     device: DeviceOption = None,
+    server: ServerFlag = True,
     as_json: JsonFlag = False,
 ) -> None:
     """Draw a run's picture again from its trace; exit code 1 where the pixels are not the same."""
     if out is not None and (out.suffix.lower() != ".png" or out.exists()):
         raise BadInput(f"{out} is no new .png file", "name a .png file that is not there yet")
-    with engine(models, device) as opened, ProgressLine() as progress:
+    from imagewright.cli.workplace import engine_at_work
+
+    with engine_at_work(models, device, server=server) as opened, ProgressLine() as progress:
         found = opened.replay(run, on_event=progress, out=out)
     if as_json:
         emit_json(found.model_dump(mode="json"))

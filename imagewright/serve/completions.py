@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import re
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from typing import Any, Literal
 
 from fastapi import APIRouter, Request
@@ -19,14 +19,14 @@ from sse_starlette import EventSourceResponse, ServerSentEvent
 from starlette.responses import Response
 
 from imagewright.serve.clients import ClientAccount
-from imagewright.serve.conversations import saying
+from imagewright.serve.conversations import saying, split_order
 from imagewright.serve.desk import in_thread
 from imagewright.serve.faults import Denied
 from imagewright.serve.fetcher import read_image_url
 from imagewright.serve.house import STREAMS, Asking, AtHouse, House, abandon, wait_for_all
 from imagewright.serve.images import IdempotencyKey, digest_of, usage_of
 from imagewright.serve.knobs import OWN_MODEL, Knobs
-from imagewright.serve.orders import Ending, JobOrder
+from imagewright.serve.orders import Ending, JobOrder, cut_at_question
 from imagewright.serve.renders import put_on_white, read_upload
 
 router = APIRouter(tags=["OpenAI"])
@@ -151,18 +151,18 @@ async def complete_chat(
     order, thread = await in_thread(order_of_messages, body, house, client)
     await in_thread(house.desk.insist_on_flow, order.request)
     user = body.safety_identifier or body.user or ""
-    jobs = await in_thread(lambda: house.desk.accept(client, [order], user=user, key=key or "", digest=digest_of(body)))
+    orders = await in_thread(split_order, house, order)
+    jobs = await in_thread(lambda: house.desk.accept(client, orders, user=user, key=key or "", digest=digest_of(body)))
     if body.stream:
-        return EventSourceResponse(_stream(body, house, client, jobs[0], request), ping=15)
-    [ending] = await wait_for_all(request, house, client, jobs)
-    text = await in_thread(say_ending, request, house, ending)
-    usage = await in_thread(usage_of_ending, house, ending)
+        return EventSourceResponse(_stream(body, house, client, jobs, request), ping=15)
+    endings = cut_at_question(await wait_for_all(request, house, client, jobs))
+    text, usage = await in_thread(lambda: (say_endings(request, house, endings), usage_of_endings(house, endings)))
     return ChatAnswer(
-        id=f"chatcmpl-{jobs[0]}",
+        id=f"chatcmpl-{jobs[-1]}",
         created=int(time.time()),
         model=body.model or OWN_MODEL,
         thread=thread,
-        run=ending.run,
+        run=endings[-1].run,
         choices=[AnswerChoice(message=AnswerMessage(content=text))],
         usage=usage,
     )
@@ -212,6 +212,11 @@ def _find_turn(body: ChatRequest, house: House, client: ClientAccount) -> tuple[
 # --- what is said -----------------------------------------------------------------------------
 
 
+def say_endings(request: Request, house: House, endings: Sequence[Ending]) -> str:
+    """What became of one saying: of several variations each, the last one's run last."""
+    return "\n\n".join(say_ending(request, house, ending) for ending in endings)
+
+
 def say_ending(request: Request, house: House, ending: Ending) -> str:
     """A picture as a link, words, a question with its choices, or trouble; then the run, for the next message."""
     if (trouble := ending.trouble) is not None:
@@ -233,35 +238,33 @@ def _say_picture(request: Request, house: House, ending: Ending) -> str:
     return f"![{alt}]({house.link(request, f'{ending.image}.png')})\n\n{told}{notes}"
 
 
-def usage_of_ending(house: House, ending: Ending) -> ChatUsage:
-    """What language models used for a run; nothing where no picture came of it."""
-    if not ending.image:
-        return ChatUsage()
-    used = usage_of(house, ending.run)
-    return ChatUsage(
-        prompt_tokens=used.input_tokens, completion_tokens=used.output_tokens, total_tokens=used.total_tokens
-    )
+def usage_of_endings(house: House, endings: Sequence[Ending]) -> ChatUsage:
+    """What language models used for runs; nothing where no picture came of one."""
+    used = [usage_of(house, ending.run) for ending in endings if ending.image]
+    read, wrote = sum(one.input_tokens for one in used), sum(one.output_tokens for one in used)
+    return ChatUsage(prompt_tokens=read, completion_tokens=wrote, total_tokens=read + wrote)
 
 
 # --- as a stream ------------------------------------------------------------------------------
 
 
 async def _stream(
-    body: ChatRequest, house: House, client: ClientAccount, run: str, request: Request
+    body: ChatRequest, house: House, client: ClientAccount, jobs: Sequence[str], request: Request
 ) -> AsyncIterator[ServerSentEvent]:
-    over = False
+    over, run, endings = False, jobs[-1], list[Ending]()
     try:
         yield _chunk(body, run, {"role": "assistant", "content": ""})
-        job = await in_thread(house.desk.job, client, run)
-        async for told in house.desk.feed(job).follow():
-            if told.event.kind in _TOLD:
-                words = f"{told.event.kind}: {told.event.text}\n\n"
+        for job in jobs:
+            async for words in _progress(house, client, job):
                 yield _chunk(body, run, {"content": words})
-        ending = await house.desk.outcome_of(client, run)
-        yield _chunk(body, run, {"content": await in_thread(say_ending, request, house, ending)})
+            endings.append(await house.desk.outcome_of(client, job))
+            said = await in_thread(say_ending, request, house, endings[-1])
+            yield _chunk(body, run, {"content": said if job == run else f"{said}\n\n"})
+            if not endings[-1].image:
+                break
         yield _chunk(body, run, {}, "stop")
         if body.stream_options and body.stream_options.include_usage:
-            yield _usage_chunk(body, run, await in_thread(usage_of_ending, house, ending))
+            yield _usage_chunk(body, run, await in_thread(usage_of_endings, house, endings))
         yield ServerSentEvent("[DONE]")
         over = True
     except Denied as denied:
@@ -269,7 +272,14 @@ async def _stream(
         yield ServerSentEvent(json.dumps(denied.to_body()))
     finally:
         if not over:
-            abandon(house, client, [run])
+            abandon(house, client, jobs)
+
+
+async def _progress(house: House, client: ClientAccount, job: str) -> AsyncIterator[str]:
+    found = await in_thread(house.desk.job, client, job)
+    async for told in house.desk.feed(found).follow():
+        if told.event.kind in _TOLD:
+            yield f"{told.event.kind}: {told.event.text}\n\n"
 
 
 def _chunk(body: ChatRequest, run: str, delta: dict[str, Any], end: str | None = None) -> ServerSentEvent:

@@ -24,7 +24,7 @@ from imagewright.serve.house import ERRORS, Asking, AtHouse, House, wait_for_all
 from imagewright.serve.images import IdempotencyKey, digest_of
 from imagewright.serve.knobs import Knobs
 from imagewright.serve.orders import JobOrder
-from imagewright.serve.runs import RunFacts, accept_order, find_job, run_facts, run_of
+from imagewright.serve.runs import RunFacts, find_job, run_facts, run_of
 from imagewright.serve.stories import AskedAbout
 from imagewright.serve.turns import TurnList, tell_turns
 
@@ -145,7 +145,8 @@ async def say_something(
     """Say something: it draws, changes, goes back, or is answered. The run is followed at ``/v1/runs/RUN/events``.
 
     With ``boxes`` the boxes of a picture are changed by hand: of the present one, or of run ``go_on_from``, which may
-    be of any conversation. What no change touches keeps its pixels where the flow's backend can redraw.
+    be of any conversation. What no change touches keeps its pixels where the flow's backend can redraw. "Show me 4
+    variations" is four turns; the answer tells the last one.
     """
     if body.boxes:
         order = await in_thread(order_by_hand, house, client, name, body.boxes, body.text, body, body.go_on_from)
@@ -158,7 +159,9 @@ async def say_something(
         started = order.request.revise(image=body.image, strength=body.strength)
         order = order.model_copy(update={"request": started})
     await in_thread(house.desk.insist_on_flow, order.request)
-    return await accept_order(order, request, house, client, key or "", digest_of(body, name.encode()))
+    orders, digest = await in_thread(split_order, house, order), digest_of(body, name.encode())
+    jobs = await in_thread(lambda: house.desk.accept(client, orders, key=key or "", digest=digest))
+    return await in_thread(lambda: run_facts(request, house, client, house.desk.job(client, jobs[-1])))
 
 
 @router.post("/v1/threads/{name}/undo", response_model=RunFacts, responses=ERRORS)
@@ -204,6 +207,16 @@ def saying(house: House, client: ClientAccount, thread: str, text: str, knobs: K
     return JobOrder(
         kind="say", request=wishes.to_request(text, client, str(house.desk.place_of(client))), target=go_on_from
     )
+
+
+def split_order(house: House, order: JobOrder) -> list[JobOrder]:
+    """One order a turn: where several variations of the present picture are asked for, one for each."""
+    request = order.request
+    if request.boxes is not None or request.image is not None:
+        return [order]
+    turns = house.desk.engine.chat(request.thread or "").split(request.prompt)
+    orders = [order.model_copy(update={"request": request.revise(prompt=turn)}) for turn in turns]
+    return [orders[0], *(later.model_copy(update={"target": "", "follows": True}) for later in orders[1:])]
 
 
 def order_by_hand(

@@ -136,13 +136,14 @@ class Desk:
 
     def _bound(self, client: ClientAccount, order: JobOrder) -> tuple[JobOrder, Reserve]:
         """The order within what its client may still use, and what is kept aside for it."""
-        used, request = self.book.used_today(client.name), order.request
-        images = request.max_images
+        images, money, request = order.request.max_images, order.request.max_money, order.request
+        if client.images_a_day is None and client.money_a_day is None:
+            return order, Reserve(images, money or 0.0)
+        used = self.book.used_today(client.name)
         if client.images_a_day is not None:
             images = min(images, client.images_a_day - used.images)
             if images <= 0:
                 raise Denied("budget_spent", "today's pictures are used up", "ask again tomorrow, or the owner")
-        money = request.max_money
         if client.money_a_day is not None:
             left = client.money_a_day - used.money
             if left <= 0 < client.money_a_day:

@@ -28,7 +28,7 @@ from imagewright.serve.images import (
 )
 from imagewright.serve.knobs import Text
 from imagewright.serve.orders import JobOrder
-from imagewright.serve.renders import UPLOAD_BYTES, put_on_white, read_upload
+from imagewright.serve.renders import UPLOAD_BYTES, put_on_white, read_upload, to_paint
 
 router = APIRouter(tags=["OpenAI"])
 _FILES = frozenset({"image", "image[]", "mask"})
@@ -128,23 +128,14 @@ def _orders(body: EditRequest, house: House, client: ClientAccount, image: bytes
     store, orders = house.desk.engine.store, orders_of(body, body.prompt, house, client)
     kept: dict[str, Any] = {"image": store.put_image(put_on_white(read_upload(image, "image")))}
     if mask is not None:
-        kept["mask"] = store.put_image(_to_paint(read_upload(mask, "mask")))
+        kept["mask"] = store.put_image(to_paint(read_upload(mask, "mask")))
     elif (hole := _hole_of(image)) is not None:
         kept["mask"] = store.put_image(hole)
     kept["strength"] = body.strength
     return [order.model_copy(update={"request": order.request.revise(**kept)}) for order in orders]
 
 
-def _to_paint(mask: Image.Image) -> Image.Image:
-    """White where is to be drawn: OpenAI's masks say so by what is transparent."""
-    if "A" in mask.getbands():
-        alpha = mask.getchannel("A")
-        if alpha.getextrema()[0] < 255:  # type: ignore[operator]
-            return alpha.point(lambda value: 255 - value)
-    return mask.convert("L")
-
-
 def _hole_of(image: bytes) -> Image.Image | None:
     """Without a mask, what is transparent in the picture itself is drawn anew; None where nothing is."""
     sent = read_upload(image, "image")
-    return _to_paint(sent) if "A" in sent.getbands() and sent.getchannel("A").getextrema()[0] == 0 else None
+    return to_paint(sent) if "A" in sent.getbands() and sent.getchannel("A").getextrema()[0] == 0 else None

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections import OrderedDict
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterable
 from dataclasses import dataclass
 
 from imagewright.schemas import RunEvent
@@ -14,6 +14,8 @@ MOST_EVENTS = 1000
 """Events of one job that are kept for those who come later; a long run loses its oldest steps."""
 MOST_OVER = 64
 """Feeds of jobs that are over which are kept."""
+
+_Ear = tuple[asyncio.AbstractEventLoop, asyncio.Event]
 
 
 @dataclass(frozen=True)
@@ -31,14 +33,21 @@ class Feed:
     def __init__(self) -> None:
         self._told: list[Numbered] = []
         self._lock = threading.Lock()
-        self._heard: set[tuple[asyncio.AbstractEventLoop, asyncio.Event]] = set()
+        self._heard: set[_Ear] = set()
+        self._awaited: set[_Ear] = set()
+        """Who waits for the end alone: an event does not wake them, for there may be hundreds, each of another job."""
         self._count = 0
         self.over = False
 
     @property
     def followed(self) -> bool:
-        """Whether anybody waits for what comes."""
+        """Whether anybody wants each event."""
         return bool(self._heard)
+
+    @property
+    def wanted(self) -> bool:
+        """Whether anybody wants the events or the end."""
+        return bool(self._heard or self._awaited)
 
     def put(self, event: RunEvent, png: bytes = b"") -> None:
         """Tell an event; from any thread."""
@@ -48,19 +57,15 @@ class Feed:
                 self._told = [Numbered(t.number, t.event) if t.png else t for t in self._told]
             self._told.append(Numbered(self._count, event, png))
             del self._told[:-MOST_EVENTS]
-        self._wake()
+            heard = list(self._heard)
+        _wake(heard)
 
     def close(self) -> None:
         """Nothing more will come; from any thread."""
         self.over = True
-        self._wake()
-
-    def _wake(self) -> None:
         with self._lock:
-            heard = list(self._heard)
-        for loop, event in heard:
-            if not loop.is_closed():
-                loop.call_soon_threadsafe(event.set)
+            waiting = [*self._heard, *self._awaited]
+        _wake(waiting)
 
     async def follow(self, after: int = 0) -> AsyncIterator[Numbered]:
         """The events behind number ``after``, those that were and those that come, until the job is over.
@@ -93,15 +98,19 @@ class Feed:
         """Until the job is over."""
         mine = (asyncio.get_running_loop(), asyncio.Event())
         with self._lock:
-            self._heard.add(mine)
+            self._awaited.add(mine)
         try:
-            while not self.over:
-                mine[1].clear()
-                if not self.over:
-                    await mine[1].wait()
+            if not self.over:  # what closes it from now on sees who waits
+                await mine[1].wait()
         finally:
             with self._lock:
-                self._heard.discard(mine)
+                self._awaited.discard(mine)
+
+
+def _wake(waiting: Iterable[_Ear]) -> None:
+    for loop, event in waiting:
+        if not loop.is_closed():
+            loop.call_soon_threadsafe(event.set)
 
 
 class Feeds:
@@ -121,6 +130,6 @@ class Feeds:
             return feed
 
     def find_open(self) -> dict[str, Feed]:
-        """The feeds that somebody follows and that are not over."""
+        """The feeds that somebody follows or whose end somebody waits for, and that are not over."""
         with self._lock:
-            return {name: feed for name, feed in self._feeds.items() if feed.followed and not feed.over}
+            return {name: feed for name, feed in self._feeds.items() if feed.wanted and not feed.over}

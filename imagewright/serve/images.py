@@ -113,14 +113,17 @@ async def create_image(
     """Draw pictures from words."""
     body.check()
     orders = orders_of(body, body.prompt, house, client)
-    for order in orders[:1]:
-        await in_thread(house.desk.insist_on_flow, order.request)
-    jobs = await in_thread(
-        lambda: house.desk.accept(client, orders, user=user_of(body), key=key or "", digest=digest_of(body))
-    )
+    jobs = await in_thread(_accept, orders, body, house, client, key or "")
     if body.stream:
         return stream_pictures(house, client, jobs, body, "image_generation", request)
     return await answer_pictures(request, house, client, jobs, body)
+
+
+def _accept(
+    orders: list[JobOrder], body: ImageRequest, house: House, client: ClientAccount, key: str
+) -> tuple[str, ...]:
+    house.desk.insist_on_flow(orders[0].request)
+    return house.desk.accept(client, orders, user=user_of(body), key=key, digest=digest_of(body))
 
 
 def orders_of(wishes: PictureWishes, prompt: str, house: House, client: ClientAccount) -> list[JobOrder]:
@@ -145,14 +148,16 @@ async def answer_pictures(
 ) -> ImagesAnswer:
     """Wait for the jobs and give their pictures."""
     outcomes = await wait_for_all(request, house, client, jobs)
-    results = [await in_thread(_result_of, house, outcome) for outcome in outcomes]
-    data = [await in_thread(_datum, request, house, result, wishes) for result in results]
-    usage = [await in_thread(usage_of, house, result.run) for result in results]
+    return await in_thread(_whole_answer, request, house, outcomes, wishes)
+
+
+def _whole_answer(request: Request, house: House, outcomes: list[Ending], wishes: PictureWishes) -> ImagesAnswer:
+    results = [_result_of(house, outcome) for outcome in outcomes]
     return ImagesAnswer(
         created=int(time.time()),
-        data=data,
+        data=[_datum(request, house, result, wishes) for result in results],
         output_format=wishes.output_format,
-        usage=_sum(usage),
+        usage=_sum([usage_of(house, result.run) for result in results]),
         size=wishes.size,
         quality=wishes.quality,
     )
@@ -185,7 +190,7 @@ def _encoded(house: House, image: str, wishes: PictureWishes) -> str:
 
 def usage_of(house: House, run: str) -> ImageUsage:
     """What language models used for a run."""
-    spent = house.desk.engine.runs.show(run).get("spent") or {}
+    spent = house.desk.engine.runs.spent_by(run)
     read, wrote = int(spent.get("tokens_in", 0)), int(spent.get("tokens_out", 0))
     return ImageUsage(
         input_tokens=read,

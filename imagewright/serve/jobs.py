@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from imagewright.database import database, transaction
+from imagewright.serve.gathering import Together
 from imagewright.serve.orders import Ending, EndStatus, JobOrder, QueuedJob, Trouble
 
 JOB_TABLES = (
@@ -63,11 +65,23 @@ class Accepted(NamedTuple):
     reserve: Reserve
 
 
+@dataclass
+class Batch:
+    """Jobs that are accepted all or none."""
+
+    owner: str
+    user: str
+    entries: Sequence[Accepted]
+    most_own: int
+    refusal: Full | None = None
+
+
 class JobBook:
     """The jobs in the database at ``path``."""
 
     def __init__(self, path: Path, *, most: int = 256, lease: float = LEASE_SECONDS) -> None:
         self.path, self.most, self.lease = path, most, lease
+        self._intake: Together[Batch] = Together(self._write_batches)
 
     # --- accepting --------------------------------------------------------------------------
 
@@ -77,28 +91,22 @@ class JobBook:
         Raises:
             Full: the queue, or the owner's part of it (``most_own``), has no room for them.
         """
+        batch = Batch(owner, user, entries, most_own)
+        self._intake.write(batch)
+        if batch.refusal is not None:
+            raise batch.refusal
+
+    def _write_batches(self, batches: Sequence[Batch]) -> None:
         now = time.time()
         with database(self.path, "serve", JOB_TABLES) as connection, transaction(connection):
-            open_jobs = connection.execute(_OPEN).fetchall()
-            own = sum(row["owner"] == owner for row in open_jobs)
-            if len(open_jobs) + len(entries) > self.most or own + len(entries) > most_own:
-                raise Full(max(1, min(60, len(open_jobs))))
-            for entry in entries:
-                wanted, (images, money) = entry.order, entry.reserve
-                connection.execute(
-                    _INSERT,
-                    (
-                        entry.id,
-                        owner,
-                        user,
-                        wanted.kind,
-                        wanted.request.thread or "",
-                        wanted.model_dump_json(),
-                        now,
-                        images,
-                        money,
-                    ),
-                )
+            counts = dict(connection.execute(_OPEN).fetchall())
+            for batch in batches:
+                size, total, own = len(batch.entries), sum(counts.values()), counts.get(batch.owner, 0)
+                if total + size > self.most or own + size > batch.most_own:
+                    batch.refusal = Full(max(1, min(60, total)))
+                    continue
+                counts[batch.owner] = own + size
+                connection.executemany(_INSERT, [_row(batch, entry, now) for entry in batch.entries])
 
     def used_today(self, owner: str) -> Reserve:
         """What the owner's jobs of the last 24 hours have used, and what those that are open may still use."""
@@ -255,6 +263,12 @@ def _give_up(connection: Any, now: float) -> None:
     )
 
 
+def _row(batch: Batch, entry: Accepted, now: float) -> tuple[object, ...]:
+    order = entry.order
+    wanted = (order.kind, order.request.thread or "", order.model_dump_json())
+    return (entry.id, batch.owner, batch.user, *wanted, now, *entry.reserve)
+
+
 def _job(row: Any) -> QueuedJob:
     return QueuedJob(
         id=row["id"],
@@ -270,7 +284,7 @@ def _job(row: Any) -> QueuedJob:
     )
 
 
-_OPEN = "SELECT owner FROM jobs WHERE status IN ('queued', 'running')"
+_OPEN = "SELECT owner, count(*) FROM jobs WHERE status IN ('queued', 'running') GROUP BY owner"
 _OPEN_OF = "SELECT * FROM jobs WHERE status IN ('queued', 'running') AND thread = ? ORDER BY rowid"
 _INSERT = """INSERT INTO jobs (id, owner, user, kind, thread, wanted, status, created, images, money)
     VALUES (?, ?, ?, ?, ?, ?, 'queued', ?, ?, ?)"""

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import json
-from collections.abc import Callable, Sequence
+import re
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -13,22 +15,25 @@ from mcp.server.auth.provider import AccessToken
 from mcp.server.mcpserver import Context, MCPServer
 from mcp.server.mcpserver.exceptions import ResourceNotFoundError, ToolError
 from mcp_types import CallToolResult, ContentBlock, ImageContent, ResourceLink, TextContent
+from PIL import Image
 from pydantic import Field
 from pydantic_core import to_jsonable_python
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 import imagewright
 from imagewright.box_changes import BoxChange
+from imagewright.schemas import DrawRequest
 from imagewright.serve.clients import ClientAccount
-from imagewright.serve.conversations import order_by_hand
+from imagewright.serve.conversations import order_by_hand, split_order
 from imagewright.serve.desk import in_thread
 from imagewright.serve.faults import Denied
+from imagewright.serve.fetcher import read_image_url
 from imagewright.serve.flows import find_nearest
 from imagewright.serve.gallery import PictureFilter, find_pictures
 from imagewright.serve.house import House, abandon
 from imagewright.serve.knobs import Knobs
-from imagewright.serve.orders import Ending, JobOrder
-from imagewright.serve.renders import render_as, to_base64
+from imagewright.serve.orders import Ending, JobOrder, cut_at_question
+from imagewright.serve.renders import put_on_white, read_upload, render_as, to_base64, to_paint
 from imagewright.serve.runs import find_job, run_of
 
 PREVIEW = 768
@@ -38,6 +43,7 @@ INSTRUCTIONS = (
     "Draws pictures with the workflow that has measurably served such prompts best, checks and repairs them."
     " Name a thread to change its last picture later. Errors say what to do."
 )
+_SHA = re.compile(r"[0-9a-f]{64}")
 _TOLD = frozenset({"flow", "layout", "step", "image", "verdict", "repair", "note", "fallback"})
 Thread = Annotated[str, Field(max_length=150, description="conversation; its last picture can be changed")]
 DrawText = Annotated[str, Field(min_length=1, max_length=20_000)]
@@ -84,14 +90,20 @@ class PictureTools:
         flow: Annotated[str | None, Field(description="see search_flows; best left out")] = None,
         negative_prompt: str = "",
         quality: Literal["auto", "low", "high"] = "auto",
+        image: Annotated[str, Field(description="start from it: sha256 of a picture, or data: URL")] = "",
+        mask: Annotated[str, Field(description="white is drawn anew, the rest of image stays")] = "",
+        strength: Annotated[float | None, Field(gt=0, le=1, description="1 draws anew")] = None,
     ) -> CallToolResult:
-        """Draw a picture from words."""
+        """Draw a picture from words, or from a picture and words."""
         knobs = _knobs(
             seed=seed, size=size, flow=flow, negative_prompt=negative_prompt, quality=quality, thread=thread or None
         )
         client = self._asker(ctx)
-        order = JobOrder(kind="draw", request=_request(self._house, client, prompt, knobs))
-        return await self._work(ctx, client, order)
+        request = _request(self._house, client, prompt, knobs)
+        if image or mask or strength is not None:
+            request = await _known(_start_from, self._house, client, request, (image, mask, strength))
+        order = JobOrder(kind="draw", request=request)
+        return await self._work(ctx, client, [order])
 
     async def change(
         self,
@@ -111,7 +123,7 @@ class PictureTools:
             order = JobOrder(kind="say", request=_request(self._house, client, text, knobs))
         else:
             raise ToolError("nothing is said. Give text, or boxes that change")
-        return await self._work(ctx, client, order)
+        return await self._work(ctx, client, await _known(split_order, self._house, order))
 
     async def feedback(self, ctx: Context, thread: Thread, thumb: Literal["up", "down"]) -> CallToolResult:
         """Say whether a thread's last picture is good; it counts when flows are chosen."""
@@ -178,30 +190,29 @@ class PictureTools:
 
     # --- how ------------------------------------------------------------------------------------
 
-    async def _work(self, ctx: Context, client: ClientAccount, order: JobOrder) -> CallToolResult:
-        """Queue an order, tell its progress, and give what comes of it; a call that is cancelled takes it along."""
-        await _known(self._house.desk.insist_on_flow, order.request)
-        [run] = await _known(self._house.desk.accept, client, [order])
-        over = False
+    async def _work(self, ctx: Context, client: ClientAccount, orders: list[JobOrder]) -> CallToolResult:
+        """Queue orders, tell their progress, and give what comes of them; a call that is cancelled takes them along."""
+        await _known(self._house.desk.insist_on_flow, orders[0].request)
+        runs = await _known(self._house.desk.accept, client, orders)
+        over, told_so_far, endings = False, itertools.count(1), list[Ending]()
         try:
-            await self._follow(ctx, client, run)
-            ending = await self._house.desk.outcome_of(client, run)
+            for run in runs:
+                await self._follow(ctx, client, run, told_so_far)
+                endings.append(await self._house.desk.outcome_of(client, run))
             over = True
         except Denied as denied:
             raise ToolError(_said(denied.message, denied.remedy)) from None
         finally:
             if not over:
-                abandon(self._house, client, [run])
-        told: CallToolResult = await _known(_tell_ending, self._house, client, order, ending)
+                abandon(self._house, client, runs)
+        told: CallToolResult = await _known(_tell_endings, self._house, client, orders[-1], endings)
         return told
 
-    async def _follow(self, ctx: Context, client: ClientAccount, run: str) -> None:
-        told_so_far = 0
+    async def _follow(self, ctx: Context, client: ClientAccount, run: str, told_so_far: Iterator[int]) -> None:
         job = await in_thread(self._house.desk.job, client, run)
         async for told in self._house.desk.feed(job).follow():
             if told.event.kind in _TOLD:
-                told_so_far += 1
-                await ctx.report_progress(told_so_far, None, told.event.text[:300])
+                await ctx.report_progress(next(told_so_far), None, told.event.text[:300])
 
 
 async def _known(work: Callable[..., Any], *arguments: object) -> Any:
@@ -230,16 +241,45 @@ def _request(house: House, client: ClientAccount, prompt: str, knobs: Knobs) -> 
         raise ToolError(_said(denied.message, denied.remedy)) from None
 
 
-def _tell_ending(house: House, client: ClientAccount, order: JobOrder, ending: Ending) -> CallToolResult:
+def _start_from(
+    house: House, client: ClientAccount, request: DrawRequest, brought: tuple[str, str, float | None]
+) -> DrawRequest:
+    """``request`` with the picture and the mask that are named, both in the store."""
+    image, mask, strength = brought
+    kept: dict[str, Any] = {"strength": strength}
+    if image:
+        kept["image"] = _keep(house, client, "image", image, put_on_white)
+    if mask:
+        kept["mask"] = _keep(house, client, "mask", mask, to_paint)
+    return request.revise(**kept)
+
+
+def _keep(
+    house: House, client: ClientAccount, param: str, named: str, read: Callable[[Image.Image], Image.Image]
+) -> str:
+    """The SHA-256 of a picture that a client names by it, by its link, or sends as an address."""
+    sha = named.removeprefix(PICTURE_URI)
+    if _SHA.fullmatch(sha):
+        house.desk.insist_on_picture(client, sha)
+        return sha
+    return house.desk.engine.store.put_image(read(read_upload(read_image_url(named, param, house.fetcher), param)))
+
+
+def _tell_endings(house: House, client: ClientAccount, order: JobOrder, endings: Sequence[Ending]) -> CallToolResult:
+    """The last one, and of several variations where the others are."""
+    *before, ending = cut_at_question(endings)
+    others = [PICTURE_URI + made.image for made in before]
     if (trouble := ending.trouble) is not None:
         raise Denied(trouble.code, trouble.message, trouble.remedy)
     thread = client.own_thread(order.request.thread) if order.request.thread else None
     if not ending.image:
         return _tell([], run=ending.run, thread=thread, text=ending.text, asked=ending.asked, choices=ending.choices)
-    return _tell_picture(house, client, thread, ending)
+    return _tell_picture(house, client, thread, ending, {"others": others} if others else {})
 
 
-def _tell_picture(house: House, client: ClientAccount, thread: str | None, ending: Ending) -> CallToolResult:
+def _tell_picture(
+    house: House, client: ClientAccount, thread: str | None, ending: Ending, more: dict[str, Any]
+) -> CallToolResult:
     engine = house.desk.engine
     result = engine.runs.get(ending.run).result
     if result is None:
@@ -256,6 +296,7 @@ def _tell_picture(house: House, client: ClientAccount, thread: str | None, endin
         "notes": result.notes,
         "uri": PICTURE_URI + result.image,
         "boxes": engine.show_layout(result.run).boxes,
+        **more,
     }
     if client.owns_home:
         facts["path"] = result.path

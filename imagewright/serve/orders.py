@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Literal
 
 from imagewright.errors import BadInput, BudgetSpent, Cancelled, CannotDraw, Fault, ImagewrightError, NeedsAnswer
@@ -32,6 +33,8 @@ class JobOrder(Value):
     """The answer that a resumed run waits for."""
     asks: bool = False
     """Whether a drawn or resumed run may end with a question."""
+    follows: bool = False
+    """Of ``say``: one of several variations behind the first; where the conversation asks something, it is not done."""
 
 
 class Trouble(Value):
@@ -66,7 +69,16 @@ class Ending(Value):
     choices: tuple[str, ...] = ()
     same: bool | None = None
     """Of a replay: whether the pixels are the same."""
+    mean_difference: float | None = None
+    differences: tuple[str, ...] = ()
+    """Of a replay, as ``imagewright.trace.Replay`` has them."""
     trouble: Trouble | None = None
+
+
+def cut_at_question(endings: Sequence[Ending]) -> list[Ending]:
+    """What several variations came to: up to the first that made no picture, for then the others are not drawn."""
+    count = next((number for number, ending in enumerate(endings, 1) if not ending.image), len(endings))
+    return list(endings[:count])
 
 
 class QueuedJob(Value):

@@ -22,6 +22,7 @@ from imagewright.serve.jobs import Accepted, Full, JobBook, Reserve
 from imagewright.serve.listening import EventListener, Heard
 from imagewright.serve.orders import Ending, JobOrder
 from imagewright.stopping import hear_interrupts
+from imagewright.trace import Replay
 
 if TYPE_CHECKING:
     from imagewright.api import Imagewright, OnEvent, Reply, RunRow
@@ -88,6 +89,20 @@ class ServerPlace:
         """
         order = JobOrder(kind="resume", request=row.request, target=row.id, reply=reply, asks=asks)
         return self._reply(self._do(self._here.name_run(), order, on_event or _ignore, stop))
+
+    def replay(self, row: RunRow, on_event: OnEvent | None, *, stop: threading.Event | None = None) -> Replay:
+        """As ``Workplace``; what differs is said of the server's process.
+
+        Raises:
+            ImagewrightError: as the engine in this process.
+        """
+        recorded = self._here.runs.trace(row.id).image
+        order = JobOrder(kind="replay", request=row.request, target=row.id)
+        ending = self._do(self._here.name_run(), order, on_event or _ignore, stop)
+        if ending.trouble is not None:
+            raise ending.trouble.to_error()
+        told = {name: getattr(ending, name) for name in ("run", "image", "mean_difference", "differences")}
+        return Replay(**told, recorded=recorded, same=bool(ending.same))
 
     # --- how --------------------------------------------------------------------------------
 

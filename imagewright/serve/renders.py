@@ -102,3 +102,12 @@ def put_on_white(image: Image.Image) -> Image.Image:
     image = image.convert("RGBA")
     paper = Image.new("RGBA", image.size, "white")
     return Image.alpha_composite(paper, image).convert("RGB")
+
+
+def to_paint(mask: Image.Image) -> Image.Image:
+    """A mask, white where is to be drawn: OpenAI's masks say so by what is transparent."""
+    if "A" in mask.getbands():
+        alpha = mask.getchannel("A")
+        if alpha.getextrema()[0] < 255:  # type: ignore[operator]
+            return alpha.point(lambda value: 255 - value)
+    return mask.convert("L")

@@ -8,7 +8,7 @@ from __future__ import annotations
 import itertools
 import json
 import time
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Sequence
 from typing import Any, Literal
 
 from fastapi import APIRouter, Request
@@ -17,13 +17,20 @@ from sse_starlette import EventSourceResponse, ServerSentEvent
 from starlette.responses import Response
 
 from imagewright.serve.clients import ClientAccount
-from imagewright.serve.completions import ChatMessage, ChatRequest, order_of_messages, say_ending, usage_of_ending
+from imagewright.serve.completions import (
+    ChatMessage,
+    ChatRequest,
+    order_of_messages,
+    say_endings,
+    usage_of_endings,
+)
+from imagewright.serve.conversations import split_order
 from imagewright.serve.desk import in_thread
 from imagewright.serve.faults import Denied
 from imagewright.serve.house import STREAMS, Asking, AtHouse, House, abandon, wait_for_all
 from imagewright.serve.images import PARTIALS, IdempotencyKey, digest_of, is_due
 from imagewright.serve.knobs import OWN_MODEL, Knobs, Text
-from imagewright.serve.orders import Ending, JobOrder
+from imagewright.serve.orders import Ending, JobOrder, cut_at_question
 from imagewright.serve.renders import OutputFormat, render_as, to_base64
 
 router = APIRouter(tags=["OpenAI"])
@@ -99,11 +106,12 @@ async def create_response(
     """Say something and get the picture as a call of the tool ``image_generation``, or words."""
     order = await in_thread(_order, body, house, client)
     await in_thread(house.desk.insist_on_flow, order.request)
-    jobs = await in_thread(lambda: house.desk.accept(client, [order], key=key or "", digest=digest_of(body)))
+    orders = await in_thread(split_order, house, order)
+    jobs = await in_thread(lambda: house.desk.accept(client, orders, key=key or "", digest=digest_of(body)))
     if body.stream:
-        return EventSourceResponse(_stream(body, house, client, jobs[0], request), ping=15)
-    [ending] = await wait_for_all(request, house, client, jobs)
-    return await in_thread(_whole, body, request, house, jobs[0], ending)
+        return EventSourceResponse(_stream(body, house, client, jobs, request), ping=15)
+    endings = await wait_for_all(request, house, client, jobs)
+    return await in_thread(_whole, body, request, house, jobs, endings)
 
 
 def _order(body: ResponseRequest, house: House, client: ClientAccount) -> JobOrder:
@@ -127,13 +135,17 @@ def _begun(body: ResponseRequest, run: str) -> ResponseAnswer:
     )  # fmt: skip
 
 
-def _whole(body: ResponseRequest, request: Request, house: House, run: str, ending: Ending) -> ResponseAnswer:
-    used = usage_of_ending(house, ending)
+def _whole(
+    body: ResponseRequest, request: Request, house: House, jobs: Sequence[str], endings: Sequence[Ending]
+) -> ResponseAnswer:
+    endings = cut_at_question(endings)
+    used, run = usage_of_endings(house, endings), jobs[-1]
     usage = {
         "input_tokens": used.prompt_tokens, "output_tokens": used.completion_tokens, "total_tokens": used.total_tokens,
         "input_tokens_details": {"cached_tokens": 0}, "output_tokens_details": {"reasoning_tokens": 0},
     }  # fmt: skip
-    output = [*_calls(body, house, run, ending), _message(run, say_ending(request, house, ending))]
+    calls = [call for job, ending in zip(jobs, endings, strict=False) for call in _calls(body, house, job, ending)]
+    output = [*calls, _message(run, say_endings(request, house, endings))]
     return _begun(body, run).model_copy(update={"status": "completed", "output": output, "usage": usage})
 
 
@@ -160,11 +172,11 @@ def _message(run: str, text: str) -> dict[str, Any]:
 
 
 async def _stream(
-    body: ResponseRequest, house: House, client: ClientAccount, run: str, request: Request
+    body: ResponseRequest, house: House, client: ClientAccount, jobs: Sequence[str], request: Request
 ) -> AsyncIterator[ServerSentEvent]:
-    numbers, over, begun = itertools.count(), False, _begun(body, run).model_dump()
-    call = {"type": "image_generation_call", "id": f"ig_{run}", "status": "in_progress", "result": None}
-    place = {"output_index": 0, "item_id": f"ig_{run}"}
+    numbers, over, begun = itertools.count(), False, _begun(body, jobs[-1]).model_dump()
+    call = {"type": "image_generation_call", "id": f"ig_{jobs[0]}", "status": "in_progress", "result": None}
+    place = {"output_index": 0, "item_id": f"ig_{jobs[0]}"}
     tool = "response.image_generation_call"
     try:
         yield _event(numbers, "response.created", response=begun)
@@ -172,10 +184,10 @@ async def _stream(
         yield _event(numbers, "response.output_item.added", output_index=0, item=call)
         yield _event(numbers, f"{tool}.in_progress", **place)
         yield _event(numbers, f"{tool}.generating", **place)
-        async for index, image in _partials(body, house, client, run):
+        async for index, image in _partials(body, house, client, jobs[0]):
             yield _event(numbers, f"{tool}.partial_image", **place, partial_image_index=index, partial_image_b64=image)
-        ending = await house.desk.outcome_of(client, run)
-        whole = (await in_thread(_whole, body, request, house, run, ending)).model_dump()
+        endings = [await house.desk.outcome_of(client, job) for job in jobs]
+        whole = (await in_thread(_whole, body, request, house, jobs, endings)).model_dump()
         for index, item in enumerate(whole["output"]):
             for event in _finish(numbers, index, item):
                 yield event
@@ -186,7 +198,7 @@ async def _stream(
         yield _event(numbers, "error", code=denied.code, message=denied.message, param=denied.param)
     finally:
         if not over:
-            abandon(house, client, [run])
+            abandon(house, client, jobs)
 
 
 async def _partials(
@@ -204,6 +216,9 @@ def _finish(numbers: Iterator[int], index: int, item: dict[str, Any]) -> Iterato
     """The events that end an item of the output."""
     if item["type"] == "image_generation_call":
         place = {"output_index": index, "item_id": item["id"]}
+        if index:  # the first was told when it began
+            begun = {**item, "status": "in_progress", "result": None}
+            yield _event(numbers, "response.output_item.added", output_index=index, item=begun)
         yield _event(numbers, "response.image_generation_call.completed", **place)
     else:
         place = {"output_index": index, "item_id": item["id"], "content_index": 0}

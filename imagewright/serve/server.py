@@ -208,6 +208,8 @@ class PictureServer(uvicorn.Server):
         if self.should_exit:
             return
         self.desk.start()
+        for engine in self._engines:
+            engine.read_ahead()
         announce(self.home, self.url, self._engines[0].settings)
         self._tell(f"serving at {self.url} (Ctrl-C stops)")
         self._tell(f"the owner's token is in {self.home / FILE}")

@@ -7,12 +7,13 @@ import threading
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from imagewright.errors import BadInput, NeedsAnswer
+from imagewright.errors import BadInput, Cancelled, NeedsAnswer
 from imagewright.serve.orders import Ending, QueuedJob
 
 if TYPE_CHECKING:
     from imagewright.api import Imagewright, OnEvent, Reply
     from imagewright.schemas import RunResult
+    from imagewright.trace import Replay
 
 
 def do_order(engine: Imagewright, job: QueuedJob, tell: OnEvent, stop: threading.Event) -> Ending:
@@ -33,8 +34,19 @@ def do_order(engine: Imagewright, job: QueuedJob, tell: OnEvent, stop: threading
             return _delivered(engine.resume(order.target, tell, reply=order.reply, stop=stop))
     except NeedsAnswer as asked:
         return Ending(run=asked.run, text=str(asked), asked=True, choices=asked.choices)
-    replay = engine.replay(order.target, tell)
-    return Ending(run=order.target, image=replay.image, same=replay.same, text="; ".join(replay.differences))
+    return _drawn_again(engine.workplace.replay(engine.runs.get(order.target), tell, stop=stop))
+
+
+def _drawn_again(replay: Replay) -> Ending:
+    differs = replay.differences
+    return Ending(
+        run=replay.run,
+        image=replay.image,
+        same=replay.same,
+        mean_difference=replay.mean_difference,
+        differences=differs,
+        text="; ".join(differs),
+    )
 
 
 def is_held_elsewhere(engine: Imagewright, job: QueuedJob) -> bool:
@@ -66,6 +78,8 @@ def _say(engine: Imagewright, job: QueuedJob, tell: OnEvent, stop: threading.Eve
     chat = engine.chat(order.request.thread or "", **options)
     if _was_begun(engine, job.id):
         return _replied(_finish(engine, job, chat.resume(tell, stop=stop)))
+    if order.follows and chat.question is not None:
+        raise Cancelled("something is asked first", "answer it; then ask for more")
     if order.target:
         chat.return_to(order.target)
     return _replied(chat.say(order.request.prompt, tell, stop=stop, run=job.id, boxes=order.request.boxes))

@@ -135,7 +135,7 @@ class _Counted:
         """Pictures drawn, and US dollars by the trace."""
         if not outcome.image:
             return Reserve(self.images, 0.0)
-        spent = engine.runs.show(outcome.run).get("spent", {})
+        spent = engine.runs.spent_by(outcome.run)
         money = spent.get("money", 0.0)
         return Reserve(self.images, float(money if isinstance(money, int | float) else spent.get("money_at_least", 0)))
 

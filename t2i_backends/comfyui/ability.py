@@ -44,9 +44,19 @@ class Abilities:
         return {server.name: _lacks(server, need, flow.card, self._substitutes) for server in self._pool.servers}
 
     def find_able(self, flow: Flow) -> list[Server]:
-        """The servers that can run ``flow`` now, in the order of the settings."""
-        told = self.check_servers(flow)
-        return [server for server in self._pool.servers if told[server.name].runnable]
+        """The servers that can run ``flow`` now, in the order of the settings.
+
+        One that could a moment ago is not asked again, so that no job waits for the lists of all its files: it refuses
+        the job where it lacks something by now, and is doubted then.
+        """
+        need = read_need(flow)
+        return [server for server in self._pool.servers if self._can(server, need, flow.card)]
+
+    def _can(self, server: Server, need: Need, card: Card) -> bool:
+        if server.is_sure and _lacks(server, need, card, self._substitutes).runnable:
+            return True
+        server.look()
+        return _lacks(server, need, card, self._substitutes).runnable
 
     def _look(self) -> tuple[object, ...]:
         for server in self._pool.servers:

@@ -161,6 +161,8 @@ class _Drawing:
         """The servers that failed with this job."""
         self.notes: list[str] = []
         self.prefix = ""
+        self.fresh = False
+        """Whether the row of this try was made by it, so that no server can know the id yet."""
 
     def run(self) -> Drawn:
         """The picture, from whichever server draws it in the end."""
@@ -187,7 +189,7 @@ class _Drawing:
 
     def _place(self, fault: ServerFault | None) -> tuple[Server, SentJob]:
         """The server that has the job already, else one that can take it; with the row that says so."""
-        sent = self.jobs.find_open(self.job.key)
+        self.fresh, sent = False, self.jobs.find_open(self.job.key)
         if sent is not None:
             server = self.pool.find(sent.server)
             if server is not None:
@@ -198,7 +200,7 @@ class _Drawing:
         able = [server for server in self.backend.find_able(self.job.flow) if server.name not in self.failed]
         if not able and fault is not None:
             raise fault
-        server = self.pool.pick(able, self.models)
+        server, self.fresh = self.pool.pick(able, self.models), True
         return server, self.jobs.begin_job(self.job.key, server.name)
 
     def _lost(self, server: Server, sent: SentJob) -> ServerFault:
@@ -311,7 +313,7 @@ class _Drawing:
         Raises:
             ServerFault: the server does not take it, or not all of it.
         """
-        if not _knows(client, sent.prompt_id):
+        if self.fresh or not _knows(client, sent.prompt_id):
             try:
                 answer = client.submit(prepared.graph, sent.prompt_id, client_id)
             except ServerFault as fault:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import httpx
 
-from imagewright.errors import CannotDraw
+from imagewright.errors import BadInput, CannotDraw
 from imagewright.ports import Job
 from imagewright.schemas import Flow
 from imagewright.t2i_backends.comfyui.backend import ComfyBackend
@@ -40,8 +40,11 @@ def compare_server(backend: ComfyBackend, flow: Flow, prompt: str, repeats: int)
     """Draw ``flow`` with us and with the bare script in turns, on the first server that can run it, with new seeds.
 
     Raises:
+        BadInput: fewer than two ``repeats``, of which there are no quartiles.
         CannotDraw: no server can run the flow, or a job failed.
     """
+    if repeats < 2:
+        raise BadInput("one turn says nothing of how far times vary", "repeats=3 or more")
     server = backend.find_able(flow)[0]
     seeds, pairs = random.Random(0), []
     _time_ours(backend, Job(flow=flow, prompt=prompt, seed=seeds.getrandbits(31)))  # models are loaded by this one

@@ -9,6 +9,7 @@ from __future__ import annotations
 import base64
 import ssl
 import threading
+import weakref
 from collections.abc import Mapping, Sequence
 from functools import cached_property
 from typing import Any
@@ -26,6 +27,9 @@ CONNECT_SECONDS = 3.0
 ANSWER_SECONDS = 60.0
 QUICK_SECONDS = 10.0
 """For questions that a server answers at once, however busy it is: it must be heard when a person wants to stop."""
+IDLE_SECONDS = 30.0
+"""How long a connection is kept for the next question: longer than a job goes without one, shorter than servers and
+proxies keep it."""
 MOST_ANSWER = untrusted.NODE_LIST
 """The bounds of a list of nodes, the longest answer that there is."""
 MOST_FILE = 256_000_000
@@ -86,9 +90,16 @@ class Client:
     @cached_property
     def _http(self) -> httpx.Client:
         timeout = httpx.Timeout(ANSWER_SECONDS, connect=CONNECT_SECONDS)
-        return httpx.Client(
-            headers=self.headers, verify=self.tls or True, timeout=timeout, trust_env=False, follow_redirects=False
+        made = httpx.Client(
+            headers=self.headers,
+            verify=self.tls or True,
+            timeout=timeout,
+            limits=httpx.Limits(keepalive_expiry=IDLE_SECONDS),
+            trust_env=False,
+            follow_redirects=False,
         )
+        weakref.finalize(self, made.close)  # whoever lets go of an engine closes its connections with it
+        return made
 
     def close(self) -> None:
         """Close its connections."""

@@ -156,8 +156,10 @@ class Following:
     def _poll(self) -> dict[str, Any] | None:
         """The history, where the job has ended; else how it stands is noted."""
         try:
-            running, pending = self.client.queue()
-            row = None if self.prompt_id in (*running, *pending) else self.client.history(self.prompt_id)
+            row = None if self._ended is None else self.client.history(self.prompt_id)
+            if row is None:
+                running, pending = self.client.queue()
+                row = None if self.prompt_id in (*running, *pending) else self.client.history(self.prompt_id)
         except ServerFault as fault:
             self._wait_for_server(fault)
             return None

@@ -93,8 +93,9 @@ def border_of(size: tuple[int, int]) -> int:
 
 
 def encode(image: Image.Image) -> tuple[str, bytes]:
-    """A PNG of nothing but the pixels, and a name of our making for it."""
-    plain = Image.frombytes("RGB", image.size, image.convert("RGB").tobytes())
+    """A PNG of nothing but the pixels, with their alpha where there is one, and a name of our making for it."""
+    mode = "RGBA" if "A" in image.getbands() else "RGB"
+    plain = Image.frombytes(mode, image.size, image.convert(mode).tobytes())
     buffer = io.BytesIO()
     plain.save(buffer, "PNG")
     data = buffer.getvalue()

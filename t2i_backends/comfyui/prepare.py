@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from imagewright.errors import BadInput
 from imagewright.flow_format import Graph, bind, links
+from imagewright.flow_pictures import list_own
 from imagewright.ports import Job
 from imagewright.redaction import blank_value, is_key_name
 from imagewright.schemas import SlotName
@@ -63,6 +64,9 @@ def prepare(job: Job, client: Client, facts: ServerFacts, prefix: str = "", subs
             notes.append(f"the layout is not in the picture's graph, it was drawn by words: {reason}")
     if job.redraw is not None:
         graph, spliced = _redraw(job, graph, client), True
+    if job.pictures:
+        _upload(job, graph, client)
+        spliced = True
     graph, replaced = _spell(graph, facts, substitutes)
     for node in graph.values():
         if prefix and node["class_type"] == "SaveImage" and isinstance(node["inputs"].get("filename_prefix"), str):
@@ -102,6 +106,13 @@ def _redraw(job: Job, graph: Graph, client: Client) -> Graph:
         return inpaint.splice_redraw(graph, names[0], names[1], redraw.strength)
     except Unspliceable as reason:
         raise BadInput(f"a box cannot be redrawn with flow {job.flow.id!r}: {reason}", "choose another flow") from None
+
+
+def _upload(job: Job, graph: Graph, client: Client) -> None:
+    """Give the server the pictures that the job brings, and ``graph`` their names there."""
+    sent = {name: client.upload(*inpaint.encode(image), inpaint.FOLDER) for name, image in job.pictures.items()}
+    for node, name, own in list(list_own(graph, job.pictures)):
+        graph[node]["inputs"][name] = sent[own]
 
 
 def _spell(graph: Graph, facts: ServerFacts, substitutes: bool) -> tuple[Graph, list[str]]:

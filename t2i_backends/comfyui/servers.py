@@ -13,6 +13,8 @@ from imagewright.t2i_backends.comfyui.faults import ServerFault
 
 LOOK_SECONDS = 10.0
 """How long an answer about a server's files is taken for true."""
+SURE_SECONDS = 60.0
+"""How long a server that answered is sent jobs without being asked again what it has."""
 FACTS_SECONDS = 600.0
 """How long its list of nodes is; sooner where its files or its version change, or it refuses a job."""
 FIRST_REST, LONGEST_REST = 20.0, 600.0
@@ -72,6 +74,11 @@ class Server:
         """It has refused what it seemed to have: it is asked anew next time."""
         with self._lock:
             self._looked = self._asked = -1e9
+
+    @property
+    def is_sure(self) -> bool:
+        """Whether it answered a moment ago, and nothing since has put that in doubt."""
+        return self.facts is not None and self.fault is None and self._clock() - self._looked < SURE_SECONDS
 
     @property
     def answer_stamp(self) -> tuple[object, ...]:

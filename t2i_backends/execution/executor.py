@@ -118,7 +118,7 @@ class _Execution:
     def _files(self, value: dict[str, Any], known: NodeClass) -> list[str]:
         """When the pictures that a node names last changed."""
         named = [(kind.folder, value["inputs"].get(name)) for name, kind in known.inputs.items() if kind.kind == "file"]
-        return [self.run.find(folder, name).stamp for folder, name in named if isinstance(name, str)]
+        return [self.run.stamp_file(folder, name) for folder, name in named if isinstance(name, str)]
 
     def _key(self, value: dict[str, Any], beside: list[str]) -> str:
         linked = links(value["inputs"])

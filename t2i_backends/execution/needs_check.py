@@ -145,7 +145,7 @@ class NeedAnswers:
         """What changes when a file is laid down, removed, renamed, or grows: times of folders, sizes of known files."""
         bases = tuple(base for kind in KIND_FOLDERS for base in self._files.bases(kind))
         folders = tuple(_folder_stamp(folder) for folder in (*bases, *self._folders))
-        return (bases, folders, tuple(_file_stamp(file) for file in sorted(self._watched)))
+        return (bases, folders, tuple(_file_stamp(file) for file in sorted(self._watched, key=str)))
 
     def _walk(self) -> Iterator[Path]:
         count, self._whole = 0, False

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from imagewright.errors import BadInput
+from imagewright.flow_pictures import PICTURE_KINDS, STAND_IN, put_stand_ins
 from imagewright.needs import NeededFile
 from imagewright.schemas import Flow, Problem, Readiness, SlotName
 from imagewright.t2i_backends.execution.control_check import find_control_problems
@@ -75,8 +76,9 @@ def check_flow(
     """
     look = look or (lambda program: look_into_files(program, files, device))
     try:
-        program = compile_flow(flow).asked
-        return Readiness(problems=tuple(_problems(program, look, device, loaded, waiting)))
+        program = compile_flow(put_stand_ins(flow)).asked
+        of_kind = tuple(kind_problems(flow.card.kind))
+        return Readiness(problems=(*of_kind, *_problems(program, look, device, loaded, waiting)))
     except BadInput as error:
         return Readiness(problems=(Problem(kind="node", name=flow.id, remedy=_line(str(error), error.remedy)),))
 
@@ -84,7 +86,6 @@ def check_flow(
 def _problems(
     program: Program, look: Callable[[Program], Looked], device: str, loaded: int, waiting: int
 ) -> Iterator[Problem]:
-    yield from kind_problems(program.kind)
     looked = look(program)
     yield from looked.foreign
     if looked.weights is None:
@@ -108,7 +109,10 @@ def look_into_files(program: Program, files: ModelFiles, device: str) -> Looked:
 
 def kind_problems(kind: str) -> Iterator[Problem]:
     """What keeps a flow that makes ``kind`` from running here."""
-    if kind != "text-to-image":
+    if kind in PICTURE_KINDS:
+        mask = " --mask FILE" if kind == "inpaint" else ""
+        yield Problem(kind="slot", name="input_image", remedy=f"needs a picture: --image FILE{mask}")
+    elif kind != "text-to-image":
         yield Problem(kind="kind", name=kind, remedy=f"this flow makes {kind}, not text-to-image; {_ELSEWHERE}")
 
 
@@ -197,6 +201,8 @@ def missing_files(used: tuple[UsedFile, ...], files: ModelFiles) -> Iterator[Pro
 def _fault(model: UsedFile, files: ModelFiles) -> str:
     """What is wrong with the file that a flow names, in one line; empty when it is good."""
     found = model.found
+    if model.kind == "input" and model.name == STAND_IN:
+        return ""
     if found is None:
         return f"{model.name} is missing: put it at {files.place(model.kind, model.name)}"
     if model.kind in _FILES_ONLY and found.path.is_dir():

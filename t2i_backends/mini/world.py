@@ -204,13 +204,17 @@ def _try_one(
     rng: random.Random, group: Group, size: float, position: str | None, placed: Sequence[Thing]
 ) -> Thing | None:
     half = size / 2 + EDGE
-    for _ in range(16):
-        x, y = rng.uniform(half, 1 - half), rng.uniform(half, 1 - half)
+    room, random_number = 1 - half - half, rng.random
+    near = [(thing.x, thing.y, (size + thing.size) / 2 + GAP) for thing in placed]
+    for _ in range(16):  # run a million times for a thousand prompts, hence no ``uniform`` and no ``all``
+        x, y = half + room * random_number(), half + room * random_number()
         if position is not None:
             x, y = at(rng, position, half)
-        thing = Thing(group.shape, group.colour, x, y, size)
-        if all(max(abs(x - t.x), abs(y - t.y)) >= (size + t.size) / 2 + GAP for t in placed):
-            return thing
+        for there_x, there_y, apart in near:
+            if abs(x - there_x) < apart and abs(y - there_y) < apart:
+                break
+        else:
+            return Thing(group.shape, group.colour, x, y, size)
     return None
 
 

@@ -52,9 +52,9 @@ def preview_image(run: Runtime, images: Images) -> tuple[Images]:
 @node_class("LoadImage", {"image": _PICTURE}, ("IMAGE", "MASK"))
 def load_image(run: Runtime, image: str) -> tuple[Images, Masks]:
     """A picture from the input folder, and a mask of what is transparent in it (all 0 where nothing is)."""
-    from imagewright.t2i_backends.pictures.inputs import channel, read_picture
+    from imagewright.t2i_backends.pictures.inputs import channel
 
-    found = read_picture(run.find("input", image).path)
+    found = run.read_input(image)
     return (found.convert("RGB"),), channel(found, "alpha")
 
 
@@ -63,7 +63,7 @@ def load_image_mask(run: Runtime, image: str, channel: str) -> tuple[Masks]:
     """One channel of a picture from the input folder as a mask; what is transparent counts as 1."""
     from imagewright.t2i_backends.pictures import inputs as pictures
 
-    return (pictures.channel(pictures.read_picture(run.find("input", image).path), channel),)
+    return (pictures.channel(run.read_input(image), channel),)
 
 
 @node_class("InvertMask", {"mask": link("MASK")}, ("MASK",))

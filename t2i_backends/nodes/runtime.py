@@ -12,7 +12,7 @@ from typing import Any, cast
 import torch
 
 from imagewright.errors import BadInput, Cancelled
-from imagewright.ports import IsCancelled, Job, OnStep, Step
+from imagewright.ports import IsCancelled, Job, OnStep, Picture, Step
 from imagewright.t2i_backends.denoising import loras
 from imagewright.t2i_backends.denoising.lockstep import Joined, Lockstep
 from imagewright.t2i_backends.denoising.sampler import Request, sample
@@ -121,6 +121,20 @@ class Runtime:
         if kind in ("checkpoints", "diffusion_models"):
             self.family = self.family or family_of(found)
         return found
+
+    def read_input(self, name: str) -> Picture:
+        """The picture called ``name``: one that the job brings, else one of the input folder.
+
+        Raises:
+            BadInput: it is not there, or is no picture.
+        """
+        from imagewright.t2i_backends.pictures.inputs import read_picture
+
+        return self.job.pictures.get(name) or read_picture(self.find("input", name).path)
+
+    def stamp_file(self, kind: str, name: str) -> str:
+        """What changes when a file that a node names does; the name of a picture that the job brings says it."""
+        return name if kind == "input" and name in self.job.pictures else self.find(kind, name).stamp
 
     def stop_if_cancelled(self) -> None:
         """Raise ``Cancelled`` when the person stopped the run."""

@@ -277,12 +277,14 @@ MISREAD_VERBS = 3
         ("verbs_second_freeze.jsonl", 1.0, 0.98),
         ("gallery_third_freeze.jsonl", 0.82, 0.96),
         ("verbs_third_freeze.jsonl", 1.0, 1.0),
+        ("gallery_fourth_freeze.jsonl", 0.9, 0.96),
     ],
 )
 def test_the_gallery_claims_what_is_stated_and_nothing_else(name: str, clean: float, found: float) -> None:
     """The shares that were reached. Each file but the first was written after the rules froze, and read worse as it
     fell: 90.0 % and 98.7 %, then 84.0 % and 87.0 % on 300 harder ones; 54 of 60 sentences with fresh verbs. The
-    third, of 60 and 20, stands as it fell: 24 of 29 and 30 of 31, and all the verbs; nothing was mended by it."""
+    third, of 60 and 20, stands as it fell: 24 of 29 and 30 of 31, and all the verbs; nothing was mended by it. The
+    fourth, of 50, fell at 17 of 21 and 25 of 29; three kinds that it showed were mended afterwards."""
     got: tuple[float, float, dict[str, Any]] = gallery().shares(name)
     print(got[2])
     assert got[0] >= clean, got

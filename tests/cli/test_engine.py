@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import warm
 from PIL import Image
 
 PLAN_KEYS = {"prompt", "categories", "candidates", "layout"}
@@ -206,7 +207,7 @@ def test_a_full_disk_is_one_line_and_leaves_nothing_half_written(home: Path, tmp
     )
     command = [sys.executable, "-c", code, "draw", PROMPT, *QUICK, "--out", str(tmp_path / "a.png")]
     environment = {**os.environ, "IMAGEWRIGHT_HOME": str(home)}
-    done = subprocess.run(command, capture_output=True, text=True, check=False, env=environment)
+    done = warm.run(command, capture_output=True, text=True, check=False, env=environment)
     assert done.returncode == 2, done.stderr
     assert "Traceback" not in done.stderr
     assert list(tmp_path.iterdir()) == []
@@ -215,9 +216,7 @@ def test_a_full_disk_is_one_line_and_leaves_nothing_half_written(home: Path, tmp
 def test_ctrl_c_says_how_to_go_on(home: Path, tmp_path: Path, run: Run) -> None:
     command = [sys.executable, "-m", "imagewright.cli", "draw", PROMPT, "--flow", "mini-careful", "--no-critic"]
     environment = {**os.environ, "IMAGEWRIGHT_HOME": str(home)}
-    process = subprocess.Popen(
-        [*command, "--out", "stopped.png"], stderr=subprocess.PIPE, text=True, cwd=tmp_path, env=environment
-    )
+    process = warm.Popen([*command, "--out", "stopped.png"], stderr=warm.PIPE, text=True, cwd=tmp_path, env=environment)
     assert process.stderr is not None
     name = process.stderr.readline().split()[1]
     assert any("generate" in line for line in process.stderr)

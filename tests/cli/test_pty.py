@@ -8,12 +8,12 @@ import random
 import re
 import select
 import signal
-import subprocess
 import sys
 import time
 from pathlib import Path
 
 import pytest
+import warm
 
 from imagewright.graph.lines import present
 from imagewright.memory.threads import Threads
@@ -44,10 +44,10 @@ class Terminal:
 
     def __init__(self, home: Path, command: tuple[str, ...] = COMMAND) -> None:
         home.mkdir(parents=True, exist_ok=True)
-        self.pid, self.handle = pty.fork()
-        if self.pid == 0:
-            os.chdir(home)
-            os.execve(command[0], command, environment(home))
+        self.handle, theirs = pty.openpty()
+        streams = {"stdin": theirs, "stdout": theirs, "stderr": theirs}
+        self.process = warm.Popen(command, cwd=home, env=environment(home), start_new_session=True, **streams)
+        os.close(theirs)
         self.seen = ""
 
     def until_ready(self, seconds: float = PATIENCE, mark: str = READY) -> bool:
@@ -74,8 +74,8 @@ class Terminal:
 
     def end(self, how: int = signal.SIGKILL) -> None:
         """End the program."""
-        os.kill(self.pid, how)
-        os.waitpid(self.pid, 0)
+        self.process.send_signal(how)
+        self.process.wait()
         os.close(self.handle)
 
 
@@ -91,7 +91,7 @@ def test_twenty_turns_killed_three_times_give_the_same_pictures(tmp_path: Path) 
     whole = tmp_path / "whole"
     whole.mkdir()
     said = "".join(f"{text}\n" for text in SAYINGS)
-    done = subprocess.run(COMMAND, input=said, cwd=whole, env=environment(whole), capture_output=True, text=True)
+    done = warm.run(COMMAND, input=said, cwd=whole, env=environment(whole), capture_output=True, text=True)
     assert done.returncode == 0, done.stdout + done.stderr
 
     chance = random.Random(20)
@@ -135,6 +135,6 @@ def test_ctrl_c_stops_the_picture_and_keeps_the_conversation(tmp_path: Path) -> 
     assert terminal.until_ready(), terminal.told[-500:]
     assert re.search(r"picture 2: .*", terminal.told), terminal.told[-500:]
     terminal.press(b"\x04")
-    os.waitpid(terminal.pid, 0)
+    terminal.process.wait()
     turns = Threads(tmp_path / "home" / "imagewright.sqlite").turns("t")
     assert [turn.status for turn in turns] == ["delivered", "cancelled", "delivered"]

@@ -6,7 +6,6 @@ import json
 import os
 import signal
 import sqlite3
-import subprocess
 import sys
 import time
 from collections.abc import Callable, Sequence
@@ -14,6 +13,7 @@ from pathlib import Path
 
 import pytest
 import torch
+import warm
 
 from imagewright.retrieval.score_matrix import parse_matrix
 from imagewright.t2i_backends.mini.training.training import load_if_there
@@ -27,7 +27,7 @@ import torch
 from imagewright.t2i_backends.mini.training import train, train_autoencoder
 work, cpu = Path(sys.argv[1]), torch.device("cpu")
 torch.set_num_threads(1)
-train.SAVE_EVERY = 1
+train.SAVE_EVERY, train_autoencoder.CALIBRATED_ON = 1, 8
 train_autoencoder.train_autoencoder(work, steps=1, batch=2, seed=1, device=cpu)
 plan = train.TrainingPlan(steps=6, batch=2, seed=1, shard=12, text_steps=2)
 train.train_flow(work, plan, cpu, work / "out", compiled=False)
@@ -36,7 +36,7 @@ train.train_flow(work, plan, cpu, work / "out", compiled=False)
 
 def killed(command: Sequence[str], ready: Callable[[], bool]) -> None:
     """Run ``command`` until ``ready``, then kill -9 it; it must not have ended by itself."""
-    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    process = warm.Popen(command, stdout=warm.DEVNULL, stderr=warm.DEVNULL)
     until = time.monotonic() + LIMIT
     while not ready():
         assert process.poll() is None, "it ended before there was anything to kill"
@@ -48,7 +48,7 @@ def killed(command: Sequence[str], ready: Callable[[], bool]) -> None:
 
 def finished(command: Sequence[str]) -> None:
     """Run ``command`` to its end."""
-    done = subprocess.run(command, capture_output=True, text=True, timeout=LIMIT, check=False)
+    done = warm.run(command, capture_output=True, text=True, timeout=LIMIT, check=False)
     assert done.returncode == 0, done.stderr
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
@@ -16,7 +17,9 @@ from imagewright.graph.own_picture import STRENGTH, check_pictures, take_picture
 from imagewright.graph.picture_file import name_file, pack_picture
 from imagewright.graph.replay import replay
 from imagewright.memory.artifacts import ArtifactStore
-from imagewright.schemas import DrawRequest, RunEvent
+from imagewright.ports import Drawn
+from imagewright.retrieval.intake import build_flow
+from imagewright.schemas import DrawRequest, Flow, RunEvent
 
 Studio = Callable[..., Any]
 
@@ -166,6 +169,93 @@ def test_a_flow_of_any_size_keeps_the_shape_of_the_picture(studio: Studio, tmp_p
     home = studio(flows={"open": 0.9})
     begun(home, image=photo(tmp_path, (400, 100)))
     assert home.backend.jobs[0].redraw.image.size == (256, 64)
+
+
+def test_a_picture_beside_a_change_is_where_it_starts_or_left_out(studio: Studio, tmp_path: Path) -> None:
+    home = studio()
+    brought = take_pictures(DrawRequest(prompt="x", image=photo(tmp_path)), home.store).image
+    home.say("a red circle and a blue square")
+    home.say("make the circle green", image=brought)
+    part = home.backend.jobs[-1]
+    assert len(part.regions) == 2, "the layout still governs"
+    assert part.redraw.strength == 1
+    assert any("the image is left out" in text for text in home.told("note"))
+    home.say("one more", image=brought)
+    whole = home.backend.jobs[-1]
+    assert whole.prompt == "a green circle and a blue square"
+    assert whole.redraw.strength == STRENGTH
+    assert whole.redraw.image.getpixel((0, 0)) == (255, 0, 0)
+    assert any("starts from your image" in text for text in home.told("note"))
+
+
+# --- flows with a place of their own for it ---------------------------------------------------
+
+
+def theirs(home: Any, kit: ModuleType, monkeypatch: pytest.MonkeyPatch, hole: bool = False, **slots: Any) -> Flow:
+    """The one flow of ``home``, which samples from its own LoadImage, inside of its alpha with ``hole``."""
+    graph = copy.deepcopy(kit.GRAPH)
+    graph["5"] = {"class_type": "LoadImage", "inputs": {"image": "left-over.png"}}
+    inputs = {"pixels": ["5", 0], "vae": ["4", 2], **({"mask": ["5", 1]} if hole else {})}
+    graph["6"] = {"class_type": "VAEEncodeForInpaint" if hole else "VAEEncode", "inputs": inputs}
+    graph["3"]["inputs"] |= {"latent_image": ["6", 0], "denoise": 0.4}
+    flow = build_flow(graph, "open", {"title": "Theirs"})
+    card = flow.card.model_copy(update={"slots": {n: at for n, at in flow.card.slots.items() if n not in slots}})
+    flow = flow.model_copy(update={"card": card})
+    monkeypatch.setattr(home.parts.catalogue, "flow", lambda name: flow)
+    monkeypatch.setattr(home.backend, "can_redraw", lambda flow: False)
+    return flow
+
+
+def test_the_picture_goes_into_the_flows_own_place(
+    studio: Studio, kit: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    home = studio(flows={"open": 0.9})
+    flow = theirs(home, kit, monkeypatch)
+    result = begun(home, image=photo(tmp_path))
+    job = home.backend.jobs[0]
+    ((name, brought),) = job.pictures.items()
+    assert job.redraw is None
+    assert job.flow.graph["5"]["inputs"]["image"] == name
+    assert job.flow.graph["3"]["inputs"]["denoise"] == 0.4
+    assert (job.width, job.height) == (None, None)
+    assert brought.size == (192, 96)  # its own size, in steps that every model takes
+    assert any("your image is the flow's start picture (node 5)" in note for note in result.notes)
+    assert flow.graph["5"]["inputs"]["image"] == "left-over.png"
+    (tmp_path / "photo.png").unlink()
+    assert replay(home.parts, home.runs.trace(result.run), _ignore).same
+    assert home.backend.jobs[-1].pictures.keys() == job.pictures.keys()
+
+
+def test_strength_and_size_are_those_that_are_asked_for_and_a_photograph_is_made_smaller(
+    studio: Studio, kit: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    home = studio(flows={"open": 0.9})
+    theirs(home, kit, monkeypatch)
+    begun(home, image=photo(tmp_path), strength=0.9, width=64, height=128)
+    assert home.backend.jobs[0].flow.graph["3"]["inputs"]["denoise"] == 0.9
+    assert [each.size for each in home.backend.jobs[0].pictures.values()] == [(64, 128)]
+    begun(home, image=photo(tmp_path, (4000, 2000)))
+    assert [each.size for each in home.backend.jobs[-1].pictures.values()] == [(1776, 880)]
+    theirs(home, kit, monkeypatch, denoise=None)
+    result = begun(home, image=photo(tmp_path), strength=0.9)
+    assert home.backend.jobs[-1].flow.graph["3"]["inputs"]["denoise"] == 0.4
+    assert any("the strength is left out" in note for note in result.notes)
+
+
+def test_what_the_mask_of_such_a_flow_keeps_stays(
+    studio: Studio, kit: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    home = studio(flows={"open": 0.9})
+    theirs(home, kit, monkeypatch, hole=True)
+    white = Image.new("RGB", (192, 96), "white")
+    monkeypatch.setattr(home.backend, "draw", lambda job, *_: home.backend.jobs.append(job) or Drawn(white, 0.0))
+    result = begun(home, image=photo(tmp_path), mask=mask(tmp_path))
+    (brought,) = home.backend.jobs[0].pictures.values()
+    assert [brought.getpixel(at)[3] for at in ((10, 48), (180, 48))] == [0, 255]
+    made = home.store.open(result.image)
+    assert [made.getpixel(at) for at in ((10, 48), (180, 48))] == [(255, 255, 255), (0, 0, 255)]
+    with pytest.raises(CannotDraw, match="needs a mask, too"):
+        begun(home, image=photo(tmp_path), flow="open")
 
 
 def _ignore(event: RunEvent) -> None:

@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 
 from imagewright.errors import BadInput
-from imagewright.graph.replay import Replay, replay
+from imagewright.graph.replay import replay
+from imagewright.trace import Replay
 
 Studio = Callable[..., Any]
 

@@ -8,7 +8,6 @@ import os
 import random
 import signal
 import sqlite3
-import subprocess
 import sys
 from collections import Counter
 from collections.abc import Callable
@@ -17,6 +16,7 @@ from types import ModuleType
 from typing import Any
 
 import pytest
+import warm
 
 from imagewright.errors import NeedsAnswer
 from imagewright.graph import runner
@@ -28,11 +28,11 @@ KIT = Path(__file__).with_name("kit.py")
 Studio = Callable[..., Any]
 
 
-def run_kit(home: Path, *words: str) -> subprocess.Popen[str]:
+def run_kit(home: Path, *words: str) -> warm.Popen:
     """Start a draw (or a resume) in a process of its own; it tells its events on standard output."""
     command = [sys.executable, str(KIT), str(home), PROMPT, *words]
-    return subprocess.Popen(
-        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env={**os.environ, "OMP_NUM_THREADS": "1"}
+    return warm.Popen(
+        command, stdout=warm.PIPE, stderr=warm.PIPE, text=True, env={**os.environ, "OMP_NUM_THREADS": "1"}
     )
 
 

@@ -10,7 +10,9 @@ from pathlib import Path
 
 import pytest
 
+from imagewright.database import database
 from imagewright.errors import BadInput
+from imagewright.memory.run_tables import RUN_TABLES
 from imagewright.memory.runs import RunLog, new_run_id
 from imagewright.schemas import DrawRequest, RunResult
 
@@ -50,6 +52,20 @@ def test_a_run_goes_from_running_to_delivered(log: RunLog) -> None:
     assert log.get(run).status == "delivered"
     assert log.result_of(run) == result(run)
     assert log.show(run)["why"] == "because"
+
+
+def test_what_a_run_has_used_is_read_without_the_rest_of_its_trace(log: RunLog) -> None:
+    run, without, broken = started(log), started(log), started(log)
+    assert log.spent_by(run) == {}
+    log.deliver(result(run), {"spent": {"tokens_in": 3, "money": 0.25}, "rounds": []})
+    log.deliver(result(without), {"rounds": []})
+    log.deliver(result(broken), {})
+    with database(log.path, "memory", RUN_TABLES) as connection:
+        connection.execute("UPDATE deliveries SET trace = '{' WHERE run = ?", (broken,))
+    assert log.spent_by(run) == log.show(run)["spent"] == {"tokens_in": 3, "money": 0.25}
+    assert log.spent_by(without) == {}
+    with pytest.raises(BadInput, match=f"the trace of run {broken}"):
+        log.spent_by(broken)
 
 
 def test_a_run_is_delivered_once_whoever_comes_second(log: RunLog) -> None:

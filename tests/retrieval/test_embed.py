@@ -13,9 +13,17 @@ import pytest
 
 from imagewright import Imagewright, doctor
 from imagewright.errors import BadInput, Fault
+from imagewright.evals.pack_vectors import list_shipped_texts
 from imagewright.retrieval import embed
 from imagewright.retrieval.any_embedder import open_embedder
-from imagewright.retrieval.embed import MiniLMEmbedder, SentenceEmbedder, pack_vector, read_vector
+from imagewright.retrieval.embed import (
+    MiniLMEmbedder,
+    SentenceEmbedder,
+    load_shipped_vectors,
+    pack_vector,
+    read_vector,
+    vector_key,
+)
 from imagewright.retrieval.index import FlowIndex
 from imagewright.retrieval.minilm import MiniLM
 from imagewright.settings import Settings, load_settings
@@ -44,6 +52,29 @@ def test_known_texts_need_no_model(tmp_path: Path) -> None:
     found = subprocess.run([sys.executable, "-c", OFFLINE, str(store)], capture_output=True, text=True, check=True)
     assert found.stdout.strip() == "False"
     assert MiniLMEmbedder(store).embed(["a red circle"]) == [first[1]]
+
+
+def test_what_ships_has_its_vectors_with_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    texts = list_shipped_texts()
+    keys = [vector_key(MiniLMEmbedder.name, text) for text in texts]
+    assert set(load_shipped_vectors()) == set(keys), "write them with evals.pack_vectors"
+    few = texts[::40]
+    anew = np.array(MiniLM(embed._model_folder()).embed(few))
+    monkeypatch.setattr(MiniLMEmbedder, "embed_anew", None)
+    embedder = MiniLMEmbedder(tmp_path / "x.sqlite")
+    assert np.abs(np.array(embedder.embed(few)) - anew).max() < 1e-5
+    monkeypatch.setattr(embed, "load_shipped_vectors", None)
+    assert MiniLMEmbedder(tmp_path / "x.sqlite").embed(few) == embedder.embed(few), "the home has them now"
+
+
+def test_shipped_vectors_that_cannot_be_read_are_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(embed, "load_shipped_vectors", load_shipped_vectors.__wrapped__)
+    monkeypatch.setattr(embed, "SHIPPED", tmp_path / "vectors.safetensors")
+    embedder = MiniLMEmbedder(tmp_path / "x.sqlite")
+    for _ in range(2):
+        with pytest.raises(Fault, match="missing or damaged"):
+            embedder.embed(["a red circle"])
+        embed.SHIPPED.write_bytes(b"cut")
 
 
 def test_weights_that_are_not_upstreams_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -85,6 +85,24 @@ def test_a_stream_tells_the_way_and_ends_with_the_picture(client: openai.OpenAI)
     assert chunks[-1].usage is not None
 
 
+def test_several_variations_are_as_many_turns_streamed_or_not(client: openai.OpenAI, served: Any) -> None:
+    messages: list[dict[str, str]] = []
+    say(client, messages, "a red circle above a blue square")
+    several = say(client, messages, "show me two variations")
+    text = several.choices[0].message.content
+    assert text.count("![") == 2
+    assert text.endswith(f"`{several.run}`")
+    more = [*messages, {"role": "user", "content": "two more like this"}]
+    chunks = client.chat.completions.create(model="imagewright", messages=more, stream=True, extra_body=QUICK)  # type: ignore[call-overload]
+    streamed = "".join(chunk.choices[0].delta.content or "" for chunk in chunks if chunk.choices)
+    assert streamed.count("![") == 2
+    turns = served.engine.threads.turns(several.thread)
+    assert [turn.said for turn in turns[1:]] == ["one more"] * 4
+    assert len({turn.image for turn in turns}) == 5
+    undone = say(client, [*more, {"role": "assistant", "content": streamed}], "undo")
+    assert "back to picture 4" in undone.choices[0].message.content
+
+
 def test_what_is_not_clear_is_asked_and_the_next_message_answers(client: openai.OpenAI, served: Any) -> None:
     messages: list[dict[str, str]] = []
     say(client, messages, "two red circles above a blue square")

@@ -5,7 +5,6 @@ from __future__ import annotations
 import collections
 import os
 import signal
-import subprocess
 import sys
 import threading
 import time
@@ -14,9 +13,11 @@ from typing import Any
 
 import httpx
 import pytest
+import warm
 
 from imagewright.memory.runs import new_run_id
 from imagewright.schemas import DrawRequest
+from imagewright.serve.gathering import Together
 from imagewright.serve.jobs import MOST_LIVES, Accepted, Full, JobBook, Reserve
 from imagewright.serve.orders import Ending, JobOrder
 
@@ -43,6 +44,53 @@ def test_it_is_bounded_and_takes_all_or_none(book: JobBook) -> None:
     book.accept("b", "", [entry() for _ in range(6)], most_own=6)
     with pytest.raises(Full):
         book.accept("c", "", [entry()], most_own=6)
+
+
+def test_what_many_threads_give_at_once_is_written_together_and_bounded_each_for_itself(book: JobBook) -> None:
+    """While one commit waits for the disk the others gather; the one that finds no room is refused alone."""
+    begun, go_on, sizes = threading.Event(), threading.Event(), []
+    write = book._write_batches
+
+    def write_slowly(batches: Any) -> None:
+        sizes.append(len(batches))
+        begun.set()
+        assert go_on.wait(30)
+        write(batches)
+
+    book._intake = Together(write_slowly)
+    refused: list[Full] = []
+
+    def give(owner: str, count: int) -> None:
+        try:
+            book.accept(owner, "", [entry() for _ in range(count)], most_own=5)
+        except Full as full:
+            refused.append(full)
+
+    threads = [threading.Thread(target=give, args=("first", 1))]
+    threads[0].start()
+    assert begun.wait(30)
+    threads += [threading.Thread(target=give, args=(owner, count)) for owner, count in (("a", 2), ("b", 6), ("c", 3))]
+    for thread in threads[1:]:
+        thread.start()
+    deadline = time.monotonic() + 30
+    while len(book._intake._pending) < 3 and time.monotonic() < deadline:
+        time.sleep(0.01)
+    go_on.set()
+    for thread in threads:
+        thread.join(30)
+    assert sizes == [1, 3]
+    assert len(refused) == 1
+    assert collections.Counter(job.owner for job in book.list_jobs(None, 100)) == {"first": 1, "a": 2, "c": 3}
+
+
+def test_what_cannot_be_written_is_told_to_all_who_gave_it() -> None:
+    def fail(pieces: Any) -> None:
+        raise OSError("the disk is full")
+
+    gathered = Together[int](fail)
+    for piece in range(2):
+        with pytest.raises(OSError, match="full"):
+            gathered.write(piece)
 
 
 def test_clients_take_turns_and_so_do_their_users(book: JobBook) -> None:
@@ -163,10 +211,10 @@ def test_a_key_stands_for_the_first_request_and_is_each_client_s_own(book: JobBo
 # --- kill -9 ----------------------------------------------------------------------------------
 
 
-def start(home: Path, port: int) -> subprocess.Popen[str]:
+def start(home: Path, port: int) -> warm.Popen:
     """A server process over a backend that takes its time."""
     command = [sys.executable, str(KIT), str(home), str(port), "0.03", "1.0"]
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    process = warm.Popen(command, stdout=warm.PIPE, stderr=warm.PIPE, text=True)
     assert process.stdout is not None
     assert process.stdout.readline().startswith("serving"), process.communicate()[1]
     return process

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import base64
+import copy
 import importlib.util
 import io
 import json
 import os
 import re
 import sys
+from collections.abc import Iterator
 from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Any
@@ -21,6 +23,9 @@ from mcp.client.stdio import StdioServerParameters
 from mcp.client.streamable_http import streamable_http_client
 from PIL import Image
 from tokenizers import Tokenizer
+
+from imagewright.ports import Job
+from imagewright.retrieval.intake import build_flow
 
 PROMPT = "a red circle above a blue square"
 TOOLS = {"draw", "change", "feedback", "search_flows", "explain", "job_status", "list_images"}
@@ -100,11 +105,54 @@ def test_a_picture_with_progress_preview_structure_and_a_link_to_the_whole(serve
     assert any(message and message.startswith("step 2") for _, message in heard)
 
 
+@pytest.fixture
+def filling(served: Any) -> Iterator[str]:
+    """A workflow of somebody's that fills the transparent part of its picture, in the index while it is needed."""
+    graph = copy.deepcopy(served.engine.index.get("mini-quick").graph)
+    graph["4"] = {"class_type": "LoadImage", "inputs": {"image": "left-over.png"}}
+    inputs = {"pixels": ["4", 0], "vae": ["1", 2], "mask": ["4", 1], "grow_mask_by": 6}
+    graph["8"] = {"class_type": "VAEEncodeForInpaint", "inputs": inputs}
+    graph["5"]["inputs"]["latent_image"] = ["8", 0]
+    yield served.engine.index.add(build_flow(graph, "filling", {"title": "Fills holes"})).id
+    served.engine.index.remove("filling")
+
+
+def test_a_picture_that_an_agent_brings_is_drawn_from(
+    served: Any, filling: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def address(image: Image.Image) -> str:
+        buffer = io.BytesIO()
+        image.save(buffer, "PNG")
+        return f"data:image/png;base64,{base64.b64encode(buffer.getvalue()).decode()}"
+
+    async def work(client: Client) -> Any:
+        wishes = {"prompt": PROMPT, "flow": filling, "quality": "low", "mask": address(Image.new("L", (32, 32), 255))}
+        brought = {"image": address(Image.new("RGB", (64, 64), "red")), "strength": 0.5}
+        first = await client.call_tool("draw", wishes | brought)
+        again = await client.call_tool("draw", wishes | {"image": first.structured_content["uri"]})
+        faults = [{"strength": 0.5}, {"image": "0" * 64}, {"image": "/etc/passwd"}, {"image": brought["image"][:60]}]
+        return first, again, [await client.call_tool("draw", wishes | fault) for fault in faults]
+
+    jobs: list[Job] = []
+    draw = served.backend.draw
+    monkeypatch.setattr(served.backend, "draw", lambda job, *rest: jobs.append(job) or draw(job, *rest))
+    first, again, refused = over_http(served, work)
+    runs = [served.engine.runs.get(one.structured_content["run"]).request for one in (first, again)]
+    assert served.engine.store.open(runs[0].image).getpixel((0, 0)) == (255, 0, 0)
+    assert runs[1].image == first.structured_content["sha256"]
+    assert [one.getpixel((0, 0)) for one in jobs[0].pictures.values()] == [(255, 0, 0, 0)]
+    assert jobs[0].flow.graph["5"]["inputs"]["denoise"] == 0.5
+    assert [one.is_error for one in refused] == [True] * 4
+
+
 def test_a_conversation_of_an_agent(served: Any) -> None:
     async def work(client: Client) -> Any:
         await client.call_tool("draw", {"prompt": PROMPT, "thread": "talk of an agent", "flow": "mini-quick"})
         changed = await client.call_tool("change", {"thread": "talk of an agent", "text": "make the circle green"})
         thumb = await client.call_tool("feedback", {"thread": "talk of an agent", "thumb": "up"})
+        several = await client.call_tool("change", {"thread": "talk of an agent", "text": "show me two variations"})
+        assert several.structured_content["asked"], "nothing is right on paper: the first one asks, no other is drawn"
+        assert "go on?" in several.structured_content["text"]
         run = changed.structured_content["run"]
         why = await client.call_tool("explain", {"run": run, "about": "flow"})
         status = await client.call_tool("job_status", {"run": run})

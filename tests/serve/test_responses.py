@@ -51,6 +51,17 @@ def test_a_stream_has_partial_pictures_the_call_and_the_words(client: openai.Ope
     assert events[-1].response.output[0].result
 
 
+def test_several_variations_are_as_many_calls(client: openai.OpenAI) -> None:
+    first = ask(client, PROMPT)
+    events = list(ask(client, "show me two variations", previous_response_id=first.id, stream=True))
+    added = [event.item.id for event in events if event.type == "response.output_item.added"]
+    whole = events[-1].response
+    assert [item.type for item in whole.output] == ["image_generation_call", "image_generation_call", "message"]
+    assert added == [item.id for item in whole.output]
+    assert len({item.result for item in whole.output[:2]}) == 2
+    assert "back to picture 2" in ask(client, "undo", previous_response_id=whole.id).output_text
+
+
 @pytest.mark.parametrize("text", ["", " ", [], [{"role": "assistant", "content": "x"}]])
 def test_nothing_said_is_refused(text: Any, client: openai.OpenAI) -> None:
     with pytest.raises(openai.BadRequestError):

@@ -75,6 +75,15 @@ def test_a_conversation_is_a_tree_that_says_where_one_is(http: httpx.Client, tre
     assert http.get(f"/v1/threads/{name}").json()["present"] == second
 
 
+def test_several_variations_are_as_many_turns_and_the_last_is_told(http: httpx.Client) -> None:
+    first, last = say(http, "several", PROMPT, seed=5), say(http, "several", "show me two variations")
+    told = http.get("/v1/threads/several").json()
+    assert [turn["said"] for turn in told["data"]] == [PROMPT, "one more", "one more"]
+    assert (told["data"][0]["run"], told["data"][2]["run"], told["present"]) == (first["id"], last["id"], last["id"])
+    assert len({turn["image"] for turn in told["data"]}) == 3
+    http.delete("/v1/threads/several")
+
+
 def test_a_story_is_told_again_as_it_was_told(http: httpx.Client, tree: Any) -> None:
     run = tree[1][0]
     told = http.get(f"/v1/runs/{run}/story").json()["data"]

@@ -7,16 +7,20 @@ import json
 import os
 import re
 import signal
-import subprocess
 import sys
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+import warm
 from PIL import Image
 
 from imagewright import Imagewright
+from imagewright.errors import BadInput, Cancelled
+from imagewright.memory.reservations import holder_of, reserve_name
+from imagewright.schemas import DrawRequest
 
 QUICK = ("--flow", "mini-quick", "--max-images", "1", "--no-critic")
 PROMPT = "a red circle above a blue square"
@@ -163,6 +167,39 @@ def test_a_conversation_of_the_terminal_is_drawn_there_too(
     assert len(at_home.engine.threads.pictures("of the terminal")) == 2
 
 
+def test_going_on_and_replaying_are_done_there_too(
+    at_home: Any, typed: Any, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from imagewright.container import Container
+
+    engine, told = at_home.engine, []
+    stopped = engine.name_run()
+    stop = threading.Event()
+    stop.set()
+    with pytest.raises(Cancelled):
+        engine.draw(PROMPT, run=stopped, stop=stop, seed=8, max_images=1, use_critic=False, out="late.png")
+    before = jobs(at_home)
+    code, out, err = typed(capsys)("runs", "resume", stopped, "-q")
+    assert (code, out) == (0, f"{Path('late.png').absolute()}\tnot judged\n"), err
+    code, _, err = typed(capsys)("runs", "replay", stopped, "--out", "again.png")
+    assert code == 0, err
+    assert Path("again.png").read_bytes()[:4] == b"\x89PNG"
+    assert jobs(at_home) == before + 2
+    monkeypatch.setattr(Container, "backend", lambda self, name=None: at_home.backend)
+    for flag in ("--server", "--no-server"):
+        code, out, err = typed(capsys)("runs", "replay", stopped, "--json", flag)
+        assert code == 0, err
+        told.append(json.loads(out))
+    assert told[0] == told[1]
+    assert (told[0]["same"], told[0]["run"], told[0]["recorded"]) == (
+        True,
+        stopped,
+        engine.runs.get(stopped).result.image,
+    )
+    assert typed(capsys)("runs", "replay", "20200101-000000-abcdef")[0] == 2
+    assert jobs(at_home) == before + 3
+
+
 # --- processes that go away -------------------------------------------------------------------
 
 KIT = Path(__file__).parent / "kit.py"
@@ -179,14 +216,14 @@ class Apart:
         }  # fmt: skip
         self.log = home / "log.txt"
 
-    def serve(self, delay: float, lease: float = 1.5) -> subprocess.Popen[str]:
+    def serve(self, delay: float, lease: float = 1.5) -> warm.Popen:
         command = [sys.executable, str(KIT), str(self.home), "0", str(delay), str(lease)]
-        server = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=self.environment)
+        server = warm.Popen(command, stdout=warm.PIPE, text=True, env=self.environment)
         assert server.stdout is not None
         assert server.stdout.readline().startswith("serving at")
         return server
 
-    def draw(self, *words: str) -> subprocess.Popen[str]:
+    def draw(self, *words: str) -> warm.Popen:
         """The command; where it draws itself, on paper too."""
         code = (
             "import runpy, sys; from pathlib import Path\n"
@@ -195,8 +232,8 @@ class Apart:
             "from imagewright.cli import main; main()"
         )
         command = [sys.executable, "-c", code, "draw", PROMPT, "--seed", "9", "--out", "x.png", *QUICK, *words]
-        out = subprocess.PIPE
-        return subprocess.Popen(command, stdout=out, stderr=out, text=True, env=self.environment, cwd=self.folder)
+        out = warm.PIPE
+        return warm.Popen(command, stdout=out, stderr=out, text=True, env=self.environment, cwd=self.folder)
 
     def wait_for(self, line: str) -> None:
         self._kit.wait_until(lambda: self.log.exists() and line in self.log.read_text().splitlines())
@@ -211,7 +248,7 @@ def apart(kit: Any, tmp_path: Path) -> Apart:
     return Apart(home, tmp_path / "folder", kit)
 
 
-def end(process: subprocess.Popen[str], how: int = signal.SIGKILL) -> tuple[int, str, str]:
+def end(process: warm.Popen, how: int = signal.SIGKILL) -> tuple[int, str, str]:
     process.send_signal(how)
     out, err = process.communicate(timeout=60)
     return process.returncode, out, err
@@ -242,6 +279,33 @@ def test_where_nobody_answers_this_process_does_what_it_ordered(served: Any, kit
     assert (heard[0], heard[-1], made.path) == ("run", "delivered", str(tmp_path / "x.png"))
     assert book.get(made.run).status == "done"
     kit.wait_until(lambda: book.get(busy).over)
+
+
+def test_a_killed_command_leaves_no_name_behind_and_a_living_one_keeps_its_own(kit: Any, tmp_path: Path) -> None:
+    engine = kit.engine_on(tmp_path / "home", kit.Paper())
+    out, late = tmp_path / "x.png", engine.name_run()
+    code = (
+        "import os, signal, sys; from pathlib import Path\n"
+        "from imagewright import Imagewright; from imagewright.schemas import DrawRequest\n"
+        "from imagewright.settings import load_settings\n"
+        "request = DrawRequest(prompt='a red circle', out=sys.argv[1])\n"
+        "with Imagewright(load_settings()).await_picture(request, sys.argv[2]):\n"
+        "    os.kill(os.getpid(), signal.SIGKILL)"
+    )
+    environment = {**os.environ, "IMAGEWRIGHT_HOME": str(tmp_path / "home"), "IMAGEWRIGHT_DEVICE": "cpu"}
+    killed = warm.run([sys.executable, "-c", code, str(out), late], env=environment, check=False, timeout=60)
+    assert killed.returncode == -signal.SIGKILL
+    assert holder_of(out) == late
+    wishes = {"max_images": 1, "use_critic": False, "out": out}
+    assert engine.draw(PROMPT, **wishes).path == str(out)
+    out.unlink()
+    waits = engine.await_picture(DrawRequest(prompt=PROMPT, out=str(out)), engine.name_run())
+    with waits, pytest.raises(BadInput, match="is reserved for run"):
+        engine.draw(PROMPT, **wishes)
+    assert not out.exists()
+    reserve_name(out, engine.name_run())  # of another home, as far as this one can tell
+    with pytest.raises(BadInput, match="is reserved for run"):
+        engine.draw(PROMPT, **wishes)
 
 
 @pytest.mark.slow

@@ -129,6 +129,25 @@ def test_a_box_is_dragged_and_only_it_is_redrawn(open_editor: Any, studio: Studi
     assert studio.layout(base)["image"] in page.locator(".stage img").get_attribute("src")
 
 
+def test_what_is_being_drawn_is_seen_in_place(open_editor: Any, studio: Studio, site: Any, base: str) -> None:
+    page = open_editor(base)
+    box_of(page, "a red circle").press("ArrowLeft")
+    before = page.locator(".stage img").get_attribute("src")
+    site.backend.delay = 0.3
+    try:
+        page.get_by_role("button", name="Redraw what changed").click()
+        page.wait_for_function("() => document.querySelector('.stage .making')?.naturalWidth === 8")  # a preview
+        areas = [page.locator(f".stage {part}").bounding_box() for part in ("img:first-child", ".making", ".boxes")]
+        assert areas[0] == areas[1] == areas[2]
+        assert page.locator(".stage img").first.get_attribute("src") == before
+        page.get_by_role("progressbar", name="Redrawing").wait_for()
+        page.wait_for_function("old => document.querySelector('.stage img')?.getAttribute('src') !== old", arg=before)
+    finally:
+        site.backend.delay = 0.0
+    assert page.locator(".stage .making").count() == 0
+    assert studio.last("editor")["image"] in page.locator(".stage img").get_attribute("src")
+
+
 def test_keys_alone_move_resize_rename_and_delete(open_editor: Any, studio: Studio, base: str) -> None:
     page = open_editor(base)
     x, y, width, height = sides(page, "a blue square")

@@ -8,7 +8,6 @@ import json
 import os
 import signal
 import socket
-import subprocess
 import sys
 import zipfile
 from collections.abc import Iterator
@@ -16,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+import warm
 from PIL import Image
 
 KIT = Path(__file__).parent.parent / "serve" / "kit.py"
@@ -201,10 +201,10 @@ def test_it_can_be_used_by_all_and_nothing_jumps(page: Any, browser: Any, site: 
 
 
 @contextlib.contextmanager
-def process(home: Path, port: int, delay: float) -> Iterator[subprocess.Popen[str]]:
+def process(home: Path, port: int, delay: float) -> Iterator[warm.Popen]:
     """A server over a backend that takes ``delay`` seconds a step; killed at the end."""
     command = [sys.executable, str(KIT), str(home), str(port), str(delay), "1.0", "content"]
-    started = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    started = warm.Popen(command, stdout=warm.PIPE, stderr=warm.PIPE, text=True)
     assert started.stdout is not None
     try:
         assert started.stdout.readline().startswith("serving"), started.communicate()[1]

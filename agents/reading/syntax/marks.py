@@ -21,6 +21,13 @@ _PLUS = re.compile(r"(?<=[\w)])(?:\+{1,4}|-{2,4})(?=[\s,.]|$)")
 _BREAK = re.compile(r"(?:^|(?<=[\s,.;]))(?:BREAK|ADDCOMM|ADDBASE|ADDROW|ADDCOL)(?=[\s,.;]|$)")
 _AND = re.compile(r"(?<=\s)AND(?=\s)")
 _FLAGS = re.compile(r"(?:^|\s)--(?=[a-z])(?:[a-z][\w-]*)(?:\s+(?!--)[^\n]*?)?(?=\s--[a-z]|\s*$)", re.I)
+_VALUED = re.compile(
+    r"(?:^|\s)--(?:ar|aspect|v|version|s|stylize|q|quality|c|chaos|seed|sameseed|w|weird|iw|niji|style|steps|cfg|sampler|"
+    r"stop|repeat|r|width|height|n|number|p|profile|exp|sref|cref|cw|sw)\s+[\w.:,/-]+(?=\s|$)|"
+    r"(?:^|\s)--(?:tile|raw|hd|fast|relax|turbo|draft|video|test|testp|creative)(?=\s|$)",
+    re.I,
+)
+"""Flags whose value is one word, or none: text may follow them."""
 _WITHOUT = re.compile(r"(?:^|\s)--(?:no|neg|negative)\s+((?:(?!\s--)[^\n])+)", re.I)
 _NOT_WORDS = re.compile(r"\s+([,.;])")
 
@@ -90,7 +97,9 @@ def _flags(text: str, taken: _Taken) -> str:
     """Text without its trailing flags, which are told; what ``--no`` names is excluded."""
     for hit in _WITHOUT.finditer(text):
         taken.excluded += [part.strip() for part in hit.group(1).split(",") if part.strip()]
-    found = [" ".join(hit.group().split()) for hit in _FLAGS.finditer(text)]
+    found = [" ".join(hit.group().split()) for hit in _VALUED.finditer(text)]
+    text = _VALUED.sub("", text)
+    found += [" ".join(hit.group().split()) for hit in _FLAGS.finditer(text)]
     others = [flag for flag in found if not _WITHOUT.match(flag)]
     if others:
         taken.told.append(f"flags are not read: {' '.join(others)}; the size and the seed are options here")

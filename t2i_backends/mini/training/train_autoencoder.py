@@ -29,6 +29,10 @@ _NOISE = 0.2
 """The most noise that the decoder sees in its latents, so that it forgives a sampler's small errors."""
 
 
+CALIBRATED_ON = 512
+"""Pictures that the mean and the spread of latents are measured on."""
+
+
 def build_autoencoder() -> AutoencoderKL:
     """A small AutoencoderKL of the levels and channels of ``sizes.py``, no attention."""
     levels = len(sizes.LEVEL_CHANNELS)
@@ -101,7 +105,7 @@ def train_autoencoder(work: Path, steps: int, batch: int, seed: int, device: tor
             }
             save_atomically(state, work / "autoencoder.pt")
     average.copy_to(model.parameters())
-    calibrate(model, render_batch(random.Random(seed + 1), 512).to(device))
+    calibrate(model, render_batch(random.Random(seed + 1), CALIBRATED_ON).to(device))
     model.to("cpu").save_pretrained(work / "vae")
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import json
 from collections.abc import Callable
 from pathlib import Path
@@ -9,9 +10,12 @@ from typing import Any
 
 import numpy as np
 import pytest
+from PIL import Image
 
+from imagewright.flow_pictures import check_with, fill_pictures, find_places
 from imagewright.ports import Drawn, Job, Redraw
 from imagewright.retrieval.builtin import load_shipped_flows
+from imagewright.retrieval.intake import build_flow
 from imagewright.schemas import Card, Flow, Region, SlotBinding
 from imagewright.t2i_backends.diffusers_local import DiffusersBackend
 
@@ -65,3 +69,30 @@ def test_a_box_is_redrawn_there_and_the_rest_keeps_its_pixels(drawing: Any, quic
     after, before = (np.asarray(image) for image in (draw(drawing, job).image, base))
     assert np.array_equal(after[:, 96:], before[:, 96:])
     assert not np.array_equal(after[48:80, 16:48], before[48:80, 16:48])
+
+
+def test_a_picture_that_is_brought_is_read_alike_on_both_backends(
+    drawing: Any, quick: Flow, comfy_nodes: Any, tmp_path: Path
+) -> None:
+    graph = copy.deepcopy(quick.graph)
+    graph["4"] = {"class_type": "LoadImage", "inputs": {"image": "left-over.png"}}
+    graph["8"] = {"class_type": "VAEEncode", "inputs": {"pixels": ["4", 0], "vae": ["1", 2]}}
+    graph["9"] = {"class_type": "SetLatentNoiseMask", "inputs": {"samples": ["8", 0], "mask": ["4", 1]}}
+    graph["5"]["inputs"] |= {"latent_image": ["9", 0], "steps": 2}
+    flow = build_flow(graph, "theirs", {"title": "Theirs"})
+    places, here = find_places(flow), DiffusersBackend([], "cpu")
+    assert places is not None
+    image, mask = Image.new("RGB", (128, 128), (200, 40, 40)), Image.new("L", (128, 128), 0)
+    mask.paste(255, (0, 0, 64, 128))
+    filled, pictures = fill_pictures(flow, places, image, mask, 0.7)
+    job = Job(flow=filled, prompt=PROMPT, seed=3, pictures=pictures)
+    mine = draw(here, job)
+    assert draw(drawing, job).image.tobytes() == mine.image.tobytes()
+    pixels = np.asarray(mine.image, dtype=int)
+    assert np.abs(pixels[:, 80:] - (200, 40, 40)).mean() < 20 < np.abs(pixels[:, :48] - (200, 40, 40)).mean()
+    again, other = fill_pictures(flow, places, Image.new("RGB", (128, 128), (40, 40, 200)), mask, 0.7)
+    assert draw(here, Job(flow=again, prompt=PROMPT, seed=3, pictures=other)).image.tobytes() != mine.image.tobytes()
+    for backend in (here, drawing):
+        assert "needs a picture: --image FILE" in backend.check(flow).why_not
+        assert check_with(backend, flow, "mask").runnable
+    assert not any("left-over" in problem.remedy for problem in here.check(flow).problems)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import shutil
@@ -228,3 +229,34 @@ def test_import_and_check_and_doctor_are_told(
     code, out, _ = run("doctor")
     assert code == 1
     assert "does not answer" in out.replace("\n", " ")
+
+
+def test_a_persons_picture_goes_into_a_workflow_of_theirs(
+    serve: Callable[..., Any], engine_of: Callable[..., Imagewright], big: dict[str, Any], tmp_path: Path
+) -> None:
+    server = serve(BIG)
+    engine = engine_of(server)
+    big["4"] = {"class_type": "LoadImage", "inputs": {"image": "left-over.png"}}
+    inputs = {"pixels": ["4", 0], "vae": ["1", 2], "mask": ["4", 1], "grow_mask_by": 6}
+    big["8"] = {"class_type": "VAEEncodeForInpaint", "inputs": inputs}
+    big["5"]["inputs"]["latent_image"] = ["8", 0]
+    engine.index.add(build_flow(big, "fill", {"title": "Fills holes", "base_model": "Big 1"}))
+    engine.index.switch("big", on=False)
+    Image.new("RGB", (64, 48), "red").save(tmp_path / "photo.png")
+    hole = Image.new("L", (64, 48), 0)
+    hole.paste(255, (0, 0, 32, 48))
+    hole.save(tmp_path / "hole.png")
+    brought = {"image": tmp_path / "photo.png", "mask": tmp_path / "hole.png"}
+    assert "fill" not in {candidate.flow for candidate in engine.plan(PROMPT).candidates}
+    made = engine.draw(PROMPT, out=tmp_path / "out.png", seed=1, **brought)
+    assert made.flow == "fill"
+    ((name, data),) = server.uploads.items()
+    assert name.startswith("imagewright/")
+    with Image.open(io.BytesIO(data)) as sent:
+        assert [sent.getpixel(at) for at in ((0, 0), (63, 0))] == [(255, 0, 0, 0), (255, 0, 0, 255)]
+    posted = [json.loads(body) for method, path, _, body in server.requests if (method, path) == ("POST", "/prompt")]
+    assert [one["prompt"]["4"]["inputs"]["image"] for one in posted] == [name]
+    assert made.picture.getpixel((63, 0)) == (255, 0, 0)
+    assert made.picture.getpixel((0, 0)) != (255, 0, 0)
+    with pytest.raises(CannotDraw, match="needs a picture: --image FILE --mask FILE"):
+        engine.draw(PROMPT, flow="fill")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import gc
 import json
 import time
 from collections.abc import Callable
@@ -19,6 +20,7 @@ from imagewright.settings import Settings, load_settings
 from imagewright.t2i_backends.comfyui.backend import ComfyBackend, open_comfyui
 from imagewright.t2i_backends.comfyui.bench import compare_server
 from imagewright.t2i_backends.comfyui.faults import ServerFault
+from imagewright.t2i_backends.comfyui.servers import LOOK_SECONDS
 
 Serve = Callable[..., Any]
 Connect = Callable[..., ComfyBackend]
@@ -223,12 +225,45 @@ def test_another_precision_only_where_that_is_allowed_and_then_it_is_told(
     assert not backend.permissive.check(make_flow(graph)).runnable
 
 
+def test_a_job_waits_for_two_answers_before_it_is_sent(serve: Serve, connect: Connect, make_flow: Any) -> None:
+    server = serve()
+    backend = connect(server)
+    assert backend.check(make_flow()).runnable
+    backend.pool.servers[0]._looked -= LOOK_SECONDS  # the time between two looks is over
+    before = len(server.requests)
+    draw(backend, make_flow())
+    asked = [(how, path.partition("?")[0]) for how, path, _, _ in server.requests[before:]]
+    assert asked[: asked.index(("POST", "/prompt"))] == [("GET", "/prompt"), ("GET", "/ws")]
+
+
+def test_what_came_since_the_last_look_is_seen_when_a_job_comes(serve: Serve, connect: Connect, make_flow: Any) -> None:
+    server = serve({"checkpoints": ["other"]})
+    backend = connect(server)
+    assert not backend.check(make_flow()).runnable
+    server.classes["CheckpointLoaderSimple"]["input"]["required"]["ckpt_name"][0].append("mini")
+    server.models["checkpoints"].append("mini")
+    backend.pool.servers[0]._looked -= LOOK_SECONDS
+    assert draw(backend, make_flow()).facts["server"] == "s1"
+
+
+def test_connections_end_with_whoever_held_them(serve: Serve, settings: Any, make_flow: Any) -> None:
+    backend = open_comfyui(settings(serve()))
+    draw(backend, make_flow())
+    http = backend.pool.servers[0].client._http
+    assert not http.is_closed
+    del backend
+    gc.collect()
+    assert http.is_closed
+
+
 def test_our_way_is_timed_beside_a_bare_script(serve: Serve, connect: Connect, make_flow: Any) -> None:
     server = serve(step_seconds=0.05)
     found = compare_server(connect(server), make_flow(), "a", 3)
     assert (found.server, found.flow, found.repeats) == ("s1", "small", 3)
     assert min(found.ours, found.bare) >= 0.2
     assert len(server.drawn) == 7
+    with pytest.raises(BadInput, match="one turn"):
+        compare_server(connect(server), make_flow(), "a", 1)
 
 
 @pytest.mark.slow

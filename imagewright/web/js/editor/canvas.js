@@ -7,7 +7,7 @@ const STEP = 0.01;
 const ARROWS = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] };
 let gestures = 0;
 
-export function Canvas({ layout, picture, state, dispatch, naming, setNaming, findingsOf, onDelete, busy }) {
+export function Canvas({ layout, picture, state, dispatch, naming, setNaming, findingsOf, onDelete, busy, making }) {
   const stage = useRef(null);
   const [drag, setDrag] = useState(null);
   const renamed = useRef(null); // the box whose field a key closed: it takes the focus back as the field goes
@@ -85,6 +85,7 @@ export function Canvas({ layout, picture, state, dispatch, naming, setNaming, fi
     onPointerDown=${press} onPointerMove=${pull} onPointerUp=${release} onPointerCancel=${release}
     onDblClick=${() => busy || !state.selected || setNaming(state.selected)}>
     <img src=${picture} width=${layout.width} height=${layout.height} alt=${layout.prompt} draggable=${false} />
+    ${making && html`<img class="making" src=${making} alt="" draggable=${false} />`}
     <div class="boxes" role="group" aria-label="Boxes on the picture">
       ${state.boxes.filter((box) => box.was && (box.gone || isMoved(box))).map((box) => html`<i key=${box.key} class="ghost" style=${sidesOf(box.was)}></i>`)}
       ${shown.map((box) => html`<${Box} key=${box.key} box=${box} selected=${box.key === state.selected} findings=${findingsOf(box)}

@@ -77,7 +77,7 @@ function Bench({ layout, before, thread, onDrawn, onClose }) {
     <p id="editor-keys" class="seen-by-readers">Arrow keys move the box by one percent, Shift with arrows resizes it, Enter renames it, Delete deletes it.</p>
     <div class="picture">
       <${Canvas} layout=${layout} picture=${past && before ? before.url : layout.url} state=${state} dispatch=${dispatch} naming=${naming}
-        setNaming=${setNaming} findingsOf=${findingsOf} onDelete=${drop} busy=${busy || past} />
+        setNaming=${setNaming} findingsOf=${findingsOf} onDelete=${drop} busy=${busy || past} making=${past ? "" : redraw.making} />
       <${Progress} redraw=${redraw} />
       ${redraw.error && html`<${Fault} error=${redraw.error} onRetry=${changes.length ? send : null} />`}
     </div>

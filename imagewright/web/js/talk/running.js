@@ -1,6 +1,7 @@
 // Something that was said and is not done yet: what happens is told as it happens.
-import { html, useEffect, useRef, useState } from "../../vendor/preact-htm.js";
+import { html, useEffect, useState } from "../../vendor/preact-htm.js";
 import { follow, post } from "../api.js";
+import { isSeen, useShown } from "../ui/shown.js";
 import { sayFault } from "../ui/toasts.js";
 import { Outline, shownSize } from "./outline.js";
 import { Story } from "./story.js";
@@ -17,7 +18,7 @@ export function Running({ run, size, waits, onEnd }) {
     const hear = (kind, event) => {
       if (kind === "end") { setOver(true); return onEnd(event); }
       if (kind === "node" && event.text === "interpret") listChanged(); // from here on it is in the list
-      if (event.b64 || (kind === "image" && event.url)) showPreview(event);
+      if (isSeen(kind, event)) showPreview(event);
       return setTale((old) => addEvent(old, kind, event));
     };
     follow(`/v1/runs/${run.id}/events?previews=true`, hear, stop).catch((fault) => { sayFault(fault); onEnd(null); });
@@ -40,17 +41,3 @@ export function Running({ run, size, waits, onEnd }) {
 }
 
 export const stopRun = (run) => post(`/v1/runs/${run.id}/cancel`).catch(sayFault);
-
-// The newest preview or picture as an address; a preview's pixels come with its event and are let go of after it.
-function useShown() {
-  const [address, setAddress] = useState("");
-  const own = useRef("");
-  const drop = () => { if (own.current) URL.revokeObjectURL(own.current); own.current = ""; };
-  useEffect(() => drop, []);
-  return [address, (event) => {
-    const before = own.current;
-    own.current = event.b64 ? URL.createObjectURL(new Blob([Uint8Array.from(atob(event.b64), (c) => c.charCodeAt(0))], { type: "image/png" })) : "";
-    setAddress(own.current || event.url);
-    if (before) setTimeout(() => URL.revokeObjectURL(before), 1000);
-  }];
-}

@@ -24,7 +24,9 @@ PLAN = train.TrainingPlan(
 def work(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with the autoencoder after one step."""
     folder = tmp_path_factory.mktemp("work")
-    train_autoencoder.train_autoencoder(folder, steps=1, batch=2, seed=1, device=CPU)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(train_autoencoder, "CALIBRATED_ON", 8)
+        train_autoencoder.train_autoencoder(folder, steps=1, batch=2, seed=1, device=CPU)
     return folder
 
 
