@@ -12,6 +12,8 @@ from PIL import Image
 from imagewright.errors import BadInput
 from imagewright.t2i_backends.denoising.denoise import LatentCells, TimedHint
 from imagewright.t2i_backends.families.base import Hint, Net
+from imagewright.t2i_backends.models.control_fit import describe_odd_config
+from imagewright.t2i_backends.models.header_file import refuse_file
 from imagewright.t2i_backends.pictures import pixels
 from imagewright.t2i_backends.values.handles import Control, Images, Shape
 from imagewright.t2i_backends.values.noise_levels import Table
@@ -40,9 +42,19 @@ def _hint(run: Runtime, net: Net, shape: Shape, area: LatentCells | None, contro
     if type(model).__name__ != net.family.control_class:
         name = control.net.source.path.name
         raise BadInput(f"the ControlNet {name!r} is not one for {net.family.title}", "use one of the same base model")
+    if said := describe_odd_config(model.config, net.model.config):
+        raise refuse_file(f"the ControlNet {control.net.source.path.name!r}", said)
     size = (shape[3] * net.scale, shape[2] * net.scale)
-    images = tuple(image.convert("RGB").resize(size, Image.Resampling.BICUBIC) for image in control.images)
+    images = tuple(_fit(image.convert("RGB"), size, run.rules.scales_by_pillow) for image in control.images)
     return net.family.hint(model, control, _Picture(run, net, shape[0], area, control, images))
+
+
+def _fit(image: Image.Image, size: tuple[int, int], stretched: bool) -> Image.Image:
+    """A control picture at the size of the canvas: the middle of it in that shape, without a filter, as in ComfyUI;
+    ``stretched``, by the earlier rules."""
+    if stretched:
+        return image.resize(size, Image.Resampling.BICUBIC)
+    return pixels.scale_image(image, *size, "nearest-exact", centred=True)
 
 
 @dataclass(frozen=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import math
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
@@ -33,6 +34,8 @@ from imagewright.t2i_backends.text.encode import Encoders
 from imagewright.t2i_backends.values.handles import Loras
 
 _ALPHA_WANTED, _LOW = "lora_transformer_", ".lora_down.weight"
+_ALPHA, _KOHYA = ".alpha", ("lora_unet_", "lora_te", "lora_transformer_")
+_HIGH = re.compile(r"(up|B|B\.default)\.weight$")
 _OTHER_MODEL = "use a LoRA of this base model"
 
 
@@ -98,15 +101,35 @@ def _read(lora: ModelPath, family: Family, model: Any = None) -> tuple[dict[str,
     names = rename_for(family, header.shapes if header else ())
     source: Any = str(file.parent)
     lone = [name for name in names if name.startswith(_ALPHA_WANTED) and name.endswith(_LOW)]
-    if lone or any(new != old for old, new in names.items()):
-        source = {names[name]: value for name, value in load_file(file).items()}
+    unread = [name for name, new in names.items() if name.endswith(_ALPHA) and not new.startswith(_KOHYA)]
+    if lone or unread or any(new != old for old, new in names.items()):
+        source = {names[name]: value for name, value in _with_alphas(load_file(file), unread).items()}
         for name in lone:  # no alpha means that of the rank, which the reader of such names wants to be told
             source.setdefault(f"{name.removesuffix(_LOW)}.alpha", torch.tensor(float(source[names[name]].shape[0])))
     weights, alphas, metadata = family.read_lora(
         source, model, weight_name=file.name, return_lora_metadata=True, local_files_only=True,
         use_safetensors=True,
     )  # fmt: skip
+    _insist_numbers(lora, weights, alphas)
     return name_whole(family, weights), alphas, metadata
+
+
+def _with_alphas(weights: dict[str, Any], unread: Sequence[str]) -> dict[str, Any]:
+    """``weights`` with the alphas that the stock readers pass over by their names multiplied into the layers."""
+    for name in unread:
+        alpha, layer = weights.pop(name), name.removesuffix(_ALPHA)
+        for key in [key for key in weights if key.startswith(f"{layer}.") or key.startswith(f"{layer}_lora.")]:
+            if _HIGH.search(key):
+                weights[key] = weights[key].float() * (float(alpha) / weights[key].shape[1])
+    return weights
+
+
+def _insist_numbers(lora: ModelPath, weights: Mapping[str, Any], alphas: Mapping[str, Any] | None) -> None:
+    odd = [name for name, value in weights.items() if not bool(torch.isfinite(value.float()).all())]
+    odd += [name for name, value in (alphas or {}).items() if not math.isfinite(value)]
+    if odd:
+        said = f"the LoRA {lora.path.name!r} holds weights that are no numbers ({odd[0][-80:]})"
+        raise BadInput(said, "download it again, or use another version of it")
 
 
 def _put_on(net: Net, lora: ModelPath, name: str) -> str:

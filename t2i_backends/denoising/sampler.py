@@ -22,6 +22,7 @@ from imagewright.t2i_backends.denoising.redraw import redrawn_share
 from imagewright.t2i_backends.denoising.samplers.base import OnLatent, Source, with_noise
 from imagewright.t2i_backends.denoising.samplers.table import SAMPLERS
 from imagewright.t2i_backends.families.base import Inputs, Net
+from imagewright.t2i_backends.models.model_files import family_of
 from imagewright.t2i_backends.pictures import pixels
 from imagewright.t2i_backends.pictures.pixels import Mask
 from imagewright.t2i_backends.values.handles import (
@@ -239,6 +240,9 @@ def _denoiser(
 
 
 def _part(run: Runtime, net: Net, table: Table, shape: Shape, found: Conditioning, negative: bool) -> Conditioned:
+    mine = found.clip.family or family_of(found.clip.sources[0])
+    if mine and mine != net.family.name:
+        raise BadInput("the text encoders do not belong to the model", f"use those of {net.family.title}")
     inputs = _placed(run, net, net.family.inputs(net, found, shape, negative), shape[0])
     mask = None if found.mask is None else _resized(found.mask, shape).to(run.store.device)
     area = _cells(found, net, shape, mask, run.rules)

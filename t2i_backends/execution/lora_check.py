@@ -39,7 +39,7 @@ def find_lora_problems(program: Program, files: ModelFiles) -> Iterator[Problem]
             continue
         if not inputs.get("strength_model"):
             continue
-        lora, base = _find(files, "loras", name), _follow(program.graph, node, files)
+        lora, base = find_named(files, "loras", name), follow_model(program.graph, node, files)
         if lora is None or base is None or not lora.path.is_file() or look_at(lora).refused:
             continue
         if said := describe_misfit(lora, base, kind == "LoraLoaderModelOnly"):
@@ -48,7 +48,7 @@ def find_lora_problems(program: Program, files: ModelFiles) -> Iterator[Problem]
 
 def _find_text_problem(graph: Graph, node: str, files: ModelFiles, name: str) -> str:
     """What in the LoRA of a LoraLoader fits no layer of the text encoders that it is put on."""
-    lora = _find(files, "loras", name)
+    lora = find_named(files, "loras", name)
     if (
         lora is None
         or not lora.path.is_file()
@@ -56,7 +56,7 @@ def _find_text_problem(graph: Graph, node: str, files: ModelFiles, name: str) ->
         or not graph[node]["inputs"].get("strength_clip")
     ):
         return ""
-    sources, kind = _follow_clip(graph, node, files)
+    sources, kind = follow_clip(graph, node, files)
     family = table.find_by_clip_type(kind) if kind else table.find_family(family_of(sources[0])) if sources else None
     if family is None or not sources:
         return ""
@@ -64,7 +64,7 @@ def _find_text_problem(graph: Graph, node: str, files: ModelFiles, name: str) ->
     return find_text_misfit(read_lora_names(lora.path), family, shapes)
 
 
-def _follow_clip(graph: Graph, node: str, files: ModelFiles) -> tuple[list[ModelPath], str]:
+def follow_clip(graph: Graph, node: str, files: ModelFiles) -> tuple[list[ModelPath], str]:
     """The files of the text encoders that a node's ``clip`` input comes from, and the type that their loader states."""
     for _ in range(len(graph)):
         link = graph[node]["inputs"].get("clip")
@@ -74,7 +74,7 @@ def _follow_clip(graph: Graph, node: str, files: ModelFiles) -> tuple[list[Model
     inputs = graph[node]["inputs"]
     named = [("checkpoints", inputs.get("ckpt_name"))]
     named += [("text_encoders", value) for key, value in inputs.items() if key.startswith("clip_name")]
-    found = [_find(files, kind, value) for kind, value in named if isinstance(value, str)]
+    found = [find_named(files, kind, value) for kind, value in named if isinstance(value, str)]
     kind = inputs.get("type") or ("sd3" if "clip_name3" in inputs else "")
     return [each for each in found if each is not None], kind if isinstance(kind, str) else ""
 
@@ -100,13 +100,13 @@ def _shapes(base: ModelPath) -> Shapes:
     return {name: shape for header in headers if header is not None for name, shape in header.shapes.items()}
 
 
-def _follow(graph: Graph, node: str, files: ModelFiles) -> ModelPath | None:
+def follow_model(graph: Graph, node: str, files: ModelFiles) -> ModelPath | None:
     """The file of the model that a node's ``model`` input comes from."""
     for _ in range(len(graph)):
         inputs = graph[node]["inputs"]
         for key, kind in _LOADERS.items():
             if isinstance(inputs.get(key), str):
-                return _find(files, kind, inputs[key])
+                return find_named(files, kind, inputs[key])
         link = inputs.get("model")
         if not isinstance(link, list) or link[0] not in graph:
             return None
@@ -114,7 +114,8 @@ def _follow(graph: Graph, node: str, files: ModelFiles) -> ModelPath | None:
     return None
 
 
-def _find(files: ModelFiles, kind: str, name: str) -> ModelPath | None:
+def find_named(files: ModelFiles, kind: str, name: str) -> ModelPath | None:
+    """The model of that name; None where it is not there, or may not be used."""
     try:
         return files.find(kind, name)
     except BadInput:

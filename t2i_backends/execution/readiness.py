@@ -10,7 +10,9 @@ from imagewright.errors import BadInput
 from imagewright.flow_pictures import PICTURE_KINDS, STAND_IN, put_stand_ins
 from imagewright.needs import NeededFile
 from imagewright.schemas import Flow, Problem, Readiness, SlotName
+from imagewright.t2i_backends.execution.control_check import find_control_problems
 from imagewright.t2i_backends.execution.lora_check import find_lora_problems
+from imagewright.t2i_backends.execution.parts_check import find_part_problems
 from imagewright.t2i_backends.execution.program import Program, compile_flow
 from imagewright.t2i_backends.families.table import known_families, list_titles
 from imagewright.t2i_backends.models.devices import bytes_per_number, device_is_cuda, free_memory, runs_on_cpu
@@ -100,7 +102,9 @@ def look_into_files(program: Program, files: ModelFiles, device: str) -> Looked:
     foreign = tuple(family_problems(program.family, used))
     if foreign:
         return Looked(foreign)
-    return Looked((), (*missing_files(used, files), *find_lora_problems(program, files)), weigh(used, device))
+    looks = (find_lora_problems, find_control_problems, find_part_problems)
+    misfits = (problem for look in looks for problem in look(program, files))
+    return Looked((), (*missing_files(used, files), *misfits), weigh(used, device))
 
 
 def kind_problems(kind: str) -> Iterator[Problem]:

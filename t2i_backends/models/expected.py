@@ -15,7 +15,7 @@ from imagewright.t2i_backends.models.expected_transformers import (
     list_sd3,
     list_sd3_control,
 )
-from imagewright.t2i_backends.models.weight_lists import Config, WeightList, Weights
+from imagewright.t2i_backends.models.weight_lists import Config, Unusual, WeightList, Weights
 
 
 def list_weights(config: Config, kind: str = "") -> Weights | None:
@@ -28,6 +28,19 @@ def list_weights(config: Config, kind: str = "") -> Weights | None:
         return _BUILDERS[name](config) if name in _BUILDERS else None
     except (KeyError, TypeError, ValueError, IndexError, ZeroDivisionError):
         return None
+
+
+def find_config_fault(config: Config, kind: str = "") -> str:
+    """What is wrong with a config from which no list of weights follows; empty where it is only unusual."""
+    name = kind or str(config.get("_class_name", ""))
+    try:
+        if name in _BUILDERS:
+            _BUILDERS[name](config)
+    except (Unusual, KeyError):
+        return ""
+    except (TypeError, ValueError, IndexError, ZeroDivisionError, OverflowError) as error:
+        return f"has a config that cannot be right ({str(error)[:80]}): download it again"
+    return ""
 
 
 # --- UNets ---
@@ -52,7 +65,7 @@ _PLAIN_UNET = {
 
 def _insist(config: Config, usual: Config) -> None:
     if any(name in config and config[name] != value for name, value in usual.items()):
-        raise ValueError("a part that is not known here")
+        raise Unusual("a part that is not known here")
 
 
 def _transformer(made: WeightList, name: str, width: int, depth: int, config: Config) -> None:
@@ -80,13 +93,13 @@ def _unet_start(config: Config, made: WeightList) -> tuple[list[int], list[int],
     depths = _each(config.get("transformer_layers_per_block", 1), count)
     kinds = config["down_block_types"]
     if not set(kinds) <= {"CrossAttnDownBlock2D", "DownBlock2D"} or any(isinstance(d, (list, tuple)) for d in depths):
-        raise ValueError("a block that is not known here")
+        raise Unusual("a block that is not known here")
     made.conv("conv_in", widths[0], config["in_channels"])
     made.embedder("time_embedding", time, widths[0])
     if (added := config.get("addition_embed_type")) == "text_time":
         made.embedder("add_embedding", time, config["projection_class_embeddings_input_dim"])
     elif added is not None:
-        raise ValueError("an embedding that is not known here")
+        raise Unusual("an embedding that is not known here")
     before = widths[0]
     for i, width in enumerate(widths):
         for j in range(layers[i]):
@@ -107,7 +120,7 @@ def _unet(config: Config) -> Weights:
     widths, layers, depths = _unet_start(config, made)
     count, time, kinds = len(widths), 4 * widths[0], config["up_block_types"]
     if not set(kinds) <= {"CrossAttnUpBlock2D", "UpBlock2D"}:
-        raise ValueError("a block that is not known here")
+        raise Unusual("a block that is not known here")
     turned = widths[::-1]
     for i, width in enumerate(turned):
         before, skip = turned[max(i - 1, 0)], turned[min(i + 1, count - 1)]
@@ -127,6 +140,8 @@ def _unet(config: Config) -> Weights:
 def _control(config: Config) -> Weights:
     made = WeightList()
     widths, layers, _ = _unet_start(config, made)
+    if (order := config.get("controlnet_conditioning_channel_order", "rgb")) not in ("rgb", "bgr"):
+        raise ValueError(f"an order of colours {str(order)[:20]!r}")
     hints = [int(width) for width in config.get("conditioning_embedding_out_channels") or (16, 32, 96, 256)]
     made.hint_reader("controlnet_cond_embedding", config.get("conditioning_channels", 3), hints, widths[0])
     ends = [widths[0]]
@@ -144,7 +159,7 @@ def _vae(config: Config) -> Weights:
         "DownEncoderBlock2D",
         "UpDecoderBlock2D",
     }:
-        raise ValueError("a block that is not known here")
+        raise Unusual("a block that is not known here")
     widths, layers = [int(width) for width in config["block_out_channels"]], int(config.get("layers_per_block", 1))
     latent, last = int(config.get("latent_channels", 4)), len(widths) - 1
     made.conv("encoder.conv_in", widths[0], config.get("in_channels", 3))

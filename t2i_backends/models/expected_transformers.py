@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from imagewright.t2i_backends.models.weight_lists import Config, WeightList, Weights
+from imagewright.t2i_backends.models.weight_lists import Config, Unusual, WeightList, Weights
 
 
 def _feed(made: WeightList, name: str, width: int) -> None:
@@ -88,7 +88,7 @@ def _sd3_blocks(config: Config, made: WeightList, width: int, head: int, last: i
     """The joint blocks, of which the one numbered ``last`` leaves the text where it is."""
     twice, norms = set(config.get("dual_attention_layers") or ()), config.get("qk_norm")
     if norms not in (None, "rms_norm") or config["caption_projection_dim"] != width:
-        raise ValueError("a part that is not known here")
+        raise Unusual("a part that is not known here")
     made.linear("context_embedder", config["caption_projection_dim"], config["joint_attention_dim"])
     for i in range(int(config["num_layers"])):
         block = f"transformer_blocks.{i}"

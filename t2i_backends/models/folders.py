@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 
 from imagewright import untrusted
@@ -38,6 +39,8 @@ def find_weights(folder: Path) -> FolderWeights:
     stem = "diffusion_pytorch_model" if "_class_name" in config else "model"
     for variant in (None, *_variants(folder, stem)):
         found = _of_variant(folder, stem, variant)
+        if found is not None and not found.fault and not config:
+            return FolderWeights(fault=f"lacks a config.json that can be read, in {folder}: download it there")
         if found is not None:
             return found
     if (folder / f"{stem}.safetensors").is_symlink():
@@ -58,6 +61,52 @@ def find_pointer(config: Path, folders: tuple[Path, ...]) -> str:
         names += [folder / "config.json", *(place / name for place in (folder, beside) for name in _TOKENIZER_FILES)]
     pointer = next((file for file in names if file.is_file() and is_pointer(file)), None)
     return "" if pointer is None else f"holds a Git LFS pointer, {pointer}: run git lfs pull in its folder"
+
+
+def find_tokenizer_fault(folder: Path, words: int, usual: int) -> str:
+    """What is wrong with the tokenizer in ``folder`` for an encoder of so many words; empty for nothing.
+
+    Where there is none ours is used, which knows ``usual`` words.
+    """
+    main = next((folder / name for name in ("tokenizer.json", "vocab.json", "spiece.model")
+                 if (folder / name).is_file()), None)  # fmt: skip
+    if main is None:
+        small = f"holds no tokenizer in {folder}, and its text encoder reads fewer words than the usual one"
+        return f"{small}: download it there" if words and words < usual else ""
+    others = [folder / name for name in ("tokenizer_config.json", "special_tokens_map.json")]
+    broken = next((file for file in (main, *others) if file.is_file() and not _is_closed(file)), None)
+    if broken is not None:
+        return f"holds {broken}, which cannot be read: download it again"
+    if main.name == "vocab.json" and not (folder / "merges.txt").is_file():
+        return f"lacks merges.txt in {folder}: download it there"
+    known = _count_words(main, main.stat().st_mtime_ns) if words < usual else 0
+    if known > words > 0:
+        return f"holds a tokenizer of {known} words in {folder}, and its text encoder reads {words}: use its own"
+    return ""
+
+
+def _is_closed(file: Path) -> bool:
+    """Whether a file is not cut: what a tokenizer's JSON begins with, it ends with. Looks at its ends alone."""
+    with file.open("rb") as stream:
+        start = stream.read(64).lstrip()
+        stream.seek(-min(64, file.stat().st_size), 2)
+        end = stream.read(64).rstrip()
+    return bool(end) and (file.suffix == ".model" or (start[:1] == b"{" and end[-1:] == b"}"))
+
+
+@lru_cache(maxsize=64)
+def _count_words(file: Path, stamp: int) -> int:
+    """How many numbers a tokenizer's file gives to words; 0 where it does not say."""
+    try:
+        found = untrusted.load_object(file, untrusted.HEADER) if file.suffix == ".json" else {}
+    except BadInput:
+        return 0
+    model = found.get("model")
+    words = model.get("vocab") if isinstance(model, dict) else found
+    if isinstance(words, list):
+        return len(words)
+    return max((number for number in words.values() if type(number) is int), default=-1) + 1 if isinstance(
+        words, dict) else 0  # fmt: skip
 
 
 def _variants(folder: Path, stem: str) -> list[str]:
@@ -82,7 +131,22 @@ def _of_variant(folder: Path, stem: str, variant: str | None) -> FolderWeights |
     except BadInput as error:
         return FolderWeights((), variant, str(error) + f": {error.remedy}")
     faults = (f"holds {file} which {fault}" for file in files if (fault := _shard_fault(file)))
-    return FolderWeights(files, variant, next(faults, ""))
+    fault = next(faults, "") or (_find_disagreement(index) if sharded else "")
+    return FolderWeights(files, variant, fault)
+
+
+def _find_disagreement(index: Path) -> str:
+    """Where an index of shards and the shards differ about a weight; what only one of them names is not loaded."""
+    named = _places(index)
+    held = {(name, file) for file in sorted(set(named.values())) for name in _names(index.parent / file)}
+    odd = sorted(held ^ set(named.items()))
+    said = f"holds an index and shards that differ about {odd[0][0][-80:]}, {index}" if odd else ""
+    return f"{said}: download them all again" if said else ""
+
+
+def _names(file: Path) -> Iterator[str]:
+    header = read_header(file)
+    yield from () if header is None else header.shapes
 
 
 def _shard_fault(file: Path) -> str:
@@ -103,11 +167,16 @@ def _shards(index: Path) -> Iterator[Path]:
     """
     if is_pointer(index):
         raise BadInput(f"holds a Git LFS pointer, {index}", "run git lfs pull in its folder")
-    places = untrusted.load_object(index, untrusted.HEADER).get("weight_map")
-    named = sorted({str(name) for name in places.values()}) if isinstance(places, dict) else []
+    named = sorted(set(_places(index).values()))
     if not named or any(Path(name).name != name for name in named):
         raise BadInput(f"holds an index that names no shards beside it, {index}", "download it again")
     yield from (index.parent / name for name in named)
+
+
+def _places(index: Path) -> dict[str, str]:
+    """Weight → shard, as an index says it."""
+    places = untrusted.load_object(index, untrusted.HEADER).get("weight_map")
+    return {name: str(file) for name, file in places.items()} if isinstance(places, dict) else {}
 
 
 def _read_object(file: Path) -> dict[str, object]:

@@ -45,6 +45,8 @@ class Header:
     """How many numbers they hold."""
     formats: Mapping[str, str] = field(default_factory=dict)
     """The number format of each, as the header spells it: ``F16``, ``F8_E4M3``…"""
+    adapter: str = ""
+    """What a LoRA says of itself for diffusers (``lora_adapter_metadata``)."""
     fault: str = ""
     """What keeps the file from being loaded, as ``find_fault`` says it; empty when nothing does."""
 
@@ -99,17 +101,22 @@ def _read(file: Path, size: int, stamp: int) -> Header | None:
         if not 2 <= length <= min(size, untrusted.HEADER.bytes):
             return None
         try:
-            found = untrusted.parse_json(stream.read(length), file.name, untrusted.HEADER)
+            text = stream.read(length)
+            if not text.startswith(b"{"):
+                return None
+            found = untrusted.parse_json(text.decode("utf-8"), file.name, untrusted.HEADER)
             entries = {name: entry for name, entry in found.items() if name != "__metadata__"}
-            shapes = {name: tuple(int(side) for side in entry["shape"]) for name, entry in entries.items()}
+            shapes = {name: tuple(_whole(side) for side in entry["shape"]) for name, entry in entries.items()}
             formats = {name: str(entry["dtype"]) for name, entry in entries.items()}
-            spans = {name: (int(entry["data_offsets"][0]), int(entry["data_offsets"][1])) for name, entry in
+            spans = {name: (_whole(entry["data_offsets"][0]), _whole(entry["data_offsets"][1])) for name, entry in
                      entries.items()}  # fmt: skip
             numbers = sum(math.prod(_sides(shape)) for shape in shapes.values())
             fault = _fault(found.get("__metadata__"), shapes, formats, spans, size - 8 - length)
         except (BadInput, ValueError, OverflowError, KeyError, TypeError, AttributeError, IndexError):
             return None
-    return Header(shapes, max((end for _, end in spans.values()), default=0), numbers, formats, fault)
+    said = found.get("__metadata__")
+    adapter = str(said.get("lora_adapter_metadata", "")) if isinstance(said, dict) else ""
+    return Header(shapes, max((end for _, end in spans.values()), default=0), numbers, formats, adapter, fault)
 
 
 def _fault(
@@ -135,6 +142,13 @@ def _fault(
         if spans[name] != (start, start + math.prod(shapes[name]) * _BYTES[formats[name]]):
             return f"has a broken header (the place of {name[:80]}): {again}"
     return ""
+
+
+def _whole(number: object) -> int:
+    """A whole number, as the library insists on it: ``8.0`` and ``true`` are none."""
+    if type(number) is not int:
+        raise ValueError("no whole number")
+    return number
 
 
 def _sides(shape: tuple[int, ...]) -> tuple[int, ...]:

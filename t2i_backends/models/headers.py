@@ -54,8 +54,11 @@ def look_into(file: Path) -> Held:
     shapes = {name: header.shapes[stored] for name, stored in names.items()}
     held = recognise(shapes)
     formats = {name: header.formats[stored] for name, stored in names.items()}
+    if len(names) < len(header.shapes):
+        lost = min(set(header.shapes) - set(names.values()))
+        return replace(held, refused=f"holds weights twice, under two names ({lost[-60:]}): use the plain checkpoint")
     said = find_packing(shapes, formats) or _foreign_mark(shapes) or (_loose_parts(shapes) if not held.family else "")
-    return replace(held, refused=find_lora_fault(header.shapes) if held.kind == "lora" else said)
+    return replace(held, refused=find_lora_fault(header.shapes, header.adapter) if held.kind == "lora" else said)
 
 
 def plain_names(shapes: Shapes) -> dict[str, str]:

@@ -4,6 +4,7 @@ pickle is read; a lone file is loaded with the config beside it, or with the one
 from __future__ import annotations
 
 import contextlib
+import math
 import warnings
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -24,6 +25,7 @@ from imagewright.t2i_backends.models.folders import find_weights
 from imagewright.t2i_backends.models.header_file import find_fault, refuse_file
 from imagewright.t2i_backends.models.headers import look_into
 from imagewright.t2i_backends.models.model_files import (
+    ModelPart,
     ModelPath,
     architecture,
     component,
@@ -37,7 +39,9 @@ from imagewright.t2i_backends.models.model_files import (
     special,
     vae_scale,
 )
+from imagewright.t2i_backends.models.spare import list_spare
 from imagewright.t2i_backends.models.tensors import is_stored_plainly, read_all
+from imagewright.t2i_backends.models.wholeness import find_missing
 from imagewright.t2i_backends.pictures.pixels import Vae
 from imagewright.t2i_backends.text import single_file, tokenizers
 from imagewright.t2i_backends.text.encode import Encoders
@@ -64,6 +68,9 @@ def load_net(source: ModelPath, dtype: torch.dtype) -> Net:
         name = config.get("_class_name") or "model of unknown class"
         raise BadInput(f"{source.path.name!r} is a {name}, which is not drawn here", f"use {table.list_titles()}")
     seen = look_at(source).channels[0] if family.inpaints else 0
+    if said := is_special(source):
+        raise BadInput(*said)
+    _insist_whole(source, "net")
     family.stock()  # imported while all is quiet: a pass or a LoRA may use it, and its import remarks on other packages
     weights = family.net_weights(source.path) if source.path.is_file() else None
     more = {"in_channels": seen} if seen else {}
@@ -100,6 +107,7 @@ def load_vae(source: ModelPath, dtype: torch.dtype, family: str) -> Vae:
     kind = str(config.get("_class_name", ""))
     if kind not in _VAES:
         raise BadInput(f"the VAE {source.path.name!r} is a {kind or 'model of unknown class'}", "use an AutoencoderKL")
+    _insist_whole(source, "vae")
     model = _diffusers_model(getattr(diffusers, kind), source, folder, dtype)
     known = table.find_family(family)
     if look_at(source).kind == "vae" and folder.name.startswith("vae-") and known is not None:
@@ -115,6 +123,8 @@ def load_control(source: ModelPath, dtype: torch.dtype) -> Any:
     family = table.find_by_control(kind, read_config(source.config / "config.json"))
     if family is None:
         raise BadInput(f"{source.path.name!r} is a {kind or 'model of unknown class'}, no ControlNet", "use another")
+    for _, fault in find_missing("controlnet", source, ()):
+        raise refuse_file(source.path.name, fault)
     weights = family.control_weights(source.path, source.config) if source.path.is_file() else None
     if source.path.is_file() and weights is None:
         return _from_own_names(getattr(diffusers, kind), source, source.config, dtype)
@@ -154,6 +164,7 @@ def load_encoders(handle: ClipHandle, dtype: torch.dtype) -> Encoders:
         if foreign := foreign_parts(source):
             name = source.path.name
             raise BadInput(f"the model {name!r} brings code of its own: {', '.join(foreign)}", "use another")
+        _insist_whole(source, "text")
     family = table.find_family(handle.family or family_of(sources[0]))
     if family is None:
         raise BadInput(
@@ -205,7 +216,11 @@ def _load_encoder(role: str, family: Family, source: ModelPath, folder: Path, dt
         )
     if missing := [name for name in info["missing_keys"] if not name.endswith("position_ids")]:
         raise BadInput(f"{source.path.name!r} lacks weights of {role}: {missing[0]}", "download it again")
-    return model, tokenizers.find_tokenizer(source, folder, role)
+    tokenizer, words = tokenizers.find_tokenizer(source, folder, role), int(model.config.vocab_size)
+    if len(tokenizer) > words:
+        said = f"{source.path.name!r} has a tokenizer of {len(tokenizer)} words for a {role} that reads {words}"
+        raise BadInput(said, "use the tokenizer that belongs to it")
+    return _insist_numbers(model, source), tokenizer
 
 
 def _smallest(config: Any) -> dict[str, Any]:
@@ -217,6 +232,16 @@ def _encoder_class(role: str, family: Family) -> str:
     if role == "t5":
         return "T5EncoderModel"
     return "CLIPTextModelWithProjection" if role in family.projected else "CLIPTextModel"
+
+
+def _insist_whole(source: ModelPath, part: ModelPart) -> None:
+    """What a check refuses is not loaded either: the libraries take some odd shapes, and fit them.
+
+    Raises:
+        BadInput: weights are missing or have another shape than the config says.
+    """
+    for name, fault in find_missing("", source, (part,)):
+        raise refuse_file(f"{source.path.name}/{name}" if name else source.path.name, fault)
 
 
 def _one(source: ModelPath, part: Any) -> Path:
@@ -244,15 +269,29 @@ def _diffusers_model(
     ``weights`` are those of the file where they need no conversion. None of the model's may be missing.
     """
     if not source.path.is_file():
-        return _from_folder(kind, source, folder, dtype)
-    if weights is None and not is_stored_plainly(source.path):
-        weights = read_all(source.path, dtype)
+        return _insist_numbers(_from_folder(kind, source, folder, dtype), source)
+    spare = frozenset(list_spare("checkpoints", source))
+    if weights is None and (spare or not is_stored_plainly(source.path)):
+        weights = {name: value for name, value in read_all(source.path, dtype).items() if name not in spare}
     options = {"config": str(folder), "dtype": dtype, "local_files_only": True, **changes}
     model = kind.from_single_file(str(source.path) if weights is None else weights, **options)
     empty = next((name for name, value in model.named_parameters() if value.is_meta), None)
     if empty is not None:
         raise BadInput(f"{source.path.name!r} lacks weights: {empty}", "use the whole model")
-    return model.to(dtype)
+    return _insist_numbers(model.to(dtype), source)
+
+
+def _insist_numbers(model: Any, source: ModelPath) -> Any:
+    """``model``, whose weights are all numbers: a header does not tell, and one that is none would blacken the picture.
+
+    Raises:
+        BadInput: one is NaN or infinite in the run's number format.
+    """
+    for name, value in model.named_parameters():
+        if not math.isfinite(value.sum(dtype=torch.float32)) and not bool(torch.isfinite(value).all()):
+            said = f"{source.path.name!r} holds weights that are no numbers ({name[-80:]})"
+            raise BadInput(said, "download it again, or use another version of it")
+    return model
 
 
 def _from_own_names(kind: Any, source: ModelPath, folder: Path, dtype: torch.dtype) -> Any:
@@ -261,7 +300,7 @@ def _from_own_names(kind: Any, source: ModelPath, folder: Path, dtype: torch.dty
     missing = model.load_state_dict(read_all(source.path, dtype), strict=False).missing_keys
     if missing:
         raise BadInput(f"{source.path.name!r} lacks weights: {missing[0]}", "use the whole model")
-    return model.to(dtype).eval()
+    return _insist_numbers(model.to(dtype).eval(), source)
 
 
 def _from_folder(kind: Any, source: ModelPath, folder: Path, dtype: torch.dtype) -> Any:

@@ -5,12 +5,16 @@ Loads nothing. Kinds that are not drawn are refused by name, because a part that
 
 from __future__ import annotations
 
+import math
 import re
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from imagewright import untrusted
+from imagewright.errors import BadInput
 from imagewright.t2i_backends.families.base import Family, Shapes
 from imagewright.t2i_backends.models.header_file import read_header
 
@@ -61,8 +65,13 @@ class LoraNames:
     """Layers of text encoders, the same."""
 
 
-def find_lora_fault(shapes: Shapes) -> str:
-    """Why a file with these tensors is no LoRA that is drawn; empty for one that is. The rest of a line."""
+def find_lora_fault(shapes: Shapes, adapter: str = "") -> str:
+    """Why a file with these tensors is no LoRA that is drawn; empty for one that is. The rest of a line.
+
+    ``adapter`` is what the file says of itself for diffusers, as text.
+    """
+    if adapter and not _is_object(adapter):
+        return "says of itself what cannot be read (lora_adapter_metadata): download it again"
     for mark, said in _KINDS:
         if any(re.search(mark, name) for name in shapes):
             return f"{said}, which is not read here: use it as a plain LoRA"
@@ -76,9 +85,38 @@ def find_lora_fault(shapes: Shapes) -> str:
         return f"lacks one side of {lost[0][-80:]}: download it again"
     if other := next((name for name, match in matches.items() if match is None), ""):
         return f"holds {other[-80:]}, which is no LoRA weight: use a plain LoRA"
+    if said := _find_odd_layer(shapes, matches):
+        return said
     if any("joint_blocks" in name for name in shapes):
         return "names SD3's layers as its first release does, which is not read here: use it in diffusers' names"
     return ""
+
+
+def _is_object(text: str) -> bool:
+    try:
+        return isinstance(untrusted.parse_json(text, "metadata"), dict)
+    except BadInput:
+        return False
+
+
+def _find_odd_layer(shapes: Shapes, matches: Mapping[str, re.Match[str] | None]) -> str:
+    """A layer whose halves or alpha do not go together, or that is there twice; empty where all are right."""
+    inner: dict[str, int] = {}
+    for name, match in matches.items():
+        shape, layer = shapes[name], match["layer"] if match else ""
+        if name.endswith(".alpha"):
+            if math.prod(shape) != 1:
+                return f"holds an alpha that is not one number ({name[-80:]}): use a plain LoRA"
+            continue
+        if len(shape) < 2:
+            return f"holds a layer without two sides ({name[-80:]}): use a plain LoRA"
+        rank = shape[0 if match and _DOWN.search(match["side"]) else 1]
+        if not rank or inner.setdefault(layer, rank) != rank:
+            return f"holds two halves of {layer[-80:]} that do not go together: download it again"
+    if alone := next((m["layer"] for m in matches.values() if m and m["layer"] not in inner), ""):
+        return f"holds an alpha of {alone[-80:]} and no layer for it: download it again"
+    twice = [layer for layer, count in Counter(_flat(_unwrap(layer)) for layer in inner).items() if count > 1]
+    return f"holds {twice[0][-80:]} twice: use a plain LoRA" if twice else ""
 
 
 def read_lora_names(file: Path) -> LoraNames:
@@ -120,7 +158,20 @@ def _unwrap(name: str) -> str:
 
 def rename_for(family: Family, names: Iterable[str]) -> dict[str, str]:
     """Each name of a LoRA file → the name that the stock reader of ``family`` understands."""
-    return {name: _understood(family, _unwrap(name)) for name in names}
+    return {name: _with_usual_side(_understood(family, _unwrap(name))) for name in names}
+
+
+def _with_usual_side(name: str) -> str:
+    """``name`` with the words for its half that go with the spelling of its layer: ``lora_A`` after dots, ``lora_down``
+    after kohya's underlines."""
+    match = _PART.match(name)
+    if match is None or match["side"] == ".alpha":
+        return name
+    if match["layer"].startswith("lora_"):
+        return f"{match['layer']}{_side(match['side'])}"
+    if re.fullmatch(r"\.lora_(down|up|A|B)(\.default)?\.weight", match["side"]):
+        return f"{match['layer']}.lora_{'A' if _DOWN.search(match['side']) else 'B'}.weight"
+    return name
 
 
 def name_whole(family: Family, weights: Mapping[str, Any]) -> dict[str, Any]:

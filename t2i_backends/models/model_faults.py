@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from imagewright.t2i_backends.families import table
-from imagewright.t2i_backends.models.folders import find_pointer, find_weights
+from imagewright.t2i_backends.models.folders import find_pointer, find_tokenizer_fault, find_weights
 from imagewright.t2i_backends.models.header_file import find_fault
 from imagewright.t2i_backends.models.model_files import (
     ModelPart,
@@ -18,6 +18,8 @@ from imagewright.t2i_backends.models.model_files import (
     family_of,
     foreign_parts,
     look_at,
+    read_config,
+    role_of,
 )
 from imagewright.t2i_backends.models.wholeness import find_missing
 
@@ -55,11 +57,54 @@ def find_faults(kind: str, model: ModelPath) -> Iterator[tuple[str, str]]:
     for name in foreign_parts(model):
         yield name, f"brings code of its own for {name}, which is never run: use another model"
     folders = list_folders(kind, model)
-    if model.config is not None and (fault := find_pointer(model.config, folders)):
+    pointer = "" if model.config is None else find_pointer(model.config, folders)
+    if fault := pointer or _incomplete(kind, model):
         yield "", fault
         return
     broken = [(folder.name, fault) for folder in folders if (fault := find_weights(folder).fault)]
+    broken = broken or list(_find_tokenizer_faults(kind, model))
     yield from broken or find_missing(kind, model, FOLDER_PARTS.get(kind, ()))
+
+
+def _incomplete(kind: str, model: ModelPath) -> str:
+    """What the index of a pipeline folder lacks."""
+    if kind != "checkpoints" or not model.is_pipeline or model.config is None:
+        return ""
+    family = table.find_family(family_of(model))
+    if not read_config(model.config / "model_index.json"):
+        return "holds a model_index.json that cannot be read: download it again"
+    named = {folder.name for folder in component(model, "text")}
+    roles = family.encoders if family is not None else {}
+    missing = [name for role, name in roles.items() if family and role not in family.spare and name not in named]
+    if missing:
+        return f"lacks {', '.join(missing)} (its model_index.json names none): download the whole model"
+    return _odd_width(model)
+
+
+def _odd_width(model: ModelPath) -> str:
+    """That a UNet reads text of another width than the text encoders beside it give; empty where it does not."""
+    nets, texts = component(model, "net"), component(model, "text")
+    wanted = read_config(nets[0] / "config.json").get("cross_attention_dim") if nets else None
+    widths = [read_config(folder / "config.json").get("hidden_size") for folder in texts]
+    given = sum(width for width in widths if isinstance(width, int))
+    if not isinstance(wanted, int) or not all(isinstance(width, int) for width in widths) or given == wanted:
+        return ""
+    return f"reads text {wanted} numbers wide, and its text encoders give {given}: download the whole model"
+
+
+_USUAL_WORDS = {"clip_l": 49408, "clip_g": 49408, "t5": 32100}
+"""What the tokenizers know that ship with us."""
+
+
+def _find_tokenizer_faults(kind: str, model: ModelPath) -> Iterator[tuple[str, str]]:
+    if "text" not in FOLDER_PARTS.get(kind, ()):
+        return
+    for folder in component(model, "text"):
+        beside = folder.with_name(folder.name.replace("text_encoder", "tokenizer")) if model.is_pipeline else folder
+        words, role = read_config(folder / "config.json").get("vocab_size"), role_of(folder)
+        words = words if isinstance(words, int) else 0
+        if role and (fault := find_tokenizer_fault(beside, words, _USUAL_WORDS[role])):
+            yield folder.name, fault
 
 
 def list_folders(kind: str, model: ModelPath) -> tuple[Path, ...]:

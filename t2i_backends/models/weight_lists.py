@@ -10,8 +10,25 @@ Weights = dict[str, tuple[int, ...]]
 Config = Mapping[str, Any]
 
 
+class Unusual(ValueError):
+    """A config has a part that is not known here, which may be right all the same."""
+
+
+_MOST = 50_000
+"""More weights than any model has; a config may ask for as many layers as it likes."""
+
+
 class WeightList(Weights):
-    """Weights, added layer by layer."""
+    """Weights, added layer by layer.
+
+    Raises:
+        ValueError: there are too many.
+    """
+
+    def __setitem__(self, name: str, shape: tuple[int, ...]) -> None:
+        if len(self) >= _MOST:
+            raise ValueError(f"it asks for more than {_MOST} weights")
+        super().__setitem__(name, shape)
 
     def linear(self, name: str, out: int, into: int, bias: bool = True) -> None:
         self[f"{name}.weight"] = (out, into)

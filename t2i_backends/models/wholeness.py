@@ -14,7 +14,7 @@ from typing import Any
 
 from imagewright.t2i_backends.families import table
 from imagewright.t2i_backends.families.base import NET_PREFIX, Family, Shapes
-from imagewright.t2i_backends.models.expected import find_gap, list_weights
+from imagewright.t2i_backends.models.expected import find_config_fault, find_gap, list_weights
 from imagewright.t2i_backends.models.first_names import join_first
 from imagewright.t2i_backends.models.folders import find_weights
 from imagewright.t2i_backends.models.header_file import read_header
@@ -46,6 +46,8 @@ _TEXT_PREFIXES: Mapping[str, tuple[str, ...]] = {
     "t5": ("text_encoders.t5xxl.transformer.", ""),
 }  # fmt: skip
 """What may stand before the names of each text encoder's weights in a lone file."""
+GROUPS = (_VAE_PREFIXES, *_TEXT_PREFIXES.values())
+"""What may stand before the names of one part's weights in a lone file, for each part but the diffusion model."""
 
 
 def find_missing(kind: str, model: ModelPath, parts: Sequence[ModelPart]) -> Iterator[tuple[str, str]]:
@@ -87,12 +89,33 @@ def list_text_layers(model: ModelPath, family: Family) -> dict[str, Shapes]:
     return found
 
 
+def list_read(model: ModelPath, kind: str) -> frozenset[str] | None:
+    """The names of all weights that may be read of a model, in every layout and without prefixes; None where a part of
+    it is not known."""
+    parts: tuple[ModelPart, ...] = ("net", "vae", "text")
+    folders = [(part, folder) for part in parts for folder in component(model, part)]
+    if kind == "controlnet":
+        folders = [("net", model.config)] if model.config is not None else []
+    family, found = table.find_family(family_of(model)), set[str]()
+    for part, folder in folders:
+        config = read_config(folder / "config.json")
+        text = _text_class(folder, family) if part == "text" else ""
+        wanted = list_weights(config, text)
+        if wanted is None:
+            return None
+        plain = _plain_text(wanted) if text else {}
+        found |= {*wanted, *plain, *join_first(wanted, text or str(config.get("_class_name")), config)}
+    return frozenset(found)
+
+
 def _find_control(model: ModelPath) -> Iterator[tuple[str, str]]:
     if model.config is None:
         return
     config = read_config(model.config / "config.json")
     wanted = list_weights(config)
     if wanted is None:
+        if fault := find_config_fault(config):
+            yield "", fault
         return
     if model.path.is_file():
         held = _strip(_file_shapes(model.path), ("control_model.", ""), *_CONTROL_MARKS)
@@ -108,7 +131,7 @@ def _of_folder(model: ModelPath, part: ModelPart, folder: Path) -> str:
     kind = _text_class(folder, family) if part == "text" else ""
     wanted = list_weights(config, kind)
     if wanted is None:
-        return ""
+        return find_config_fault(config, kind)
     held = _folder_shapes(folder)
     if part == "text":
         return _text_gap(held, wanted)
@@ -145,7 +168,7 @@ def _judge(path: Path, part: ModelPart, role: str, folder: Path, kind: str, chan
         config = {**config, "in_channels": channels}
     wanted = list_weights(config, kind)
     if wanted is None:
-        return ""
+        return find_config_fault(config, kind)
     shapes = _file_shapes(path)
     if part == "net":
         held = {name.removeprefix(NET_PREFIX): shape for name, shape in shapes.items() if name.startswith(NET_PREFIX)}
@@ -196,13 +219,15 @@ def _as_linear(shape: tuple[int, ...], wanted: tuple[int, ...]) -> tuple[int, ..
 
 def _renew(shapes: Shapes) -> dict[str, tuple[int, ...]]:
     """Weights whose attention has diffusers' old names, under its new ones."""
-    found = {}
-    for name, shape in shapes.items():
-        if ".attentions." in name:
-            for old, new in _OLD_ATTENTION:
-                name = re.sub(rf"\.{old}\.(weight|bias)$", rf".{new}.\1", name)
-        found[name] = shape
-    return found
+    return {rename_old(name): shape for name, shape in shapes.items()}
+
+
+def rename_old(name: str) -> str:
+    """A weight's name with diffusers' newer words for attention."""
+    if ".attentions." in name:
+        for old, new in _OLD_ATTENTION:
+            name = re.sub(rf"\.{old}\.(weight|bias)$", rf".{new}.\1", name)
+    return name
 
 
 def _plain_text(shapes: Mapping[str, tuple[int, ...]]) -> dict[str, tuple[int, ...]]:

@@ -85,8 +85,8 @@ def image_batch(run: Runtime, image1: Images, image2: Images) -> tuple[Images]:
     from imagewright.t2i_backends.pictures.pixels import scale_image
 
     _bound(len(image1) + len(image2))
-    size = image1[0].size
-    fitted = (one if one.size == size else scale_image(one, *size, "bilinear", True) for one in image2)
+    size, by_pillow = image1[0].size, run.rules.scales_by_pillow
+    fitted = (one if one.size == size else scale_image(one, *size, "bilinear", True, by_pillow) for one in image2)
     return ((*image1, *fitted),)
 
 

@@ -101,7 +101,7 @@ def image_scale(run: Runtime, image: Images, upscale_method: str, width: int, he
         return (image,)
     across, down = image[0].size
     wide, tall = width or max(round(across * height / down), 1), height or max(round(down * width / across), 1)
-    return (_scaled(image, wide, tall, upscale_method, crop == "center"),)
+    return (_scaled(run, image, wide, tall, upscale_method, crop == "center"),)
 
 
 @node_class(
@@ -112,7 +112,7 @@ def image_scale(run: Runtime, image: Images, upscale_method: str, width: int, he
 def image_scale_by(run: Runtime, image: Images, upscale_method: str, scale_by: float) -> tuple[Images]:
     """A picture at a multiple of its size."""
     width, height = (round(side * scale_by) for side in image[0].size)
-    return (_scaled(image, width, height, upscale_method, False),)
+    return (_scaled(run, image, width, height, upscale_method, False),)
 
 
 @node_class(
@@ -129,15 +129,16 @@ def image_scale_to_pixels(
     """A picture with so many megapixels (of 1024 x 1024) and the same shape."""
     factor = (megapixels * 1024 * 1024 / (image[0].width * image[0].height)) ** 0.5
     width, height = (max(round(s * factor / resolution_steps), 1) * resolution_steps for s in image[0].size)
-    return (_scaled(image, width, height, upscale_method, False),)
+    return (_scaled(run, image, width, height, upscale_method, False),)
 
 
-def _scaled(images: Images, width: int, height: int, method: str, centred: bool) -> Images:
+def _scaled(run: Runtime, images: Images, width: int, height: int, method: str, centred: bool) -> Images:
     from imagewright.t2i_backends.pictures.pixels import scale_image
 
     if max(width, height) > MAX_SCALED or min(width, height) < 1:
         raise BadInput(f"a picture of {width} x {height} pixels is not made", f"use sides from 1 to {MAX_SCALED}")
-    return tuple(scale_image(one, width, height, method, centred) for one in images)
+    by_pillow = run.rules.scales_by_pillow
+    return tuple(scale_image(one, width, height, method, centred, by_pillow) for one in images)
 
 
 @node_class("UpscaleModelLoader", {"model_name": model_file("upscale_models")}, ("UPSCALE_MODEL",), loads=True)

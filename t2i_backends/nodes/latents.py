@@ -44,12 +44,17 @@ def vae_decode(run: Runtime, samples: Latent, vae: VaeHandle) -> tuple[Images]:
     },
     ("IMAGE",),
 )  # fmt: skip
-def vae_decode_tiled(run: Runtime, samples: Latent, vae: VaeHandle, **tiles: int) -> tuple[Images]:
-    """Latents to a picture, tile by tile, for less memory; the VAE chooses its tiles."""
+def vae_decode_tiled(
+    run: Runtime, samples: Latent, vae: VaeHandle, tile_size: int, overlap: int, **frames: int
+) -> tuple[Images]:
+    """Latents to a picture, tile by tile, for less memory; what is said of frames is for films alone."""
+    latents = _full(samples, "VAEDecodeTiled")
+    if not run.rules.scales_by_pillow:
+        return (run.decode(latents, vae, (tile_size, overlap)),)
     model = run.load_vae(vae).model
     model.enable_tiling()
     try:
-        return (run.decode(_full(samples, "VAEDecodeTiled"), vae),)
+        return (run.decode(latents, vae),)
     finally:
         model.disable_tiling()
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from imagewright.errors import BadInput
 from imagewright.t2i_backends.families.table import find_by_clip_type, list_clip_types, list_titles
 from imagewright.t2i_backends.models.lora_names import TEXT_ALONE, changes_text_alone
+from imagewright.t2i_backends.models.model_files import family_of
 from imagewright.t2i_backends.nodes.registry import MAX_SCALED, node_class
 from imagewright.t2i_backends.values.handles import ClipHandle, ModelHandle, VaeHandle
 from imagewright.t2i_backends.values.node_inputs import choice, link, model_file, real, truth, whole
@@ -140,15 +141,22 @@ def _resampled(model: ModelHandle, **changes: object) -> tuple[ModelHandle]:
 _MODEL = link("MODEL")
 
 
+def _tell_scale(run: Runtime, model: ModelHandle, name: str, family: str) -> None:
+    if family_of(model.source) == family:
+        run.note(f"{name}: its shift alone counts here; ComfyUI would scale the model's times for another family, too")
+
+
 @node_class("ModelSamplingSD3", {"model": _MODEL, "shift": real(0, 100, default=3.0)}, ("MODEL",), loads=True)
 def model_sampling_sd3(run: Runtime, model: ModelHandle, shift: float) -> tuple[ModelHandle]:
     """Another static shift of a flow-matching model."""
+    _tell_scale(run, model, "ModelSamplingSD3", "flux")
     return _resampled(model, shift=shift, dynamic=None)
 
 
 @node_class("ModelSamplingAuraFlow", {"model": _MODEL, "shift": real(0, 100, default=1.73)}, ("MODEL",), loads=True)
 def model_sampling_aura_flow(run: Runtime, model: ModelHandle, shift: float) -> tuple[ModelHandle]:
     """The same, with another default."""
+    _tell_scale(run, model, "ModelSamplingAuraFlow", "sd3")
     return _resampled(model, shift=shift, dynamic=None)
 
 

@@ -20,9 +20,11 @@ from imagewright.t2i_backends.execution.node_cache import NodeCache
 from imagewright.t2i_backends.families.base import Net
 from imagewright.t2i_backends.models.model_files import ModelFiles, ModelPath, family_of
 from imagewright.t2i_backends.models.model_store import ModelStore
+from imagewright.t2i_backends.models.spare import describe_spare
 from imagewright.t2i_backends.pictures import pixels
 from imagewright.t2i_backends.pictures.pixels import Vae
 from imagewright.t2i_backends.pictures.previews import Previews
+from imagewright.t2i_backends.pictures.tiles import decode_in_tiles
 from imagewright.t2i_backends.text.encode import encode_texts, texts_for, zero_out
 from imagewright.t2i_backends.text.inversions import Inversion, find_inversion
 from imagewright.t2i_backends.text.words import list_inversions
@@ -114,6 +116,8 @@ class Runtime:
         if found is None:
             raise BadInput(f"the model {name!r} is not here", f"put it at {self.files.place(kind, name)}")
         self.models[name] = found
+        if said := describe_spare(kind, found):
+            self.note(said)
         if kind in ("checkpoints", "diffusion_models"):
             self.family = self.family or family_of(found)
         return found
@@ -189,8 +193,8 @@ class Runtime:
         vae = self.store.vae(handle, self.family)
         return vae if self.lockstep is None else replace(vae, model=Joined(vae.model, self.lockstep))
 
-    def decode(self, latent: Latent, handle: VaeHandle) -> Images:
-        """Latents to pictures, one after the other.
+    def decode(self, latent: Latent, handle: VaeHandle, tiles: tuple[int, int] | None = None) -> Images:
+        """Latents to pictures, one after the other; ``tiles`` are the pixels of a tile and of what two share.
 
         Raises:
             BadInput: the VAE belongs to another model.
@@ -201,6 +205,8 @@ class Runtime:
             raise BadInput(
                 f"the VAE {handle.source.path.name!r} does not belong to the model", "use the model's own VAE"
             )
+        if tiles is not None:
+            return tuple(decode_in_tiles(vae, one[None], *tiles) for one in samples)
         return tuple(pixels.decode(vae, one[None]) for one in samples)
 
     def encode_pictures(self, images: Sequence[pixels.Pixels], handle: VaeHandle | None = None) -> torch.Tensor:

@@ -53,8 +53,8 @@ def string_concatenate(run: Runtime, string_a: str, string_b: str, delimiter: st
 
 @node_class("StringReplace", {"string": Input("text"), "find": Input("text"), "replace": Input("text")}, ("STRING",))
 def string_replace(run: Runtime, string: str, find: str, replace: str) -> tuple[str]:
-    """A text with some words replaced; an empty search changes nothing."""
-    return (string.replace(find, replace) if find else string,)
+    """A text with some words replaced; an empty search is found between all letters, as in ComfyUI."""
+    return (string.replace(find, replace),)
 
 
 _VALUE = Input("number", optional=True)

@@ -55,10 +55,15 @@ def to_image(values: torch.Tensor) -> Image.Image:
 @torch.inference_mode()
 def decode(vae: Vae, latents: torch.Tensor) -> Image.Image:
     """Latents ``(1, C, h, w)`` to a picture, as the stock pipelines end. Of a batch the first is decoded."""
+    return to_image(decode_values(vae, latents[:1]) / 2 + 0.5)
+
+
+def decode_values(vae: Vae, latents: torch.Tensor) -> torch.Tensor:
+    """Latents ``(count, C, h, w)`` to pictures ``(count, 3, H, W)`` in about [-1, 1]."""
     config = vae.model.config
-    values = latents[:1].to(vae.model.device, torch.float32) / config.scaling_factor + (config.shift_factor or 0.0)
-    image = vae.model.decode(values.to(vae.model.dtype), return_dict=False)[0]
-    return to_image(image / 2 + 0.5)
+    values = latents.to(vae.model.device, torch.float32) / config.scaling_factor + (config.shift_factor or 0.0)
+    found: torch.Tensor = vae.model.decode(values.to(vae.model.dtype), return_dict=False)[0]
+    return found
 
 
 @torch.inference_mode()
@@ -91,11 +96,19 @@ def repeat(values: torch.Tensor, count: int) -> torch.Tensor:
     return values.repeat(times, *[1] * (values.dim() - 1))[:count] if times > 1 else values[:count]
 
 
-def scale_image(image: Image.Image, width: int, height: int, method: str, centred: bool = False) -> Image.Image:
-    """``image`` at another size; ``centred`` first cuts it to the new shape around its middle."""
+def scale_image(
+    image: Image.Image, width: int, height: int, method: str, centred: bool = False, by_pillow: bool = False
+) -> Image.Image:
+    """``image`` at another size; ``centred`` first cuts it to the new shape around its middle.
+
+    Smaller pictures are sampled without a filter, as ComfyUI does it, but by ``lanczos`` and, by the earlier rules,
+    ``by_pillow``.
+    """
     if centred:
         image = image.crop(_centre(image.size, width, height))
-    return image.resize((width, height), PIL_METHODS[method])
+    if method == "lanczos" or by_pillow:
+        return image.resize((width, height), PIL_METHODS[method])
+    return to_image(torch.nn.functional.interpolate(to_tensor(image), size=(height, width), mode=method))
 
 
 def _centre(size: tuple[int, int], width: int, height: int) -> tuple[int, int, int, int]:

@@ -48,6 +48,8 @@ class Inversion:
             has = "none" if vectors is None else f"{vectors.shape[-1]} numbers a token"
             said = f"the embedding {self.name!r} is of another model ({role} reads {width}, it has {has})"
             return None, f"{said}: {_LEFT_OUT}"
+        if not vectors.float().isfinite().all():
+            return None, f"the embedding {self.name!r} holds numbers that are none: {_LEFT_OUT}"
         return vectors.reshape(-1, width), ""
 
     @property

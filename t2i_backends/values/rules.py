@@ -1,8 +1,9 @@
 """By which rules a picture is drawn, so that a flow means what its author's ComfyUI means by it, and an earlier run can
 be drawn again as it was.
 
-A trace holds them as text: ``3``, ``3 text=stock``, ``1``. Version 1 is what was drawn before the rules were noted;
-version 2 is as version 3, but that areas of the transformer families were grown to whole tokens.
+A trace holds them as text: ``4``, ``4 text=stock``, ``1``. Version 1 is what was drawn before the rules were noted;
+version 2 is as version 3, but that areas of the transformer families were grown to whole tokens; version 3 is as
+version 4, but that pictures were scaled by Pillow's filters, control pictures stretched, and tiles the VAE's own.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from dataclasses import dataclass
 
 from imagewright.errors import BadInput
 
-NEWEST = 3
+NEWEST = 4
 BEFORE = "1"
 """The rules of pictures whose trace names none."""
 _HOUSES = ("comfyui", "stock")
@@ -37,6 +38,11 @@ class Rules:
     def grows_areas(self) -> bool:
         """Whether areas are grown to whole units of the model, and boxes around masks may be smaller than 8 cells."""
         return self.version < 3
+
+    @property
+    def scales_by_pillow(self) -> bool:
+        """Whether pictures are scaled by Pillow's filters, control pictures stretched, and tiles are the VAE's own."""
+        return self.version < 4
 
     def __str__(self) -> str:
         said = [f"text={self.text}"] if self.text != Rules.text else []

@@ -95,31 +95,60 @@ def outcome(root: Path, graph: Graph) -> tuple[str, bytes | None, str]:
     return said, drawn.image.tobytes(), drawn.facts.get("fallbacks", "")
 
 
-def insist_on_truth(root: Path, graph: Graph) -> tuple[str, bytes | None]:
-    """Ready draws; refused is refused, in one line each."""
+def insist_on_truth(root: Path, graph: Graph, spare: str = "") -> tuple[str, bytes | None]:
+    """Ready draws; refused is refused, in one line each; ``spare``, which nothing reads, is told."""
     said, picture, told = outcome(root, graph)
     assert "\n" not in said + told
     assert (said == "") == (picture is not None), (said, told)
+    assert picture is None or spare in told
     return said, picture
 
 
 # --- models with something wrong ---
 
+FORMATS = (torch.float64, torch.float16, torch.bfloat16, torch.float8_e4m3fn, torch.bool, torch.int64, torch.uint8)
+NET = "model.diffusion_model."
+COPIES = ((NET, ""), ("first_stage_model.", "vae."), (NET, "diffusion_model."))
 
-def spoil(draw: Any, state: State) -> None:
-    """Drop some weights, give one another shape, or add one that is not known."""
+
+def spoil(draw: Any, state: State) -> str:
+    """Drop some weights, give one another shape or number format, add one that is not known, or a part once more.
+
+    What nothing reads now, by a part of its name.
+    """
     names = sorted(name for name in state if "position_ids" not in name)
     for name in draw(st.lists(st.sampled_from(names), max_size=2, unique=True)):
         del state[name]
-    kind = draw(st.sampled_from(["none", "none", "shape", "more"]))
+    kind = draw(st.sampled_from(["none", "none", "shape", "format", "more", "copy"]))
     left = sorted(state)
     if kind == "shape" and left:
         name = draw(st.sampled_from(left))
         state[name] = (
             torch.zeros((*state[name].shape[:-1], state[name].shape[-1] + 1)) if state[name].dim() else state[name]
         )
+    if kind == "format" and left:
+        name = draw(st.sampled_from(left))
+        state[name] = state[name].to(draw(st.sampled_from(FORMATS)))
     if kind == "more":
         state["something.else"] = torch.zeros(2)
+        return "something.else"
+    if kind == "copy":
+        old, new = draw(st.sampled_from(COPIES))
+        copied = {new + name.removeprefix(old): state[name] + 1 for name in left if name.startswith(old)}
+        state |= copied
+        return "that nothing here reads" if copied else ""
+    return ""
+
+
+def spoil_small_file(draw: Any, folder: Path) -> None:
+    """A config, an index or a tokenizer's file that is gone, empty, cut, or a list."""
+    file = draw(st.sampled_from(sorted(each for each in folder.rglob("*") if each.suffix in (".json", ".txt"))))
+    content = file.read_bytes()
+    file.unlink()
+    ways = {"gone": None, "empty": b"", "cut": content[: len(content) // 2], "a list": b"[1, 2]"}
+    left = ways[draw(st.sampled_from(sorted(ways)))]
+    if left is not None:
+        file.write_bytes(left)
 
 
 def _folder_is_told_truly(data: st.DataObject) -> None:
@@ -128,11 +157,15 @@ def _folder_is_told_truly(data: st.DataObject) -> None:
     with tempfile.TemporaryDirectory() as name:
         target = Path(name) / "checkpoints" / "m"
         shutil.copytree(pipeline(family)[1], target)
-        file = draw(st.sampled_from(sorted(target.rglob("*.safetensors"))))
-        state = load_file(file)
-        spoil(draw, state)
-        save_file({key: value.clone().contiguous() for key, value in state.items()}, file)
-        insist_on_truth(Path(name), graph_of("m"))
+        spare = ""
+        if draw(st.integers(0, 3)) == 0:
+            spoil_small_file(draw, target)
+        else:
+            file = draw(st.sampled_from(sorted(target.rglob("*.safetensors"))))
+            state = load_file(file)
+            spare = spoil(draw, state)
+            save_file({key: value.clone().contiguous() for key, value in state.items()}, file)
+        insist_on_truth(Path(name), graph_of("m"), spare)
 
 
 def _file_is_told_truly(data: st.DataObject) -> None:
@@ -143,9 +176,9 @@ def _file_is_told_truly(data: st.DataObject) -> None:
         beside = Path(name) / "checkpoints" / "m"
         shutil.copytree(folder, beside, ignore=shutil.ignore_patterns("*.safetensors"))
         state = dict(getattr(ORIGINAL, family)(pipe))
-        spoil(draw, state)
+        spare = spoil(draw, state)
         save_file({key: value.clone().contiguous() for key, value in state.items()}, beside.with_suffix(".safetensors"))
-        insist_on_truth(Path(name), graph_of("m.safetensors"))
+        insist_on_truth(Path(name), graph_of("m.safetensors"), spare)
 
 
 @QUICK
@@ -211,10 +244,12 @@ def _lora_is_told_truly(data: st.DataObject) -> None:
         wrong = draw(st.integers(0, 9)) == 0
         low = torch.randn((2, shape[1] + wrong, *shape[2:]), generator=made)
         high = torch.randn((shape[0], 2, *(1 for _ in shape[2:])), generator=made)
-        ends = (
-            (".lora_A.weight", ".lora_B.weight") if "lora_" not in layer else (".lora_down.weight", ".lora_up.weight")
-        )
+        ends = draw(st.sampled_from([(".lora_A.weight", ".lora_B.weight"), (".lora_down.weight", ".lora_up.weight")]))
+        if draw(st.integers(0, 19)) == 0:
+            high = torch.randn((shape[0], 3, *high.shape[2:]))
         state |= {layer + ends[0]: low, layer + ends[1]: high}
+        alpha = draw(st.sampled_from([None, None, 0.0, 1.0, 5.0, (1.0, 2.0)]))
+        state |= {} if alpha is None else {f"{layer}.alpha": torch.tensor(alpha)}
     with tempfile.TemporaryDirectory() as name:
         root = Path(name)
         (root / "loras").mkdir()

@@ -305,16 +305,28 @@ def test_flux_by_size_is_told_and_switched(
     flow = make_flow(ckpt_ckpt_name="dynamic")
     own = draw(make_job(flow))
     assert "ModelSamplingFlux" in own.facts["fallbacks"]
-    assert own.facts["rules"] == "3"
+    assert own.facts["rules"] == "4"
     fixed = draw(make_job(flow, rules="shift=comfyui"))
     assert "fallbacks" not in fixed.facts
-    assert fixed.facts["rules"] == "3 shift=comfyui"
+    assert fixed.facts["rules"] == "4 shift=comfyui"
     graph = {**flow.graph, "ms": {"class_type": "ModelSamplingFlux", "inputs": {
         "model": ["ckpt", 0], "max_shift": 1.15, "base_shift": 0.5, "width": 1024, "height": 1024}}}  # fmt: skip
     graph["ks"] = {**graph["ks"], "inputs": {**graph["ks"]["inputs"], "model": ["ms", 0]}}
     noded = draw(make_job(flow.model_copy(update={"graph": graph})))
     assert noded.image.tobytes() == fixed.image.tobytes()
     assert "fallbacks" not in noded.facts
+
+
+def test_a_node_for_another_familys_times_is_told(make_flow: Callable[..., Any], draw: Callable[..., Any],
+                                                  make_job: Callable[..., Any]) -> None:  # fmt: skip
+    """On FLUX a node for SD3 would scale the times a thousandfold in ComfyUI."""
+    graph = {
+        **make_flow().graph,
+        "ms": {"class_type": "ModelSamplingSD3", "inputs": {"model": ["ckpt", 0], "shift": 3.0}},
+    }
+    graph["ks"] = {**graph["ks"], "inputs": {**graph["ks"]["inputs"], "model": ["ms", 0]}}
+    told = draw(make_job(make_flow().model_copy(update={"graph": graph}))).facts["fallbacks"]
+    assert "its shift alone counts here" in told
 
 
 def test_a_static_shift_has_nothing_to_tell(draw: Callable[..., Any], make_job: Callable[..., Any]) -> None:
@@ -327,8 +339,8 @@ def test_a_static_shift_has_nothing_to_tell(draw: Callable[..., Any], make_job: 
 @pytest.mark.parametrize(
     ("text", "rules"),
     [
-        ("", Rules()), ("3", Rules()), ("1", Rules(1)), ("99", Rules()), ("stock", Rules(3, "stock", "stock")),
-        ("comfyui", Rules(3, "comfyui", "comfyui")), ("2 text=stock", Rules(2, "stock")),
+        ("", Rules()), ("4", Rules()), ("1", Rules(1)), ("99", Rules()), ("stock", Rules(4, "stock", "stock")),
+        ("comfyui", Rules(4, "comfyui", "comfyui")), ("2 text=stock", Rules(2, "stock")),
         ("2 shift=comfyui", Rules(2, shift="comfyui")),
     ],
 )  # fmt: skip
