@@ -17,7 +17,7 @@ from safetensors.torch import load_file
 from imagewright.errors import BadInput
 from imagewright.t2i_backends.families.base import Family, Net
 from imagewright.t2i_backends.families.table import known_families
-from imagewright.t2i_backends.models.first_names import join_first
+from imagewright.t2i_backends.models.first_names import join_first, rename_first
 from imagewright.t2i_backends.models.header_file import find_fault, read_header, refuse_file
 from imagewright.t2i_backends.models.loading import quiet
 from imagewright.t2i_backends.models.lora_names import (
@@ -98,7 +98,7 @@ def _read(lora: ModelPath, family: Family, model: Any = None) -> tuple[dict[str,
     if fault := find_fault(file) or next((fault for _, fault in find_faults("loras", lora)), ""):
         raise refuse_file(f"the LoRA {file.name!r}", fault)
     header = read_header(file)
-    names = rename_for(family, header.shapes if header else ())
+    names = _in_new_names(rename_for(family, header.shapes if header else ()), family, model)
     source: Any = str(file.parent)
     lone = [name for name in names if name.startswith(_ALPHA_WANTED) and name.endswith(_LOW)]
     unread = [name for name, new in names.items() if name.endswith(_ALPHA) and not new.startswith(_KOHYA)]
@@ -112,6 +112,22 @@ def _read(lora: ModelPath, family: Family, model: Any = None) -> tuple[dict[str,
     )  # fmt: skip
     _insist_numbers(lora, weights, alphas)
     return name_whole(family, weights), alphas, metadata
+
+
+def _in_new_names(names: dict[str, str], family: Family, model: Any) -> dict[str, str]:
+    """``names`` with a UNet's layers by diffusers' words, where a file has the first release's: the stock reader
+    guesses them, and takes an upsampler for an attention where no attention is before it."""
+    if model is None or family.net_folder != "unet":
+        return names
+    ours = [name for name, _ in model.named_parameters() if name.endswith(".weight")]
+    first = rename_first([name.replace(".base_layer.", ".") for name in ours], family.net_class, model.config)
+    flat = {f"lora_unet_{_flat(old)}": f"lora_unet_{_flat(new)}" for new, old in first.items()}
+    split = {name: new.partition(".") for name, new in names.items()}
+    return {name: "".join((flat.get(head, head), dot, rest)) for name, (head, dot, rest) in split.items()}
+
+
+def _flat(name: str) -> str:
+    return name.removesuffix(".weight").replace(".", "_")
 
 
 def _with_alphas(weights: dict[str, Any], unread: Sequence[str]) -> dict[str, Any]:

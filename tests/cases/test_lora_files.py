@@ -148,3 +148,14 @@ def test_a_flux_lora_in_kohyas_names_draws_what_diffusers_names_draw(
     found = latents(*with_lora(tmp_path, home, pair(spelling, width=32), family="flux"))
     assert torch.allclose(found, plain, **NEAR)
     assert not torch.allclose(found, latents(home, graph_of("flux")), **NEAR)
+
+
+def test_an_upsampler_in_the_first_names_is_no_attention(tmp_path: Path, pipelines: Path) -> None:
+    """Where no attention stands before it, it has the place that an attention has elsewhere."""
+    low, high = torch.randn(2, 16, 3, 3), torch.randn(16, 2, 1, 1)
+    found = []
+    for layer in ("lora_unet_up_blocks_0_upsamplers_0_conv", "diffusion_model.output_blocks.1.1.conv"):
+        weights = {f"{layer}.lora_down.weight": low, f"{layer}.lora_up.weight": high}
+        found.append(latents(*with_lora(tmp_path, pipelines, weights)))
+    torch.testing.assert_close(found[1], found[0], **NEAR)
+    assert not torch.allclose(found[0], latents(pipelines, "sd15"), **NEAR)
