@@ -145,7 +145,7 @@ def cannot_draw(found: Ranked) -> str:
     first = found.offered[0]
     limits, model = found.limits[first.flow], first.base_model or first.flow
     if limits[0].startswith("nothing "):  # no word of the prompt, but that there is none
-        return f"the prompt names {limits[0].replace('that it knows', f'that {model} knows')}"
+        return f"{model} cannot draw this: the prompt names {limits[0]}"
     return f"{model} cannot draw {', '.join(repr(word) for word in limits)}"
 
 

@@ -9,7 +9,7 @@ from imagewright.agents.conversation.changes import read_edits, strip_same
 from imagewright.agents.conversation.commands import read_impossible, read_order, read_size_order
 from imagewright.agents.conversation.framing import split_list, unframe
 from imagewright.agents.conversation.sayings import read_command, read_preference, read_question, simplify_saying
-from imagewright.agents.conversation.small_talk import read_small_talk, says_nothing
+from imagewright.agents.conversation.small_talk import read_small_talk
 from imagewright.agents.conversation.spelling import correct
 from imagewright.agents.conversation.targets import Already, NotThere, Unsure, find_picture, names_shown
 from imagewright.agents.conversation.tongues import ONLY_ENGLISH, is_foreign
@@ -48,8 +48,6 @@ class RulesInterpreter:
             rest = text[instead.end() :]
             return CreateIntent(prompt=rest, parsed=parse_prompt(rest))
         said = simplify_saying(text)
-        if not references and says_nothing(said):
-            return UnclearIntent(reason=f"{text!r} names nothing to draw")
         if len(said.split()) <= _LONGEST and (found := _conversational(text, said, references)):
             return found
         return (

@@ -25,14 +25,9 @@ _COMPLAINT = re.compile(
 """A thing that is there by the layout, and is not to the person's liking."""
 
 
-def says_nothing(said: str) -> bool:
-    """Whether ``said`` is a greeting, a bare "ok", a sound."""
-    return _NOTHING_SAID.fullmatch(said) is not None
-
-
 def read_small_talk(said: str, picture: Reference) -> AnyIntent | None:
     """What says nothing to draw or to change; None for anything else."""
-    if says_nothing(said):
+    if _NOTHING_SAID.fullmatch(said):
         return UnclearIntent(reason="say what to change, or what to draw next; `help` lists what is understood")
     found = _COMPLAINT.fullmatch(said)
     what = next((text for text in found.groups() if text), "") if found else ""

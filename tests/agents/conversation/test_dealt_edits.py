@@ -160,8 +160,3 @@ def test_what_leads_over_is_no_thing_to_draw(kit: ModuleType) -> None:
     assert intent.kind == "create"
     assert intent.prompt == "a dog and a cat"
     assert settled is None
-
-
-@pytest.mark.parametrize("said", ["ok", "hello", "Hi!"])
-def test_a_greeting_is_no_prompt(said: str) -> None:
-    assert RulesInterpreter().interpret(said, ()).kind == "unclear"
