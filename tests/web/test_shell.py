@@ -59,5 +59,5 @@ def test_a_prompt_is_drawn_and_shown(page: Any) -> None:
     box.press("Enter")
     picture = page.locator("ol.turns img")
     picture.wait_for()
-    page.wait_for_function("document.querySelector('ol.turns img').naturalWidth > 0")
+    page.wait_for_function("() => document.querySelector('ol.turns img')?.naturalWidth > 0")
     assert picture.get_attribute("alt") == "a red circle"
