@@ -8,7 +8,16 @@ from __future__ import annotations
 
 import re
 
-from imagewright.agents.conversation.change_words import AMOUNT, BETTER, MOVE_VERB, PLACE, RELATION, SIZE_CHANGE, WAY
+from imagewright.agents.conversation.change_words import (
+    AMOUNT,
+    BETTER,
+    CORNER,
+    MOVE_VERB,
+    PLACE,
+    RELATION,
+    SIZE_CHANGE,
+    WAY,
+)
 from imagewright.agents.reading import lexicon
 
 MAKE = r"(?:make|paint|colou?r|turn|change|have|let|set|draw|get(?! rid)|i want|i'd like|i would like|render)"
@@ -92,9 +101,9 @@ RESIZE = (
 )
 MOVE = (
     rf"(?:{MOVE_VERB}) (?P<t>.+?) (?:to|into|in|at|on|towards?) (?:the )?"
-    r"(?P<place>(?:very )?(?:top|bottom|upper|lower)[ -](?:left|right)(?:[ -]?hand)?(?: corner| side)?(?: of .+)?)",
-    r"(?P<t>(?:the|it|this|that|both|all|them)\b.*?) (?:should (?:be|go) |must (?:be|go) |goes? |is )?(?:to|"
-    r"into|in|at) (?:the )?(?P<place>(?:top|bottom|upper|lower)[ -](?:left|right)(?:[ -]?hand)?(?: corner| side)?)",
+    rf"(?P<place>(?:very )?{CORNER}(?: of .+)?)",
+    r"(?P<t>(?:the|it|this|that|both|all|them)\b.*?) (?:should (?:be|go) |must (?:be|go) |goes? |is )?"
+    rf"(?:to|into|in|at) (?:the )?(?P<place>{CORNER})",
     rf"(?:{MOVE_VERB}) (?P<t>.+?) (?:{AMOUNT} )?(?:further |more |over |off |all the way )?(?:to |towards? |into |"
     rf"in |at |on |onto )?(?:the )?(?P<way>{WAY})(?: {AMOUNT})?",
     rf"(?:{MOVE_VERB}|draw|have|i want|get) (?P<t>.+?) (?:right |all the way |closer |nearer )?(?:to|into|in|at|"

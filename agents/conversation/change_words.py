@@ -27,8 +27,9 @@ WAY = (
     r"left(?:wards?| side)?|right(?:wards?| side)?|up(?:wards?)?|down(?:wards?)?|higher(?: up)?|lower(?: down)?|"
     r"top|bottom|middle|cent(?:er|re)|upper left|upper right|lower left|lower right"
 )
+CORNER = r"(?:top|bottom|upper|lower)[ -](?:left|right)(?:[ -]?hand)?(?: corner| side)?"
 PLACE = (
-    r"(?:(?:top|bottom|upper|lower)[ -](?:left|right)(?:[ -]?hand)?(?: corner| side)?|"
+    rf"(?:{CORNER}|"
     r"(?:left|right|top|bottom|upper|lower)(?:[ -]?hand)?(?: (?:corner|side|edge|half|part))?(?: of (?:the "
     r")?(?:picture|image|canvas|scene|frame))?|"
     r"(?:middle|cent(?:er|re))(?: of (?:the )?(?:picture|image|canvas|scene|frame|it))?)"

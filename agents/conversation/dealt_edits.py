@@ -7,9 +7,9 @@ from collections.abc import Sequence
 
 from imagewright.agents.conversation.edit_geometry import line_up
 from imagewright.agents.conversation.group_edits import find_all, find_only_kind
-from imagewright.agents.conversation.targets import Already, NotThere, Unsure, find_boxes, name_of
+from imagewright.agents.conversation.targets import Already, NotThere, Unsure, find_boxes, list_boxes, name_of
 from imagewright.agents.reading import lexicon, nouns
-from imagewright.agents.reading.numbers import NUMBER_WORDS
+from imagewright.agents.reading.numbers import read_number
 from imagewright.box_changes import Spot
 from imagewright.intents import AddEdit, AnyEdit, PlaceEdit, RecolourEdit, Reference, RemoveEdit
 from imagewright.schemas import Box
@@ -52,17 +52,13 @@ _ROW = re.compile(
 _UPRIGHT = re.compile(r"vertical|column|stack|pile|top of|above|over|below|under")
 
 
-def _boxes(picture: Reference) -> tuple[Box, ...]:
-    return picture.shown.boxes if picture.shown else ()
-
-
 def read_keep_only(said: str, picture: Reference, same: bool) -> tuple[AnyEdit, ...]:
     """ "Keep only the moon": all else goes."""
     found = _KEEP_ONLY.fullmatch(said)
     if found is None or found["t"].split()[-1] in lexicon.KNOWN_COLOURS:
         return ()
     kept = find_boxes(found["t"], picture)
-    rest = tuple(n for n in range(len(_boxes(picture))) if n not in kept)
+    rest = tuple(n for n in range(len(list_boxes(picture))) if n not in kept)
     if not rest:
         raise Already(f"only {found['t']} is there")
     return (RemoveEdit(boxes=rest),)
@@ -70,16 +66,16 @@ def read_keep_only(said: str, picture: Reference, same: bool) -> tuple[AnyEdit, 
 
 def read_few_more(said: str, picture: Reference, same: bool) -> tuple[AnyEdit, ...]:
     """ "One less", "add another one": of the one kind, or of the one of which there are several; else it is asked."""
-    shown = _boxes(picture)
+    shown = list_boxes(picture)
     kinds = dict.fromkeys(re.sub(r"^an? ", "", box.caption) for box in shown)
     if found := _LESS.fullmatch(said):
-        number, same_kind = _number(found["n"] or found["m"]), find_only_kind(picture)
+        number, same_kind = read_number(found["n"] or found["m"]), find_only_kind(picture)
         if not same_kind and shown:
             raise Unsure(said, [f"remove {name_of(n, shown)}" for n in range(len(shown))][:6])
         return (RemoveEdit(boxes=same_kind[-number:]),) if number < len(same_kind) else ()
     if not shown or not (found := _MORE.fullmatch(said)):
         return ()
-    number, same_kind = _number(found["a"].split()[0]), find_only_kind(picture)
+    number, same_kind = read_number(found["a"].split()[0]), find_only_kind(picture)
     if not same_kind or len({shown[n].caption for n in same_kind}) > 1:
         raise Unsure(found["what"], [_so_many(number, kind) for kind in kinds][:6])
     return (AddEdit(text=shown[same_kind[-1]].caption, count=number),)
@@ -90,14 +86,10 @@ def _so_many(number: int, kind: str) -> str:
     return f"another {kind}" if number == 1 else f"{number} more {head} {nouns.plural(noun)}".replace("  ", " ")
 
 
-def _number(word: str) -> int:
-    return int(word) if word.isdigit() else NUMBER_WORDS.get(word, 1)
-
-
 def read_deal_colours(said: str, picture: Reference, same: bool) -> tuple[AnyEdit, ...]:
     """ "Each in a different colour": the first keeps its own, every other takes one that none has."""
     found = _EACH_COLOUR.fullmatch(said)
-    shown = _boxes(picture)
+    shown = list_boxes(picture)
     if found is None or not shown:
         return ()
     text = re.sub(r"^(?:each|every)\b.*", "them", found["t"] or "them")
@@ -142,7 +134,7 @@ def read_row(said: str, picture: Reference, same: bool) -> tuple[AnyEdit, ...]:
     if found is None:
         return ()
     which = re.sub(r" of them$|^all (?=the )", "", found["t"] or found["u"])
-    boxes, shown = find_all(which, picture), _boxes(picture)
+    boxes, shown = find_all(which, picture), list_boxes(picture)
     if len(boxes) < 2:
         return ()
     axis = 1 if found["stack"] or _UPRIGHT.search(found["how"]) else 0

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from imagewright.agents.conversation.targets import Already, NotThere, Unsure, find_boxes, name_of
+from imagewright.agents.conversation.targets import Already, NotThere, Unsure, find_boxes, list_boxes, name_of
 from imagewright.agents.reading import lexicon, nouns
 from imagewright.agents.reading.numbers import NUMBER_WORDS
 from imagewright.intents import (
@@ -84,18 +84,14 @@ _SAME_COLOUR = re.compile(
 _COPY = re.compile(r"(?:duplicate|copy|clone|double up|repeat) (?P<t>(?!it to|this to).+)")
 
 
-def _boxes(picture: Reference) -> tuple[Box, ...]:
-    return picture.shown.boxes if picture.shown else ()
-
-
 def find_all(text: str, picture: Reference) -> tuple[int, ...]:
     """The boxes of "them", "everything", or those that are named; all of them for "the two", of which there are two."""
     if re.fullmatch(r"them|everything|both|all|these|the two|the things", text):
-        found = tuple(range(len(_boxes(picture))))
+        found = tuple(range(len(list_boxes(picture))))
         if not found:
             raise NotThere(text)
         if text in ("both", "the two") and len(found) != 2:
-            raise Unsure(text, [name_of(n, _boxes(picture)) for n in found])
+            raise Unsure(text, [name_of(n, list_boxes(picture)) for n in found])
         return found
     return find_boxes(text, picture)
 
@@ -129,7 +125,7 @@ def _counted(number: int, thing: str, picture: Reference) -> tuple[AnyEdit, ...]
         return ()
     if number < len(fitting):
         return (RemoveEdit(boxes=fitting[number:]),)
-    caption = _boxes(picture)[fitting[-1]].caption
+    caption = list_boxes(picture)[fitting[-1]].caption
     if number == len(fitting):
         raise Already(f"{number} of {caption!r}")
     return (AddEdit(text=caption, count=number - len(fitting)),)
@@ -149,7 +145,7 @@ def _of_kind(thing: str, picture: Reference) -> tuple[int, ...]:
 
 def find_only_kind(picture: Reference) -> tuple[int, ...]:
     """What a bare number counts: the things of the one kind, or of the one of which there are several."""
-    boxes = _boxes(picture)
+    boxes = list_boxes(picture)
     kinds = {box.object: tuple(n for n, other in enumerate(boxes) if other.object == box.object) for box in boxes}
     several = [found for found in kinds.values() if len(found) > 1] or list(kinds.values())
     return several[0] if len(several) == 1 else ()
@@ -160,7 +156,7 @@ def find_only_kind(picture: Reference) -> tuple[int, ...]:
 
 def read_exchange(said: str, picture: Reference, same: bool) -> tuple[AnyEdit, ...]:
     """ "swap them", "swap colours", "mirror the picture"."""
-    boxes = _boxes(picture)
+    boxes = list_boxes(picture)
     if found := _SWAP_COLOURS.fullmatch(said):
         pair = (*find_boxes(found["t"], picture), *find_boxes(found["u"], picture)) if found["t"] else ()
         return _recoloured(_two(said, picture, pair), boxes)
@@ -178,7 +174,7 @@ def _two(said: str, picture: Reference, pair: Sequence[int] = ()) -> tuple[int, 
         Unsure: there are more than two.
         NotThere: there are fewer.
     """
-    boxes = _boxes(picture)
+    boxes = list_boxes(picture)
     found = tuple(pair) or (picture.focus if len(picture.focus) == 2 else tuple(range(len(boxes))))
     if len(found) < 2:
         raise NotThere("two things")
@@ -204,7 +200,7 @@ def _colour(box: Box) -> str:
 
 def read_arrangement(said: str, picture: Reference, same: bool) -> tuple[AnyEdit, ...]:
     """ "space them further apart", "align them at the bottom", "centre everything"."""
-    boxes = _boxes(picture)
+    boxes = list_boxes(picture)
     if found := _SPREAD.fullmatch(said):
         return _spread(find_all(found["t"], picture), boxes, apart=bool(re.search("apart|out", found["how"])))
     if found := _ALIGN.fullmatch(said):
@@ -268,7 +264,7 @@ def _centred(boxes: Sequence[Box]) -> tuple[AnyEdit, ...]:
 
 def read_likeness(said: str, picture: Reference, same: bool) -> tuple[AnyEdit, ...]:
     """ "the same size as", "the same colour as", "duplicate"."""
-    boxes = _boxes(picture)
+    boxes = list_boxes(picture)
     if found := _SAME_SIZE.fullmatch(said):
         mine, other = find_boxes(found["t"], picture), boxes[find_boxes(found["u"], picture)[0]]
         ratios = {n: _ratio(boxes[n], other) for n in mine}

@@ -12,6 +12,7 @@ from imagewright.agents.conversation.targets import (
     Unsure,
     caption_like_those,
     find_boxes,
+    list_boxes,
     names_shown,
 )
 from imagewright.agents.reading import nouns
@@ -29,7 +30,7 @@ from imagewright.intents import (
     ResizeEdit,
     SwapEdit,
 )
-from imagewright.schemas import Box, PlaceName
+from imagewright.schemas import PlaceName
 
 _OLD = COLOUR.replace("?P<c>", "?P<old>")
 _CORRECTED = re.compile(
@@ -86,10 +87,6 @@ _TURNED: dict[PlaceName, PlaceName] = {
 _SHARES = {"half": 0.5, "twice": 2.0, "double": 2.0, "two times": 2.0, "three times": 3.0}
 
 
-def _boxes(picture: Reference) -> tuple[Box, ...]:
-    return picture.shown.boxes if picture.shown else ()
-
-
 def read_correction(said: str, picture: Reference, same: bool) -> tuple[AnyEdit, ...]:
     """ "I meant blue, not black", "blue for the cup": what is black, or the cup, becomes blue."""
     if found := _FOR.fullmatch(said):
@@ -98,7 +95,7 @@ def read_correction(said: str, picture: Reference, same: bool) -> tuple[AnyEdit,
     if found is None:
         return ()
     old = found["old"].split()[-1]
-    wrong = tuple(n for n, box in enumerate(_boxes(picture)) if old in " ".join(box.attributes).split())
+    wrong = tuple(n for n, box in enumerate(list_boxes(picture)) if old in " ".join(box.attributes).split())
     if not wrong and old in picture.parsed.background.split():
         return (BackgroundEdit(text=f"{nouns.article(found['c'])} {found['c']} background"),)
     if not wrong:
@@ -109,9 +106,9 @@ def read_correction(said: str, picture: Reference, same: bool) -> tuple[AnyEdit,
 def read_gift(said: str, picture: Reference, same: bool) -> tuple[AnyEdit, ...]:
     """ "Give the star a yellow outline": a part is drawn with its thing; what is no part stands beside it."""
     found = _GIVE.fullmatch(said)
-    alone = _WITH.fullmatch(said) if len(_boxes(picture)) == 1 else None
+    alone = _WITH.fullmatch(said) if len(list_boxes(picture)) == 1 else None
     if alone is not None and nouns.singular(alone[1].split()[-1]) in nouns.PART | nouns.WEARABLE:
-        return (ReplaceEdit(boxes=(0,), text=_with(_boxes(picture)[0].caption, alone[1])),)
+        return (ReplaceEdit(boxes=(0,), text=_with(list_boxes(picture)[0].caption, alone[1])),)
     if found is None:
         return ()
     groups = parse_prompt(found["n"]).groups
@@ -120,7 +117,7 @@ def read_gift(said: str, picture: Reference, same: bool) -> tuple[AnyEdit, ...]:
     boxes = find_boxes(found["t"].removeprefix("each of "), picture)
     last = nouns.singular(found["n"].split()[-1])
     if last in nouns.PART or last in nouns.WEARABLE or not groups:
-        shown = _boxes(picture)
+        shown = list_boxes(picture)
         return tuple(ReplaceEdit(boxes=(n,), text=_with(shown[n].caption, found["n"])) for n in boxes)
     group = groups[0]
     return tuple(AddEdit(text=group.caption, count=min(group.count, 24), place="near", beside=n) for n in boxes)
@@ -135,7 +132,7 @@ def read_other_side(said: str, picture: Reference, same: bool) -> tuple[AnyEdit,
     found = _OTHER_SIDE.fullmatch(said)
     if found is None:
         return ()
-    mine, shown = find_boxes(found["t"], picture), _boxes(picture)
+    mine, shown = find_boxes(found["t"], picture), list_boxes(picture)
     if not found["u"]:
         here = sum(shown[n].centre[0] for n in mine) / len(mine)
         return (MoveEdit(boxes=mine, place="right" if here < 0.5 else "left"),)
@@ -224,7 +221,7 @@ def _all_of(thing: str, picture: Reference) -> tuple[int, ...]:
 def _as_many(many: tuple[int, ...], wanted: int, picture: Reference) -> tuple[AnyEdit, ...]:
     if wanted < len(many):
         return (RemoveEdit(boxes=many[wanted:]),)
-    return (AddEdit(text=_boxes(picture)[many[-1]].caption, count=min(wanted - len(many), 24)),)
+    return (AddEdit(text=list_boxes(picture)[many[-1]].caption, count=min(wanted - len(many), 24)),)
 
 
 def read_equal_size(said: str, picture: Reference, same: bool) -> tuple[AnyEdit, ...]:
@@ -234,7 +231,7 @@ def read_equal_size(said: str, picture: Reference, same: bool) -> tuple[AnyEdit,
         return ()
     text = found["t"] or found["u"] or found["v"] or "them"
     every = re.fullmatch(r"both|them|all|everything|these", text) is not None
-    shown = _boxes(picture)
+    shown = list_boxes(picture)
     which = tuple(range(len(shown))) if every else find_boxes(text, picture)
     if len(which) < 2 or (text == "both" and len(which) != 2):
         raise NotThere("two things")

@@ -11,7 +11,7 @@ from imagewright.agents.conversation.framing import split_list, unframe
 from imagewright.agents.conversation.sayings import read_command, read_preference, read_question, simplify_saying
 from imagewright.agents.conversation.small_talk import read_small_talk
 from imagewright.agents.conversation.spelling import correct
-from imagewright.agents.conversation.targets import Already, NotThere, Unsure, find_picture, names_shown
+from imagewright.agents.conversation.targets import Already, NotThere, Unsure, find_picture, list_boxes, names_shown
 from imagewright.agents.conversation.tongues import ONLY_ENGLISH, is_foreign
 from imagewright.agents.reading import nouns
 from imagewright.agents.reading.function_words import PREPOSITIONS
@@ -211,7 +211,7 @@ def _names_again(text: str, parsed: ParsedPrompt, present: Reference) -> AnyInte
     group = parsed.groups[0] if len(parsed.groups) == 1 else None
     if group is None or group.object not in kinds or len(kinds) < 2 or not _BARE.fullmatch(text.strip(" .!").lower()):
         return None
-    there = tuple(box for box in present.shown.boxes if box.object == group.object) if present.shown else ()
+    there = tuple(box for box in list_boxes(present) if box.object == group.object)
     if group.count != len(there):
         change = f"make it {number_word(group.count)} {nouns.plural(group.object)}"
     elif group.attributes and len(there) == 1:

@@ -13,7 +13,7 @@ from imagewright.agents.conversation.chat_words import plain_words
 from imagewright.agents.conversation.targets import find_picture
 from imagewright.agents.reading import styling
 from imagewright.agents.reading.lexicon import KNOWN_COLOURS
-from imagewright.agents.reading.numbers import NUMBER_WORDS
+from imagewright.agents.reading.numbers import read_number
 from imagewright.agents.reading.parse import parse_prompt
 from imagewright.intents import (
     AnyIntent,
@@ -232,15 +232,11 @@ def _needing(live: Sequence[Reference], intent: AnyIntent) -> AnyIntent:
 
 
 def _undo(found: re.Match[str], live: Sequence[Reference]) -> AnyIntent:
-    times = 2 if found["times"] == "twice" else _number(found["n"]) if found["n"] else 1
+    times = 2 if found["times"] == "twice" else read_number(found["n"]) if found["n"] else 1
     if len(live) < 2:
         reason = "there is nothing to go back to: this is the first picture" if live else "there is nothing to undo yet"
         return UnclearIntent(reason=reason)
     return UndoIntent(base=live[max(len(live) - 1 - times, 0)].run)
-
-
-def _number(word: str) -> int:
-    return int(word) if word.isdigit() else NUMBER_WORDS.get(word, 1)
 
 
 def _branch(found: re.Match[str], pictures: Sequence[Reference]) -> AnyIntent | None:

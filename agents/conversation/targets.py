@@ -50,6 +50,11 @@ class NotThere(Exception):
     """A phrase names a thing that the picture does not show."""
 
 
+def list_boxes(picture: Reference) -> tuple[Box, ...]:
+    """The boxes that ``picture`` shows; none for one without a layout."""
+    return picture.shown.boxes if picture.shown else ()
+
+
 def find_boxes(phrase: str, picture: Reference) -> tuple[int, ...]:
     """The indexes of the boxes that ``phrase`` means, in the layout's order.
 
@@ -57,7 +62,7 @@ def find_boxes(phrase: str, picture: Reference) -> tuple[int, ...]:
         Unsure: one thing is meant and several would fit.
         NotThere: no box fits.
     """
-    boxes = picture.shown.boxes if picture.shown else ()
+    boxes = list_boxes(picture)
     said = [_SAME_COLOUR.get(word, word) for word in re.findall(r"[\w'-]+", phrase.lower())]
     if not boxes or not said:
         raise NotThere(phrase)
@@ -205,7 +210,7 @@ def names_shown(text: str, picture: Reference) -> bool:
 
 def caption_like_those(group: ParsedGroup, picture: Reference) -> str:
     """The caption of a new thing: one without adjectives looks like those that are there, where they are alike."""
-    alike = {box.caption for box in picture.shown.boxes if box.object == group.object} if picture.shown else set()
+    alike = {box.caption for box in list_boxes(picture) if box.object == group.object}
     return alike.pop() if not group.attributes and len(alike) == 1 else group.caption
 
 

@@ -200,6 +200,11 @@ def _simple(window: list[str]) -> Count | None:
     return Count(value, 1)
 
 
+def read_number(word: str, default: int = 1) -> int:
+    """The number that a lone word or its digits say; ``default`` for any other word."""
+    return int(word) if word.isdigit() else NUMBER_WORDS.get(word, default)
+
+
 def number_word(n: int) -> str:
     """``n`` in words up to ninety-nine, in digits beyond."""
     words = {v: k for k, v in reversed(NUMBER_WORDS.items()) if k in _UNITS or k in _TENS or "-" in k}
