@@ -38,15 +38,15 @@ class FlowTable:
         self.unit_of_shape: dict[str, int] = {}
         self.members: list[list[int]] = []
         """The flows of each unit."""
-        self.first, self.lead = _Column(np.int64), _Column(np.int64)
+        self.first, self.lead = Column(np.int64), Column(np.int64)
         """Of each unit the first flow, and the first that is offered, which stands for it; -1 for none."""
         self.groups: dict[_Group, int] = {}
         self._group_at: dict[tuple[str, str], int] = {}
         """Groups as they are written in the database."""
-        self.unit, self.group, self.need, self.changed = (_Column(np.int64) for _ in range(4))
-        self.live, self.pictured = _Column(np.bool_), _Column(np.bool_)
+        self.unit, self.group, self.need, self.changed = (Column(np.int64) for _ in range(4))
+        self.live, self.pictured = Column(np.bool_), Column(np.bool_)
         """Whether a flow is offered; and whether it is where a picture is brought."""
-        self.benchmark = _Column(np.float64)
+        self.benchmark = Column(np.float64)
         self._vectors = np.zeros((16, dimension), dtype=np.float32)
         self.needs: dict[int, Need] = {}
         """The distinct needs by their number in the database."""
@@ -201,7 +201,7 @@ class FlowTable:
         return -1
 
 
-class _Column:
+class Column:
     """An array that grows."""
 
     def __init__(self, kind: type) -> None:

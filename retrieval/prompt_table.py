@@ -11,6 +11,7 @@ import numpy as np
 from imagewright.retrieval.cells import Ints
 from imagewright.retrieval.embed import Vector, read_vector
 from imagewright.retrieval.features import features
+from imagewright.retrieval.flow_table import Column
 from imagewright.retrieval.likeness import Likeness
 from imagewright.schemas import ParsedPrompt
 
@@ -31,8 +32,8 @@ class PromptTable:
         """The prompts whose stored vector does not fit; they are near to nothing."""
         self.generation = -1
         """That of the last change."""
-        self._changes: list[tuple[int, int]] = []
-        """What changed after the first reading: generation and number."""
+        self.changed = Column(np.int64)
+        """Of each prompt the generation of its last change."""
         self._newer: tuple[int, int, Ints] = (-1, -2, np.zeros(0, dtype=np.int64))
 
     def __len__(self) -> int:
@@ -46,17 +47,15 @@ class PromptTable:
     def read(self, db: sqlite3.Connection, since: int) -> None:
         """Bring in what changed after generation ``since``; -1 for everything. Numbers go by id within one reading."""
         query = "SELECT id, parsed, categories, vector, changed FROM prompts WHERE changed > ? ORDER BY +id"
-        for row in db.execute(query, (since,)):
-            number = self._put(row)
-            self.generation = max(self.generation, row["changed"])
-            if since >= 0:
-                self._changes.append((row["changed"], number))
+        put = {self._put(row): row["changed"] for row in db.execute(query, (since,))}
+        if put:
+            self.changed.put(list(put), list(put.values()))
+            self.generation = max(self.generation, *put.values())
 
     def find_newer(self, generation: int) -> Ints:
-        """The prompts that changed after ``generation``, which is that of the first reading or later."""
-        if self._newer[:2] != (len(self._changes), generation):
-            found = sorted({number for changed, number in self._changes if changed > generation})
-            self._newer = len(self._changes), generation, np.array(found, dtype=np.int64)
+        """The prompts that changed after ``generation``."""
+        if self._newer[:2] != (self.generation, generation):
+            self._newer = self.generation, generation, np.flatnonzero(self.changed.array > generation)
         return self._newer[2]
 
     def _put(self, row: sqlite3.Row) -> int:
